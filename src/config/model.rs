@@ -1,0 +1,368 @@
+//! What a configuration means: the result of reading `tenshi.conf` and its includes.
+//!
+//! Everything here is complete and checked: no text is left to be parsed, every queue that a rule
+//! names exists, every pattern is compiled.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bstr::BString;
+
+use super::diagnostic::Place;
+use crate::pattern::Pattern;
+use crate::schedule::Schedule;
+
+/// A queue's place in [`Config::queues`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QueueId(pub u16);
+
+impl QueueId {
+    /// The index into [`Config::queues`].
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A rule's place in [`Config::rules`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleId(pub u32);
+
+impl RuleId {
+    /// The index into [`Config::rules`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A whole configuration. Immutable: a reload builds another one.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The main configuration file, as given (absolute).
+    pub file: PathBuf,
+    /// Who we run as and where our process id is written.
+    pub process: ProcessSettings,
+    /// Where lines come from.
+    pub inputs: InputSettings,
+    /// How a line becomes host and message.
+    pub lines: LineSettings,
+    /// The queues, in the order of their definition. `trash` and `repeat` are no queues.
+    pub queues: Vec<Queue>,
+    /// The queue for lines without a known prefix (`set queue noprefix …`).
+    pub noprefix: Option<QueueId>,
+    /// The rules, in the order in which they are tried.
+    pub rules: Vec<Rule>,
+    /// How reports look.
+    pub report: ReportSettings,
+    /// How mails leave.
+    pub mail: MailSettings,
+    /// What is kept over a restart.
+    pub state: StateSettings,
+    /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).
+    pub sleep: Duration,
+}
+
+/// Settings that need root or a fresh process: a reload cannot change them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessSettings {
+    /// The user named by `set uid`.
+    pub uid: Option<String>,
+    /// The group named by `set gid`.
+    pub gid: Option<String>,
+    /// `set pidfile`, `/var/run/tenshi.pid` by default.
+    pub pidfile: PathBuf,
+}
+
+/// Where lines come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InputSettings {
+    /// `set logfile`, in order; a path may hold a glob.
+    pub logfiles: Vec<PathBuf>,
+    /// `set fifo`, in order.
+    pub fifos: Vec<PathBuf>,
+    /// `set listen`, in order.
+    pub listen: Vec<Listen>,
+    /// `set redisserver` as written, if it was.
+    pub redis_server: Option<String>,
+    /// `set redisqueue`, in order: the keys of the lists.
+    pub redis_queues: Vec<BString>,
+    /// `set tail`.
+    pub tail: TailSettings,
+    /// `set tail_multiple on`: one process a file, where a user's tail command is run.
+    pub tail_multiple: bool,
+    /// `set tail_missing`: wait for files that do not exist yet (on by default here).
+    pub tail_missing: bool,
+    /// `set max_line`: longer lines are cut, bytes (64 KiB).
+    pub max_line: usize,
+}
+
+/// An address to receive syslog messages on (`set listen`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Listen {
+    /// `set listen 0.0.0.0:514`, `set listen [::]:514`, `set listen udp:…`
+    Udp(SocketAddr),
+    /// `set listen tcp:0.0.0.0:514`
+    Tcp(SocketAddr),
+}
+
+/// What `set tail` asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TailSettings {
+    /// Our own follower; `start` from `-n`. GNU tail with its usual flags means this.
+    Follow {
+        /// Where a file that is there at the first start is begun.
+        start: TailStart,
+    },
+    /// Another program: run through the shell with the files appended.
+    Command {
+        /// Its path.
+        program: PathBuf,
+        /// The rest of the line, as written.
+        arguments: String,
+    },
+}
+
+/// Where a file that exists at the first start is begun (tail's `-n`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TailStart {
+    /// `-n 0`: at its end.
+    End,
+    /// `-n N`: N lines before its end.
+    LastLines(u64),
+    /// `-n +N`: at its Nth line, counted from 1.
+    FromLine(u64),
+}
+
+/// How a line becomes host and message.
+#[derive(Clone, Debug)]
+pub struct LineSettings {
+    /// `set logprefix`, tried in order after the built-in prefix; group 1 is the host.
+    pub prefixes: Vec<Pattern>,
+    /// The built-in RFC 3339 prefix, tried last (`set rfc3339 off` removes it).
+    pub rfc3339: bool,
+    /// `set hidepid on`: `sshd[123]: ` becomes `sshd: `.
+    pub hidepid: bool,
+}
+
+/// A queue: where lines wait until they are reported.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Its name, as rules say it.
+    pub name: String,
+    /// When it is reported.
+    pub schedule: Schedule,
+    /// What its report becomes.
+    pub output: Output,
+    /// `set threshold`: lines of the report to leave out while they are too few.
+    pub thresholds: Vec<Threshold>,
+    /// Where it was defined (last).
+    pub place: Place,
+}
+
+/// What a queue's report becomes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Mails.
+    Mail(MailQueue),
+    /// The standard input of a program, as CSV (`set csv`).
+    Csv(ShellCommand),
+}
+
+/// Sender and recipients of a queue (`set queue NAME FROM TO [WHEN] SUBJECT`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailQueue {
+    /// FROM as written: the text of the `From:` header.
+    pub from: BString,
+    /// FROM as an envelope address, without angle brackets; empty for `<>`.
+    pub sender: Address,
+    /// TO's parts as written, in order, each without its `pager:`.
+    pub recipients: Vec<Recipient>,
+    /// The queue's own subject; absent means `set subject`'s. `[queue]` is added to either.
+    pub subject: Option<BString>,
+    /// `set filter QUEUE PROGRAM ARGUMENTS`.
+    pub filter: Option<ShellCommand>,
+}
+
+/// One recipient of a queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recipient {
+    /// The word as written, without `pager:`: what the `To:` header shows.
+    pub text: BString,
+    /// The envelope address.
+    pub address: Address,
+    /// Whether it gets the short form of the report (`pager:`).
+    pub pager: bool,
+}
+
+/// An envelope address that is safe to write between `<` and `>` in an SMTP command: visible
+/// ASCII without angle brackets. `root` (no domain) is allowed, and so is empty (`MAIL FROM:<>`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Address(String);
+
+impl Address {
+    /// Takes the text of an address, or nothing if it could not stand in an SMTP command.
+    pub fn new(text: &str) -> Option<Self> {
+        let safe = |b: u8| b.is_ascii_graphic() && b != b'<' && b != b'>';
+        text.bytes().all(safe).then(|| Self(text.to_owned()))
+    }
+
+    /// The text, without angle brackets.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A command run as `/bin/sh -c "PROGRAM ARGUMENTS"`.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ShellCommand {
+    /// The program's path: must be executable at start.
+    pub program: String,
+    /// Program and arguments as written: the text for the shell.
+    pub line: String,
+}
+
+/// `set threshold QUEUE COUNT REGEXP`.
+#[derive(Clone, Debug)]
+pub struct Threshold {
+    /// Lines with a smaller count are left out of the report.
+    pub count: NonZeroU64,
+    /// Which lines (their masked text) this is for.
+    pub pattern: Pattern,
+}
+
+/// A rule: what to do with the lines that its pattern matches.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The pattern. For a `group_host` it is matched against the host, else against the message.
+    pub pattern: Pattern,
+    /// What happens to a line that matches.
+    pub action: Action,
+    /// Where it stands in the configuration.
+    pub place: Place,
+}
+
+/// What a rule does with a line that matches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// `trash`: drop it.
+    Trash,
+    /// `repeat`: add group 1's number to the host's line before.
+    Repeat,
+    /// Count it in these queues, left to right.
+    Queues(Arc<[Target]>),
+    /// `group`: go on with the next rule; a line that does not match goes on at `end`.
+    Group {
+        /// The index of the first rule after the `group_end`.
+        end: usize,
+    },
+    /// `group_host`: as `group`, but the host is matched.
+    GroupHost {
+        /// The index of the first rule after the `group_end`.
+        end: usize,
+    },
+}
+
+/// One queue of a rule's list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// The queue.
+    pub queue: QueueId,
+    /// `queue:N`: only each Nth line, counted for this rule and host.
+    pub escalation: Option<NonZeroU32>,
+}
+
+/// How reports look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReportSettings {
+    /// `set mask`: stands for what a group matched (`______`).
+    pub mask: BString,
+    /// `set subject`: for queues without their own (`tenshi report`).
+    pub subject: BString,
+    /// `set limit`: lines a host in a report; nothing or 0 is no limit.
+    pub limit: Option<NonZeroU64>,
+    /// `set pager_limit`: the same for pager reports.
+    pub pager_limit: Option<NonZeroU64>,
+    /// `set sort_order`.
+    pub sort_order: SortOrder,
+    /// `set resolve on`: show the full name of a host beside it.
+    pub resolve: bool,
+}
+
+/// The order of a host's lines in a report, by their counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SortOrder {
+    /// The most frequent line first.
+    #[default]
+    Descending,
+    /// The rarest line first.
+    Ascending,
+}
+
+/// How mails leave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailSettings {
+    /// `set mailserver`.
+    pub server: MailServer,
+    /// `set mailhelo` (`localhost.localdomain`).
+    pub helo: String,
+    /// `set mailtimeout`: for each step of the dialogue (10 s); nothing for 0, no limit.
+    pub timeout: Option<Duration>,
+    /// `set mailtls` (`may`).
+    pub tls: MailTls,
+    /// `set mailauth USER FILE`.
+    pub auth: Option<MailAuth>,
+    /// `set filter_timeout`: how long a filter or CSV program may take (60 s).
+    pub filter_timeout: Duration,
+}
+
+/// Where mails go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MailServer {
+    /// `HOST` or `HOST:PORT`, `[IPv6]:PORT`; the port is 25 by default.
+    Smtp {
+        /// Name or address, without brackets.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
+    /// `sendmail:/usr/sbin/sendmail`.
+    Sendmail(PathBuf),
+}
+
+/// `set mailtls`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MailTls {
+    /// Never.
+    Off,
+    /// STARTTLS when the server offers it, without looking at its certificate; else plain.
+    #[default]
+    May,
+    /// STARTTLS, verified, or no mail.
+    StartTls,
+    /// TLS from the first byte, verified.
+    Tls,
+}
+
+/// `set mailauth USER FILE`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailAuth {
+    /// The user name.
+    pub user: String,
+    /// The file whose first line is the password.
+    pub password_file: PathBuf,
+}
+
+/// What is kept over a restart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StateSettings {
+    /// `set statedir`; the command line and `$STATE_DIRECTORY` may give it as well.
+    pub dir: Option<PathBuf>,
+    /// `set catchup HOURS`: how far back a restart reads; nothing is no limit.
+    pub catchup: Option<Duration>,
+    /// `set commit`: at most this long between a line that cannot be read twice and its snapshot (1 s).
+    pub commit: Duration,
+    /// `set max_lines`: distinct lines a queue (1,000,000).
+    pub max_lines: usize,
+}

@@ -1,0 +1,67 @@
+//! From a [`Report`](crate::report::Report) to a mail that somebody took.
+//!
+//! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
+//! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.
+
+use std::collections::BTreeMap;
+
+use bstr::BString;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::config::Address;
+use crate::report::Report;
+
+/// A report on its way: in the outbox from the moment it leaves its queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// Its number, unique within the state.
+    pub id: u64,
+    /// The `Message-ID` without angle brackets: fixed, so that a repetition can be recognised.
+    pub message_id: String,
+    /// `Message-ID` of the first mail of this queue's thread (`References`), if there was one.
+    pub thread: Option<String>,
+    /// What it says.
+    pub report: Report,
+    /// What the filter made of the body, once it has run.
+    pub filtered: Option<BString>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Recipients that have taken it already.
+    pub done: Vec<Address>,
+    /// Recipients refused for good, with the server's words.
+    pub refused: BTreeMap<Address, String>,
+    /// Why the last attempt failed.
+    pub fault: Option<String>,
+    /// When the next attempt is due; nothing while it waits for its queue's next time (5xx).
+    pub next_try: Option<Time>,
+}
+
+/// What came of one attempt to deliver a letter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// The letter's number.
+    pub id: u64,
+    /// What the filter made of the body, if it ran in this attempt: not to be run again.
+    pub filtered: Option<BString>,
+    /// What to tell the admin besides: a filter that failed, a recipient refused.
+    pub notes: Vec<String>,
+    /// How it ended.
+    pub result: Delivery,
+}
+
+/// How an attempt ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// The server took it for all recipients but those named here, each with its reply.
+    Taken {
+        /// Refused for good (5xx to RCPT).
+        refused: Vec<(Address, String)>,
+        /// Refused for now (4xx to RCPT): to be tried again for these alone.
+        later: Vec<(Address, String)>,
+    },
+    /// Nobody has it; to be tried again (no connection, time-out, 4xx). One sentence.
+    Later(String),
+    /// Nobody has it and nobody will (5xx to MAIL, DATA, its end, or every RCPT). One sentence.
+    Refused(String),
+}

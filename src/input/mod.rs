@@ -1,0 +1,98 @@
+//! Where lines come from. Each input runs in a thread of its own and hands the loop [`Batch`]es
+//! over a bounded channel, so a slow consumer slows the readers and never the other way round.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::counters::Counters;
+
+pub mod file;
+
+/// Complete lines from one source, and what makes them ours for good.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where they come from.
+    pub origin: Origin,
+    /// The lines, each ended by one `\n`; no line is longer than `max_line`.
+    pub text: Vec<u8>,
+    /// What is to be committed in the same snapshot as the counts of these lines.
+    pub receipt: Receipt,
+    /// What went wrong or was cut while reading (to be added to the daemon's counters).
+    pub counters: Counters,
+}
+
+/// The source of a batch.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Origin {
+    /// A followed file: the path that the configuration (or its glob) names.
+    File(Arc<PathBuf>),
+    /// A fifo.
+    Fifo(Arc<PathBuf>),
+    /// A user's tail command.
+    Command,
+    /// Syslog messages from this sender, their `<PRI>` still on; the sender is the host of a
+    /// message that names none.
+    Syslog(IpAddr),
+    /// A Redis list; elements may begin with `<PRI>`.
+    Redis,
+    /// Standard input (`-p`), or a saved log that is replayed.
+    Replay,
+}
+
+/// What is to be committed together with a batch's counts.
+#[derive(Debug)]
+pub enum Receipt {
+    /// Nothing: the source cannot be read again.
+    None,
+    /// The positions in this file's generations after the batch.
+    File(file::PathMarks),
+    /// This many elements at the head of our processing list of this key are to be removed once
+    /// the snapshot with the batch is on disk.
+    Redis {
+        /// The list's key as configured.
+        key: bstr::BString,
+        /// How many elements the batch took.
+        taken: u64,
+    },
+}
+
+/// What an input tells the loop.
+#[derive(Debug)]
+pub enum Event {
+    /// Lines.
+    Batch(Batch),
+    /// A change worth a line in the log: a file appeared, became unreadable, was rotated away
+    /// unread. `counters` are to be added.
+    Notice(Notice),
+    /// The file follower has read all there is (answer to a drain).
+    Drained,
+}
+
+/// A change in an input that its admin should see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// How bad it is.
+    pub level: log::Level,
+    /// One sentence with the name of the input in it.
+    pub text: String,
+    /// Whether the next report must carry it too (loss of lines: invariant I12).
+    pub report: bool,
+    /// What to add to the daemon's counters.
+    pub counters: Counters,
+}
+
+/// Where the state of an input stands, for `tenshi status`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct InputStatus {
+    /// Its name as configured.
+    pub name: String,
+    /// Bytes that are there and not read yet.
+    pub lag: u64,
+    /// Seconds since the epoch at which its last line was read, 0 for none.
+    pub last_line: i64,
+    /// What is wrong with it, if anything.
+    pub fault: Option<String>,
+}

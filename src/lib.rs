@@ -1,0 +1,39 @@
+//! tenshi follows logs, routes each line through ordered rules into queues, counts equal lines a
+//! host, and mails each queue when its schedule says so.
+//!
+//! Data flows one way, and each arrow below is one type:
+//!
+//! ```text
+//! config ──► Config           rules, queues, schedules, inputs: parsed once, immutable
+//! input  ──► Batch            complete lines and the position after them
+//! record ──► Record           host and message, the prefix taken off
+//! rules  ──► Verdict          the rule that took the line, and the masked text
+//! queue     counts a host and line; escalation; repeat; thresholds
+//! schedule  cron minute or now, on an injected clock
+//! report ──► Report           the text of a queue's counts
+//! delivery  filter, then SMTP │ sendmail │ standard output; the outbox keeps what was not taken
+//! state     positions, counts, escalation and outbox in one snapshot: all or nothing
+//! ```
+//!
+//! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
+//! [`daemon`] is the loop around it that owns the threads; [`commands`] is what is not the daemon.
+
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod counters;
+pub mod daemon;
+pub mod delivery;
+pub mod input;
+pub mod logging;
+pub mod monitor;
+pub mod pattern;
+pub mod process;
+pub mod queue;
+pub mod record;
+pub mod report;
+pub mod resolve;
+pub mod rules;
+pub mod schedule;
+pub mod state;

@@ -1,0 +1,120 @@
+//! Perl's regular expressions over bytes: the only module that knows matching engines.
+
+use std::fmt;
+
+/// A compiled pattern.
+#[derive(Clone)]
+pub struct Pattern {
+    source: Vec<u8>,
+    regex: regex::bytes::Regex,
+}
+
+/// Why a pattern was refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PatternError {
+    /// Bytes of the pattern that are at fault: start and end.
+    pub span: (usize, usize),
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+/// Something about a pattern that its writer should know; it works all the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// Which class of note this is.
+    pub kind: NoteKind,
+    /// Bytes of the pattern that are meant: start and end.
+    pub span: (usize, usize),
+    /// One sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+/// The classes of notes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NoteKind {
+    /// `\\d`: a literal backslash where a class was probably meant.
+    DoubledBackslash,
+    /// A capture group inside another: only the outermost is masked.
+    NestedCaptures,
+    /// A capture inside a repeated group: Perl's value for it depends on its version.
+    LoopCapture,
+    /// The slow engine is needed.
+    SlowEngine,
+    /// An escape that means just its letter.
+    UnknownEscape,
+    /// Something that Perl reads differently in other versions.
+    PerlVersion,
+}
+
+/// The outcome of a match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// It matches.
+    Yes,
+    /// It does not match.
+    No,
+    /// The backtrack limit was hit; to be counted, and taken for no match.
+    GaveUp,
+}
+
+/// The spans of a match: group 0 first, `None` for a group that took no part. Reused from line to
+/// line so that matching need not allocate.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Spans(pub Vec<Option<(usize, usize)>>);
+
+impl Pattern {
+    /// Compiles the bytes of a Perl pattern as `qr/$string/` of Perl 5.36 would.
+    ///
+    /// # Errors
+    /// When Perl refuses it, or when it needs what no engine here can do.
+    pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
+        let text = String::from_utf8_lossy(source);
+        match regex::bytes::RegexBuilder::new(&text).unicode(false).build() {
+            Ok(regex) => Ok(Self { source: source.to_vec(), regex }),
+            Err(e) => Err(PatternError { span: (0, source.len()), message: e.to_string(), hint: None }),
+        }
+    }
+
+    /// The pattern as written.
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// How many capture groups it has, group 0 not counted.
+    pub fn groups(&self) -> usize {
+        self.regex.captures_len() - 1
+    }
+
+    /// What its writer should know.
+    pub fn notes(&self) -> &[Note] {
+        &[]
+    }
+
+    /// Whether it matches anywhere in `subject`, which holds no newline.
+    pub fn is_match(&self, subject: &[u8]) -> Found {
+        if self.regex.is_match(subject) { Found::Yes } else { Found::No }
+    }
+
+    /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
+    pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
+        spans.0.clear();
+        match self.regex.captures(subject) {
+            Some(caps) => {
+                spans.0.extend(caps.iter().map(|m| m.map(|m| (m.start(), m.end()))));
+                Found::Yes
+            }
+            None => Found::No,
+        }
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", bstr::BStr::new(&self.source))
+    }
+}
