@@ -1,0 +1,1 @@
+//! What is not the daemon: one file a command.

@@ -1,0 +1,1 @@
+//! The loop around the monitor: threads, channels, signals.

@@ -1,0 +1,1 @@
+//! Where messages for the admin go: standard error, or syslog once daemonised.

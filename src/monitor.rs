@@ -1,0 +1,1 @@
+//! Lines in, due reports out: everything between input and delivery, without either.

@@ -1,0 +1,1 @@
+//! Counts of lines, a queue and host.

@@ -1,0 +1,1 @@
+//! Prefixes: from a raw line to host and message.

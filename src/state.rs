@@ -1,0 +1,1 @@
+//! The snapshot: everything that outlives the process, all or nothing.
