@@ -118,7 +118,11 @@ impl CronSpec {
                 hint: None,
             })?),
         };
-        Ok(Self { text: text.to_owned(), fields, schedule })
+        Ok(Self {
+            text: text.to_owned(),
+            fields,
+            schedule,
+        })
     }
 
     /// Whether a report falls due in one of the minutes after `after`'s, up to and with `until`'s;
@@ -166,7 +170,13 @@ impl CronSpec {
 
     /// Hands the due minutes of `start..end` (at most a day) to `found`, in order, until it says
     /// false.
-    fn scan<Z: TimeZone>(&self, start: i64, end: i64, zone: &Z, mut found: impl FnMut(i64) -> bool) {
+    fn scan<Z: TimeZone>(
+        &self,
+        start: i64,
+        end: i64,
+        zone: &Z,
+        mut found: impl FnMut(i64) -> bool,
+    ) {
         if self.schedule.is_none() || !self.day_is_possible(start, end) {
             return;
         }
@@ -174,8 +184,11 @@ impl CronSpec {
         let mut seen = None;
         for run in runs(start - LOOK_BACK, end, zone) {
             let first_local = run.local(run.start);
-            let gap = seen.map(|seen: i64| (seen + 1, first_local)).filter(|(from, to)| from < to);
-            let made_up = gap.is_some_and(|(from, to)| self.makes_up(to - from) && self.any_local(from, to));
+            let gap = seen
+                .map(|seen: i64| (seen + 1, first_local))
+                .filter(|(from, to)| from < to);
+            let made_up =
+                gap.is_some_and(|(from, to)| self.makes_up(to - from) && self.any_local(from, to));
             let repeated_to = if self.fields.every_hour() { None } else { seen };
             for minute in run.start.max(start)..run.end {
                 let local = run.local(minute);
@@ -209,19 +222,32 @@ impl CronSpec {
             return false;
         }
         // The local time's digits, in the dress of UTC: no zone, no ambiguity.
-        let Some(time) = time_of(local) else { return false };
-        self.schedule.as_ref().is_some_and(|schedule| schedule.includes(time))
+        let Some(time) = time_of(local) else {
+            return false;
+        };
+        self.schedule
+            .as_ref()
+            .is_some_and(|schedule| schedule.includes(time))
     }
 
     /// Whether a day that some place on earth has during `start..end` can match.
     fn day_is_possible(&self, start: i64, end: i64) -> bool {
-        let Some(mut day) = date_of(start - LOOK_BACK) else { return false };
-        let Some(last) = date_of(end + LOOK_BACK) else { return false };
+        let Some(mut day) = date_of(start - LOOK_BACK) else {
+            return false;
+        };
+        let Some(last) = date_of(end + LOOK_BACK) else {
+            return false;
+        };
         while day <= last {
-            if self.fields.has_date(day.day(), day.month(), day.weekday().num_days_from_sunday()) {
+            if self
+                .fields
+                .has_date(day.day(), day.month(), day.weekday().num_days_from_sunday())
+            {
                 return true;
             }
-            let Some(next) = day.succ_opt() else { return false };
+            let Some(next) = day.succ_opt() else {
+                return false;
+            };
             day = next;
         }
         false
@@ -242,14 +268,24 @@ fn date_of(minute: i64) -> Option<NaiveDate> {
 
 /// Seconds east of UTC at a minute of the epoch.
 fn offset_at<Z: TimeZone>(minute: i64, zone: &Z) -> i64 {
-    let Some(time) = time_of(minute) else { return 0 };
-    i64::from(zone.offset_from_utc_datetime(&time.naive_utc()).fix().local_minus_utc())
+    let Some(time) = time_of(minute) else {
+        return 0;
+    };
+    i64::from(
+        zone.offset_from_utc_datetime(&time.naive_utc())
+            .fix()
+            .local_minus_utc(),
+    )
 }
 
 /// Cuts `start..end` at the clock changes. They are looked for by the hour: none are closer.
 fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut run = Run { start, end: start, offset: offset_at(start, zone) };
+    let mut run = Run {
+        start,
+        end: start,
+        offset: offset_at(start, zone),
+    };
     let mut at = start;
     while at < end {
         let probe = (at + 60).min(end - 1).max(at + 1);
@@ -259,10 +295,18 @@ fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
             let (mut low, mut high) = (at, probe);
             while high - low > 1 {
                 let middle = low + (high - low) / 2;
-                if offset_at(middle, zone) == run.offset { low = middle } else { high = middle }
+                if offset_at(middle, zone) == run.offset {
+                    low = middle
+                } else {
+                    high = middle
+                }
             }
             runs.push(Run { end: high, ..run });
-            run = Run { start: high, end: high, offset: offset_at(high, zone) };
+            run = Run {
+                start: high,
+                end: high,
+                offset: offset_at(high, zone),
+            };
             at = high;
         } else {
             at = probe;
@@ -294,7 +338,11 @@ mod tests {
         let (spec, mut now, to) = (spec(text), at(from), at(to));
         let mut found = Vec::new();
         while let Some(next) = spec.next(now, &zone).filter(|next| *next <= to) {
-            found.push(zone.from_utc_datetime(&next.naive_utc()).format("%d %H:%M %z").to_string());
+            found.push(
+                zone.from_utc_datetime(&next.naive_utc())
+                    .format("%d %H:%M %z")
+                    .to_string(),
+            );
             now = next;
         }
         found
@@ -303,39 +351,99 @@ mod tests {
     #[test]
     fn the_latest_due_minute_is_given_and_the_first_is_passed() {
         let daily = spec("0 8 * * *");
-        assert_eq!(daily.due(at("2026-11-01T08:00:00Z"), at("2026-11-02T07:59:59Z"), &chrono::Utc), None);
-        let found = daily.due(at("2026-11-01T08:00:00Z"), at("2026-11-20T09:12:00Z"), &chrono::Utc);
+        assert_eq!(
+            daily.due(
+                at("2026-11-01T08:00:00Z"),
+                at("2026-11-02T07:59:59Z"),
+                &chrono::Utc
+            ),
+            None
+        );
+        let found = daily.due(
+            at("2026-11-01T08:00:00Z"),
+            at("2026-11-20T09:12:00Z"),
+            &chrono::Utc,
+        );
         assert_eq!(found, Some(at("2026-11-20T08:00:00Z")));
-        assert_eq!(daily.due(at("2026-11-20T09:00:00Z"), at("2026-11-01T00:00:00Z"), &chrono::Utc), None);
-        assert_eq!(daily.next(at("2026-11-20T07:59:59Z"), &chrono::Utc), Some(at("2026-11-20T08:00:00Z")));
-        assert_eq!(daily.next(at("2026-11-20T08:00:00Z"), &chrono::Utc), Some(at("2026-11-21T08:00:00Z")));
+        assert_eq!(
+            daily.due(
+                at("2026-11-20T09:00:00Z"),
+                at("2026-11-01T00:00:00Z"),
+                &chrono::Utc
+            ),
+            None
+        );
+        assert_eq!(
+            daily.next(at("2026-11-20T07:59:59Z"), &chrono::Utc),
+            Some(at("2026-11-20T08:00:00Z"))
+        );
+        assert_eq!(
+            daily.next(at("2026-11-20T08:00:00Z"), &chrono::Utc),
+            Some(at("2026-11-21T08:00:00Z"))
+        );
     }
 
     #[test]
     fn a_fixed_time_comes_once_in_the_nights_of_the_clock_change() {
-        let gap = all("30 2 * * *", Berlin, "2027-03-27T12:00:00Z", "2027-03-28T12:00:00Z");
+        let gap = all(
+            "30 2 * * *",
+            Berlin,
+            "2027-03-27T12:00:00Z",
+            "2027-03-28T12:00:00Z",
+        );
         assert_eq!(gap, ["28 03:00 +0200"]);
-        let fold = all("30 2 * * *", Berlin, "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z");
+        let fold = all(
+            "30 2 * * *",
+            Berlin,
+            "2026-10-24T12:00:00Z",
+            "2026-10-25T12:00:00Z",
+        );
         assert_eq!(fold, ["25 02:30 +0200"]);
     }
 
     #[test]
     fn an_hourly_one_comes_in_every_real_hour() {
-        let fold = all("0 * * * *", Berlin, "2026-10-24T23:30:00Z", "2026-10-25T02:30:00Z");
+        let fold = all(
+            "0 * * * *",
+            Berlin,
+            "2026-10-24T23:30:00Z",
+            "2026-10-25T02:30:00Z",
+        );
         assert_eq!(fold, ["25 02:00 +0200", "25 02:00 +0100", "25 03:00 +0100"]);
-        let gap = all("30 * * * *", Berlin, "2027-03-28T00:00:00Z", "2027-03-28T01:59:00Z");
+        let gap = all(
+            "30 * * * *",
+            Berlin,
+            "2027-03-28T00:00:00Z",
+            "2027-03-28T01:59:00Z",
+        );
         assert_eq!(gap, ["28 01:30 +0100", "28 03:30 +0200"]);
         let zone = chrono_tz::Australia::Lord_Howe;
-        let half_gap = all("15 * * * *", zone, "2026-10-03T14:00:00Z", "2026-10-03T16:59:00Z");
-        assert_eq!(half_gap, ["04 01:15 +1030", "04 02:30 +1100", "04 03:15 +1100"]);
+        let half_gap = all(
+            "15 * * * *",
+            zone,
+            "2026-10-03T14:00:00Z",
+            "2026-10-03T16:59:00Z",
+        );
+        assert_eq!(
+            half_gap,
+            ["04 01:15 +1030", "04 02:30 +1100", "04 03:15 +1100"]
+        );
     }
 
     #[test]
     fn what_never_comes_is_found_out_at_once() {
         let before = std::time::Instant::now();
         for text in ["0 0 30 2 *", ", * * * *", "0 0 31 4,6,9,11 *"] {
-            assert_eq!(spec(text).next(at("2026-11-01T00:00:00Z"), &Berlin), None, "{text}");
-            let due = spec(text).due(at("2016-11-01T00:00:00Z"), at("2026-11-01T00:00:00Z"), &Berlin);
+            assert_eq!(
+                spec(text).next(at("2026-11-01T00:00:00Z"), &Berlin),
+                None,
+                "{text}"
+            );
+            let due = spec(text).due(
+                at("2016-11-01T00:00:00Z"),
+                at("2026-11-01T00:00:00Z"),
+                &Berlin,
+            );
             assert_eq!(due, None, "{text}");
         }
         assert!(before.elapsed().as_secs() < 2, "{:?}", before.elapsed());
@@ -359,7 +467,10 @@ mod tests {
         for (text, span, hint) in errors {
             let error = CronSpec::parse(text).unwrap_err();
             assert_eq!(error.span, span, "{text}: {error:?}");
-            assert!(error.hint.clone().unwrap_or_default().contains(hint), "{text}: {error:?}");
+            assert!(
+                error.hint.clone().unwrap_or_default().contains(hint),
+                "{text}: {error:?}"
+            );
         }
     }
 }

@@ -9,20 +9,292 @@ use std::sync::Arc;
 pub struct Place {
     /// The file, as it was opened.
     pub file: Arc<Path>,
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 means the file as a whole.
     pub line: u32,
     /// The column in bytes, counted from 1.
     pub column: u32,
 }
 
+impl Place {
+    /// The file as a whole.
+    pub fn file(file: &Path) -> Self {
+        Self {
+            file: Arc::from(file),
+            line: 0,
+            column: 0,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+        match self.line {
+            0 => write!(f, "{}", self.file.display()),
+            line => write!(f, "{}:{line}:{}", self.file.display(), self.column),
+        }
     }
 }
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// How bad a diagnostic is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// It works, but probably not as meant.
+    Warning,
+    /// The configuration cannot be used.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// An error or a warning. Its `Display` is what a user sees, without colours and without a newline
+/// at the end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where: the column is that of the span's start.
+    pub place: Place,
+    /// The bytes of `line` that are meant: start and end.
+    pub span: (usize, usize),
+    /// The whole line; empty when the place is a file as a whole.
+    pub line: Vec<u8>,
+    /// What is wrong: one sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.render(f, &Paint::PLAIN)
+    }
+}
+
+/// Escape sequences around the parts of a diagnostic.
+struct Paint {
+    error: &'static str,
+    warning: &'static str,
+    caret: &'static str,
+    end: &'static str,
+}
+
+impl Paint {
+    const PLAIN: Self = Self {
+        error: "",
+        warning: "",
+        caret: "",
+        end: "",
+    };
+    const COLOUR: Self = Self {
+        error: "\x1b[1;31m",
+        warning: "\x1b[1;33m",
+        caret: "\x1b[32m",
+        end: "\x1b[0m",
+    };
+}
+
+/// Columns of an excerpt: a longer line is cut around its span.
+const EXCERPT: usize = 100;
+
+impl Diagnostic {
+    /// Whether it is an error.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// The text with colours, for a terminal.
+    pub fn coloured(&self) -> String {
+        struct Coloured<'a>(&'a Diagnostic);
+        impl fmt::Display for Coloured<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.render(f, &Paint::COLOUR)
+            }
+        }
+        Coloured(self).to_string()
+    }
+
+    fn render(&self, f: &mut fmt::Formatter<'_>, paint: &Paint) -> fmt::Result {
+        let colour = if self.is_error() {
+            paint.error
+        } else {
+            paint.warning
+        };
+        write!(
+            f,
+            "{}: {colour}{}{}: {}",
+            self.place, self.severity, paint.end, self.message
+        )?;
+        if self.place.line > 0 {
+            let excerpt = Excerpt::new(&self.line, self.span);
+            let (caret, end) = (paint.caret, paint.end);
+            write!(
+                f,
+                "\n    {}\n    {}{caret}{}{end}",
+                excerpt.text, excerpt.blanks, excerpt.carets
+            )?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A line as it can be shown, and what stands below it.
+struct Excerpt {
+    text: String,
+    blanks: String,
+    carets: String,
+}
+
+impl Excerpt {
+    fn new(line: &[u8], (start, end): (usize, usize)) -> Self {
+        // A character that is cut in two would show as bytes: widen the span to whole ones.
+        let inside = |at: usize| line.get(at).is_some_and(|b| (0x80..0xc0).contains(b));
+        let start = start.min(line.len());
+        let start = (start.saturating_sub(3)..=start)
+            .rev()
+            .find(|at| !inside(*at))
+            .unwrap_or(start);
+        let end = end.clamp(start, line.len());
+        let end = (end..=line.len().min(end + 3))
+            .find(|at| !inside(*at))
+            .unwrap_or(end);
+        let first = start.saturating_sub(EXCERPT / 2);
+        let last = line.len().min(first + EXCERPT);
+        let mut text = String::new();
+        let before = visible(&line[first..start], &mut text);
+        let shown_end = end.clamp(start, last.max(start));
+        let marked = visible(&line[start..shown_end], &mut text);
+        visible(&line[shown_end..last.max(shown_end)], &mut text);
+        let (ahead, behind) = (
+            if first > 0 { "…" } else { "" },
+            if last < line.len() { "…" } else { "" },
+        );
+        Self {
+            text: format!("{ahead}{text}{behind}"),
+            blanks: " ".repeat(before + usize::from(first > 0)),
+            carets: "^".repeat(marked.max(1)),
+        }
+    }
+}
+
+/// Appends bytes in a form that is safe on a terminal and gives the columns that they take: bytes
+/// that are not UTF-8 and control characters become `\xNN`, a tab becomes a blank.
+pub(super) fn visible(bytes: &[u8], text: &mut String) -> usize {
+    let mut columns = 0;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\t' {
+                text.push(' ');
+                columns += 1;
+            } else if c.is_control() {
+                let mut buffer = [0; 4];
+                for byte in c.encode_utf8(&mut buffer).bytes() {
+                    text.push_str(&format!("\\x{byte:02x}"));
+                    columns += 4;
+                }
+            } else {
+                text.push(c);
+                columns += if is_wide(c) { 2 } else { 1 };
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+            columns += 4;
+        }
+    }
+    columns
+}
+
+/// Bytes in a form that is safe on a terminal, for use inside a message.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let cut = bytes.len().min(EXCERPT);
+    visible(&bytes[..cut], &mut text);
+    if cut < bytes.len() {
+        text.push('…');
+    }
+    text
+}
+
+/// Whether a terminal shows the character two columns wide (the East Asian blocks).
+fn is_wide(c: char) -> bool {
+    matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnostic(line: &[u8], span: (usize, usize)) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            place: Place {
+                file: Arc::from(Path::new("/t.conf")),
+                line: 3,
+                column: span.0 as u32 + 1,
+            },
+            span,
+            line: line.to_vec(),
+            message: "unknown setting `mailsever`".into(),
+            hint: Some("did you mean `mailserver`?".into()),
+        }
+    }
+
+    #[test]
+    fn a_diagnostic_points_at_its_span() {
+        let shown = diagnostic(b"set mailsever localhost", (4, 13)).to_string();
+        insta::assert_snapshot!(shown, @r"
+        /t.conf:3:5: error: unknown setting `mailsever`
+            set mailsever localhost
+                ^^^^^^^^^
+        hint: did you mean `mailserver`?
+        ");
+    }
+
+    #[test]
+    fn bytes_that_a_terminal_must_not_see_are_escaped() {
+        let shown = diagnostic("a\t\u{1b}[31m\u{85}漢x".as_bytes(), (12, 13)).to_string();
+        assert!(
+            shown.contains("\n    a \\x1b[31m\\xc2\\x85漢x\n"),
+            "{shown}"
+        );
+        let shown = diagnostic(b"\xe9t\xe9 x", (4, 5)).to_string();
+        assert!(
+            shown.contains("\n    \\xe9t\\xe9 x\n              ^\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_its_span() {
+        let line = [b'x'; 100_000];
+        let shown = diagnostic(&line, (70_000, 99_000)).to_string();
+        assert!(shown.len() < 500, "{}", shown.len());
+    }
+
+    #[test]
+    fn a_span_beyond_the_line_does_no_harm() {
+        for span in [(0, 0), (5, 2), (7, 90), (usize::MAX, usize::MAX)] {
+            assert!(diagnostic(b"short", (0, 0)).to_string().contains("short"));
+            let mut beyond = diagnostic(b"short", (0, 0));
+            beyond.span = span;
+            assert!(beyond.to_string().contains('^'));
+        }
     }
 }

@@ -39,14 +39,47 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const DAYS: [&str; 7] = [
+    "sunday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+];
 
 const RANGES: [Range; 5] = [
-    Range { name: "minute", min: 0, max: 59, names: &[] },
-    Range { name: "hour", min: 0, max: 23, names: &[] },
-    Range { name: "day of the month", min: 1, max: 31, names: &[] },
-    Range { name: "month", min: 1, max: 12, names: &MONTHS },
-    Range { name: "weekday", min: 0, max: 7, names: &DAYS },
+    Range {
+        name: "minute",
+        min: 0,
+        max: 59,
+        names: &[],
+    },
+    Range {
+        name: "hour",
+        min: 0,
+        max: 23,
+        names: &[],
+    },
+    Range {
+        name: "day of the month",
+        min: 1,
+        max: 31,
+        names: &[],
+    },
+    Range {
+        name: "month",
+        min: 1,
+        max: 12,
+        names: &MONTHS,
+    },
+    Range {
+        name: "weekday",
+        min: 0,
+        max: 7,
+        names: &DAYS,
+    },
 ];
 
 const ALL_HOURS: u64 = (1 << 24) - 1;
@@ -60,7 +93,11 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     fn error(&self, message: String, hint: Option<String>) -> CronError {
-        CronError { span: (self.start, self.start + self.text.len()), message, hint }
+        CronError {
+            span: (self.start, self.start + self.text.len()),
+            message,
+            hint,
+        }
     }
 }
 
@@ -94,15 +131,19 @@ impl Fields {
 
     /// Whether day, month and weekday (0 is Sunday) are in.
     pub(super) fn has_date(&self, day: u32, month: u32, weekday: u32) -> bool {
-        self.days >> day & 1 == 1 && self.months >> month & 1 == 1 && self.weekdays >> weekday & 1 == 1
+        self.days >> day & 1 == 1
+            && self.months >> month & 1 == 1
+            && self.weekdays >> weekday & 1 == 1
     }
 
     /// The same in the language of the `cron` crate: seconds first, weekdays from 1. Nothing when a
     /// field is empty.
     pub(super) fn crate_text(&self) -> Option<String> {
         let list = |set: u64, shift: u32| {
-            let values: Vec<String> =
-                (0..64u32).filter(|n| set >> n & 1 == 1).map(|n| (n + shift).to_string()).collect();
+            let values: Vec<String> = (0..64u32)
+                .filter(|n| set >> n & 1 == 1)
+                .map(|n| (n + shift).to_string())
+                .collect();
             (!values.is_empty()).then(|| values.join(","))
         };
         Some(format!(
@@ -134,14 +175,20 @@ fn wrong_number(text: &str, count: usize) -> CronError {
 
 fn split_blank(text: &str) -> Vec<Piece<'_>> {
     let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';
-    split_at(text, 0, blank).into_iter().filter(|piece| !piece.text.is_empty()).collect()
+    split_at(text, 0, blank)
+        .into_iter()
+        .filter(|piece| !piece.text.is_empty())
+        .collect()
 }
 
 fn split_at(text: &str, offset: usize, separator: impl Fn(char) -> bool) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut start = 0;
     for part in text.split(&separator) {
-        pieces.push(Piece { text: part, start: offset + start });
+        pieces.push(Piece {
+            text: part,
+            start: offset + start,
+        });
         // All separators are one byte.
         start += part.len() + 1;
     }
@@ -163,10 +210,16 @@ fn parse_field(range: &Range, field: Piece<'_>) -> Result<u64, CronError> {
 
 fn parse_part(range: &Range, part: Piece<'_>, field: Piece<'_>) -> Result<u64, CronError> {
     if part.text.is_empty() {
-        return Err(field.error(format!("`{}` has an empty part between its commas", field.text), None));
+        return Err(field.error(
+            format!("`{}` has an empty part between its commas", field.text),
+            None,
+        ));
     }
     if let Some(star) = part.text.find('*') {
-        let step = part.text[star + 1..].strip_prefix('/').and_then(leading_number).unwrap_or(1);
+        let step = part.text[star + 1..]
+            .strip_prefix('/')
+            .and_then(leading_number)
+            .unwrap_or(1);
         // A step of 0 after a star is no step.
         return Ok(steps(range.min, range.max, step.max(1)));
     }
@@ -176,14 +229,20 @@ fn parse_part(range: &Range, part: Piece<'_>, field: Piece<'_>) -> Result<u64, C
     };
     let rest = first.start - part.start + first.text.len();
     let start = value(range, first)?;
-    let last = part.text[rest..].starts_with('-').then(|| word_at(part, rest + 1)).flatten();
+    let last = part.text[rest..]
+        .starts_with('-')
+        .then(|| word_at(part, rest + 1))
+        .flatten();
     let Some(last) = last else {
         // A step without a range is no step: `5/20` is 5.
         return bounded(range, part, start, start, 1);
     };
     let end = value(range, last)?;
     let rest = last.start - part.start + last.text.len();
-    let step = part.text[rest..].strip_prefix('/').and_then(leading_number).unwrap_or(1);
+    let step = part.text[rest..]
+        .strip_prefix('/')
+        .and_then(leading_number)
+        .unwrap_or(1);
     if step == 0 {
         let hint = "write a step of 1 or more, or none".to_owned();
         return Err(part.error(format!("`{}` has a step of 0", part.text), Some(hint)));
@@ -195,7 +254,13 @@ fn parse_part(range: &Range, part: Piece<'_>, field: Piece<'_>) -> Result<u64, C
 }
 
 /// The set from `start` to `end`, if both are allowed.
-fn bounded(range: &Range, part: Piece<'_>, start: u64, end: u64, step: u64) -> Result<u64, CronError> {
+fn bounded(
+    range: &Range,
+    part: Piece<'_>,
+    start: u64,
+    end: u64,
+    step: u64,
+) -> Result<u64, CronError> {
     for number in [start, end] {
         if number < range.min || number > range.max {
             let message = format!("`{}` is out of range for a {}", part.text, range.name);
@@ -212,12 +277,22 @@ fn steps(start: u64, end: u64, step: u64) -> u64 {
 }
 
 /// The error for `sat-sun`, `22-3` and the like, with the two ranges that say it.
-fn reversed(range: &Range, part: Piece<'_>, first: &str, last: &str, start: u64, end: u64) -> CronError {
+fn reversed(
+    range: &Range,
+    part: Piece<'_>,
+    first: &str,
+    last: &str,
+    start: u64,
+    end: u64,
+) -> CronError {
     let message = format!("the range `{}` runs backwards", part.text);
     let hint = if range.max == 7 && end == 0 && start <= 7 {
         format!("a range ends with Sunday as 7: write `{first}-7`")
     } else {
-        format!("write two ranges: `{first}-{},{}-{last}`", range.max, range.min)
+        format!(
+            "write two ranges: `{first}-{},{}-{last}`",
+            range.max, range.min
+        )
     };
     part.error(message, Some(hint))
 }
@@ -233,7 +308,11 @@ fn value(range: &Range, word: Piece<'_>) -> Result<u64, CronError> {
     if let Some((number, _)) = (range.min..).zip(range.names).find(|(_, name)| named(name)) {
         return Ok(number);
     }
-    let hint = match range.names.iter().find(|name| lower.len() >= 2 && name.starts_with(&lower[..2])) {
+    let hint = match range
+        .names
+        .iter()
+        .find(|name| lower.len() >= 2 && name.starts_with(&lower[..2]))
+    {
         Some(name) => format!("did you mean `{}`?", &name[..3]),
         None => format!("write a number from {} to {}", range.min, range.max),
     };
@@ -255,8 +334,16 @@ fn word_in(piece: Piece<'_>, from: usize) -> Option<Piece<'_>> {
 
 /// The word of the piece that begins right at `start`.
 fn word_at(piece: Piece<'_>, start: usize) -> Option<Piece<'_>> {
-    let length = piece.text.bytes().skip(start).take_while(|&b| is_word(b)).count();
-    (length > 0).then(|| Piece { text: &piece.text[start..start + length], start: piece.start + start })
+    let length = piece
+        .text
+        .bytes()
+        .skip(start)
+        .take_while(|&b| is_word(b))
+        .count();
+    (length > 0).then(|| Piece {
+        text: &piece.text[start..start + length],
+        start: piece.start + start,
+    })
 }
 
 fn is_word(byte: u8) -> bool {

@@ -1,0 +1,127 @@
+//! Warnings that need the whole configuration, or a look at the machine.
+
+use std::path::{Path, PathBuf};
+
+use super::assembly::Assembly;
+use super::model::TailSettings;
+
+/// Looks at all that was read.
+pub(super) fn whole(assembly: &mut Assembly<'_>) {
+    unused_queues(assembly);
+    logs(assembly);
+    programs(assembly);
+    inputs(assembly);
+}
+
+fn unused_queues(assembly: &mut Assembly<'_>) {
+    let Assembly {
+        queues, reports, ..
+    } = assembly;
+    for (queue, spot) in queues.unused() {
+        let message = format!("no rule sends anything to the queue `{}`", queue.name);
+        reports.warn(spot.clone(), message, None);
+    }
+}
+
+/// Log files that are not there, or cannot be read by us.
+fn logs(assembly: &mut Assembly<'_>) {
+    let Assembly {
+        inputs,
+        log_spots,
+        reports,
+        machine,
+        ..
+    } = assembly;
+    for (path, spot) in inputs.logfiles.iter().zip(&*log_spots) {
+        let Err(e) = machine.try_log(path) else {
+            continue;
+        };
+        let missing = e.kind() == std::io::ErrorKind::NotFound;
+        if let Some(pattern) = path.to_str().filter(|text| missing && is_glob(text)) {
+            if machine.count_glob(pattern) == 0 {
+                let hint = "files that match later are taken up".into();
+                reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
+            }
+            continue;
+        }
+        let hint = match (missing, inputs.tail_missing) {
+            (true, true) => "it is waited for, and read from its beginning once it is there",
+            (true, false) => "with `set tail_missing off` it is left out for good",
+            (false, _) => "it is tried again and again; is the user in the group that may read it?",
+        };
+        let message = format!("cannot read the log file `{}`: {e}", path.display());
+        reports.warn(spot.clone(), message, Some(hint.into()));
+    }
+}
+
+/// Whether a path is meant as a pattern if no file has that very name.
+fn is_glob(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+/// Programs that cannot be run: the start will be refused.
+fn programs(assembly: &mut Assembly<'_>) {
+    let Assembly {
+        queues,
+        inputs,
+        tail_spot,
+        reports,
+        machine,
+        ..
+    } = assembly;
+    let mut named: Vec<(PathBuf, _)> = queues
+        .programs()
+        .into_iter()
+        .map(|(command, spot)| (PathBuf::from(&command.program), spot))
+        .collect();
+    if let (TailSettings::Command { program, .. }, Some(spot)) = (&inputs.tail, &*tail_spot) {
+        named.push((program.clone(), spot));
+    }
+    named.sort_by_key(|(_, spot)| spot.place.line);
+    for (program, spot) in named {
+        if !found(*machine, &program) {
+            let message = format!("`{}` is no program that can be run", program.display());
+            let hint = "until it is, tenshi will not start".into();
+            reports.warn(spot.clone(), message, Some(hint));
+        }
+    }
+}
+
+/// Whether the shell would find the program: by its path, or by its name in the usual places.
+fn found(machine: &dyn super::Machine, program: &Path) -> bool {
+    // Quotes, variables and the like are the shell's business.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+".contains(&b);
+    if !program
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .all(|b| plain(*b))
+    {
+        return true;
+    }
+    if program.components().count() > 1 || program.is_absolute() {
+        return machine.is_executable(program);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    std::env::split_paths(&path).any(|directory| machine.is_executable(&directory.join(program)))
+}
+
+/// A configuration without any input is probably half written.
+fn inputs(assembly: &mut Assembly<'_>) {
+    let Assembly {
+        inputs, reports, ..
+    } = assembly;
+    let none = inputs.logfiles.is_empty()
+        && inputs.fifos.is_empty()
+        && inputs.listen.is_empty()
+        && inputs.redis_queues.is_empty();
+    if none && reports.errors() == 0 {
+        let spot = super::report::Spot::file(&assembly.file);
+        let hint = "write `set logfile /var/log/syslog`".into();
+        reports.warn(
+            spot,
+            "there is nothing to read: no log file, fifo, address or Redis list",
+            Some(hint),
+        );
+    }
+}

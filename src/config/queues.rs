@@ -1,0 +1,441 @@
+//! `set queue`, `set csv`, `set threshold` and `set filter`: the table of the queues.
+
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+
+use bstr::BString;
+
+use super::diagnostic::{Place, shown};
+use super::grammar::Part;
+use super::model::*;
+use super::report::{Line, Reports, Spot};
+use super::rules::BUILT_IN;
+use super::suggest::did_you_mean;
+use super::values::Wrong;
+use crate::pattern::Pattern;
+use crate::schedule::{CronSpec, Schedule};
+
+/// The queues as defined so far.
+#[derive(Debug, Default)]
+pub(super) struct QueueTable {
+    list: Vec<Queue>,
+    by_name: HashMap<String, QueueId>,
+    spots: Vec<Spot>,
+    used: Vec<bool>,
+    filters: HashMap<String, Filter>,
+}
+
+#[derive(Debug)]
+struct Filter {
+    command: ShellCommand,
+    spot: Spot,
+}
+
+/// A part of the line that is wrong.
+pub(super) struct At<'a>(pub(super) Part<'a>, pub(super) Wrong);
+
+impl QueueTable {
+    /// The queue of that name.
+    pub(super) fn id(&self, name: &str) -> Option<QueueId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// All names, in the order of definition.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|queue| queue.name.as_str())
+    }
+
+    /// Notes that a rule names the queue.
+    pub(super) fn mark_used(&mut self, id: QueueId) {
+        if let Some(used) = self.used.get_mut(id.index()) {
+            *used = true;
+        }
+    }
+
+    /// The queues that no rule names, and where they were defined.
+    pub(super) fn unused(&self) -> impl Iterator<Item = (&Queue, &Spot)> {
+        let unused = self
+            .list
+            .iter()
+            .zip(&self.spots)
+            .zip(&self.used)
+            .filter(|(_, used)| !**used);
+        unused.map(|(queue, _)| queue)
+    }
+
+    /// Each queue's program (a filter, or the CSV program), and where it was named.
+    pub(super) fn programs(&self) -> Vec<(&ShellCommand, &Spot)> {
+        let filters = self
+            .filters
+            .values()
+            .map(|filter| (&filter.command, &filter.spot));
+        let csv = self
+            .list
+            .iter()
+            .zip(&self.spots)
+            .filter_map(|(queue, spot)| match &queue.output {
+                Output::Csv(command) => Some((command, spot)),
+                Output::Mail(_) => None,
+            });
+        filters.chain(csv).collect()
+    }
+
+    /// `set queue NAME FROM TO [WHEN] SUBJECT`
+    pub(super) fn define<'a>(
+        &mut self,
+        line: &Line<'_>,
+        setting: Part<'a>,
+        value: Part<'a>,
+        reports: &mut Reports,
+    ) -> Result<(), At<'a>> {
+        const FORM: &str = "write `set queue NAME FROM TO [MINUTE HOUR DAY MONTH WEEKDAY] SUBJECT`, \
+                            or `[now]`";
+        let (name, rest) = value.word();
+        let (from, rest) = rest.word();
+        let (to, rest) = rest.word();
+        for (part, what) in [(name, "name"), (from, "sender"), (to, "recipient")] {
+            if part.is_empty() || (what != "name" && part.text.starts_with(b"[")) {
+                let part = if part.is_empty() { setting } else { part };
+                return Err(At(
+                    part,
+                    Wrong::new(format!("the queue has no {what}"), FORM),
+                ));
+            }
+        }
+        let text = queue_name(name)?;
+        let when = rest.trim_start();
+        if !when.text.starts_with(b"[") {
+            let blank = to.text.ends_with(b",");
+            let hint = if blank {
+                "write the recipients without blanks between them"
+            } else {
+                FORM
+            };
+            let part = if when.is_empty() {
+                setting
+            } else {
+                when.word().0
+            };
+            return Err(At(
+                part,
+                Wrong::new("a schedule in brackets must follow the recipients", hint),
+            ));
+        }
+        let (schedule, subject) = schedule(when, setting)?;
+        let subject = subject.trim_start().trim_end();
+        if text.contains([',', ':']) {
+            let message = format!("no rule can name the queue `{text}`");
+            reports.warn(
+                line.at(name),
+                message,
+                Some("leave `,` and `:` out of its name".into()),
+            );
+        }
+        let mail = MailQueue {
+            from: BString::from(from.text),
+            sender: address(from)?,
+            recipients: recipients(to)?,
+            subject: (!subject.is_empty()).then(|| BString::from(subject.text)),
+            filter: None,
+        };
+        self.insert(line, name, text, schedule, Output::Mail(mail), reports)
+    }
+
+    /// `set csv [WHEN] PROGRAM ARGUMENTS`
+    pub(super) fn define_csv<'a>(
+        &mut self,
+        line: &Line<'_>,
+        setting: Part<'a>,
+        value: Part<'a>,
+        reports: &mut Reports,
+    ) -> Result<(), At<'a>> {
+        const FORM: &str = "write `set csv [MINUTE HOUR DAY MONTH WEEKDAY] PROGRAM ARGUMENTS`";
+        let when = value.trim_start();
+        if !when.text.starts_with(b"[") {
+            let part = if when.is_empty() {
+                setting
+            } else {
+                when.word().0
+            };
+            return Err(At(
+                part,
+                Wrong::new("a schedule in brackets must come first", FORM),
+            ));
+        }
+        let (schedule, command) = schedule(when, setting)?;
+        if command.trim_start().is_empty() {
+            return Err(At(setting, Wrong::new("the program is missing", FORM)));
+        }
+        let command = shell_command(command)?;
+        self.insert(
+            line,
+            setting,
+            "csv",
+            schedule,
+            Output::Csv(command),
+            reports,
+        )
+    }
+
+    fn insert<'a>(
+        &mut self,
+        line: &Line<'_>,
+        at: Part<'a>,
+        name: &str,
+        schedule: Schedule,
+        output: Output,
+        reports: &mut Reports,
+    ) -> Result<(), At<'a>> {
+        let place = line.place(at.start);
+        if let Some(id) = self.id(name) {
+            let old: Place = self.list[id.index()].place.clone();
+            let message =
+                format!("the queue `{name}` is defined again; this definition replaces {old}");
+            reports.warn(line.at(at), message, Some("keep one of the two".into()));
+            // Its thresholds stay: they are directives of their own.
+            let thresholds = std::mem::take(&mut self.list[id.index()].thresholds);
+            self.list[id.index()] = Queue {
+                name: name.to_owned(),
+                schedule,
+                output,
+                thresholds,
+                place,
+            };
+            self.spots[id.index()] = line.at(at);
+            return Ok(());
+        }
+        let Ok(number) = u16::try_from(self.list.len()) else {
+            return Err(At(at, Wrong::new("there are more than 65536 queues", "")));
+        };
+        self.by_name.insert(name.to_owned(), QueueId(number));
+        self.list.push(Queue {
+            name: name.to_owned(),
+            schedule,
+            output,
+            thresholds: Vec::new(),
+            place,
+        });
+        self.spots.push(line.at(at));
+        // Lines without a prefix need no rule to come to theirs.
+        self.used.push(name == "noprefix");
+        Ok(())
+    }
+
+    /// `set threshold QUEUE COUNT REGEXP`; the pattern comes compiled.
+    pub(super) fn threshold<'a>(
+        &mut self,
+        queue: Part<'a>,
+        count: Part<'a>,
+        pattern: Pattern,
+    ) -> Result<(), At<'a>> {
+        let id = self.known(queue)?;
+        let number = count
+            .utf8()
+            .and_then(|text| text.parse::<NonZeroU64>().ok());
+        let Some(number) = number else {
+            let message = format!("`{}` is no count", shown(count.text));
+            return Err(At(count, Wrong::new(message, "write a number from 1 on")));
+        };
+        self.list[id.index()].thresholds.push(Threshold {
+            count: number,
+            pattern,
+        });
+        Ok(())
+    }
+
+    /// The queue that a word names.
+    pub(super) fn known<'a>(&self, word: Part<'a>) -> Result<QueueId, At<'a>> {
+        if let Some(id) = word.utf8().and_then(|name| self.id(name)) {
+            return Ok(id);
+        }
+        let hint = did_you_mean(word.text, self.names().chain(BUILT_IN))
+            .unwrap_or_else(|| "define it by `set queue` above this line".into());
+        let message = format!("there is no queue `{}` up to here", shown(word.text));
+        Err(At(
+            word,
+            Wrong {
+                message,
+                hint: Some(hint),
+            },
+        ))
+    }
+
+    /// `set filter QUEUE PROGRAM ARGUMENTS`: the queue may come later.
+    pub(super) fn filter<'a>(
+        &mut self,
+        spot: Spot,
+        queue: Part<'a>,
+        command: Part<'a>,
+    ) -> Result<(), At<'a>> {
+        let Some(name) = queue.utf8() else {
+            return Err(At(queue, Wrong::new("a queue's name is UTF-8", "")));
+        };
+        let command = shell_command(command)?;
+        self.filters
+            .insert(name.to_owned(), Filter { command, spot });
+        Ok(())
+    }
+
+    /// Gives the filters to their queues.
+    pub(super) fn attach_filters(&mut self, reports: &mut Reports) {
+        let mut lost = Vec::new();
+        for (name, filter) in &self.filters {
+            let queue = self
+                .by_name
+                .get(name)
+                .and_then(|id| self.list.get_mut(id.index()));
+            match queue.map(|queue| &mut queue.output) {
+                Some(Output::Mail(mail)) => mail.filter = Some(filter.command.clone()),
+                Some(Output::Csv(_)) => {
+                    lost.push((filter, "the CSV queue has no mail to filter".to_owned()))
+                }
+                None => lost.push((filter, format!("there is no queue `{name}` to filter"))),
+            }
+        }
+        lost.sort_by_key(|(filter, _)| filter.spot.place.line);
+        for (filter, message) in lost {
+            reports.warn(filter.spot.clone(), message, None);
+        }
+    }
+
+    /// The queues.
+    pub(super) fn into_queues(self) -> Vec<Queue> {
+        self.list
+    }
+}
+
+fn queue_name<'a>(name: Part<'a>) -> Result<&'a str, At<'a>> {
+    let wrong = |message: String, hint: &str| Err(At(name, Wrong::new(message, hint)));
+    match name.utf8() {
+        None => wrong("a queue's name must be UTF-8".into(), ""),
+        Some("csv") => wrong(
+            "`csv` is no mail queue".into(),
+            "define it by `set csv [WHEN] PROGRAM`",
+        ),
+        Some(text) if BUILT_IN.contains(&text) => wrong(
+            format!("`{text}` is built in and cannot be defined"),
+            "choose another name",
+        ),
+        Some(text) => Ok(text),
+    }
+}
+
+/// Reads `[now]` or `[CRON]` at the start of `part`; gives what follows it too.
+fn schedule<'a>(part: Part<'a>, setting: Part<'a>) -> Result<(Schedule, Part<'a>), At<'a>> {
+    let Some(close) = part.find(b']') else {
+        return Err(At(
+            part,
+            Wrong::new(
+                "the schedule lacks its `]`",
+                "write `[now]` or `[0 8 * * *]`",
+            ),
+        ));
+    };
+    let (inner, rest) = (part.slice(1, close), part.from(close + 1));
+    if inner.text == b"now" {
+        return Ok((Schedule::Now, rest));
+    }
+    if inner
+        .trim_start()
+        .trim_end()
+        .text
+        .eq_ignore_ascii_case(b"now")
+    {
+        let message = format!("`[{}]` is no schedule", shown(inner.text));
+        return Err(At(
+            inner,
+            Wrong::new(message, "write `[now]`, small and without blanks"),
+        ));
+    }
+    if inner.trim_start().start != inner.start {
+        let message = "a cron specification begins right after its `[`";
+        return Err(At(
+            inner,
+            Wrong::new(message, "leave out the blank after `[`"),
+        ));
+    }
+    let Some(text) = inner.utf8() else {
+        return Err(At(inner, Wrong::new("a cron specification is ASCII", "")));
+    };
+    match CronSpec::parse(text) {
+        Ok(spec) => Ok((Schedule::Cron(spec), rest)),
+        Err(e) => {
+            let at = inner.slice(e.span.0, e.span.1);
+            // An empty span has nothing to point at.
+            let at = if at.is_empty() { setting } else { at };
+            Err(At(
+                at,
+                Wrong {
+                    message: e.message,
+                    hint: e.hint,
+                },
+            ))
+        }
+    }
+}
+
+/// `PROGRAM ARGUMENTS`, for the shell.
+fn shell_command<'a>(part: Part<'a>) -> Result<ShellCommand, At<'a>> {
+    let line = part.trim_start().trim_end();
+    match (line.utf8(), line.word().0.utf8()) {
+        (Some(text), Some(program)) if !text.contains('\0') => Ok(ShellCommand {
+            program: program.to_owned(),
+            line: text.to_owned(),
+        }),
+        _ => Err(At(
+            line,
+            Wrong::new("a command must be UTF-8 without NUL bytes", ""),
+        )),
+    }
+}
+
+/// The envelope address of a word: what stands between `<` and `>`, or all of it.
+fn address<'a>(word: Part<'a>) -> Result<Address, At<'a>> {
+    let inner = match word.find(b'<') {
+        Some(open) => {
+            let inner = word.from(open + 1);
+            inner.slice(0, inner.find(b'>').unwrap_or(inner.text.len()))
+        }
+        None => word,
+    };
+    let wrong = || {
+        let message = format!("`{}` cannot be a mail address", shown(inner.text));
+        At(
+            word,
+            Wrong::new(
+                message,
+                "write visible ASCII characters, as in `root` or `root@example.org`",
+            ),
+        )
+    };
+    inner.utf8().and_then(Address::new).ok_or_else(wrong)
+}
+
+/// The recipients of `TO`: parts between commas, each with `pager:` in front or not.
+fn recipients<'a>(to: Part<'a>) -> Result<Vec<Recipient>, At<'a>> {
+    let mut recipients = Vec::new();
+    for part in to.split(b',') {
+        let (text, pager) = match part.text.strip_prefix(b"pager:") {
+            Some(_) => (part.from("pager:".len()), true),
+            None => (part, false),
+        };
+        let address = address(text)?;
+        if !address.as_str().is_empty() {
+            recipients.push(Recipient {
+                text: BString::from(text.text),
+                address,
+                pager,
+            });
+        }
+    }
+    if recipients.is_empty() {
+        return Err(At(
+            to,
+            Wrong::new(
+                "the queue has no recipient",
+                "write `root` or `root@example.org`",
+            ),
+        ));
+    }
+    Ok(recipients)
+}

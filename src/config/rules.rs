@@ -1,0 +1,432 @@
+//! Rules and groups: `QUEUES REGEXP`, `group REGEXP` … `group_end`.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use super::diagnostic::{Place, shown};
+use super::grammar::Part;
+use super::model::*;
+use super::queues::{At, QueueTable};
+use super::report::{Line, Reports, Spot};
+use super::settings;
+use super::values::Wrong;
+use crate::pattern::{NoteKind, Pattern};
+
+/// The words that a rule may begin with without any definition.
+pub(super) const BUILT_IN: [&str; 4] = ["trash", "repeat", "group", "group_host"];
+
+/// The rules so far.
+#[derive(Debug)]
+pub(super) struct RuleList {
+    rules: Vec<Rule>,
+    open: Vec<OpenGroup>,
+    /// What is taken at each level that a line must have passed to come to the next rule: the top
+    /// level, and one for each open group.
+    levels: Vec<Level>,
+}
+
+#[derive(Debug)]
+struct OpenGroup {
+    /// Nothing if the rule was in error.
+    rule: Option<usize>,
+    on_host: bool,
+    spot: Spot,
+}
+
+/// The patterns that let no line through at one level.
+#[derive(Debug, Default)]
+struct Level {
+    patterns: HashMap<Vec<u8>, Place>,
+    everything: Option<Place>,
+}
+
+/// What the first word of a rule means.
+enum Head {
+    Trash,
+    Repeat,
+    Group { on_host: bool },
+    Queues(Vec<Target>),
+}
+
+impl RuleList {
+    pub(super) fn new() -> Self {
+        Self {
+            rules: Vec::new(),
+            open: Vec::new(),
+            levels: vec![Level::default()],
+        }
+    }
+
+    /// `QUEUES REGEXP`. Both parts are checked even when one is wrong.
+    pub(super) fn add(
+        &mut self,
+        line: &Line<'_>,
+        queues: Part<'_>,
+        pattern: Part<'_>,
+        table: &mut QueueTable,
+        reports: &mut Reports,
+    ) {
+        let group = match queues.text {
+            b"group" => Some(false),
+            b"group_host" => Some(true),
+            _ => None,
+        };
+        let head = match group {
+            Some(on_host) => Some(Head::Group { on_host }),
+            None => head(line, queues, table, reports),
+        };
+        let compiled = compile(line, pattern, reports);
+        if let (Some(head), Some(compiled)) = (head, compiled) {
+            self.push(line, head, pattern, compiled, reports);
+        } else if let Some(on_host) = group {
+            // Its group_end must find it all the same.
+            self.open.push(OpenGroup {
+                rule: None,
+                on_host,
+                spot: line.at(queues),
+            });
+            self.levels.push(Level::default());
+        }
+    }
+
+    fn push(
+        &mut self,
+        line: &Line<'_>,
+        head: Head,
+        part: Part<'_>,
+        pattern: Pattern,
+        reports: &mut Reports,
+    ) {
+        if u32::try_from(self.rules.len() + 1).is_err() {
+            reports.error(
+                line.at(part),
+                "there are more than four billion rules",
+                None,
+            );
+            return;
+        }
+        let masks = matches!(head, Head::Queues(_));
+        warn_notes(line, part, &pattern, masks, reports);
+        if super::assembly::ends_blank(part) {
+            let end = part.text.len();
+            let blanks = part.from(part.trim_end().text.len()).slice(0, end);
+            let message = "the blanks at the end are a part of the pattern";
+            let hint = "remove them, or write `\\s` or `[ ]` if they are meant";
+            reports.warn(line.at(blanks), message, Some(hint.into()));
+        }
+        let on_host = matches!(head, Head::Group { on_host: true });
+        if let Some((before, all)) = self.taken_before(pattern.source(), on_host) {
+            let what = if matches!(head, Head::Group { .. }) {
+                "group"
+            } else {
+                "rule"
+            };
+            let why = if all {
+                "takes every line"
+            } else {
+                "has the same pattern"
+            };
+            let message = format!("no line comes to this {what}: the rule at {before} {why}");
+            reports.warn(
+                line.at(part),
+                message,
+                Some("put it before that rule, or remove it".into()),
+            );
+        }
+        let place = line.place(part.start);
+        let index = self.rules.len();
+        let action = match head {
+            Head::Trash => Action::Trash,
+            Head::Repeat => {
+                if pattern.groups() == 0 {
+                    let message = "a repeat rule counts by its first group, and this has none";
+                    let hint = "write `last message repeated (\\d+) times`".into();
+                    reports.warn(line.at(part), message, Some(hint));
+                }
+                Action::Repeat
+            }
+            Head::Queues(targets) => Action::Queues(targets.into()),
+            // `close` or `finish` puts the right end in.
+            Head::Group { on_host: false } => Action::Group { end: index + 1 },
+            Head::Group { on_host: true } => Action::GroupHost { end: index + 1 },
+        };
+        if matches!(action, Action::Group { .. } | Action::GroupHost { .. }) {
+            self.open.push(OpenGroup {
+                rule: Some(index),
+                on_host,
+                spot: line.at(part),
+            });
+            self.levels.push(Level::default());
+        } else {
+            self.note_taken(pattern.source(), &place);
+        }
+        self.rules.push(Rule {
+            pattern,
+            action,
+            place,
+        });
+    }
+
+    /// The rule that takes all lines that this pattern could match, and whether it takes all lines.
+    fn taken_before(&self, source: &[u8], on_host: bool) -> Option<(Place, bool)> {
+        let everything = self
+            .levels
+            .iter()
+            .find_map(|level| level.everything.clone());
+        if let Some(place) = everything {
+            return Some((place, true));
+        }
+        if on_host {
+            // The patterns before it look at the message.
+            return None;
+        }
+        let same = self
+            .levels
+            .iter()
+            .find_map(|level| level.patterns.get(source).cloned());
+        same.map(|place| (place, false))
+    }
+
+    fn note_taken(&mut self, source: &[u8], place: &Place) {
+        if let Some(level) = self.levels.last_mut() {
+            level
+                .patterns
+                .entry(source.to_vec())
+                .or_insert_with(|| place.clone());
+            if level.everything.is_none() && is_catch_all(source) {
+                level.everything = Some(place.clone());
+            }
+        }
+    }
+
+    /// `group_end`
+    pub(super) fn close(&mut self, line: &Line<'_>, reports: &mut Reports) {
+        let Some(group) = self.open.pop() else {
+            let hint =
+                Some("remove it, or write `group REGEXP` before the rules of the group".into());
+            let word = Part::new(line.text).word().0;
+            reports.error(line.at(word), "no group is open here", hint);
+            return;
+        };
+        self.end_group(&group);
+    }
+
+    fn end_group(&mut self, group: &OpenGroup) {
+        let level = self.levels.pop();
+        let end = self.rules.len();
+        let Some(rule) = group.rule.and_then(|index| self.rules.get_mut(index)) else {
+            return;
+        };
+        match &mut rule.action {
+            Action::Group { end: at } | Action::GroupHost { end: at } => *at = end,
+            _ => {}
+        }
+        let (source, place) = (rule.pattern.source().to_vec(), rule.place.clone());
+        // A group that ends in a catch-all takes all that gets into it.
+        let takes_all = level.is_some_and(|level| level.everything.is_some());
+        if takes_all && (!group.on_host || is_catch_all(&source)) {
+            self.note_taken(&source, &place);
+        }
+    }
+
+    /// Closes what is still open.
+    pub(super) fn finish(&mut self, reports: &mut Reports) {
+        while let Some(group) = self.open.pop() {
+            self.end_group(&group);
+            let message = "this group is never closed: it ends with the configuration";
+            reports.warn(
+                group.spot,
+                message,
+                Some("write `group_end` after its last rule".into()),
+            );
+        }
+    }
+
+    /// The rules.
+    pub(super) fn into_rules(self) -> Vec<Rule> {
+        self.rules
+    }
+}
+
+/// Whether the pattern matches every line whatever it holds.
+fn is_catch_all(source: &[u8]) -> bool {
+    let source = source.strip_prefix(b"^").unwrap_or(source);
+    let source = source.strip_suffix(b"$").unwrap_or(source);
+    matches!(source, b"" | b".*" | b"(.*)" | b".*?" | b"(?:.*)")
+}
+
+/// Reads the list of queues in front of a pattern.
+fn head(
+    line: &Line<'_>,
+    list: Part<'_>,
+    table: &mut QueueTable,
+    reports: &mut Reports,
+) -> Option<Head> {
+    let mut parts = list.split(b',');
+    // Commas at the end mean nothing.
+    while parts.len() > 1 && parts.last().is_some_and(Part::is_empty) {
+        parts.pop();
+    }
+    let several = parts.len() > 1;
+    let mut targets = Vec::new();
+    let mut least: Option<NonZeroU32> = None;
+    for (at, part) in parts.iter().enumerate() {
+        let result = match target(*part, several, table) {
+            Ok(Word::BuiltIn(head)) => return Some(head),
+            Ok(Word::Target(target)) => {
+                let order = check_order(*part, target.escalation, least, several && at == 0);
+                least = target.escalation.max(least);
+                order.map(|()| target)
+            }
+            Err(wrong) => Err(wrong),
+        };
+        match result {
+            Ok(target) => {
+                table.mark_used(target.queue);
+                targets.push(target);
+            }
+            Err(At(part, mut wrong)) => {
+                if !several && settings::is_setting(part.text) {
+                    wrong.hint = Some(format!(
+                        "a setting begins with `set`: `set {} …`",
+                        shown(part.text)
+                    ));
+                }
+                // An empty part has no bytes to point at: show the list.
+                let part = if part.is_empty() { list } else { part };
+                reports.error(line.at(part), wrong.message, wrong.hint);
+                // The rest of the list would only give errors that follow from this one.
+                return None;
+            }
+        }
+    }
+    Some(Head::Queues(targets))
+}
+
+/// One word of a list.
+enum Word {
+    BuiltIn(Head),
+    Target(Target),
+}
+
+/// Reads `QUEUE` or `QUEUE:N`.
+fn target<'a>(part: Part<'a>, several: bool, table: &QueueTable) -> Result<Word, At<'a>> {
+    if part.is_empty() {
+        return Err(At(
+            part,
+            Wrong::new(
+                "the list of queues has an empty part",
+                "leave out the comma",
+            ),
+        ));
+    }
+    let colon = part.find(b':');
+    let name = part.slice(0, colon.unwrap_or(part.text.len()));
+    let built_in = match name.text {
+        b"trash" => Some(Head::Trash),
+        b"repeat" => Some(Head::Repeat),
+        b"group" => Some(Head::Group { on_host: false }),
+        b"group_host" => Some(Head::Group { on_host: true }),
+        _ => None,
+    };
+    let number = colon.map(|colon| part.from(colon + 1));
+    if built_in.is_some() && several {
+        let message = format!(
+            "`{}` must stand alone, not in a list of queues",
+            shown(name.text)
+        );
+        return Err(At(
+            part,
+            Wrong::new(message, "write a rule of its own for it"),
+        ));
+    }
+    let escalation = match number {
+        None => None,
+        Some(number) => Some(escalation(part, number)?),
+    };
+    match built_in {
+        Some(head) => Ok(Word::BuiltIn(head)),
+        None => Ok(Word::Target(Target {
+            queue: table.known(name)?,
+            escalation,
+        })),
+    }
+}
+
+fn escalation<'a>(part: Part<'a>, number: Part<'a>) -> Result<NonZeroU32, At<'a>> {
+    // The original wants no zero in front either.
+    let digits = number
+        .text
+        .first()
+        .is_some_and(|b| (b'1'..=b'9').contains(b));
+    let value = number
+        .utf8()
+        .filter(|_| digits)
+        .and_then(|text| text.parse().ok());
+    value.ok_or_else(|| {
+        let message = format!("`{}` is no escalation number", shown(number.text));
+        let at = if number.is_empty() { part } else { number };
+        At(
+            at,
+            Wrong::new(
+                message,
+                "write a whole number from 1 on, as in `critical:10`",
+            ),
+        )
+    })
+}
+
+/// Escalation numbers stand on the right, and none is less than one before it.
+fn check_order<'a>(
+    part: Part<'a>,
+    escalation: Option<NonZeroU32>,
+    least: Option<NonZeroU32>,
+    leftmost: bool,
+) -> Result<(), At<'a>> {
+    let message = match (escalation, least) {
+        (Some(_), _) if leftmost => "the first of several queues cannot have an escalation number",
+        (None, Some(_)) => "a queue without escalation number stands left of those that have one",
+        (Some(now), Some(before)) if now < before => {
+            "escalation numbers must not fall from left to right"
+        }
+        _ => return Ok(()),
+    };
+    Err(At(
+        part,
+        Wrong::new(message, "write `low,middle:3,high:10`"),
+    ))
+}
+
+/// Compiles a pattern; an error is reported where it is.
+pub(super) fn compile(line: &Line<'_>, part: Part<'_>, reports: &mut Reports) -> Option<Pattern> {
+    match Pattern::compile(part.text) {
+        Ok(pattern) => Some(pattern),
+        Err(e) => {
+            let spot = line.at(part.slice(e.span.0, e.span.1));
+            reports.error(spot, format!("in the pattern: {}", e.message), e.hint);
+            None
+        }
+    }
+}
+
+/// Warns of what the pattern's writer should know. Where nothing is masked, groups do no harm.
+pub(super) fn warn_notes(
+    line: &Line<'_>,
+    part: Part<'_>,
+    pattern: &Pattern,
+    masks: bool,
+    reports: &mut Reports,
+) {
+    for note in pattern.notes() {
+        let told = match note.kind {
+            // Shown by `-C` as a number: it is no fault.
+            NoteKind::SlowEngine => false,
+            NoteKind::NestedCaptures | NoteKind::LoopCapture => masks,
+            _ => true,
+        };
+        if told {
+            let spot = line.at(part.slice(note.span.0, note.span.1));
+            reports.warn(spot, note.message.clone(), note.hint.clone());
+        }
+    }
+}
