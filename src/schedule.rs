@@ -46,7 +46,11 @@ impl CronSpec {
     /// When there are not five fields, or one of them has no meaning.
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let _ = text;
-        Err(CronError { span: (0, 0), message: "cron specifications are not there yet".into(), hint: None })
+        Err(CronError {
+            span: (0, 0),
+            message: "cron specifications are not there yet".into(),
+            hint: None,
+        })
     }
 
     /// Whether a report falls due in one of the minutes after `after`'s, up to and with `until`'s;
