@@ -1,5 +1,7 @@
 //! Perl's regular expressions over bytes: the only module that knows matching engines.
 
+pub mod set;
+
 use std::fmt;
 
 /// A compiled pattern.
