@@ -1,14 +1,47 @@
 //! Perl's regular expressions over bytes: the only module that knows matching engines.
+//!
+//! No engine gets the string as written: `regex` reads `\\<` as a word boundary and `[[` as a nested
+//! set, without a word. So Perl's syntax is read here into a tree ([`ast`]), and from the tree goes
+//! out a plain pattern whose meaning does not depend on a dialect.
 
+pub mod ast;
+mod emit;
+mod engine;
+mod notes;
+mod parse;
 pub mod set;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-/// A compiled pattern.
+use emit::Purpose;
+use engine::Matcher;
+
+/// A compiled pattern. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Inner>);
+
+struct Inner {
     source: Vec<u8>,
-    regex: regex::bytes::Regex,
+    root: ast::Node,
+    groups: usize,
+    notes: Vec<Note>,
+    engine: Engine,
+    canonical: String,
+    matcher: Matcher,
+    /// Whether a subject with newlines needs a matcher of its own.
+    newlines_matter: bool,
+    /// That matcher, made when the first such subject comes; `None` if it cannot be made.
+    newlines: OnceLock<Option<Matcher>>,
+}
+
+/// What runs a pattern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// `regex`: time linear in the length of the line.
+    Regular,
+    /// `fancy-regex`: backtracks, up to a limit.
+    Backtracking,
 }
 
 /// Why a pattern was refused.
@@ -75,64 +108,105 @@ impl Pattern {
     /// # Errors
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
-        let text = String::from_utf8_lossy(source);
-        match regex::bytes::RegexBuilder::new(&text)
-            .unicode(false)
-            .build()
-        {
-            Ok(regex) => Ok(Self {
-                source: source.to_vec(),
-                regex,
-            }),
-            Err(e) => Err(PatternError {
-                span: (0, source.len()),
-                message: e.to_string(),
-                hint: None,
-            }),
-        }
+        let parsed = parse::parse(source)?;
+        let emitted = emit::emit(&parsed.root, parsed.groups, Purpose::Line)?;
+        let matcher = engine::build(&parsed.root, &emitted, source.len())?;
+        let mut notes = parsed.notes;
+        notes.extend(notes::on_groups(&parsed.root));
+        let engine = if emitted.backtracks {
+            notes.push(slow_engine(source));
+            Engine::Backtracking
+        } else {
+            Engine::Regular
+        };
+        Ok(Self(Arc::new(Inner {
+            source: source.to_vec(),
+            root: parsed.root,
+            groups: parsed.groups,
+            notes,
+            engine,
+            canonical: emitted.text,
+            matcher,
+            newlines_matter: emitted.newlines_matter,
+            newlines: OnceLock::new(),
+        })))
     }
 
     /// The pattern as written.
     pub fn source(&self) -> &[u8] {
-        &self.source
+        &self.0.source
     }
 
     /// How many capture groups it has, group 0 not counted.
     pub fn groups(&self) -> usize {
-        self.regex.captures_len() - 1
+        self.0.groups
     }
 
     /// What its writer should know.
     pub fn notes(&self) -> &[Note] {
-        &[]
+        &self.0.notes
     }
 
-    /// Whether it matches anywhere in `subject`, which holds no newline.
+    /// What runs it.
+    pub fn engine(&self) -> Engine {
+        self.0.engine
+    }
+
+    /// The pattern as the engine gets it, for subjects without newlines.
+    pub fn canonical(&self) -> &str {
+        &self.0.canonical
+    }
+
+    /// Whether it surely matches every subject without a newline, like `.*`. It may match all and
+    /// not be known to.
+    pub fn matches_everything(&self) -> bool {
+        notes::matches_everything(&self.0.root)
+    }
+
+    /// Whether it matches anywhere in `subject`.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        if self.regex.is_match(subject) {
-            Found::Yes
-        } else {
-            Found::No
+        match self.matcher(subject) {
+            Some(matcher) => matcher.is_match(subject),
+            None => Found::GaveUp,
         }
     }
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
-        spans.0.clear();
-        match self.regex.captures(subject) {
-            Some(caps) => {
-                spans
-                    .0
-                    .extend(caps.iter().map(|m| m.map(|m| (m.start(), m.end()))));
-                Found::Yes
+        match self.matcher(subject) {
+            Some(matcher) => matcher.captures(subject, spans),
+            None => {
+                spans.0.clear();
+                Found::GaveUp
             }
-            None => Found::No,
         }
+    }
+
+    /// The matcher for this subject.
+    fn matcher(&self, subject: &[u8]) -> Option<&Matcher> {
+        let inner = &*self.0;
+        if !inner.newlines_matter || memchr::memchr(b'\n', subject).is_none() {
+            return Some(&inner.matcher);
+        }
+        let make = || {
+            let emitted = emit::emit(&inner.root, inner.groups, Purpose::Newlines).ok()?;
+            engine::build(&inner.root, &emitted, inner.source.len()).ok()
+        };
+        inner.newlines.get_or_init(make).as_ref()
+    }
+}
+
+fn slow_engine(source: &[u8]) -> Note {
+    Note {
+        kind: NoteKind::SlowEngine,
+        span: (0, source.len()),
+        message: "this pattern needs the slower engine".into(),
+        hint: Some("look-around, backreferences and atomic groups need it".into()),
     }
 }
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", bstr::BStr::new(&self.source))
+        write!(f, "/{}/", bstr::BStr::new(self.source()))
     }
 }
