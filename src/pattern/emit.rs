@@ -100,12 +100,7 @@ impl Emitter {
         }
     }
 
-    fn wrapped(
-        &mut self,
-        open: &str,
-        body: &Node,
-        close: &str,
-    ) -> Result<(), PatternError> {
+    fn wrapped(&mut self, open: &str, body: &Node, close: &str) -> Result<(), PatternError> {
         self.push(open);
         self.node(body, Place::Group)?;
         self.push(close);

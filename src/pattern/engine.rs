@@ -38,9 +38,13 @@ pub(super) fn build(
     length: usize,
 ) -> Result<Matcher, PatternError> {
     let engine = if emitted.backtracks {
-        let superset = emit(root, emitted.groups.len().saturating_sub(1), Purpose::Superset)
-            .ok()
-            .and_then(|e| regular(&e.text).ok());
+        let superset = emit(
+            root,
+            emitted.groups.len().saturating_sub(1),
+            Purpose::Superset,
+        )
+        .ok()
+        .and_then(|e| regular(&e.text).ok());
         Compiled::Backtracking {
             superset,
             regex: Box::new(

@@ -57,10 +57,8 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
 fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
     let mut spans = Vec::new();
     capture_spans(body, &mut spans);
-    if spans.is_empty() {
-        if let Node::Repeat { span, .. } = around {
-            spans.push((0, *span));
-        }
+    if let (true, Node::Repeat { span, .. }) = (spans.is_empty(), around) {
+        spans.push((0, *span));
     }
     for (number, span) in spans {
         if notes

@@ -187,7 +187,8 @@ impl<'a> Parser<'a> {
 
     /// The other case of each letter, if `i` is on.
     fn fold(&self, set: ByteSet) -> ByteSet {
-        match (self.flags.i, self.latin1()) {
+        let whole = self.whole.as_ref().is_some_and(|w| w.unicode);
+        match (self.flags.i, self.flags.latin1_case(whole)) {
             (false, _) => set,
             (true, false) => set.fold_ascii(),
             (true, true) => code::fold_latin1(set),
@@ -396,9 +397,7 @@ impl<'a> Parser<'a> {
                 Some(high) => high.value,
                 None => low.value,
             },
-            recent: low.value.is_none()
-                || low.blanks
-                || high.as_ref().is_some_and(|h| h.blanks),
+            recent: low.value.is_none() || low.blanks || high.as_ref().is_some_and(|h| h.blanks),
             leading_zero: low.leading_zero || high.is_some_and(|h| h.leading_zero),
             end: start + length + 2,
         })
@@ -420,7 +419,7 @@ fn number(text: &[u8]) -> Option<Number> {
         .skip_while(is_blank)
         .take_while(|b| !is_blank(b))
         .collect();
-    let blanks = text.iter().any(|b| is_blank(b));
+    let blanks = text.iter().any(is_blank);
     let rest = text.iter().filter(|b| !is_blank(b)).count();
     if rest != digits.len() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

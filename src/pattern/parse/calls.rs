@@ -95,7 +95,11 @@ impl Calls {
         }
         self.budget = self.budget.saturating_sub(count(&body));
         if self.budget == 0 {
-            return Err(unsupported(span, "calls that make the pattern so long", None));
+            return Err(unsupported(
+                span,
+                "calls that make the pattern so long",
+                None,
+            ));
         }
         self.open.push(group);
         self.expand(&mut body)?;

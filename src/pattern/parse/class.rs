@@ -38,12 +38,22 @@ impl Parser<'_> {
             first = false;
             let at = self.pos;
             match self.element()? {
-                Element::Set(more) => set = set.union(more),
+                Element::Set(more) => set = set.union(more).union(self.dash_after_set()),
                 Element::Code(low) => set = set.union(self.range_from(at, low)?),
             }
         }
         let set = self.fold(set);
         Ok(if negated { set.negate() } else { set })
+    }
+
+    /// Just after a set `-` begins no range and is the low end of none.
+    fn dash_after_set(&mut self) -> ByteSet {
+        self.skip_class_blanks();
+        if self.peek() == Some(b'-') && self.rest().get(1) != Some(&b']') {
+            self.pos += 1;
+            return ByteSet::range(b'-', b'-');
+        }
+        ByteSet::default()
     }
 
     fn skip_class_blanks(&mut self) {
@@ -99,10 +109,7 @@ impl Parser<'_> {
         let bracket = Ok(Element::Code(u32::from(b'[')));
         let rest = self.rest();
         let kind = rest[0];
-        let Some(close) = rest[1..]
-            .windows(2)
-            .position(|pair| pair == [kind, b']'])
-        else {
+        let Some(close) = rest[1..].windows(2).position(|pair| pair == [kind, b']']) else {
             return bracket;
         };
         let inner = &rest[1..1 + close];

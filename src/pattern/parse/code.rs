@@ -105,7 +105,10 @@ pub(super) fn posix(name: &[u8], latin1: bool) -> Option<ByteSet> {
         ),
         b"space" => (space(false), set_of(&[0x85, 0xA0])),
         b"blank" => (set_of(b"\t "), set_of(&[0xA0])),
-        b"cntrl" => (where_ascii(u8::is_ascii_control), ByteSet::range(0x80, 0x9F)),
+        b"cntrl" => (
+            where_ascii(u8::is_ascii_control),
+            ByteSet::range(0x80, 0x9F),
+        ),
         b"graph" => (ByteSet::range(b'!', b'~'), ByteSet::range(0xA1, 0xFF)),
         b"print" => (ByteSet::range(b' ', b'~'), ByteSet::range(0xA0, 0xFF)),
         b"word" => (word(false), latin1_letters()),
@@ -130,13 +133,26 @@ fn property(name: &str) -> Option<ByteSet> {
     if let Some(base) = plain.strip_prefix("posix") {
         return posix(base.as_bytes(), false);
     }
-    if let Some(set) = posix(plain.as_bytes(), true).filter(|_| plain != "punct") {
-        return Some(set);
+    match plain {
+        "punct" => {}
+        "perlword" => return Some(word(false)),
+        "xperlspace" | "spaceperl" => return Some(space(true)),
+        "vertspace" => return Some(vertical()),
+        "horizspace" => return posix(b"blank", true),
+        "title" | "titlecase" => return Some(ByteSet::default()),
+        _ => {
+            if let Some(set) = posix(plain.as_bytes(), true) {
+                return Some(set);
+            }
+        }
     }
-    let hir = regex_syntax::Parser::new()
-        .parse(&format!("\\p{{{}}}", name.trim()))
-        .or_else(|_| regex_syntax::Parser::new().parse(&format!("\\p{{{plain}}}")))
-        .ok()?;
+    let name = if plain == "l&" { "LC" } else { name };
+    let parse = |name: &str| {
+        regex_syntax::Parser::new()
+            .parse(&format!("\\p{{{name}}}"))
+            .ok()
+    };
+    let hir = parse(name.trim()).or_else(|| parse(plain))?;
     let regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Unicode(class)) = hir.kind()
     else {
         return None;
@@ -162,6 +178,7 @@ impl Parser<'_> {
             0x17F if self.flags.i => set_of(b"s"),
             0x212A if self.flags.i => set_of(b"k"),
             0x212B if self.flags.i => set_of(&[0xE5]),
+            0x1E9E if self.flags.i => set_of(&[0xDF]),
             0x178 if self.flags.i => set_of(&[0xFF]),
             0x39C | 0x3BC if self.flags.i => set_of(&[0xB5]),
             _ => ByteSet::default(),
@@ -193,8 +210,18 @@ impl Parser<'_> {
             Some(rest) => (rest, letter == b'p'),
             None => (name, letter == b'P'),
         };
+        let plain = name.to_ascii_lowercase();
+        let name = match plain.as_str() {
+            // With `i`, either case is in each of these.
+            "lu" | "ll" | "lt" | "uppercaseletter" | "lowercaseletter" if self.flags.i => "LC",
+            _ => name,
+        };
         let Some(set) = property(name) else {
-            return self.invalid(start, "a property that there is not", None);
+            return self.unsupported(
+                start,
+                &format!("the property {name}"),
+                Some("write a class in `[...]`"),
+            );
         };
         let set = self.fold(set);
         Ok(Some(if negated { set.negate() } else { set }))

@@ -101,7 +101,11 @@ impl Parser<'_> {
         if matches!(name, b"gcb" | b"g" | b"sb" | b"wb" | b"lb") {
             return self.unsupported(start, "Unicode boundaries", Some("write `\\b`"));
         }
-        self.invalid(start, "a kind of boundary that there is not", Some("write `\\b`"))
+        self.invalid(
+            start,
+            "a kind of boundary that there is not",
+            Some("write `\\b`"),
+        )
     }
 
     /// `\1`: a group, or a character in octal. Depends on how many groups there are.
@@ -112,9 +116,9 @@ impl Parser<'_> {
             .iter()
             .take_while(|b| b.is_ascii_digit())
             .count();
-        let group = self.rest()[..digits]
-            .iter()
-            .fold(0usize, |n, d| n.saturating_mul(10).saturating_add(usize::from(d - b'0')));
+        let group = self.rest()[..digits].iter().fold(0usize, |n, d| {
+            n.saturating_mul(10).saturating_add(usize::from(d - b'0'))
+        });
         let groups = self.whole.as_ref().map_or(usize::MAX, |w| w.groups);
         if group > 9 && group > groups && self.peek().is_some_and(|b| b < b'8') {
             let code = self.octal();
@@ -175,7 +179,10 @@ impl Parser<'_> {
             self.pos += text.len();
             text
         };
-        if text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
+        if text
+            .first()
+            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        {
             let groups = self.named_groups(start, text)?;
             return self.backref(start, groups);
         }
@@ -203,7 +210,11 @@ impl Parser<'_> {
         let Some(name) = self.until(close) else {
             return self.invalid(start, "`\\k` without the end of its name", None);
         };
-        let name = if close == b'}' { name.trim_ascii() } else { name };
+        let name = if close == b'}' {
+            name.trim_ascii()
+        } else {
+            name
+        };
         let groups = self.named_groups(start, name)?;
         self.backref(start, groups)
     }

@@ -33,6 +33,11 @@ impl Flags {
         }
     }
 
+    /// Whether the case of Latin-1 letters is known: `a` leaves that as it is under `u`.
+    pub fn latin1_case(&self, whole: bool) -> bool {
+        self.charset != Charset::Depends || whole
+    }
+
     fn set(&mut self, flag: u8, on: bool) -> bool {
         match flag {
             b'i' => self.i = on,

@@ -112,9 +112,7 @@ impl Parser<'_> {
             }
             b'R' | b'0'..=b'9' => self.call_numbered(start)?,
             b'+' => self.call_numbered(start)?,
-            b'-' if self.peek().is_some_and(|b| b.is_ascii_digit()) => {
-                self.call_numbered(start)?
-            }
+            b'-' if self.peek().is_some_and(|b| b.is_ascii_digit()) => self.call_numbered(start)?,
             b'{' | b'?' | b'*' => {
                 return self.invalid(start, "code in a pattern that is read from a file", None);
             }
