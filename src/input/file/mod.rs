@@ -14,6 +14,8 @@ mod fs;
 mod generation;
 mod lines;
 mod marks;
+#[cfg(test)]
+mod model;
 mod siblings;
 mod start;
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl<F: FileSystem> Track<F> {
         // Another path may still turn out to hold the file that this one names.
         progress.waiting = cx.resuming;
         self.adopt(cx);
-        self.recheck |= cx.rescan && self.departed();
+        self.recheck |= cx.rescan && (!self.live || self.departed());
         self.read(cx, &mut progress);
         self.retire(cx);
         progress.changed |= self.publish(cx);
@@ -376,6 +376,7 @@ impl<F: FileSystem> Track<F> {
                 generation.mark.live = true;
                 self.gens.push(generation);
                 self.live = true;
+                self.recheck |= self.start.is_none();
                 self.start = None;
                 self.alias = false;
                 self.set_fault(cx, None);
@@ -473,7 +474,9 @@ impl<F: FileSystem> Track<F> {
             }
         }
         progress.waiting |= self.recheck;
-        if !self.recheck && !progress.more {
+        // Only a file that is known again by its content proves that no other one had its place.
+        let known = self.live && self.gens.last().is_some_and(|g| !g.mark.is_blank());
+        if known && !self.recheck && !progress.more {
             self.seen = cx.now;
         }
     }
