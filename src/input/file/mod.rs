@@ -26,7 +26,7 @@ mod watch;
 
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
-pub use marks::{Mark, PathMarks};
+pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
 pub use thread::{Handle, spawn};
 
 /// How files are followed.

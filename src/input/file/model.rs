@@ -36,8 +36,16 @@ struct MemFs(Arc<Mutex<Disk>>);
 impl LogFile for Shared {
     fn meta(&self) -> io::Result<Meta> {
         let inode = self.lock().unwrap();
-        let id = FileId { dev: 1, ino: inode.ino };
-        Ok(Meta { id, size: inode.data.len() as u64, mtime: inode.mtime, kind: Kind::Regular })
+        let id = FileId {
+            dev: 1,
+            ino: inode.ino,
+        };
+        Ok(Meta {
+            id,
+            size: inode.data.len() as u64,
+            mtime: inode.mtime,
+            kind: Kind::Regular,
+        })
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
@@ -53,21 +61,37 @@ impl FileSystem for MemFs {
     type File = Shared;
 
     fn open(&self, path: &Path) -> io::Result<Shared> {
-        self.0.lock().unwrap().names.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.0
+            .lock()
+            .unwrap()
+            .names
+            .get(path)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
         let disk = self.0.lock().unwrap();
         if path == Path::new("/d") {
             let id = FileId { dev: 1, ino: 0 };
-            return Ok(Meta { id, size: 0, mtime: disk.dir_mtime, kind: Kind::Directory });
+            return Ok(Meta {
+                id,
+                size: 0,
+                mtime: disk.dir_mtime,
+                kind: Kind::Directory,
+            });
         }
         disk.names.get(path).ok_or(io::ErrorKind::NotFound)?.meta()
     }
 
     fn list(&self, _: &Path) -> io::Result<Vec<OsString>> {
         let disk = self.0.lock().unwrap();
-        Ok(disk.names.keys().filter_map(|p| p.file_name()).map(OsString::from).collect())
+        Ok(disk
+            .names
+            .keys()
+            .filter_map(|p| p.file_name())
+            .map(OsString::from)
+            .collect())
     }
 
     fn glob(&self, _: &str) -> Vec<PathBuf> {
@@ -76,7 +100,11 @@ impl FileSystem for MemFs {
 }
 
 fn name(n: usize) -> PathBuf {
-    PathBuf::from(if n == 0 { "/d/log".into() } else { format!("/d/log.{n}") })
+    PathBuf::from(if n == 0 {
+        "/d/log".into()
+    } else {
+        format!("/d/log.{n}")
+    })
 }
 
 fn packed_name(n: usize) -> PathBuf {
@@ -104,8 +132,16 @@ impl Model {
         let fs = MemFs::default();
         fs.0.lock().unwrap().now = 1_800_000_000_000_000_000;
         let mut model = Model {
-            fs, random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, follower: None, writer: None, next: 0,
-            half: false, got: Vec::new(), committed: (0, Vec::new()), told: Vec::new(), excused: BTreeSet::new(),
+            fs,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            follower: None,
+            writer: None,
+            next: 0,
+            half: false,
+            got: Vec::new(),
+            committed: (0, Vec::new()),
+            told: Vec::new(),
+            excused: BTreeSet::new(),
             trace: Vec::new(),
         };
         model.reopen();
@@ -134,9 +170,18 @@ impl Model {
     fn create(&self, data: Vec<u8>, mtime: Option<i64>) -> Shared {
         let mut disk = self.fs.0.lock().unwrap();
         disk.all.retain(|w| w.strong_count() > 0);
-        let used: BTreeSet<u64> = disk.all.iter().filter_map(Weak::upgrade).map(|i| i.lock().unwrap().ino).collect();
+        let used: BTreeSet<u64> = disk
+            .all
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|i| i.lock().unwrap().ino)
+            .collect();
         let ino = (1..).find(|n| !used.contains(n)).unwrap();
-        let inode = Arc::new(Mutex::new(Inode { ino, data, mtime: mtime.unwrap_or(disk.now) }));
+        let inode = Arc::new(Mutex::new(Inode {
+            ino,
+            data,
+            mtime: mtime.unwrap_or(disk.now),
+        }));
         disk.all.push(Arc::downgrade(&inode));
         inode
     }
@@ -160,7 +205,8 @@ impl Model {
         let writer = self.writer.as_ref().unwrap();
         if !disk.names.values().any(|file| Arc::ptr_eq(file, writer)) {
             // A file without a name dies with whoever holds it: a crash may cost its lines.
-            self.excused.extend(self.next.checked_sub(1).into_iter().chain([self.next]));
+            self.excused
+                .extend(self.next.checked_sub(1).into_iter().chain([self.next]));
         }
         let now = disk.now;
         let mut inode = writer.lock().unwrap();
@@ -193,7 +239,10 @@ impl Model {
 
     fn excuse(&mut self, file: &Shared) {
         let text = file.lock().unwrap().data.clone();
-        let numbers = text.split(|&b| b == b'\n').filter_map(number).collect::<Vec<_>>();
+        let numbers = text
+            .split(|&b| b == b'\n')
+            .filter_map(number)
+            .collect::<Vec<_>>();
         self.excused.extend(numbers);
     }
 
@@ -215,8 +264,10 @@ impl Model {
         if let Some(file) = self.file(&packed_name(KEEP + 1)) {
             let mut text = Vec::new();
             let packed = file.lock().unwrap().data.clone();
-            io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
-            self.excused.extend(text.split(|&b| b == b'\n').filter_map(number));
+            io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text)
+                .unwrap();
+            self.excused
+                .extend(text.split(|&b| b == b'\n').filter_map(number));
         }
         self.names(|names| {
             names.remove(&name(KEEP + 1));
@@ -234,7 +285,9 @@ impl Model {
     }
 
     fn copy_truncate(&mut self) {
-        let Some(file) = self.file(&name(0)) else { return };
+        let Some(file) = self.file(&name(0)) else {
+            return;
+        };
         self.finish_half();
         self.shift();
         let data = file.lock().unwrap().data.clone();
@@ -252,7 +305,9 @@ impl Model {
 
     fn gzip(&mut self) {
         let n = 2 + self.below(KEEP as u64 - 1) as usize;
-        let Some(file) = self.file(&name(n)) else { return };
+        let Some(file) = self.file(&name(n)) else {
+            return;
+        };
         if self.writer.as_ref().is_some_and(|w| Arc::ptr_eq(w, &file)) {
             return;
         }
@@ -272,7 +327,9 @@ impl Model {
     }
 
     fn destroy(&mut self, truncate: bool) {
-        let Some(file) = self.file(&name(0)) else { return };
+        let Some(file) = self.file(&name(0)) else {
+            return;
+        };
         self.finish_half();
         self.excuse(&file);
         if truncate {
@@ -286,9 +343,19 @@ impl Model {
 
     fn resume(&mut self) {
         self.got.truncate(self.committed.0);
-        let settings = Settings { start: TailStart::End, wait_for_missing: true, max_line: 4096, catchup: None };
+        let settings = Settings {
+            start: TailStart::End,
+            wait_for_missing: true,
+            max_line: 4096,
+            catchup: None,
+        };
         self.told = self.committed.1.clone();
-        self.follower = Some(Follower::new(self.fs.clone(), settings, &[name(0)], self.told.clone()));
+        self.follower = Some(Follower::new(
+            self.fs.clone(),
+            settings,
+            &[name(0)],
+            self.told.clone(),
+        ));
         self.turn(true);
     }
 
@@ -300,7 +367,8 @@ impl Model {
         }
         let turn = follower.turn(DateTime::from_timestamp_nanos(now), &mut |event| {
             if let Event::Batch(batch) = event {
-                self.got.extend(batch.text.split(|&b| b == b'\n').filter_map(number));
+                self.got
+                    .extend(batch.text.split(|&b| b == b'\n').filter_map(number));
                 if let Receipt::File(marks) = batch.receipt {
                     self.told = vec![marks];
                 }
@@ -320,7 +388,10 @@ impl Model {
             57..59 => (self.destroy(true), "truncate").1,
             59..61 => (self.destroy(false), "delete").1,
             61..66 => (self.gzip(), "gzip").1,
-            66..88 => (drop(self.turn(act % 2 == 0)), "scan").1,
+            66..88 => {
+                self.turn(act.is_multiple_of(2));
+                "scan"
+            }
             88..94 => {
                 self.committed = (self.got.len(), self.told.clone());
                 "commit"
@@ -331,9 +402,19 @@ impl Model {
         let marks = self.told.iter().flat_map(|m| &m.marks);
         let marks: Vec<_> = marks.map(|m| (m.id.ino, m.offset, m.end, m.live)).collect();
         let names = self.fs.0.lock().unwrap().names.clone();
-        let names: Vec<_> = names.iter().map(|(n, f)| (n.display().to_string(), f.meta().unwrap())).collect();
-        let names: Vec<_> = names.into_iter().map(|(n, m)| (n, m.id.ino, m.size)).collect();
-        self.trace.push(format!("{label} next {} got {:?} {marks:?} {names:?}", self.next, self.got.last()));
+        let names: Vec<_> = names
+            .iter()
+            .map(|(n, f)| (n.display().to_string(), f.meta().unwrap()))
+            .collect();
+        let names: Vec<_> = names
+            .into_iter()
+            .map(|(n, m)| (n, m.id.ino, m.size))
+            .collect();
+        self.trace.push(format!(
+            "{label} next {} got {:?} {marks:?} {names:?}",
+            self.next,
+            self.got.last()
+        ));
         let ms = self.below(40);
         let still = self.below(4) == 0;
         self.tick(if still { 0 } else { ms });
@@ -369,8 +450,16 @@ fn run(seed: u64) -> usize {
     for n in &model.got {
         *count.get_mut(n).unwrap() += 1;
     }
-    let lost: Vec<_> = count.iter().filter(|(n, c)| **c == 0 && !model.excused.contains(n)).map(|(n, _)| *n).collect();
-    let doubled: Vec<_> = count.iter().filter(|(_, c)| **c > 1).map(|(n, _)| *n).collect();
+    let lost: Vec<_> = count
+        .iter()
+        .filter(|(n, c)| **c == 0 && !model.excused.contains(n))
+        .map(|(n, _)| *n)
+        .collect();
+    let doubled: Vec<_> = count
+        .iter()
+        .filter(|(_, c)| **c > 1)
+        .map(|(n, _)| *n)
+        .collect();
     assert!(
         lost.is_empty() && doubled.is_empty(),
         "seed {seed}: lost {lost:?} doubled {doubled:?}\n{}",
@@ -381,8 +470,15 @@ fn run(seed: u64) -> usize {
 
 #[test]
 fn every_line_once_whatever_happens() {
-    let limit = if std::env::var_os("TENSHI_TORTURE").is_some() { 600 } else { 10 };
-    let first: u64 = std::env::var("TENSHI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let limit = if std::env::var_os("TENSHI_TORTURE").is_some() {
+        600
+    } else {
+        10
+    };
+    let first: u64 = std::env::var("TENSHI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
     let began = std::time::Instant::now();
     let (mut seed, mut lines) = (first, 0);
     while began.elapsed() < Duration::from_secs(limit) && (limit > 10 || seed < first + 5000) {
@@ -390,5 +486,9 @@ fn every_line_once_whatever_happens() {
         seed += 1;
     }
     println!("seeds {first}..{seed}, {lines} lines");
-    assert!(seed - first >= 500 && lines > 10_000, "only {} sequences, {lines} lines", seed - first);
+    assert!(
+        seed - first >= 500 && lines > 10_000,
+        "only {} sequences, {lines} lines",
+        seed - first
+    );
 }
