@@ -278,7 +278,10 @@ fn offset_at<Z: TimeZone>(minute: i64, zone: &Z) -> i64 {
     )
 }
 
-/// Cuts `start..end` at the clock changes. They are looked for by the hour: none are closer.
+/// How far apart clock changes are looked for, minutes: none are closer.
+const PROBE: i64 = 6 * 60;
+
+/// Cuts `start..end` at the clock changes.
 fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut run = Run {
@@ -288,7 +291,7 @@ fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     };
     let mut at = start;
     while at < end {
-        let probe = (at + 60).min(end - 1).max(at + 1);
+        let probe = (at + PROBE).min(end - 1).max(at + 1);
         let offset = offset_at(probe, zone);
         if probe < end && offset != run.offset {
             // The first minute of the new offset lies in at+1..=probe.

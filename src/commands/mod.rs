@@ -1,1 +1,3 @@
 //! What is not the daemon: one file a command.
+
+pub mod check;

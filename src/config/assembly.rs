@@ -320,7 +320,7 @@ impl<'m> Assembly<'m> {
         };
         Loaded {
             config,
-            diagnostics: self.reports.finish(&self.file),
+            diagnostics: self.reports.finish(&self.file, &self.files),
             files: self.files,
         }
     }

@@ -221,7 +221,7 @@ pub(super) fn visible(bytes: &[u8], text: &mut String) -> usize {
 }
 
 /// Bytes in a form that is safe on a terminal, for use inside a message.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     let cut = bytes.len().min(EXCERPT);
     visible(&bytes[..cut], &mut text);

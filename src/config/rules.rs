@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 
 use super::diagnostic::{Place, shown};
 use super::grammar::Part;
+use super::keywords::is_setting;
 use super::model::*;
 use super::queues::{At, QueueTable};
 use super::report::{Line, Reports, Spot};
-use super::settings;
 use super::values::Wrong;
 use crate::pattern::{NoteKind, Pattern};
 
@@ -286,7 +286,7 @@ fn head(
                 targets.push(target);
             }
             Err(At(part, mut wrong)) => {
-                if !several && settings::is_setting(part.text) {
+                if !several && is_setting(part.text) {
                     wrong.hint = Some(format!(
                         "a setting begins with `set`: `set {} …`",
                         shown(part.text)
