@@ -3,6 +3,15 @@
 //! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
 //! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.
 
+pub mod command;
+pub mod message;
+pub mod outbox;
+mod plain;
+pub mod print;
+pub mod sendmail;
+pub mod smtp;
+pub mod worker;
+
 use std::collections::BTreeMap;
 
 use bstr::BString;

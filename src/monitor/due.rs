@@ -79,6 +79,11 @@ impl Monitor {
             .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
     }
 
+    /// Whether a queue has waited past its scheduled time for the delivery of its report before.
+    pub fn overdue(&self) -> bool {
+        self.queues.iter().any(|queue| queue.overdue)
+    }
+
     /// Whether no queue holds lines.
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(|queue| queue.tally.is_empty())
