@@ -47,7 +47,9 @@ impl ManualClock {
 
     fn hand(&self) -> std::sync::MutexGuard<'_, Time> {
         // A poisoned clock still shows a time: the value cannot be half written.
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Perl's regular expressions over bytes: the only module that knows matching engines.
 
+pub mod set;
+
 use std::fmt;
 
 /// A compiled pattern.
@@ -74,9 +76,19 @@ impl Pattern {
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
         let text = String::from_utf8_lossy(source);
-        match regex::bytes::RegexBuilder::new(&text).unicode(false).build() {
-            Ok(regex) => Ok(Self { source: source.to_vec(), regex }),
-            Err(e) => Err(PatternError { span: (0, source.len()), message: e.to_string(), hint: None }),
+        match regex::bytes::RegexBuilder::new(&text)
+            .unicode(false)
+            .build()
+        {
+            Ok(regex) => Ok(Self {
+                source: source.to_vec(),
+                regex,
+            }),
+            Err(e) => Err(PatternError {
+                span: (0, source.len()),
+                message: e.to_string(),
+                hint: None,
+            }),
         }
     }
 
@@ -97,7 +109,11 @@ impl Pattern {
 
     /// Whether it matches anywhere in `subject`, which holds no newline.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        if self.regex.is_match(subject) { Found::Yes } else { Found::No }
+        if self.regex.is_match(subject) {
+            Found::Yes
+        } else {
+            Found::No
+        }
     }
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
@@ -105,7 +121,9 @@ impl Pattern {
         spans.0.clear();
         match self.regex.captures(subject) {
             Some(caps) => {
-                spans.0.extend(caps.iter().map(|m| m.map(|m| (m.start(), m.end()))));
+                spans
+                    .0
+                    .extend(caps.iter().map(|m| m.map(|m| (m.start(), m.end()))));
                 Found::Yes
             }
             None => Found::No,

@@ -1,12 +1,43 @@
-//! The follower of log files.
+//! The follower of log files: every line once, over rotation, truncation, restart and crash.
+//!
+//! The logs are the write-ahead log, and the daemon's state is a fold of them: a [`PathMarks`]
+//! goes out with each batch and is committed with the counts of its lines, so after a crash the
+//! lines behind the marks are read again and lead to the same state. [`Follower`] is a state
+//! machine over a [`FileSystem`]; [`spawn`] runs it in a thread that `notify` wakes early.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::config::model::TailStart;
 
-/// The committed positions of one followed path: one mark a generation, oldest first.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct PathMarks {
-    /// The path as followed (a glob is expanded).
-    pub path: PathBuf,
+mod follower;
+mod fs;
+mod generation;
+mod lines;
+mod marks;
+#[cfg(test)]
+mod model;
+mod siblings;
+mod start;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod track;
+mod watch;
+
+pub use follower::{Follower, Turn};
+pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
+pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
+pub use thread::{Handle, spawn};
+
+/// How files are followed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where a file that is there at the first start is begun (`set tail`).
+    pub start: TailStart,
+    /// Wait for files that do not exist at the start (`set tail_missing`).
+    pub wait_for_missing: bool,
+    /// Longer lines are cut, bytes (`set max_line`).
+    pub max_line: usize,
+    /// After a restart, files older than this are not caught up with (`set catchup`).
+    pub catchup: Option<Duration>,
 }

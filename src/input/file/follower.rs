@@ -1,0 +1,326 @@
+//! All followed paths: globs, files with two names, fair turns.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fs::FileSystem;
+use super::marks::PathMarks;
+use super::siblings::is_rotation_of;
+use super::track::{Context, Progress, Track};
+use super::{Settings, fs};
+use crate::clock::Time;
+use crate::counters::Counters;
+use crate::input::{Event, Notice};
+
+/// The longest pause between two scans while nothing happens.
+const IDLE: Duration = Duration::from_secs(300);
+/// How soon a directory that was not quiet is looked at again.
+const SOON: Duration = Duration::from_millis(20);
+
+/// What is wanted after a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// More is there: call again at once.
+    pub more: bool,
+    /// A directory is in the middle of a change: not all that is there could be read yet.
+    pub waiting: bool,
+    /// When the next scan is wanted, if nothing wakes the follower before.
+    pub next: Duration,
+}
+
+/// The state machine that follows the configured paths.
+pub struct Follower<F: FileSystem> {
+    fs: F,
+    settings: Settings,
+    configured: Vec<PathBuf>,
+    tracks: Vec<Track<F>>,
+    resume: Vec<PathMarks>,
+    /// Paths that were missing at the start and are not waited for.
+    skipped: HashSet<PathBuf>,
+    /// What was there when the configuration was read begins where `set tail` says.
+    fresh: HashSet<PathBuf>,
+    rescan: bool,
+    idle: Duration,
+    buf: Vec<u8>,
+}
+
+fn has_wildcard(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
+}
+
+fn nanos(now: Time) -> i64 {
+    now.timestamp_nanos_opt().unwrap_or(i64::MAX)
+}
+
+impl<F: FileSystem> Follower<F> {
+    /// Follows `paths` as configured (globs allowed), from where `resume` says.
+    pub fn new(fs: F, settings: Settings, paths: &[PathBuf], resume: Vec<PathMarks>) -> Self {
+        let mut follower = Self {
+            fs,
+            settings,
+            configured: Vec::new(),
+            tracks: Vec::new(),
+            resume,
+            skipped: HashSet::new(),
+            fresh: HashSet::new(),
+            rescan: true,
+            idle: Duration::from_secs(1),
+            buf: Vec::new(),
+        };
+        follower.set_paths(paths);
+        follower
+    }
+
+    /// Takes another list of paths; what stays is followed on.
+    pub fn set_paths(&mut self, paths: &[PathBuf]) {
+        let new = paths
+            .iter()
+            .filter(|p| !self.configured.contains(p))
+            .cloned();
+        self.fresh = new.collect();
+        self.configured = paths.to_vec();
+        self.skipped.clear();
+        let configured = self.configured.clone();
+        self.tracks
+            .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
+        self.rescan();
+    }
+
+    /// Names may have changed: the next turn expands the globs again.
+    pub fn rescan(&mut self) {
+        self.rescan = true;
+        self.idle = Duration::from_secs(1);
+    }
+
+    /// As [`Self::rescan`], for a scan by the clock: the pause before the next one keeps growing.
+    pub(super) fn rescan_names(&mut self) {
+        self.rescan = true;
+    }
+
+    /// The directories in which something may happen to a followed file.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut dirs = BTreeSet::new();
+        for track in &self.tracks {
+            dirs.extend(self.existing(track.path.parent()));
+            if let Ok(real) = track.path.canonicalize() {
+                dirs.extend(self.existing(real.parent()));
+            }
+        }
+        for path in self.configured.iter().filter(|p| has_wildcard(p)) {
+            let mut level = path.parent();
+            while let Some(dir) = level {
+                if has_wildcard(dir) {
+                    dirs.extend(
+                        self.fs
+                            .glob(&dir.to_string_lossy())
+                            .iter()
+                            .filter(|p| self.is_dir(p))
+                            .cloned(),
+                    );
+                } else {
+                    dirs.extend(self.existing(Some(dir)));
+                    break;
+                }
+                level = dir.parent();
+            }
+        }
+        dirs
+    }
+
+    /// The paths that are followed now.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.tracks.iter().map(|track| track.path.as_path())
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        self.fs
+            .meta(path)
+            .is_ok_and(|m| m.kind == fs::Kind::Directory)
+    }
+
+    fn existing(&self, dir: Option<&Path>) -> Option<PathBuf> {
+        let mut dir = dir;
+        while let Some(path) = dir {
+            let path = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            if self.is_dir(path) {
+                return Some(path.to_path_buf());
+            }
+            dir = path.parent();
+        }
+        None
+    }
+
+    /// Makes a track of each path that the configuration now means.
+    fn expand(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
+        for configured in self.configured.clone() {
+            let literal = self.fs.meta(&configured).is_ok();
+            let fresh = self.fresh.contains(&configured);
+            if literal || !has_wildcard(&configured) {
+                self.add(&configured, literal, fresh, now, emit);
+                continue;
+            }
+            let mut found = self.fs.glob(&configured.to_string_lossy());
+            // What was followed when the state was written is found again even if it is gone now.
+            found.extend(
+                self.resume
+                    .iter()
+                    .map(|m| m.path.clone())
+                    .filter(|p| covers(&configured, p)),
+            );
+            found.sort();
+            found.dedup();
+            let logs: Vec<PathBuf> = found
+                .iter()
+                .cloned()
+                .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
+                .collect();
+            let known = self.resume.iter().any(|m| covers(&configured, &m.path));
+            for path in &found {
+                if !logs.iter().any(|log| is_rotation_of(log, path)) {
+                    self.add(path, true, fresh && !known, now, emit);
+                }
+            }
+        }
+        self.fresh.clear();
+        self.resume.clear();
+    }
+
+    fn add(
+        &mut self,
+        path: &Path,
+        exists: bool,
+        fresh: bool,
+        now: i64,
+        emit: &mut dyn FnMut(Event),
+    ) {
+        if self.tracks.iter().any(|t| t.path.as_path() == path) || self.skipped.contains(path) {
+            return;
+        }
+        let resume = self.resume.iter().find(|m| m.path == path).cloned();
+        if !exists && resume.is_none() && !self.settings.wait_for_missing {
+            self.skipped.insert(path.to_path_buf());
+            let text = format!(
+                "{}: does not exist and is skipped (set tail_missing off)",
+                path.display()
+            );
+            let counters = Counters::default();
+            emit(Event::Notice(Notice {
+                level: log::Level::Warn,
+                text,
+                report: false,
+                counters,
+            }));
+            return;
+        }
+        let start = (fresh && exists).then_some(self.settings.start);
+        self.tracks
+            .push(Track::new(path.to_path_buf(), start, resume, now));
+    }
+
+    /// Looks at every file once and hands out at most one chunk of each.
+    pub fn turn(&mut self, now: Time, emit: &mut dyn FnMut(Event)) -> Turn {
+        let now = nanos(now);
+        let rescan = std::mem::take(&mut self.rescan);
+        if rescan {
+            self.expand(now, emit);
+        }
+        let mut all = Progress::default();
+        self.each(now, rescan, emit, |track, cx| {
+            let progress = track.turn(cx);
+            all.changed |= progress.changed;
+            all.more |= progress.more;
+            all.waiting |= progress.waiting;
+        });
+        let departed = self.tracks.iter().any(Track::departed);
+        if all.changed || all.more || all.waiting {
+            self.idle = Duration::from_secs(1);
+        }
+        let next = if all.waiting { SOON } else { self.idle };
+        let longest = if departed {
+            Duration::from_secs(30)
+        } else {
+            IDLE
+        };
+        if !all.changed && !all.more {
+            self.idle = (self.idle * 2).min(longest);
+        }
+        Turn {
+            more: all.more,
+            waiting: all.waiting,
+            next,
+        }
+    }
+
+    /// At the end of a run, when all turns are done: unterminated last bytes of files that were
+    /// rotated away are handed out as lines.
+    pub fn finish(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
+        self.each(nanos(now), false, emit, |track, cx| track.flush(cx));
+    }
+
+    fn each(
+        &mut self,
+        now: i64,
+        rescan: bool,
+        emit: &mut dyn FnMut(Event),
+        mut act: impl FnMut(&mut Track<F>, &mut Context<F>),
+    ) {
+        let followed: HashSet<PathBuf> = self.tracks.iter().map(|t| t.path.to_path_buf()).collect();
+        let mut held: HashMap<_, _> = HashMap::new();
+        for track in &self.tracks {
+            held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
+        }
+        for at in 0..self.tracks.len() {
+            let (before, rest) = self.tracks.split_at_mut(at);
+            let Some((track, after)) = rest.split_first_mut() else {
+                break;
+            };
+            for generation in &track.gens {
+                held.remove(&generation.mark.id);
+            }
+            let resuming = before
+                .iter()
+                .chain(after.iter())
+                .any(|t| t.resume.is_some());
+            let others = before.iter().chain(after.iter());
+            let elsewhere = if rescan {
+                others.flat_map(|t| t.done.clone()).collect()
+            } else {
+                Vec::new()
+            };
+            let mut cx = Context {
+                fs: &self.fs,
+                settings: &self.settings,
+                now,
+                emit,
+                buf: &mut self.buf,
+                held,
+                followed: &followed,
+                resuming,
+                elsewhere,
+                rescan,
+            };
+            act(track, &mut cx);
+            held = cx.held;
+            held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
+        }
+    }
+}
+
+/// Whether a configured path or glob means `path`.
+fn covers(configured: &Path, path: &Path) -> bool {
+    if configured == path {
+        return true;
+    }
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        ..glob::MatchOptions::default()
+    };
+    has_wildcard(configured)
+        && glob::Pattern::new(&configured.to_string_lossy())
+            .is_ok_and(|p| p.matches_path_with(path, options))
+}

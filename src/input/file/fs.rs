@@ -1,0 +1,142 @@
+//! What the follower needs of a file system. The real one is [`RealFs`]; the model test has one
+//! in memory, so that every interleaving of writer, rotator and reader can be played.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Device and inode. Good for telling two files apart while both are held open; no proof of
+/// identity after that, because inodes are used again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct FileId {
+    /// `st_dev`; may change over a reboot.
+    pub dev: u64,
+    /// `st_ino`.
+    pub ino: u64,
+}
+
+/// What kind of thing a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A plain file: the only kind that is followed.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A fifo, a socket or a device.
+    Other,
+}
+
+/// What `stat` tells of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meta {
+    /// Which file it is.
+    pub id: FileId,
+    /// Its length, bytes.
+    pub size: u64,
+    /// When its content (for a directory: its list of names) last changed, ns since the epoch.
+    pub mtime: i64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// An open log file.
+pub trait LogFile: Send + 'static {
+    /// Its present state.
+    fn meta(&self) -> io::Result<Meta>;
+    /// Reads at `offset`; fewer bytes than asked for only at the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+}
+
+/// Names and files.
+pub trait FileSystem: Send + 'static {
+    /// An open file.
+    type File: LogFile;
+    /// Opens for reading, without waiting for anybody (a fifo's writer).
+    fn open(&self, path: &Path) -> io::Result<Self::File>;
+    /// Follows symbolic links.
+    fn meta(&self, path: &Path) -> io::Result<Meta>;
+    /// The names in a directory.
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    /// What matches a glob pattern, in order. What cannot be read does not match.
+    fn glob(&self, pattern: &str) -> Vec<PathBuf>;
+}
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealFs;
+
+fn meta_of(metadata: &Metadata) -> Meta {
+    let kind = if metadata.is_file() {
+        Kind::Regular
+    } else if metadata.is_dir() {
+        Kind::Directory
+    } else {
+        Kind::Other
+    };
+    Meta {
+        id: FileId {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+        },
+        size: metadata.size(),
+        mtime: metadata
+            .mtime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(metadata.mtime_nsec()),
+        kind,
+    }
+}
+
+impl LogFile for File {
+    fn meta(&self) -> io::Result<Meta> {
+        Ok(meta_of(&self.metadata()?))
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            match FileExt::read_at(self, &mut buf[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl FileSystem for RealFs {
+    type File = File;
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+        OpenOptions::new().read(true).custom_flags(flags).open(path)
+    }
+
+    fn meta(&self, path: &Path) -> io::Result<Meta> {
+        Ok(meta_of(&std::fs::metadata(path)?))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(dir)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect()
+    }
+
+    fn glob(&self, pattern: &str) -> Vec<PathBuf> {
+        let options = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+        };
+        match glob::glob_with(pattern, options) {
+            Ok(paths) => paths.filter_map(Result::ok).collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+}

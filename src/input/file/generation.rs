@@ -1,0 +1,340 @@
+//! One generation of a log: an open file, plain or packed by gzip, and how far it was read.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use super::fs::{FileId, LogFile};
+use super::lines::Cutter;
+use super::marks::{ANCHOR, HEAD, Mark};
+
+/// So many bytes of a file are read in one go.
+pub const CHUNK: usize = 256 * 1024;
+
+/// What one look at a generation gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// No complete line is there.
+    Dry,
+    /// The position moved.
+    Moved,
+    /// What stood before the position is not there any more.
+    Truncated,
+}
+
+struct FileReader<F> {
+    file: F,
+    at: u64,
+}
+
+impl<F: LogFile> Read for FileReader<F> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(self.at, buf)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// A packed file: it cannot grow, and it is read once, forward.
+struct Packed<F> {
+    decoder: MultiGzDecoder<io::BufReader<FileReader<F>>>,
+    /// Unpacked and not used up.
+    rest: Vec<u8>,
+    ended: bool,
+}
+
+enum Source<F> {
+    Plain(F),
+    Packed(Box<Packed<F>>),
+}
+
+impl<F: LogFile> Packed<F> {
+    fn fill(&mut self, want: usize) -> io::Result<()> {
+        if self.ended || self.rest.len() >= want {
+            return Ok(());
+        }
+        let missing = (want - self.rest.len()) as u64;
+        let n = self
+            .decoder
+            .by_ref()
+            .take(missing)
+            .read_to_end(&mut self.rest)?;
+        self.ended = (n as u64) < missing;
+        Ok(())
+    }
+
+    fn open(file: F) -> Self {
+        let reader = io::BufReader::new(FileReader { file, at: 0 });
+        Self {
+            decoder: MultiGzDecoder::new(reader),
+            rest: Vec::new(),
+            ended: false,
+        }
+    }
+}
+
+/// An open file of a log's history. While it is held its inode cannot be used again (I4).
+pub struct Generation<F> {
+    source: Source<F>,
+    /// The state that is committed.
+    pub mark: Mark,
+    /// When the path stopped naming it, ns; none while it is live.
+    pub departed: Option<i64>,
+    /// When it last gave something, ns.
+    pub last_data: i64,
+    /// Its siblings were looked through before its first bytes are taken (I8).
+    pub judged: bool,
+    /// A packed file that was read to its end, or one that turned out damaged.
+    pub finished: bool,
+    quiet: Option<(u64, i64)>,
+}
+
+impl<F: LogFile> Generation<F> {
+    /// A plain file, to be read from its beginning.
+    pub fn plain(file: F, id: FileId, now: i64) -> Self {
+        Self::new(Source::Plain(file), blank(id), now)
+    }
+
+    /// A plain file whose content fits `mark`.
+    pub fn resumed(file: F, id: FileId, mark: Mark, now: i64) -> Self {
+        let mut generation = Self::new(Source::Plain(file), Mark { id, ..mark }, now);
+        generation.judged = true;
+        generation
+    }
+
+    /// A gzip file from its beginning, or none if it is empty.
+    pub fn packed(file: F, id: FileId, now: i64) -> io::Result<Self> {
+        let mut packed = Packed::open(file);
+        packed.fill(HEAD)?;
+        let head = packed.rest[..packed.rest.len().min(HEAD)].into();
+        let mark = Mark { head, ..blank(id) };
+        Ok(Self::new(Source::Packed(Box::new(packed)), mark, now))
+    }
+
+    /// A gzip file that holds what `mark` remembers, at the mark's offset.
+    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> io::Result<Option<Self>> {
+        let mut packed = Packed::open(file);
+        packed.fill(HEAD)?;
+        if mark.is_blank() || !packed.rest.starts_with(&mark.head) {
+            return Ok(None);
+        }
+        let mut left = mark.offset.saturating_sub(mark.anchor.len() as u64);
+        while left > 0 {
+            packed.fill(CHUNK)?;
+            let n = packed
+                .rest
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            if n == 0 {
+                return Ok(None);
+            }
+            packed.rest.drain(..n);
+            left -= n as u64;
+        }
+        packed.fill(CHUNK)?;
+        if !packed.rest.starts_with(&mark.anchor) {
+            return Ok(None);
+        }
+        packed.rest.drain(..mark.anchor.len());
+        let mut generation = Self::new(Source::Packed(Box::new(packed)), mark.clone(), now);
+        generation.mark.id = id;
+        generation.judged = true;
+        Ok(Some(generation))
+    }
+
+    fn new(source: Source<F>, mark: Mark, now: i64) -> Self {
+        Self {
+            source,
+            mark,
+            departed: None,
+            last_data: now,
+            judged: false,
+            finished: false,
+            quiet: None,
+        }
+    }
+
+    /// Whether the file is packed.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.source, Source::Packed(_))
+    }
+
+    /// Its length now; of a packed file what is unpacked.
+    pub fn size(&self) -> io::Result<u64> {
+        match &self.source {
+            Source::Plain(file) => Ok(file.meta()?.size),
+            Source::Packed(packed) => Ok(self.mark.offset + packed.rest.len() as u64),
+        }
+    }
+
+    /// The file itself, if it is plain.
+    pub fn file(&self) -> Option<&F> {
+        match &self.source {
+            Source::Plain(file) => Some(file),
+            Source::Packed(_) => None,
+        }
+    }
+
+    /// Its first bytes as they are now.
+    pub fn first_bytes(&self) -> io::Result<Vec<u8>> {
+        match &self.source {
+            Source::Plain(file) => first_bytes(file),
+            Source::Packed(_) => Ok(self.mark.head.to_vec()),
+        }
+    }
+
+    /// Starts again at the beginning: the file was truncated.
+    pub fn restart(&mut self) {
+        self.mark = Mark {
+            live: self.mark.live,
+            ..blank(self.mark.id)
+        };
+        self.judged = false;
+        self.quiet = None;
+    }
+
+    /// Stands at `offset`, remembering what is before it.
+    pub fn seek(&mut self, offset: u64) -> io::Result<()> {
+        let Source::Plain(file) = &self.source else {
+            return Ok(());
+        };
+        let mut head = vec![0; HEAD.min(usize::try_from(offset).unwrap_or(HEAD))];
+        let n = file.read_at(0, &mut head)?;
+        head.truncate(n);
+        let back = ANCHOR.min(usize::try_from(offset).unwrap_or(ANCHOR));
+        let mut anchor = vec![0; back];
+        let n = file.read_at(offset - back as u64, &mut anchor)?;
+        anchor.truncate(n);
+        self.mark.offset = offset;
+        self.mark.end = offset.max(file.meta()?.size);
+        self.mark.head = head.into();
+        self.mark.anchor = anchor.into();
+        self.judged = offset > 0;
+        Ok(())
+    }
+
+    /// Reads, verifies, then hands out what is there, at most one chunk (I7). `last` hands out
+    /// unterminated last bytes too.
+    pub fn drain(
+        &mut self,
+        cutter: &mut Cutter,
+        buf: &mut Vec<u8>,
+        now: i64,
+        last: bool,
+    ) -> io::Result<Step> {
+        let want = CHUNK.max(cutter.max_line + 4096);
+        let before = self.mark.offset;
+        let step = match &mut self.source {
+            Source::Packed(packed) => {
+                packed.fill(want)?;
+                let end = packed.ended;
+                let used = cutter.take(&packed.rest, &mut self.mark.skipping, !end, end);
+                self.mark.anchor = tail(&self.mark.anchor, &packed.rest[..used]);
+                packed.rest.drain(..used);
+                self.mark.offset += used as u64;
+                self.mark.end = self.mark.offset + packed.rest.len() as u64;
+                self.finished = end && packed.rest.is_empty();
+                if used > 0 { Step::Moved } else { Step::Dry }
+            }
+            Source::Plain(_) => self.drain_plain(cutter, buf, now, want, last)?,
+        };
+        if self.mark.offset != before {
+            self.last_data = now;
+        }
+        Ok(step)
+    }
+
+    fn drain_plain(
+        &mut self,
+        cutter: &mut Cutter,
+        buf: &mut Vec<u8>,
+        now: i64,
+        want: usize,
+        last: bool,
+    ) -> io::Result<Step> {
+        let Source::Plain(file) = &self.source else {
+            return Ok(Step::Dry);
+        };
+        let mark = &mut self.mark;
+        let meta = file.meta()?;
+        if meta.size < mark.offset {
+            return Ok(Step::Truncated);
+        }
+        if self.quiet == Some((meta.size, meta.mtime)) && !last {
+            return Ok(Step::Dry);
+        }
+        let back = mark.anchor.len();
+        buf.resize(back + want, 0);
+        let from = mark.offset - back as u64;
+        let n = file.read_at(from, buf)?;
+        if n < back || buf[..back] != mark.anchor[..] {
+            return Ok(Step::Truncated);
+        }
+        let data = &buf[back..n];
+        let mut head = vec![0; HEAD];
+        let length = file.read_at(0, &mut head)?;
+        head.truncate(length);
+        if !head.starts_with(&mark.head) {
+            return Ok(Step::Truncated);
+        }
+        let known = usize::try_from(mark.offset)
+            .unwrap_or(HEAD)
+            .saturating_add(data.len());
+        head.truncate(known.max(mark.head.len()));
+        // The other half of the lock: what was read is what still stands there.
+        let mut again = vec![0; back + data.len().min(ANCHOR)];
+        let length = file.read_at(from, &mut again)?;
+        if again[..length] != buf[..again.len()] {
+            return Ok(Step::Truncated);
+        }
+        let grew = data.len() as u64 > mark.end.saturating_sub(mark.offset);
+        let used = cutter.take(data, &mut mark.skipping, data.len() == want, last);
+        mark.end = meta.size.max(mark.offset + data.len() as u64);
+        if head[..] != mark.head[..] {
+            mark.head = head.into();
+        }
+        if used == 0 {
+            if grew {
+                self.last_data = now;
+            }
+            // Two changes may share one tick of the kernel's clock: trust only an old mtime.
+            let settled = now - meta.mtime > 1_000_000_000;
+            self.quiet = settled.then_some((meta.size, meta.mtime));
+            return Ok(Step::Dry);
+        }
+        mark.anchor = tail(&mark.anchor, &data[..used]);
+        mark.offset += used as u64;
+        self.quiet = None;
+        Ok(Step::Moved)
+    }
+}
+
+fn blank(id: FileId) -> Mark {
+    let none: Arc<[u8]> = Arc::from(&b""[..]);
+    Mark {
+        id,
+        offset: 0,
+        end: 0,
+        anchor: none.clone(),
+        head: none,
+        skipping: false,
+        live: false,
+    }
+}
+
+fn tail(anchor: &Arc<[u8]>, used: &[u8]) -> Arc<[u8]> {
+    if used.len() >= ANCHOR {
+        return used[used.len() - ANCHOR..].into();
+    }
+    let keep = anchor.len().min(ANCHOR - used.len());
+    [&anchor[anchor.len() - keep..], used].concat().into()
+}
+
+/// The first bytes of a plain file.
+pub fn first_bytes<F: LogFile>(file: &F) -> io::Result<Vec<u8>> {
+    let mut first = vec![0; HEAD];
+    let n = file.read_at(0, &mut first)?;
+    first.truncate(n);
+    Ok(first)
+}

@@ -1,0 +1,107 @@
+//! Positions as they are committed: one [`Mark`] a generation, recognised again by content.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::fs::{FileId, LogFile};
+
+/// So many bytes before the offset are remembered.
+pub const ANCHOR: usize = 256;
+/// So many bytes at the start of a file are remembered.
+pub const HEAD: usize = 1024;
+
+/// How far one generation of a log was read. A file belongs to it only if its first bytes are
+/// `head` and the bytes before `offset` are `anchor`: names change and inodes are used again, so
+/// these two only break ties.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Mark {
+    /// The file when the mark was made.
+    pub id: FileId,
+    /// The next byte to read: the start of a line, or inside one that is being skipped.
+    pub offset: u64,
+    /// The length of the file when it was last looked at.
+    pub end: u64,
+    /// The last bytes before `offset`, at most [`ANCHOR`].
+    pub anchor: Arc<[u8]>,
+    /// The first bytes of the file, at most [`HEAD`].
+    pub head: Arc<[u8]>,
+    /// The rest of an over-long line is to be skipped up to its newline.
+    pub skipping: bool,
+    /// The path named this file then.
+    pub live: bool,
+}
+
+impl Mark {
+    /// Whether nothing of the file's content is known: such a mark fits no file.
+    pub fn is_blank(&self) -> bool {
+        self.head.is_empty() && self.anchor.is_empty()
+    }
+
+    /// Whether the content of `file` is what this mark remembers.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub fn fits<F: LogFile>(&self, file: &F) -> io::Result<bool> {
+        if self.is_blank() || file.meta()?.size < self.offset {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; self.head.len()];
+        let n = file.read_at(0, &mut bytes)?;
+        if bytes[..n] != self.head[..] {
+            return Ok(false);
+        }
+        bytes.resize(self.anchor.len(), 0);
+        let n = file.read_at(self.offset - self.anchor.len() as u64, &mut bytes)?;
+        Ok(bytes[..n] == self.anchor[..])
+    }
+
+    /// Whether a file that begins with `first` begins as this generation did, as far as both go.
+    pub fn begins_like(&self, first: &[u8]) -> bool {
+        same_beginning(&self.head, first)
+    }
+
+    fn position(&self) -> (FileId, u64, bool, bool) {
+        (self.id, self.offset, self.skipping, self.live)
+    }
+}
+
+/// Whether the shorter of two beginnings is how the longer one begins; empty ones tell nothing.
+pub fn same_beginning(a: &[u8], b: &[u8]) -> bool {
+    let n = a.len().min(b.len());
+    n > 0 && a[..n] == b[..n]
+}
+
+/// The committed positions of one followed path.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PathMarks {
+    /// The path as followed (a glob is expanded).
+    pub path: PathBuf,
+    /// The generations that may still grow, oldest first.
+    pub marks: Vec<Mark>,
+    /// Generations read to their end and let go, oldest first: to know them again.
+    pub done: Vec<Mark>,
+    /// No generation of this path that is not among the marks was written to before this instant
+    /// (ns since the epoch).
+    pub seen: i64,
+    /// When the last line was read, s since the epoch; 0 for never.
+    pub last_line: i64,
+}
+
+impl PathMarks {
+    /// Bytes that were there and not read, when the marks were made.
+    pub fn lag(&self) -> u64 {
+        self.marks
+            .iter()
+            .map(|m| m.end.saturating_sub(m.offset))
+            .sum()
+    }
+
+    /// Whether `other` stands at the same places; the times do not count.
+    pub(super) fn same_place(&self, other: &PathMarks) -> bool {
+        let places = |marks: &[Mark]| marks.iter().map(Mark::position).collect::<Vec<_>>();
+        places(&self.marks) == places(&other.marks) && places(&self.done) == places(&other.done)
+    }
+}

@@ -1,0 +1,138 @@
+//! Which names in a directory are rotated generations of a log: `name.1`, `name-20261123`,
+//! `name.1.gz`, `stem-20261123.log`. Names only limit the search; content decides.
+
+use std::cmp::Reverse;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::fs::Meta;
+
+/// How a rotated file was packed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// By gzip: read through flate2.
+    Gzip,
+    /// By something that is not read here.
+    Unreadable,
+}
+
+/// A rotated file beside a log.
+#[derive(Clone, Debug)]
+pub struct Sibling {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What `stat` said.
+    pub meta: Meta,
+    /// How it is packed.
+    pub packing: Packing,
+}
+
+impl Sibling {
+    /// Oldest first; in the same instant `.3` is older than `.2`.
+    pub fn age(&self) -> (i64, Reverse<u64>, Packing) {
+        let name = self.path.file_name().unwrap_or_default().as_bytes();
+        let (name, _) = unpack(name);
+        let digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        let number = std::str::from_utf8(&name[name.len() - digits..])
+            .ok()
+            .and_then(|d| d.parse().ok());
+        let number = number.filter(|_| digits < 6);
+        (self.meta.mtime, Reverse(number.unwrap_or(0)), self.packing)
+    }
+}
+
+fn unpack(name: &[u8]) -> (&[u8], Packing) {
+    if let Some(rest) = name.strip_suffix(b".gz") {
+        return (rest, Packing::Gzip);
+    }
+    for suffix in [&b".xz"[..], b".zst", b".bz2", b".lzma", b".lz4", b".Z"] {
+        if let Some(rest) = name.strip_suffix(suffix) {
+            return (rest, Packing::Unreadable);
+        }
+    }
+    (name, Packing::Plain)
+}
+
+/// Whether `token` is what a rotator puts behind a name, `separator` before it. A number of less
+/// than six digits counts only behind a dot: `web-1` is a host beside `web`, not its rotation.
+fn rotated(separator: u8, token: &[u8]) -> bool {
+    if matches!(token, b"old" | b"prev" | b"bak" | b"save") {
+        return true;
+    }
+    let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
+    let form = token.first().is_some_and(u8::is_ascii_digit)
+        && token
+            .iter()
+            .all(|b| b.is_ascii_digit() || b"-._:TZ+".contains(b));
+    form && (digits >= 6 || (separator == b'.' && digits == token.len()))
+}
+
+/// How `name` is packed if it is a rotated generation of `base` by its form.
+pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
+    let (base, name) = (base.as_bytes(), name.as_bytes());
+    let (bare, packing) = unpack(name);
+    if let Some([separator @ (b'.' | b'-' | b'_'), token @ ..]) = bare.strip_prefix(base)
+        && rotated(*separator, token)
+    {
+        return Some(packing);
+    }
+    // logrotate's `extension .log`: the date stands before it.
+    let dot = base.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;
+    let (stem, extension) = base.split_at(dot);
+    let middle = bare.strip_prefix(stem)?.strip_suffix(extension)?;
+    let [b'.' | b'-' | b'_', token @ ..] = middle else {
+        return None;
+    };
+    let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
+    (digits >= 6 && rotated(b'-', token)).then_some(packing)
+}
+
+/// Whether `path` is by its form a rotated generation of `log`.
+pub fn is_rotation_of(log: &Path, path: &Path) -> bool {
+    match (log.file_name(), path.file_name()) {
+        (Some(base), Some(name)) => {
+            log.parent() == path.parent() && packing_of(base, name).is_some()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_rotators() {
+        let cases = [
+            ("syslog", "syslog.1", Some(Packing::Plain)),
+            ("syslog", "syslog.12.gz", Some(Packing::Gzip)),
+            ("syslog", "syslog-20261123", Some(Packing::Plain)),
+            (
+                "syslog",
+                "syslog-20261123-1795400000.gz",
+                Some(Packing::Gzip),
+            ),
+            ("syslog", "syslog.1.xz", Some(Packing::Unreadable)),
+            ("app.log", "app-20261123.log", Some(Packing::Plain)),
+            ("app.log", "app-20261123.log.gz", Some(Packing::Gzip)),
+            ("app.log", "app.log.old", Some(Packing::Plain)),
+            ("app.log", "app.log", None),
+            ("mail", "mail.log", None),
+            ("mail", "mail.err", None),
+            ("web.log", "web-1.log", None),
+            ("web", "web-1", None),
+            ("syslog", "syslog-ng.log", None),
+            ("syslog", "syslog.gz", None),
+        ];
+        for (base, name, want) in cases {
+            assert_eq!(
+                packing_of(OsStr::new(base), OsStr::new(name)),
+                want,
+                "{base} {name}"
+            );
+        }
+    }
+}

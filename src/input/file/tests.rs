@@ -1,0 +1,332 @@
+//! The follower on real files, stepped by hand.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::clock::{Clock, SystemClock};
+use crate::input::{Event, Receipt};
+
+struct World {
+    _dir: tempfile::TempDir,
+    log: PathBuf,
+    follower: Option<Follower<RealFs>>,
+    lines: Vec<String>,
+    notices: Vec<String>,
+    marks: Option<PathMarks>,
+}
+
+fn settings() -> Settings {
+    Settings {
+        start: TailStart::End,
+        wait_for_missing: true,
+        max_line: 65536,
+        catchup: None,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        World {
+            _dir: dir,
+            log,
+            follower: None,
+            lines: Vec::new(),
+            notices: Vec::new(),
+            marks: None,
+        }
+    }
+
+    fn start(&mut self) {
+        let resume = self.marks.clone().into_iter().collect();
+        self.follower = Some(Follower::new(
+            RealFs,
+            settings(),
+            std::slice::from_ref(&self.log),
+            resume,
+        ));
+        self.scan();
+    }
+
+    fn scan(&mut self) {
+        let follower = self.follower.as_mut().unwrap();
+        follower.rescan();
+        for _ in 0..400 {
+            let turn = follower.turn(SystemClock.now(), &mut |event| match event {
+                Event::Batch(batch) => {
+                    let text = String::from_utf8(batch.text).unwrap();
+                    self.lines.extend(text.lines().map(str::to_owned));
+                    if let Receipt::File(marks) = batch.receipt {
+                        self.marks = Some(marks);
+                    }
+                }
+                Event::Notice(notice) => self.notices.push(notice.text),
+                Event::Drained => {}
+            });
+            if !turn.more && !turn.waiting {
+                return;
+            }
+            if turn.waiting {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
+        panic!("never dry");
+    }
+
+    fn append(&self, path: &Path, text: &str) {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+    }
+
+    fn sibling(&self, suffix: &str) -> PathBuf {
+        PathBuf::from(format!("{}{suffix}", self.log.display()))
+    }
+
+    fn expect(&self, want: &[&str]) {
+        assert_eq!(self.lines, want, "notices: {:?}", self.notices);
+    }
+}
+
+#[test]
+fn i1_starts_at_the_end_and_hands_out_whole_lines() {
+    let mut w = World::new();
+    w.append(&w.log, "old\nhal");
+    w.start();
+    w.append(&w.log, "f\nnew\nrest");
+    w.scan();
+    w.expect(&["half", "new"]);
+    w.append(&w.log, " of it\n");
+    w.scan();
+    w.expect(&["half", "new", "rest of it"]);
+}
+
+#[test]
+fn i5_rename_with_late_writes_then_the_new_file() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    let mut old = OpenOptions::new().append(true).open(&w.log).unwrap();
+    w.append(&w.log, "1\n");
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    old.write_all(b"2\n").unwrap();
+    w.scan();
+    w.append(&w.log, "4\n");
+    old.write_all(b"3\n").unwrap();
+    w.scan();
+    w.expect(&["1", "2", "3", "4"]);
+    old.write_all(b"5\n").unwrap();
+    w.scan();
+    w.expect(&["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn i8_generations_born_and_rotated_unseen_are_found() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    w.append(&w.log, "2\n");
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    w.append(&w.log, "3\n");
+    w.scan();
+    w.expect(&["1", "2", "3"]);
+}
+
+#[test]
+fn copytruncate_finishes_the_copy() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n1\n");
+    w.start();
+    w.append(&w.log, "2\n");
+    w.scan();
+    w.append(&w.log, "3\n");
+    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    File::create(&w.log).unwrap();
+    w.append(&w.log, "4 and longer than all before\n");
+    w.scan();
+    w.expect(&["2", "3", "4 and longer than all before"]);
+    w.scan();
+    assert_eq!(w.lines.len(), 3);
+}
+
+#[test]
+fn restart_reads_on_through_rotated_and_compressed_files() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    w.append(&w.log, "2\n");
+    let packed = File::create(w.sibling(".2.gz")).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::default());
+    packer.write_all(&fs::read(&w.log).unwrap()).unwrap();
+    packer.finish().unwrap();
+    fs::remove_file(&w.log).unwrap();
+    w.append(&w.sibling(".1"), "3\n");
+    w.append(&w.log, "4\n");
+    w.start();
+    w.expect(&["1", "2", "3", "4"]);
+    w.start();
+    w.expect(&["1", "2", "3", "4"]);
+    assert!(w.notices.is_empty(), "{:?}", w.notices);
+}
+
+#[test]
+fn i3_a_reused_inode_is_not_the_same_file() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    fs::write(&w.log, "another file that is longer\nthan the first\n").unwrap();
+    w.start();
+    w.expect(&["1", "another file that is longer", "than the first"]);
+    assert_eq!(
+        w.notices.len(),
+        1,
+        "I12: the loss is announced: {:?}",
+        w.notices
+    );
+}
+
+#[test]
+fn i10_a_copy_is_no_new_generation() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    w.append(&w.log, "2\n");
+    w.scan();
+    w.expect(&["1", "2"]);
+}
+
+#[test]
+fn i13_what_is_no_file_is_told_once_and_tried_again() {
+    let mut w = World::new();
+    fs::create_dir(&w.log).unwrap();
+    w.start();
+    w.scan();
+    assert_eq!(w.notices.len(), 1, "{:?}", w.notices);
+    fs::remove_dir(&w.log).unwrap();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.expect(&["1"]);
+}
+
+#[test]
+fn two_names_of_one_file_are_followed_once() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    let link = w.sibling("-link");
+    fs::hard_link(&w.log, &link).unwrap();
+    w.follower = Some(Follower::new(
+        RealFs,
+        settings(),
+        &[w.log.clone(), link],
+        Vec::new(),
+    ));
+    w.scan();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.expect(&["1"]);
+}
+
+#[test]
+fn the_thread_is_prompt_and_drains() {
+    let w = World::new();
+    w.append(&w.log, "0\n");
+    let (send, events) = std::sync::mpsc::sync_channel(16);
+    let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
+    handle.drain();
+    while !matches!(events.recv().unwrap(), Event::Drained) {}
+    w.append(&w.log, "1\n");
+    let wait = std::time::Duration::from_millis(900);
+    let text = loop {
+        match events.recv_timeout(wait).unwrap() {
+            Event::Batch(batch) if !batch.text.is_empty() => break batch.text,
+            _ => {}
+        }
+    };
+    assert_eq!(text, b"1\n");
+    drop(events);
+    handle.stop();
+}
+
+#[test]
+fn marks_survive_the_snapshot_and_hold_only_with_content() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\nhalf");
+    w.scan();
+    let marks = w.marks.clone().unwrap();
+    assert_eq!(marks.lag(), 4, "the half line waits");
+    let bytes = postcard::to_stdvec(&marks).unwrap();
+    assert_eq!(postcard::from_bytes::<PathMarks>(&bytes).unwrap(), marks);
+    assert!(marks.marks[0].fits(&File::open(&w.log).unwrap()).unwrap());
+    assert!(
+        !marks.marks[0]
+            .fits(&File::open("/etc/passwd").unwrap())
+            .unwrap()
+    );
+}
+
+#[test]
+fn set_tail_chooses_the_first_line() {
+    let cases = [
+        (TailStart::LastLines(2), vec!["b", "c"]),
+        (TailStart::LastLines(9), vec!["a", "b", "c"]),
+        (TailStart::FromLine(2), vec!["b", "c"]),
+        (TailStart::FromLine(1), vec!["a", "b", "c"]),
+        (TailStart::End, vec![]),
+    ];
+    for (start, want) in cases {
+        let mut w = World::new();
+        w.append(&w.log, "a\nb\nc\n");
+        let settings = Settings {
+            start,
+            ..settings()
+        };
+        w.follower = Some(Follower::new(
+            RealFs,
+            settings,
+            std::slice::from_ref(&w.log),
+            Vec::new(),
+        ));
+        w.scan();
+        w.expect(&want);
+    }
+}
+
+#[test]
+fn a_new_host_of_a_glob_is_read_from_its_beginning_and_its_rotation_only_once() {
+    let mut w = World::new();
+    let dir = w.log.parent().unwrap().to_path_buf();
+    w.append(&dir.join("a.log"), "old\n");
+    let pattern = dir.join("*.log*");
+    w.follower = Some(Follower::new(RealFs, settings(), &[pattern], Vec::new()));
+    w.scan();
+    w.append(&dir.join("a.log"), "a1\n");
+    w.append(&dir.join("b.log"), "b1\n");
+    w.scan();
+    fs::rename(dir.join("b.log"), dir.join("b.log.1")).unwrap();
+    w.scan();
+    w.append(&dir.join("b.log"), "b2\n");
+    w.scan();
+    w.expect(&["a1", "b1", "b2"]);
+}

@@ -1,0 +1,197 @@
+//! The follower's thread.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Follower;
+use super::fs::FileSystem;
+use super::watch::{Hint, Watch};
+use crate::clock::Clock;
+use crate::input::Event;
+
+/// Several writes within this time are one wake-up.
+const GATHER: Duration = Duration::from_millis(2);
+/// How often is scanned where nothing wakes us.
+const POLL: Duration = Duration::from_secs(1);
+
+enum Control {
+    Wake,
+    SetPaths(Vec<PathBuf>),
+    Drain { finish: bool },
+    Stop,
+}
+
+#[derive(Default)]
+struct Pending {
+    any: AtomicBool,
+    names: AtomicBool,
+}
+
+/// The running follower.
+#[derive(Debug)]
+pub struct Handle {
+    control: Sender<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Follows this list from now on; what stays is followed on.
+    pub fn set_paths(&self, paths: Vec<PathBuf>) {
+        let _ = self.control.send(Control::SetPaths(paths));
+    }
+
+    /// Asks for [`Event::Drained`] once all that is there now was handed over.
+    pub fn drain(&self) {
+        let _ = self.control.send(Control::Drain { finish: false });
+    }
+
+    /// As [`Self::drain`], for the end of the run: unterminated last bytes of files that were
+    /// rotated away come too.
+    pub fn finish(&self) {
+        let _ = self.control.send(Control::Drain { finish: true });
+    }
+
+    /// Ends the thread and waits for it. Nobody may hold on to the receiver of its events without
+    /// reading: drop it first.
+    pub fn stop(mut self) {
+        let _ = self.control.send(Control::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs `follower` in a thread of its own that hands over to `events`.
+///
+/// # Errors
+/// When no thread can be made.
+pub fn spawn<F: FileSystem>(
+    follower: Follower<F>,
+    clock: Arc<dyn Clock>,
+    events: SyncSender<Event>,
+) -> io::Result<Handle> {
+    let (control, commands) = channel();
+    let pending = Arc::new(Pending::default());
+    let (wake, flags) = (control.clone(), pending.clone());
+    let watch = Watch::new(move |hint| {
+        if hint == Hint::Names {
+            flags.names.store(true, Ordering::SeqCst);
+        }
+        if !flags.any.swap(true, Ordering::SeqCst) {
+            let _ = wake.send(Control::Wake);
+        }
+    });
+    let run = Run {
+        follower,
+        clock,
+        events,
+        commands,
+        watch,
+        pending,
+        drain: None,
+    };
+    let thread = std::thread::Builder::new()
+        .name("follow".into())
+        .spawn(move || run.run())?;
+    Ok(Handle {
+        control,
+        thread: Some(thread),
+    })
+}
+
+struct Run<F: FileSystem> {
+    follower: Follower<F>,
+    clock: Arc<dyn Clock>,
+    events: SyncSender<Event>,
+    commands: Receiver<Control>,
+    watch: Watch,
+    pending: Arc<Pending>,
+    /// Whether a drain is asked for, and whether it is the last one.
+    drain: Option<bool>,
+}
+
+impl<F: FileSystem> Run<F> {
+    fn run(mut self) {
+        let mut names = true;
+        loop {
+            let began = Instant::now();
+            let events = &self.events;
+            let mut open = true;
+            let mut emit = |event| open &= events.send(event).is_ok();
+            let turn = self.follower.turn(self.clock.now(), &mut emit);
+            if !turn.more
+                && !turn.waiting
+                && let Some(finish) = self.drain.take()
+            {
+                if finish {
+                    self.follower.finish(self.clock.now(), &mut emit);
+                }
+                emit(Event::Drained);
+            }
+            if !open {
+                return;
+            }
+            // A watch is made before the scan that it is to make needless.
+            if names && self.watch.update(&self.follower.directories()) {
+                self.follower.rescan();
+                names = false;
+                continue;
+            }
+            let mut pause = if turn.more { Duration::ZERO } else { turn.next };
+            if self.watch.polling {
+                pause = pause.min(POLL);
+            }
+            // Not more than a third of the time goes into looking.
+            let gather = GATHER
+                .max(began.elapsed() * 2)
+                .min(Duration::from_millis(100));
+            match self.wait(pause, gather) {
+                Some(scan) => names = scan,
+                None => return,
+            }
+            // Waiting for a quiet directory is no reason to list it again and again.
+            if names && !turn.more && !turn.waiting {
+                self.follower.rescan_names();
+            }
+        }
+    }
+
+    /// Waits for a command, a hint or the time of the next scan. Tells whether names are to be
+    /// looked at again; nothing when the thread shall end.
+    fn wait(&mut self, pause: Duration, gather: Duration) -> Option<bool> {
+        let mut names = false;
+        let mut next = match self.commands.recv_timeout(pause) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => {
+                return Some(pause >= POLL);
+            }
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        while let Some(command) = next {
+            match command {
+                Control::Wake => {
+                    std::thread::sleep(gather);
+                    self.pending.any.store(false, Ordering::SeqCst);
+                    names |= self.pending.names.swap(false, Ordering::SeqCst);
+                }
+                Control::SetPaths(paths) => {
+                    self.follower.set_paths(&paths);
+                    names = true;
+                }
+                Control::Drain { finish } => {
+                    self.drain = Some(finish);
+                    self.follower.rescan();
+                    names = true;
+                }
+                Control::Stop => return None,
+            }
+            next = self.commands.try_recv().ok();
+        }
+        Some(names)
+    }
+}

@@ -1,0 +1,486 @@
+//! One followed path: its generations, oldest first, the last one being what the path names.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Settings;
+use super::fs::{FileId, FileSystem, Kind, LogFile};
+use super::generation::{Generation, Step};
+use super::lines::Cutter;
+use super::marks::{Mark, PathMarks};
+use super::start;
+use crate::config::model::TailStart;
+use crate::counters::{Counter, Counters};
+use crate::input::{Batch, Event, Notice, Origin, Receipt};
+
+mod history;
+
+pub(super) const MS: i64 = 1_000_000;
+/// A directory that changed less than this ago may be in the middle of a rotation (I9).
+const QUIET: i64 = 50 * MS;
+/// A directory that is never quiet is judged after this.
+const PATIENCE: i64 = 5_000 * MS;
+/// A departed generation is let go when it was silent for this long.
+pub(super) const LINGER: i64 = 60_000 * MS;
+/// The kernel's clock for files ticks coarsely and may lag.
+const MARGIN: i64 = 2_000 * MS;
+/// More departed files than this are not held open for their linger.
+const MAX_DEPARTED: usize = 32;
+/// So many finished generations are remembered.
+const MAX_DONE: usize = 16;
+
+/// What a turn needs from outside.
+pub(super) struct Context<'a, F: FileSystem> {
+    pub fs: &'a F,
+    pub settings: &'a Settings,
+    pub now: i64,
+    pub emit: &'a mut dyn FnMut(Event),
+    pub buf: &'a mut Vec<u8>,
+    /// The files that other paths hold.
+    pub held: HashMap<FileId, Arc<PathBuf>>,
+    /// The other paths that are followed.
+    pub followed: &'a HashSet<PathBuf>,
+    /// Some path has not found its place again: no file may be taken for new.
+    pub resuming: bool,
+    /// Finished generations of other paths.
+    pub elsewhere: Vec<Mark>,
+    /// Whether names in directories may have changed.
+    pub rescan: bool,
+}
+
+impl<F: FileSystem> Context<'_, F> {
+    fn notice(
+        &mut self,
+        level: log::Level,
+        text: String,
+        report: bool,
+        counter: Option<(Counter, u64)>,
+    ) {
+        let mut counters = Counters::default();
+        if let Some((counter, n)) = counter {
+            counters.add(counter, n);
+        }
+        (self.emit)(Event::Notice(Notice {
+            level,
+            text,
+            report,
+            counters,
+        }));
+    }
+}
+
+/// What a turn of one path gave.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Progress {
+    pub changed: bool,
+    pub more: bool,
+    pub waiting: bool,
+}
+
+pub(super) struct Track<F: FileSystem> {
+    pub path: Arc<PathBuf>,
+    pub gens: Vec<Generation<F::File>>,
+    pub done: Vec<Mark>,
+    pub resume: Option<PathMarks>,
+    /// The path names the last generation.
+    live: bool,
+    /// Where to begin, while nobody could tell whether the file was there at the start.
+    start: Option<TailStart>,
+    begun: bool,
+    alias: bool,
+    recheck: bool,
+    seen: i64,
+    last_line: i64,
+    told: Option<PathMarks>,
+    fault: Option<String>,
+    waiting_since: Option<i64>,
+    dir_seen: Option<(i64, i64)>,
+}
+
+impl<F: FileSystem> Track<F> {
+    pub fn new(
+        path: PathBuf,
+        start: Option<TailStart>,
+        resume: Option<PathMarks>,
+        now: i64,
+    ) -> Self {
+        Self {
+            path: Arc::new(path),
+            gens: Vec::new(),
+            done: Vec::new(),
+            live: false,
+            begun: resume.is_some(),
+            start: if resume.is_some() { None } else { start },
+            alias: false,
+            recheck: false,
+            seen: now,
+            last_line: 0,
+            told: resume.clone(),
+            resume,
+            fault: None,
+            waiting_since: None,
+            dir_seen: None,
+        }
+    }
+
+    pub fn departed(&self) -> bool {
+        self.gens.iter().any(|g| g.departed.is_some())
+    }
+
+    pub fn turn(&mut self, cx: &mut Context<F>) -> Progress {
+        let mut progress = Progress::default();
+        if !self.begun {
+            self.begun = true;
+            self.remember_siblings(cx);
+        }
+        if let Some(marks) = self.resume.take() {
+            let Some(siblings) = self.survey(cx) else {
+                self.resume = Some(marks);
+                return Progress {
+                    waiting: true,
+                    ..progress
+                };
+            };
+            self.resume_from(marks, &siblings, cx);
+        }
+        // Another path may still turn out to hold the file that this one names.
+        progress.waiting = cx.resuming;
+        self.adopt(cx);
+        self.recheck |= cx.rescan && (!self.live || self.departed());
+        self.read(cx, &mut progress);
+        self.retire(cx);
+        progress.changed |= self.publish(cx);
+        progress
+    }
+
+    /// Moves the place that the state shall hold, when no line carried it.
+    fn publish(&mut self, cx: &mut Context<F>) -> bool {
+        let marks = self.marks();
+        if self
+            .told
+            .as_ref()
+            .is_some_and(|told| told.same_place(&marks))
+        {
+            return false;
+        }
+        self.emit(cx, Vec::new(), Counters::default());
+        true
+    }
+
+    fn emit(&mut self, cx: &mut Context<F>, text: Vec<u8>, counters: Counters) {
+        if !text.is_empty() {
+            self.last_line = cx.now / 1_000_000_000;
+        }
+        let marks = self.marks();
+        self.told = Some(marks.clone());
+        let origin = Origin::File(self.path.clone());
+        (cx.emit)(Event::Batch(Batch {
+            origin,
+            text,
+            receipt: Receipt::File(marks),
+            counters,
+        }));
+    }
+
+    fn marks(&self) -> PathMarks {
+        PathMarks {
+            path: self.path.as_ref().clone(),
+            marks: self.gens.iter().map(|g| g.mark.clone()).collect(),
+            done: self.done.clone(),
+            seen: self.seen,
+            last_line: self.last_line,
+        }
+    }
+
+    fn remember(&mut self, mark: Mark) {
+        if !mark.is_blank() {
+            self.done.push(mark);
+        }
+        let extra = self.done.len().saturating_sub(MAX_DONE);
+        self.done.drain(..extra);
+    }
+
+    fn set_fault(&mut self, cx: &mut Context<F>, fault: Option<String>) {
+        if fault == self.fault {
+            return;
+        }
+        match &fault {
+            Some(text) => {
+                let text = format!("{}: {text}", self.path.display());
+                cx.notice(
+                    log::Level::Warn,
+                    text,
+                    false,
+                    Some((Counter::InputFaults, 1)),
+                );
+            }
+            None => cx.notice(
+                log::Level::Info,
+                format!("{}: followed again", self.path.display()),
+                false,
+                None,
+            ),
+        }
+        self.fault = fault;
+    }
+
+    fn depart(&mut self, now: i64) {
+        if self.live {
+            if let Some(last) = self.gens.last_mut() {
+                last.departed = Some(now);
+                last.mark.live = false;
+            }
+            self.live = false;
+        }
+    }
+
+    /// Looks which file the path names now.
+    fn adopt(&mut self, cx: &mut Context<F>) {
+        let meta = match cx.fs.meta(&self.path) {
+            Ok(meta) => meta,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                self.depart(cx.now);
+                self.start = None;
+                self.alias = false;
+                if self.gens.is_empty() && self.told.is_none() {
+                    let text = "does not exist yet; followed from its beginning when it appears"
+                        .to_owned();
+                    self.set_fault(cx, Some(text));
+                }
+                return;
+            }
+            Err(e) => return self.set_fault(cx, Some(format!("cannot be looked at: {e}"))),
+        };
+        if meta.kind != Kind::Regular {
+            self.depart(cx.now);
+            self.start = None;
+            let what = if meta.kind == Kind::Directory {
+                "a directory"
+            } else {
+                "a fifo, socket or device"
+            };
+            return self.set_fault(cx, Some(format!("is {what}, not a log file")));
+        }
+        if self.live && self.gens.last().is_some_and(|g| g.mark.id == meta.id) {
+            return;
+        }
+        if let Some(at) = self
+            .gens
+            .iter()
+            .position(|g| !g.is_packed() && g.mark.id == meta.id)
+        {
+            self.depart(cx.now);
+            let mut generation = self.gens.remove(at);
+            generation.departed = None;
+            generation.mark.live = true;
+            self.gens.push(generation);
+            self.live = true;
+            return self.set_fault(cx, None);
+        }
+        if cx.resuming {
+            return;
+        }
+        if let Some(owner) = cx.held.get(&meta.id) {
+            self.depart(cx.now);
+            self.alias = true;
+            let text = format!("is the same file as {}, followed once", owner.display());
+            return self.set_fault(cx, Some(text));
+        }
+        self.begin(cx);
+    }
+
+    fn begin(&mut self, cx: &mut Context<F>) {
+        self.depart(cx.now);
+        match self.open_new(cx) {
+            Ok(Some(mut generation)) => {
+                generation.mark.live = true;
+                self.gens.push(generation);
+                self.live = true;
+                self.recheck |= self.start.is_none();
+                self.start = None;
+                self.alias = false;
+                self.set_fault(cx, None);
+            }
+            Ok(None) => {}
+            Err(e) => self.set_fault(cx, Some(format!("cannot be read: {e}"))),
+        }
+    }
+
+    fn open_new(&mut self, cx: &Context<F>) -> io::Result<Option<Generation<F::File>>> {
+        let file = cx.fs.open(&self.path)?;
+        let meta = file.meta()?;
+        if meta.kind != Kind::Regular || cx.held.contains_key(&meta.id) {
+            return Ok(None);
+        }
+        if self.alias {
+            for mark in cx.elsewhere.iter().filter(|m| m.id == meta.id) {
+                if mark.fits(&file)? {
+                    return Ok(Some(Generation::resumed(
+                        file,
+                        meta.id,
+                        mark.clone(),
+                        cx.now,
+                    )));
+                }
+            }
+        }
+        let mut generation = Generation::plain(file, meta.id, cx.now);
+        if let (Some(start), Some(file)) = (self.start, generation.file()) {
+            let offset = start::offset(file, start)?;
+            generation.seek(offset)?;
+            generation.judged = true;
+        }
+        Ok(Some(generation))
+    }
+
+    /// Drains the generations, the older ones first (I5), until one gave a chunk.
+    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) {
+        let mut at = 0;
+        while at < self.gens.len() {
+            if self.recheck && self.live && at + 1 == self.gens.len() {
+                self.recheck = false;
+                match self.survey(cx) {
+                    None => self.recheck = true,
+                    Some(siblings) if self.insert_unknown(at, &siblings, cx) > 0 => continue,
+                    Some(_) => {}
+                }
+            }
+            if !self.gens[at].judged && self.gens[at].size().is_ok_and(|size| size > 0) {
+                let Some(siblings) = self.survey(cx) else {
+                    progress.waiting = true;
+                    return;
+                };
+                self.gens[at].judged = true;
+                self.insert_unknown(at, &siblings, cx);
+                continue;
+            }
+            match self.drain(at, cx, false) {
+                Ok(Step::Moved) => {
+                    progress.more = true;
+                    progress.changed = true;
+                    return;
+                }
+                Ok(Step::Dry) => {
+                    let generation = &mut self.gens[at];
+                    generation.judged &=
+                        !generation.mark.is_blank() || generation.departed.is_some();
+                    at += 1;
+                }
+                Ok(Step::Truncated) => {
+                    let Some(siblings) = self.survey(cx) else {
+                        progress.waiting = true;
+                        return;
+                    };
+                    self.truncated(at, &siblings, cx);
+                    progress.changed = true;
+                }
+                Err(e) => {
+                    self.set_fault(cx, Some(format!("cannot be read: {e}")));
+                    if self.gens[at].is_packed() {
+                        self.gens[at].finished = true;
+                        self.lost(cx, "its compressed generation is damaged", 0);
+                    }
+                    at += 1;
+                }
+            }
+        }
+        if self.recheck && !self.live {
+            self.recheck = false;
+            match self.survey(cx) {
+                None => self.recheck = true,
+                Some(siblings) => {
+                    progress.more |= self.insert_unknown(self.gens.len(), &siblings, cx) > 0
+                }
+            }
+        }
+        progress.waiting |= self.recheck;
+        // Only a file that is known again by its content proves that no other one had its place.
+        let known = self.live && self.gens.last().is_some_and(|g| !g.mark.is_blank());
+        if known && !self.recheck && !progress.more {
+            self.seen = cx.now;
+        }
+    }
+
+    fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {
+        let (mut text, mut counters) = (Vec::new(), Counters::default());
+        let mut cutter = Cutter {
+            max_line: cx.settings.max_line,
+            text: &mut text,
+            counters: &mut counters,
+        };
+        let step = self.gens[at].drain(&mut cutter, cx.buf, cx.now, last)?;
+        if step == Step::Moved {
+            self.emit(cx, text, counters);
+        }
+        Ok(step)
+    }
+
+    fn is_held(&self, id: FileId, cx: &Context<F>) -> bool {
+        self.gens.iter().any(|g| g.mark.id == id) || cx.held.contains_key(&id)
+    }
+
+    fn lost(&mut self, cx: &mut Context<F>, why: &str, bytes: u64) {
+        let size = if bytes > 0 {
+            format!("at least {bytes} bytes are lost")
+        } else {
+            "lines may be lost".to_owned()
+        };
+        let text = format!("{}: {why}: {size}", self.path.display());
+        cx.notice(
+            log::Level::Warn,
+            text,
+            true,
+            Some((Counter::BytesLost, bytes)),
+        );
+    }
+
+    /// Lets go of departed generations that will not grow any more (I6).
+    fn retire(&mut self, cx: &mut Context<F>) {
+        let mut at = 0;
+        while at < self.gens.len() {
+            let crowded = self.gens.len() > MAX_DEPARTED;
+            let generation = &self.gens[at];
+            let silent = cx.now
+                - generation
+                    .last_data
+                    .max(generation.departed.unwrap_or(cx.now))
+                >= LINGER;
+            let due = generation.finished || (generation.departed.is_some() && (silent || crowded));
+            if due && (generation.finished || self.is_dry_before_data(at)) {
+                if !generation.finished {
+                    let _ = self.drain(at, cx, true);
+                }
+                let generation = self.gens.remove(at);
+                self.remember(generation.mark);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn is_dry_before_data(&self, at: usize) -> bool {
+        let generation = &self.gens[at];
+        let dry = generation
+            .size()
+            .is_ok_and(|size| size <= generation.mark.end);
+        dry && self.gens[at + 1..]
+            .iter()
+            .any(|g| g.mark.offset > 0 || g.mark.end > 0)
+    }
+
+    /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.
+    pub fn flush(&mut self, cx: &mut Context<F>) {
+        for at in 0..self.gens.len() {
+            if self.gens[at].departed.is_some() && self.is_dry_before_data(at) {
+                let _ = self.drain(at, cx, true);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A set of bytes: what every single-character part of a Perl pattern comes down to. With each
+//! class spelled out as ranges, no engine's own idea of `\h`, `[[` or `&&` can change its meaning.
+
+use std::fmt::Write;
+
+/// A set of bytes, one bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ByteSet([u128; 2]);
+
+impl ByteSet {
+    /// The set of the bytes from `first` to `last`, both included.
+    pub fn range(first: u8, last: u8) -> Self {
+        let mut set = Self::default();
+        for byte in first..=last {
+            set.insert(byte);
+        }
+        set
+    }
+
+    /// Adds one byte.
+    pub fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 7)] |= 1 << (byte & 0x7F);
+    }
+
+    /// Whether `byte` is in it.
+    pub fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 7)] >> (byte & 0x7F) & 1 == 1
+    }
+
+    /// The bytes of either set.
+    pub fn union(self, other: Self) -> Self {
+        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+
+    /// The bytes that are not in it.
+    pub fn negate(self) -> Self {
+        Self([!self.0[0], !self.0[1]])
+    }
+
+    /// With the other case of each ASCII letter: Perl's `(?i)` on bytes folds no others.
+    pub fn fold_ascii(self) -> Self {
+        let mut set = self;
+        for byte in (0..=255u8).filter(|&b| self.contains(b) && b.is_ascii_alphabetic()) {
+            set.insert(byte ^ 0x20);
+        }
+        set
+    }
+
+    /// The set as an ASCII class of `\xHH` ranges, the same to `regex` and `fancy-regex` in bytes
+    /// mode. The empty set matches nothing.
+    pub fn to_class(&self) -> String {
+        let mut text = String::new();
+        let mut next = 0u16;
+        while next < 256 {
+            let first = next;
+            while next < 256 && u8::try_from(next).is_ok_and(|b| self.contains(b)) {
+                next += 1;
+            }
+            if next > first {
+                let _ = write!(text, "\\x{first:02X}-\\x{:02X}", next - 1);
+            }
+            next += 1;
+        }
+        if text.is_empty() {
+            "[^\\x00-\\xFF]".into()
+        } else {
+            format!("[{text}]")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_text_means_the_set() {
+        let sets = [
+            ByteSet::default(),
+            ByteSet::default().negate(),
+            ByteSet::range(b'a', b'f')
+                .union(ByteSet::range(0xE9, 0xFF))
+                .fold_ascii(),
+            ByteSet::range(b'[', b'^')
+                .union(ByteSet::range(b'&', b'-'))
+                .negate(),
+        ];
+        let mut checked = 0;
+        for set in sets {
+            let regex = regex::bytes::RegexBuilder::new(&set.to_class())
+                .unicode(false)
+                .build()
+                .unwrap();
+            for byte in 0..=255u8 {
+                assert_eq!(
+                    regex.is_match(&[byte]),
+                    set.contains(byte),
+                    "{byte:#x} {}",
+                    set.to_class()
+                );
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 1024);
+        assert!(ByteSet::range(b'x', b'x').fold_ascii().contains(b'X'));
+    }
+}
