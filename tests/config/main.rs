@@ -1,5 +1,8 @@
 //! The configuration: what is accepted, what is refused and how that is told, and what it means.
 
+// Helpers outside `#[test]` functions too: a panic there is the report.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod bad_input;
 mod diagnostics;
 mod meaning;
