@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_is_refused() {
-        for form in ["--check", "--pid x", "--foo", "-c", "stray", "-Cc", "--p"] {
+        for form in ["--check", "--pid x", "--foo", "-c", "stray", "-Cc", "--pr"] {
             let exit = read(form).expect_err(form);
             assert!(exit.error && exit.status == 2, "{form}: {exit:?}");
         }
