@@ -112,7 +112,9 @@ pub fn case(seed: u64) -> Case {
 fn queues(r: &mut Random, pager: bool, config: &mut String) {
     for name in QUEUES {
         let mark = if pager && r.percent(50) { "pager:" } else { "" };
-        let more = if r.percent(20) {
+        // A pager among others is told apart recipient by recipient here, queue by queue there:
+        // a queue is all pager or not at all.
+        let more = if mark.is_empty() && r.percent(20) {
             ",second@x.example"
         } else {
             ""
