@@ -1,7 +1,7 @@
 //! The command line.
 //!
 //! The original took its options through Perl's Getopt::Long: long names with one or two dashes,
-//! any unique beginning of them, and a level after `-d` that may be left out. [`normalise`] turns
+//! any unique beginning of them, and a level after `-d` that may be left out. `normalise` turns
 //! those forms into the plain ones, and clap reads the result.
 
 use std::ffi::{OsStr, OsString};

@@ -131,7 +131,7 @@ pub fn csv(hosts: &[HostLines<'_>]) -> Result<BString, csv::Error> {
     for host in hosts {
         for (count, line) in &host.lines {
             let count = count.to_string();
-            writer.write_record([host.host.as_ref(), &line[..], count.as_bytes()])?;
+            writer.write_record([&**host.host, &***line, count.as_bytes()])?;
         }
     }
     let out = writer
@@ -140,7 +140,7 @@ pub fn csv(hosts: &[HostLines<'_>]) -> Result<BString, csv::Error> {
     Ok(out.into())
 }
 
-fn within<'a, T>(lines: &'a [T], limit: Option<NonZeroU64>) -> &'a [T] {
+fn within<T>(lines: &[T], limit: Option<NonZeroU64>) -> &[T] {
     match limit.map(|limit| usize::try_from(limit.get()).unwrap_or(usize::MAX)) {
         Some(limit) if limit < lines.len() => &lines[..limit],
         _ => lines,

@@ -1,4 +1,4 @@
-//! From a [`Report`](crate::report::Report) to a mail that somebody took.
+//! From a [`Report`] to a mail that somebody took.
 //!
 //! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
 //! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.

@@ -231,7 +231,7 @@ mod tests {
     impl Courier for Slow {
         fn carry(&self, letter: &Letter) -> Delivery {
             if letter.report.queue == "hangs" {
-                drop(self.0.lock().unwrap().recv());
+                let _ = self.0.lock().unwrap().recv();
             }
             Delivery::Taken {
                 refused: Vec::new(),
