@@ -4,7 +4,8 @@
 //! nested captures and captures out of text order (their masks eat text), `repeat` together with
 //! `trash` (0.13 does not remember trashed lines) or with escalation (it adds to queues never
 //! reached), `limit` together with a pager queue (the limit's text lands in pager mails), groups
-//! left open, CRLF, and trailing blanks in values.
+//! left open, CRLF, trailing blanks in values, and a `repeat` after an empty text (the original
+//! takes it for no line at all).
 
 use crate::support::random::Random;
 use crate::support::{NEVER, line};
@@ -189,7 +190,7 @@ fn log(r: &mut Random, repeat: bool) -> String {
             10..20 if repeat => {
                 log += &line(host, &format!("last message repeated {} times", r.below(9)))
             }
-            20..22 => log += &line(host, ""),
+            20..22 if !repeat => log += &line(host, ""),
             _ => log += &line(host, &text),
         }
     }
