@@ -3,6 +3,9 @@
 //! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
 //! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.
 
+pub mod sendmail;
+pub mod smtp;
+
 use std::collections::BTreeMap;
 
 use bstr::BString;
