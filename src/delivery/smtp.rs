@@ -2,9 +2,9 @@
 //!
 //! lettre's `SmtpConnection` does the connection, TLS and AUTH. Envelope and message go through
 //! it command by command: its own `send` refuses an address without a domain and drops the mail
-//! for all when one recipient is refused. For a server that knows no EHLO there is [`Plain`].
+//! for all when one recipient is refused. For a server that knows no EHLO there is `plain`.
 //!
-//! Log text is a stranger's text. [`crlf`] makes every line end CRLF before lettre doubles the
+//! Log text is a stranger's text. `crlf` makes every line end CRLF before lettre doubles the
 //! dots, so that nothing in a message can end it early ("SMTP smuggling").
 
 mod plain;
