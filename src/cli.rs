@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// What is to be done.
@@ -70,7 +70,8 @@ pub struct Exit {
 
 /// Follows log files, matches their lines against rules, and mails what matters on schedule.
 #[derive(Parser)]
-#[command(name = "tenshi", version, args_conflicts_with_subcommands = false)]
+// As with Getopt::Long, an option given twice has its last value.
+#[command(name = "tenshi", version, args_override_self = true)]
 struct Options {
     /// Read the configuration from FILE
     #[arg(
@@ -107,6 +108,30 @@ struct Options {
     command: Option<Sub>,
 }
 
+impl Options {
+    /// A given option that means nothing beside a command.
+    fn only_without_command(&self) -> Option<&'static str> {
+        [
+            ("-C", self.check),
+            ("-f", self.foreground),
+            ("-p", self.profile),
+            ("-P", self.pid.is_some()),
+            ("--state-dir", self.state_dir.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+/// A command line without meaning.
+fn wrong(text: &str) -> Exit {
+    Exit {
+        status: 2,
+        text: format!("tenshi: {text}\n"),
+        error: true,
+    }
+}
+
 #[derive(Subcommand)]
 enum Sub {
     /// Run saved logs (.gz too) through the configuration and print the mails; nothing is sent
@@ -117,7 +142,7 @@ enum Sub {
     },
 }
 
-/// The long options: name, and whether a value follows.
+/// The long options: name, and whether a value follows. The original's come first.
 const LONG: &[(&str, Value)] = &[
     ("configuration", Value::Needed),
     ("Check", Value::None),
@@ -126,10 +151,14 @@ const LONG: &[(&str, Value)] = &[
     ("help", Value::None),
     ("profile", Value::None),
     ("Pid", Value::Needed),
+    // Ours, from here on.
     ("print", Value::None),
     ("state-dir", Value::Needed),
     ("version", Value::None),
 ];
+
+/// How many of [`LONG`] are the original's: a beginning that was unique among them stays so.
+const ORIGINAL: usize = 7;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Value {
@@ -151,12 +180,24 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             text: e.to_string(),
             error: false,
         },
+        ErrorKind::InvalidSubcommand => wrong(&format!(
+            "{} is neither an option nor a command; tenshi --help lists them",
+            match e.get(ContextKind::InvalidSubcommand) {
+                Some(ContextValue::String(word)) => word,
+                _ => "a word",
+            }
+        )),
         _ => Exit {
             status: 2,
             text: e.to_string(),
             error: true,
         },
     })?;
+    if options.command.is_some()
+        && let Some(option) = options.only_without_command()
+    {
+        return Err(wrong(&format!("{option} does not go with replay")));
+    }
     let config = options.configuration;
     // `-d 0` is `-d`, as before.
     let debug = options.debug.map_or(0, |level| level.max(1));
@@ -242,30 +283,54 @@ fn long_name(given: &str, two_dashes: bool) -> Result<(&'static str, Value), Exi
     let exact = LONG
         .iter()
         .find(|(name, _)| Some(*name) == short || *name == given);
-    let mut begin = LONG
-        .iter()
-        .filter(|(name, _)| !given.is_empty() && name.starts_with(given));
-    let found = exact.or_else(|| match (begin.next(), begin.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
-    });
-    if let Some((name, kind)) = found {
+    if let Some((name, kind)) = exact.or_else(|| unique(&LONG[..ORIGINAL], given)) {
         return Ok((name, *kind));
     }
-    let names: Vec<&str> = LONG.iter().map(|(name, _)| *name).collect();
-    let alike = names.iter().find(|name| {
-        let (a, b) = (name.to_lowercase(), given.to_lowercase());
-        a == b || (b.len() > 1 && (a.starts_with(&b) || b.starts_with(&a)))
+    if let Some((name, kind)) = unique(LONG, given) {
+        return Ok((name, *kind));
+    }
+    Err(wrong(&format!("unknown option: {given}; {}", hint(given))))
+}
+
+/// The only option whose name begins with `given`.
+fn unique<'a>(
+    names: &'a [(&'static str, Value)],
+    given: &str,
+) -> Option<&'a (&'static str, Value)> {
+    let mut begin = names
+        .iter()
+        .filter(|(name, _)| !given.is_empty() && name.starts_with(given));
+    match (begin.next(), begin.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// What to write instead of an unknown option.
+fn hint(given: &str) -> String {
+    let wanted = given.to_lowercase();
+    let alike = LONG.iter().find(|(name, _)| {
+        let name = name.to_lowercase();
+        name == wanted
+            || (wanted.len() > 1 && (name.starts_with(&wanted) || wanted.starts_with(&name)))
     });
-    let hint = match alike {
-        Some(name) => format!("did you mean --{name}?"),
-        None => "tenshi --help lists the options".to_owned(),
-    };
-    Err(Exit {
-        status: 2,
-        text: format!("tenshi: unknown option: {given}; {hint}\n"),
-        error: true,
-    })
+    if let Some((name, _)) = alike {
+        return format!("did you mean --{name}?");
+    }
+    // `-d2`, `-cFILE`, `-Cf`: neither the original nor we read letters without a space.
+    let mut rest = given.chars();
+    match (rest.next(), rest.as_str()) {
+        (Some(letter @ ('c' | 'd' | 'P')), value) if !value.is_empty() => {
+            format!("did you mean -{letter} {value}?")
+        }
+        (Some(letter @ ('C' | 'f' | 'p')), other)
+            if !other.is_empty() && other.chars().all(|c| "cCdfpP".contains(c)) =>
+        {
+            let apart: Vec<String> = other.chars().map(|c| format!("-{c}")).collect();
+            format!("did you mean -{letter} {}?", apart.join(" "))
+        }
+        _ => "tenshi --help lists the options".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -313,6 +378,30 @@ mod tests {
         assert!(matches!(read("-p"), Ok(Command::Profile { .. })));
     }
 
+    /// `--pr` began one option of the original, and must not clash with our `--print`.
+    #[test]
+    fn our_options_take_no_abbreviation_away() {
+        assert!(LONG[ORIGINAL - 1].0 == "Pid" && LONG[ORIGINAL].0 == "print");
+        let mut checked = 0;
+        for (name, kind) in &LONG[..ORIGINAL] {
+            for end in 1..=name.len() {
+                let found = long_name(&name[..end], true).expect("the original takes it");
+                assert!(found == (*name, *kind), "{}", &name[..end]);
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 47);
+        assert!(run("--pri").print);
+    }
+
+    #[test]
+    fn the_last_of_an_option_given_twice_counts() {
+        assert_eq!(run("-c a -c b").config, PathBuf::from("b"));
+        assert_eq!(run("-d 2 -d").debug, 1);
+        assert!(run("-f -f").foreground);
+        assert!(matches!(read("-C --Check"), Ok(Command::Check { .. })));
+    }
+
     #[test]
     fn a_debug_level_may_be_left_out() {
         for (form, level) in [
@@ -329,16 +418,27 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_is_refused() {
-        for form in ["--check", "--pid x", "--foo", "-c", "stray", "-Cc", "--p"] {
+        for form in [
+            "--check", "--pid x", "--foo", "-c", "stray", "-Cc", "-d2", "-cx", "-x", "-?",
+        ] {
             let exit = read(form).expect_err(form);
             assert!(exit.error && exit.status == 2, "{form}: {exit:?}");
         }
-        assert!(
-            read("--check")
-                .unwrap_err()
-                .text
-                .contains("did you mean --Check?")
-        );
+        for (form, says) in [
+            ("--check", "did you mean --Check?"),
+            ("--pid=x", "did you mean --Pid?"),
+            ("-d2", "did you mean -d 2?"),
+            ("-cok.conf", "did you mean -c ok.conf?"),
+            ("-Cc x", "did you mean -C -c?"),
+            ("-x", "--help lists"),
+            ("-C extra args", "extra is neither"),
+            ("-d foo", "foo is neither"),
+            ("-P x replay a", "-P does not go with replay"),
+            ("-C replay a", "-C does not go with replay"),
+        ] {
+            let text = read(form).expect_err(form).text;
+            assert!(text.contains(says), "{form}: {text}");
+        }
         assert_eq!(read("--help").unwrap_err().status, 0);
         assert!(read("--version").unwrap_err().text.starts_with("tenshi "));
     }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -16,6 +17,9 @@ pub enum Target {
     Syslog,
 }
 
+/// Where the local syslog listens (syslog(3)).
+const DEV_LOG: &str = "/dev/log";
+
 /// syslog's facility `daemon` (RFC 3164 §4.1.1).
 const DAEMON: u8 = 3;
 
@@ -23,6 +27,8 @@ struct Backend {
     target: AtomicU8,
     debug: u8,
     colour: bool,
+    /// syslog's socket: [`DEV_LOG`], another in tests.
+    path: PathBuf,
     socket: Mutex<Option<UnixDatagram>>,
 }
 
@@ -36,6 +42,7 @@ pub fn init(target: Target, debug: u8) {
         target: AtomicU8::new(target as u8),
         debug,
         colour,
+        path: DEV_LOG.into(),
         socket: Mutex::new(None),
     });
     log::set_max_level(match debug {
@@ -122,7 +129,7 @@ impl Backend {
             let message = format!("<{priority}>tenshi[{}]: {line}", std::process::id());
             for _ in 0..2 {
                 if socket.is_none() {
-                    *socket = connect();
+                    *socket = connect(&self.path);
                 }
                 match socket
                     .as_ref()
@@ -136,9 +143,74 @@ impl Backend {
     }
 }
 
-fn connect() -> Option<UnixDatagram> {
+fn connect(path: &Path) -> Option<UnixDatagram> {
     let socket = UnixDatagram::unbound().ok()?;
-    socket.connect("/dev/log").ok()?;
+    socket.connect(path).ok()?;
     socket.set_nonblocking(true).ok()?;
     Some(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backend(path: &Path, colour: bool) -> Backend {
+        Backend {
+            target: AtomicU8::new(Target::Syslog as u8),
+            debug: 0,
+            colour,
+            path: path.into(),
+            socket: Mutex::new(None),
+        }
+    }
+
+    fn received(socket: &UnixDatagram) -> String {
+        let mut bytes = [0; 512];
+        let length = socket.recv(&mut bytes).expect("a datagram");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
+    #[test]
+    fn a_line_names_its_level_and_is_coloured_only_on_a_terminal() {
+        let plain = backend(Path::new(DEV_LOG), false);
+        assert_eq!(plain.line(Level::Error, "x"), "tenshi: error: x");
+        assert_eq!(plain.line(Level::Warn, "x"), "tenshi: warning: x");
+        assert_eq!(plain.line(Level::Info, "x"), "tenshi: x");
+        let coloured = backend(Path::new(DEV_LOG), true).line(Level::Error, "x");
+        assert_eq!(coloured, "tenshi: \x1b[31merror: \x1b[0mx");
+    }
+
+    #[test]
+    fn syslog_is_found_again_after_it_was_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let backend = backend(&path, false);
+        let pid = std::process::id();
+        backend.syslog(Level::Error, "nobody there");
+        let first = UnixDatagram::bind(&path).unwrap();
+        backend.syslog(Level::Warn, "one\ntwo");
+        assert_eq!(received(&first), format!("<28>tenshi[{pid}]: one"));
+        assert_eq!(received(&first), format!("<28>tenshi[{pid}]: two"));
+        drop(first);
+        std::fs::remove_file(&path).unwrap();
+        let second = UnixDatagram::bind(&path).unwrap();
+        backend.syslog(Level::Info, "three");
+        assert_eq!(received(&second), format!("<30>tenshi[{pid}]: three"));
+    }
+
+    /// Nobody reads: the socket's queue fills, and messages are dropped rather than waited for.
+    #[test]
+    fn a_full_syslog_does_not_hold_the_daemon_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let reader = UnixDatagram::bind(&path).unwrap();
+        let backend = backend(&path, false);
+        for _ in 0..5000 {
+            backend.syslog(Level::Info, "x");
+        }
+        reader.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 512];
+        let kept = std::iter::from_fn(|| reader.recv(&mut bytes).ok()).count();
+        assert!(kept > 0 && kept < 5000, "{kept}");
+    }
 }

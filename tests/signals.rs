@@ -132,6 +132,7 @@ fn hup_with_a_bad_configuration_keeps_the_old_one() {
     site.dir.write("tenshi.conf", bad);
     site.daemon.signal(Signal::SIGHUP);
     site.daemon.wait_stderr("tenshi.conf");
+    site.wait_for("a", 1);
     assert!(site.daemon.alive());
     site.read("foo");
     site.daemon.finish();

@@ -14,8 +14,6 @@ use crate::config::{MailServer, MailSettings, ShellCommand};
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
-/// The local mailer's time, where `mailtimeout` is 0.
-const MAILER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How a letter leaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,12 +61,12 @@ impl Courier for SmtpCourier {
         let message = compose(letter, &self.identity);
         let (from, to) = (&letter.report.sender, &letter.report.recipients);
         match &self.settings.server {
-            MailServer::Smtp { host, port } => {
-                smtp::deliver(host, *port, &self.settings, from, to, &message)
+            MailServer::Smtp { .. } => {
+                let trace = |line: &str| log::trace!(target: "smtp", "{line}");
+                smtp::deliver(&self.settings, from, to, &message, Some(&trace))
             }
             MailServer::Sendmail(path) => {
-                let timeout = self.settings.timeout.unwrap_or(MAILER_TIMEOUT);
-                sendmail::deliver(path, from, to, &message, timeout)
+                sendmail::deliver(path, from, to, &message, self.settings.timeout)
             }
         }
     }

@@ -8,8 +8,20 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Pattern {
     source: Vec<u8>,
-    regex: regex::bytes::Regex,
+    engine: Engine,
 }
+
+/// What runs a pattern.
+#[derive(Clone)]
+enum Engine {
+    /// Linear in the length of the line.
+    Regular(regex::bytes::Regex),
+    /// Look-around, backreferences and the like; it may give up.
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// How many steps back a match may take before it is given up.
+const BACKTRACK_LIMIT: usize = 1_000_000;
 
 /// Why a pattern was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,21 +87,17 @@ impl Pattern {
     /// # Errors
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
-        let text = String::from_utf8_lossy(source);
-        match regex::bytes::RegexBuilder::new(&text)
-            .unicode(false)
-            .build()
-        {
-            Ok(regex) => Ok(Self {
-                source: source.to_vec(),
-                regex,
-            }),
-            Err(e) => Err(PatternError {
-                span: (0, source.len()),
-                message: e.to_string(),
-                hint: None,
-            }),
-        }
+        let text = std::str::from_utf8(source)
+            .map_err(|e| refused((e.valid_up_to(), source.len()), "this is not UTF-8".into()))?;
+        let regular = regex::bytes::RegexBuilder::new(text).unicode(false).build();
+        let engine = match regular {
+            Ok(regex) => Engine::Regular(regex),
+            Err(_) => Engine::Backtracking(Box::new(backtracking(text)?)),
+        };
+        Ok(Self {
+            source: source.to_vec(),
+            engine,
+        })
     }
 
     /// The pattern as written.
@@ -99,7 +107,10 @@ impl Pattern {
 
     /// How many capture groups it has, group 0 not counted.
     pub fn groups(&self) -> usize {
-        self.regex.captures_len() - 1
+        match &self.engine {
+            Engine::Regular(regex) => regex.captures_len() - 1,
+            Engine::Backtracking(regex) => regex.captures_len() - 1,
+        }
     }
 
     /// What its writer should know.
@@ -109,26 +120,58 @@ impl Pattern {
 
     /// Whether it matches anywhere in `subject`, which holds no newline.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        if self.regex.is_match(subject) {
-            Found::Yes
-        } else {
-            Found::No
+        match &self.engine {
+            Engine::Regular(regex) => found(regex.is_match(subject)),
+            Engine::Backtracking(regex) => regex.is_match(subject).map_or(Found::GaveUp, found),
         }
     }
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
         spans.0.clear();
-        match self.regex.captures(subject) {
-            Some(caps) => {
+        match &self.engine {
+            Engine::Regular(regex) => {
+                let Some(groups) = regex.captures(subject) else {
+                    return Found::No;
+                };
+                let span = |m: regex::bytes::Match<'_>| (m.start(), m.end());
+                spans.0.extend(groups.iter().map(|m| m.map(span)));
+            }
+            Engine::Backtracking(regex) => {
+                let groups = match regex.captures(subject) {
+                    Ok(Some(groups)) => groups,
+                    Ok(None) => return Found::No,
+                    Err(_) => return Found::GaveUp,
+                };
                 spans
                     .0
-                    .extend(caps.iter().map(|m| m.map(|m| (m.start(), m.end()))));
-                Found::Yes
+                    .extend(groups.iter().map(|m| m.map(|m| (m.start(), m.end()))));
             }
-            None => Found::No,
         }
+        Found::Yes
     }
+}
+
+fn found(yes: bool) -> Found {
+    if yes { Found::Yes } else { Found::No }
+}
+
+fn refused(span: (usize, usize), message: String) -> PatternError {
+    PatternError {
+        span,
+        message,
+        hint: None,
+    }
+}
+
+fn backtracking(text: &str) -> Result<fancy_regex::Regex, PatternError> {
+    fancy_regex::RegexBuilder::new(text)
+        .bytes_mode(fancy_regex::BytesMode::Ascii)
+        .unicode_mode(false)
+        .optimize(false)
+        .backtrack_limit(BACKTRACK_LIMIT)
+        .build()
+        .map_err(|e| refused((0, text.len()), e.to_string()))
 }
 
 impl fmt::Debug for Pattern {

@@ -4,7 +4,8 @@
 //! nested captures and captures out of text order (their masks eat text), `repeat` together with
 //! `trash` (0.13 does not remember trashed lines) or with escalation (it adds to queues never
 //! reached), `limit` together with a pager queue (the limit's text lands in pager mails), groups
-//! left open, CRLF, and trailing blanks in values.
+//! left open, CRLF, trailing blanks in values, and a `repeat` after an empty text (the original
+//! takes it for no line at all).
 
 use crate::support::random::Random;
 use crate::support::{NEVER, line};
@@ -112,7 +113,9 @@ pub fn case(seed: u64) -> Case {
 fn queues(r: &mut Random, pager: bool, config: &mut String) {
     for name in QUEUES {
         let mark = if pager && r.percent(50) { "pager:" } else { "" };
-        let more = if r.percent(20) {
+        // A pager among others is told apart recipient by recipient here, queue by queue there:
+        // a queue is all pager or not at all.
+        let more = if mark.is_empty() && r.percent(20) {
             ",second@x.example"
         } else {
             ""
@@ -187,7 +190,7 @@ fn log(r: &mut Random, repeat: bool) -> String {
             10..20 if repeat => {
                 log += &line(host, &format!("last message repeated {} times", r.below(9)))
             }
-            20..22 => log += &line(host, ""),
+            20..22 if !repeat => log += &line(host, ""),
             _ => log += &line(host, &text),
         }
     }
