@@ -1,1 +1,458 @@
 //! The command line.
+//!
+//! The original took its options through Perl's Getopt::Long: long names with one or two dashes,
+//! any unique beginning of them, and a level after `-d` that may be left out. `normalise` turns
+//! those forms into the plain ones, and clap reads the result.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Monitor the logs.
+    Run(RunArgs),
+    /// `-C`: check the configuration.
+    Check {
+        /// The configuration file.
+        config: PathBuf,
+        /// `-d`: show every rule.
+        debug: u8,
+    },
+    /// `-p`: read standard input and measure.
+    Profile {
+        /// The configuration file.
+        config: PathBuf,
+        /// `-d`.
+        debug: u8,
+    },
+    /// `replay FILE…`
+    Replay {
+        /// The configuration file.
+        config: PathBuf,
+        /// The saved logs.
+        files: Vec<PathBuf>,
+        /// `-d`.
+        debug: u8,
+    },
+}
+
+/// How to run the daemon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunArgs {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// `-f`: stay in the foreground.
+    pub foreground: bool,
+    /// `-d`: 1 shows what is done, 2 the SMTP dialogue too; stays in the foreground.
+    pub debug: u8,
+    /// `-P`: instead of the configuration's `pidfile`.
+    pub pid_file: Option<PathBuf>,
+    /// `--print`: mails go to standard output; stays in the foreground.
+    pub print: bool,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Why there is nothing to do: help, the version, or a command line without meaning.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exit {
+    /// The exit status.
+    pub status: u8,
+    /// What to say.
+    pub text: String,
+    /// Whether it is an error, for standard error.
+    pub error: bool,
+}
+
+/// Follows log files, matches their lines against rules, and mails what matters on schedule.
+#[derive(Parser)]
+// As with Getopt::Long, an option given twice has its last value.
+#[command(name = "tenshi", version, args_override_self = true)]
+struct Options {
+    /// Read the configuration from FILE
+    #[arg(
+        short = 'c',
+        long = "configuration",
+        value_name = "FILE",
+        global = true,
+        default_value = "/etc/tenshi/tenshi.conf"
+    )]
+    configuration: PathBuf,
+    /// Check the configuration, say what was understood, and exit
+    #[arg(short = 'C', long = "Check")]
+    check: bool,
+    /// Show what is done (1), and the SMTP dialogue too (2); stay in the foreground
+    #[arg(short = 'd', long = "debug", value_name = "LEVEL", num_args = 0..=1,
+          default_missing_value = "1", global = true)]
+    debug: Option<u8>,
+    /// Stay in the foreground
+    #[arg(short = 'f', long = "foreground")]
+    foreground: bool,
+    /// Read log lines from standard input, send nothing, and say how fast that was
+    #[arg(short = 'p', long = "profile")]
+    profile: bool,
+    /// Write the process id to FILE
+    #[arg(short = 'P', long = "Pid", value_name = "FILE")]
+    pid: Option<PathBuf>,
+    /// Print the mails on standard output and send nothing; stay in the foreground
+    #[arg(long)]
+    print: bool,
+    /// Keep positions and counts in DIR over a restart
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Sub>,
+}
+
+impl Options {
+    /// A given option that means nothing beside a command.
+    fn only_without_command(&self) -> Option<&'static str> {
+        [
+            ("-C", self.check),
+            ("-f", self.foreground),
+            ("-p", self.profile),
+            ("-P", self.pid.is_some()),
+            ("--state-dir", self.state_dir.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+/// A command line without meaning.
+fn wrong(text: &str) -> Exit {
+    Exit {
+        status: 2,
+        text: format!("tenshi: {text}\n"),
+        error: true,
+    }
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Run saved logs (.gz too) through the configuration and print the mails; nothing is sent
+    Replay {
+        /// The logs, in the order in which to read them
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// The long options: name, and whether a value follows. The original's come first.
+const LONG: &[(&str, Value)] = &[
+    ("configuration", Value::Needed),
+    ("Check", Value::None),
+    ("debug", Value::Number),
+    ("foreground", Value::None),
+    ("help", Value::None),
+    ("profile", Value::None),
+    ("Pid", Value::Needed),
+    // Ours, from here on.
+    ("print", Value::None),
+    ("state-dir", Value::Needed),
+    ("version", Value::None),
+];
+
+/// How many of [`LONG`] are the original's: a beginning that was unique among them stays so.
+const ORIGINAL: usize = 7;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    None,
+    Needed,
+    /// A number, where one follows.
+    Number,
+}
+
+/// Reads a command line, the program's name first.
+///
+/// # Errors
+/// Help and version are an [`Exit`] too, with status 0.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
+    let args = normalise(args.into_iter())?;
+    let options = Options::try_parse_from(args).map_err(|e| match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit {
+            status: 0,
+            text: e.to_string(),
+            error: false,
+        },
+        ErrorKind::InvalidSubcommand => wrong(&format!(
+            "{} is neither an option nor a command; tenshi --help lists them",
+            match e.get(ContextKind::InvalidSubcommand) {
+                Some(ContextValue::String(word)) => word,
+                _ => "a word",
+            }
+        )),
+        _ => Exit {
+            status: 2,
+            text: e.to_string(),
+            error: true,
+        },
+    })?;
+    if options.command.is_some()
+        && let Some(option) = options.only_without_command()
+    {
+        return Err(wrong(&format!("{option} does not go with replay")));
+    }
+    let config = options.configuration;
+    // `-d 0` is `-d`, as before.
+    let debug = options.debug.map_or(0, |level| level.max(1));
+    Ok(match options.command {
+        Some(Sub::Replay { files }) => Command::Replay {
+            config,
+            files,
+            debug,
+        },
+        None if options.check => Command::Check { config, debug },
+        None if options.profile => Command::Profile { config, debug },
+        None => Command::Run(RunArgs {
+            config,
+            foreground: options.foreground,
+            debug,
+            pid_file: options.pid,
+            print: options.print,
+            state_dir: options.state_dir,
+        }),
+    })
+}
+
+/// The command line as clap describes it: for completions and the manual.
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// Turns Getopt::Long's forms into `--name=value`.
+fn normalise(mut args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, Exit> {
+    let mut out: Vec<OsString> = args.next().into_iter().collect();
+    let mut args = args.peekable();
+    while let Some(arg) = args.next() {
+        let Some(text) = arg.to_str().filter(|t| t.starts_with('-') && t.len() > 1) else {
+            out.push(arg);
+            continue;
+        };
+        if text == "--" {
+            out.push(arg);
+            out.extend(args);
+            break;
+        }
+        let word = text.trim_start_matches('-');
+        let (name, glued) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(OsString::from(value))),
+            None => (word, None),
+        };
+        let (name, kind) = long_name(name, text.starts_with("--"))?;
+        let number = |next: &mut OsString| {
+            next.to_str()
+                .is_some_and(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let value = match (kind, glued) {
+            (_, Some(value)) => Some(value),
+            (Value::Needed, None) => args.next(),
+            (Value::Number, None) => args
+                .next_if(|next| number(&mut next.clone()))
+                .or(Some("1".into())),
+            (Value::None, None) => None,
+        };
+        let mut option = OsString::from(format!("--{name}"));
+        if let Some(value) = value {
+            option.push(OsStr::new("="));
+            option.push(value);
+        }
+        out.push(option);
+    }
+    Ok(out)
+}
+
+/// The full name of an option: one letter after one dash, or the unique beginning of a long name.
+fn long_name(given: &str, two_dashes: bool) -> Result<(&'static str, Value), Exit> {
+    let short = match given {
+        "c" => Some("configuration"),
+        "C" => Some("Check"),
+        "d" => Some("debug"),
+        "f" => Some("foreground"),
+        "h" => Some("help"),
+        "p" => Some("profile"),
+        "P" => Some("Pid"),
+        "V" if !two_dashes => Some("version"),
+        _ => None,
+    };
+    let exact = LONG
+        .iter()
+        .find(|(name, _)| Some(*name) == short || *name == given);
+    if let Some((name, kind)) = exact.or_else(|| unique(&LONG[..ORIGINAL], given)) {
+        return Ok((name, *kind));
+    }
+    if let Some((name, kind)) = unique(LONG, given) {
+        return Ok((name, *kind));
+    }
+    Err(wrong(&format!("unknown option: {given}; {}", hint(given))))
+}
+
+/// The only option whose name begins with `given`.
+fn unique<'a>(
+    names: &'a [(&'static str, Value)],
+    given: &str,
+) -> Option<&'a (&'static str, Value)> {
+    let mut begin = names
+        .iter()
+        .filter(|(name, _)| !given.is_empty() && name.starts_with(given));
+    match (begin.next(), begin.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// What to write instead of an unknown option.
+fn hint(given: &str) -> String {
+    let wanted = given.to_lowercase();
+    let alike = LONG.iter().find(|(name, _)| {
+        let name = name.to_lowercase();
+        name == wanted
+            || (wanted.len() > 1 && (name.starts_with(&wanted) || wanted.starts_with(&name)))
+    });
+    if let Some((name, _)) = alike {
+        return format!("did you mean --{name}?");
+    }
+    // `-d2`, `-cFILE`, `-Cf`: neither the original nor we read letters without a space.
+    let mut rest = given.chars();
+    match (rest.next(), rest.as_str()) {
+        (Some(letter @ ('c' | 'd' | 'P')), value) if !value.is_empty() => {
+            format!("did you mean -{letter} {value}?")
+        }
+        (Some(letter @ ('C' | 'f' | 'p')), other)
+            if !other.is_empty() && other.chars().all(|c| "cCdfpP".contains(c)) =>
+        {
+            let apart: Vec<String> = other.chars().map(|c| format!("-{c}")).collect();
+            format!("did you mean -{letter} {}?", apart.join(" "))
+        }
+        _ => "tenshi --help lists the options".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, Exit> {
+        let words = std::iter::once("tenshi").chain(line.split_whitespace());
+        parse(words.map(OsString::from))
+    }
+
+    fn run(line: &str) -> RunArgs {
+        match read(line) {
+            Ok(Command::Run(args)) => args,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_originals_forms_are_all_taken() {
+        let forms = [
+            "-c x",
+            "-c=x",
+            "--c x",
+            "--configuration x",
+            "--configuration=x",
+            "--conf x",
+            "--conf=x",
+            "-conf x",
+            "-configuration=x",
+        ];
+        for form in forms {
+            assert_eq!(run(form).config, PathBuf::from("x"), "{form}");
+        }
+        assert_eq!(run("").config, PathBuf::from("/etc/tenshi/tenshi.conf"));
+        for form in ["-C -c ok", "--Check --conf ok", "--Ch -conf=ok"] {
+            let want = Command::Check {
+                config: "ok".into(),
+                debug: 0,
+            };
+            assert_eq!(read(form), Ok(want), "{form}");
+        }
+        assert!(run("--for").foreground && run("-f").foreground && run("-foreground").foreground);
+        assert_eq!(run("-P /run/x").pid_file, Some("/run/x".into()));
+        assert!(matches!(read("-p"), Ok(Command::Profile { .. })));
+    }
+
+    /// `--pr` began one option of the original, and must not clash with our `--print`.
+    #[test]
+    fn our_options_take_no_abbreviation_away() {
+        assert!(LONG[ORIGINAL - 1].0 == "Pid" && LONG[ORIGINAL].0 == "print");
+        let mut checked = 0;
+        for (name, kind) in &LONG[..ORIGINAL] {
+            for end in 1..=name.len() {
+                let found = long_name(&name[..end], true).expect("the original takes it");
+                assert!(found == (*name, *kind), "{}", &name[..end]);
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 47);
+        assert!(run("--pri").print);
+    }
+
+    #[test]
+    fn the_last_of_an_option_given_twice_counts() {
+        assert_eq!(run("-c a -c b").config, PathBuf::from("b"));
+        assert_eq!(run("-d 2 -d").debug, 1);
+        assert!(run("-f -f").foreground);
+        assert!(matches!(read("-C --Check"), Ok(Command::Check { .. })));
+    }
+
+    #[test]
+    fn a_debug_level_may_be_left_out() {
+        for (form, level) in [
+            ("-d", 1),
+            ("-d 0", 1),
+            ("-d 2", 2),
+            ("--deb=2", 2),
+            ("-d -f", 1),
+            ("-f", 0),
+        ] {
+            assert_eq!(run(form).debug, level, "{form}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        for form in [
+            "--check", "--pid x", "--foo", "-c", "stray", "-Cc", "-d2", "-cx", "-x", "-?",
+        ] {
+            let exit = read(form).expect_err(form);
+            assert!(exit.error && exit.status == 2, "{form}: {exit:?}");
+        }
+        for (form, says) in [
+            ("--check", "did you mean --Check?"),
+            ("--pid=x", "did you mean --Pid?"),
+            ("-d2", "did you mean -d 2?"),
+            ("-cok.conf", "did you mean -c ok.conf?"),
+            ("-Cc x", "did you mean -C -c?"),
+            ("-x", "--help lists"),
+            ("-C extra args", "extra is neither"),
+            ("-d foo", "foo is neither"),
+            ("-P x replay a", "-P does not go with replay"),
+            ("-C replay a", "-C does not go with replay"),
+        ] {
+            let text = read(form).expect_err(form).text;
+            assert!(text.contains(says), "{form}: {text}");
+        }
+        assert_eq!(read("--help").unwrap_err().status, 0);
+        assert!(read("--version").unwrap_err().text.starts_with("tenshi "));
+    }
+
+    #[test]
+    fn our_own_words() {
+        assert!(run("--print").print);
+        let want = Command::Replay {
+            config: "x".into(),
+            files: vec!["a".into(), "b.gz".into()],
+            debug: 0,
+        };
+        assert_eq!(read("replay -c x a b.gz"), Ok(want.clone()));
+        assert_eq!(read("-c x replay a b.gz"), Ok(want));
+        command().debug_assert();
+    }
+}

@@ -1,1 +1,35 @@
-fn main() {}
+//! The program: reads the command line, runs the command, sets the exit status.
+
+use std::io;
+use std::process::ExitCode;
+
+use tenshi::cli::{self, Command};
+use tenshi::commands::{check, replay};
+use tenshi::daemon;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(exit) => {
+            if exit.error {
+                eprint!("{}", exit.text);
+            } else {
+                print!("{}", exit.text);
+            }
+            return ExitCode::from(exit.status);
+        }
+    };
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
+    let status = match command {
+        Command::Run(args) => {
+            drop(out);
+            daemon::run(&args)
+        }
+        Command::Check { config, debug } => check::run(&config, debug, &mut out, &mut err),
+        Command::Profile { config, .. } => replay::profile(&config, &mut out, &mut err),
+        Command::Replay { config, files, .. } => {
+            replay::replay(&config, &files, &mut out, &mut err)
+        }
+    };
+    ExitCode::from(u8::try_from(status).unwrap_or(1))
+}

@@ -1,1 +1,286 @@
 //! Prefixes: from a raw line to host and message.
+//!
+//! The traditional prefix comes first, then each `logprefix` in its order, and the RFC 3339 prefix
+//! last, so that no line that the original understood is read in another way.
+
+use std::borrow::Cow;
+
+use crate::config::LineSettings;
+use crate::pattern::{Found, Pattern, Spans};
+
+/// The pseudo host of lines without a known prefix.
+pub const UNPREFIXED: &[u8] = b"[unprefixed logs]";
+
+/// A line, its prefix taken off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record<'a> {
+    /// The host, as the prefix names it; may be empty.
+    pub host: &'a [u8],
+    /// The rest, the process id taken out where `hidepid` says so.
+    pub message: Cow<'a, [u8]>,
+}
+
+/// What a line turned out to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Parsed<'a> {
+    /// A line with a host.
+    Record(Record<'a>),
+    /// No known prefix: it belongs to the queue `noprefix`.
+    NoPrefix,
+    /// A `logprefix` matched, but its group took no part: there is no host, the line is dropped.
+    NoHost,
+}
+
+/// Takes the prefix off `line`. `gave_up` counts patterns that hit their limit.
+pub fn parse<'a>(
+    line: &'a [u8],
+    settings: &LineSettings,
+    spans: &mut Spans,
+    gave_up: &mut u64,
+) -> Parsed<'a> {
+    let found =
+        match traditional(line) {
+            Some((host, start)) => Parsed::Record(Record {
+                host,
+                message: Cow::Borrowed(&line[start..]),
+            }),
+            None => by_patterns(line, &settings.prefixes, spans, gave_up).unwrap_or_else(|| {
+                match rfc3339(line).filter(|_| settings.rfc3339) {
+                    Some((host, start)) => Parsed::Record(Record {
+                        host,
+                        message: Cow::Borrowed(&line[start..]),
+                    }),
+                    None => Parsed::NoPrefix,
+                }
+            }),
+        };
+    match found {
+        Parsed::Record(record) if settings.hidepid => Parsed::Record(Record {
+            host: record.host,
+            message: hide_pid(record.message),
+        }),
+        other => other,
+    }
+}
+
+fn by_patterns<'a>(
+    line: &'a [u8],
+    prefixes: &[Pattern],
+    spans: &mut Spans,
+    gave_up: &mut u64,
+) -> Option<Parsed<'a>> {
+    for prefix in prefixes {
+        match prefix.captures(line, spans) {
+            Found::No => {}
+            Found::GaveUp => *gave_up += 1,
+            Found::Yes => {
+                let whole = spans.0.first().copied().flatten()?;
+                let host = spans.0.get(1).copied().flatten();
+                return Some(host.map_or(Parsed::NoHost, |(start, end)| {
+                    Parsed::Record(Record {
+                        host: &line[start..end],
+                        message: without(line, whole),
+                    })
+                }));
+            }
+        }
+    }
+    None
+}
+
+/// `line` without the bytes of `span`: the match is cut out wherever it stands.
+fn without(line: &[u8], (start, end): (usize, usize)) -> Cow<'_, [u8]> {
+    if start == 0 {
+        return Cow::Borrowed(&line[end..]);
+    }
+    Cow::Owned([&line[..start], &line[end..]].concat())
+}
+
+/// White space as Perl's `\s` has it on bytes.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// `Nov 23 21:44:00 HOST `: the host and where the message begins. Digits are not checked for range.
+fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
+    let stamp = line.get(..16)?;
+    let is = |i: usize, test: fn(&u8) -> bool| test(&stamp[i]);
+    let digits = [5, 7, 8, 10, 11, 13, 14];
+    let matches = is(0, u8::is_ascii_uppercase)
+        && is(1, u8::is_ascii_lowercase)
+        && is(2, u8::is_ascii_lowercase)
+        && is_space(stamp[3])
+        && (is_space(stamp[4]) || stamp[4].is_ascii_digit())
+        && is_space(stamp[6])
+        && stamp[9] == b':'
+        && stamp[12] == b':'
+        && is_space(stamp[15])
+        && digits.iter().all(|&i| stamp[i].is_ascii_digit());
+    matches.then(|| host_at(line, 16)).flatten()
+}
+
+/// `2026-11-23T21:44:00.123456+09:00 HOST ` (RFC 3339 §5.6, with `Z` or an offset).
+fn rfc3339(line: &[u8]) -> Option<(&[u8], usize)> {
+    const SHAPE: &[u8] = b"dddd-dd-ddTdd:dd:dd";
+    let stamp = line.get(..SHAPE.len())?;
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        _ => byte.eq_ignore_ascii_case(shape),
+    };
+    if !stamp.iter().zip(SHAPE).all(fits) {
+        return None;
+    }
+    let mut at = SHAPE.len();
+    if matches!(line.get(at), Some(b'.' | b',')) {
+        let digits = line[at + 1..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        if digits == 0 {
+            return None;
+        }
+        at += 1 + digits;
+    }
+    at += match line.get(at)? {
+        b'Z' | b'z' => 1,
+        b'+' | b'-' => offset_length(&line[at + 1..])? + 1,
+        _ => return None,
+    };
+    is_space(*line.get(at)?)
+        .then(|| host_at(line, at + 1))
+        .flatten()
+}
+
+/// The length of `HH:MM` or `HHMM`.
+fn offset_length(rest: &[u8]) -> Option<usize> {
+    let digit = |i: usize| rest.get(i).is_some_and(u8::is_ascii_digit);
+    let colon = usize::from(rest.get(2) == Some(&b':'));
+    (digit(0) && digit(1) && digit(2 + colon) && digit(3 + colon)).then_some(4 + colon)
+}
+
+/// The word at `start` and where the text after its one white space begins.
+fn host_at(line: &[u8], start: usize) -> Option<(&[u8], usize)> {
+    let length = line[start..].iter().position(|&b| is_space(b))?;
+    (length > 0).then(|| (&line[start..start + length], start + length + 1))
+}
+
+/// `sshd[123]: x` becomes `sshd: x` (`set hidepid on`).
+fn hide_pid(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match pid_span(&message) {
+        None => message,
+        Some((start, end)) => Cow::Owned([&message[..start], &message[end..]].concat()),
+    }
+}
+
+/// Where `[digits]` stands in front of the colon that ends the first word.
+fn pid_span(message: &[u8]) -> Option<(usize, usize)> {
+    let end = message.iter().position(|&b| is_space(b))?;
+    if message[end] != b' ' {
+        return None;
+    }
+    let word = message[..end].strip_suffix(b"]:")?;
+    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let open = word.len().checked_sub(digits + 1)?;
+    (digits > 0 && open > 0 && word[open] == b'[').then_some((open, end - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(prefixes: &[&[u8]], hidepid: bool) -> LineSettings {
+        LineSettings {
+            prefixes: prefixes
+                .iter()
+                .map(|p| Pattern::compile(p).unwrap())
+                .collect(),
+            rfc3339: true,
+            hidepid,
+        }
+    }
+
+    fn read(line: &str, settings: &LineSettings) -> Option<(String, String)> {
+        match parse(line.as_bytes(), settings, &mut Spans::default(), &mut 0) {
+            Parsed::Record(r) => Some((
+                String::from_utf8_lossy(r.host).into_owned(),
+                String::from_utf8_lossy(&r.message).into_owned(),
+            )),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_traditional_prefix_is_read_as_loosely_as_before() {
+        let plain = settings(&[], false);
+        let cases = [
+            ("Nov 23 21:44:00 h1 foo bar", Some(("h1", "foo bar"))),
+            ("Nov  3 21:44:00 h1 foo", Some(("h1", "foo"))),
+            ("Xyz\t99 99:99:99\th1\tfoo", Some(("h1", "foo"))),
+            ("Nov 23 21:44:00 h1  foo", Some(("h1", " foo"))),
+            ("Nov 23 21:44:00 2026 h1 foo", Some(("2026", "h1 foo"))),
+            ("Nov 23 21:44:00 h1 ", Some(("h1", ""))),
+            ("Nov 3 21:44:00 h1 foo", None),
+            ("nov 23 21:44:00 h1 foo", None),
+            ("Nov 23 21:44 h1 foo", None),
+            (" Nov 23 21:44:00 h1 foo", None),
+            ("<13>Nov 23 21:44:00 h1 foo", None),
+            ("Nov 23 21:44:00  h1 foo", None),
+            ("Nov 23 21:44:00 h1", None),
+            ("", None),
+        ];
+        for (line, want) in cases {
+            let want = want.map(|(h, m)| (h.to_owned(), m.to_owned()));
+            assert_eq!(read(line, &plain), want, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn rfc_3339_comes_last_and_can_be_switched_off() {
+        let mut plain = settings(&[], false);
+        for stamp in [
+            "2026-11-23T21:44:00.123456+09:00",
+            "2026-11-23T21:44:00Z",
+            "2026-11-23T21:44:00-0330",
+        ] {
+            let want = Some(("h1".to_owned(), "foo x".to_owned()));
+            assert_eq!(read(&format!("{stamp} h1 foo x"), &plain), want, "{stamp}");
+        }
+        assert_eq!(read("2026-11-23T21:44:00. h1 x", &plain), None);
+        assert_eq!(read("2026-11-23T21:44:00 h1 x", &plain), None);
+        plain.rfc3339 = false;
+        assert_eq!(read("2026-11-23T21:44:00Z h1 foo", &plain), None);
+    }
+
+    #[test]
+    fn a_logprefix_is_cut_out_where_it_stands() {
+        let own = settings(&[b"host=(\\S+) "], false);
+        let want = Some(("alpha".to_owned(), "ts 1 the message".to_owned()));
+        assert_eq!(read("ts 1 host=alpha the message", &own), want);
+        let optional = settings(&[b"^x(?: (\\S+))? "], false);
+        let parsed = parse(b"x  y", &optional, &mut Spans::default(), &mut 0);
+        assert_eq!(parsed, Parsed::NoHost);
+    }
+
+    #[test]
+    fn hidepid_takes_the_process_id_of_the_first_word_only() {
+        let hide = settings(&[], true);
+        let cases = [
+            ("sshd[123]: x", "sshd: x"),
+            ("sshd(pam_unix)[1]: y", "sshd(pam_unix): y"),
+            ("postfix/smtpd[1]: w", "postfix/smtpd: w"),
+            ("kernel: [12.3] z", "kernel: [12.3] z"),
+            ("kernel: foo[1]: bar", "kernel: foo[1]: bar"),
+            ("prog[12] no colon", "prog[12] no colon"),
+            ("prog[12]:nospace", "prog[12]:nospace"),
+            ("prog[abc]: n", "prog[abc]: n"),
+            ("a b[1]: two words", "a b[1]: two words"),
+            ("[1]: onlypid", "[1]: onlypid"),
+            ("x[1]: y[2]: z", "x: y[2]: z"),
+            ("p[1][2]: q", "p[1]: q"),
+        ];
+        for (text, want) in cases {
+            let got = read(&format!("Nov 23 21:44:00 h1 {text}"), &hide);
+            assert_eq!(got.map(|(_, m)| m).as_deref(), Some(want), "{text}");
+        }
+    }
+}

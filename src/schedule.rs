@@ -1,7 +1,7 @@
 //! When a queue is mailed: `[now]`, or a five-field cron specification.
 //!
 //! The language is the original's: all five fields must match (day of month *and* weekday), 0 and
-//! 7 are Sunday, `5/2` is just 5. [`fields`] reads it; the `cron` crate, which counts weekdays from
+//! 7 are Sunday, `5/2` is just 5. Module `fields` reads it; the `cron` crate, which counts weekdays from
 //! 1 and wants seconds, then says whether a minute is included.
 //!
 //! We only ever turn UTC into local time, never local time into UTC: the first has one answer on
@@ -17,6 +17,7 @@
 mod fields;
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 
@@ -48,7 +49,7 @@ pub struct CronSpec {
     text: String,
     fields: Fields,
     /// Nothing when a field is empty (`,`): it never matches, and the crate cannot say so.
-    schedule: Option<cron::Schedule>,
+    schedule: Option<Arc<cron::Schedule>>,
 }
 
 /// Why a specification was refused.
@@ -112,11 +113,14 @@ impl CronSpec {
         let fields = Fields::parse(text)?;
         let schedule = match fields.crate_text() {
             None => None,
-            Some(converted) => Some(converted.parse().map_err(|e| CronError {
-                span: (0, text.len()),
-                message: format!("`{text}` has no meaning ({e})"),
-                hint: None,
-            })?),
+            Some(converted) => {
+                let schedule = converted.parse().map_err(|e| CronError {
+                    span: (0, text.len()),
+                    message: format!("`{text}` has no meaning ({e})"),
+                    hint: None,
+                })?;
+                Some(Arc::new(schedule))
+            }
         };
         Ok(Self {
             text: text.to_owned(),
@@ -278,7 +282,10 @@ fn offset_at<Z: TimeZone>(minute: i64, zone: &Z) -> i64 {
     )
 }
 
-/// Cuts `start..end` at the clock changes. They are looked for by the hour: none are closer.
+/// How far apart clock changes are looked for, minutes: none are closer.
+const PROBE: i64 = 6 * 60;
+
+/// Cuts `start..end` at the clock changes.
 fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut run = Run {
@@ -288,7 +295,7 @@ fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     };
     let mut at = start;
     while at < end {
-        let probe = (at + 60).min(end - 1).max(at + 1);
+        let probe = (at + PROBE).min(end - 1).max(at + 1);
         let offset = offset_at(probe, zone);
         if probe < end && offset != run.offset {
             // The first minute of the new offset lies in at+1..=probe.

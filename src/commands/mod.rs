@@ -1,1 +1,4 @@
 //! What is not the daemon: one file a command.
+
+pub mod check;
+pub mod replay;

@@ -78,19 +78,7 @@ impl<'m> Assembly<'m> {
                 gid: None,
                 pidfile: "/var/run/tenshi.pid".into(),
             },
-            inputs: InputSettings {
-                logfiles: Vec::new(),
-                fifos: Vec::new(),
-                listen: Vec::new(),
-                redis_server: None,
-                redis_queues: Vec::new(),
-                tail: TailSettings::Follow {
-                    start: TailStart::End,
-                },
-                tail_multiple: false,
-                tail_missing: true,
-                max_line: 64 << 10,
-            },
+            inputs: default_inputs(),
             lines: LineSettings {
                 prefixes: Vec::new(),
                 rfc3339: true,
@@ -320,9 +308,26 @@ impl<'m> Assembly<'m> {
         };
         Loaded {
             config,
-            diagnostics: self.reports.finish(&self.file),
+            diagnostics: self.reports.finish(&self.file, &self.files),
             files: self.files,
         }
+    }
+}
+
+/// No input, and how one would be read.
+fn default_inputs() -> InputSettings {
+    InputSettings {
+        logfiles: Vec::new(),
+        fifos: Vec::new(),
+        listen: Vec::new(),
+        redis_server: None,
+        redis_queues: Vec::new(),
+        tail: TailSettings::Follow {
+            start: TailStart::End,
+        },
+        tail_multiple: false,
+        tail_missing: true,
+        max_line: 64 << 10,
     }
 }
 

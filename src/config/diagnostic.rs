@@ -132,10 +132,11 @@ impl Diagnostic {
         } else {
             paint.warning
         };
+        let message = clean(&self.message);
         write!(
             f,
-            "{}: {colour}{}{}: {}",
-            self.place, self.severity, paint.end, self.message
+            "{}: {colour}{}{}: {message}",
+            self.place, self.severity, paint.end
         )?;
         if self.place.line > 0 {
             let excerpt = Excerpt::new(&self.line, self.span);
@@ -147,7 +148,7 @@ impl Diagnostic {
             )?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", clean(hint))?;
         }
         Ok(())
     }
@@ -220,8 +221,20 @@ pub(super) fn visible(bytes: &[u8], text: &mut String) -> usize {
     columns
 }
 
+/// A sentence that is safe on a terminal: parts of it may be quoted from anywhere.
+fn clean(sentence: &str) -> String {
+    let mut text = String::new();
+    for (at, line) in sentence.split('\n').enumerate() {
+        if at > 0 {
+            text.push_str("\n    ");
+        }
+        visible(line.as_bytes(), &mut text);
+    }
+    text
+}
+
 /// Bytes in a form that is safe on a terminal, for use inside a message.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     let cut = bytes.len().min(EXCERPT);
     visible(&bytes[..cut], &mut text);

@@ -1,5 +1,6 @@
 //! Warnings that need the whole configuration, or a look at the machine.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::assembly::Assembly;
@@ -36,7 +37,7 @@ fn logs(assembly: &mut Assembly<'_>) {
         let Err(e) = machine.try_log(path) else {
             continue;
         };
-        let missing = e.kind() == std::io::ErrorKind::NotFound;
+        let missing = e.kind() == ErrorKind::NotFound;
         if let Some(pattern) = path.to_str().filter(|text| missing && is_glob(text)) {
             if machine.count_glob(pattern) == 0 {
                 let hint = "files that match later are taken up".into();
@@ -44,10 +45,13 @@ fn logs(assembly: &mut Assembly<'_>) {
             }
             continue;
         }
-        let hint = match (missing, inputs.tail_missing) {
-            (true, true) => "it is waited for, and read from its beginning once it is there",
-            (true, false) => "with `set tail_missing off` it is left out for good",
-            (false, _) => "it is tried again and again; is the user in the group that may read it?",
+        let hint = match e.kind() {
+            ErrorKind::NotFound if inputs.tail_missing => {
+                "it is waited for, and read from its beginning once it is there"
+            }
+            ErrorKind::NotFound => "with `set tail_missing off` it is left out for good",
+            ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
+            _ => "it is tried again and again; is the user in the group that may read it?",
         };
         let message = format!("cannot read the log file `{}`: {e}", path.display());
         reports.warn(spot.clone(), message, Some(hint.into()));

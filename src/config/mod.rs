@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 mod assembly;
 pub mod diagnostic;
 pub mod grammar;
+mod keywords;
 mod lint;
 pub mod machine;
 pub mod model;

@@ -199,7 +199,16 @@ pub struct Recipient {
 /// An envelope address that is safe to write between `<` and `>` in an SMTP command: visible
 /// ASCII without angle brackets. `root` (no domain) is allowed, and so is empty (`MAIL FROM:<>`).
 #[derive(
-    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 pub struct Address(String);
 

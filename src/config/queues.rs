@@ -88,6 +88,36 @@ impl QueueTable {
         value: Part<'a>,
         reports: &mut Reports,
     ) -> Result<(), At<'a>> {
+        let defined = self.try_define(line, setting, value, reports);
+        let name = value.word().0;
+        if let (Err(_), Ok(text)) = (&defined, queue_name(name))
+            && self.id(text).is_none()
+            && !text.is_empty()
+        {
+            // The configuration is refused anyway; the rules that name the queue are not at fault.
+            let output = Output::Mail(MailQueue {
+                from: BString::default(),
+                sender: Address::default(),
+                recipients: Vec::new(),
+                subject: None,
+                filter: None,
+            });
+            self.insert(line, name, text, Schedule::Now, output, reports)?;
+            self.used
+                .last_mut()
+                .into_iter()
+                .for_each(|used| *used = true);
+        }
+        defined
+    }
+
+    fn try_define<'a>(
+        &mut self,
+        line: &Line<'_>,
+        setting: Part<'a>,
+        value: Part<'a>,
+        reports: &mut Reports,
+    ) -> Result<(), At<'a>> {
         const FORM: &str = "write `set queue NAME FROM TO [MINUTE HOUR DAY MONTH WEEKDAY] SUBJECT`, \
                             or `[now]`";
         let (name, rest) = value.word();

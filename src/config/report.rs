@@ -1,6 +1,7 @@
 //! Where diagnostics are gathered while a configuration is read.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, Severity};
@@ -90,8 +91,12 @@ impl Reports {
         self.errors
     }
 
-    /// All of them, in the order in which they were found.
-    pub(super) fn finish(mut self, file: &Path) -> Vec<Diagnostic> {
+    /// All of them, in the order of the files and their lines.
+    pub(super) fn finish(mut self, file: &Path, files: &[PathBuf]) -> Vec<Diagnostic> {
+        let order: HashMap<&Path, usize> = files.iter().map(PathBuf::as_path).zip(0..).collect();
+        let file_order = |place: &Place| order.get(&*place.file).copied().unwrap_or(0);
+        self.list
+            .sort_by_key(|d| (file_order(&d.place), d.place.line, d.place.column));
         if self.left_out > 0 {
             let severity = if self.errors > 0 {
                 Severity::Error

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 
 use super::diagnostic::{Place, shown};
 use super::grammar::Part;
+use super::keywords::is_setting;
 use super::model::*;
 use super::queues::{At, QueueTable};
 use super::report::{Line, Reports, Spot};
-use super::settings;
 use super::values::Wrong;
 use crate::pattern::{NoteKind, Pattern};
 
@@ -105,8 +105,46 @@ impl RuleList {
             );
             return;
         }
+        self.warn_of(line, &head, part, &pattern, reports);
+        let on_host = matches!(head, Head::Group { on_host: true });
+        let place = line.place(part.start);
+        let index = self.rules.len();
+        let action = match head {
+            Head::Trash => Action::Trash,
+            Head::Repeat => Action::Repeat,
+            Head::Queues(targets) => Action::Queues(targets.into()),
+            // `close` or `finish` puts the right end in.
+            Head::Group { on_host: false } => Action::Group { end: index + 1 },
+            Head::Group { on_host: true } => Action::GroupHost { end: index + 1 },
+        };
+        if matches!(action, Action::Group { .. } | Action::GroupHost { .. }) {
+            self.open.push(OpenGroup {
+                rule: Some(index),
+                on_host,
+                spot: line.at(part),
+            });
+            self.levels.push(Level::default());
+        } else {
+            self.note_taken(pattern.source(), &place);
+        }
+        self.rules.push(Rule {
+            pattern,
+            action,
+            place,
+        });
+    }
+
+    /// Warns of what is odd about a rule.
+    fn warn_of(
+        &self,
+        line: &Line<'_>,
+        head: &Head,
+        part: Part<'_>,
+        pattern: &Pattern,
+        reports: &mut Reports,
+    ) {
         let masks = matches!(head, Head::Queues(_));
-        warn_notes(line, part, &pattern, masks, reports);
+        warn_notes(line, part, pattern, masks, reports);
         if super::assembly::ends_blank(part) {
             let end = part.text.len();
             let blanks = part.from(part.trim_end().text.len()).slice(0, end);
@@ -133,38 +171,11 @@ impl RuleList {
                 Some("put it before that rule, or remove it".into()),
             );
         }
-        let place = line.place(part.start);
-        let index = self.rules.len();
-        let action = match head {
-            Head::Trash => Action::Trash,
-            Head::Repeat => {
-                if pattern.groups() == 0 {
-                    let message = "a repeat rule counts by its first group, and this has none";
-                    let hint = "write `last message repeated (\\d+) times`".into();
-                    reports.warn(line.at(part), message, Some(hint));
-                }
-                Action::Repeat
-            }
-            Head::Queues(targets) => Action::Queues(targets.into()),
-            // `close` or `finish` puts the right end in.
-            Head::Group { on_host: false } => Action::Group { end: index + 1 },
-            Head::Group { on_host: true } => Action::GroupHost { end: index + 1 },
-        };
-        if matches!(action, Action::Group { .. } | Action::GroupHost { .. }) {
-            self.open.push(OpenGroup {
-                rule: Some(index),
-                on_host,
-                spot: line.at(part),
-            });
-            self.levels.push(Level::default());
-        } else {
-            self.note_taken(pattern.source(), &place);
+        if matches!(head, Head::Repeat) && pattern.groups() == 0 {
+            let message = "a repeat rule counts by its first group, and this has none";
+            let hint = "write `last message repeated (\\d+) times`".into();
+            reports.warn(line.at(part), message, Some(hint));
         }
-        self.rules.push(Rule {
-            pattern,
-            action,
-            place,
-        });
     }
 
     /// The rule that takes all lines that this pattern could match, and whether it takes all lines.
@@ -286,7 +297,7 @@ fn head(
                 targets.push(target);
             }
             Err(At(part, mut wrong)) => {
-                if !several && settings::is_setting(part.text) {
+                if !several && is_setting(part.text) {
                     wrong.hint = Some(format!(
                         "a setting begins with `set`: `set {} …`",
                         shown(part.text)

@@ -9,6 +9,7 @@ use bstr::BString;
 use super::assembly::{Assembly, split_end};
 use super::diagnostic::shown;
 use super::grammar::Part;
+use super::keywords::{SETTINGS, Setting};
 use super::model::*;
 use super::queues::At;
 use super::report::Line;
@@ -16,96 +17,10 @@ use super::rules::{compile, warn_notes};
 use super::suggest::did_you_mean;
 use super::values::{self, Wrong};
 
-/// The settings.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Setting {
-    Catchup,
-    Commit,
-    Csv,
-    Fifo,
-    Filter,
-    FilterTimeout,
-    Gid,
-    Hidepid,
-    Limit,
-    Listen,
-    Logfile,
-    Logprefix,
-    Mailauth,
-    Mailhelo,
-    Mailserver,
-    Mailtimeout,
-    Mailtls,
-    Mask,
-    MaxLine,
-    MaxLines,
-    PagerLimit,
-    Pidfile,
-    Queue,
-    Redisqueue,
-    Redisserver,
-    Resolve,
-    Rfc3339,
-    Sleep,
-    SortOrder,
-    Statedir,
-    Subject,
-    Tail,
-    TailMissing,
-    TailMultiple,
-    Threshold,
-    Uid,
-}
-
-/// Each setting's name and the form of its value.
-const SETTINGS: [(&str, Setting, &str); 36] = [
-    ("catchup", Setting::Catchup, "HOURS"),
-    ("commit", Setting::Commit, "SECONDS"),
-    ("csv", Setting::Csv, "[WHEN] PROGRAM ARGUMENTS"),
-    ("fifo", Setting::Fifo, "PATH"),
-    ("filter", Setting::Filter, "QUEUE PROGRAM ARGUMENTS"),
-    ("filter_timeout", Setting::FilterTimeout, "SECONDS"),
-    ("gid", Setting::Gid, "GROUP"),
-    ("hidepid", Setting::Hidepid, "on|off"),
-    ("limit", Setting::Limit, "LINES"),
-    ("listen", Setting::Listen, "ADDRESS:PORT"),
-    ("logfile", Setting::Logfile, "PATH"),
-    ("logprefix", Setting::Logprefix, "REGEXP"),
-    ("mailauth", Setting::Mailauth, "USER FILE"),
-    ("mailhelo", Setting::Mailhelo, "NAME"),
-    ("mailserver", Setting::Mailserver, "HOST:PORT"),
-    ("mailtimeout", Setting::Mailtimeout, "SECONDS"),
-    ("mailtls", Setting::Mailtls, "off|may|starttls|tls"),
-    ("mask", Setting::Mask, "TEXT"),
-    ("max_line", Setting::MaxLine, "BYTES"),
-    ("max_lines", Setting::MaxLines, "NUMBER"),
-    ("pager_limit", Setting::PagerLimit, "LINES"),
-    ("pidfile", Setting::Pidfile, "PATH"),
-    ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),
-    ("redisqueue", Setting::Redisqueue, "KEY"),
-    ("redisserver", Setting::Redisserver, "HOST:PORT"),
-    ("resolve", Setting::Resolve, "on|off"),
-    ("rfc3339", Setting::Rfc3339, "on|off"),
-    ("sleep", Setting::Sleep, "SECONDS"),
-    ("sort_order", Setting::SortOrder, "descending|ascending"),
-    ("statedir", Setting::Statedir, "DIRECTORY"),
-    ("subject", Setting::Subject, "TEXT"),
-    ("tail", Setting::Tail, "PROGRAM ARGUMENTS"),
-    ("tail_missing", Setting::TailMissing, "on|off"),
-    ("tail_multiple", Setting::TailMultiple, "on|off"),
-    ("threshold", Setting::Threshold, "QUEUE COUNT REGEXP"),
-    ("uid", Setting::Uid, "USER"),
-];
-
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
 /// Bounds of `set max_line`, bytes.
 const LINE_BOUNDS: std::ops::RangeInclusive<usize> = 256..=16 << 20;
-
-/// Whether a word is the name of a setting.
-pub(super) fn is_setting(word: &[u8]) -> bool {
-    SETTINGS.iter().any(|(name, ..)| name.as_bytes() == word)
-}
 
 /// `set NAME VALUE`
 pub(super) fn apply(assembly: &mut Assembly<'_>, line: &Line<'_>, name: Part<'_>, value: Part<'_>) {

@@ -15,7 +15,7 @@ pub fn nearest<'a>(word: &[u8], words: impl IntoIterator<Item = &'a str>) -> Opt
                 candidate,
             )
         })
-        .filter(|(distance, candidate)| *distance <= candidate.len().min(word.len()).div_ceil(3))
+        .filter(|(distance, candidate)| *distance <= candidate.len().min(word.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -59,6 +59,7 @@ mod tests {
         assert_eq!(nearest(b"taill", words), Some("tail"));
         assert_eq!(nearest(b"tial", words), Some("tail"));
         assert_eq!(nearest(b"color", words), None);
+        assert_eq!(nearest(b"a", ["b", "c"]), None);
         assert_eq!(nearest(&[b'm'; 1000], words), None);
     }
 }

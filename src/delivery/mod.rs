@@ -1,7 +1,15 @@
-//! From a [`Report`](crate::report::Report) to a mail that somebody took.
+//! From a [`Report`] to a mail that somebody took.
 //!
 //! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
 //! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.
+
+pub mod command;
+pub mod message;
+pub mod outbox;
+pub mod print;
+pub mod sendmail;
+pub mod smtp;
+pub mod worker;
 
 use std::collections::BTreeMap;
 

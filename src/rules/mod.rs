@@ -1,1 +1,121 @@
-//! The ordered rules.
+//! The ordered rules: the first that matches takes a line; groups skip what cannot match.
+
+mod mask;
+
+pub use mask::mask;
+
+use crate::config::{Action, Rule, RuleId};
+use crate::pattern::{Found, Pattern, Spans};
+
+/// Which rule takes a line, as a loop over all rules in their order finds it.
+///
+/// A line that enters a group and matches nothing in it goes on behind it. After a match `spans`
+/// holds the rule's groups. `gave_up` counts patterns that hit their limit: they do not match.
+pub fn decide(
+    rules: &[Rule],
+    host: &[u8],
+    message: &[u8],
+    spans: &mut Spans,
+    gave_up: &mut u64,
+) -> Option<RuleId> {
+    let mut at = 0;
+    while let Some(rule) = rules.get(at) {
+        let subject = match rule.action {
+            Action::GroupHost { .. } => host,
+            _ => message,
+        };
+        at = match rule.action {
+            Action::Group { end } | Action::GroupHost { end } => {
+                if matches(&rule.pattern, subject, gave_up) {
+                    at + 1
+                } else {
+                    end
+                }
+            }
+            Action::Trash if matches(&rule.pattern, subject, gave_up) => return id(at),
+            Action::Trash => at + 1,
+            Action::Repeat | Action::Queues(_) => {
+                match rule.pattern.captures(subject, spans) {
+                    Found::Yes => return id(at),
+                    Found::No => {}
+                    Found::GaveUp => *gave_up += 1,
+                }
+                at + 1
+            }
+        };
+    }
+    None
+}
+
+fn matches(pattern: &Pattern, subject: &[u8], gave_up: &mut u64) -> bool {
+    match pattern.is_match(subject) {
+        Found::Yes => true,
+        Found::No => false,
+        Found::GaveUp => {
+            *gave_up += 1;
+            false
+        }
+    }
+}
+
+fn id(at: usize) -> Option<RuleId> {
+    u32::try_from(at).ok().map(RuleId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_bytes;
+
+    const HEAD: &str =
+        "set mailserver localhost\nset queue a a@x a@x [now]\nset queue b b@x b@x [now]\n";
+
+    /// The index of the rule that takes each line.
+    fn taken(rules: &str, lines: &[(&str, &str)]) -> Vec<Option<u32>> {
+        let config = parse_bytes(format!("{HEAD}{rules}").as_bytes())
+            .config
+            .unwrap();
+        let decide_one = |(host, text): &(&str, &str)| {
+            let mut spans = Spans::default();
+            decide(
+                &config.rules,
+                host.as_bytes(),
+                text.as_bytes(),
+                &mut spans,
+                &mut 0,
+            )
+            .map(|r| r.0)
+        };
+        lines.iter().map(decide_one).collect()
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_takes_the_line() {
+        let rules = "a foo\nb foo|bar\ntrash bar\n";
+        assert_eq!(
+            taken(rules, &[("h", "foo"), ("h", "bar"), ("h", "qux")]),
+            [Some(0), Some(1), None]
+        );
+    }
+
+    #[test]
+    fn a_line_that_nothing_in_its_group_takes_goes_on_behind_it() {
+        let rules = "group ^foo\na one\ngroup two\na three\ngroup_end\ngroup_end\nb .*\n";
+        let lines = [
+            ("h", "foo one"),
+            ("h", "foo two three"),
+            ("h", "foo four"),
+            ("h", "one"),
+        ];
+        assert_eq!(taken(rules, &lines), [Some(1), Some(3), Some(4), Some(4)]);
+    }
+
+    #[test]
+    fn a_group_host_looks_at_the_host() {
+        let rules = "group_host ^web\na x\ngroup_end\nb .*\n";
+        assert_eq!(
+            taken(rules, &[("web1", "x"), ("db", "web x")]),
+            [Some(1), Some(2)]
+        );
+    }
+}

@@ -14,6 +14,8 @@ mod fs;
 mod generation;
 mod lines;
 mod marks;
+#[cfg(test)]
+mod model;
 mod siblings;
 mod start;
 #[cfg(test)]
@@ -24,7 +26,7 @@ mod watch;
 
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
-pub use marks::{Mark, PathMarks};
+pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
 pub use thread::{Handle, spawn};
 
 /// How files are followed.

@@ -74,10 +74,10 @@ fn rotated(separator: u8, token: &[u8]) -> bool {
 pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     let (base, name) = (base.as_bytes(), name.as_bytes());
     let (bare, packing) = unpack(name);
-    if let Some([separator @ (b'.' | b'-' | b'_'), token @ ..]) = bare.strip_prefix(base) {
-        if rotated(*separator, token) {
-            return Some(packing);
-        }
+    if let Some([separator @ (b'.' | b'-' | b'_'), token @ ..]) = bare.strip_prefix(base)
+        && rotated(*separator, token)
+    {
+        return Some(packing);
     }
     // logrotate's `extension .log`: the date stands before it.
     let dot = base.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;

@@ -45,7 +45,7 @@ impl World {
         self.follower = Some(Follower::new(
             RealFs,
             settings(),
-            &[self.log.clone()],
+            std::slice::from_ref(&self.log),
             resume,
         ));
         self.scan();
@@ -250,7 +250,7 @@ fn the_thread_is_prompt_and_drains() {
     let w = World::new();
     w.append(&w.log, "0\n");
     let (send, events) = std::sync::mpsc::sync_channel(16);
-    let follower = Follower::new(RealFs, settings(), &[w.log.clone()], Vec::new());
+    let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
     let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
     handle.drain();
     while !matches!(events.recv().unwrap(), Event::Drained) {}
@@ -265,4 +265,68 @@ fn the_thread_is_prompt_and_drains() {
     assert_eq!(text, b"1\n");
     drop(events);
     handle.stop();
+}
+
+#[test]
+fn marks_survive_the_snapshot_and_hold_only_with_content() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\nhalf");
+    w.scan();
+    let marks = w.marks.clone().unwrap();
+    assert_eq!(marks.lag(), 4, "the half line waits");
+    let bytes = postcard::to_stdvec(&marks).unwrap();
+    assert_eq!(postcard::from_bytes::<PathMarks>(&bytes).unwrap(), marks);
+    assert!(marks.marks[0].fits(&File::open(&w.log).unwrap()).unwrap());
+    assert!(
+        !marks.marks[0]
+            .fits(&File::open("/etc/passwd").unwrap())
+            .unwrap()
+    );
+}
+
+#[test]
+fn set_tail_chooses_the_first_line() {
+    let cases = [
+        (TailStart::LastLines(2), vec!["b", "c"]),
+        (TailStart::LastLines(9), vec!["a", "b", "c"]),
+        (TailStart::FromLine(2), vec!["b", "c"]),
+        (TailStart::FromLine(1), vec!["a", "b", "c"]),
+        (TailStart::End, vec![]),
+    ];
+    for (start, want) in cases {
+        let mut w = World::new();
+        w.append(&w.log, "a\nb\nc\n");
+        let settings = Settings {
+            start,
+            ..settings()
+        };
+        w.follower = Some(Follower::new(
+            RealFs,
+            settings,
+            std::slice::from_ref(&w.log),
+            Vec::new(),
+        ));
+        w.scan();
+        w.expect(&want);
+    }
+}
+
+#[test]
+fn a_new_host_of_a_glob_is_read_from_its_beginning_and_its_rotation_only_once() {
+    let mut w = World::new();
+    let dir = w.log.parent().unwrap().to_path_buf();
+    w.append(&dir.join("a.log"), "old\n");
+    let pattern = dir.join("*.log*");
+    w.follower = Some(Follower::new(RealFs, settings(), &[pattern], Vec::new()));
+    w.scan();
+    w.append(&dir.join("a.log"), "a1\n");
+    w.append(&dir.join("b.log"), "b1\n");
+    w.scan();
+    fs::rename(dir.join("b.log"), dir.join("b.log.1")).unwrap();
+    w.scan();
+    w.append(&dir.join("b.log"), "b2\n");
+    w.scan();
+    w.expect(&["a1", "b1", "b2"]);
 }

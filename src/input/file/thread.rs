@@ -124,13 +124,14 @@ impl<F: FileSystem> Run<F> {
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();
             let turn = self.follower.turn(self.clock.now(), &mut emit);
-            if !turn.more && !turn.waiting {
-                if let Some(finish) = self.drain.take() {
-                    if finish {
-                        self.follower.finish(self.clock.now(), &mut emit);
-                    }
-                    emit(Event::Drained);
+            if !turn.more
+                && !turn.waiting
+                && let Some(finish) = self.drain.take()
+            {
+                if finish {
+                    self.follower.finish(self.clock.now(), &mut emit);
                 }
+                emit(Event::Drained);
             }
             if !open {
                 return;

@@ -90,14 +90,17 @@ impl Watch {
         for (dir, id) in present {
             if !is_local(&dir) {
                 self.polling = true;
-            } else if !self.dirs.contains_key(&dir) {
-                match watcher.watch(&dir, RecursiveMode::NonRecursive) {
-                    Ok(()) => {
-                        self.dirs.insert(dir, id);
-                        added = true;
-                    }
-                    Err(_) => self.polling = true,
+                continue;
+            }
+            if self.dirs.contains_key(&dir) {
+                continue;
+            }
+            match watcher.watch(&dir, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.dirs.insert(dir, id);
+                    added = true;
                 }
+                Err(_) => self.polling = true,
             }
         }
         added

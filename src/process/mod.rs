@@ -1,1 +1,7 @@
 //! What the process is to the system: ids, daemon, pid file, signals, service manager.
+
+pub mod daemonize;
+pub mod ids;
+pub mod pidfile;
+pub mod service;
+pub mod signals;

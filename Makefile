@@ -1,0 +1,35 @@
+# What a person does with this repository, one word each. `make help` lists them.
+
+CARGO   ?= cargo
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+# Debian packages that the tests use: the original to compare with, and the programs around us.
+TEST_PACKAGES = tenshi postfix rsyslog logrotate redis-server bsdutils perl
+
+.PHONY: help build demo test torture audit install test-packages
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## Build the program for use (target/release/tenshi)
+	$(CARGO) build --release --locked
+
+demo: ## Run the daemon on example logs and show the mails
+	@CARGO='$(CARGO)' examples/demo/run
+
+test: test-packages ## Run all tests (installs the Debian packages that they need, when root)
+	$(CARGO) test --locked
+
+test-packages:
+	@scripts/test-packages $(TEST_PACKAGES)
+
+torture: test-packages ## Run the random tests with many more seeds
+	TENSHI_TORTURE=1 $(CARGO) test --locked -- --nocapture
+
+audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(CARGO) deny check licenses bans sources
+
+install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin
+	install -D -m 0755 target/release/tenshi $(DESTDIR)$(PREFIX)/sbin/tenshi

@@ -1,0 +1,296 @@
+//! `tenshi -C`: reads the configuration, tells all that is wrong with it, and shows what was
+//! understood. Scripts look at the exit status alone: 0 unless there is an error.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Local, TimeZone};
+
+use crate::clock::{Clock, SystemClock, Time};
+use crate::config::diagnostic::shown;
+use crate::config::{
+    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Queue,
+    Rule, TailSettings, TailStart,
+};
+use crate::pattern::NoteKind;
+use crate::schedule::Schedule;
+
+/// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
+/// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
+pub fn run(path: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let loaded = config::load(path);
+    // A reader that went away (`| head`) must not change the exit status.
+    let _ = tell(&loaded.diagnostics, colour, err);
+    let status = i32::from(loaded.config.is_none());
+    let _ = summary(&loaded, debug, SystemClock.now(), &Local, out);
+    status
+}
+
+/// Writes diagnostics, a blank line after each.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn tell(diagnostics: &[Diagnostic], colour: bool, err: &mut dyn Write) -> io::Result<()> {
+    for diagnostic in diagnostics {
+        if colour {
+            writeln!(err, "{}\n", diagnostic.coloured())?;
+        } else {
+            writeln!(err, "{diagnostic}\n")?;
+        }
+    }
+    err.flush()
+}
+
+/// Writes what was understood of a configuration.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn summary<Z: TimeZone>(
+    loaded: &Loaded,
+    debug: u8,
+    now: Time,
+    zone: &Z,
+    out: &mut dyn Write,
+) -> io::Result<()>
+where
+    Z::Offset: std::fmt::Display,
+{
+    let errors = loaded.diagnostics.iter().filter(|d| d.is_error()).count();
+    let warnings = loaded.diagnostics.len() - errors;
+    let files = number(loaded.files.len(), "file");
+    writeln!(
+        out,
+        "{files} read: {}, {}",
+        number(errors, "error"),
+        number(warnings, "warning")
+    )?;
+    let Some(config) = &loaded.config else {
+        return out.flush();
+    };
+    section(out, "inputs", &inputs(&config.inputs))?;
+    let queues: Vec<String> = config
+        .queues
+        .iter()
+        .map(|queue| queue_line(queue, now, zone))
+        .collect();
+    section(out, "queues", &queues)?;
+    section(out, "rules", &rules(config))?;
+    section(out, "mail", &[mail(&config.mail.server)])?;
+    section(out, "state", &state(config))?;
+    if debug > 0 {
+        let lines: Vec<String> = config
+            .rules
+            .iter()
+            .map(|rule| rule_line(rule, config))
+            .collect();
+        section(out, "each rule", &lines)?;
+    }
+    out.flush()
+}
+
+fn section(out: &mut dyn Write, title: &str, lines: &[String]) -> io::Result<()> {
+    writeln!(out, "\n{title}:")?;
+    if lines.is_empty() {
+        writeln!(out, "  none")?;
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+}
+
+fn number(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+fn inputs(inputs: &InputSettings) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(
+        inputs
+            .logfiles
+            .iter()
+            .map(|path| format!("log file {}", path.display())),
+    );
+    lines.extend(
+        inputs
+            .fifos
+            .iter()
+            .map(|path| format!("fifo {}", path.display())),
+    );
+    lines.extend(inputs.listen.iter().map(|listen| match listen {
+        Listen::Udp(address) => format!("syslog on UDP {address}"),
+        Listen::Tcp(address) => format!("syslog on TCP {address}"),
+    }));
+    let server = inputs
+        .redis_server
+        .as_deref()
+        .unwrap_or("the default server");
+    lines.extend(
+        inputs
+            .redis_queues
+            .iter()
+            .map(|key| format!("Redis list {} on {server}", shown(key))),
+    );
+    if !inputs.logfiles.is_empty() {
+        lines.push(match &inputs.tail {
+            TailSettings::Follow {
+                start: TailStart::End,
+            } => "log files are followed from their end".into(),
+            TailSettings::Follow {
+                start: TailStart::LastLines(count),
+            } => {
+                format!(
+                    "log files are followed from {} before their end",
+                    number_of_lines(*count)
+                )
+            }
+            TailSettings::Follow {
+                start: TailStart::FromLine(line),
+            } => {
+                format!("log files are followed from line {line} on")
+            }
+            TailSettings::Command { program, arguments } => {
+                format!(
+                    "log files are read by the program {} {arguments}",
+                    program.display()
+                )
+            }
+        });
+    }
+    lines
+}
+
+fn number_of_lines(count: u64) -> String {
+    number(usize::try_from(count).unwrap_or(usize::MAX), "line")
+}
+
+fn queue_line<Z: TimeZone>(queue: &Queue, now: Time, zone: &Z) -> String
+where
+    Z::Offset: std::fmt::Display,
+{
+    let when = match &queue.schedule {
+        Schedule::Now => String::new(),
+        Schedule::Cron(spec) => match spec.next(now, zone) {
+            Some(next) => format!(
+                ", next {}",
+                local(next, zone).format("%a %Y-%m-%d %H:%M %z")
+            ),
+            None => ", which never comes".into(),
+        },
+    };
+    let to = match &queue.output {
+        Output::Csv(command) => format!("CSV to `{}`", command.line),
+        Output::Mail(mail) => {
+            let recipients: Vec<String> = mail
+                .recipients
+                .iter()
+                .map(|to| {
+                    format!(
+                        "{}{}",
+                        if to.pager { "pager:" } else { "" },
+                        shown(&to.text)
+                    )
+                })
+                .collect();
+            let filter = mail
+                .filter
+                .as_ref()
+                .map(|f| format!(" through `{}`", f.line));
+            format!("to {}{}", recipients.join(", "), filter.unwrap_or_default())
+        }
+    };
+    format!("{} {to} {}{when}", queue.name, queue.schedule)
+}
+
+fn local<Z: TimeZone>(time: Time, zone: &Z) -> DateTime<Z> {
+    time.with_timezone(zone)
+}
+
+fn rules(config: &Config) -> Vec<String> {
+    let count =
+        |is: fn(&Action) -> bool| config.rules.iter().filter(|rule| is(&rule.action)).count();
+    let slow = |rule: &&Rule| {
+        rule.pattern
+            .notes()
+            .iter()
+            .any(|note| note.kind == NoteKind::SlowEngine)
+    };
+    let slow = config.rules.iter().filter(slow).count();
+    let mut lines = vec![format!(
+        "{}: {} to queues, {} trash, {} repeat, {}",
+        number(config.rules.len(), "rule"),
+        count(|action| matches!(action, Action::Queues(_))),
+        count(|action| matches!(action, Action::Trash)),
+        count(|action| matches!(action, Action::Repeat)),
+        number(
+            count(|action| matches!(action, Action::Group { .. } | Action::GroupHost { .. })),
+            "group"
+        ),
+    )];
+    if slow > 0 {
+        lines.push(format!(
+            "{} the slow engine (look-around or the like)",
+            match slow {
+                1 => "1 rule needs".to_owned(),
+                _ => format!("{slow} rules need"),
+            }
+        ));
+    }
+    match config.lines.prefixes.len() {
+        0 => {}
+        1 => lines.push("1 log prefix of your own".into()),
+        count => lines.push(format!("{count} log prefixes of your own")),
+    }
+    lines
+}
+
+fn mail(server: &MailServer) -> String {
+    match server {
+        MailServer::Smtp { host, port } if host.contains(':') => {
+            format!("by SMTP to [{host}]:{port}")
+        }
+        MailServer::Smtp { host, port } => format!("by SMTP to {host}:{port}"),
+        MailServer::Sendmail(path) => format!("by {}", path.display()),
+    }
+}
+
+fn state(config: &Config) -> Vec<String> {
+    let Some(dir) = &config.state.dir else {
+        let text =
+            "kept only if --state-dir or $STATE_DIRECTORY names a directory (no `set statedir`)";
+        return vec![text.into()];
+    };
+    let mut lines = vec![format!("kept in {}", dir.display())];
+    if let Some(catchup) = config.state.catchup {
+        let hours = catchup.as_secs() / Duration::from_secs(3600).as_secs();
+        lines.push(format!("a restart catches up with {hours} hours at most"));
+    }
+    lines
+}
+
+fn rule_line(rule: &Rule, config: &Config) -> String {
+    let action = match &rule.action {
+        Action::Trash => "trash".to_owned(),
+        Action::Repeat => "repeat".to_owned(),
+        Action::Group { end } => format!("group (else on to rule {})", end + 1),
+        Action::GroupHost { end } => format!("group_host (else on to rule {})", end + 1),
+        Action::Queues(targets) => {
+            let name = |target: &config::Target| {
+                let queue = config
+                    .queues
+                    .get(target.queue.index())
+                    .map_or("?", |queue| &queue.name);
+                match target.escalation {
+                    Some(number) => format!("{queue}:{number}"),
+                    None => queue.to_owned(),
+                }
+            };
+            targets.iter().map(name).collect::<Vec<_>>().join(",")
+        }
+    };
+    format!("{} {action} {}", rule.place, shown(rule.pattern.source()))
+}

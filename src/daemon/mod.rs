@@ -1,0 +1,328 @@
+//! The loop around the monitor: threads, channels, signals.
+//!
+//! The loop alone owns the counts and the outbox. Readers, the mail workers and the signal thread
+//! hand it messages over one bounded channel; nothing that can block runs here.
+
+mod reload;
+mod start;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use crate::clock::{Clock, Time};
+use crate::config::{Config, Output};
+use crate::counters::Counter;
+use crate::delivery::outbox::Outbox;
+use crate::delivery::worker::{Job, Post, Via};
+use crate::delivery::{Delivery, Outcome};
+use crate::input::{Event, Notice, file};
+use crate::monitor::{Due, Hosts, Monitor};
+use crate::process::service;
+use crate::process::signals::Signal;
+use crate::report::Status;
+use crate::schedule::Schedule;
+
+pub use start::{hostname, run};
+
+/// The loop wakes at least this often, so that a clock that was set is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+/// How long the end waits for mails beyond one `mailtimeout`.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a drain may take before a signal is obeyed without it.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What the loop is told.
+#[derive(Debug)]
+enum Message {
+    Input(Event),
+    Signal(Signal),
+    Outcome(Outcome),
+}
+
+/// What a signal asks for, once all that was written before it is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wish {
+    Check,
+    Flush,
+    Reload,
+    End,
+}
+
+/// Makes the workers that deliver under a configuration.
+type PostOffice = Box<dyn Fn(&Config) -> Post>;
+
+struct Daemon {
+    clock: Arc<dyn Clock>,
+    config_file: PathBuf,
+    hostname: String,
+    monitor: Monitor,
+    outbox: Outbox,
+    /// What is settled in the monitor when a letter is delivered.
+    hosts: HashMap<u64, Hosts>,
+    post: Post,
+    post_office: PostOffice,
+    follower: file::Handle,
+    messages: Receiver<Message>,
+    wishes: Vec<Wish>,
+    wishes_until: Option<Time>,
+    /// The next look at the `[now]` queues.
+    next_check: Time,
+    /// The next scheduled minute, and the minute it was worked out in.
+    next_due: Option<Time>,
+    watchdog: Option<Duration>,
+    next_alive: Time,
+    ending: Option<Time>,
+}
+
+impl Daemon {
+    /// Runs until it is told to end; the exit status.
+    fn run(mut self) -> i32 {
+        loop {
+            if self.ended() {
+                return self.farewell();
+            }
+            match self.messages.recv_timeout(self.pause()) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every sender is gone: nothing can come any more.
+                Err(RecvTimeoutError::Disconnected) => return 1,
+            }
+            self.work();
+        }
+    }
+
+    /// How long nothing needs to be done if no message comes.
+    fn pause(&self) -> Duration {
+        let now = self.clock.now();
+        let check = self.monitor.now_waiting().then_some(self.next_check);
+        let alive = self.watchdog.map(|_| self.next_alive);
+        let times = match self.ending {
+            Some(deadline) => vec![Some(deadline)],
+            None => vec![
+                check,
+                self.next_due,
+                self.outbox.next_try(),
+                alive,
+                self.wishes_until,
+            ],
+        };
+        let next = times.into_iter().flatten().min();
+        let wait = next.map_or(LONGEST_SLEEP, |t| {
+            (t - now).to_std().unwrap_or(Duration::ZERO)
+        });
+        // A time that has come but led to nothing must not become a spin.
+        wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Input(Event::Batch(batch)) => {
+                self.monitor.count(&batch.counters);
+                if self.ending.is_none() {
+                    self.monitor.take(&batch.text);
+                }
+            }
+            Message::Input(Event::Notice(notice)) => self.notice(&notice),
+            Message::Input(Event::Drained) => self.obey(),
+            Message::Signal(signal) => self.signal(signal),
+            Message::Outcome(outcome) => self.settle(&outcome),
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        log::log!(notice.level, "{}", notice.text);
+        self.monitor.count(&notice.counters);
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        log::debug!("trapped {signal:?}");
+        let wish = match signal {
+            Signal::Usr1 => Wish::Check,
+            Signal::Usr2 => Wish::Flush,
+            Signal::Hup => Wish::Reload,
+            Signal::Term | Signal::Int => Wish::End,
+        };
+        if self.ending.is_some() {
+            return;
+        }
+        if wish == Wish::End {
+            service::stopping();
+            self.follower.finish();
+        } else {
+            self.follower.drain();
+        }
+        self.wishes.push(wish);
+        self.wishes_until = Some(self.clock.now() + DRAIN);
+    }
+
+    /// Does what the signals asked for.
+    fn obey(&mut self) {
+        self.wishes_until = None;
+        for wish in std::mem::take(&mut self.wishes) {
+            let now = self.clock.now();
+            match wish {
+                Wish::Check => self.check(now, Some(Status::QueueCheck)),
+                Wish::Flush => self.flush(now, Status::Flushing),
+                Wish::Reload => self.reload(now),
+                Wish::End => {
+                    self.flush(now, Status::Terminating);
+                    let timeout = self.monitor.config().mail.timeout.unwrap_or(PATIENCE);
+                    self.ending = Some(now + timeout + PATIENCE);
+                }
+            }
+        }
+    }
+
+    /// Does what time asks for.
+    fn work(&mut self) {
+        let now = self.clock.now();
+        if self.wishes_until.is_some_and(|until| now >= until) {
+            log::warn!("the inputs did not come to an end in {DRAIN:?}: going on without");
+            self.obey();
+        }
+        if self.ending.is_none() {
+            let scheduled = self.next_due.is_some_and(|due| now >= due);
+            if scheduled || (now >= self.next_check && self.monitor.now_waiting()) {
+                self.check(now, None);
+            }
+        }
+        self.dispatch(now);
+        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
+            service::alive();
+            self.next_alive = now + interval / 2;
+        }
+    }
+
+    fn check(&mut self, now: Time, status: Option<Status>) {
+        log::debug!("checking queues");
+        let outbox = &self.outbox;
+        let due = self
+            .monitor
+            .due(now, status, &|queue| outbox.waiting(queue));
+        let config = self.monitor.config().clone();
+        for queue in due
+            .iter()
+            .filter_map(|d| config.queues.get(d.queue.index()))
+        {
+            self.outbox.retry_queue(&queue.name, now);
+        }
+        self.post_all(due, now);
+        let sleep = config.sleep.max(Duration::from_secs(1));
+        while self.next_check <= now {
+            self.next_check = (self.next_check + sleep).max(now + sleep / 2);
+        }
+        self.next_due = self.monitor.next_due();
+    }
+
+    fn flush(&mut self, now: Time, status: Status) {
+        log::debug!("flushing all queues");
+        let due = self.monitor.flush(now, Some(status));
+        self.post_all(due, now);
+        self.outbox.retry_all(now);
+        self.dispatch(now);
+    }
+
+    /// Moves reports from their queues into the outbox.
+    fn post_all(&mut self, due: Vec<Due>, now: Time) {
+        for due in due {
+            let mut hosts = Some(due.hosts);
+            for report in due.reports {
+                let id = self.outbox.push(report, now, &self.hostname);
+                if let Some(hosts) = hosts.take() {
+                    self.hosts.insert(id, hosts);
+                }
+            }
+        }
+    }
+
+    /// Hands the letters whose time has come to the workers.
+    fn dispatch(&mut self, now: Time) {
+        for letter in self.outbox.start_due(now) {
+            let config = self.monitor.config();
+            let queue = config.queues.iter().find(|q| q.name == letter.report.queue);
+            let via = match queue.map(|q| &q.output) {
+                Some(Output::Csv(command)) => Via::Csv(command.clone()),
+                Some(Output::Mail(mail)) => Via::Mail {
+                    filter: mail.filter.clone(),
+                },
+                None => Via::Mail { filter: None },
+            };
+            self.post.send(Job { letter, via });
+        }
+    }
+
+    fn settle(&mut self, outcome: &Outcome) {
+        let now = self.clock.now();
+        let config = self.monitor.config().clone();
+        let name = self.outbox.letters().iter().find(|l| l.id == outcome.id);
+        let name = name.map(|l| l.report.queue.clone()).unwrap_or_default();
+        let queue = config.queues.iter().find(|q| q.name == name);
+        let at_once = queue.is_some_and(|q| q.schedule == Schedule::Now);
+        self.tally(outcome);
+        for note in &outcome.notes {
+            log::warn!("queue {name}: {note}");
+        }
+        let settled = self.outbox.settle(outcome, now, at_once, config.sleep);
+        for (level, text) in settled.told {
+            log::log!(level, "{text}");
+        }
+        if settled.finished.is_some() {
+            if let Some(hosts) = self.hosts.remove(&outcome.id) {
+                self.monitor.delivered(&hosts);
+            }
+            // Its queue may have waited for this.
+            if self.ending.is_none() {
+                self.next_due = self.monitor.overdue().then_some(now).or(self.next_due);
+            }
+        }
+    }
+
+    fn tally(&mut self, outcome: &Outcome) {
+        match &outcome.result {
+            Delivery::Taken { refused, .. } => {
+                self.monitor.tell(Counter::Delivered);
+                for _ in refused {
+                    self.monitor.tell(Counter::RecipientRejected);
+                }
+            }
+            Delivery::Later(_) => self.monitor.tell(Counter::DeliveryFailed),
+            Delivery::Refused(_) => self.monitor.tell(Counter::Refused),
+        }
+    }
+
+    /// Whether the end was asked for, and every letter was tried.
+    fn ended(&self) -> bool {
+        self.ending
+            .is_some_and(|deadline| self.outbox.in_flight() == 0 || self.clock.now() >= deadline)
+    }
+
+    /// The last words; the exit status says whether everything was delivered.
+    fn farewell(self) -> i32 {
+        for letter in self.outbox.letters() {
+            log::error!(
+                "the report of queue {} could not be delivered and is lost with this process: {}",
+                letter.report.queue,
+                letter.fault.as_deref().unwrap_or("no answer yet")
+            );
+        }
+        i32::from(!self.outbox.is_empty())
+    }
+}
+
+/// Hands the events of an input on to the loop.
+fn forward(events: Receiver<Event>, messages: SyncSender<Message>) -> std::io::Result<()> {
+    let pass = move || {
+        for event in events {
+            if messages.send(Message::Input(event)).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("events".into())
+        .spawn(pass)
+        .map(drop)
+}

@@ -1,0 +1,59 @@
+//! `SIGHUP`: everything is mailed, then the configuration is read again.
+
+use std::sync::Arc;
+
+use super::Daemon;
+use super::start;
+use crate::clock::Time;
+use crate::config;
+use crate::process::service;
+use crate::report::Status;
+
+impl Daemon {
+    /// Flushes, and goes on under the new configuration if it is good in every way; else under the
+    /// old one, whole.
+    pub(super) fn reload(&mut self, now: Time) {
+        service::reloading();
+        self.flush(now, Status::Reloading);
+        match self.new_config() {
+            Ok(new) => {
+                log::info!("{} read again", self.config_file.display());
+                self.follower.set_paths(new.inputs.logfiles.clone());
+                self.post = (self.post_office)(&new);
+                self.monitor.reconfigure(Arc::new(new), now);
+                self.next_due = self.monitor.next_due();
+            }
+            Err(faults) => {
+                for fault in faults {
+                    log::error!("{fault}");
+                }
+                log::error!(
+                    "{}: going on with the old configuration",
+                    self.config_file.display()
+                );
+            }
+        }
+        service::ready();
+    }
+
+    fn new_config(&self) -> Result<config::Config, Vec<String>> {
+        let loaded = config::load(&self.config_file);
+        let Some(new) = loaded.config else {
+            let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
+            return Err(errors.map(ToString::to_string).collect());
+        };
+        let changed = config::static_changes(self.monitor.config(), &new);
+        if !changed.is_empty() {
+            let told = |name: &&str| {
+                format!("the change of `{name}` needs a restart of tenshi to take effect")
+            };
+            return Err(changed.iter().map(told).collect());
+        }
+        let faults = start::faults(&new);
+        if faults.is_empty() {
+            Ok(new)
+        } else {
+            Err(faults)
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Delivery beside the loop: a thread a letter, a few at a time, never two of one queue.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bstr::BString;
+
+use super::message::{Identity, compose};
+use super::{Delivery, Letter, Outcome, command, print, sendmail, smtp};
+use crate::config::{MailServer, MailSettings, ShellCommand};
+
+/// How many letters are on their way at once.
+const MOST: usize = 8;
+
+/// How a letter leaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Via {
+    /// As a mail, through the queue's filter if it has one.
+    Mail {
+        /// `set filter`.
+        filter: Option<ShellCommand>,
+    },
+    /// As the standard input of a program.
+    Csv(ShellCommand),
+}
+
+/// One attempt to be made.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The letter.
+    pub letter: Letter,
+    /// Its way.
+    pub via: Via,
+}
+
+/// Who carries mails.
+pub trait Courier: Send + Sync {
+    /// Makes one attempt.
+    fn carry(&self, letter: &Letter) -> Delivery;
+}
+
+/// Mails to the mail server.
+#[derive(Debug)]
+pub struct SmtpCourier {
+    settings: MailSettings,
+    identity: Identity,
+}
+
+impl SmtpCourier {
+    /// A courier under these settings.
+    pub fn new(settings: MailSettings, identity: Identity) -> Self {
+        Self { settings, identity }
+    }
+}
+
+impl Courier for SmtpCourier {
+    fn carry(&self, letter: &Letter) -> Delivery {
+        let message = compose(letter, &self.identity);
+        let (from, to) = (&letter.report.sender, &letter.report.recipients);
+        match &self.settings.server {
+            MailServer::Smtp { .. } => {
+                let trace = |line: &str| log::trace!(target: "smtp", "{line}");
+                smtp::deliver(&self.settings, from, to, &message, Some(&trace))
+            }
+            MailServer::Sendmail(path) => {
+                sendmail::deliver(path, from, to, &message, self.settings.timeout)
+            }
+        }
+    }
+}
+
+/// Mails to standard output (`--print`).
+#[derive(Debug)]
+pub struct PrintCourier {
+    identity: Identity,
+}
+
+impl PrintCourier {
+    /// A courier that prints.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+}
+
+impl Courier for PrintCourier {
+    fn carry(&self, letter: &Letter) -> Delivery {
+        match print::print(letter, &self.identity, &mut io::stdout().lock()) {
+            Ok(()) => Delivery::Taken {
+                refused: Vec::new(),
+                later: Vec::new(),
+            },
+            Err(e) => Delivery::Later(format!("standard output: {e}")),
+        }
+    }
+}
+
+/// The workers.
+#[derive(Clone)]
+pub struct Post(Arc<Shared>);
+
+struct Shared {
+    courier: Arc<dyn Courier>,
+    filter_timeout: Duration,
+    results: Box<dyn Fn(Outcome) + Send + Sync>,
+    desk: Mutex<Desk>,
+}
+
+/// What waits and what is on its way.
+#[derive(Default)]
+struct Desk {
+    waiting: VecDeque<Job>,
+    queues: BTreeSet<String>,
+}
+
+impl Post {
+    /// Workers that report each attempt to `results`.
+    pub fn spawn(
+        courier: Arc<dyn Courier>,
+        filter_timeout: Duration,
+        results: impl Fn(Outcome) + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            courier,
+            filter_timeout,
+            results: Box::new(results),
+            desk: Mutex::new(Desk::default()),
+        }))
+    }
+
+    /// Makes an attempt as soon as its queue and a worker are free.
+    pub fn send(&self, job: Job) {
+        self.desk().waiting.push_back(job);
+        self.next();
+    }
+
+    /// A panic of another thread leaves the desk in order: it is only ever changed whole.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0
+            .desk
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Takes a job whose queue is free, and marks the queue as busy.
+    fn pick(&self) -> Option<Job> {
+        let mut desk = self.desk();
+        if desk.queues.len() >= MOST {
+            return None;
+        }
+        let busy = &desk.queues;
+        let free = |job: &Job| !busy.contains(&job.letter.report.queue);
+        let index = desk.waiting.iter().position(free)?;
+        let job = desk.waiting.remove(index)?;
+        desk.queues.insert(job.letter.report.queue.clone());
+        Some(job)
+    }
+
+    fn next(&self) {
+        while let Some(job) = self.pick() {
+            let (queue, id) = (job.letter.report.queue.clone(), job.letter.id);
+            let post = self.clone();
+            let work = move || {
+                // A fault of ours in one mail must not leave its queue busy for ever.
+                let attempt = catch_unwind(AssertUnwindSafe(|| post.attempt(&job)));
+                let outcome =
+                    attempt.unwrap_or_else(|_| later(job.letter.id, "an internal error".into()));
+                post.desk().queues.remove(&job.letter.report.queue);
+                (post.0.results)(outcome);
+                post.next();
+            };
+            if let Err(e) = std::thread::Builder::new().name("post".into()).spawn(work) {
+                // The desk is free here: whoever takes the result may send the next job.
+                self.desk().queues.remove(&queue);
+                (self.0.results)(later(id, format!("no thread for it: {e}")));
+            }
+        }
+    }
+
+    fn attempt(&self, job: &Job) -> Outcome {
+        let (mut filtered, mut notes) = (None, Vec::new());
+        let result = match &job.via {
+            Via::Csv(program) => self.csv(&job.letter.report.body, program),
+            Via::Mail {
+                filter: Some(program),
+            } if job.letter.filtered.is_none() => {
+                let body = &job.letter.report.body;
+                let (body, told) = command::filter(body, program, self.0.filter_timeout);
+                notes.extend(told);
+                let mut letter = job.letter.clone();
+                letter.filtered = Some(body.clone());
+                filtered = Some(body);
+                self.0.courier.carry(&letter)
+            }
+            Via::Mail { .. } => self.0.courier.carry(&job.letter),
+        };
+        Outcome {
+            id: job.letter.id,
+            filtered,
+            notes,
+            result,
+        }
+    }
+
+    /// A CSV program that fails keeps its lines for another try.
+    fn csv(&self, body: &BString, program: &ShellCommand) -> Delivery {
+        let run = command::run(&program.line, body, self.0.filter_timeout);
+        match run.is_good() {
+            true => Delivery::Taken {
+                refused: Vec::new(),
+                later: Vec::new(),
+            },
+            false => Delivery::Later(format!("csv program {}: {}", program.program, run.words())),
+        }
+    }
+}
+
+/// An attempt that came to nothing.
+fn later(id: u64, fault: String) -> Outcome {
+    Outcome {
+        id,
+        filtered: None,
+        notes: Vec::new(),
+        result: Delivery::Later(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::message::tests::letter;
+    use std::sync::mpsc::channel;
+
+    /// Takes what it is given, unless its queue is called `hangs`.
+    struct Slow(Mutex<std::sync::mpsc::Receiver<()>>);
+
+    impl Courier for Slow {
+        fn carry(&self, letter: &Letter) -> Delivery {
+            if letter.report.queue == "hangs" {
+                let _ = self.0.lock().unwrap().recv();
+            }
+            Delivery::Taken {
+                refused: Vec::new(),
+                later: Vec::new(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_hangs_holds_up_its_own_queue_only() {
+        let (release, held) = channel();
+        let (sender, results) = channel();
+        let sender = Mutex::new(sender);
+        let post = Post::spawn(
+            Arc::new(Slow(Mutex::new(held))),
+            Duration::from_secs(60),
+            move |o| {
+                sender.lock().unwrap().send(o.id).unwrap();
+            },
+        );
+        for (id, queue) in [(1, "hangs"), (2, "hangs"), (3, "runs"), (4, "runs")] {
+            let mut letter = letter(b"s", b"b");
+            letter.id = id;
+            letter.report.queue = queue.into();
+            post.send(Job {
+                letter,
+                via: Via::Mail { filter: None },
+            });
+        }
+        assert_eq!([results.recv().unwrap(), results.recv().unwrap()], [3, 4]);
+        release.send(()).unwrap();
+        assert_eq!(results.recv().unwrap(), 1);
+        release.send(()).unwrap();
+        assert_eq!(results.recv().unwrap(), 2);
+    }
+
+    /// Panics at its first mail.
+    struct Faulty(Mutex<bool>);
+
+    impl Courier for Faulty {
+        fn carry(&self, letter: &Letter) -> Delivery {
+            let before = std::mem::replace(&mut *self.0.lock().unwrap(), true);
+            assert!(before, "the first mail: this panic is wanted");
+            Delivery::Refused(letter.filtered.clone().unwrap_or_default().to_string())
+        }
+    }
+
+    fn post(courier: impl Courier + 'static) -> (Post, std::sync::mpsc::Receiver<Outcome>) {
+        let (sender, results) = channel();
+        let sender = Mutex::new(sender);
+        let post = Post::spawn(Arc::new(courier), Duration::from_secs(60), move |o| {
+            sender.lock().unwrap().send(o).unwrap();
+        });
+        (post, results)
+    }
+
+    fn shell(line: &str) -> ShellCommand {
+        ShellCommand {
+            program: "p".into(),
+            line: line.into(),
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_attempt_and_a_filter_runs_once() {
+        let (post, results) = post(Faulty(Mutex::new(false)));
+        let mut letter = letter(b"s", b"b\n");
+        letter.id = 7;
+        let via = Via::Mail {
+            filter: Some(shell("tr -d '\\n'; echo x")),
+        };
+        for _ in 0..2 {
+            post.send(Job {
+                letter: letter.clone(),
+                via: via.clone(),
+            });
+        }
+        let first = results.recv().unwrap();
+        let second = results.recv().unwrap();
+        assert_eq!((first.id, second.id), (7, 7));
+        assert!(matches!(first.result, Delivery::Later(_)), "{first:?}");
+        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
+        letter.filtered = second.filtered;
+        post.send(Job { letter, via });
+        let third = results.recv().unwrap();
+        assert_eq!(third.filtered, None, "not run again");
+        assert_eq!(third.result, Delivery::Refused("bx\n".into()));
+    }
+
+    #[test]
+    fn a_csv_program_that_fails_keeps_its_lines() {
+        let (post, results) = post(Faulty(Mutex::new(true)));
+        for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
+            post.send(Job {
+                letter: letter(b"s", b"b\n"),
+                via: Via::Csv(shell(line)),
+            });
+            let result = results.recv().unwrap().result;
+            assert_eq!(matches!(result, Delivery::Taken { .. }), good, "{result:?}");
+            assert_eq!(matches!(result, Delivery::Later(_)), !good, "{result:?}");
+        }
+    }
+}

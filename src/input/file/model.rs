@@ -1,0 +1,494 @@
+//! The model test: random sequences of what writers, rotators, crashes and scans do, on a file
+//! system in memory. The content is the oracle: every numbered line comes exactly once, unless
+//! it was destroyed before anybody could read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::input::{Event, Receipt};
+
+struct Inode {
+    ino: u64,
+    data: Vec<u8>,
+    mtime: i64,
+}
+
+type Shared = Arc<Mutex<Inode>>;
+
+#[derive(Default)]
+struct Disk {
+    now: i64,
+    dir_mtime: i64,
+    names: BTreeMap<PathBuf, Shared>,
+    all: Vec<Weak<Mutex<Inode>>>,
+}
+
+#[derive(Clone, Default)]
+struct MemFs(Arc<Mutex<Disk>>);
+
+impl LogFile for Shared {
+    fn meta(&self) -> io::Result<Meta> {
+        let inode = self.lock().unwrap();
+        let id = FileId {
+            dev: 1,
+            ino: inode.ino,
+        };
+        Ok(Meta {
+            id,
+            size: inode.data.len() as u64,
+            mtime: inode.mtime,
+            kind: Kind::Regular,
+        })
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let inode = self.lock().unwrap();
+        let data = inode.data.get(offset as usize..).unwrap_or_default();
+        let n = data.len().min(buf.len());
+        buf[..n].copy_from_slice(&data[..n]);
+        Ok(n)
+    }
+}
+
+impl FileSystem for MemFs {
+    type File = Shared;
+
+    fn open(&self, path: &Path) -> io::Result<Shared> {
+        self.0
+            .lock()
+            .unwrap()
+            .names
+            .get(path)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn meta(&self, path: &Path) -> io::Result<Meta> {
+        let disk = self.0.lock().unwrap();
+        if path == Path::new("/d") {
+            let id = FileId { dev: 1, ino: 0 };
+            return Ok(Meta {
+                id,
+                size: 0,
+                mtime: disk.dir_mtime,
+                kind: Kind::Directory,
+            });
+        }
+        disk.names.get(path).ok_or(io::ErrorKind::NotFound)?.meta()
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<OsString>> {
+        let disk = self.0.lock().unwrap();
+        Ok(disk
+            .names
+            .keys()
+            .filter_map(|p| p.file_name())
+            .map(OsString::from)
+            .collect())
+    }
+
+    fn glob(&self, _: &str) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+fn name(n: usize) -> PathBuf {
+    PathBuf::from(if n == 0 {
+        "/d/log".into()
+    } else {
+        format!("/d/log.{n}")
+    })
+}
+
+fn packed_name(n: usize) -> PathBuf {
+    PathBuf::from(format!("/d/log.{n}.gz"))
+}
+
+struct Model {
+    fs: MemFs,
+    random: u64,
+    follower: Option<Follower<MemFs>>,
+    writer: Option<Shared>,
+    next: u64,
+    half: bool,
+    got: Vec<u64>,
+    committed: (usize, Vec<PathMarks>),
+    told: Vec<PathMarks>,
+    excused: BTreeSet<u64>,
+    trace: Vec<String>,
+}
+
+const KEEP: usize = 6;
+
+impl Model {
+    fn new(seed: u64) -> Self {
+        let fs = MemFs::default();
+        fs.0.lock().unwrap().now = 1_800_000_000_000_000_000;
+        let mut model = Model {
+            fs,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            follower: None,
+            writer: None,
+            next: 0,
+            half: false,
+            got: Vec::new(),
+            committed: (0, Vec::new()),
+            told: Vec::new(),
+            excused: BTreeSet::new(),
+            trace: Vec::new(),
+        };
+        model.reopen();
+        model.resume();
+        model
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) % n
+    }
+
+    fn tick(&mut self, ms: u64) {
+        self.fs.0.lock().unwrap().now += ms as i64 * 1_000_000;
+    }
+
+    fn names(&self, act: impl FnOnce(&mut BTreeMap<PathBuf, Shared>)) {
+        let mut disk = self.fs.0.lock().unwrap();
+        disk.dir_mtime = disk.now;
+        act(&mut disk.names);
+    }
+
+    /// A new file with the lowest free inode, as ext4 does it.
+    fn create(&self, data: Vec<u8>, mtime: Option<i64>) -> Shared {
+        let mut disk = self.fs.0.lock().unwrap();
+        disk.all.retain(|w| w.strong_count() > 0);
+        let used: BTreeSet<u64> = disk
+            .all
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|i| i.lock().unwrap().ino)
+            .collect();
+        let ino = (1..).find(|n| !used.contains(n)).unwrap();
+        let inode = Arc::new(Mutex::new(Inode {
+            ino,
+            data,
+            mtime: mtime.unwrap_or(disk.now),
+        }));
+        disk.all.push(Arc::downgrade(&inode));
+        inode
+    }
+
+    fn file(&self, path: &Path) -> Option<Shared> {
+        self.fs.0.lock().unwrap().names.get(path).cloned()
+    }
+
+    fn reopen(&mut self) {
+        self.finish_half();
+        let file = self.file(&name(0)).unwrap_or_else(|| {
+            let file = self.create(Vec::new(), None);
+            self.names(|names| drop(names.insert(name(0), file.clone())));
+            file
+        });
+        self.writer = Some(file);
+    }
+
+    fn write(&mut self, text: &str) {
+        let disk = self.fs.0.lock().unwrap();
+        let writer = self.writer.as_ref().unwrap();
+        if !disk.names.values().any(|file| Arc::ptr_eq(file, writer)) {
+            // A file without a name dies with whoever holds it: a crash may cost its lines.
+            self.excused
+                .extend(self.next.checked_sub(1).into_iter().chain([self.next]));
+        }
+        let now = disk.now;
+        let mut inode = writer.lock().unwrap();
+        inode.data.extend_from_slice(text.as_bytes());
+        inode.mtime = now;
+    }
+
+    fn finish_half(&mut self) {
+        if std::mem::take(&mut self.half) {
+            self.write(" end\n");
+        }
+    }
+
+    fn append(&mut self) {
+        self.finish_half();
+        for _ in 0..=self.below(4) {
+            let text = format!("{} {}\n", self.next, "x".repeat(self.next as usize % 37));
+            self.write(&text);
+            self.next += 1;
+        }
+    }
+
+    fn start_half(&mut self) {
+        self.finish_half();
+        let text = format!("{} half", self.next);
+        self.write(&text);
+        self.next += 1;
+        self.half = true;
+    }
+
+    fn excuse(&mut self, file: &Shared) {
+        let text = file.lock().unwrap().data.clone();
+        let numbers = text
+            .split(|&b| b == b'\n')
+            .filter_map(number)
+            .collect::<Vec<_>>();
+        self.excused.extend(numbers);
+    }
+
+    fn shift(&mut self) {
+        let pairs: Vec<(PathBuf, PathBuf)> = (1..=KEEP)
+            .rev()
+            .flat_map(|n| [(name(n), name(n + 1)), (packed_name(n), packed_name(n + 1))])
+            .collect();
+        for (from, to) in pairs {
+            self.names(|names| {
+                if let Some(file) = names.remove(&from) {
+                    names.insert(to, file);
+                }
+            });
+        }
+        if let Some(file) = self.file(&name(KEEP + 1)) {
+            self.excuse(&file);
+        }
+        if let Some(file) = self.file(&packed_name(KEEP + 1)) {
+            let mut text = Vec::new();
+            let packed = file.lock().unwrap().data.clone();
+            io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text)
+                .unwrap();
+            self.excused
+                .extend(text.split(|&b| b == b'\n').filter_map(number));
+        }
+        self.names(|names| {
+            names.remove(&name(KEEP + 1));
+            names.remove(&packed_name(KEEP + 1));
+        });
+    }
+
+    fn rename(&mut self) {
+        self.shift();
+        self.names(|names| {
+            if let Some(file) = names.remove(&name(0)) {
+                names.insert(name(1), file);
+            }
+        });
+    }
+
+    fn copy_truncate(&mut self) {
+        let Some(file) = self.file(&name(0)) else {
+            return;
+        };
+        self.finish_half();
+        self.shift();
+        let data = file.lock().unwrap().data.clone();
+        let copy = self.create(data, None);
+        self.names(|names| drop(names.insert(name(1), copy)));
+        self.empty(&file);
+    }
+
+    fn empty(&mut self, file: &Shared) {
+        let now = self.fs.0.lock().unwrap().now;
+        let mut inode = file.lock().unwrap();
+        inode.data.clear();
+        inode.mtime = now;
+    }
+
+    fn gzip(&mut self) {
+        let n = 2 + self.below(KEEP as u64 - 1) as usize;
+        let Some(file) = self.file(&name(n)) else {
+            return;
+        };
+        if self.writer.as_ref().is_some_and(|w| Arc::ptr_eq(w, &file)) {
+            return;
+        }
+        let empty = file.lock().unwrap().data.is_empty();
+        if empty {
+            return;
+        }
+        let data = file.lock().unwrap().data.clone();
+        let mtime = file.lock().unwrap().mtime;
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&data).unwrap();
+        let packed = self.create(packer.finish().unwrap(), Some(mtime));
+        self.names(|names| {
+            names.remove(&name(n));
+            names.insert(packed_name(n), packed);
+        });
+    }
+
+    fn destroy(&mut self, truncate: bool) {
+        let Some(file) = self.file(&name(0)) else {
+            return;
+        };
+        self.finish_half();
+        self.excuse(&file);
+        if truncate {
+            self.empty(&file);
+        } else {
+            self.names(|names| drop(names.remove(&name(0))));
+            // Late lines go to a file without a name: gone if we are not there.
+            self.reopen();
+        }
+    }
+
+    fn resume(&mut self) {
+        self.got.truncate(self.committed.0);
+        let settings = Settings {
+            start: TailStart::End,
+            wait_for_missing: true,
+            max_line: 4096,
+            catchup: None,
+        };
+        self.told = self.committed.1.clone();
+        self.follower = Some(Follower::new(
+            self.fs.clone(),
+            settings,
+            &[name(0)],
+            self.told.clone(),
+        ));
+        self.turn(true);
+    }
+
+    fn turn(&mut self, rescan: bool) -> bool {
+        let now = self.fs.0.lock().unwrap().now;
+        let follower = self.follower.as_mut().unwrap();
+        if rescan {
+            follower.rescan();
+        }
+        let turn = follower.turn(DateTime::from_timestamp_nanos(now), &mut |event| {
+            if let Event::Batch(batch) = event {
+                self.got
+                    .extend(batch.text.split(|&b| b == b'\n').filter_map(number));
+                if let Receipt::File(marks) = batch.receipt {
+                    self.told = vec![marks];
+                }
+            }
+        });
+        turn.more || turn.waiting
+    }
+
+    fn step(&mut self) {
+        let act = self.below(100);
+        let label = match act {
+            0..28 => (self.append(), "append").1,
+            28..34 => (self.start_half(), "half").1,
+            34..43 => (self.rename(), "rename").1,
+            43..52 => (self.reopen(), "reopen").1,
+            52..57 => (self.copy_truncate(), "copytruncate").1,
+            57..59 => (self.destroy(true), "truncate").1,
+            59..61 => (self.destroy(false), "delete").1,
+            61..66 => (self.gzip(), "gzip").1,
+            66..88 => {
+                self.turn(act.is_multiple_of(2));
+                "scan"
+            }
+            88..94 => {
+                self.committed = (self.got.len(), self.told.clone());
+                "commit"
+            }
+            94..98 => (self.resume(), "crash").1,
+            _ => (self.tick(70_000), "minute").1,
+        };
+        let marks = self.told.iter().flat_map(|m| &m.marks);
+        let marks: Vec<_> = marks.map(|m| (m.id.ino, m.offset, m.end, m.live)).collect();
+        let names = self.fs.0.lock().unwrap().names.clone();
+        let names: Vec<_> = names
+            .iter()
+            .map(|(n, f)| (n.display().to_string(), f.meta().unwrap()))
+            .collect();
+        let names: Vec<_> = names
+            .into_iter()
+            .map(|(n, m)| (n, m.id.ino, m.size))
+            .collect();
+        self.trace.push(format!(
+            "{label} next {} got {:?} {marks:?} {names:?}",
+            self.next,
+            self.got.last()
+        ));
+        let ms = self.below(40);
+        let still = self.below(4) == 0;
+        self.tick(if still { 0 } else { ms });
+    }
+
+    fn settle(&mut self) {
+        self.reopen();
+        for _ in 0..200 {
+            self.tick(60);
+            if !self.turn(true) {
+                self.tick(60);
+                self.turn(true);
+                return;
+            }
+        }
+        panic!("never dry");
+    }
+}
+
+fn number(line: &[u8]) -> Option<u64> {
+    let end = line.iter().position(|&b| b == b' ')?;
+    std::str::from_utf8(&line[..end]).ok()?.parse().ok()
+}
+
+fn run(seed: u64) -> usize {
+    let mut model = Model::new(seed);
+    model.committed = (0, model.told.clone());
+    for _ in 0..60 {
+        model.step();
+    }
+    model.settle();
+    let mut count: BTreeMap<u64, usize> = (0..model.next).map(|n| (n, 0)).collect();
+    for n in &model.got {
+        *count.get_mut(n).unwrap() += 1;
+    }
+    let lost: Vec<_> = count
+        .iter()
+        .filter(|(n, c)| **c == 0 && !model.excused.contains(n))
+        .map(|(n, _)| *n)
+        .collect();
+    let doubled: Vec<_> = count
+        .iter()
+        .filter(|(_, c)| **c > 1)
+        .map(|(n, _)| *n)
+        .collect();
+    assert!(
+        lost.is_empty() && doubled.is_empty(),
+        "seed {seed}: lost {lost:?} doubled {doubled:?}\n{}",
+        model.trace.join("\n")
+    );
+    model.got.len()
+}
+
+#[test]
+fn every_line_once_whatever_happens() {
+    let limit = if std::env::var_os("TENSHI_TORTURE").is_some() {
+        600
+    } else {
+        10
+    };
+    let first: u64 = std::env::var("TENSHI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
+    let began = std::time::Instant::now();
+    let (mut seed, mut lines) = (first, 0);
+    while began.elapsed() < Duration::from_secs(limit) && (limit > 10 || seed < first + 5000) {
+        lines += run(seed);
+        seed += 1;
+    }
+    println!("seeds {first}..{seed}, {lines} lines");
+    assert!(
+        seed - first >= 500 && lines > 10_000,
+        "only {} sequences, {lines} lines",
+        seed - first
+    );
+}

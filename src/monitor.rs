@@ -1,1 +1,0 @@
-//! Lines in, due reports out: everything between input and delivery, without either.

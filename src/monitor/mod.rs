@@ -1,0 +1,236 @@
+//! Lines in, due reports out: everything between input and delivery, without either.
+//!
+//! A [`Monitor`] belongs to the loop alone. It reads no clock and touches no file: the time comes
+//! with each call, so a test drives years of schedules in a moment.
+
+mod due;
+mod escalation;
+mod repeat;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+pub use due::{Due, Hosts};
+pub use escalation::Escalations;
+use repeat::Last;
+
+use crate::clock::Time;
+use crate::config::{Action, Config, QueueId, RuleId, Target};
+use crate::counters::{Counter, Counters};
+use crate::pattern::Spans;
+use crate::queue::Tally;
+use crate::record::{self, Parsed, Record};
+use crate::rules;
+
+/// What is known of a site: the counts of its queues, and what they rest on.
+#[derive(Debug)]
+pub struct Monitor {
+    config: Arc<Config>,
+    queues: Vec<Waiting>,
+    escalations: Escalations,
+    /// The line before, a host: what `repeat` adds to.
+    last: HashMap<BString, Last>,
+    counters: Counters,
+    /// The last minute in which schedules were looked at.
+    looked: Time,
+    scratch: Scratch,
+}
+
+/// A queue at work.
+#[derive(Debug)]
+struct Waiting {
+    tally: Tally,
+    /// When its report begins: the start of the program, then the report before.
+    start: Time,
+    /// A scheduled time has passed, but the report before is not delivered yet.
+    overdue: bool,
+}
+
+/// Memory that is used again for each line.
+#[derive(Debug, Default)]
+struct Scratch {
+    spans: Spans,
+    masked: Vec<u8>,
+}
+
+impl Monitor {
+    /// An empty monitor; `now`'s minute counts as looked at, as at every start.
+    pub fn new(config: Arc<Config>, now: Time) -> Self {
+        let waiting = |_| Waiting {
+            tally: Tally::default(),
+            start: now,
+            overdue: false,
+        };
+        Self {
+            queues: config.queues.iter().map(waiting).collect(),
+            config,
+            escalations: Escalations::default(),
+            last: HashMap::new(),
+            counters: Counters::default(),
+            looked: now,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// What was counted besides lines.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Adds what an input counted.
+    pub fn count(&mut self, more: &Counters) {
+        for (counter, _, n) in more.all() {
+            self.counters.add(counter, n);
+        }
+    }
+
+    /// Counts one event.
+    pub fn tell(&mut self, counter: Counter) {
+        self.counters.add(counter, 1);
+    }
+
+    /// Goes on under another configuration: what was collected stays with the queue of its name.
+    /// Lines of a queue that is gone cannot be mailed; flush before.
+    pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
+        let old = std::mem::replace(&mut self.config, config);
+        let mut waiting: HashMap<String, Waiting> = old
+            .queues
+            .iter()
+            .map(|q| q.name.clone())
+            .zip(self.queues.drain(..))
+            .collect();
+        let fresh = || Waiting {
+            tally: Tally::default(),
+            start: now,
+            overdue: false,
+        };
+        let config = &self.config;
+        self.queues = config
+            .queues
+            .iter()
+            .map(|q| waiting.remove(&q.name).unwrap_or_else(fresh))
+            .collect();
+        self.escalations.clear();
+        let moved = |queue: QueueId| {
+            let name = &old.queues.get(queue.index())?.name;
+            let index = config.queues.iter().position(|q| q.name == *name)?;
+            u16::try_from(index).ok().map(QueueId)
+        };
+        for last in self.last.values_mut() {
+            last.reconfigure(&moved);
+        }
+    }
+
+    /// Takes the complete lines of a batch.
+    pub fn take(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.line(&rest[..end]);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+    }
+
+    /// Takes one line without its newline.
+    pub fn line(&mut self, line: &[u8]) {
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut gave_up = 0;
+        self.counters.add(Counter::Lines, 1);
+        if std::str::from_utf8(line).is_err() {
+            self.counters.add(Counter::NotUtf8, 1);
+        }
+        match record::parse(line, &config.lines, &mut scratch.spans, &mut gave_up) {
+            Parsed::NoPrefix => {
+                self.counters.add(Counter::NoPrefix, 1);
+                if let Some(queue) = config.noprefix {
+                    self.add(queue, record::UNPREFIXED, line, 1);
+                }
+            }
+            Parsed::NoHost => self.counters.add(Counter::NoHost, 1),
+            Parsed::Record(record) => self.record(&config, &record, &mut scratch, &mut gave_up),
+        }
+        self.counters.add(Counter::GaveUp, gave_up);
+        self.scratch = scratch;
+    }
+
+    fn record(
+        &mut self,
+        config: &Config,
+        record: &Record<'_>,
+        scratch: &mut Scratch,
+        gave_up: &mut u64,
+    ) {
+        let (host, message) = (record.host, &*record.message);
+        let Some(id) = rules::decide(&config.rules, host, message, &mut scratch.spans, gave_up)
+        else {
+            self.counters.add(Counter::Unmatched, 1);
+            return;
+        };
+        self.counters.add(Counter::Matched, 1);
+        match config.rules.get(id.index()).map(|rule| &rule.action) {
+            Some(Action::Repeat) => self.repeat(host, message, &scratch.spans),
+            Some(Action::Queues(targets)) => {
+                let mask = &config.report.mask;
+                rules::mask(message, &scratch.spans, mask, &mut scratch.masked);
+                self.count_line(id, targets, host, &scratch.masked, 1);
+                self.remember(host, Last::line(id, targets.clone(), &scratch.masked));
+            }
+            Some(Action::Trash) => self.remember(host, Last::trash()),
+            Some(Action::Group { .. } | Action::GroupHost { .. }) | None => {}
+        }
+    }
+
+    /// Counts a masked line `n` times in the queues of its rule.
+    fn count_line(&mut self, rule: RuleId, targets: &[Target], host: &[u8], line: &[u8], n: u64) {
+        let highest = targets.iter().filter_map(|t| t.escalation).max();
+        let step = highest.map(|_| self.escalations.advance(rule, host, n));
+        for target in targets {
+            match (target.escalation, highest, step) {
+                (Some(at), Some(highest), Some(step)) => {
+                    if let Some(total) = step.reaches(at, highest) {
+                        self.set(target.queue, host, line, total);
+                    }
+                }
+                _ => self.add(target.queue, host, line, n),
+            }
+        }
+    }
+
+    fn add(&mut self, queue: QueueId, host: &[u8], line: &[u8], n: u64) {
+        let max = self.config.state.max_lines;
+        if let Some(waiting) = self.queues.get_mut(queue.index())
+            && !waiting.tally.add(host, line, n, max)
+        {
+            self.counters.add(Counter::OverLimit, n);
+        }
+    }
+
+    fn set(&mut self, queue: QueueId, host: &[u8], line: &[u8], total: u64) {
+        let max = self.config.state.max_lines;
+        if let Some(waiting) = self.queues.get_mut(queue.index())
+            && !waiting.tally.set(host, line, total, max)
+        {
+            self.counters.add(Counter::OverLimit, 1);
+        }
+    }
+
+    fn remember(&mut self, host: &[u8], last: Last) {
+        match self.last.get_mut(BStr::new(host)) {
+            Some(entry) => *entry = last,
+            None => {
+                self.last.insert(BString::from(host), last);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

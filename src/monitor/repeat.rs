@@ -1,0 +1,92 @@
+//! `repeat`: "last message repeated 3 times" counts as three more of the host's line before.
+
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+use super::Monitor;
+use crate::config::{QueueId, RuleId, Target};
+use crate::counters::Counter;
+use crate::pattern::Spans;
+
+/// The last line of a host that a rule took.
+#[derive(Clone, Debug)]
+pub(super) struct Last {
+    /// The rule that took it; nothing after a reload, which begins all escalation anew.
+    rule: Option<RuleId>,
+    /// Its queues; none for `trash`.
+    targets: Arc<[Target]>,
+    line: BString,
+    /// One of its queues is gone since.
+    queue_gone: bool,
+}
+
+impl Last {
+    pub(super) fn line(rule: RuleId, targets: Arc<[Target]>, line: &[u8]) -> Self {
+        Self {
+            rule: Some(rule),
+            targets,
+            line: BString::from(line),
+            queue_gone: false,
+        }
+    }
+
+    pub(super) fn trash() -> Self {
+        Self {
+            rule: None,
+            targets: Arc::from([]),
+            line: BString::default(),
+            queue_gone: false,
+        }
+    }
+
+    /// Moves it to the queues of a new configuration.
+    pub(super) fn reconfigure(&mut self, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
+        let kept: Vec<Target> = self
+            .targets
+            .iter()
+            .filter(|t| t.escalation.is_none())
+            .filter_map(|t| {
+                Some(Target {
+                    queue: moved(t.queue)?,
+                    escalation: None,
+                })
+            })
+            .collect();
+        self.queue_gone |= kept.len() < self.targets.len();
+        self.rule = None;
+        self.targets = kept.into();
+    }
+}
+
+impl Monitor {
+    /// Adds the number of a `repeat` line's first group to the host's line before.
+    pub(super) fn repeat(&mut self, host: &[u8], message: &[u8], spans: &Spans) {
+        let group = spans.0.get(1).copied().flatten();
+        let number = group.and_then(|(start, end)| number(&message[start..end]));
+        let (Some(n), Some(last)) = (number, self.last.get(BStr::new(host)).cloned()) else {
+            return self.tell(Counter::RepeatDropped);
+        };
+        if last.queue_gone && last.targets.is_empty() {
+            return self.tell(Counter::RepeatDropped);
+        }
+        match last.rule {
+            Some(rule) => self.count_line(rule, &last.targets, host, &last.line, n),
+            None => {
+                for target in last.targets.iter() {
+                    self.add(target.queue, host, &last.line, n);
+                }
+            }
+        }
+    }
+}
+
+/// An unsigned whole number, as a count must be.
+fn number(digits: &[u8]) -> Option<u64> {
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| plain)?
+        .parse()
+        .ok()
+}

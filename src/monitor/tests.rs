@@ -1,0 +1,209 @@
+use std::sync::Arc;
+
+use chrono::{Duration, TimeZone, Utc};
+
+use super::*;
+use crate::config::parse_bytes;
+use crate::report::Status;
+
+const HEAD: &str = "set mailserver localhost\nset mask *\n\
+    set queue a f@x a@x [0 0 1 1 *]\nset queue b f@x b@x [0 0 1 1 *]\nset queue n f@x n@x [now]\n";
+
+fn start() -> Time {
+    Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap()
+}
+
+fn monitor(rules: &str) -> Monitor {
+    let loaded = parse_bytes(format!("{HEAD}{rules}").as_bytes());
+    Monitor::new(Arc::new(loaded.config.expect("a good config")), start())
+}
+
+fn feed(monitor: &mut Monitor, lines: &[&str]) {
+    for line in lines {
+        monitor.take(format!("Nov 23 12:00:00 h1 {line}\n").as_bytes());
+    }
+}
+
+/// The bodies of all reports, by queue.
+fn flushed(monitor: &mut Monitor) -> Vec<(String, String)> {
+    let reports = monitor
+        .flush(start(), None)
+        .into_iter()
+        .flat_map(|due| due.reports);
+    reports.map(|r| (r.queue, r.body.to_string())).collect()
+}
+
+fn one(queue: &str, lines: &str) -> (String, String) {
+    (queue.to_owned(), format!("\nh1: \n{lines}"))
+}
+
+#[test]
+fn equal_masked_lines_are_counted_in_every_queue_of_their_rule() {
+    let mut monitor = monitor("a,b ^x (\\d+)\n");
+    feed(&mut monitor, &["x 1", "x 2", "y"]);
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", "    2: x *\n"), one("b", "    2: x *\n")]
+    );
+    assert_eq!(monitor.counters().get(Counter::Unmatched), 1);
+    assert!(flushed(&mut monitor).is_empty());
+}
+
+#[test]
+fn an_escalated_queue_gets_the_running_total() {
+    let mut monitor = monitor("a,b:3 ^x\n");
+    feed(&mut monitor, &["x"; 7]);
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", "    7: x\n"), one("b", "    6: x\n")]
+    );
+}
+
+#[test]
+fn escalation_goes_on_until_the_leftmost_queue_is_delivered() {
+    let mut monitor = monitor("a,b:3 ^x\n");
+    feed(&mut monitor, &["x"; 2]);
+    let due = monitor.flush(start(), None);
+    feed(&mut monitor, &["x"]);
+    assert_eq!(
+        flushed(&mut monitor).len(),
+        2,
+        "not delivered: the third line escalates"
+    );
+    monitor.delivered(&due[0].hosts);
+    feed(&mut monitor, &["x"]);
+    assert_eq!(flushed(&mut monitor), [one("a", "    1: x\n")]);
+}
+
+#[test]
+fn repeat_adds_to_the_line_before() {
+    let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";
+    let mut monitor = monitor(rules);
+    feed(
+        &mut monitor,
+        &[
+            "last message repeated 2 times",
+            "foo",
+            "last message repeated 4 times",
+        ],
+    );
+    feed(
+        &mut monitor,
+        &[
+            "last message repeated three times",
+            "t",
+            "last message repeated 9 times",
+        ],
+    );
+    assert_eq!(flushed(&mut monitor), [one("a", "    5: foo\n")]);
+    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 2);
+}
+
+#[test]
+fn a_repetition_escalates_as_its_lines_would() {
+    let mut monitor = monitor("repeat ^again (\\d+)\na,b:3 ^x\n");
+    feed(&mut monitor, &["x", "again 1"]);
+    assert_eq!(flushed(&mut monitor), [one("a", "    2: x\n")]);
+    feed(&mut monitor, &["again 5"]);
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", "    5: x\n"), one("b", "    6: x\n")]
+    );
+}
+
+#[test]
+fn a_reload_keeps_what_was_collected_and_knows_the_line_before() {
+    let mut monitor = monitor("repeat ^again (\\d+)\nb ^x\n");
+    feed(&mut monitor, &["x"]);
+    let text = "set mailserver localhost\nset queue b f@x b@x [now]\nrepeat ^again (\\d+)\nb ^x\n";
+    let config = parse_bytes(text.as_bytes()).config.unwrap();
+    monitor.reconfigure(Arc::new(config), start());
+    feed(&mut monitor, &["again 2"]);
+    assert_eq!(flushed(&mut monitor), [one("b", "    3: x\n")]);
+    let none = "set mailserver localhost\nset queue z f@x b@x [now]\nrepeat ^again (\\d+)\nz ^x\n";
+    monitor.reconfigure(
+        Arc::new(parse_bytes(none.as_bytes()).config.unwrap()),
+        start(),
+    );
+    feed(&mut monitor, &["again 2"]);
+    assert!(flushed(&mut monitor).is_empty());
+    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
+}
+
+#[test]
+fn a_minute_that_passed_unseen_is_made_up_for() {
+    let mut monitor = monitor("set queue c f@x c@x [* * * * *]\nc .*\n");
+    feed(&mut monitor, &["x"]);
+    let at = |seconds| start() + Duration::seconds(seconds);
+    assert!(
+        monitor.due(at(20), None, &|_| false).is_empty(),
+        "the minute of the start is used up"
+    );
+    assert!(
+        monitor.due(at(500), None, &|_| true).is_empty(),
+        "the one before is on its way"
+    );
+    let due = monitor.due(at(510), Some(Status::QueueCheck), &|_| false);
+    assert_eq!(due.len(), 1);
+    assert!(
+        due[0].reports[0]
+            .body
+            .starts_with(b"*** Status: queue check ***\n\nh1")
+    );
+    assert_eq!(due[0].reports[0].start, Some(start()));
+}
+
+#[test]
+fn a_now_queue_is_due_as_soon_as_it_holds_lines() {
+    let mut monitor = monitor("n .*\n");
+    assert!(!monitor.now_waiting());
+    feed(&mut monitor, &["x"]);
+    assert!(monitor.now_waiting());
+    let due = monitor.due(start(), None, &|_| false);
+    assert_eq!((due.len(), due[0].reports[0].start), (1, None));
+}
+
+#[test]
+fn a_pager_among_others_gets_the_short_form() {
+    let mut monitor = monitor("set queue p f@x one@x,pager:two@x [now]\np .*\n");
+    feed(&mut monitor, &["x"]);
+    let due = monitor.flush(start(), Some(Status::Flushing));
+    let reports = &due[0].reports;
+    assert_eq!(reports.len(), 2);
+    assert_eq!(
+        (reports[0].recipients[0].as_str(), reports[0].pager),
+        ("one@x", false)
+    );
+    assert_eq!(
+        (reports[1].recipients[0].as_str(), reports[1].pager),
+        ("two@x", true)
+    );
+    assert_eq!(reports[1].body, "h1,1,x\n");
+    assert_eq!(reports[1].to, "one@x,two@x");
+}
+
+#[test]
+fn lines_without_a_prefix_go_to_noprefix_or_nowhere() {
+    let mut plain = monitor("a .*\n");
+    plain.take(b"no prefix here\n");
+    assert!(flushed(&mut plain).is_empty());
+    assert_eq!(plain.counters().get(Counter::NoPrefix), 1);
+    let mut with = monitor("set queue noprefix f@x n@x [0 0 1 1 *]\na .*\n");
+    with.take(b"no prefix here\n\n");
+    assert_eq!(
+        flushed(&mut with),
+        [(
+            "noprefix".to_owned(),
+            "\n[unprefixed logs]: \n    1: \n    1: no prefix here\n".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn a_threshold_holds_back_what_is_rare() {
+    let mut monitor = monitor("set threshold a 3 ^x\na .*\n");
+    feed(&mut monitor, &["x", "x", "y"]);
+    assert_eq!(flushed(&mut monitor), [one("a", "    1: y\n")]);
+    feed(&mut monitor, &["x", "x"]);
+    assert!(flushed(&mut monitor).is_empty());
+}

@@ -1,0 +1,107 @@
+//! `set uid`, `set gid`: who the daemon is once it runs.
+
+use std::ffi::CString;
+
+use nix::unistd::{
+    Gid, Group, Uid, User, getgroups, getresgid, getresuid, initgroups, setresgid, setresuid,
+    setuid,
+};
+
+/// Who we are without `set uid`, when root starts us.
+const DEFAULT: &str = "tenshi";
+
+/// An account to become.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    user: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+impl Identity {
+    /// The account to become; nothing where we are it already, or where nobody asked and we may
+    /// not change.
+    ///
+    /// # Errors
+    /// The account does not exist, or we may not become it.
+    pub fn resolve(uid: Option<&str>, gid: Option<&str>) -> Result<Option<Self>, String> {
+        let me = Uid::effective();
+        if !me.is_root() && uid.is_none() && gid.is_none() {
+            return Ok(None);
+        }
+        let name = match uid {
+            Some(name) => name.to_owned(),
+            None if me.is_root() => DEFAULT.to_owned(),
+            None => own_name(me)?,
+        };
+        let user = User::from_name(&name).map_err(|e| format!("user {name}: {e}"))?;
+        let user = user.ok_or_else(|| {
+            format!("no such user: {name}; make it, or name another one with `set uid`")
+        })?;
+        let gid = match gid {
+            None if uid.is_some() => user.gid,
+            None => group(DEFAULT)?.unwrap_or(user.gid),
+            Some(name) => group(name)?.ok_or_else(|| {
+                format!("no such group: {name}; make it, or name another one with `set gid`")
+            })?,
+        };
+        if me.is_root() {
+            return Ok(Some(Self {
+                user: name,
+                uid: user.uid,
+                gid,
+            }));
+        }
+        if user.uid != me {
+            return Err(format!(
+                "can't become user {name}: only root may; start tenshi as root or as {name}"
+            ));
+        }
+        let groups = getgroups().map_err(|e| e.to_string())?;
+        if gid != Gid::effective() && !groups.contains(&gid) {
+            return Err("can't setgid to the group of `set gid`: only root may".into());
+        }
+        Ok(None)
+    }
+}
+
+fn own_name(me: Uid) -> Result<String, String> {
+    match User::from_uid(me) {
+        Ok(Some(user)) => Ok(user.name),
+        _ => Err(format!("user id {me} has no name")),
+    }
+}
+
+fn group(name: &str) -> Result<Option<Gid>, String> {
+    let group = Group::from_name(name).map_err(|e| format!("group {name}: {e}"))?;
+    Ok(group.map(|group| group.gid))
+}
+
+/// Becomes this account for good, with all the groups that the system gives it: a member of `adm`
+/// can read `/var/log`.
+///
+/// # Errors
+/// When a step fails, or root could still be had back.
+pub fn drop_to(identity: &Identity) -> Result<(), String> {
+    let told = |step: &str, e: nix::errno::Errno| format!("can't {step} to {}: {e}", identity.user);
+    let name = CString::new(identity.user.as_str()).map_err(|e| e.to_string())?;
+    let (uid, gid) = (identity.uid, identity.gid);
+    initgroups(&name, gid).map_err(|e| told("set the groups", e))?;
+    setresgid(gid, gid, gid).map_err(|e| told("setgid", e))?;
+    setresuid(uid, uid, uid).map_err(|e| told("setuid", e))?;
+    let ids = getresuid().map_err(|e| told("setuid", e))?;
+    let groups = getresgid().map_err(|e| told("setgid", e))?;
+    let all = [ids.real, ids.effective, ids.saved]
+        .iter()
+        .all(|&id| id == uid)
+        && [groups.real, groups.effective, groups.saved]
+            .iter()
+            .all(|&id| id == gid);
+    if !all || (!uid.is_root() && setuid(Uid::from_raw(0)).is_ok()) {
+        return Err(format!(
+            "the rights of root were not given up for {}",
+            identity.user
+        ));
+    }
+    Ok(())
+}

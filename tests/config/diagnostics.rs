@@ -1,0 +1,303 @@
+//! Errors and warnings: each with its place, what is wrong, what to write; all in one go.
+
+use super::{Dir, check, told};
+
+const START: &str = "set mailserver localhost\nset queue a root root [now]\n";
+
+/// The first line of each diagnostic of directives after [`START`], without its place.
+fn heads(text: &str) -> Vec<String> {
+    let loaded = tenshi::config::parse_bytes(format!("{START}{text}").as_bytes());
+    let head = |d: &tenshi::config::Diagnostic| {
+        format!(
+            "{}:{} {}: {}",
+            d.place.line - 2,
+            d.place.column,
+            d.severity,
+            d.message
+        )
+    };
+    loaded
+        .diagnostics
+        .iter()
+        .filter(|d| d.place.line > 2)
+        .map(head)
+        .collect()
+}
+
+#[test]
+fn all_errors_come_in_one_go() {
+    let dir = Dir::new();
+    let loaded = dir.load(
+        b"set mailsever localhost\nset sleep 61\nset queue b root root [0 8 * * sat-sun] late\n\
+          b ^x\ngrop ^x\nset hidepid \xff\n\tb,trash x\n" as &[u8],
+    );
+    assert!(loaded.config.is_none());
+    insta::assert_snapshot!(told(&loaded, &dir), @r"
+    tenshi.conf: error: no mail server is set
+    hint: write `set mailserver localhost`
+    tenshi.conf:1:5: error: there is no setting `mailsever`
+        set mailsever localhost
+            ^^^^^^^^^
+    hint: did you mean `mailserver`?
+    tenshi.conf:2:11: error: `set sleep` takes at most 60 seconds
+        set sleep 61
+                  ^^
+    hint: write a number from 0 to 60
+    tenshi.conf:3:32: error: the range `sat-sun` runs backwards
+        set queue b root root [0 8 * * sat-sun] late
+                                       ^^^^^^^
+    hint: a range ends with Sunday as 7: write `sat-7`
+    tenshi.conf:5:1: error: there is no queue `grop` up to here
+        grop ^x
+        ^^^^
+    hint: did you mean `group`?
+    tenshi.conf:6:13: error: `\xff` is neither `on` nor `off`
+        set hidepid \xff
+                    ^^^^
+    hint: write `on` or `off`, in small letters
+    tenshi.conf:7:4: error: `trash` must stand alone, not in a list of queues
+         b,trash x
+           ^^^^^
+    hint: write a rule of its own for it
+    ");
+}
+
+#[test]
+fn what_works_but_is_probably_not_meant() {
+    let cases: [(&str, &[&str]); 24] = [
+        (
+            "a x\nset queue b f t [now]",
+            &["2:11 warning: no rule sends anything to the queue `b`"],
+        ),
+        ("a x\nset queue noprefix f t [now]", &[]),
+        (
+            "a ^x\ntrash ^x",
+            &[
+                "2:7 warning: no line comes to this rule: the rule at /tenshi.conf:3:3 has the same pattern",
+            ],
+        ),
+        (
+            "a .*\ntrash ^x",
+            &[
+                "2:7 warning: no line comes to this rule: the rule at /tenshi.conf:3:3 takes every line",
+            ],
+        ),
+        (
+            "trash x\ngroup x\na y\ngroup_end",
+            &[
+                "2:7 warning: no line comes to this group: the rule at /tenshi.conf:3:7 has the same pattern",
+            ],
+        ),
+        (
+            "group x\na y",
+            &["1:7 warning: this group is never closed: it ends with the configuration"],
+        ),
+        (
+            "a x\nrepeat y",
+            &["2:8 warning: a repeat rule counts by its first group, and this has none"],
+        ),
+        (
+            "a x\nset logfile /v\nset logfile /v",
+            &["3:13 warning: this log file is named already; it is followed once"],
+        ),
+        (
+            "a x ",
+            &["1:4 warning: the blanks at the end are a part of the pattern"],
+        ),
+        (
+            "a x\nset subject s  ",
+            &["2:14 warning: the blanks after the value of `subject` are left out"],
+        ),
+        ("a x\nset limit 3  ", &[]),
+        (
+            "a x\r\na y\r\n",
+            &["1:4 warning: the lines of this file end with a carriage return (CRLF)"],
+        ),
+        (
+            "a x\nset hidepid on # words",
+            &["2:16 warning: what follows the value of `hidepid` is not read"],
+        ),
+        (
+            "a x\nset hidepid offline",
+            &["2:13 warning: `offline` is read as `off`"],
+        ),
+        ("a x\nset sleep 5s", &["2:12 warning: `5s` is read as 5"]),
+        (
+            "a x\nset maskfoo",
+            &["2:5 warning: `maskfoo` is read as `mask` without a value"],
+        ),
+        (
+            "a x\nset filter c /bin/cat",
+            &["2:14 warning: there is no queue `c` to filter"],
+        ),
+        (
+            "a x\nset queue a f t [now]",
+            &[
+                "2:11 warning: the queue `a` is defined again; this definition replaces /tenshi.conf:2:11",
+            ],
+        ),
+        (
+            "a x\nset mailserver x # y",
+            &["2:16 warning: no mail will ever leave: there is no host `x # y`"],
+        ),
+        (
+            "a x\nset queue b,c f t [now]",
+            &[
+                "2:11 warning: no rule can name the queue `b,c`",
+                "2:11 warning: no rule sends anything to the queue `b,c`",
+            ],
+        ),
+        (
+            "group x\na y\ngroup_end # end",
+            &["3:11 warning: what follows the value of `group_end` is not read"],
+        ),
+        (
+            "group x\na y\ngroup_endx",
+            &["3:10 warning: what follows the value of `group_end` is not read"],
+        ),
+        (
+            "a  ",
+            &["1:3 warning: the blanks at the end are a part of the pattern"],
+        ),
+        ("a x\nset subject ok", &[]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(heads(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_rule_is_shadowed_only_by_what_every_line_has_passed() {
+    let shadowed = |text: &str| {
+        heads(text)
+            .iter()
+            .filter(|head| head.contains("no line comes"))
+            .count()
+    };
+    // Inside a group, a pattern takes only what the group lets through.
+    assert_eq!(shadowed("group g\na x\ngroup_end\na x"), 0);
+    assert_eq!(shadowed("group g\na .*\ngroup_end\na x"), 0);
+    assert_eq!(
+        shadowed("group g\na x\ngroup_end\ngroup h\na x\ngroup_end"),
+        0
+    );
+    // What stands before the group has been passed.
+    assert_eq!(
+        shadowed("a x\ngroup g\ngroup h\na x\ngroup_end\ngroup_end"),
+        1
+    );
+    assert_eq!(
+        shadowed("group g\na x\ngroup h\na x\ngroup_end\ngroup_end"),
+        1
+    );
+    // A group that ends in a catch-all takes all that its own pattern matches.
+    assert_eq!(shadowed("group g\na .*\ngroup_end\na g"), 1);
+    assert_eq!(shadowed("group g\na x\na .*\na y\ngroup_end\na z"), 1);
+    // A group takes nothing by itself.
+    assert_eq!(shadowed("group g\na x\ngroup_end\na g"), 0);
+    // The host is not the message.
+    assert_eq!(shadowed("a x\ngroup_host x\na y\ngroup_end"), 0);
+    assert_eq!(shadowed("group_host x\na .*\ngroup_end\na x"), 0);
+    assert_eq!(shadowed("a .*\ngroup_host x\na y\ngroup_end"), 2);
+    for all in ["^", "$", ".*", "^.*", "^.*$", "(.*)"] {
+        assert_eq!(shadowed(&format!("a {all}\na y")), 1, "{all}");
+    }
+    for some in [".", ".+", "^$x", ".* "] {
+        assert_eq!(shadowed(&format!("a {some}\na y")), 0, "{some}");
+    }
+}
+
+#[test]
+fn log_files_and_programs_are_looked_at() {
+    let dir = Dir::new();
+    let log = dir.write("log", "");
+    let d = dir.0.path().display();
+    let loaded = dir.load(format!(
+        "{START}a x\nset logfile {}\nset logfile {d}/missing\nset logfile {d}\nset logfile {d}/lo?\n\
+         set logfile {d}/*.none\nset filter a {d}/log\nset tail {d}/prog -x\n",
+        log.display()
+    ));
+    let told = told(&loaded, &dir);
+    assert!(loaded.config.is_some(), "{told}");
+    for words in [
+        "tenshi.conf:5:13: warning: cannot read the log file `missing`: No such file",
+        "is waited for",
+        "tenshi.conf:6:13: warning: cannot read the log file",
+        "name the files in it",
+        "tenshi.conf:8:13: warning: no file matches this pattern now",
+        "tenshi.conf:9:14: warning: `log` is no program that can be run",
+        "tenshi.conf:10:10: warning: `prog` is no program that can be run",
+    ] {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    assert_eq!(told.matches("warning:").count(), 5, "{told}");
+}
+
+#[test]
+fn the_check_says_what_was_understood() {
+    let dir = Dir::new();
+    let log = dir.write("log", "");
+    let path = dir.write(
+        "tenshi.conf",
+        format!(
+            "set mailserver [::1]:2525\nset logfile {}\nset listen tcp:127.0.0.1:601\nset statedir /var/lib/t\n\
+             set queue now f root,pager:bob [now]\nset queue never f root [0 0 30 2 *]\n\
+             set csv [now] /bin/cat -n\ngroup g\nnow,never:3 x (\\d+)\ngroup_end\ncsv y\ntrash z\n",
+            log.display()
+        ),
+    );
+    let (status, out, err) = check(&path, 1);
+    assert_eq!((status, &*err), (0, ""));
+    let out = out.replace(&dir.0.path().display().to_string(), "");
+    insta::assert_snapshot!(out, @r"
+    1 file read: no errors, no warnings
+
+    inputs:
+      log file /log
+      syslog on TCP 127.0.0.1:601
+      log files are followed from their end
+
+    queues:
+      now to root, pager:bob [now]
+      never to root [0 0 30 2 *], which never comes
+      csv CSV to `/bin/cat -n` [now]
+
+    rules:
+      4 rules: 2 to queues, 1 trash, 0 repeat, 1 group
+
+    mail:
+      by SMTP to [::1]:2525
+
+    state:
+      kept in /var/lib/t
+
+    each rule:
+      /tenshi.conf:8:7 group (else on to rule 3) g
+      /tenshi.conf:9:13 now,never:3 x (\d+)
+      /tenshi.conf:11:5 csv y
+      /tenshi.conf:12:7 trash z
+    ");
+}
+
+#[test]
+fn only_errors_change_the_exit_status() {
+    let dir = Dir::new();
+    let (status, out, err) = check(
+        &dir.write("tenshi.conf", format!("{START}set hidepid on x\n")),
+        0,
+    );
+    assert_eq!(status, 0, "{err}");
+    assert!(
+        err.contains("warning:") && out.contains("no errors, 3 warnings"),
+        "{out}{err}"
+    );
+    let (status, out, err) = check(
+        &dir.write("tenshi.conf", format!("{START}set hidepid x\n")),
+        0,
+    );
+    assert_eq!(status, 1);
+    assert!(
+        err.contains("error:") && out.contains("1 error, 1 warning") && !err.contains('\x1b'),
+        "{out}{err}"
+    );
+}

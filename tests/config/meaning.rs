@@ -1,0 +1,429 @@
+//! What the directives mean: the `Config` that comes of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bstr::BString;
+use tenshi::config::{
+    self, Action, Listen, MailServer, MailTls, Output, SortOrder, TailSettings, TailStart,
+};
+use tenshi::schedule::Schedule;
+
+use super::{Dir, good, told};
+
+const MAIL: &str = "set mailserver localhost\n";
+
+#[test]
+fn defaults() {
+    let config = good(MAIL);
+    assert_eq!(config.process.pidfile, Path::new("/var/run/tenshi.pid"));
+    assert_eq!((config.process.uid, config.process.gid), (None, None));
+    assert_eq!(
+        config.inputs.tail,
+        TailSettings::Follow {
+            start: TailStart::End
+        }
+    );
+    assert!(config.inputs.tail_missing && !config.inputs.tail_multiple);
+    assert_eq!(config.inputs.max_line, 65_536);
+    assert!(config.lines.rfc3339 && !config.lines.hidepid);
+    assert_eq!(
+        (config.report.mask.clone(), config.report.subject.clone()),
+        (BString::from("______"), BString::from("tenshi report"))
+    );
+    assert_eq!(
+        (config.report.limit, config.report.pager_limit),
+        (None, None)
+    );
+    assert_eq!(config.report.sort_order, SortOrder::Descending);
+    assert_eq!(
+        config.mail.server,
+        MailServer::Smtp {
+            host: "localhost".into(),
+            port: 25
+        }
+    );
+    assert_eq!(config.mail.helo, "localhost.localdomain");
+    assert_eq!(config.mail.timeout, Some(Duration::from_secs(10)));
+    assert_eq!(config.mail.filter_timeout, Duration::from_secs(60));
+    assert_eq!(config.mail.tls, MailTls::May);
+    assert_eq!((config.state.dir, config.state.catchup), (None, None));
+    assert_eq!(
+        (config.state.commit, config.state.max_lines),
+        (Duration::from_secs(1), 1_000_000)
+    );
+    assert_eq!(config.sleep, Duration::from_secs(5));
+}
+
+#[test]
+fn every_setting() {
+    let config = good(
+        "set uid root\nset gid adm\nset pidfile /run/t.pid\nset logfile /var/log/a\nset logfile b\n\
+         set fifo /run/f\nset listen 127.0.0.1:514\nset listen tcp:[::1]:601\nset tail /usr/bin/tail -q -n +1 -F\n\
+         set tail_multiple on\nset tail_missing off\nset redisqueue q1\nset redisqueue q2\n\
+         set redisserver redis.example:6379\nset sleep 3\nset limit 10x\nset pager_limit 2\n\
+         set logprefix ^(\\S+) \nset mask # #\nset mailserver [::1]:2525\nset mailtimeout 0\n\
+         set mailhelo h.example\nset subject  a  subject \nset hidepid once\nset sort_order ascending\n\
+         set resolve on\nset rfc3339 off\nset statedir /var/lib/t\nset catchup 24\nset commit 5\n\
+         set max_line 8K\nset max_lines 500\nset mailtls starttls\nset mailauth me /etc/secret\n\
+         set filter_timeout 5\n",
+    );
+    assert_eq!(
+        (config.process.uid.as_deref(), config.process.gid.as_deref()),
+        (Some("root"), Some("adm"))
+    );
+    assert_eq!(config.process.pidfile, Path::new("/run/t.pid"));
+    assert_eq!(
+        config.inputs.logfiles,
+        [Path::new("/var/log/a"), Path::new("/b")]
+    );
+    assert_eq!(config.inputs.fifos, [Path::new("/run/f")]);
+    let listen = [
+        Listen::Udp("127.0.0.1:514".parse().unwrap()),
+        Listen::Tcp("[::1]:601".parse().unwrap()),
+    ];
+    assert_eq!(config.inputs.listen, listen);
+    assert_eq!(
+        config.inputs.tail,
+        TailSettings::Follow {
+            start: TailStart::FromLine(1)
+        }
+    );
+    assert!(config.inputs.tail_multiple && !config.inputs.tail_missing);
+    assert_eq!(config.inputs.redis_queues, ["q1", "q2"]);
+    assert_eq!(
+        config.inputs.redis_server.as_deref(),
+        Some("redis.example:6379")
+    );
+    assert_eq!(
+        (config.sleep, config.inputs.max_line),
+        (Duration::from_secs(3), 8192)
+    );
+    let limits = (config.report.limit, config.report.pager_limit);
+    assert_eq!(
+        limits,
+        (std::num::NonZeroU64::new(10), std::num::NonZeroU64::new(2))
+    );
+    assert_eq!(
+        config.lines.prefixes[0].source(),
+        b"^(\\S+) ",
+        "a pattern keeps its blank"
+    );
+    assert!(config.lines.hidepid && !config.lines.rfc3339 && config.report.resolve);
+    assert_eq!(
+        (config.report.mask.clone(), config.report.subject.clone()),
+        (BString::from("#"), BString::from("a  subject"))
+    );
+    assert_eq!(config.report.sort_order, SortOrder::Ascending);
+    assert_eq!(
+        config.mail.server,
+        MailServer::Smtp {
+            host: "::1".into(),
+            port: 2525
+        }
+    );
+    assert_eq!(
+        (config.mail.timeout, &*config.mail.helo),
+        (None, "h.example")
+    );
+    assert_eq!(
+        (config.mail.tls, config.mail.filter_timeout),
+        (MailTls::StartTls, Duration::from_secs(5))
+    );
+    let auth = config.mail.auth.unwrap();
+    assert_eq!(
+        (&*auth.user, &*auth.password_file),
+        ("me", Path::new("/etc/secret"))
+    );
+    assert_eq!(config.state.dir.as_deref(), Some(Path::new("/var/lib/t")));
+    assert_eq!(config.state.catchup, Some(Duration::from_secs(24 * 3600)));
+    assert_eq!(
+        (config.state.commit, config.state.max_lines),
+        (Duration::from_secs(5), 500)
+    );
+}
+
+#[test]
+fn queues() {
+    let config = good(
+        "set mailserver sendmail:/usr/sbin/sendmail\n\
+         set filter a /bin/cat -n # x\n\
+         set queue a <> pager:one@x,,Foo<two@x>,pager:root [0 8 * * *] [ALERT] 0 \n\
+         set queue b Me<me@x> root [now]\n\
+         set threshold a 3 ^foo \n\
+         set csv [now] /bin/cat -v\n\
+         set queue noprefix f t [now]0\n",
+    );
+    assert_eq!(
+        config.mail.server,
+        MailServer::Sendmail("/usr/sbin/sendmail".into())
+    );
+    assert_eq!(
+        config
+            .noprefix
+            .map(|id| config.queues[id.index()].name.clone()),
+        Some("noprefix".into())
+    );
+    let [a, b, csv, noprefix] = &config.queues[..] else {
+        panic!("{:?}", config.queues)
+    };
+    let Output::Mail(mail) = &a.output else {
+        panic!()
+    };
+    assert_eq!(
+        (mail.from.clone(), mail.sender.as_str()),
+        (BString::from("<>"), "")
+    );
+    let to: Vec<_> = mail
+        .recipients
+        .iter()
+        .map(|r| (r.text.to_string(), r.address.as_str(), r.pager))
+        .collect();
+    let expected = [
+        ("one@x", "one@x", true),
+        ("Foo<two@x>", "two@x", false),
+        ("root", "root", true),
+    ];
+    assert_eq!(
+        to,
+        expected.map(|(text, address, pager)| (text.to_owned(), address, pager))
+    );
+    assert_eq!(
+        mail.subject.as_ref().map(|s| s.as_slice()),
+        Some(&b"[ALERT] 0"[..])
+    );
+    assert_eq!(
+        mail.filter.as_ref().map(|f| (&*f.program, &*f.line)),
+        Some(("/bin/cat", "/bin/cat -n # x"))
+    );
+    assert_eq!(a.schedule.to_string(), "[0 8 * * *]");
+    assert_eq!(
+        (
+            a.thresholds[0].count.get(),
+            a.thresholds[0].pattern.source()
+        ),
+        (3, &b"^foo "[..])
+    );
+    let Output::Mail(mail) = &b.output else {
+        panic!()
+    };
+    assert_eq!(
+        (mail.from.clone(), mail.sender.as_str(), &mail.subject),
+        (BString::from("Me<me@x>"), "me@x", &None)
+    );
+    assert_eq!(b.schedule, Schedule::Now);
+    let Output::Csv(command) = &csv.output else {
+        panic!()
+    };
+    assert_eq!((&*csv.name, &*command.line), ("csv", "/bin/cat -v"));
+    let Output::Mail(mail) = &noprefix.output else {
+        panic!()
+    };
+    assert_eq!(
+        mail.subject.as_ref().map(|s| s.as_slice()),
+        Some(&b"0"[..]),
+        "0 is a subject"
+    );
+}
+
+#[test]
+fn the_last_definition_of_a_queue_wins_completely() {
+    let config = good(
+        "set mailserver x\nset queue a f pager:t [now] old\nset threshold a 2 x\nset queue b f t [now]\n\
+         set queue a g u [0 0 * * *]\na,b x\n",
+    );
+    let a = &config.queues[0];
+    let Output::Mail(mail) = &a.output else {
+        panic!()
+    };
+    assert_eq!(a.schedule.to_string(), "[0 0 * * *]");
+    assert!(mail.subject.is_none() && !mail.recipients[0].pager);
+    assert_eq!(
+        (mail.from.clone(), a.thresholds.len(), config.queues.len()),
+        (BString::from("g"), 1, 2)
+    );
+}
+
+#[test]
+fn rules_and_groups() {
+    let config = good(
+        "set mailserver x\nset queue a f t [now]\nset queue b f t [now]\n\
+         a,b:3,a:3, ^x \ngroup g\ntrash t\ngroup_host h\nrepeat (\\d)\ngroup_end\ngroup_end\ngroup open\na  \n",
+    );
+    let shown: Vec<String> = config
+        .rules
+        .iter()
+        .map(|rule| {
+            let action = match &rule.action {
+                Action::Trash => "trash".into(),
+                Action::Repeat => "repeat".into(),
+                Action::Group { end } => format!("group to {end}"),
+                Action::GroupHost { end } => format!("group_host to {end}"),
+                Action::Queues(targets) => targets
+                    .iter()
+                    .map(|t| format!("{}:{}", t.queue.0, t.escalation.map_or(0, |n| n.get())))
+                    .collect::<Vec<_>>()
+                    .join(","),
+            };
+            format!("{action} {:?}", rule.pattern)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "0:0,1:3,0:3 /^x /",
+            "group to 5 /g/",
+            "trash /t/",
+            "group_host to 5 /h/",
+            "repeat /(\\d)/",
+            "group to 7 /open/",
+            "0:0 / /",
+        ]
+    );
+}
+
+#[test]
+fn includes_are_read_in_place_and_in_bytewise_order() {
+    let dir = Dir::new();
+    let rules = [
+        "10-b",
+        "9-a",
+        "B",
+        "README.md",
+        "a",
+        "a.conf~",
+        ".hidden",
+        "sub/inner",
+    ];
+    for name in rules {
+        dir.write(&format!("d/{name}"), format!("a {name}\n"));
+    }
+    dir.write("linked", "a zlink\n");
+    std::os::unix::fs::symlink(dir.path("linked"), dir.path("d/zlink")).unwrap();
+    std::os::unix::fs::symlink(dir.path("nowhere"), dir.path("d/ydangling")).unwrap();
+    std::os::unix::fs::symlink(dir.path("d/sub"), dir.path("d/xdirlink")).unwrap();
+    let nested = dir.write(
+        "nested",
+        format!("group g\nincludedir {}/\n", dir.path("d").display()),
+    );
+    // The mail server comes last: it is looked for once, at the end.
+    let loaded = dir.load(format!(
+        "set queue a f t [now]\ninclude {} # x\na inside\ngroup_end\nset mailserver x",
+        nested.display()
+    ));
+    let files: Vec<_> = loaded
+        .files
+        .iter()
+        .map(|f| f.strip_prefix(dir.0.path()).unwrap().display().to_string())
+        .collect();
+    let Some(config) = &loaded.config else {
+        panic!("{}", told(&loaded, &dir))
+    };
+    let rules: Vec<_> = config
+        .rules
+        .iter()
+        .map(|r| String::from_utf8_lossy(r.pattern.source()).into_owned())
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "g",
+            "10-b",
+            "9-a",
+            "B",
+            "README.md",
+            "a",
+            "a.conf~",
+            "zlink",
+            "inside"
+        ]
+    );
+    assert_eq!(
+        config.rules[0].action,
+        Action::Group { end: 9 },
+        "a group may span files"
+    );
+    assert_eq!(files[..4], ["tenshi.conf", "nested", "d/10-b", "d/9-a"]);
+}
+
+#[test]
+fn a_file_may_be_included_twice_but_not_by_itself() {
+    let dir = Dir::new();
+    let rule = dir.write("rule", "a x\n");
+    let twice = format!(
+        "set mailserver x\nset queue a f t [now]\ninclude {0}\ninclude {0}\n",
+        rule.display()
+    );
+    assert!(dir.load(&twice).config.is_some());
+    std::os::unix::fs::symlink(dir.path("tenshi.conf"), dir.path("link")).unwrap();
+    dir.write("b", format!("include {}\n", dir.path("link").display()));
+    let loaded = dir.load(format!(
+        "set mailserver x\ninclude {}\n",
+        dir.path("b").display()
+    ));
+    let told = told(&loaded, &dir);
+    assert!(loaded.config.is_none());
+    assert!(
+        told.contains("b:1:9: error: the includes run in a circle: tenshi.conf → b → link\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_takes_a_restart_is_named() {
+    let old = good(MAIL);
+    let cases = [
+        ("", vec![]),
+        ("set limit 3\nset logfile /x\nset statedir /y\n", vec![]),
+        ("set uid root\nset gid root\n", vec!["uid", "gid"]),
+        (
+            "set pidfile /x\nset fifo /x\nset listen 127.0.0.1:514\n",
+            vec!["pidfile", "listen", "fifo"],
+        ),
+        (
+            "set tail /usr/bin/tail -n +1 -F\nset tail_multiple on\n",
+            vec!["tail", "tail_multiple"],
+        ),
+        (
+            "set tail_missing off\nset redisqueue x\nset redisserver y\n",
+            vec!["tail_missing", "redisqueue", "redisserver"],
+        ),
+        (
+            "set tail /usr/bin/tail -q -F -n 0\nset pidfile /var/run/tenshi.pid\n",
+            vec![],
+        ),
+    ];
+    for (text, names) in cases {
+        let new = good(&format!("{MAIL}{text}"));
+        assert_eq!(config::static_changes(&old, &new), names, "{text}");
+        assert_eq!(config::static_changes(&new, &old), names, "removed: {text}");
+    }
+}
+
+#[test]
+fn a_carriage_return_is_part_of_the_line_end() {
+    let config = good(
+        "set mailserver x\r\nset subject s\r\nset queue a f t [now] my subj\r\na two\r\na one \r\n",
+    );
+    assert_eq!(
+        config.mail.server,
+        MailServer::Smtp {
+            host: "x".into(),
+            port: 25
+        }
+    );
+    assert_eq!(config.report.subject, "s");
+    let Output::Mail(mail) = &config.queues[0].output else {
+        panic!()
+    };
+    assert_eq!(
+        mail.subject.as_ref().map(|s| s.as_slice()),
+        Some(&b"my subj"[..])
+    );
+    let sources: Vec<_> = config
+        .rules
+        .iter()
+        .map(|rule| rule.pattern.source())
+        .collect();
+    assert_eq!(sources, [&b"two"[..], &b"one "[..]]);
+}

@@ -1,0 +1,154 @@
+//! The signals, as the manual lists them: USR1 checks the queues, USR2 sends all of them, HUP reads
+//! the configuration again, TERM and INT send what is there and end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use nix::sys::signal::Signal;
+use support::daemon::Daemon;
+use support::postbox::Postbox;
+use support::{DEADLINE, Dir, NEVER, conf, line, poll};
+
+/// A running daemon with the cron queue `a` (`^foo`) and the `now` queue `n` (`^now`).
+struct Site {
+    dir: Dir,
+    postbox: Postbox,
+    daemon: Daemon,
+}
+
+fn rules(name: &str) -> String {
+    format!(
+        "set queue {name} from@x.example {name}@x.example {NEVER}\n\
+         set queue n from@x.example n@x.example [now]\n{name} ^foo\nn ^now\n"
+    )
+}
+
+impl Site {
+    fn start() -> Self {
+        let (dir, postbox) = (Dir::new(), Postbox::open());
+        dir.write("log", "");
+        let daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &rules("a")), &["log"]);
+        Self {
+            dir,
+            postbox,
+            daemon,
+        }
+    }
+
+    /// Writes `text` and a line for the `now` queue, whose mail tells that both were read.
+    fn read(&self, text: &str) {
+        let before = self.postbox.mails().len();
+        self.dir
+            .append("log", line("h1", text) + &line("h1", "now"));
+        assert_eq!(self.postbox.wait(before + 1)[before].queue(), "n");
+    }
+
+    fn statuses(&self, queue: &str) -> Vec<Option<String>> {
+        self.postbox
+            .mails()
+            .iter()
+            .filter(|m| m.queue() == queue)
+            .map(|m| m.status())
+            .collect()
+    }
+
+    fn wait_for(&self, queue: &str, mails: usize) {
+        let there = poll(DEADLINE, || {
+            (self.statuses(queue).len() >= mails).then_some(())
+        });
+        assert!(
+            there.is_some(),
+            "queue {queue}: {:#?}",
+            self.postbox.mails()
+        );
+    }
+}
+
+#[test]
+fn term_and_int_send_all_and_end() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut site = Site::start();
+        site.dir.append("log", line("h1", "foo"));
+        site.daemon.signal(signal);
+        assert!(site.daemon.wait().success(), "{signal}");
+        assert_eq!(
+            site.statuses("a"),
+            [Some("terminating".to_owned())],
+            "{signal}"
+        );
+    }
+}
+
+#[test]
+fn usr2_sends_all_and_goes_on() {
+    let mut site = Site::start();
+    for round in 1..=2 {
+        site.read("foo");
+        site.daemon.signal(Signal::SIGUSR2);
+        site.wait_for("a", round);
+    }
+    assert_eq!(site.statuses("a"), vec![Some("flushing".to_owned()); 2]);
+    site.daemon.finish();
+    assert_eq!(site.statuses("a").len(), 2, "nothing was left to send");
+}
+
+#[test]
+fn usr1_sends_what_is_due_and_keeps_the_rest() {
+    let mut site = Site::start();
+    site.read("foo");
+    site.daemon.signal(Signal::SIGUSR1);
+    site.read("other");
+    assert!(
+        site.statuses("a").is_empty(),
+        "a cron queue that is not due"
+    );
+    site.daemon.finish();
+    assert_eq!(site.statuses("a"), [Some("terminating".to_owned())]);
+}
+
+#[test]
+fn hup_sends_all_and_takes_the_new_configuration() {
+    let mut site = Site::start();
+    site.read("foo");
+    site.dir.write(
+        "tenshi.conf",
+        conf(&site.dir, site.postbox.port(), &rules("b")),
+    );
+    site.daemon.signal(Signal::SIGHUP);
+    site.wait_for("a", 1);
+    site.read("foo");
+    site.daemon.finish();
+    assert_eq!(site.statuses("a"), [Some("reloading".to_owned())]);
+    assert_eq!(site.statuses("b"), [Some("terminating".to_owned())]);
+}
+
+/// The original dies of this, after its flush.
+#[test]
+fn hup_with_a_bad_configuration_keeps_the_old_one() {
+    let mut site = Site::start();
+    site.read("foo");
+    let bad = conf(&site.dir, site.postbox.port(), &rules("b")) + "b (unclosed\n";
+    site.dir.write("tenshi.conf", bad);
+    site.daemon.signal(Signal::SIGHUP);
+    site.daemon.wait_stderr("tenshi.conf");
+    site.wait_for("a", 1);
+    assert!(site.daemon.alive());
+    site.read("foo");
+    site.daemon.finish();
+    assert!(site.statuses("b").is_empty());
+    let foos: u64 = site
+        .postbox
+        .mails()
+        .iter()
+        .filter(|m| m.queue() == "a")
+        .flat_map(|m| m.counts().into_values().flatten())
+        .map(|entry| entry.count)
+        .sum();
+    assert_eq!(
+        foos,
+        2,
+        "nothing lost, nothing doubled: {:#?}",
+        site.postbox.mails()
+    );
+}
