@@ -301,6 +301,13 @@ impl<'a> Parser<'a> {
         let Some((min, max)) = self.quantifier()? else {
             return Ok(atom);
         };
+        // Perl looks no further after such numbers, not even for `?`.
+        if max.is_some_and(|max| max < min) {
+            return Ok(Node::Concat(vec![
+                Node::never(),
+                Node::Define(Box::new(atom)),
+            ]));
+        }
         self.skip_blanks()?;
         let mode = if self.eat(b'?') {
             Mode::Lazy
@@ -319,14 +326,8 @@ impl<'a> Parser<'a> {
                 Some("put what is to be repeated in `(?:...)`"),
             );
         }
-        if atom == Node::Keep && max != Some(1) {
+        if atom == Node::Keep && max.is_none_or(|m| m > MAX_REPEAT / 3) {
             return self.invalid(sign, "`\\K` cannot be repeated", None);
-        }
-        if max.is_some_and(|max| max < min) {
-            return Ok(Node::Concat(vec![
-                Node::never(),
-                Node::Define(Box::new(atom)),
-            ]));
         }
         Ok(Node::Repeat {
             body: Box::new(atom),

@@ -15,6 +15,7 @@ enum Element {
 impl Parser<'_> {
     /// A class, its `[` just read.
     pub(super) fn class(&mut self, start: usize) -> Result<ByteSet> {
+        self.skip_class_blanks();
         let negated = self.eat(b'^');
         let mut set = ByteSet::default();
         let mut first = true;
@@ -77,7 +78,10 @@ impl Parser<'_> {
             return Ok(alone);
         }
         match self.element()? {
-            Element::Set(more) => Ok(alone.union(ByteSet::range(b'-', b'-')).union(more)),
+            Element::Set(more) => {
+                let dash = ByteSet::range(b'-', b'-');
+                Ok(alone.union(dash).union(more).union(self.dash_after_set()))
+            }
             Element::Code(high) if high < low => self.invalid(
                 at,
                 "a range that ends before it begins",
@@ -118,7 +122,7 @@ impl Parser<'_> {
             None => (inner, false),
         };
         if kind != b':' {
-            if inner.iter().any(|b| matches!(b, b'[' | b']' | b'\\')) {
+            if inner.is_empty() || inner.iter().any(|b| matches!(b, b'[' | b']' | b'\\')) {
                 return bracket;
             }
             self.pos += close + 3;
