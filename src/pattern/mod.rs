@@ -210,3 +210,6 @@ impl fmt::Debug for Pattern {
         write!(f, "/{}/", bstr::BStr::new(self.source()))
     }
 }
+
+#[cfg(test)]
+mod tests;

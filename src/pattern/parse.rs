@@ -18,8 +18,8 @@ use flags::Flags;
 pub(super) use calls::strip as strip_captures;
 pub(super) use code::{vertical, word};
 
-/// Perl allows no deeper nesting.
-const MAX_DEPTH: usize = 1000;
+/// How deep groups may be nested: each level takes stack here and in the engines. Perl allows 1000.
+const MAX_DEPTH: usize = 120;
 /// The largest number in a quantifier.
 const MAX_REPEAT: u32 = 65_534;
 

@@ -8,6 +8,8 @@ use crate::pattern::ast::Node;
 
 /// Calls within calls can grow a pattern without bound.
 const MAX_NODES: usize = 50_000;
+/// Levels of the tree at which no copy is put in any more.
+const MAX_LEVELS: usize = 250;
 
 struct Calls {
     bodies: HashMap<usize, Node>,
@@ -15,6 +17,8 @@ struct Calls {
     open: Vec<usize>,
     /// How many nodes may still be copied.
     budget: usize,
+    /// How deep in the tree we are.
+    depth: usize,
 }
 
 /// Puts copies in place of all calls.
@@ -26,6 +30,7 @@ pub(super) fn resolve(root: &mut Node) -> Result<()> {
         bodies: HashMap::new(),
         open: Vec::new(),
         budget: MAX_NODES,
+        depth: 0,
     };
     collect(root, &mut calls.bodies);
     calls.expand(root)
@@ -68,9 +73,11 @@ impl Calls {
             _ => None,
         };
         self.open.extend(number);
+        self.depth += 1;
         for child in node.children_mut() {
             self.expand(child)?;
         }
+        self.depth -= 1;
         if number.is_some() {
             self.open.pop();
         }
@@ -94,7 +101,7 @@ impl Calls {
             ));
         }
         self.budget = self.budget.saturating_sub(count(&body));
-        if self.budget == 0 {
+        if self.budget == 0 || self.depth > MAX_LEVELS {
             return Err(unsupported(
                 span,
                 "calls that make the pattern so long",

@@ -10,7 +10,11 @@ impl Parser<'_> {
     /// A group, its `(` just read; `None` for flags that hold from here on.
     pub(super) fn group(&mut self, start: usize) -> Result<Option<Node>> {
         if self.depth >= MAX_DEPTH {
-            return self.invalid(start, "too many groups in one another", None);
+            return self.unsupported(
+                start,
+                &format!("more than {MAX_DEPTH} groups in one another"),
+                None,
+            );
         }
         self.depth += 1;
         let group = if self.eat(b'?') {
