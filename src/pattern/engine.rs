@@ -114,12 +114,16 @@ impl Matcher {
         if found { Found::Yes } else { Found::No }
     }
 
-    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
+    /// The groups of a match, and where it began: not where group 0 does if there is a `\K`.
+    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans, start: &mut usize) -> Found {
         spans.0.clear();
         match &self.engine {
             Compiled::Regular(regex) if self.groups.len() == 1 && self.keeps.is_empty() => {
                 match regex.find(subject) {
-                    Some(m) => spans.0.push(Some((m.start(), m.end()))),
+                    Some(m) => {
+                        *start = m.start();
+                        spans.0.push(Some((m.start(), m.end())));
+                    }
                     None => return Found::No,
                 }
             }
@@ -128,7 +132,7 @@ impl Matcher {
                 if regex.captures_read(&mut places, subject).is_none() {
                     return Found::No;
                 }
-                self.fill(spans, |group| places.get(group));
+                *start = self.fill(spans, |group| places.get(group));
             }
             Compiled::Backtracking { superset, regex } => {
                 if superset.as_ref().is_some_and(|s| !s.is_match(subject)) {
@@ -136,7 +140,8 @@ impl Matcher {
                 }
                 match regex.captures(subject) {
                     Ok(Some(caps)) => {
-                        self.fill(spans, |group| caps.get(group).map(|m| (m.start(), m.end())));
+                        *start =
+                            self.fill(spans, |group| caps.get(group).map(|m| (m.start(), m.end())));
                     }
                     Ok(None) => return Found::No,
                     Err(_) => return Found::GaveUp,
@@ -146,8 +151,8 @@ impl Matcher {
         Found::Yes
     }
 
-    /// From the engine's groups to Perl's.
-    fn fill(&self, spans: &mut Spans, get: impl Fn(usize) -> Option<(usize, usize)>) {
+    /// From the engine's groups to Perl's. Returns where the match began.
+    fn fill(&self, spans: &mut Spans, get: impl Fn(usize) -> Option<(usize, usize)>) -> usize {
         let kept = self.keeps.iter().filter_map(|&k| get(k)).map(|k| k.0).max();
         let whole = get(0).map(|(start, end)| (kept.unwrap_or(start), end));
         spans.0.push(whole);
@@ -155,5 +160,6 @@ impl Matcher {
             let set = numbers.iter().filter_map(|&n| get(n));
             spans.0.push(set.max_by_key(|span| span.0));
         }
+        get(0).map_or(0, |span| span.0)
     }
 }

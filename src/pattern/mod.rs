@@ -7,6 +7,7 @@
 pub mod ast;
 mod emit;
 mod engine;
+mod imitate;
 mod notes;
 mod parse;
 pub mod set;
@@ -16,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use emit::Purpose;
 use engine::Matcher;
+use imitate::Imitator;
 
 /// A compiled pattern. Cloning it is cheap.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ struct Inner {
     newlines_matter: bool,
     /// That matcher, made when the first such subject comes; `None` if it cannot be made.
     newlines: OnceLock<Option<Matcher>>,
+    /// Finds the captures in loops, if there are any for which the engine will not do.
+    imitator: Option<Imitator>,
 }
 
 /// What runs a pattern.
@@ -113,6 +117,8 @@ impl Pattern {
         let matcher = engine::build(&parsed.root, &emitted, source.len())?;
         let mut notes = parsed.notes;
         notes.extend(notes::on_groups(&parsed.root));
+        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
+        let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
         let engine = if emitted.backtracks {
             notes.push(slow_engine(source));
             Engine::Backtracking
@@ -129,6 +135,7 @@ impl Pattern {
             matcher,
             newlines_matter: emitted.newlines_matter,
             newlines: OnceLock::new(),
+            imitator,
         })))
     }
 
@@ -174,7 +181,14 @@ impl Pattern {
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
         match self.matcher(subject) {
-            Some(matcher) => matcher.captures(subject, spans),
+            Some(matcher) => {
+                let mut start = 0;
+                let found = matcher.captures(subject, spans, &mut start);
+                if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
+                    imitator.refine(subject, start, spans);
+                }
+                found
+            }
             None => {
                 spans.0.clear();
                 Found::GaveUp
