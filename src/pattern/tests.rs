@@ -4,84 +4,87 @@ fn error(pattern: &str) -> PatternError {
     Pattern::compile(pattern.as_bytes()).expect_err(pattern)
 }
 
+/// A pattern, where its error is, and how the message begins.
+const ERRORS: [(&str, (usize, usize), &str); 17] = [
+    (
+        "^a (?:b|+c)",
+        (8, 9),
+        "Perl does not accept this: nothing for `+` to repeat",
+    ),
+    (
+        "a(b",
+        (1, 2),
+        "Perl does not accept this: `(` without its `)`",
+    ),
+    (
+        "ab)",
+        (2, 3),
+        "Perl does not accept this: `)` without its `(`",
+    ),
+    (
+        "a[b",
+        (1, 2),
+        "Perl does not accept this: `[` without its `]`",
+    ),
+    (
+        "a**",
+        (2, 3),
+        "Perl does not accept this: a quantifier after a quantifier",
+    ),
+    (
+        "[z-a]",
+        (1, 4),
+        "Perl does not accept this: a range that ends before it begins",
+    ),
+    (
+        "x[[:foo:]]",
+        (2, 9),
+        "Perl does not accept this: a POSIX class that there is not",
+    ),
+    (
+        "(a)\\2",
+        (3, 5),
+        "Perl does not accept this: a reference to a group that there is not",
+    ),
+    (
+        "\\d{x}",
+        (2, 3),
+        "Perl does not accept this: `{` after an escape",
+    ),
+    (
+        "a\\",
+        (1, 2),
+        "Perl does not accept this: a backslash at the end",
+    ),
+    (
+        "(?<=a+)b",
+        (0, 7),
+        "Perl does not accept this: a look-behind",
+    ),
+    (
+        "(?{1})",
+        (0, 3),
+        "Perl does not accept this: code in a pattern",
+    ),
+    (
+        "(\\((?:[^()]++|(?1))*\\))",
+        (14, 18),
+        "not supported: recursion",
+    ),
+    ("(?R)", (0, 4), "not supported: recursion"),
+    ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
+    ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
+    (
+        "(?:a{1,1000}){1,1000}",
+        (0, 21),
+        "not supported: a pattern that takes more than 32 MB",
+    ),
+];
+
 #[test]
 fn errors_say_where_and_whose_they_are() {
     let mut checked = 0;
-    for (pattern, span, starts) in [
-        (
-            "^a (?:b|+c)",
-            (8, 9),
-            "Perl does not accept this: nothing for `+` to repeat",
-        ),
-        (
-            "a(b",
-            (1, 2),
-            "Perl does not accept this: `(` without its `)`",
-        ),
-        (
-            "ab)",
-            (2, 3),
-            "Perl does not accept this: `)` without its `(`",
-        ),
-        (
-            "a[b",
-            (1, 2),
-            "Perl does not accept this: `[` without its `]`",
-        ),
-        (
-            "a**",
-            (2, 3),
-            "Perl does not accept this: a quantifier after a quantifier",
-        ),
-        (
-            "[z-a]",
-            (1, 4),
-            "Perl does not accept this: a range that ends before it begins",
-        ),
-        (
-            "x[[:foo:]]",
-            (2, 9),
-            "Perl does not accept this: a POSIX class that there is not",
-        ),
-        (
-            "(a)\\2",
-            (3, 5),
-            "Perl does not accept this: a reference to a group that there is not",
-        ),
-        (
-            "\\d{x}",
-            (2, 3),
-            "Perl does not accept this: `{` after an escape",
-        ),
-        (
-            "a\\",
-            (1, 2),
-            "Perl does not accept this: a backslash at the end",
-        ),
-        (
-            "(?<=a+)b",
-            (0, 7),
-            "Perl does not accept this: a look-behind",
-        ),
-        (
-            "(?{1})",
-            (0, 3),
-            "Perl does not accept this: code in a pattern",
-        ),
-        (
-            "(\\((?:[^()]++|(?1))*\\))",
-            (14, 18),
-            "not supported: recursion",
-        ),
-        ("(?R)", (0, 4), "not supported: recursion"),
-        ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
-        ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
-        (
-            "(?:a{1,1000}){1,1000}",
-            (0, 21),
-            "not supported: a pattern that takes more than 32 MB",
-        ),
-    ] {
+    for (pattern, span, starts) in ERRORS {
         let error = error(pattern);
         assert!(error.message.starts_with(starts), "{pattern}: {error:?}");
         assert_eq!(error.span, span, "{pattern}");

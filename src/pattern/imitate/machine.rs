@@ -188,12 +188,7 @@ impl<'a> Machine<'a> {
                 self.keep = Some(pos);
                 self.go(next, pos)
             }
-            Op::Newline(set) => {
-                if self.subject[pos..].starts_with(b"\r\n") {
-                    return self.go(next, pos + 2);
-                }
-                self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(next, pos + 1)
-            }
+            Op::Newline(set) => self.newline(set),
             Op::Open(group) => {
                 self.groups[*group].opened = pos;
                 self.go(next, pos)
@@ -213,28 +208,8 @@ impl<'a> Machine<'a> {
             }
             Op::Jump(to) => self.go(*to, pos),
             Op::Bytes { set, bounds, .. } => self.bytes(set, *bounds),
-            Op::Fixed { bounds, .. } => {
-                let state = Fixed {
-                    op: self.pc,
-                    count: 0,
-                    width: 0,
-                    highest: self.highest,
-                };
-                self.fixed_on(state, *bounds)
-            }
-            Op::Loop { turn, .. } => {
-                self.frames.push(Frame::Loop {
-                    outer: self.current,
-                });
-                self.rounds.push(Round {
-                    outer: self.current,
-                    count: 0,
-                    last: None,
-                    op: self.pc,
-                });
-                self.current = Some(self.rounds.len() - 1);
-                self.go(*turn, pos)
-            }
+            Op::Fixed { bounds, .. } => self.fixed(*bounds),
+            Op::Loop { turn, .. } => self.begin_loop(*turn),
             Op::Turn => self.turn(),
             Op::Look { behind, .. } => self.look(self.pc, pos, behind.map_or(0, |b| b.1.min(pos))),
             Op::Atomic { .. } => {
@@ -250,6 +225,38 @@ impl<'a> Machine<'a> {
             Op::Never | Op::End => false,
             Op::Done => self.done(),
         }
+    }
+
+    fn newline(&mut self, set: &ByteSet) -> bool {
+        let (next, pos) = (self.pc + 1, self.pos);
+        if self.subject[pos..].starts_with(b"\r\n") {
+            return self.go(next, pos + 2);
+        }
+        self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(next, pos + 1)
+    }
+
+    fn fixed(&mut self, bounds: Bounds) -> bool {
+        let state = Fixed {
+            op: self.pc,
+            count: 0,
+            width: 0,
+            highest: self.highest,
+        };
+        self.fixed_on(state, bounds)
+    }
+
+    fn begin_loop(&mut self, turn: usize) -> bool {
+        self.frames.push(Frame::Loop {
+            outer: self.current,
+        });
+        self.rounds.push(Round {
+            outer: self.current,
+            count: 0,
+            last: None,
+            op: self.pc,
+        });
+        self.current = Some(self.rounds.len() - 1);
+        self.go(turn, self.pos)
     }
 
     fn holds(&self, anchor: Anchor) -> bool {

@@ -1,6 +1,6 @@
 //! The ways back: what each thing that was tried does when it failed.
 
-use super::{Bytes, Fixed, Frame, Machine, Op, Try};
+use super::{Bytes, Fixed, Frame, Machine, Op, Saved, Try};
 
 impl Machine<'_> {
     /// Takes the last thing back. `Some(true)` if there is another way from there, `None` if there
@@ -29,15 +29,7 @@ impl Machine<'_> {
                 pos,
                 saved,
                 last,
-            } => {
-                self.current = Some(id);
-                self.restore(&saved);
-                if which == Try::More {
-                    return Some(self.after(false, id, pos, last));
-                }
-                self.give_up_round(id, last);
-                false
-            }
+            } => self.back_round(which, id, pos, &saved, last),
             Frame::After {
                 lazy,
                 id,
@@ -47,13 +39,7 @@ impl Machine<'_> {
             Frame::FixedBody { state, pos, inner } => {
                 self.inner.pop();
                 self.leave(inner);
-                self.pos = pos;
-                match &self.program.code[state.op] {
-                    Op::Fixed { bounds, .. } if !bounds.lazy && state.count >= bounds.min => {
-                        self.fixed_after(state)
-                    }
-                    _ => false,
-                }
+                self.back_body(state, pos)
             }
             Frame::FixedAfter { state, pos } => self.back_fixed(state, pos),
             Frame::Bytes(state) => self.back_bytes(state),
@@ -73,6 +59,33 @@ impl Machine<'_> {
                 false
             }
         })
+    }
+
+    fn back_round(
+        &mut self,
+        which: Try,
+        id: usize,
+        pos: usize,
+        saved: &Saved,
+        last: Option<usize>,
+    ) -> bool {
+        self.current = Some(id);
+        self.restore(saved);
+        if which == Try::More {
+            return self.after(false, id, pos, last);
+        }
+        self.give_up_round(id, last);
+        false
+    }
+
+    fn back_body(&mut self, state: Fixed, pos: usize) -> bool {
+        self.pos = pos;
+        match &self.program.code[state.op] {
+            Op::Fixed { bounds, .. } if !bounds.lazy && state.count >= bounds.min => {
+                self.fixed_after(state)
+            }
+            _ => false,
+        }
     }
 
     fn back_branch(&mut self, op: usize, next: usize, pos: usize, highest: usize) -> bool {
