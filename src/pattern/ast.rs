@@ -234,4 +234,33 @@ impl Node {
             _ => true,
         }
     }
+
+    /// How many bytes it takes at least.
+    pub fn min_width(&self) -> u64 {
+        match self {
+            Self::Set(_) | Self::Newline | Self::Cluster => 1,
+            Self::Concat(items) => items
+                .iter()
+                .fold(0, |sum, n| n.min_width().saturating_add(sum)),
+            Self::Alternate(items) => items.iter().map(Node::min_width).min().unwrap_or(0),
+            Self::Capture { body, .. } | Self::Atomic(body) => body.min_width(),
+            Self::Repeat { body, min, .. } => body.min_width().saturating_mul(u64::from(*min)),
+            Self::Switch { yes, no, .. } => yes.min_width().min(no.min_width()),
+            _ => 0,
+        }
+    }
+
+    /// Whether it can match the empty string at any place, whatever is around.
+    pub fn matches_empty_anywhere(&self) -> bool {
+        match self {
+            Self::Empty | Self::Define(_) => true,
+            Self::Concat(items) => items.iter().all(Node::matches_empty_anywhere),
+            Self::Alternate(items) => items.iter().any(Node::matches_empty_anywhere),
+            Self::Capture { body, .. } => body.matches_empty_anywhere(),
+            Self::Repeat {
+                body, min, mode, ..
+            } if *mode != Mode::Possessive => *min == 0 || body.matches_empty_anywhere(),
+            _ => false,
+        }
+    }
 }

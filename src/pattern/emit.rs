@@ -265,6 +265,11 @@ impl Emitter {
         if self.purpose == Purpose::Superset {
             return self.node(&Node::Empty, place);
         }
+        // The engine gets this wrong inside of what looks like a UTF-8 character to it.
+        if behind && !body.captures() && body.matches_empty_anywhere() {
+            let same = if negated { Node::never() } else { Node::Empty };
+            return self.node(&same, place);
+        }
         self.out.backtracks = true;
         let open = match (behind, negated) {
             (false, false) => "(?=",

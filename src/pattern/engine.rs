@@ -1,6 +1,8 @@
 //! The engines behind a pattern: `regex` where it can, in linear time, else the backtracking
 //! `fancy-regex`, behind a superset on `regex` that turns most lines away first.
 
+use std::sync::Mutex;
+
 use super::ast::Node;
 use super::emit::{Emitted, Purpose, emit};
 use super::{Found, PatternError, Spans};
@@ -20,7 +22,11 @@ pub(super) struct Matcher {
 
 #[derive(Debug)]
 enum Compiled {
-    Regular(regex::bytes::Regex),
+    Regular {
+        regex: regex::bytes::Regex,
+        /// Room for the groups, so that a match need not allocate.
+        places: Mutex<regex::bytes::CaptureLocations>,
+    },
     Backtracking {
         /// Matches wherever the pattern does.
         superset: Option<regex::bytes::Regex>,
@@ -59,7 +65,7 @@ pub(super) fn build(
             ),
         }
     } else {
-        Compiled::Regular(regular(&emitted.text).map_err(|e| match e {
+        let regex = regular(&emitted.text).map_err(|e| match e {
             regex::Error::CompiledTooBig(limit) => PatternError {
                 span: (0, length),
                 message: format!(
@@ -69,7 +75,9 @@ pub(super) fn build(
                 hint: Some("make the numbers in its quantifiers smaller".into()),
             },
             e => refused(&e.to_string(), length),
-        })?)
+        })?;
+        let places = Mutex::new(regex.capture_locations());
+        Compiled::Regular { regex, places }
     };
     Ok(Matcher {
         engine,
@@ -100,7 +108,7 @@ fn refused(why: &str, length: usize) -> PatternError {
 impl Matcher {
     pub(super) fn is_match(&self, subject: &[u8]) -> Found {
         let found = match &self.engine {
-            Compiled::Regular(regex) => regex.is_match(subject),
+            Compiled::Regular { regex, .. } => regex.is_match(subject),
             Compiled::Backtracking { superset, regex } => {
                 if superset.as_ref().is_some_and(|s| !s.is_match(subject)) {
                     return Found::No;
@@ -118,7 +126,7 @@ impl Matcher {
     pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans, start: &mut usize) -> Found {
         spans.0.clear();
         match &self.engine {
-            Compiled::Regular(regex) if self.groups.len() == 1 && self.keeps.is_empty() => {
+            Compiled::Regular { regex, .. } if self.groups.len() == 1 && self.keeps.is_empty() => {
                 match regex.find(subject) {
                     Some(m) => {
                         *start = m.start();
@@ -127,9 +135,15 @@ impl Matcher {
                     None => return Found::No,
                 }
             }
-            Compiled::Regular(regex) => {
-                let mut places = regex.capture_locations();
-                if regex.captures_read(&mut places, subject).is_none() {
+            Compiled::Regular { regex, places } => {
+                // Another thread may be at it.
+                let mut shared = places.try_lock().ok();
+                let mut own = None;
+                let places = match &mut shared {
+                    Some(shared) => &mut **shared,
+                    None => own.insert(regex.capture_locations()),
+                };
+                if regex.captures_read(places, subject).is_none() {
                     return Found::No;
                 }
                 *start = self.fill(spans, |group| places.get(group));

@@ -184,8 +184,7 @@ impl<'a> Machine<'a> {
             }
             Op::Anchor(anchor) => self.holds(*anchor) && self.go(next, pos),
             Op::Keep => {
-                self.frames.push(Frame::Keep(self.keep));
-                self.keep = Some(pos);
+                self.frames.push(Frame::Keep(self.keep.replace(pos)));
                 self.go(next, pos)
             }
             Op::Newline(set) => self.newline(set),
@@ -211,7 +210,17 @@ impl<'a> Machine<'a> {
             Op::Fixed { bounds, .. } => self.fixed(*bounds),
             Op::Loop { turn, .. } => self.begin_loop(*turn),
             Op::Turn => self.turn(),
-            Op::Look { behind, .. } => self.look(self.pc, pos, behind.map_or(0, |b| b.1.min(pos))),
+            Op::Look { behind: None, .. } => self.look(self.pc, pos, 0),
+            Op::Look {
+                behind: Some((least, most)),
+                negated,
+                after,
+            } => {
+                if *least > pos {
+                    return *negated && self.go(*after, pos);
+                }
+                self.look(self.pc, pos, (*most).min(pos))
+            }
             Op::Atomic { .. } => {
                 let inner = self.enter();
                 self.frames.push(Frame::Atomic { op: self.pc, inner });

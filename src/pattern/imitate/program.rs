@@ -201,9 +201,10 @@ impl Program {
         let at = self.reserve();
         self.node(body);
         self.code.push(Op::Done);
+        let least = usize::try_from(body.min_width()).ok();
         let most = body.max_width().and_then(|w| usize::try_from(w).ok());
         self.code[at] = Op::Look {
-            behind: behind.then(|| (0, most.unwrap_or(255))),
+            behind: behind.then(|| (least.unwrap_or(0), most.unwrap_or(255))),
             negated,
             after: self.here(),
         };

@@ -167,7 +167,7 @@ impl Machine<'_> {
         else {
             return false;
         };
-        if behind.is_some() && width > 0 {
+        if behind.is_some_and(|(least, _)| width > least) {
             return self.look(op, pos, width - 1);
         }
         *negated && self.go(*after, pos)
