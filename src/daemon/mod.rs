@@ -203,10 +203,10 @@ impl Daemon {
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
         let config = self.monitor.config().clone();
-        for queue in config.queues.iter().filter(|q| {
-            due.iter()
-                .any(|d| config.queues[d.queue.index()].name == q.name)
-        }) {
+        for queue in due
+            .iter()
+            .filter_map(|d| config.queues.get(d.queue.index()))
+        {
             self.outbox.retry_queue(&queue.name, now);
         }
         self.post_all(due, now);
