@@ -301,7 +301,7 @@ fn postfix_takes_it_over_tls_and_no_log_line_is_a_command() {
     );
     assert!(
         mailbox.contains("using TLSv1"),
-        "self-signed, and yet encrypted: {mailbox}"
+        "signed by a stranger, and yet encrypted: {mailbox}"
     );
     let body = "\n\nhost\n.\nMAIL FROM:<evil@mail.test>\nRCPT TO:<evil>\nDATA\nforged\n.\n.\n.hidden\nTHE-END-1\n";
     assert!(mailbox.contains(body), "{mailbox}");

@@ -269,7 +269,11 @@ impl Daemon {
         for (level, text) in settled.told {
             log::log!(level, "{text}");
         }
-        if settled.finished.is_some() {
+        if let Some(letter) = settled.finished {
+            if at_once && letter.attempts > 1 {
+                // The server is back: what the queue collected meanwhile waits no longer.
+                self.next_check = now;
+            }
             if let Some(hosts) = self.hosts.remove(&outcome.id) {
                 self.monitor.delivered(&hosts);
             }
