@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::control::{self, Control, Drain, Handle};
@@ -100,9 +101,8 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
     while !control.ended() {
         let began = Instant::now();
         let end = match start(tail) {
-            Ok((child, output)) => {
-                let mut group = Group(child);
-                let goes_on = read(output, max_line, control);
+            Ok(mut group) => {
+                let goes_on = read(&mut group.output, max_line, control);
                 let end = group.end();
                 if !goes_on {
                     return;
@@ -144,8 +144,8 @@ fn rest(pause: Duration, control: &Control) -> bool {
     }
 }
 
-fn start(tail: &Tail) -> io::Result<(Child, ChildStdout)> {
-    let mut child = Command::new("/bin/sh")
+fn start(tail: &Tail) -> io::Result<Group> {
+    let mut shell = Command::new("/bin/sh")
         .arg("-c")
         .arg(&tail.line)
         .stdin(Stdio::null())
@@ -156,14 +156,14 @@ fn start(tail: &Tail) -> io::Result<(Child, ChildStdout)> {
         .env_remove("WATCHDOG_PID")
         .process_group(0)
         .spawn()?;
-    let output = child.stdout.take();
+    let output = shell.stdout.take();
     let output = output.ok_or_else(|| io::Error::other("no pipe from the program"))?;
     fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    Ok((child, output))
+    Ok(Group { shell, output })
 }
 
 /// Reads to the end of the output; false when the thread shall end.
-fn read(mut output: ChildStdout, max_line: usize, control: &Control) -> bool {
+fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
     let mut buffer = vec![0; CHUNK];
     let mut splitter = Splitter::default();
     let mut text = Text::new(max_line);
@@ -204,31 +204,48 @@ fn read(mut output: ChildStdout, max_line: usize, control: &Control) -> bool {
     !control.ended()
 }
 
-/// The shell and all that it started.
-struct Group(Child);
+/// The shell, all that it started, and the pipe that they write to.
+struct Group {
+    shell: Child,
+    output: ChildStdout,
+}
 
 impl Group {
     /// Ends them, gently first; how the shell ended.
-    fn end(&mut self) -> String {
+    fn end(mut self) -> String {
+        // Both fail only where nobody is left.
         let _ = self.kill(Signal::SIGTERM);
         let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline {
-            if let Ok(Some(status)) = self.0.try_wait() {
-                // What it left behind in its group has had its TERM.
-                return status.to_string();
-            }
+        while Instant::now() < deadline && !(self.silent() && self.ended()) {
             std::thread::sleep(Duration::from_millis(5));
         }
+        // The shell is not waited for yet, so the group's number is still theirs.
         let _ = self.kill(Signal::SIGKILL);
-        match self.0.wait() {
+        match self.shell.wait() {
             Ok(status) => status.to_string(),
             Err(e) => e.to_string(),
         }
     }
 
+    /// Whether nobody holds the pipe any more.
+    fn silent(&mut self) -> bool {
+        let mut rest = [0; 4096];
+        matches!(self.output.read(&mut rest), Ok(0))
+    }
+
+    /// Whether the shell has ended; it can be waited for still.
+    fn ended(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let status = waitid(Id::Pid(self.id()), flags);
+        !matches!(status, Ok(WaitStatus::StillAlive))
+    }
+
     fn kill(&self, signal: Signal) -> nix::Result<()> {
-        let id = i32::try_from(self.0.id()).map_err(|_| nix::errno::Errno::ESRCH)?;
-        killpg(Pid::from_raw(id), signal)
+        killpg(self.id(), signal)
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.shell.id().cast_signed())
     }
 }
 

@@ -99,6 +99,8 @@ fn rfc5424(rest: &[u8], arrival: Arrival<'_>) -> Option<Vec<u8>> {
     let (time, host, app, process, _id) = (field()?, field()?, field()?, field()?, field()?);
     let message = after_structured_data(field()?)?;
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+    // rsyslog's own template for this form doubles the blank: its `msg` begins with one.
+    let message = message.strip_prefix(b" ").unwrap_or(message);
     let mut line = match time {
         b"-" => stamp(arrival.time),
         time => stamp(
@@ -241,7 +243,7 @@ mod tests {
                 format!("{then}h1 app[12]: text"),
             ),
             (
-                format!("<165>1 {time} h1 app - - - text"),
+                format!("<165>1 {time} h1 app - - -  text"),
                 format!("{then}h1 app: text"),
             ),
             (

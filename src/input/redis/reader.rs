@@ -57,6 +57,8 @@ pub(super) struct Reader {
     /// The server's number for the connection before: it may still hold a command of ours.
     before: Option<u64>,
     drain: Option<Drain>,
+    /// Whether the server has no memory for a move: it may still give elements away.
+    full: bool,
     /// Whether the loop was told that the server is away.
     away: bool,
     pause: Duration,
@@ -80,6 +82,7 @@ impl Reader {
             book: Ledger::default(),
             before: None,
             drain: None,
+            full: false,
             away: false,
             pause: SHORTEST,
         }
@@ -90,13 +93,15 @@ impl Reader {
             let End::Fault(fault) = self.session(control) else {
                 return;
             };
+            let fault = Fault::from(fault);
+            self.full = fault.code.as_deref() == Some("OOM");
             if !self.away {
                 self.away = true;
                 control.fault(format!(
                     "redis {}, list {}: {}; trying again until it answers",
                     self.server.name,
                     self.key,
-                    words(&fault)
+                    fault.words()
                 ));
             }
             if !self.rest(control) {
@@ -142,12 +147,16 @@ impl Reader {
         server.set_read_timeout(Some(ANSWER))?;
         server.set_write_timeout(Some(ANSWER))?;
         self.enter(server, control)?;
+        if std::mem::take(&mut self.full) {
+            self.relieve(server, control)?;
+        }
         let mut depth = FEW;
         while !control.ended() {
             self.drain = control.asked().or(self.drain);
             self.acknowledge(server)?;
             let room = usize::try_from(OPEN.saturating_sub(self.book.handed)).unwrap_or(MANY);
             let elements = self.take(server, depth.min(room))?;
+            self.well(control);
             if elements.len() == depth {
                 depth = (depth * 4).min(MANY);
             } else {
@@ -179,13 +188,6 @@ impl Reader {
         self.before = cmd("CLIENT").arg("ID").query(server).ok();
         let length = cmd("LLEN").arg(self.list.as_slice()).query(server)?;
         let mut at = self.book.reconcile(length);
-        if std::mem::take(&mut self.away) {
-            let text = format!(
-                "redis {}, list {}: it answers again",
-                self.server.name, self.key
-            );
-            control.tell(log::Level::Info, text);
-        }
         while at < length {
             let end = at + MANY as u64 - 1;
             let mut range = cmd("LRANGE");
@@ -198,6 +200,18 @@ impl Reader {
             self.hand_over(elements, control)?;
         }
         Ok(())
+    }
+
+    /// The server does what we ask for.
+    fn well(&mut self, control: &Control) {
+        self.pause = SHORTEST;
+        if std::mem::take(&mut self.away) {
+            let text = format!(
+                "redis {}, list {}: it answers again",
+                self.server.name, self.key
+            );
+            control.tell(log::Level::Info, text);
+        }
     }
 
     /// Removes what is committed from our list.
@@ -222,8 +236,17 @@ impl Reader {
             pipe.add_command(self.moving("LMOVE"));
         }
         let elements: Vec<Option<Vec<u8>>> = pipe.query(server)?;
-        self.pause = SHORTEST;
         Ok(elements.into_iter().flatten().collect())
+    }
+
+    /// Takes elements out of a server whose memory is full, so that it can work again. Until their
+    /// snapshot they are with us alone, but left there they would block the list for ever.
+    fn relieve(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
+        let mut pop = cmd("LPOP");
+        pop.arg(self.key.as_slice()).arg(MANY);
+        let elements: Option<Vec<Vec<u8>>> = pop.query(server)?;
+        self.pause = SHORTEST;
+        self.give(elements.unwrap_or_default(), Receipt::None, control)
     }
 
     /// Waits a moment for one element.
@@ -239,7 +262,20 @@ impl Reader {
     }
 
     fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), End> {
-        let taken = elements.len() as u64;
+        let receipt = Receipt::Redis {
+            key: self.key.clone(),
+            taken: elements.len() as u64,
+        };
+        self.book.hand(elements.len() as u64);
+        self.give(elements, receipt, control)
+    }
+
+    fn give(
+        &mut self,
+        elements: Vec<Vec<u8>>,
+        receipt: Receipt,
+        control: &Control,
+    ) -> Result<(), End> {
         let arrival = Arrival {
             sender: None,
             time: self.clock.now(),
@@ -247,11 +283,6 @@ impl Reader {
         for element in elements {
             syslog::take(&element, false, arrival, &mut self.text);
         }
-        let receipt = Receipt::Redis {
-            key: self.key.clone(),
-            taken,
-        };
-        self.book.hand(taken);
         let batch = self.text.batch(Origin::Redis, receipt);
         if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
             return Err(End::Asked);
@@ -260,15 +291,39 @@ impl Reader {
     }
 }
 
-/// A fault in words that say what to do, where that is known.
-fn words(fault: &RedisError) -> String {
-    let text = fault.to_string();
-    let text = text.replace(['\r', '\n'], " ");
-    match fault.code() {
-        Some("WRONGTYPE") => format!("the key holds no list ({text})"),
-        Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
-        Some("OOM") => format!("its memory is full ({text})"),
-        _ if text.contains("unknown command") => format!("Redis 6.2 or newer is needed ({text})"),
-        _ => text,
+/// What went wrong, as the server says it.
+struct Fault {
+    code: Option<String>,
+    text: String,
+}
+
+impl From<RedisError> for Fault {
+    fn from(error: RedisError) -> Self {
+        let code = error.code().map(Into::into);
+        let text = error.to_string();
+        // All commands of a pipeline tend to fail for the same reason.
+        match error.into_server_errors().as_deref() {
+            Some([(_, first), ..]) => Self {
+                code: Some(first.code().into()),
+                text: format!("{} {}", first.code(), first.details().unwrap_or_default()),
+            },
+            _ => Self { code, text },
+        }
+    }
+}
+
+impl Fault {
+    /// In one line that says what to do, where that is known.
+    fn words(&self) -> String {
+        let text = self.text.replace(['\r', '\n'], " ");
+        match self.code.as_deref() {
+            Some("WRONGTYPE") => format!("the key holds no list ({text})"),
+            Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
+            Some("OOM") => format!("its memory is full ({text})"),
+            _ if text.contains("unknown command") => {
+                format!("Redis 6.2 or newer is needed ({text})")
+            }
+            _ => text,
+        }
     }
 }
