@@ -203,10 +203,10 @@ impl Daemon {
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
         let config = self.monitor.config().clone();
-        for queue in config.queues.iter().filter(|q| {
-            due.iter()
-                .any(|d| config.queues[d.queue.index()].name == q.name)
-        }) {
+        for queue in due
+            .iter()
+            .filter_map(|d| config.queues.get(d.queue.index()))
+        {
             self.outbox.retry_queue(&queue.name, now);
         }
         self.post_all(due, now);
@@ -269,7 +269,11 @@ impl Daemon {
         for (level, text) in settled.told {
             log::log!(level, "{text}");
         }
-        if settled.finished.is_some() {
+        if let Some(letter) = settled.finished {
+            if at_once && letter.attempts > 1 {
+                // The server is back: what the queue collected meanwhile waits no longer.
+                self.next_check = now;
+            }
             if let Some(hosts) = self.hosts.remove(&outcome.id) {
                 self.monitor.delivered(&hosts);
             }

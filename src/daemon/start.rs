@@ -49,6 +49,9 @@ pub fn run(args: &RunArgs) -> i32 {
 
 /// The daemon proper: the parent goes when the child says that it runs.
 fn in_background(args: &RunArgs, config: Config) -> i32 {
+    // The daemon's directory will be `/`: a relative path is meant from here.
+    let path = args.pid_file.as_ref().unwrap_or(&config.process.pidfile);
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let ready = match daemonize::daemonize() {
         Ok(ready) => ready,
         Err(fault) => {
@@ -56,10 +59,6 @@ fn in_background(args: &RunArgs, config: Config) -> i32 {
             return 1;
         }
     };
-    let path = args
-        .pid_file
-        .clone()
-        .unwrap_or_else(|| config.process.pidfile.clone());
     let begun = PidFile::create(&path).and_then(|pid| Ok((pid, begin(args, config)?)));
     match begun {
         Ok((pid_file, daemon)) => {

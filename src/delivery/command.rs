@@ -114,8 +114,16 @@ fn attend(mut child: Child, input: Vec<u8>, timeout: Duration) -> Run {
         let done = done.clone();
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            let complete = pipe.take(most + 1).read_to_end(&mut bytes).is_ok();
-            drop(done.send((which, bytes, complete)));
+            let mut pipe = pipe;
+            // A pipe that breaks off has still given what came before.
+            let _ = pipe.by_ref().take(most).read_to_end(&mut bytes);
+            let mut more = [0];
+            let cut = pipe.read(&mut more).is_ok_and(|n| n > 0);
+            drop(done.send((which, bytes, cut)));
+            if let Which::Errors = which {
+                // A closed pipe would kill a program for talking much: the rest is read and dropped.
+                let _ = io::copy(&mut pipe, &mut io::sink());
+            }
         });
     }
     drop(done);
@@ -128,13 +136,11 @@ fn attend(mut child: Child, input: Vec<u8>, timeout: Duration) -> Run {
     loop {
         let left = deadline.map_or(timeout, |d| d.saturating_duration_since(Instant::now()));
         match outputs.recv_timeout(left) {
-            Ok((Which::Output, bytes, _)) => {
-                if bytes.len() as u64 > MOST_OUTPUT {
-                    fault = Some(Ended::TooMuch);
-                    break;
-                }
-                run.output = bytes;
+            Ok((Which::Output, _, true)) => {
+                fault = Some(Ended::TooMuch);
+                break;
             }
+            Ok((Which::Output, bytes, false)) => run.output = bytes,
             Ok((Which::Errors, bytes, _)) => run.errors = bytes.to_str_lossy().into_owned(),
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -217,7 +223,10 @@ pub fn filter(body: &[u8], command: &ShellCommand, timeout: Duration) -> (BStrin
         return (run.output.into(), told);
     }
     let told = told.unwrap_or_else(|| format!("filter {}: it printed nothing", command.program));
-    let note = format!("\n*** {told}: this is the unfiltered report ***\n");
+    // A report without a last line end must not swallow the note.
+    let end = if body.ends_with(b"\n") { "" } else { "\n" };
+    let what = told.strip_prefix("filter ").unwrap_or(&told);
+    let note = format!("{end}*** Filter {what}, this is the unfiltered report ***\n");
     ([body, note.as_bytes()].concat().into(), Some(told))
 }
 
@@ -247,7 +256,8 @@ mod tests {
         assert_eq!(told.as_deref(), Some("filter f: exit status 3: why"));
         for line in ["exit 1", "true", "kill -9 $$", "/nonexistent"] {
             let (body, told) = filter(b"a\n", &command(line), LONG);
-            assert!(body.starts_with(b"a\n\n*** filter f: "), "{line}: {body}");
+            assert!(body.starts_with(b"a\n*** Filter f: "), "{line}: {body}");
+            assert!(body.ends_with(b", this is the unfiltered report ***\n"));
             assert!(told.is_some());
         }
     }
@@ -256,6 +266,32 @@ mod tests {
     fn a_filter_that_hangs_is_killed_with_its_children() {
         let run = run("sleep 1000 & sleep 1000", b"x", Duration::from_millis(200));
         assert_eq!(run.ended, Ended::TimedOut);
+    }
+
+    #[test]
+    fn one_that_complains_at_length_is_not_killed_for_it() {
+        let line = "head -c 1000000 /dev/zero >&2 && echo done";
+        let run = run(line, b"", LONG);
+        assert_eq!(
+            (&run.ended, run.output.as_slice()),
+            (&Ended::Exited(0), &b"done\n"[..])
+        );
+        assert_eq!(run.errors.len() as u64, MOST_ERRORS);
+    }
+
+    #[test]
+    fn one_that_never_stops_printing_is_killed() {
+        let run = run("exec cat /dev/zero", b"", LONG);
+        assert_eq!(run.ended, Ended::TooMuch);
+        assert!(run.output.is_empty());
+    }
+
+    #[test]
+    fn a_filter_that_hangs_after_printing_gives_the_unfiltered_report() {
+        let slow = command("echo half; sleep 1000");
+        let (body, told) = filter(b"a", &slow, Duration::from_millis(200));
+        assert!(body.starts_with(b"a\n*** Filter f: it did not end in time"));
+        assert!(told.is_some());
     }
 
     #[test]

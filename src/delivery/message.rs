@@ -12,8 +12,12 @@ use crate::clock::Time;
 const LONGEST_LINE: usize = 998;
 /// RFC 2045 §6.7: no encoded line is longer.
 const QUOTED_LINE: usize = 76;
-/// RFC 2047 §2: no encoded word is longer; this many bytes of text fit into one.
-const WORD: usize = 42;
+/// RFC 2047 §2: no line with an encoded word is longer, characters.
+const ENCODED_LINE: usize = 75;
+/// What an encoded word needs besides its text: `=?utf-8?B?` and `?=`.
+const AROUND_WORD: usize = 12;
+/// Longer address lists are folded; well under [`LONGEST_LINE`], with room for the name.
+const LONG_FIELD: usize = LONGEST_LINE - 100;
 
 /// Who we are, as our mails say it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,18 +38,21 @@ pub fn compose(letter: &Letter, identity: &Identity) -> Vec<u8> {
         out.push_str(value);
         out.push_str("\r\n");
     };
-    header("From", &field(&report.from));
-    header("To", &field(&report.to));
+    header("From", &addresses(&report.from));
+    header("To", &addresses(&report.to));
     header("Date", &date(report.made));
-    header("X-tenshi-version", &field(identity.version.as_bytes()));
-    header("X-tenshi-hostname", &field(identity.hostname.as_bytes()));
+    let ours = |name, value: &str| field(name, value.as_bytes());
+    let (version, hostname) = ("X-tenshi-version", "X-tenshi-hostname");
+    header(version, &ours(version, &identity.version));
+    header(hostname, &ours(hostname, &identity.hostname));
     if let Some(start) = report.start {
         header("X-tenshi-report-start", &start_date(start));
     }
-    header("Subject", &field(&report.subject));
-    header("Message-ID", &format!("<{}>", letter.message_id));
+    header("Subject", &field("Subject", &report.subject));
+    header("Message-ID", &message_id(&letter.message_id));
     if let Some(first) = &letter.thread {
-        header("References", &format!("<{first}>"));
+        header("In-Reply-To", &message_id(first));
+        header("References", &message_id(first));
     }
     header("Auto-Submitted", "auto-generated");
     header("List-Id", &list_id(&report.queue, &identity.hostname));
@@ -74,6 +81,19 @@ fn start_date(time: Time) -> String {
         .to_string()
 }
 
+/// An identifier between its angle brackets (RFC 5322 §3.6.4). Ours hold the machine's name, which
+/// may be any bytes: what cannot stand there is replaced, the same way each time.
+fn message_id(id: &str) -> String {
+    let safe = |c: char| {
+        if c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | '"' | '\\' | ',') {
+            c
+        } else {
+            '-'
+        }
+    };
+    format!("<{}>", id.chars().map(safe).collect::<String>())
+}
+
 /// One list a queue, so that mail programs can sort by it (RFC 2919).
 fn list_id(queue: &str, hostname: &str) -> String {
     let plain = |c: char| {
@@ -89,21 +109,52 @@ fn list_id(queue: &str, hostname: &str) -> String {
 
 /// The text of a header field: as it is while it is printable ASCII, else as encoded words. No line
 /// end can get into it.
-fn field(value: &[u8]) -> String {
-    let plain = value.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
-    if plain && value.len() < LONGEST_LINE - 100 {
+fn field(name: &str, value: &[u8]) -> String {
+    if is_plain(value) && value.len() < LONG_FIELD {
         return value.to_str_lossy().into_owned();
     }
-    encoded_words(&shown(value))
+    encoded_words(&shown(value), name.len() + 2)
 }
 
-/// RFC 2047: base64 words of at most 75 characters, each with whole characters only.
-fn encoded_words(text: &str) -> String {
+fn is_plain(value: &[u8]) -> bool {
+    value.iter().all(|b| b.is_ascii_graphic() || *b == b' ')
+}
+
+/// The text of `From:` or `To:`: as configured while it is printable ASCII, folded after commas
+/// where the list is long. Of other addresses only what stands before `<` is encoded, as an encoded
+/// word must not stand in an address (RFC 2047 §5).
+fn addresses(value: &[u8]) -> String {
+    if is_plain(value) && value.len() < LONG_FIELD {
+        return value.to_str_lossy().into_owned();
+    }
+    let safe = |part: &[u8]| match part.rfind_byte(b'<') {
+        _ if is_plain(part) && part.len() < LONG_FIELD => part.to_str_lossy().into_owned(),
+        Some(at) if is_plain(&part[at..]) && part[at..].len() < LONG_FIELD => format!(
+            "{}\r\n {}",
+            encoded_words(&shown(part[..at].trim_ascii()), "From: ".len()),
+            part[at..].to_str_lossy()
+        ),
+        _ => encoded_words(&shown(part), "From: ".len()),
+    };
+    let parts: Vec<String> = value
+        .split(|&b| b == b',')
+        .map(|part| safe(part.trim_ascii()))
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(",\r\n ")
+}
+
+/// RFC 2047: base64 words, a line each, with whole characters only. The first line has `used`
+/// characters already.
+fn encoded_words(text: &str, used: usize) -> String {
     let mut words = Vec::new();
     let mut piece = String::new();
+    let mut room = (ENCODED_LINE - AROUND_WORD).saturating_sub(used) / 4 * 3;
     for c in text.chars() {
-        if piece.len() + c.len_utf8() > WORD {
+        if piece.len() + c.len_utf8() > room {
             words.push(std::mem::take(&mut piece));
+            // A folded line begins with a blank.
+            room = (ENCODED_LINE - AROUND_WORD - 1) / 4 * 3;
         }
         piece.push(c);
     }
@@ -296,11 +347,73 @@ pub(super) mod tests {
         let head = mail.split_once("\r\n\r\n").unwrap().0;
         assert!(!head.contains("\nBcc"), "{head}");
         assert_eq!(base64(b"any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
-        let long = "Störung ".repeat(20);
-        assert!(
-            field(long.as_bytes())
-                .split("\r\n ")
-                .all(|word| word.len() <= 75)
+    }
+
+    /// The header's lines, folded ones with their blank.
+    fn lines<'a>(mail: &'a str, name: &str) -> Vec<&'a str> {
+        let mut lines = mail.split("\r\n").skip_while(|l| !l.starts_with(name));
+        let first = lines.next();
+        let rest = lines.take_while(|l| l.starts_with(' '));
+        first.into_iter().chain(rest).collect()
+    }
+
+    #[test]
+    fn lines_with_encoded_words_are_short() {
+        let mut checked = 0;
+        for length in 1..60 {
+            let mail = mail("Störung €".repeat(length).as_bytes(), b"b\n");
+            for line in lines(&mail, "Subject: ") {
+                assert!(line.len() <= ENCODED_LINE, "{line}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 300, "{checked}");
+    }
+
+    fn to(text: &[u8]) -> String {
+        let mut letter = letter(b"s", b"b\n");
+        letter.report.to = text.into();
+        let identity = Identity {
+            version: "1".into(),
+            hostname: "a\r\nBcc: evil@x".into(),
+        };
+        letter.message_id = "1.2@a\r\nBcc: evil@x".into();
+        letter.thread = Some("1.1@a\r\nBcc: evil@x".into());
+        String::from_utf8(compose(&letter, &identity)).unwrap()
+    }
+
+    #[test]
+    fn addresses_stay_addresses() {
+        assert_eq!(lines(&to(b"root,b@x"), "To: "), ["To: root,b@x"]);
+        let many = vec!["someone@mail.example"; 100].join(",");
+        let mail = to(many.as_bytes());
+        let folded = lines(&mail, "To: ");
+        assert_eq!(folded.len(), 100);
+        assert_eq!(folded.concat()[4..].replace(", ", ","), many);
+        let mail = to("Jörg<j@x>,b@x".as_bytes());
+        assert_eq!(
+            lines(&mail, "To: "),
+            ["To: =?utf-8?B?SsO2cmc=?=", " <j@x>,", " b@x"]
+        );
+    }
+
+    #[test]
+    fn neither_a_machines_name_nor_an_address_adds_a_header() {
+        let mail = to(b"a@x\r\nBcc: evil@x,\r\n\r\n<b@x>\n");
+        let head = mail.split_once("\r\n\r\n").unwrap().0;
+        assert!(!head.contains("\nBcc"), "{head}");
+        let names = head.split("\r\n").filter(|l| !l.starts_with(' '));
+        assert_eq!(names.count(), 12, "{head}");
+        assert!(head.contains("\r\nIn-Reply-To: <1.1@a--Bcc:-evil@x>\r\nReferences: <1.1@a"));
+    }
+
+    #[test]
+    fn what_no_mail_may_hold_is_shown() {
+        let body = mail(b"s", b"a\0b\rc\td\x7f\r\n\xc2\x85.\n.\nlast");
+        let body = body.split_once("\r\n\r\n").unwrap().1;
+        assert_eq!(
+            body,
+            "a\\x00b\\x0Dc\td\\x7F\r\n\\xC2\\x85.\r\n.\r\nlast\r\n"
         );
     }
 }

@@ -6,7 +6,6 @@
 pub mod command;
 pub mod message;
 pub mod outbox;
-mod plain;
 pub mod print;
 pub mod sendmail;
 pub mod smtp;

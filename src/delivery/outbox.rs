@@ -345,4 +345,33 @@ mod tests {
         assert_eq!(again[0].report.recipients, [address("three")]);
         assert_eq!(again[0].done, [address("two")]);
     }
+
+    #[test]
+    fn pauses_end_at_ten_minutes_and_a_lasting_fault_is_told_daily() {
+        let (mut outbox, id) = posted();
+        let (mut now, mut told, mut attempts) = (start(), 0, 0);
+        while now < start() + TOLD_EVERY * 3 {
+            assert_eq!(outbox.start_due(now).len(), 1);
+            let down = outcome(id, Delivery::Later("down".into()));
+            told += outbox.settle(&down, now, false, SLEEP).told.len();
+            let next = outbox.next_try().unwrap();
+            assert!(next - now <= chrono::TimeDelta::from_std(LONGEST_PAUSE).unwrap());
+            (now, attempts) = (next, attempts + 1);
+        }
+        assert_eq!(told, 3, "at its beginning and each day");
+        assert!(attempts > 400, "{attempts}");
+    }
+
+    #[test]
+    fn after_a_restart_what_was_in_flight_is_sent_again_as_the_same_mail() {
+        let (mut outbox, _) = posted();
+        let before = outbox.start_due(start());
+        let bytes = postcard::to_stdvec(&outbox).unwrap();
+        let mut outbox: Outbox = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(outbox.start_due(start()), before);
+        let next = outbox.push(letter(b"s", b"b").report, start(), "console");
+        let next = outbox.letters().iter().find(|l| l.id == next).unwrap();
+        assert_ne!(next.message_id, before[0].message_id);
+        assert_eq!(next.thread.as_ref(), Some(&before[0].message_id));
+    }
 }

@@ -27,7 +27,8 @@ pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::R
     if let Some(start) = report.start {
         writeln!(out, "X-tenshi-report-start: {}", local(start))?;
     }
-    writeln!(out, "X-tenshi-hostname: {}", identity.hostname)?;
+    let hostname = shown(identity.hostname.as_bytes());
+    writeln!(out, "X-tenshi-hostname: {hostname}")?;
     writeln!(out, "Subject: {}", shown(&report.subject))?;
     writeln!(out)?;
     let body = letter.filtered.as_ref().unwrap_or(&report.body);
@@ -36,7 +37,35 @@ pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::R
         .unwrap_or(body)
         .split(|&b| b == b'\n')
     {
-        writeln!(out, "{}", shown(line))?;
+        writeln!(out, "{}", shown(line.strip_suffix(b"\r").unwrap_or(line)))?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::message::tests::letter;
+
+    #[test]
+    fn a_mail_is_shown_decoded_and_cannot_steer_the_terminal() {
+        let mut letter = letter(
+            "Störung [a]".as_bytes(),
+            b"\nh1: \n    1: \x1b[2J caf\xc3\xa9\r\n",
+        );
+        letter.report.to = "t@x\nBcc: evil".into();
+        let identity = Identity {
+            version: "1".into(),
+            hostname: "con\x1bsole".into(),
+        };
+        let mut out = Vec::new();
+        print(&letter, &identity, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (head, body) = text.split_once("\n\n").unwrap();
+        assert!(head.starts_with(RULE), "{head}");
+        assert!(head.contains("\nSubject: Störung [a]"), "{head}");
+        assert!(head.contains("\nTo: t@x\\x0ABcc: evil\n"), "{head}");
+        assert!(!text.contains('\x1b'));
+        assert_eq!(body, "\nh1: \n    1: \\x1B[2J café\n");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,8 +14,6 @@ use crate::config::{MailServer, MailSettings, ShellCommand};
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
-/// The local mailer's time, where `mailtimeout` is 0.
-const MAILER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How a letter leaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,12 +61,12 @@ impl Courier for SmtpCourier {
         let message = compose(letter, &self.identity);
         let (from, to) = (&letter.report.sender, &letter.report.recipients);
         match &self.settings.server {
-            MailServer::Smtp { host, port } => {
-                smtp::deliver(host, *port, &self.settings, from, to, &message)
+            MailServer::Smtp { .. } => {
+                let trace = |line: &str| log::trace!(target: "smtp", "{line}");
+                smtp::deliver(&self.settings, from, to, &message, Some(&trace))
             }
             MailServer::Sendmail(path) => {
-                let timeout = self.settings.timeout.unwrap_or(MAILER_TIMEOUT);
-                sendmail::deliver(path, from, to, &message, timeout)
+                sendmail::deliver(path, from, to, &message, self.settings.timeout)
             }
         }
     }
@@ -145,38 +144,37 @@ impl Post {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn next(&self) {
+    /// Takes a job whose queue is free, and marks the queue as busy.
+    fn pick(&self) -> Option<Job> {
         let mut desk = self.desk();
-        while desk.queues.len() < MOST {
-            let busy = &desk.queues;
-            let free = |job: &Job| !busy.contains(&job.letter.report.queue);
-            let Some(job) = desk
-                .waiting
-                .iter()
-                .position(free)
-                .and_then(|i| desk.waiting.remove(i))
-            else {
-                return;
-            };
+        if desk.queues.len() >= MOST {
+            return None;
+        }
+        let busy = &desk.queues;
+        let free = |job: &Job| !busy.contains(&job.letter.report.queue);
+        let index = desk.waiting.iter().position(free)?;
+        let job = desk.waiting.remove(index)?;
+        desk.queues.insert(job.letter.report.queue.clone());
+        Some(job)
+    }
+
+    fn next(&self) {
+        while let Some(job) = self.pick() {
             let (queue, id) = (job.letter.report.queue.clone(), job.letter.id);
-            desk.queues.insert(queue.clone());
             let post = self.clone();
             let work = move || {
-                let outcome = post.attempt(&job);
+                // A fault of ours in one mail must not leave its queue busy for ever.
+                let attempt = catch_unwind(AssertUnwindSafe(|| post.attempt(&job)));
+                let outcome =
+                    attempt.unwrap_or_else(|_| later(job.letter.id, "an internal error".into()));
                 post.desk().queues.remove(&job.letter.report.queue);
                 (post.0.results)(outcome);
                 post.next();
             };
             if let Err(e) = std::thread::Builder::new().name("post".into()).spawn(work) {
-                desk.queues.remove(&queue);
-                let result = Delivery::Later(format!("no thread for it: {e}"));
-                let outcome = Outcome {
-                    id,
-                    filtered: None,
-                    notes: Vec::new(),
-                    result,
-                };
-                return (self.0.results)(outcome);
+                // The desk is free here: whoever takes the result may send the next job.
+                self.desk().queues.remove(&queue);
+                (self.0.results)(later(id, format!("no thread for it: {e}")));
             }
         }
     }
@@ -216,6 +214,16 @@ impl Post {
             },
             false => Delivery::Later(format!("csv program {}: {}", program.program, run.words())),
         }
+    }
+}
+
+/// An attempt that came to nothing.
+fn later(id: u64, fault: String) -> Outcome {
+    Outcome {
+        id,
+        filtered: None,
+        notes: Vec::new(),
+        result: Delivery::Later(fault),
     }
 }
 
@@ -266,5 +274,72 @@ mod tests {
         assert_eq!(results.recv().unwrap(), 1);
         release.send(()).unwrap();
         assert_eq!(results.recv().unwrap(), 2);
+    }
+
+    /// Panics at its first mail.
+    struct Faulty(Mutex<bool>);
+
+    impl Courier for Faulty {
+        fn carry(&self, letter: &Letter) -> Delivery {
+            let before = std::mem::replace(&mut *self.0.lock().unwrap(), true);
+            assert!(before, "the first mail: this panic is wanted");
+            Delivery::Refused(letter.filtered.clone().unwrap_or_default().to_string())
+        }
+    }
+
+    fn post(courier: impl Courier + 'static) -> (Post, std::sync::mpsc::Receiver<Outcome>) {
+        let (sender, results) = channel();
+        let sender = Mutex::new(sender);
+        let post = Post::spawn(Arc::new(courier), Duration::from_secs(60), move |o| {
+            sender.lock().unwrap().send(o).unwrap();
+        });
+        (post, results)
+    }
+
+    fn shell(line: &str) -> ShellCommand {
+        ShellCommand {
+            program: "p".into(),
+            line: line.into(),
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_attempt_and_a_filter_runs_once() {
+        let (post, results) = post(Faulty(Mutex::new(false)));
+        let mut letter = letter(b"s", b"b\n");
+        letter.id = 7;
+        let via = Via::Mail {
+            filter: Some(shell("tr -d '\\n'; echo x")),
+        };
+        for _ in 0..2 {
+            post.send(Job {
+                letter: letter.clone(),
+                via: via.clone(),
+            });
+        }
+        let first = results.recv().unwrap();
+        let second = results.recv().unwrap();
+        assert_eq!((first.id, second.id), (7, 7));
+        assert!(matches!(first.result, Delivery::Later(_)), "{first:?}");
+        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
+        letter.filtered = second.filtered;
+        post.send(Job { letter, via });
+        let third = results.recv().unwrap();
+        assert_eq!(third.filtered, None, "not run again");
+        assert_eq!(third.result, Delivery::Refused("bx\n".into()));
+    }
+
+    #[test]
+    fn a_csv_program_that_fails_keeps_its_lines() {
+        let (post, results) = post(Faulty(Mutex::new(true)));
+        for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
+            post.send(Job {
+                letter: letter(b"s", b"b\n"),
+                via: Via::Csv(shell(line)),
+            });
+            let result = results.recv().unwrap().result;
+            assert_eq!(matches!(result, Delivery::Taken { .. }), good, "{result:?}");
+            assert_eq!(matches!(result, Delivery::Later(_)), !good, "{result:?}");
+        }
     }
 }

@@ -29,7 +29,8 @@ impl Monitor {
     ///
     /// A `[now]` queue is due whenever it holds lines; ask every `sleep` seconds. A cron queue is
     /// due if a minute of its schedule has begun since the last call, however long ago that was.
-    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting.
+    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting. A cron
+    /// queue that is due and empty is named without a report: its time has come all the same.
     pub fn due(
         &mut self,
         now: Time,
@@ -49,10 +50,18 @@ impl Monitor {
             (ripe && !waiting(&queue.name)).then_some(index)
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
-        ready
-            .into_iter()
-            .filter_map(|index| self.report(index, now, status))
-            .collect()
+        let report = |index: usize| {
+            let at_once = config.queues.get(index)?.schedule == Schedule::Now;
+            let queue = QueueId(u16::try_from(index).ok()?);
+            let none = || Due {
+                queue,
+                reports: Vec::new(),
+                hosts: Vec::new(),
+            };
+            self.report(index, now, status)
+                .or_else(|| (!at_once).then(none))
+        };
+        ready.into_iter().filter_map(report).collect()
     }
 
     /// The reports of all queues, whatever their schedules.

@@ -87,8 +87,7 @@ impl Pattern {
     /// # Errors
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
-        let text = std::str::from_utf8(source)
-            .map_err(|e| refused((e.valid_up_to(), source.len()), "this is not UTF-8".into()))?;
+        let text = &ascii(source);
         let regular = regex::bytes::RegexBuilder::new(text).unicode(false).build();
         let engine = match regular {
             Ok(regex) => Engine::Regular(regex),
@@ -152,6 +151,26 @@ impl Pattern {
     }
 }
 
+/// The pattern in ASCII: each other byte becomes its escape, so that a quantifier and a class take
+/// bytes, as Perl's do.
+fn ascii(source: &[u8]) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut bytes = source.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            // A backslash before such a byte means just the byte.
+            b'\\' if bytes.peek().is_some_and(|next| !next.is_ascii()) => {}
+            b'\\' => {
+                text.push('\\');
+                text.extend(bytes.next().map(char::from));
+            }
+            _ if byte.is_ascii() => text.push(char::from(byte)),
+            _ => text.push_str(&format!("\\x{byte:02X}")),
+        }
+    }
+    text
+}
+
 fn found(yes: bool) -> Found {
     if yes { Found::Yes } else { Found::No }
 }
@@ -177,5 +196,27 @@ fn backtracking(text: &str) -> Result<fancy_regex::Regex, PatternError> {
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}/", bstr::BStr::new(&self.source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_matched_as_bytes() {
+        let found = |pattern: &[u8], text: &[u8]| Pattern::compile(pattern).unwrap().is_match(text);
+        let cases: [(&[u8], &[u8], Found); 7] = [
+            (b"a \xe9t\xe9", b"a \xe9t\xe9", Found::Yes),
+            (b"^[\xc3\xa9]$", b"\xa9", Found::Yes),
+            (b"^\xc3\xa9+$", b"\xc3\xa9\xa9", Found::Yes),
+            (b"^\\\xc3\xa9$", b"\xc3\xa9", Found::Yes),
+            (b"^.$", b"\xc3\xa9", Found::No),
+            (b"^\\w$", b"\xe9", Found::No),
+            (b"\xe9(?!x)", b"\xe9y", Found::Yes),
+        ];
+        for (pattern, text, want) in cases {
+            assert_eq!(found(pattern, text), want, "{:?}", bstr::BStr::new(pattern));
+        }
     }
 }

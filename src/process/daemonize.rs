@@ -5,7 +5,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 
-use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe, setsid};
+use nix::fcntl::OFlag;
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
 /// What the child says when all is well.
 const RUNNING: &[u8] = b"+";
@@ -19,13 +20,16 @@ pub struct Ready(File);
 /// # Errors
 /// When the process has threads already, or the system refuses a step.
 pub fn daemonize() -> Result<Ready, String> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    let threads = std::fs::read_dir("/proc/self/task")
+        .map_err(|e| format!("can't count our threads in /proc/self/task: {e}"))?
+        .count();
     if threads != 1 {
         return Err(format!(
             "can't fork a daemon with {threads} threads running"
         ));
     }
-    let (read, write) = pipe().map_err(|e| e.to_string())?;
+    // Closed in programs that we run: one that lives on would keep the parent waiting.
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|e| format!("can't make a pipe: {e}"))?;
     // SAFETY: there is one thread (just counted), so the child may do whatever the parent could.
     match unsafe { fork() }.map_err(|e| format!("can't fork: {e}"))? {
         ForkResult::Parent { .. } => {
@@ -34,13 +38,23 @@ pub fn daemonize() -> Result<Ready, String> {
         }
         ForkResult::Child => drop(read),
     }
+    let ready = Ready(File::from(write));
+    if let Err(text) = detach() {
+        ready.report_error(&text);
+        std::process::exit(1);
+    }
+    Ok(ready)
+}
+
+/// Leaves session, terminal and directory; only the grandchild returns.
+fn detach() -> Result<(), String> {
     setsid().map_err(|e| format!("setsid: {e}"))?;
-    // SAFETY: as above; the second fork leaves the session without a leader.
+    // SAFETY: the only thread of a process that was forked with one. The second fork leaves the
+    // session without a leader, so that no terminal can become ours again.
     if let ForkResult::Parent { .. } = unsafe { fork() }.map_err(|e| format!("can't fork: {e}"))? {
         std::process::exit(0);
     }
-    chdir("/").map_err(|e| format!("/: {e}"))?;
-    Ok(Ready(File::from(write)))
+    chdir("/").map_err(|e| format!("/: {e}"))
 }
 
 /// The parent's end: it exits as the child says.

@@ -40,8 +40,10 @@ impl Identity {
         })?;
         let gid = match gid {
             None if uid.is_some() => user.gid,
-            None => group(DEFAULT).unwrap_or(user.gid),
-            Some(name) => group(name).ok_or_else(|| format!("no such group: {name}"))?,
+            None => group(DEFAULT)?.unwrap_or(user.gid),
+            Some(name) => group(name)?.ok_or_else(|| {
+                format!("no such group: {name}; make it, or name another one with `set gid`")
+            })?,
         };
         if me.is_root() {
             return Ok(Some(Self {
@@ -70,8 +72,9 @@ fn own_name(me: Uid) -> Result<String, String> {
     }
 }
 
-fn group(name: &str) -> Option<Gid> {
-    Group::from_name(name).ok().flatten().map(|group| group.gid)
+fn group(name: &str) -> Result<Option<Gid>, String> {
+    let group = Group::from_name(name).map_err(|e| format!("group {name}: {e}"))?;
+    Ok(group.map(|group| group.gid))
 }
 
 /// Becomes this account for good, with all the groups that the system gives it: a member of `adm`

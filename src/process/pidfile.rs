@@ -1,60 +1,108 @@
 //! `set pidfile`: written before root's rights are given up, locked while we run.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::ffi::OsString;
+use std::fs::{File, Permissions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::libc::{O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-/// Our pid file, locked.
+/// Our pid file, locked. Dropped, it is removed as far as we still may.
 #[derive(Debug)]
 pub struct PidFile {
-    path: PathBuf,
+    dir: OwnedFd,
+    name: OsString,
     file: File,
 }
 
 impl PidFile {
-    /// Writes the process id, decimal and without a newline.
+    /// Writes the process id, decimal and without a newline, readable by all.
+    ///
+    /// The directory may be reached through a link, as `/var/run` is one; the file may not.
     ///
     /// # Errors
     /// The path is a link or no plain file of one name, it cannot be written, or another daemon
     /// holds it.
     pub fn create(path: &Path) -> Result<Self, String> {
         let told = |words: &str| format!("pid file {}: {words}", path.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .custom_flags(O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-            .open(path)
-            .map_err(|e| told(&e.to_string()))?;
-        let meta = file.metadata().map_err(|e| told(&e.to_string()))?;
-        if !meta.is_file() || meta.nlink() != 1 {
-            return Err(told("is not a plain file of its own; remove it"));
-        }
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(told("another tenshi is running with it")),
-            Err(TryLockError::Error(e)) => return Err(told(&e.to_string())),
-        }
+        let name = path.file_name().ok_or_else(|| told("is no file name"))?;
+        let parent = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let dir = open(&parent, flags, Mode::empty()).map_err(|e| told(e.desc()))?;
+        // Not blocking: a FIFO in its place must not hold us.
+        let flags = OFlag::O_RDWR
+            | OFlag::O_CREAT
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_CLOEXEC;
+        let file = openat(&dir, name, flags, Mode::from_bits_truncate(0o644))
+            .map_err(|e| told(e.desc()))?;
+        let Locked(mut file) = Locked::new(File::from(file)).map_err(|e| told(&e))?;
+        // A strict umask would hide it from those who ask for our state. The file may be another
+        // owner's, whose mode it keeps.
+        let _ = file.set_permissions(Permissions::from_mode(0o644));
         file.set_len(0)
             .and_then(|()| write!(file, "{}", std::process::id()))
             .map_err(|e| told(&e.to_string()))?;
         Ok(Self {
-            path: path.to_owned(),
+            dir,
+            name: name.to_owned(),
             file,
         })
     }
 
     /// Removes it at the end of the run, as far as we still may; else it is left empty.
     pub fn remove(self) {
-        if std::fs::remove_file(&self.path).is_err() {
+        drop(self);
+    }
+
+    /// Whether our name still leads to our file, and not to that of a daemon after us.
+    fn is_ours(&self) -> bool {
+        let there = fstatat(
+            &self.dir,
+            self.name.as_os_str(),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        );
+        match (there, self.file.metadata()) {
+            (Ok(there), Ok(ours)) => (there.st_dev, there.st_ino) == (ours.dev(), ours.ino()),
+            _ => false,
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let name = self.name.as_os_str();
+        if !self.is_ours() || unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir).is_err() {
             // In a directory of root's there is no more to be done.
             let _ = self.file.set_len(0);
         }
+    }
+}
+
+/// A plain file of one name that we alone have locked. Nothing was written to it yet.
+struct Locked(File);
+
+impl Locked {
+    fn new(file: File) -> Result<Self, String> {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err("another tenshi is running with it".into()),
+            Err(TryLockError::Error(e)) => return Err(e.to_string()),
+        }
+        // After the lock: a daemon that just ended may have removed what we opened.
+        let meta = file.metadata().map_err(|e| e.to_string())?;
+        if !meta.is_file() || meta.nlink() != 1 {
+            return Err("is not a plain file of its own; remove it".into());
+        }
+        Ok(Self(file))
     }
 }
 
@@ -90,5 +138,45 @@ mod tests {
         std::fs::hard_link(&target, &hard).unwrap();
         assert!(PidFile::create(&hard).is_err());
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+    }
+
+    #[test]
+    fn the_directory_may_be_a_link_as_var_run_is() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("run")).unwrap();
+        std::os::unix::fs::symlink("run", dir.path().join("link")).unwrap();
+        let pid = PidFile::create(&dir.path().join("link/pid")).unwrap();
+        let meta = std::fs::metadata(dir.path().join("run/pid")).unwrap();
+        assert_eq!(meta.mode() & 0o7777, 0o644);
+        drop(pid);
+        assert!(!dir.path().join("run/pid").exists());
+    }
+
+    #[test]
+    fn another_daemons_file_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        let ours = PidFile::create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "theirs").unwrap();
+        ours.remove();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        let places = [
+            fifo.as_path(),
+            dir.path(),
+            Path::new("/dev/null"),
+            Path::new("/"),
+        ];
+        for place in places {
+            assert!(PidFile::create(place).is_err(), "{}", place.display());
+        }
+        assert!(fifo.exists());
     }
 }

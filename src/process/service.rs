@@ -26,6 +26,12 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
+/// One line about what we do, for `systemctl status`.
+pub fn status(text: &str) {
+    // A line is an assignment to the manager, so ours must stay one.
+    tell(&[NotifyState::Status(&text.replace(['\n', '\r'], " "))]);
+}
+
 /// How often [`alive`] must be called, if at all (`WatchdogSec=`).
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled()

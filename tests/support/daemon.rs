@@ -22,11 +22,22 @@ impl Daemon {
     /// Starts `tenshi -f` on the configuration text, and waits until it follows every file of
     /// `logs` (names in `dir`).
     pub fn start(dir: &Dir, config: &str, logs: &[&str]) -> Self {
-        Self::start_with(dir, config, logs, &[])
+        Self::start_in(dir, config, logs, &[], &[])
     }
 
     /// As [`Daemon::start`], with more arguments.
     pub fn start_with(dir: &Dir, config: &str, logs: &[&str], more: &[&str]) -> Self {
+        Self::start_in(dir, config, logs, more, &[])
+    }
+
+    /// As [`Daemon::start_with`], with more environment.
+    pub fn start_in(
+        dir: &Dir,
+        config: &str,
+        logs: &[&str],
+        more: &[&str],
+        environment: &[(&str, &Path)],
+    ) -> Self {
         let config = dir.write("tenshi.conf", config);
         let (stdout, stderr) = (dir.path("stdout"), dir.path("stderr"));
         let socket = dir.path("notify");
@@ -40,6 +51,7 @@ impl Daemon {
             .args(more)
             .current_dir(dir.root())
             .env("NOTIFY_SOCKET", &socket)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).expect("a file for its output"))
             .stderr(File::create(&stderr).expect("a file for its messages"))

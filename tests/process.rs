@@ -1,0 +1,287 @@
+//! What the process is to the system: the daemon proper, its ids and groups, its pid file, what it
+//! tells the service manager. These need root and Debian's `tenshi` account, a member of `adm`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Gid, Group, Pid, Uid, User, access, getgroups, getresgid, getresuid};
+use support::daemon::PROGRAM;
+use support::{DEADLINE, Dir, NEVER, conf, poll};
+use tenshi::process::ids::{Identity, drop_to};
+use tenshi::process::service;
+
+/// Set in a copy of this test program, which does the part of a test that changes the process.
+const PART: &str = "TENSHI_TEST_PART";
+
+fn tenshi() -> User {
+    assert!(Uid::effective().is_root(), "this test needs root");
+    let user = User::from_name("tenshi").unwrap();
+    user.expect("this test needs the account `tenshi` (Debian package tenshi)")
+}
+
+fn group(name: &str) -> Gid {
+    let found = Group::from_name(name).unwrap();
+    found.unwrap_or_else(|| panic!("no group {name}")).gid
+}
+
+fn is_part() -> bool {
+    std::env::var_os(PART).is_some()
+}
+
+/// This test alone, in a process of its own, as the part that changes the process.
+fn part(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(PART, "1");
+    command
+}
+
+fn must_succeed(output: &Output) {
+    let (out, err) = (&output.stdout, &output.stderr);
+    let text = String::from_utf8_lossy(out) + String::from_utf8_lossy(err);
+    assert!(output.status.success(), "{}: {text}", output.status);
+    assert!(text.contains("1 passed"), "the part did not run: {text}");
+}
+
+/// A daemon proper, known by its pid file. Killed on drop.
+struct Background {
+    dir: Dir,
+    pid_file: PathBuf,
+}
+
+impl Background {
+    fn new() -> Self {
+        let dir = Dir::new();
+        dir.write("log", "");
+        let rules = format!("set queue a f@x.example t@x.example {NEVER}\na ^foo\n");
+        dir.write("tenshi.conf", conf(&dir, 9, &rules));
+        let pid_file = dir.path("pid");
+        Self { dir, pid_file }
+    }
+
+    /// Runs `tenshi` to the end of its first process.
+    fn start(&self, pid_file: &Path) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.arg("-c").arg(self.dir.path("tenshi.conf"));
+        command.arg("-P").arg(pid_file).current_dir(self.dir.root());
+        command.output().expect("tenshi starts")
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        let text = fs::read_to_string(&self.pid_file).ok()?;
+        text.parse().ok().map(Pid::from_raw)
+    }
+
+    fn status(&self, field: &str) -> String {
+        let path = format!("/proc/{}/status", self.pid().unwrap());
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|l| l.strip_prefix(field));
+        line.unwrap().trim_start_matches(':').trim().to_owned()
+    }
+
+    fn proc_link(&self, name: &str) -> PathBuf {
+        fs::read_link(format!("/proc/{}/{name}", self.pid().unwrap())).unwrap()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+#[test]
+fn the_daemon_proper_is_detached_and_no_longer_root() {
+    let user = tenshi();
+    let site = Background::new();
+    // Its output is a pipe: to return at all, the daemon must have let go of it.
+    let output = site.start(&site.pid_file);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+
+    assert_eq!(site.status("Name"), "tenshi");
+    assert_eq!(site.proc_link("cwd"), Path::new("/"));
+    for fd in ["fd/0", "fd/1", "fd/2"] {
+        assert_eq!(site.proc_link(fd), Path::new("/dev/null"), "{fd}");
+    }
+    assert_eq!(site.status("Uid"), vec![user.uid.to_string(); 4].join("\t"));
+    assert_eq!(
+        site.status("Gid"),
+        vec![group("tenshi").to_string(); 4].join("\t")
+    );
+    let groups = site.status("Groups");
+    let adm = group("adm").to_string();
+    assert!(groups.split(' ').any(|g| g == adm), "groups {groups}");
+    let pid = site.pid().unwrap();
+    let session = nix::unistd::getsid(Some(pid)).unwrap();
+    assert_ne!(session, pid, "a session leader could get a terminal");
+    assert_ne!(session, nix::unistd::getsid(None).unwrap());
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_the_first_goes_on() {
+    tenshi();
+    let site = Background::new();
+    assert!(site.start(&site.pid_file).status.success());
+    let first = site.pid().unwrap();
+    let second = site.start(&site.pid_file);
+    assert_eq!(second.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(text.contains("another tenshi is running"), "{text}");
+    assert_eq!(site.pid(), Some(first));
+    kill(first, Signal::SIGTERM).unwrap();
+    let gone = poll(DEADLINE, || kill(first, None).is_err().then_some(()));
+    assert!(gone.is_some(), "it does not end");
+    assert!(
+        !site.pid_file.exists(),
+        "left behind in a directory of its own"
+    );
+}
+
+#[test]
+fn the_parent_tells_why_the_daemon_cannot_run() {
+    tenshi();
+    let site = Background::new();
+    let missing = site.start(&site.dir.path("missing/pid"));
+    assert_eq!(missing.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(text.contains("missing/pid"), "{text}");
+
+    let config = fs::read_to_string(site.dir.path("tenshi.conf")).unwrap();
+    let config = format!("set gid root\nset uid nobody\n{config}");
+    site.dir.write("tenshi.conf", config);
+    assert!(
+        site.start(&site.pid_file).status.success(),
+        "another account"
+    );
+    assert_eq!(site.status("Gid"), "0\t0\t0\t0");
+    assert!(!site.status("Uid").split('\t').any(|id| id == "0"));
+}
+
+#[test]
+fn root_is_given_up_for_good_in_every_thread() {
+    let user = tenshi();
+    if !is_part() {
+        let name = "root_is_given_up_for_good_in_every_thread";
+        return must_succeed(&part(name).output().unwrap());
+    }
+    let identity = Identity::resolve(None, None)
+        .unwrap()
+        .expect("root changes");
+    drop_to(&identity).unwrap();
+    let seen = std::thread::spawn(|| (getresuid().unwrap(), getresgid().unwrap()));
+    let (uids, gids) = seen.join().unwrap();
+    assert_eq!([uids.real, uids.effective, uids.saved], [user.uid; 3]);
+    assert_eq!(
+        [gids.real, gids.effective, gids.saved],
+        [group("tenshi"); 3]
+    );
+    assert!(getgroups().unwrap().contains(&group("adm")));
+    assert!(nix::unistd::setuid(Uid::from_raw(0)).is_err());
+    assert!(nix::unistd::setgid(Gid::from_raw(0)).is_err());
+    assert!(access("/etc/shadow", nix::unistd::AccessFlags::R_OK).is_err());
+    // The other threads, the test runner's own among them.
+    let mut threads = 0;
+    for task in fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let status = fs::read_to_string(task.path().join("status")).unwrap();
+        let uid = format!("Uid:\t{}\t", user.uid);
+        assert!(status.contains(&uid), "{status}");
+        threads += 1;
+    }
+    assert!(threads >= 2, "only {threads} threads were looked at");
+}
+
+#[test]
+fn an_account_that_is_missing_is_named() {
+    tenshi();
+    let user = Identity::resolve(Some("no-such-user"), None).unwrap_err();
+    assert!(
+        user.contains("no-such-user") && user.contains("set uid"),
+        "{user}"
+    );
+    let group = Identity::resolve(None, Some("no-such-group")).unwrap_err();
+    assert!(
+        group.contains("no-such-group") && group.contains("set gid"),
+        "{group}"
+    );
+    assert!(Identity::resolve(Some("0"), None).is_err(), "names only");
+}
+
+#[test]
+fn without_root_we_stay_who_we_are() {
+    if !is_part() {
+        let user = tenshi();
+        // A place where the other account may run us.
+        let dir = Dir::new();
+        let program = dir.path("part");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let mut command = Command::new(program);
+        let name = "without_root_we_stay_who_we_are";
+        command
+            .args(["--exact", name, "--nocapture"])
+            .env(PART, "1");
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        command.current_dir("/");
+        return must_succeed(&command.output().unwrap());
+    }
+    assert!(!Uid::effective().is_root());
+    assert_eq!(Identity::resolve(None, None), Ok(None));
+    assert_eq!(Identity::resolve(Some("tenshi"), None), Ok(None));
+    let other = Identity::resolve(Some("nobody"), None).unwrap_err();
+    assert!(other.contains("can't become user nobody"), "{other}");
+    let group = Identity::resolve(None, Some("root")).unwrap_err();
+    assert!(group.contains("set gid"), "{group}");
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    if is_part() {
+        service::ready();
+        service::status("two\nREADY=0");
+        service::reloading();
+        service::alive();
+        service::stopping();
+        assert_eq!(
+            service::watchdog(),
+            Some(std::time::Duration::from_secs(20))
+        );
+        return;
+    }
+    let name = "the_service_manager_is_told";
+    let dir = Dir::new();
+    let socket = UnixDatagram::bind(dir.path("notify")).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut command = part(name);
+    command.env("NOTIFY_SOCKET", dir.path("notify"));
+    command
+        .env("WATCHDOG_USEC", "20000000")
+        .env_remove("WATCHDOG_PID");
+    must_succeed(&command.output().unwrap());
+    let mut told = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(len) = socket.recv(&mut buffer) {
+        told.push(String::from_utf8_lossy(&buffer[..len]).into_owned());
+    }
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told[0], "READY=1\n");
+    assert_eq!(told[1], "STATUS=two READY=0\n");
+    assert!(
+        told[2].starts_with("RELOADING=1\nMONOTONIC_USEC="),
+        "{told:?}"
+    );
+    assert_eq!(told[3..], ["WATCHDOG=1\n", "STOPPING=1\n"]);
+}
