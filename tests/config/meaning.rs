@@ -276,7 +276,7 @@ fn rules_and_groups() {
             "trash /t/",
             "group_host to 5 /h/",
             "repeat /(\\d)/",
-            "group to 7 /open/",
+            "group to 6 /open/",
             "0:0 / /",
         ]
     );
