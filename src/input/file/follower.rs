@@ -25,6 +25,8 @@ pub struct Turn {
     pub more: bool,
     /// A directory is in the middle of a change: not all that is there could be read yet.
     pub waiting: bool,
+    /// Everything that was there at [`Follower::ask_drain`] was handed out.
+    pub drained: bool,
     /// When the next scan is wanted, if nothing wakes the follower before.
     pub next: Duration,
 }
@@ -96,6 +98,15 @@ impl<F: FileSystem> Follower<F> {
     /// As [`Self::rescan`], for a scan by the clock: the pause before the next one keeps growing.
     pub(super) fn rescan_names(&mut self) {
         self.rescan = true;
+    }
+
+    /// From now on [`Turn::drained`] tells whether all that is there at this moment was read. What
+    /// is written later does not count, so a busy log cannot put the end off.
+    pub fn ask_drain(&mut self) {
+        self.rescan();
+        for track in &mut self.tracks {
+            track.drained = false;
+        }
     }
 
     /// The directories in which something may happen to a followed file.
@@ -222,6 +233,13 @@ impl<F: FileSystem> Follower<F> {
             .push(Track::new(path.to_path_buf(), start, resume, now));
     }
 
+    /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
+    pub fn begin(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
+        let now = nanos(now);
+        self.expand(now, emit);
+        self.each(now, false, emit, |track, cx| track.begin_fresh(cx));
+    }
+
     /// Looks at every file once and hands out at most one chunk of each.
     pub fn turn(&mut self, now: Time, emit: &mut dyn FnMut(Event)) -> Turn {
         let now = nanos(now);
@@ -252,6 +270,7 @@ impl<F: FileSystem> Follower<F> {
         Turn {
             more: all.more,
             waiting: all.waiting,
+            drained: self.tracks.iter().all(|track| track.drained),
             next,
         }
     }
@@ -288,7 +307,7 @@ impl<F: FileSystem> Follower<F> {
                 .any(|t| t.resume.is_some());
             let others = before.iter().chain(after.iter());
             let elsewhere = if rescan {
-                others.flat_map(|t| t.done.clone()).collect()
+                others.flat_map(|t| t.done.iter().map(|d| d.mark.clone())).collect()
             } else {
                 Vec::new()
             };

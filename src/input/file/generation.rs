@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
-use super::marks::{ANCHOR, HEAD, Mark};
+use super::marks::{ANCHOR, HEAD, Mark, same_beginning};
 
 /// So many bytes of a file are read in one go.
 pub const CHUNK: usize = 256 * 1024;
@@ -87,6 +87,8 @@ pub struct Generation<F> {
     pub judged: bool,
     /// A packed file that was read to its end, or one that turned out damaged.
     pub finished: bool,
+    /// The last look reached what was its end then.
+    pub at_end: bool,
     quiet: Option<(u64, i64)>,
 }
 
@@ -151,6 +153,7 @@ impl<F: LogFile> Generation<F> {
             last_data: now,
             judged: false,
             finished: false,
+            at_end: false,
             quiet: None,
         }
     }
@@ -182,6 +185,27 @@ impl<F: LogFile> Generation<F> {
             Source::Plain(file) => first_bytes(file),
             Source::Packed(_) => Ok(self.mark.head.to_vec()),
         }
+    }
+
+    /// Remembers the first bytes before anything is taken of them: if they are others when they are
+    /// read, the file was truncated in between.
+    pub fn preview(&mut self) -> io::Result<()> {
+        if self.mark.is_blank() {
+            self.mark.head = self.first_bytes()?.into();
+        }
+        Ok(())
+    }
+
+    /// Whether `first`, the first bytes of a file of `size` bytes, show it as a copy of this one.
+    pub fn has_copy(&self, first: &[u8], size: u64) -> bool {
+        let Source::Plain(file) = &self.source else {
+            return self.mark.begins_like(first);
+        };
+        let own = file.meta().map_or(0, |meta| meta.size);
+        if !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false) {
+            return self.mark.begins_like(first);
+        }
+        size <= own && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
     }
 
     /// Starts again at the beginning: the file was truncated.
@@ -235,6 +259,7 @@ impl<F: LogFile> Generation<F> {
                 self.mark.offset += used as u64;
                 self.mark.end = self.mark.offset + packed.rest.len() as u64;
                 self.finished = end && packed.rest.is_empty();
+                self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }
             Source::Plain(_) => self.drain_plain(cutter, buf, now, want, last)?,
@@ -257,6 +282,8 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Dry);
         };
         let mark = &mut self.mark;
+        // Half a line is no identity: log lines often begin alike.
+        let unread = mark.offset == 0;
         let meta = file.meta()?;
         if meta.size < mark.offset {
             return Ok(Step::Truncated);
@@ -272,16 +299,13 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Truncated);
         }
         let data = &buf[back..n];
+        self.at_end = data.len() < want;
         let mut head = vec![0; HEAD];
         let length = file.read_at(0, &mut head)?;
         head.truncate(length);
         if !head.starts_with(&mark.head) {
             return Ok(Step::Truncated);
         }
-        let known = usize::try_from(mark.offset)
-            .unwrap_or(HEAD)
-            .saturating_add(data.len());
-        head.truncate(known.max(mark.head.len()));
         // The other half of the lock: what was read is what still stands there.
         let mut again = vec![0; back + data.len().min(ANCHOR)];
         let length = file.read_at(from, &mut again)?;
@@ -291,10 +315,10 @@ impl<F: LogFile> Generation<F> {
         let grew = data.len() as u64 > mark.end.saturating_sub(mark.offset);
         let used = cutter.take(data, &mut mark.skipping, data.len() == want, last);
         mark.end = meta.size.max(mark.offset + data.len() as u64);
-        if head[..] != mark.head[..] {
-            mark.head = head.into();
-        }
         if used == 0 {
+            if unread {
+                mark.head = Arc::from(&b""[..]);
+            }
             if grew {
                 self.last_data = now;
             }
@@ -305,6 +329,10 @@ impl<F: LogFile> Generation<F> {
         }
         mark.anchor = tail(&mark.anchor, &data[..used]);
         mark.offset += used as u64;
+        head.truncate(usize::try_from(mark.offset).unwrap_or(HEAD));
+        if head[..] != mark.head[..] {
+            mark.head = head.into();
+        }
         self.quiet = None;
         Ok(Step::Moved)
     }

@@ -24,11 +24,13 @@ const QUIET: i64 = 50 * MS;
 const PATIENCE: i64 = 5_000 * MS;
 /// A departed generation is let go when it was silent for this long.
 pub(super) const LINGER: i64 = 60_000 * MS;
+/// When no file took its place, a departed generation is let go after this silence.
+const LINGER_ALONE: i64 = 3_600_000 * MS;
 /// The kernel's clock for files ticks coarsely and may lag.
 const MARGIN: i64 = 2_000 * MS;
 /// More departed files than this are not held open for their linger.
 const MAX_DEPARTED: usize = 32;
-/// So many finished generations are remembered.
+/// So many finished generations are remembered, and more while they look new by their time.
 const MAX_DONE: usize = 16;
 
 /// What a turn needs from outside.
@@ -79,11 +81,21 @@ pub(super) struct Progress {
     pub waiting: bool,
 }
 
+/// A generation that was let go of.
+#[derive(Clone)]
+pub(super) struct Done {
+    pub mark: Mark,
+    /// It was not written to after this, ns.
+    pub last: i64,
+}
+
 pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
     pub gens: Vec<Generation<F::File>>,
-    pub done: Vec<Mark>,
+    pub done: Vec<Done>,
     pub resume: Option<PathMarks>,
+    /// Its end was seen since this was last set to false.
+    pub drained: bool,
     /// The path names the last generation.
     live: bool,
     /// Where to begin, while nobody could tell whether the file was there at the start.
@@ -96,7 +108,8 @@ pub(super) struct Track<F: FileSystem> {
     told: Option<PathMarks>,
     fault: Option<String>,
     waiting_since: Option<i64>,
-    dir_seen: Option<(i64, i64)>,
+    /// The names around the path as last seen, and since when they are so.
+    names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
 }
 
 impl<F: FileSystem> Track<F> {
@@ -110,6 +123,7 @@ impl<F: FileSystem> Track<F> {
             path: Arc::new(path),
             gens: Vec::new(),
             done: Vec::new(),
+            drained: false,
             live: false,
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
@@ -121,12 +135,25 @@ impl<F: FileSystem> Track<F> {
             resume,
             fault: None,
             waiting_since: None,
-            dir_seen: None,
+            names_seen: None,
         }
     }
 
     pub fn departed(&self) -> bool {
         self.gens.iter().any(|g| g.departed.is_some())
+    }
+
+    /// At the first look: opens the file where it begins. What was followed before waits for its
+    /// place to be found again.
+    pub fn begin_fresh(&mut self, cx: &mut Context<F>) {
+        if self.resume.is_some() {
+            return;
+        }
+        if !self.begun {
+            self.begun = true;
+            self.remember_siblings(cx);
+        }
+        self.adopt(cx);
     }
 
     pub fn turn(&mut self, cx: &mut Context<F>) -> Progress {
@@ -149,7 +176,8 @@ impl<F: FileSystem> Track<F> {
         progress.waiting = cx.resuming;
         self.adopt(cx);
         self.recheck |= cx.rescan && (!self.live || self.departed());
-        self.read(cx, &mut progress);
+        let at_end = self.read(cx, &mut progress);
+        self.drained |= at_end && !progress.waiting;
         self.retire(cx);
         progress.changed |= self.publish(cx);
         progress
@@ -188,18 +216,25 @@ impl<F: FileSystem> Track<F> {
         PathMarks {
             path: self.path.as_ref().clone(),
             marks: self.gens.iter().map(|g| g.mark.clone()).collect(),
-            done: self.done.clone(),
+            done: self.done.iter().map(|d| d.mark.clone()).collect(),
             seen: self.seen,
             last_line: self.last_line,
         }
     }
 
-    fn remember(&mut self, mark: Mark) {
+    /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
+    /// must be older than any that [`Self::insert_unknown`] looks at.
+    fn remember(&mut self, mark: Mark, last: i64) {
         if !mark.is_blank() {
-            self.done.push(mark);
+            self.done.push(Done { mark, last });
         }
-        let extra = self.done.len().saturating_sub(MAX_DONE);
-        self.done.drain(..extra);
+        let mut extra = self.done.len().saturating_sub(MAX_DONE);
+        let old = self.seen - 2 * MARGIN;
+        self.done.retain(|done| {
+            let forget = extra > 0 && done.last < old;
+            extra -= usize::from(forget);
+            !forget
+        });
     }
 
     fn set_fault(&mut self, cx: &mut Context<F>, fault: Option<String>) {
@@ -331,6 +366,14 @@ impl<F: FileSystem> Track<F> {
                 }
             }
         }
+        // A file that was let go, and has its name back.
+        let known = |mark: &Mark| mark.id == meta.id && meta.size >= mark.end;
+        for at in (0..self.done.len()).rev() {
+            if known(&self.done[at].mark) && self.done[at].mark.fits(&file)? {
+                let mark = self.done.remove(at).mark;
+                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
+            }
+        }
         let mut generation = Generation::plain(file, meta.id, cx.now);
         if let (Some(start), Some(file)) = (self.start, generation.file()) {
             let offset = start::offset(file, start)?;
@@ -340,8 +383,9 @@ impl<F: FileSystem> Track<F> {
         Ok(Some(generation))
     }
 
-    /// Drains the generations, the older ones first (I5), until one gave a chunk.
-    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) {
+    /// Drains the generations, the older ones first (I5), until one gave a chunk. Tells whether
+    /// the end of the newest one was seen.
+    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) -> bool {
         let mut at = 0;
         while at < self.gens.len() {
             if self.recheck && self.live && at + 1 == self.gens.len() {
@@ -353,9 +397,11 @@ impl<F: FileSystem> Track<F> {
                 }
             }
             if !self.gens[at].judged && self.gens[at].size().is_ok_and(|size| size > 0) {
+                // What cannot be read now is told by the drain.
+                let _ = self.gens[at].preview();
                 let Some(siblings) = self.survey(cx) else {
                     progress.waiting = true;
-                    return;
+                    return false;
                 };
                 self.gens[at].judged = true;
                 self.insert_unknown(at, &siblings, cx);
@@ -365,7 +411,11 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Moved) => {
                     progress.more = true;
                     progress.changed = true;
-                    return;
+                    let newest = at + 1 == self.gens.len() && self.live && !self.recheck;
+                    if newest {
+                        self.seen = cx.now;
+                    }
+                    return newest && self.gens[at].at_end;
                 }
                 Ok(Step::Dry) => {
                     let generation = &mut self.gens[at];
@@ -376,7 +426,7 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Truncated) => {
                     let Some(siblings) = self.survey(cx) else {
                         progress.waiting = true;
-                        return;
+                        return false;
                     };
                     self.truncated(at, &siblings, cx);
                     progress.changed = true;
@@ -406,6 +456,7 @@ impl<F: FileSystem> Track<F> {
         if known && !self.recheck && !progress.more {
             self.seen = cx.now;
         }
+        !progress.more
     }
 
     fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {
@@ -441,38 +492,43 @@ impl<F: FileSystem> Track<F> {
         );
     }
 
-    /// Lets go of departed generations that will not grow any more (I6).
+    /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
+    /// is held much longer, but not for ever: a deleted file's space is free only then.
     fn retire(&mut self, cx: &mut Context<F>) {
         let mut at = 0;
         while at < self.gens.len() {
             let crowded = self.gens.len() > MAX_DEPARTED;
             let generation = &self.gens[at];
-            let silent = cx.now
-                - generation
-                    .last_data
-                    .max(generation.departed.unwrap_or(cx.now))
-                >= LINGER;
-            let due = generation.finished || (generation.departed.is_some() && (silent || crowded));
-            if due && (generation.finished || self.is_dry_before_data(at)) {
-                if !generation.finished {
+            let departed = generation.departed;
+            let silence = cx.now - generation.last_data.max(departed.unwrap_or(cx.now));
+            let silent = departed.is_some() && silence >= LINGER;
+            let alone = departed.is_some() && silence >= LINGER_ALONE;
+            let gone = silent && generation.size().is_err();
+            let due = (silent || (crowded && departed.is_some())) && self.is_dry_before_data(at);
+            if generation.finished || gone || due || (alone && self.is_dry(at)) {
+                if gone {
+                    self.lost(cx, "a rotated file cannot be read any more", 0);
+                } else if !generation.finished {
                     let _ = self.drain(at, cx, true);
                 }
                 let generation = self.gens.remove(at);
-                self.remember(generation.mark);
+                self.remember(generation.mark, generation.last_data);
             } else {
                 at += 1;
             }
         }
     }
 
-    fn is_dry_before_data(&self, at: usize) -> bool {
+    fn is_dry(&self, at: usize) -> bool {
         let generation = &self.gens[at];
-        let dry = generation
+        generation
             .size()
-            .is_ok_and(|size| size <= generation.mark.end);
-        dry && self.gens[at + 1..]
-            .iter()
-            .any(|g| g.mark.offset > 0 || g.mark.end > 0)
+            .is_ok_and(|size| size <= generation.mark.end)
+    }
+
+    fn is_dry_before_data(&self, at: usize) -> bool {
+        let mut later = self.gens[at + 1..].iter();
+        self.is_dry(at) && later.any(|g| g.mark.offset > 0 || g.mark.end > 0)
     }
 
     /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
-use super::super::marks::{Mark, PathMarks, same_beginning};
+use super::super::marks::{Mark, PathMarks};
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
-use super::{Context, MARGIN, PATIENCE, QUIET, Track};
+use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
 use crate::config::model::TailStart;
 
 impl<F: FileSystem> Track<F> {
@@ -38,7 +38,8 @@ impl<F: FileSystem> Track<F> {
         siblings
     }
 
-    /// The siblings, if the directory was quiet and did not change while it was listed (I9).
+    /// The siblings, if no rotation is going on (I9): the directory did not change of late, or at
+    /// least the names around this path did not.
     pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<Sibling>> {
         let dir = self
             .path
@@ -49,15 +50,24 @@ impl<F: FileSystem> Track<F> {
         let Some(before) = stamp() else {
             return Some(Vec::new());
         };
-        let since = match self.dir_seen {
-            Some((mtime, since)) if mtime == before => since,
+        let siblings = self.list(cx);
+        let unchanged = stamp() == Some(before) && cx.now - before >= QUIET;
+        let mut names: Vec<_> = siblings
+            .iter()
+            .map(|s| (s.path.clone(), s.meta.id))
+            .collect();
+        if let Ok(meta) = cx.fs.meta(&self.path) {
+            names.push((self.path.as_ref().clone(), meta.id));
+        }
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let since = match &self.names_seen {
+            Some((seen, since)) if *seen == names => *since,
             _ => cx.now,
         };
-        self.dir_seen = Some((before, since));
-        let quiet = cx.now - before >= QUIET || cx.now - since >= QUIET;
+        let stable = cx.now - since >= QUIET;
+        self.names_seen = Some((names, since));
         let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
-        let siblings = self.list(cx);
-        if !waited && (!quiet || stamp() != Some(before)) {
+        if !(unchanged || stable || waited) {
             return None;
         }
         self.waiting_since = None;
@@ -67,20 +77,32 @@ impl<F: FileSystem> Track<F> {
     /// At the first start: what the rotated files hold is old.
     pub(super) fn remember_siblings(&mut self, cx: &Context<F>) {
         let siblings = self.list(cx);
-        let plain: Vec<_> = siblings
-            .iter()
-            .filter(|s| s.packing == Packing::Plain)
-            .collect();
-        for sibling in plain.iter().skip(plain.len().saturating_sub(4)) {
+        for (age, sibling) in siblings.iter().rev().enumerate().rev() {
+            let last = sibling.meta.mtime;
+            // The newest may still be written to; others are old by their time.
+            if age >= 4 && last < cx.now - 2 * MARGIN {
+                continue;
+            }
             let Ok(file) = cx.fs.open(&sibling.path) else {
                 continue;
             };
-            let mut generation = Generation::plain(file, sibling.meta.id, cx.now);
+            let id = sibling.meta.id;
+            match sibling.packing {
+                Packing::Plain => {}
+                Packing::Unreadable => continue,
+                Packing::Gzip => {
+                    if let Ok(generation) = Generation::packed(file, id, cx.now) {
+                        self.remember(generation.mark, last);
+                    }
+                    continue;
+                }
+            }
+            let mut generation = Generation::plain(file, id, cx.now);
             let offset = generation.file().map(|f| start::offset(f, TailStart::End));
             if let Some(Ok(offset)) = offset
                 && generation.seek(offset).is_ok()
             {
-                self.remember(generation.mark);
+                self.remember(generation.mark, last);
             }
         }
     }
@@ -90,8 +112,10 @@ impl<F: FileSystem> Track<F> {
     pub(super) fn truncated(&mut self, at: usize, siblings: &[Sibling], cx: &mut Context<F>) {
         let mark = self.gens[at].mark.clone();
         self.gens[at].restart();
+        // The newest one: an older copy, made by hand, may hold less.
         let found = siblings
             .iter()
+            .rev()
             .filter(|s| !self.is_held(s.meta.id, cx))
             .find_map(|s| resume_on(s, &mark, cx));
         match found {
@@ -102,7 +126,7 @@ impl<F: FileSystem> Track<F> {
             }
             None => {
                 let unread = mark.end.saturating_sub(mark.offset);
-                self.remember(mark);
+                self.remember(mark, cx.now);
                 if unread > 0 {
                     self.lost(cx, "it was truncated before all was read", unread);
                 }
@@ -136,7 +160,7 @@ impl<F: FileSystem> Track<F> {
                     "a rotated file is older than `catchup` allows",
                     sibling.meta.size,
                 );
-                self.remember(generation.mark);
+                self.remember(generation.mark, cx.now);
                 continue;
             }
             self.gens.insert(place, generation);
@@ -164,31 +188,27 @@ impl<F: FileSystem> Track<F> {
             Packing::Unreadable => return None,
         };
         let first = generation.first_bytes().ok()?;
-        // A copy of one that is followed is never a new generation (I10).
-        let copy = |g: &Generation<F::File>| {
-            g.mark.begins_like(&first)
-                || g.first_bytes()
-                    .is_ok_and(|head| same_beginning(&head, &first))
+        let size = match sibling.packing {
+            Packing::Plain => sibling.meta.size,
+            // At least: the first bytes are unpacked.
+            _ => first.len() as u64,
         };
-        if first.is_empty() || self.gens.iter().any(copy) {
+        // A copy of one that is followed is never a new generation (I10).
+        if first.is_empty() || self.gens.iter().any(|g| g.has_copy(&first, size)) {
             return None;
         }
-        let Some(at) = self.done.iter().rposition(|mark| mark.begins_like(&first)) else {
+        let known = |done: &Done| done.mark.begins_like(&first);
+        let Some(at) = self.done.iter().rposition(known) else {
             return Some(generation);
         };
         // A finished one that its writer added to after all.
-        let grown = generation.file().is_some_and(|file| {
-            self.done[at].fits(file).unwrap_or(false) && sibling.meta.size > self.done[at].end
-        });
-        if !grown {
-            return None;
+        let mark = &self.done[at].mark;
+        let grown = resume_on(sibling, mark, cx)?;
+        if grown.size().is_ok_and(|size| size > mark.end) {
+            self.done.remove(at);
+            return Some(grown);
         }
-        let mut generation = generation;
-        generation.mark = Mark {
-            id,
-            ..self.done.remove(at)
-        };
-        Some(generation)
+        None
     }
 
     /// Finds the files that the committed marks speak of, under whatever name they have now.
@@ -198,7 +218,9 @@ impl<F: FileSystem> Track<F> {
         siblings: &[Sibling],
         cx: &mut Context<F>,
     ) {
-        self.done = marks.done;
+        let last = cx.now;
+        let done = marks.done.into_iter().map(|mark| Done { mark, last });
+        self.done = done.collect();
         self.seen = marks.seen;
         self.last_line = marks.last_line;
         let mut pool = siblings.to_vec();
@@ -236,7 +258,7 @@ impl<F: FileSystem> Track<F> {
                         };
                         self.lost(cx, why, unread);
                     }
-                    self.remember(mark);
+                    self.remember(mark, cx.now);
                 }
             }
         }
