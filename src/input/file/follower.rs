@@ -1,5 +1,6 @@
 //! All followed paths: globs, files with two names, fair turns.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -322,6 +323,7 @@ impl<F: FileSystem> Follower<F> {
                 resuming,
                 elsewhere,
                 rescan,
+                moved: Cell::new(false),
             };
             act(track, &mut cx);
             held = cx.held;

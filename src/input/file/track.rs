@@ -1,5 +1,6 @@
 //! One followed path: its generations, oldest first, the last one being what the path names.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub elsewhere: Vec<Mark>,
     /// Whether names in directories may have changed.
     pub rescan: bool,
+    /// A name stood for another file than when the directory was listed.
+    pub moved: Cell<bool>,
 }
 
 impl<F: FileSystem> Context<'_, F> {
@@ -170,12 +173,19 @@ impl<F: FileSystem> Track<F> {
                     ..progress
                 };
             };
-            self.resume_from(marks, &siblings, cx);
+            if !self.resume_from(&marks, &siblings, cx) {
+                self.resume = Some(marks);
+                return Progress {
+                    waiting: true,
+                    ..progress
+                };
+            }
         }
         // Another path may still turn out to hold the file that this one names.
         progress.waiting = cx.resuming;
         self.adopt(cx);
-        self.recheck |= cx.rescan && (!self.live || self.departed());
+        let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
+        self.recheck |= cx.rescan && (!self.live || blank || self.departed());
         let at_end = self.read(cx, &mut progress);
         self.drained |= at_end && !progress.waiting;
         self.retire(cx);
@@ -225,7 +235,7 @@ impl<F: FileSystem> Track<F> {
     /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
     /// must be older than any that [`Self::insert_unknown`] looks at.
     fn remember(&mut self, mark: Mark, last: i64) {
-        if !mark.is_blank() {
+        if mark.offset > 0 {
             self.done.push(Done { mark, last });
         }
         let mut extra = self.done.len().saturating_sub(MAX_DONE);
@@ -428,7 +438,10 @@ impl<F: FileSystem> Track<F> {
                         progress.waiting = true;
                         return false;
                     };
-                    self.truncated(at, &siblings, cx);
+                    if !self.truncated(at, &siblings, cx) {
+                        progress.waiting = true;
+                        return false;
+                    }
                     progress.changed = true;
                 }
                 Err(e) => {

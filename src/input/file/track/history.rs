@@ -1,5 +1,6 @@
 //! The past of a path: rotated files beside it, and which of them hold lines not read yet.
 
+use std::io;
 use std::path::Path;
 
 use super::super::fs::{FileSystem, Kind, LogFile};
@@ -108,16 +109,24 @@ impl<F: FileSystem> Track<F> {
     }
 
     /// A file shrank or was written anew: finishes its copy first, if there is one, and starts
-    /// again at its beginning.
-    pub(super) fn truncated(&mut self, at: usize, siblings: &[Sibling], cx: &mut Context<F>) {
+    /// again at its beginning. Tells whether the siblings held still.
+    pub(super) fn truncated(
+        &mut self,
+        at: usize,
+        siblings: &[Sibling],
+        cx: &mut Context<F>,
+    ) -> bool {
         let mark = self.gens[at].mark.clone();
-        self.gens[at].restart();
         // The newest one: an older copy, made by hand, may hold less.
         let found = siblings
             .iter()
             .rev()
             .filter(|s| !self.is_held(s.meta.id, cx))
             .find_map(|s| resume_on(s, &mark, cx));
+        if found.is_none() && cx.moved.take() {
+            return false;
+        }
+        self.gens[at].restart();
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
@@ -132,6 +141,7 @@ impl<F: FileSystem> Track<F> {
                 }
             }
         }
+        true
     }
 
     /// Puts generations that were born and rotated away unseen before the one at `at`.
@@ -166,6 +176,7 @@ impl<F: FileSystem> Track<F> {
             self.gens.insert(place, generation);
             place += 1;
         }
+        self.recheck |= cx.moved.take();
         place - at
     }
 
@@ -178,10 +189,8 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn unknown(&mut self, sibling: &Sibling, cx: &mut Context<F>) -> Option<Generation<F::File>> {
-        let Ok(file) = cx.fs.open(&sibling.path) else {
-            return None;
-        };
-        let id = file.meta().ok()?.id;
+        let file = open(sibling, cx)?;
+        let id = sibling.meta.id;
         let generation = match sibling.packing {
             Packing::Plain => Generation::plain(file, id, cx.now),
             Packing::Gzip => Generation::packed(file, id, cx.now).ok()?,
@@ -197,29 +206,33 @@ impl<F: FileSystem> Track<F> {
         if first.is_empty() || self.gens.iter().any(|g| g.has_copy(&first, size)) {
             return None;
         }
-        let known = |done: &Done| done.mark.begins_like(&first);
-        let Some(at) = self.done.iter().rposition(known) else {
+        // A finished one comes back only if its writer added to it after all.
+        let mut grown = None;
+        for (at, done) in self.done.iter().enumerate() {
+            if !done.mark.begins_like(&first) {
+                continue;
+            }
+            let more = resume_on(sibling, &done.mark, cx)
+                .filter(|g| g.size().is_ok_and(|size| size > done.mark.end));
+            grown = Some((at, more?));
+        }
+        let Some((at, grown)) = grown else {
             return Some(generation);
         };
-        // A finished one that its writer added to after all.
-        let mark = &self.done[at].mark;
-        let grown = resume_on(sibling, mark, cx)?;
-        if grown.size().is_ok_and(|size| size > mark.end) {
-            self.done.remove(at);
-            return Some(grown);
-        }
-        None
+        self.done.remove(at);
+        Some(grown)
     }
 
-    /// Finds the files that the committed marks speak of, under whatever name they have now.
+    /// Finds the files that the committed marks speak of, under whatever name they have now. Tells
+    /// whether the names held still; if not, nothing was done.
     pub(super) fn resume_from(
         &mut self,
-        marks: PathMarks,
+        marks: &PathMarks,
         siblings: &[Sibling],
         cx: &mut Context<F>,
-    ) {
+    ) -> bool {
         let last = cx.now;
-        let done = marks.done.into_iter().map(|mark| Done { mark, last });
+        let done = marks.done.iter().cloned().map(|mark| Done { mark, last });
         self.done = done.collect();
         self.seen = marks.seen;
         self.last_line = marks.last_line;
@@ -236,7 +249,7 @@ impl<F: FileSystem> Track<F> {
                 },
             );
         }
-        for mark in marks.marks {
+        for mark in &marks.marks {
             if mark.is_blank() {
                 continue;
             }
@@ -244,7 +257,11 @@ impl<F: FileSystem> Track<F> {
             let found = pool
                 .iter()
                 .filter(|s| !self.is_held(s.meta.id, cx))
-                .find_map(|s| resume_on(s, &mark, cx).map(|g| (g, s.clone())));
+                .find_map(|s| resume_on(s, mark, cx).map(|g| (g, s.clone())));
+            if found.is_none() && cx.moved.take() {
+                self.gens.clear();
+                return false;
+            }
             match found {
                 Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
                 None => {
@@ -258,11 +275,12 @@ impl<F: FileSystem> Track<F> {
                         };
                         self.lost(cx, why, unread);
                     }
-                    self.remember(mark, cx.now);
+                    self.remember(mark.clone(), cx.now);
                 }
             }
         }
         self.recheck = true;
+        true
     }
 
     fn take_up(
@@ -301,14 +319,27 @@ fn dir_of(dir: &Path) -> &Path {
     }
 }
 
+/// Opens `sibling`, if its name still stands for the file that was listed.
+fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
+    let file = cx.fs.open(&sibling.path);
+    let same = file
+        .as_ref()
+        .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == sibling.meta.id));
+    let gone = file.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    if !same && (file.is_ok() || gone) {
+        cx.moved.set(true);
+    }
+    file.ok().filter(|_| same)
+}
+
 /// Opens `sibling` at `mark`, if its content fits.
 fn resume_on<F: FileSystem>(
     sibling: &Sibling,
     mark: &Mark,
     cx: &Context<F>,
 ) -> Option<Generation<F::File>> {
-    let file = cx.fs.open(&sibling.path).ok()?;
-    let id = file.meta().ok()?.id;
+    let file = open(sibling, cx)?;
+    let id = sibling.meta.id;
     match sibling.packing {
         Packing::Plain => {
             let fits = mark.fits(&file).unwrap_or(false);
