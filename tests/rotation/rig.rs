@@ -91,7 +91,7 @@ impl Rig {
 
     /// A few lines; some of them come in two halves.
     pub fn burst(&mut self) {
-        let n = 1 + self.random.below(20);
+        let n = 1 + self.random.below(8);
         let text = self.lines(n);
         if self.random.percent(30) {
             let (first, second) = text.split_at(self.random.below(text.len()));
@@ -120,7 +120,7 @@ impl Rig {
             if Instant::now() >= end {
                 return;
             }
-            let pause = self.random.below(8) as u64;
+            let pause = self.random.below(12) as u64;
             std::thread::sleep(Duration::from_millis(pause));
         }
     }

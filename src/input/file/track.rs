@@ -111,6 +111,8 @@ pub(super) struct Track<F: FileSystem> {
     told: Option<PathMarks>,
     fault: Option<String>,
     waiting_since: Option<i64>,
+    /// The directory's mtime when it was last looked through while it was quiet.
+    surveyed: Option<i64>,
     /// The names around the path as last seen, and since when they are so.
     names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
 }
@@ -138,6 +140,7 @@ impl<F: FileSystem> Track<F> {
             resume,
             fault: None,
             waiting_since: None,
+            surveyed: None,
             names_seen: None,
         }
     }
@@ -185,7 +188,8 @@ impl<F: FileSystem> Track<F> {
         progress.waiting = cx.resuming;
         self.adopt(cx);
         let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
-        self.recheck |= cx.rescan && (!self.live || blank || self.departed());
+        let open = !self.live || blank || self.departed();
+        self.recheck |= cx.rescan && open && !self.is_surveyed(cx);
         let at_end = self.read(cx, &mut progress);
         self.drained |= at_end && !progress.waiting;
         self.retire(cx);

@@ -42,17 +42,11 @@ impl<F: FileSystem> Track<F> {
     /// The siblings, if no rotation is going on (I9): the directory did not change of late, or at
     /// least the names around this path did not.
     pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<Sibling>> {
-        let dir = self
-            .path
-            .parent()
-            .map(|d| dir_of(d).to_path_buf())
-            .unwrap_or_default();
-        let stamp = || cx.fs.meta(&dir).map(|m| m.mtime).ok();
-        let Some(before) = stamp() else {
+        let Some(before) = self.stamp(cx) else {
             return Some(Vec::new());
         };
         let siblings = self.list(cx);
-        let unchanged = stamp() == Some(before) && cx.now - before >= QUIET;
+        let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
         let mut names: Vec<_> = siblings
             .iter()
             .map(|s| (s.path.clone(), s.meta.id))
@@ -72,7 +66,18 @@ impl<F: FileSystem> Track<F> {
             return None;
         }
         self.waiting_since = None;
+        self.surveyed = unchanged.then_some(before);
         Some(siblings)
+    }
+
+    fn stamp(&self, cx: &Context<F>) -> Option<i64> {
+        let dir = dir_of(self.path.parent()?);
+        cx.fs.meta(dir).map(|meta| meta.mtime).ok()
+    }
+
+    /// Whether no name in the directory changed since it was looked through.
+    pub(super) fn is_surveyed(&self, cx: &Context<F>) -> bool {
+        self.surveyed.is_some() && self.stamp(cx) == self.surveyed
     }
 
     /// At the first start: what the rotated files hold is old.
