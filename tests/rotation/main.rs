@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod rig;
+mod rsyslog;
 mod schemes;
 #[path = "../support/mod.rs"]
 mod support;

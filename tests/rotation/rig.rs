@@ -6,7 +6,7 @@ use crate::support::random::Random;
 use crate::support::{DEADLINE, Dir, NEVER, line, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -169,42 +169,57 @@ impl Site {
     }
 
     /// Ends the daemon and checks that its reports hold each line of each rig exactly once.
-    pub fn account(mut self, rigs: &[Rig]) {
+    pub fn account(self, rigs: &[Rig]) {
+        for rig in rigs {
+            let (host, n) = (&rig.host, rig.rotations);
+            println!("{host}: {n} rotations, {} lines", rig.next);
+        }
+        let written = rigs.iter().map(|rig| (rig.host.clone(), 0..rig.next));
+        self.compare(written.map(|(host, all)| (host, all.collect())).collect());
+    }
+
+    /// Ends the daemon and checks that its reports hold each written line exactly once.
+    pub fn compare(mut self, written: BTreeMap<String, BTreeSet<u64>>) {
         self.daemon.finish();
         let told = self.daemon.stderr();
         let mut seen: BTreeMap<String, BTreeMap<u64, u64>> = BTreeMap::new();
         let mut garbled = Vec::new();
         for (host, entries) in self.postbox.mails().iter().flat_map(|m| m.counts()) {
+            let counts = seen.entry(host).or_default();
             for entry in entries {
-                let number = entry.text.strip_prefix("n ");
-                let number = number.and_then(|n| n.split(' ').next()?.parse().ok());
-                match number {
-                    Some(n) => {
-                        *seen.entry(host.clone()).or_default().entry(n).or_default() += entry.count
-                    }
+                match number(&entry.text) {
+                    Some(n) => *counts.entry(n).or_default() += entry.count,
                     None => garbled.push(entry.text),
                 }
             }
         }
         let mut faults = Vec::new();
-        for rig in rigs {
-            let counts = seen.remove(&rig.host).unwrap_or_default();
-            let lost = ranges((0..rig.next).filter(|n| !counts.contains_key(n)));
-            let doubled = ranges(counts.iter().filter(|(_, c)| **c > 1).map(|(n, _)| *n));
-            println!("{}: {} rotations, {} lines", rig.host, rig.rotations, rig.next);
-            if !lost.is_empty() || !doubled.is_empty() {
-                faults.push(format!("{}: lost {lost:?} doubled {doubled:?}", rig.host));
+        for (host, numbers) in written {
+            let counts = seen.remove(&host).unwrap_or_default();
+            let lost = numbers.iter().filter(|n| !counts.contains_key(n));
+            let doubled = counts.iter().filter(|(_, c)| **c > 1);
+            let (lost, doubled) = (ranges(lost.copied()), ranges(doubled.map(|(n, _)| *n)));
+            let strange = counts.keys().any(|n| !numbers.contains(n));
+            if !lost.is_empty() || !doubled.is_empty() || strange {
+                faults.push(format!(
+                    "{host}: lost {lost:?} doubled {doubled:?} {strange}"
+                ));
             }
         }
-        let rest: Vec<_> = seen.keys().collect();
         assert!(
-            faults.is_empty() && garbled.is_empty() && rest.is_empty(),
-            "{faults:#?} garbled {garbled:?} {rest:?}\nin {}: {told}",
+            faults.is_empty() && garbled.is_empty() && seen.is_empty(),
+            "{faults:#?} garbled {garbled:?} {:?}\nin {}: {told}",
+            seen.keys(),
             self.dir.root().display()
         );
         assert!(!told.contains("without"), "a drain did not end: {told}");
         assert!(!told.contains("lost"), "a loss was told: {told}");
     }
+}
+
+/// The number of a line: the word after `n`.
+pub fn number(text: &str) -> Option<u64> {
+    text.split_once("n ")?.1.split(' ').next()?.parse().ok()
 }
 
 /// Numbers as first to last.

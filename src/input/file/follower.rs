@@ -43,6 +43,8 @@ pub struct Follower<F: FileSystem> {
     skipped: HashSet<PathBuf>,
     /// What was there when the configuration was read begins where `set tail` says.
     fresh: HashSet<PathBuf>,
+    /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
+    since: HashMap<PathBuf, i64>,
     rescan: bool,
     idle: Duration,
     buf: Vec<u8>,
@@ -67,6 +69,7 @@ impl<F: FileSystem> Follower<F> {
             resume,
             skipped: HashSet::new(),
             fresh: HashSet::new(),
+            since: HashMap::new(),
             rescan: true,
             idle: Duration::from_secs(1),
             buf: Vec::new(),
@@ -84,6 +87,7 @@ impl<F: FileSystem> Follower<F> {
         self.fresh = new.collect();
         self.configured = paths.to_vec();
         self.skipped.clear();
+        self.since.retain(|path, _| paths.contains(path));
         let configured = self.configured.clone();
         self.tracks
             .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
@@ -191,10 +195,13 @@ impl<F: FileSystem> Follower<F> {
                 .cloned()
                 .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
                 .collect();
-            let known = self.resume.iter().any(|m| covers(&configured, &m.path));
+            let resume = self.resume.iter();
+            let known = resume.filter(|m| covers(&configured, &m.path));
+            let known = known.map(|m| m.seen).max();
+            let since = *self.since.entry(configured).or_insert(known.unwrap_or(now));
             for path in &found {
                 if !logs.iter().any(|log| is_rotation_of(log, path)) {
-                    self.add(path, true, fresh && !known, now, emit);
+                    self.add(path, true, fresh && known.is_none(), since, emit);
                 }
             }
         }
@@ -207,7 +214,7 @@ impl<F: FileSystem> Follower<F> {
         path: &Path,
         exists: bool,
         fresh: bool,
-        now: i64,
+        since: i64,
         emit: &mut dyn FnMut(Event),
     ) {
         if self.tracks.iter().any(|t| t.path.as_path() == path) || self.skipped.contains(path) {
@@ -231,7 +238,7 @@ impl<F: FileSystem> Follower<F> {
         }
         let start = (fresh && exists).then_some(self.settings.start);
         self.tracks
-            .push(Track::new(path.to_path_buf(), start, resume, now));
+            .push(Track::new(path.to_path_buf(), start, resume, since));
     }
 
     /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
@@ -308,7 +315,9 @@ impl<F: FileSystem> Follower<F> {
                 .any(|t| t.resume.is_some());
             let others = before.iter().chain(after.iter());
             let elsewhere = if rescan {
-                others.flat_map(|t| t.done.iter().map(|d| d.mark.clone())).collect()
+                others
+                    .flat_map(|t| t.done.iter().map(|d| d.mark.clone()))
+                    .collect()
             } else {
                 Vec::new()
             };

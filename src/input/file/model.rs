@@ -441,7 +441,12 @@ impl Model {
 }
 
 fn number(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line).ok()?.split(' ').nth(4)?.parse().ok()
+    std::str::from_utf8(line)
+        .ok()?
+        .split(' ')
+        .nth(4)?
+        .parse()
+        .ok()
 }
 
 fn run(seed: u64) -> usize {

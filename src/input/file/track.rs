@@ -118,11 +118,12 @@ pub(super) struct Track<F: FileSystem> {
 }
 
 impl<F: FileSystem> Track<F> {
+    /// Follows `path`; nothing that was written before `since` is new.
     pub fn new(
         path: PathBuf,
         start: Option<TailStart>,
         resume: Option<PathMarks>,
-        now: i64,
+        since: i64,
     ) -> Self {
         Self {
             path: Arc::new(path),
@@ -134,7 +135,7 @@ impl<F: FileSystem> Track<F> {
             start: if resume.is_some() { None } else { start },
             alias: false,
             recheck: false,
-            seen: now,
+            seen: since,
             last_line: 0,
             told: resume.clone(),
             resume,

@@ -80,13 +80,15 @@ impl<F: FileSystem> Track<F> {
         self.surveyed.is_some() && self.stamp(cx) == self.surveyed
     }
 
-    /// At the first start: what the rotated files hold is old.
+    /// At the first look: what the rotated files hold is old, unless they were written since the
+    /// glob that found this path is followed.
     pub(super) fn remember_siblings(&mut self, cx: &Context<F>) {
         let siblings = self.list(cx);
         for (age, sibling) in siblings.iter().rev().enumerate().rev() {
             let last = sibling.meta.mtime;
             // The newest may still be written to; others are old by their time.
-            if age >= 4 && last < cx.now - 2 * MARGIN {
+            let late = self.seen < cx.now && last >= self.seen;
+            if late || (age >= 4 && last < self.seen - 2 * MARGIN) {
                 continue;
             }
             let Ok(file) = cx.fs.open(&sibling.path) else {
@@ -330,7 +332,9 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
     let same = file
         .as_ref()
         .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == sibling.meta.id));
-    let gone = file.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    let gone = file
+        .as_ref()
+        .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
     if !same && (file.is_ok() || gone) {
         cx.moved.set(true);
     }
