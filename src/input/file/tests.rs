@@ -4,9 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
+
+mod settings;
 
 struct World {
     _dir: tempfile::TempDir,
