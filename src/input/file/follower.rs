@@ -110,7 +110,7 @@ impl<F: FileSystem> Follower<F> {
     pub fn ask_drain(&mut self) {
         self.rescan();
         for track in &mut self.tracks {
-            track.drained = false;
+            track.ask_drain();
         }
     }
 
@@ -278,7 +278,7 @@ impl<F: FileSystem> Follower<F> {
         Turn {
             more: all.more,
             waiting: all.waiting,
-            drained: self.tracks.iter().all(|track| track.drained),
+            drained: self.tracks.iter().all(Track::drained),
             next,
         }
     }

@@ -42,6 +42,8 @@ struct Packed<F> {
     /// Unpacked and not used up.
     rest: Vec<u8>,
     ended: bool,
+    /// What keeps the rest of the file from being unpacked.
+    fault: Option<io::Error>,
 }
 
 enum Source<F> {
@@ -50,18 +52,24 @@ enum Source<F> {
 }
 
 impl<F: LogFile> Packed<F> {
-    fn fill(&mut self, want: usize) -> io::Result<()> {
+    fn fill(&mut self, want: usize) {
         if self.ended || self.rest.len() >= want {
-            return Ok(());
+            return;
         }
         let missing = (want - self.rest.len()) as u64;
-        let n = self
+        // What was unpacked before a fault is good, and kept.
+        match self
             .decoder
             .by_ref()
             .take(missing)
-            .read_to_end(&mut self.rest)?;
-        self.ended = (n as u64) < missing;
-        Ok(())
+            .read_to_end(&mut self.rest)
+        {
+            Ok(n) => self.ended = (n as u64) < missing,
+            Err(fault) => {
+                self.ended = true;
+                self.fault = Some(fault);
+            }
+        }
     }
 
     fn open(file: F) -> Self {
@@ -70,6 +78,7 @@ impl<F: LogFile> Packed<F> {
             decoder: MultiGzDecoder::new(reader),
             rest: Vec::new(),
             ended: false,
+            fault: None,
         }
     }
 }
@@ -89,6 +98,8 @@ pub struct Generation<F> {
     pub finished: bool,
     /// The last look reached what was its end then.
     pub at_end: bool,
+    /// The turn of its path in which it came, and the last one in which its end was seen.
+    pub turns: (u64, u64),
     quiet: Option<(u64, i64)>,
 }
 
@@ -106,43 +117,43 @@ impl<F: LogFile> Generation<F> {
     }
 
     /// A gzip file from its beginning, or none if it is empty.
-    pub fn packed(file: F, id: FileId, now: i64) -> io::Result<Self> {
+    pub fn packed(file: F, id: FileId, now: i64) -> Self {
         let mut packed = Packed::open(file);
-        packed.fill(HEAD)?;
+        packed.fill(HEAD);
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
         let mark = Mark { head, ..blank(id) };
-        Ok(Self::new(Source::Packed(Box::new(packed)), mark, now))
+        Self::new(Source::Packed(Box::new(packed)), mark, now)
     }
 
     /// A gzip file that holds what `mark` remembers, at the mark's offset.
-    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> io::Result<Option<Self>> {
+    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> Option<Self> {
         let mut packed = Packed::open(file);
-        packed.fill(HEAD)?;
+        packed.fill(HEAD);
         if mark.is_blank() || !packed.rest.starts_with(&mark.head) {
-            return Ok(None);
+            return None;
         }
         let mut left = mark.offset.saturating_sub(mark.anchor.len() as u64);
         while left > 0 {
-            packed.fill(CHUNK)?;
+            packed.fill(CHUNK);
             let n = packed
                 .rest
                 .len()
                 .min(usize::try_from(left).unwrap_or(usize::MAX));
             if n == 0 {
-                return Ok(None);
+                return None;
             }
             packed.rest.drain(..n);
             left -= n as u64;
         }
-        packed.fill(CHUNK)?;
+        packed.fill(CHUNK);
         if !packed.rest.starts_with(&mark.anchor) {
-            return Ok(None);
+            return None;
         }
         packed.rest.drain(..mark.anchor.len());
         let mut generation = Self::new(Source::Packed(Box::new(packed)), mark.clone(), now);
         generation.mark.id = id;
         generation.judged = true;
-        Ok(Some(generation))
+        Some(generation)
     }
 
     fn new(source: Source<F>, mark: Mark, now: i64) -> Self {
@@ -154,6 +165,7 @@ impl<F: LogFile> Generation<F> {
             judged: false,
             finished: false,
             at_end: false,
+            turns: (0, 0),
             quiet: None,
         }
     }
@@ -251,9 +263,13 @@ impl<F: LogFile> Generation<F> {
         let before = self.mark.offset;
         let step = match &mut self.source {
             Source::Packed(packed) => {
-                packed.fill(want)?;
-                let end = packed.ended;
-                let used = cutter.take(&packed.rest, &mut self.mark.skipping, !end, end);
+                packed.fill(want);
+                let end = packed.ended && packed.fault.is_none();
+                let full = !packed.ended;
+                let used = cutter.take(&packed.rest, &mut self.mark.skipping, full, end);
+                if let Some(fault) = packed.fault.take_if(|_| used == 0) {
+                    return Err(fault);
+                }
                 self.mark.anchor = tail(&self.mark.anchor, &packed.rest[..used]);
                 packed.rest.drain(..used);
                 self.mark.offset += used as u64;

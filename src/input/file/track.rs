@@ -92,13 +92,23 @@ pub(super) struct Done {
     pub last: i64,
 }
 
+/// How far a path is with reading all that was there when it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drain {
+    /// The next turn sees what is there.
+    Asked,
+    /// What came after this turn does not count. Whether its rotated files were looked through.
+    Since(u64, bool),
+    Done,
+}
+
 pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
     pub gens: Vec<Generation<F::File>>,
     pub done: Vec<Done>,
     pub resume: Option<PathMarks>,
-    /// Its end was seen since this was last set to false.
-    pub drained: bool,
+    turns: u64,
+    drain: Drain,
     /// The path names the last generation.
     live: bool,
     /// Where to begin, while nobody could tell whether the file was there at the start.
@@ -129,7 +139,8 @@ impl<F: FileSystem> Track<F> {
             path: Arc::new(path),
             gens: Vec::new(),
             done: Vec::new(),
-            drained: false,
+            turns: 0,
+            drain: Drain::Asked,
             live: false,
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
@@ -165,6 +176,7 @@ impl<F: FileSystem> Track<F> {
 
     pub fn turn(&mut self, cx: &mut Context<F>) -> Progress {
         let mut progress = Progress::default();
+        self.turns += 1;
         if !self.begun {
             self.begun = true;
             self.remember_siblings(cx);
@@ -191,11 +203,38 @@ impl<F: FileSystem> Track<F> {
         let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
         let open = !self.live || blank || self.departed();
         self.recheck |= cx.rescan && open && !self.is_surveyed(cx);
-        let at_end = self.read(cx, &mut progress);
-        self.drained |= at_end && !progress.waiting;
+        if self.drain == Drain::Asked {
+            self.drain = Drain::Since(self.turns, false);
+        }
+        self.read(cx, &mut progress);
+        self.see_drain(cx);
         self.retire(cx);
         progress.changed |= self.publish(cx);
         progress
+    }
+
+    /// From now on [`Self::drained`] speaks of what is there now.
+    pub fn ask_drain(&mut self) {
+        self.drain = Drain::Asked;
+    }
+
+    /// Whether all that was there when it was asked for is read.
+    pub fn drained(&self) -> bool {
+        self.drain == Drain::Done
+    }
+
+    fn see_drain(&mut self, cx: &Context<F>) {
+        let Drain::Since(turn, looked) = self.drain else {
+            return;
+        };
+        let looked = looked || !(self.recheck || cx.resuming);
+        let read = |g: &Generation<F::File>| g.turns.0 > turn || g.turns.1 >= turn;
+        let all = looked && self.gens.iter().all(read);
+        self.drain = if all {
+            Drain::Done
+        } else {
+            Drain::Since(turn, looked)
+        };
     }
 
     /// Moves the place that the state shall hold, when no line carried it.
@@ -240,7 +279,7 @@ impl<F: FileSystem> Track<F> {
     /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
     /// must be older than any that [`Self::insert_unknown`] looks at.
     fn remember(&mut self, mark: Mark, last: i64) {
-        if mark.offset > 0 {
+        if !mark.is_blank() {
             self.done.push(Done { mark, last });
         }
         let mut extra = self.done.len().saturating_sub(MAX_DONE);
@@ -351,6 +390,7 @@ impl<F: FileSystem> Track<F> {
         match self.open_new(cx) {
             Ok(Some(mut generation)) => {
                 generation.mark.live = true;
+                generation.turns.0 = self.turns;
                 self.gens.push(generation);
                 self.live = true;
                 self.recheck |= self.start.is_none();
@@ -398,9 +438,8 @@ impl<F: FileSystem> Track<F> {
         Ok(Some(generation))
     }
 
-    /// Drains the generations, the older ones first (I5), until one gave a chunk. Tells whether
-    /// the end of the newest one was seen.
-    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) -> bool {
+    /// Drains the generations, the older ones first (I5), until one gave a chunk.
+    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) {
         let mut at = 0;
         while at < self.gens.len() {
             if self.recheck && self.live && at + 1 == self.gens.len() {
@@ -416,7 +455,7 @@ impl<F: FileSystem> Track<F> {
                 let _ = self.gens[at].preview();
                 let Some(siblings) = self.survey(cx) else {
                     progress.waiting = true;
-                    return false;
+                    return;
                 };
                 self.gens[at].judged = true;
                 self.insert_unknown(at, &siblings, cx);
@@ -426,14 +465,17 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Moved) => {
                     progress.more = true;
                     progress.changed = true;
-                    let newest = at + 1 == self.gens.len() && self.live && !self.recheck;
-                    if newest {
+                    if at + 1 == self.gens.len() && self.live && !self.recheck {
                         self.seen = cx.now;
                     }
-                    return newest && self.gens[at].at_end;
+                    if self.gens[at].at_end {
+                        self.gens[at].turns.1 = self.turns;
+                    }
+                    return;
                 }
                 Ok(Step::Dry) => {
                     let generation = &mut self.gens[at];
+                    generation.turns.1 = self.turns;
                     generation.judged &=
                         !generation.mark.is_blank() || generation.departed.is_some();
                     at += 1;
@@ -441,15 +483,16 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Truncated) => {
                     let Some(siblings) = self.survey(cx) else {
                         progress.waiting = true;
-                        return false;
+                        return;
                     };
                     if !self.truncated(at, &siblings, cx) {
                         progress.waiting = true;
-                        return false;
+                        return;
                     }
                     progress.changed = true;
                 }
                 Err(e) => {
+                    self.gens[at].turns.1 = self.turns;
                     self.set_fault(cx, Some(format!("cannot be read: {e}")));
                     if self.gens[at].is_packed() {
                         self.gens[at].finished = true;
@@ -474,7 +517,6 @@ impl<F: FileSystem> Track<F> {
         if known && !self.recheck && !progress.more {
             self.seen = cx.now;
         }
-        !progress.more
     }
 
     fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {

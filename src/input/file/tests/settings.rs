@@ -136,8 +136,7 @@ fn a_damaged_gzip_file_gives_what_can_be_read_and_is_told() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packer.write_all(&fs::read(&w.log).unwrap()).unwrap();
     let mut packed = packer.finish().unwrap();
-    let middle = packed.len() * 3 / 4;
-    packed[middle..middle + 64].fill(0xaa);
+    packed.truncate(packed.len() * 3 / 4);
     fs::write(w.sibling(".1.gz"), packed).unwrap();
     fs::remove_file(&w.log).unwrap();
     w.append(&w.log, "new\n");

@@ -99,9 +99,7 @@ impl<F: FileSystem> Track<F> {
                 Packing::Plain => {}
                 Packing::Unreadable => continue,
                 Packing::Gzip => {
-                    if let Ok(generation) = Generation::packed(file, id, cx.now) {
-                        self.remember(generation.mark, last);
-                    }
+                    self.remember(Generation::packed(file, id, cx.now).mark, last);
                     continue;
                 }
             }
@@ -142,7 +140,9 @@ impl<F: FileSystem> Track<F> {
             }
             None => {
                 let unread = mark.end.saturating_sub(mark.offset);
-                self.remember(mark, cx.now);
+                if mark.offset > 0 {
+                    self.remember(mark, cx.now);
+                }
                 if unread > 0 {
                     self.lost(cx, "it was truncated before all was read", unread);
                 }
@@ -177,6 +177,11 @@ impl<F: FileSystem> Track<F> {
                     "a rotated file is older than `catchup` allows",
                     sibling.meta.size,
                 );
+                // Packed files cannot grow.
+                generation.mark.end = u64::MAX;
+                if generation.file().is_some() {
+                    let _ = generation.seek(sibling.meta.size);
+                }
                 self.remember(generation.mark, cx.now);
                 continue;
             }
@@ -200,7 +205,7 @@ impl<F: FileSystem> Track<F> {
         let id = sibling.meta.id;
         let generation = match sibling.packing {
             Packing::Plain => Generation::plain(file, id, cx.now),
-            Packing::Gzip => Generation::packed(file, id, cx.now).ok()?,
+            Packing::Gzip => Generation::packed(file, id, cx.now),
             Packing::Unreadable => return None,
         };
         let first = generation.first_bytes().ok()?;
@@ -282,7 +287,9 @@ impl<F: FileSystem> Track<F> {
                         };
                         self.lost(cx, why, unread);
                     }
-                    self.remember(mark.clone(), cx.now);
+                    if mark.offset > 0 {
+                        self.remember(mark.clone(), cx.now);
+                    }
                 }
             }
         }
@@ -354,7 +361,7 @@ fn resume_on<F: FileSystem>(
             let fits = mark.fits(&file).unwrap_or(false);
             fits.then(|| Generation::resumed(file, id, mark.clone(), cx.now))
         }
-        Packing::Gzip => Generation::packed_at(file, id, mark, cx.now).ok()?,
+        Packing::Gzip => Generation::packed_at(file, id, mark, cx.now),
         Packing::Unreadable => None,
     }
 }
