@@ -117,7 +117,7 @@ struct Model {
     follower: Option<Follower<MemFs>>,
     writer: Option<Shared>,
     next: u64,
-    half: bool,
+    half: String,
     got: Vec<u64>,
     committed: (usize, Vec<PathMarks>),
     told: Vec<PathMarks>,
@@ -137,7 +137,7 @@ impl Model {
             follower: None,
             writer: None,
             next: 0,
-            half: false,
+            half: String::new(),
             got: Vec::new(),
             committed: (0, Vec::new()),
             told: Vec::new(),
@@ -215,26 +215,32 @@ impl Model {
     }
 
     fn finish_half(&mut self) {
-        if std::mem::take(&mut self.half) {
-            self.write(" end\n");
+        let rest = std::mem::take(&mut self.half);
+        if !rest.is_empty() {
+            self.write(&rest);
         }
     }
 
     fn append(&mut self) {
         self.finish_half();
         for _ in 0..=self.below(4) {
-            let text = format!("{} {}\n", self.next, "x".repeat(self.next as usize % 37));
+            let text = self.line();
             self.write(&text);
-            self.next += 1;
         }
     }
 
     fn start_half(&mut self) {
         self.finish_half();
-        let text = format!("{} half", self.next);
+        let mut text = self.line();
+        self.half = text.split_off(1 + self.below(text.len() as u64 - 1) as usize);
         self.write(&text);
+    }
+
+    /// Lines begin alike, as those of a log do.
+    fn line(&mut self) -> String {
+        let pad = "x".repeat(self.next as usize % 37);
         self.next += 1;
-        self.half = true;
+        format!("Nov 24 03:00:00 host {} {pad}\n", self.next - 1)
     }
 
     fn excuse(&mut self, file: &Shared) {
@@ -435,8 +441,12 @@ impl Model {
 }
 
 fn number(line: &[u8]) -> Option<u64> {
-    let end = line.iter().position(|&b| b == b' ')?;
-    std::str::from_utf8(&line[..end]).ok()?.parse().ok()
+    std::str::from_utf8(line)
+        .ok()?
+        .split(' ')
+        .nth(4)?
+        .parse()
+        .ok()
 }
 
 fn run(seed: u64) -> usize {
