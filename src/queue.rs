@@ -74,6 +74,11 @@ impl Tally {
         true
     }
 
+    /// Whether there are lines of this host.
+    pub fn knows(&self, host: &[u8]) -> bool {
+        self.hosts.contains_key(BStr::new(host))
+    }
+
     /// Whether nothing was collected.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()

@@ -42,6 +42,12 @@ pub struct Resolver {
     questions: SyncSender<(String, u64)>,
 }
 
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
 impl Resolver {
     /// A resolver that asks the system (nsswitch.conf, resolv.conf).
     ///

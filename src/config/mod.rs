@@ -86,6 +86,7 @@ pub fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             "tail_missing",
             inputs.tail_missing != new_inputs.tail_missing,
         ),
+        ("statedir", old.state.dir != new.state.dir),
         ("redisqueue", inputs.redis_queues != new_inputs.redis_queues),
         (
             "redisserver",

@@ -40,6 +40,24 @@ impl Last {
         }
     }
 
+    /// A line whose rule is gone: its repetitions belong nowhere.
+    pub(super) fn gone() -> Self {
+        Self {
+            queue_gone: true,
+            ..Self::trash()
+        }
+    }
+
+    /// The rule that took it.
+    pub(super) fn rule(&self) -> Option<RuleId> {
+        self.rule
+    }
+
+    /// The masked line.
+    pub(super) fn text(&self) -> &BStr {
+        self.line.as_ref()
+    }
+
     /// Moves it to the queues of a new configuration.
     pub(super) fn reconfigure(&mut self, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
         let kept: Vec<Target> = self
