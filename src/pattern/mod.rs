@@ -188,6 +188,11 @@ impl Pattern {
         self.0.engine
     }
 
+    /// The pattern as a tree.
+    pub fn tree(&self) -> &ast::Node {
+        &self.0.root
+    }
+
     /// The pattern as the engine gets it, for subjects without newlines.
     pub fn canonical(&self) -> &str {
         &self.0.canonical

@@ -17,8 +17,9 @@ pub fn mask(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: 
         .filter(|(group, _)| !is_inside(pattern, spans, *group))
         .filter_map(|(_, span)| *span)
         .collect();
-    // Captures in look-around may stand anywhere; others stand in their order already.
-    groups.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
+    // Captures in look-around may stand anywhere; others stand in their order already. An empty group
+    // stands before the one that begins where it does.
+    groups.sort_by_key(|&(start, end)| (start, end > start, std::cmp::Reverse(end)));
     let mut done = 0;
     for (start, end) in groups {
         if start < done {
@@ -71,7 +72,10 @@ mod tests {
             ("((x?)a)", "ab", "*b"),
             ("(x?)(a)", "ab", "**b"),
             ("(a(b(x?)))(y?)", "abc", "**c"),
-            ("(?|(a(x?))|(b)(y)) c", "a c", "* c"),
+            ("(?|(a)x|(b)y)z", "byz", "*yz"),
+            ("(?=(\\w+))(a)", "abc", "*"),
+            ("(foo)(?=(bar))", "foobar", "**"),
+            ("(?=.*(z))(a)", "a then z", "* then *"),
             ("((a)b)", "ab and", "* and"),
             (
                 r"((\d+)-(\d+)) x",

@@ -6,9 +6,11 @@
 
 pub mod daemon;
 pub mod mail;
+pub mod patterns;
 pub mod perl;
 pub mod postbox;
 pub mod random;
+pub mod subjects;
 
 use std::fs;
 use std::path::{Path, PathBuf};
