@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tenshi::pattern::{Found, NoteKind, Pattern, Spans};
+use tenshi::pattern::{Found, NoteKind, Pattern, PatternError, Spans};
 
 use super::Dir;
 
@@ -28,10 +28,24 @@ pub enum Outcome {
 
 /// A pattern and its subjects.
 pub struct Case {
-    /// The pattern.
-    pub regex: Vec<u8>,
-    /// What to match it against.
-    pub subjects: Vec<Vec<u8>>,
+    regex: Vec<u8>,
+    ours: Result<Pattern, PatternError>,
+    subjects: Vec<Vec<u8>>,
+}
+
+impl Case {
+    /// A pattern, compiled once; `subjects` makes what it is matched against.
+    pub fn new(
+        regex: Vec<u8>,
+        subjects: impl FnOnce(&Result<Pattern, PatternError>) -> Vec<Vec<u8>>,
+    ) -> Self {
+        let ours = Pattern::compile(&regex);
+        Self {
+            subjects: subjects(&ours),
+            regex,
+            ours,
+        }
+    }
 }
 
 /// What came of many cases.
@@ -77,13 +91,12 @@ pub fn compare(cases: &[Case]) -> Tally {
     for case in cases {
         let taken = next() == "ok";
         tally.patterns += usize::from(taken);
-        let ours = Pattern::compile(&case.regex);
-        if let (true, Err(e)) = (taken, &ours) {
+        if let (true, Err(e)) = (taken, &case.ours) {
             *tally.refused.entry(e.message.clone()).or_default() += 1;
         }
         for subject in &case.subjects {
             let perl = next();
-            let (outcome, ours) = match &ours {
+            let (outcome, ours) = match &case.ours {
                 Ok(pattern) => {
                     let answer = answer(pattern, subject, &mut spans);
                     (outcome(pattern, perl, &answer), answer)

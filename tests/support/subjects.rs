@@ -100,11 +100,13 @@ impl Maker<'_> {
                 self.groups.insert(*number, self.out[start..].to_vec());
             }
             Node::Atomic(body) => self.node(body),
-            Node::Look { negated, body, .. } => {
-                // What is looked for must mostly stand there anyway.
-                if !negated && self.random.percent(30) {
-                    self.node(body);
-                }
+            // What is looked for must mostly stand there anyway.
+            Node::Look {
+                negated: false,
+                body,
+                ..
+            } if self.random.percent(30) => {
+                self.node(body);
             }
             Node::Repeat {
                 body,
