@@ -458,6 +458,7 @@ impl<F: FileSystem> Track<F> {
                     return;
                 };
                 self.gens[at].judged = true;
+                self.recheck = false;
                 self.insert_unknown(at, &siblings, cx);
                 continue;
             }
