@@ -1,12 +1,12 @@
 //! Counts of lines, a queue and host.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{SortOrder, Threshold};
+use crate::fast::Map;
 use crate::pattern::Found;
 
 /// What a queue has collected since its last report.
@@ -19,7 +19,7 @@ pub struct Tally {
 /// What a queue has collected of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct HostTally {
-    lines: HashMap<BString, u64>,
+    lines: Map<BString, u64>,
     /// Lines over the queue's bound, counted but not kept.
     others: u64,
 }
@@ -72,6 +72,11 @@ impl Tally {
         self.distinct += 1;
         tally.lines.insert(BString::from(line), new(0));
         true
+    }
+
+    /// Whether there are lines of this host.
+    pub fn knows(&self, host: &[u8]) -> bool {
+        self.hosts.contains_key(BStr::new(host))
     }
 
     /// Whether nothing was collected.

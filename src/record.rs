@@ -119,6 +119,12 @@ fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
     matches.then(|| host_at(line, 16)).flatten()
 }
 
+/// The host of either built-in prefix, and where the message begins: what an input that writes
+/// prefixes itself must know.
+pub fn built_in(line: &[u8]) -> Option<(&[u8], usize)> {
+    traditional(line).or_else(|| rfc3339(line))
+}
+
 /// `2026-11-23T21:44:00.123456+09:00 HOST ` (RFC 3339 §5.6, with `Z` or an offset).
 fn rfc3339(line: &[u8]) -> Option<(&[u8], usize)> {
     const SHAPE: &[u8] = b"dddd-dd-ddTdd:dd:dd";

@@ -60,13 +60,13 @@ impl Status {
     }
 }
 
-/// The full text: the status line, then a block a host.
+/// The full text: the status line and what else there is to tell, then a block a host.
 ///
 /// `name` gives the resolved name of a host (`set resolve`), where there is one.
 pub fn text(
     hosts: &[HostLines<'_>],
     limit: Option<NonZeroU64>,
-    status: Option<Status>,
+    (status, remarks): (Option<Status>, &[String]),
     name: &dyn Fn(&[u8]) -> Option<String>,
 ) -> BString {
     let mut out = Vec::new();
@@ -75,6 +75,9 @@ pub fn text(
             &mut out,
             format_args!("*** Status: {} ***\n", status.words()),
         );
+    }
+    for remark in remarks {
+        put(&mut out, format_args!("*** {remark} ***\n"));
     }
     for host in hosts {
         out.push(b'\n');
@@ -177,7 +180,7 @@ mod tests {
     fn shown(limit: u64, status: Option<Status>) -> String {
         let tally = tally();
         let hosts = tally.lines(SortOrder::Descending, &[]);
-        text(&hosts, NonZeroU64::new(limit), status, &|_| None).to_string()
+        text(&hosts, NonZeroU64::new(limit), (status, &[]), &|_| None).to_string()
     }
 
     #[test]

@@ -240,11 +240,23 @@ impl RuleList {
         }
     }
 
-    /// Closes what is still open.
+    /// Closes what is still open. A `group` without its end never had an effect: lines that do not
+    /// match it go on with the next rule. A `group_host` ends with the configuration.
     pub(super) fn finish(&mut self, reports: &mut Reports) {
         while let Some(group) = self.open.pop() {
             self.end_group(&group);
-            let message = "this group is never closed: it ends with the configuration";
+            let rule = group
+                .rule
+                .and_then(|at| Some((at, self.rules.get_mut(at)?)));
+            if let Some((at, rule)) = rule
+                && let Action::Group { end } = &mut rule.action
+            {
+                *end = at + 1;
+            }
+            let message = match group.on_host {
+                true => "this group is never closed: it ends with the configuration",
+                false => "this group is never closed: it has no effect, every line goes through it",
+            };
             reports.warn(
                 group.spot,
                 message,

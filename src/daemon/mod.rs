@@ -3,13 +3,15 @@
 //! The loop alone owns the counts and the outbox. Readers, the mail workers and the signal thread
 //! hand it messages over one bounded channel; nothing that can block runs here.
 
+mod commit;
+mod inputs;
 mod reload;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Time};
@@ -18,12 +20,13 @@ use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, Outcome};
-use crate::input::{Event, Notice, file};
+use crate::input::{Batch, Event, Notice, Receipt, file};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
 use crate::process::signals::Signal;
 use crate::report::Status;
 use crate::schedule::Schedule;
+use crate::state::Stored;
 
 pub use start::{hostname, run};
 
@@ -33,6 +36,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a drain may take before a signal is obeyed without it.
 const DRAIN: Duration = Duration::from_secs(10);
+/// The same while lines of before the start are read.
+const CATCH_UP: Duration = Duration::from_secs(60);
 
 /// What the loop is told.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ enum Message {
     Input(Event),
     Signal(Signal),
     Outcome(Outcome),
+    Stored(Stored),
 }
 
 /// What a signal asks for, once all that was written before it is read.
@@ -64,7 +70,9 @@ struct Daemon {
     hosts: HashMap<u64, Hosts>,
     post: Post,
     post_office: PostOffice,
-    follower: file::Handle,
+    inputs: inputs::Inputs,
+    /// How many inputs have not answered the last call to drain.
+    awaited: usize,
     messages: Receiver<Message>,
     wishes: Vec<Wish>,
     wishes_until: Option<Time>,
@@ -75,6 +83,14 @@ struct Daemon {
     watchdog: Option<Duration>,
     next_alive: Time,
     ending: Option<Time>,
+    commits: commit::Commits,
+    /// The positions in the followed files that belong to the counts.
+    files: BTreeMap<PathBuf, file::PathMarks>,
+    /// What is wrong with inputs just now.
+    faults: HashMap<String, String>,
+    started: Time,
+    /// Lines of before the start are still being read: reports wait for them.
+    catching_up: bool,
 }
 
 impl Daemon {
@@ -104,9 +120,10 @@ impl Daemon {
             None => vec![
                 check,
                 self.next_due,
-                self.outbox.next_try(),
+                self.next_try(),
                 alive,
                 self.wishes_until,
+                self.commits.next(),
             ],
         };
         let next = times.into_iter().flatten().min();
@@ -119,22 +136,67 @@ impl Daemon {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Input(Event::Batch(batch)) => {
-                self.monitor.count(&batch.counters);
-                if self.ending.is_none() {
-                    self.monitor.take(&batch.text);
+            Message::Input(Event::Batch(batch)) => self.batch(batch),
+            Message::Input(Event::Notice(notice)) => self.notice(&notice),
+            Message::Input(Event::Drained) => {
+                self.awaited = self.awaited.saturating_sub(1);
+                if self.awaited == 0 {
+                    self.catching_up = false;
+                    self.obey();
                 }
             }
-            Message::Input(Event::Notice(notice)) => self.notice(&notice),
-            Message::Input(Event::Drained) => self.obey(),
+            Message::Stored(stored) => self.stored(&stored),
             Message::Signal(signal) => self.signal(signal),
             Message::Outcome(outcome) => self.settle(&outcome),
         }
     }
 
+    /// Counts the lines of a batch together with the position after them. At the end nothing is
+    /// counted any more: without its position such a batch is read again after the restart.
+    fn batch(&mut self, batch: Batch) {
+        if self.ending.is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        self.monitor.pass(now);
+        self.monitor.count(&batch.counters);
+        self.monitor.take(&batch.text);
+        let again = match batch.receipt {
+            Receipt::File(marks) => {
+                self.files.insert(marks.path.clone(), marks);
+                true
+            }
+            Receipt::None => false,
+            Receipt::Redis { key, taken } => {
+                if let Some((key, taken)) = self.commits.redis(key, taken) {
+                    self.inputs.ack(key.as_ref(), taken);
+                }
+                false
+            }
+        };
+        self.commits
+            .changed(now, again, &self.monitor.config().state);
+        self.plan();
+    }
+
+    /// When schedules are to be looked at next.
+    fn plan(&mut self) {
+        let outbox = &self.outbox;
+        self.next_due = self.monitor.next_due(&|queue| outbox.refused(queue));
+    }
+
+    /// When a letter is to be tried next; those that no snapshot holds yet wait for it.
+    fn next_try(&self) -> Option<Time> {
+        let commits = &self.commits;
+        self.outbox.next_try(&|letter| commits.holds(letter))
+    }
+
     fn notice(&mut self, notice: &Notice) {
         log::log!(notice.level, "{}", notice.text);
         self.monitor.count(&notice.counters);
+        if notice.report {
+            self.monitor.remark(notice.text.clone());
+        }
     }
 
     fn signal(&mut self, signal: Signal) {
@@ -150,12 +212,14 @@ impl Daemon {
         }
         if wish == Wish::End {
             service::stopping();
-            self.follower.finish();
+            self.awaited += self.inputs.finish();
         } else {
-            self.follower.drain();
+            self.awaited += self.inputs.drain();
         }
         self.wishes.push(wish);
-        self.wishes_until = Some(self.clock.now() + DRAIN);
+        // Lines of before the start may take their time; all else does not.
+        let patience = if self.catching_up { CATCH_UP } else { DRAIN };
+        self.wishes_until = Some(self.clock.now() + patience);
     }
 
     /// Does what the signals asked for.
@@ -184,11 +248,13 @@ impl Daemon {
             self.obey();
         }
         if self.ending.is_none() {
-            let scheduled = self.next_due.is_some_and(|due| now >= due);
-            if scheduled || (now >= self.next_check && self.monitor.now_waiting()) {
+            let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
+            let checked = now >= self.next_check && self.monitor.now_waiting();
+            if (scheduled && self.ready()) || checked {
                 self.check(now, None);
             }
         }
+        self.commit(now);
         self.dispatch(now);
         if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
             service::alive();
@@ -198,11 +264,15 @@ impl Daemon {
 
     fn check(&mut self, now: Time, status: Option<Status>) {
         log::debug!("checking queues");
+        for queue in self.monitor.passing(now) {
+            self.outbox.retry_queue(&queue, now);
+        }
         let outbox = &self.outbox;
         let due = self
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
         let config = self.monitor.config().clone();
+        // A `[now]` queue has no time but that of its next report.
         for queue in due
             .iter()
             .filter_map(|d| config.queues.get(d.queue.index()))
@@ -214,7 +284,15 @@ impl Daemon {
         while self.next_check <= now {
             self.next_check = (self.next_check + sleep).max(now + sleep / 2);
         }
-        self.next_due = self.monitor.next_due();
+        self.plan();
+    }
+
+    /// Whether a scheduled report may be made: not while lines of its time are still to be read,
+    /// nor while all that is overdue waits for the delivery of a report before.
+    fn ready(&self) -> bool {
+        let due = self.next_due.is_some_and(|due| self.clock.now() >= due);
+        let outbox = &self.outbox;
+        !self.catching_up && (due || self.monitor.overdue_but(&|queue| outbox.waiting(queue)))
     }
 
     fn flush(&mut self, now: Time, status: Status) {
@@ -231,6 +309,7 @@ impl Daemon {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
                 let id = self.outbox.push(report, now, &self.hostname);
+                self.commits.letter(id);
                 if let Some(hosts) = hosts.take() {
                     self.hosts.insert(id, hosts);
                 }
@@ -240,7 +319,8 @@ impl Daemon {
 
     /// Hands the letters whose time has come to the workers.
     fn dispatch(&mut self, now: Time) {
-        for letter in self.outbox.start_due(now) {
+        let commits = &self.commits;
+        for letter in self.outbox.start_due(now, &|letter| commits.holds(letter)) {
             let config = self.monitor.config();
             let queue = config.queues.iter().find(|q| q.name == letter.report.queue);
             let via = match queue.map(|q| &q.output) {
@@ -277,11 +357,9 @@ impl Daemon {
             if let Some(hosts) = self.hosts.remove(&outcome.id) {
                 self.monitor.delivered(&hosts);
             }
-            // Its queue may have waited for this.
-            if self.ending.is_none() {
-                self.next_due = self.monitor.overdue().then_some(now).or(self.next_due);
-            }
         }
+        self.commits.urgent();
+        self.plan();
     }
 
     fn tally(&mut self, outcome: &Outcome) {
@@ -297,36 +375,32 @@ impl Daemon {
         }
     }
 
-    /// Whether the end was asked for, and every letter was tried.
+    /// Whether the end was asked for, and every letter was tried and everything is on disk.
     fn ended(&self) -> bool {
-        self.ending
-            .is_some_and(|deadline| self.outbox.in_flight() == 0 || self.clock.now() >= deadline)
+        self.ending.is_some_and(|deadline| {
+            let now = self.clock.now();
+            let tried = self.outbox.in_flight() == 0 && self.next_try().is_none_or(|t| t > now);
+            (tried && self.commits.clean()) || now >= deadline
+        })
     }
 
-    /// The last words; the exit status says whether everything was delivered.
+    /// The last words; the exit status says whether everything was delivered or is kept.
     fn farewell(self) -> i32 {
+        let kept = self.commits.clean() && self.commits.on_disk();
         for letter in self.outbox.letters() {
-            log::error!(
-                "the report of queue {} could not be delivered and is lost with this process: {}",
-                letter.report.queue,
-                letter.fault.as_deref().unwrap_or("no answer yet")
-            );
-        }
-        i32::from(!self.outbox.is_empty())
-    }
-}
-
-/// Hands the events of an input on to the loop.
-fn forward(events: Receiver<Event>, messages: SyncSender<Message>) -> std::io::Result<()> {
-    let pass = move || {
-        for event in events {
-            if messages.send(Message::Input(event)).is_err() {
-                return;
+            let (queue, fault) = (&letter.report.queue, letter.fault.as_deref());
+            let fault = fault.unwrap_or("no answer yet");
+            if kept {
+                log::warn!("the report of queue {queue} is kept for the next start: {fault}");
+            } else {
+                log::error!(
+                    "the report of queue {queue} could not be delivered and is lost with this \
+                     process: {fault}"
+                );
             }
         }
-    };
-    std::thread::Builder::new()
-        .name("events".into())
-        .spawn(pass)
-        .map(drop)
+        let lost = !kept && !self.outbox.is_empty();
+        self.inputs.stop();
+        i32::from(lost)
+    }
 }

@@ -18,10 +18,12 @@ impl Daemon {
         match self.new_config() {
             Ok(new) => {
                 log::info!("{} read again", self.config_file.display());
-                self.follower.set_paths(new.inputs.logfiles.clone());
+                self.inputs.set_paths(&new.inputs.logfiles);
+                start::resolve_names(&new, &mut self.monitor);
+                self.monitor.forget_names();
                 self.post = (self.post_office)(&new);
                 self.monitor.reconfigure(Arc::new(new), now);
-                self.next_due = self.monitor.next_due();
+                self.plan();
             }
             Err(faults) => {
                 for fault in faults {

@@ -5,20 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use super::{Daemon, Message, PostOffice, forward};
+use super::commit::Commits;
+use super::inputs::{Inputs, Opened};
+use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
-use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config, Output, ShellCommand, TailSettings, TailStart};
+use crate::clock::{Clock, SystemClock, Time};
+use crate::config::{self, Config, Output, ShellCommand, TailSettings};
 use crate::delivery::message::Identity;
-use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
-use crate::input::file;
 use crate::logging;
 use crate::monitor::Monitor;
 use crate::process::{daemonize, ids, pidfile::PidFile, service, signals};
+use crate::resolve::Resolver;
+use crate::state::{self, Snapshot, Store};
 
 /// How many batches may wait for the loop: at 256 KiB each, this bounds what is read ahead.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 /// Runs the daemon; the exit status.
 pub fn run(args: &RunArgs) -> i32 {
@@ -34,10 +36,7 @@ pub fn run(args: &RunArgs) -> i32 {
     };
     if args.foreground || args.print || args.debug > 0 {
         return match begin(args, config) {
-            Ok(daemon) => {
-                service::ready();
-                daemon.run()
-            }
+            Ok(daemon) => running(daemon),
             Err(fault) => {
                 log::error!("{fault}");
                 1
@@ -45,6 +44,17 @@ pub fn run(args: &RunArgs) -> i32 {
         };
     }
     in_background(args, config)
+}
+
+fn running(daemon: Daemon) -> i32 {
+    service::ready();
+    if !daemon.commits.on_disk() {
+        log::info!(
+            "no state directory: files are followed from their ends, and nothing is kept over a \
+             restart (`set statedir DIR` keeps it)"
+        );
+    }
+    daemon.run()
 }
 
 /// The daemon proper: the parent goes when the child says that it runs.
@@ -64,8 +74,7 @@ fn in_background(args: &RunArgs, config: Config) -> i32 {
         Ok((pid_file, daemon)) => {
             logging::set_target(logging::Target::Syslog);
             ready.report_ok();
-            service::ready();
-            let status = daemon.run();
+            let status = running(daemon);
             pid_file.remove();
             status
         }
@@ -98,22 +107,6 @@ fn checked(path: &Path) -> Result<Config, Vec<String>> {
 pub(super) fn faults(config: &Config) -> Vec<String> {
     let inputs = &config.inputs;
     let mut faults = Vec::new();
-    let absent = [
-        ("listen", !inputs.listen.is_empty()),
-        ("fifo", !inputs.fifos.is_empty()),
-        ("redisqueue", !inputs.redis_queues.is_empty()),
-        (
-            "tail with a program of your own",
-            matches!(inputs.tail, TailSettings::Command { .. }),
-        ),
-        ("resolve on", config.report.resolve),
-        ("statedir", config.state.dir.is_some()),
-    ];
-    for (name, _) in absent.iter().filter(|(_, used)| *used) {
-        faults.push(format!(
-            "`set {name}` does not work in this version yet: take the line out"
-        ));
-    }
     for queue in &config.queues {
         let command = match &queue.output {
             Output::Mail(mail) => mail.filter.as_ref(),
@@ -123,10 +116,20 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             faults.push(format!("{program}: not executable (queue {})", queue.name));
         }
     }
-    if inputs.logfiles.is_empty() {
+    let elsewhere =
+        !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();
+    if inputs.logfiles.is_empty() && !elsewhere {
         faults.push("no valid log files: add a `set logfile` line".into());
-    } else if !inputs.tail_missing && !inputs.logfiles.iter().any(|path| path.exists()) {
+    } else if !inputs.tail_missing
+        && !elsewhere
+        && !inputs.logfiles.iter().any(|path| path.exists())
+    {
         faults.push("no valid log files: none of them exists, and tail_missing is off".into());
+    }
+    if let TailSettings::Command { program, .. } = &inputs.tail
+        && !program.exists()
+    {
+        faults.push(format!("set tail: {}: no such program", program.display()));
     }
     faults
 }
@@ -136,15 +139,17 @@ fn executable(program: &str) -> bool {
         && nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
-/// Drops the privileges and starts the threads.
+/// Opens what only root may, drops its rights, and starts the threads.
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
-    if args.state_dir.is_some() {
-        return Err("`--state-dir` does not work in this version yet".into());
-    }
     let process = &config.process;
-    if let Some(identity) = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?
-    {
-        ids::drop_to(&identity)?;
+    let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
+    let opened = Opened::new(&config)?;
+    let dir = state::resolve(args.state_dir.as_deref(), config.state.dir.as_deref());
+    if let Some(identity) = &identity {
+        if let Some(dir) = &dir {
+            ids::make_directory(dir, identity)?;
+        }
+        ids::drop_to(identity)?;
     }
     let hostname = hostname();
     let (sender, messages) = sync_channel(DEPTH);
@@ -152,22 +157,48 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     signals::spawn(move |signal| drop(signal_sender.send(Message::Signal(signal))))
         .map_err(|e| format!("no thread for the signals: {e}"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let follower = follow(&config, clock.clone(), sender.clone())?;
-    let post_office = post_office(args.print, &hostname, sender);
     let now = clock.now();
     let config = Arc::new(config);
-    let monitor = Monitor::new(config.clone(), now);
+    let mut monitor = Monitor::new(config.clone(), now);
+    let (store, snapshot) = open_store(dir.as_deref(), &sender, &mut monitor)?;
+    let mut before = snapshot.unwrap_or_default();
+    let catching_up = !before.files.is_empty();
+    if before.made != Time::default() {
+        for queue in monitor.restore(&mut before, now) {
+            log::error!("queue {queue} is not in the configuration any more: its lines are lost");
+        }
+    }
+    resolve_names(&config, &mut monitor);
+    let hosts = before.settlements.iter();
+    let hosts = hosts
+        .map(|(id, saved)| (*id, monitor.hosts_from(saved)))
+        .collect();
+    let inputs = Inputs::start(
+        &config,
+        opened,
+        before.files.clone(),
+        &clock,
+        sender.clone(),
+    )?;
+    let awaited = if catching_up { inputs.drain() } else { 0 };
+    let post_office = post_office(args.print, &hostname, sender);
+    let files = before
+        .files
+        .into_iter()
+        .map(|marks| (marks.path.clone(), marks));
     Ok(Daemon {
         post: post_office(&config),
         post_office,
-        next_due: monitor.next_due(),
+        next_due: None,
+        files: files.collect(),
         monitor,
         clock,
         config_file: config.file.clone(),
         hostname,
-        outbox: Outbox::default(),
-        hosts: HashMap::new(),
-        follower,
+        outbox: before.outbox,
+        hosts,
+        inputs,
+        awaited,
         messages,
         wishes: Vec::new(),
         wishes_until: None,
@@ -175,29 +206,42 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         watchdog: service::watchdog(),
         next_alive: now,
         ending: None,
+        commits: Commits::new(store),
+        faults: HashMap::new(),
+        started: now,
+        catching_up,
     })
 }
 
-fn follow(
-    config: &Config,
-    clock: Arc<dyn Clock>,
-    sender: SyncSender<Message>,
-) -> Result<file::Handle, String> {
-    let inputs = &config.inputs;
-    let start = match inputs.tail {
-        TailSettings::Follow { start } => start,
-        TailSettings::Command { .. } => TailStart::End,
+/// Has the names of hosts looked up, where `set resolve on` asks for it.
+pub(super) fn resolve_names(config: &Config, monitor: &mut Monitor) {
+    if !config.report.resolve {
+        return;
+    }
+    match Resolver::new() {
+        Ok(resolver) => monitor.resolve_with(Arc::new(resolver)),
+        Err(e) => log::error!("no thread for the names of hosts, they are left out: {e}"),
+    }
+}
+
+/// Takes the state directory into use, where there is one.
+fn open_store(
+    dir: Option<&Path>,
+    sender: &SyncSender<Message>,
+    monitor: &mut Monitor,
+) -> Result<(Option<Store>, Option<Snapshot>), String> {
+    let Some(dir) = dir else {
+        return Ok((None, None));
     };
-    let settings = file::Settings {
-        start,
-        wait_for_missing: inputs.tail_missing,
-        max_line: inputs.max_line,
-        catchup: config.state.catchup,
-    };
-    let follower = file::Follower::new(file::RealFs, settings, &inputs.logfiles, Vec::new());
-    let (events, received) = sync_channel(DEPTH);
-    forward(received, sender).map_err(|e| format!("no thread for the inputs: {e}"))?;
-    file::spawn(follower, clock, events).map_err(|e| format!("no thread for the files: {e}"))
+    let stored = sender.clone();
+    let (store, loaded) = Store::open(dir, move |result| {
+        drop(stored.send(Message::Stored(result)));
+    })?;
+    if let Some(told) = loaded.told {
+        log::error!("{told}");
+        monitor.remark(told);
+    }
+    Ok((Some(store), loaded.snapshot))
 }
 
 fn post_office(print: bool, hostname: &str, sender: SyncSender<Message>) -> PostOffice {

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// All letters that nobody has taken yet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Outbox {
     letters: Vec<Letter>,
     next_id: u64,
@@ -71,10 +71,11 @@ impl Outbox {
     }
 
     /// The letters whose time has come; they are in flight from now on.
-    pub fn start_due(&mut self, now: Time) -> Vec<Letter> {
+    /// A letter that is `held` (no snapshot has it yet) waits.
+    pub fn start_due(&mut self, now: Time, held: &dyn Fn(u64) -> bool) -> Vec<Letter> {
         let mut due = Vec::new();
         for letter in &self.letters {
-            let ripe = letter.next_try.is_some_and(|time| time <= now);
+            let ripe = letter.next_try.is_some_and(|time| time <= now) && !held(letter.id);
             if ripe && self.in_flight.insert(letter.id) {
                 due.push(letter.clone());
             }
@@ -203,13 +204,21 @@ impl Outbox {
         }
     }
 
-    /// When the next attempt is due; letters in flight have none.
-    pub fn next_try(&self) -> Option<Time> {
-        let waiting = self
-            .letters
+    /// When the next attempt is due; letters in flight and those `held` have none.
+    pub fn next_try(&self, held: &dyn Fn(u64) -> bool) -> Option<Time> {
+        let idle = |letter: &&Letter| !self.in_flight.contains(&letter.id) && !held(letter.id);
+        self.letters
             .iter()
-            .filter(|l| !self.in_flight.contains(&l.id));
-        waiting.filter_map(|l| l.next_try).min()
+            .filter(idle)
+            .filter_map(|l| l.next_try)
+            .min()
+    }
+
+    /// Whether a report of this queue was refused and waits for the queue's next time.
+    pub fn refused(&self, queue: &str) -> bool {
+        self.letters
+            .iter()
+            .any(|l| l.report.queue == queue && l.next_try.is_none())
     }
 
     /// Whether a letter of this queue is on its way or waits for its server: the queue then goes on
@@ -274,8 +283,11 @@ mod tests {
     #[test]
     fn a_letter_stays_until_it_is_taken_and_keeps_its_message_id() {
         let (mut outbox, id) = posted();
-        let first = outbox.start_due(start());
-        assert!(outbox.start_due(start()).is_empty(), "in flight");
+        let first = outbox.start_due(start(), &|_| false);
+        assert!(
+            outbox.start_due(start(), &|_| false).is_empty(),
+            "in flight"
+        );
         let mut now = start();
         let mut told = 0;
         for pause in [5, 10, 20, 40] {
@@ -288,9 +300,15 @@ mod tests {
                 )
                 .told
                 .len();
-            assert_eq!(outbox.next_try(), Some(now + Duration::from_secs(pause)));
+            assert_eq!(
+                outbox.next_try(&|_| false),
+                Some(now + Duration::from_secs(pause))
+            );
             now += Duration::from_secs(pause);
-            assert_eq!(outbox.start_due(now)[0].message_id, first[0].message_id);
+            assert_eq!(
+                outbox.start_due(now, &|_| false)[0].message_id,
+                first[0].message_id
+            );
         }
         assert_eq!(told, 1, "told once");
         let settled = outbox.settle(&outcome(id, taken()), now, false, SLEEP);
@@ -301,30 +319,33 @@ mod tests {
     #[test]
     fn a_now_queue_is_tried_at_each_check() {
         let (mut outbox, id) = posted();
-        outbox.start_due(start());
+        outbox.start_due(start(), &|_| false);
         outbox.settle(
             &outcome(id, Delivery::Later("down".into())),
             start(),
             true,
             SLEEP,
         );
-        assert_eq!(outbox.next_try(), Some(start() + SLEEP));
+        assert_eq!(outbox.next_try(&|_| false), Some(start() + SLEEP));
         assert!(outbox.waiting("a"));
     }
 
     #[test]
     fn a_refused_letter_waits_for_its_queue_and_blocks_no_other() {
         let (mut outbox, id) = posted();
-        outbox.start_due(start());
+        outbox.start_due(start(), &|_| false);
         outbox.settle(
             &outcome(id, Delivery::Refused("552".into())),
             start(),
             false,
             SLEEP,
         );
-        assert_eq!((outbox.next_try(), outbox.waiting("a")), (None, false));
+        assert_eq!(
+            (outbox.next_try(&|_| false), outbox.waiting("a")),
+            (None, false)
+        );
         outbox.retry_queue("a", start());
-        assert_eq!(outbox.start_due(start()).len(), 1);
+        assert_eq!(outbox.start_due(start(), &|_| false).len(), 1);
     }
 
     #[test]
@@ -333,7 +354,7 @@ mod tests {
         let address = |text| Address::new(text).unwrap();
         outbox.letters[0].report.recipients =
             vec![address("one"), address("two"), address("three")];
-        outbox.start_due(start());
+        outbox.start_due(start(), &|_| false);
         let result = Delivery::Taken {
             refused: vec![(address("one"), "550 no".into())],
             later: vec![(address("three"), "450 full".into())],
@@ -341,7 +362,7 @@ mod tests {
         let settled = outbox.settle(&outcome(id, result), start(), false, SLEEP);
         assert!(settled.finished.is_none());
         assert_eq!(settled.told.len(), 2);
-        let again = outbox.start_due(start() + FIRST_PAUSE);
+        let again = outbox.start_due(start() + FIRST_PAUSE, &|_| false);
         assert_eq!(again[0].report.recipients, [address("three")]);
         assert_eq!(again[0].done, [address("two")]);
     }
@@ -351,10 +372,10 @@ mod tests {
         let (mut outbox, id) = posted();
         let (mut now, mut told, mut attempts) = (start(), 0, 0);
         while now < start() + TOLD_EVERY * 3 {
-            assert_eq!(outbox.start_due(now).len(), 1);
+            assert_eq!(outbox.start_due(now, &|_| false).len(), 1);
             let down = outcome(id, Delivery::Later("down".into()));
             told += outbox.settle(&down, now, false, SLEEP).told.len();
-            let next = outbox.next_try().unwrap();
+            let next = outbox.next_try(&|_| false).unwrap();
             assert!(next - now <= chrono::TimeDelta::from_std(LONGEST_PAUSE).unwrap());
             (now, attempts) = (next, attempts + 1);
         }
@@ -365,10 +386,10 @@ mod tests {
     #[test]
     fn after_a_restart_what_was_in_flight_is_sent_again_as_the_same_mail() {
         let (mut outbox, _) = posted();
-        let before = outbox.start_due(start());
+        let before = outbox.start_due(start(), &|_| false);
         let bytes = postcard::to_stdvec(&outbox).unwrap();
         let mut outbox: Outbox = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!(outbox.start_due(start()), before);
+        assert_eq!(outbox.start_due(start(), &|_| false), before);
         let next = outbox.push(letter(b"s", b"b").report, start(), "console");
         let next = outbox.letters().iter().find(|l| l.id == next).unwrap();
         assert_ne!(next.message_id, before[0].message_id);

@@ -1,7 +1,7 @@
 //! Where lines come from. Each input runs in a thread of its own and hands the loop [`Batch`]es
 //! over a bounded channel, so a slow consumer slows the readers and never the other way round.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::counters::Counters;
 
+pub mod command;
+mod control;
+pub mod fifo;
 pub mod file;
+pub mod listen;
+pub mod redis;
+pub mod syslog;
+mod text;
+
+pub use control::Handle;
 
 /// Complete lines from one source, and what makes them ours for good.
 #[derive(Debug)]
@@ -33,10 +42,9 @@ pub enum Origin {
     Fifo(Arc<PathBuf>),
     /// A user's tail command.
     Command,
-    /// Syslog messages from this sender, their `<PRI>` still on; the sender is the host of a
-    /// message that names none.
-    Syslog(IpAddr),
-    /// A Redis list; elements may begin with `<PRI>`.
+    /// Syslog messages received on this address, already in the form of a log file.
+    Syslog(SocketAddr),
+    /// A Redis list, its syslog messages already in the form of a log file.
     Redis,
     /// Standard input (`-p`), or a saved log that is replayed.
     Replay,
@@ -67,7 +75,7 @@ pub enum Event {
     /// A change worth a line in the log: a file appeared, became unreadable, was rotated away
     /// unread. `counters` are to be added.
     Notice(Notice),
-    /// The file follower has read all there is (answer to a drain).
+    /// An input has handed over all that was there (its answer to a drain).
     Drained,
 }
 

@@ -8,6 +8,7 @@ use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::HostLines;
 use crate::report::{self, Report, Status};
+use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
 /// The hosts and escalation counters that a report speaks of: settled when it is delivered.
@@ -29,55 +30,80 @@ impl Monitor {
     ///
     /// A `[now]` queue is due whenever it holds lines; ask every `sleep` seconds. A cron queue is
     /// due if a minute of its schedule has begun since the last call, however long ago that was.
-    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting. A cron
-    /// queue that is due and empty is named without a report: its time has come all the same.
+    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting.
     pub fn due(
         &mut self,
         now: Time,
         status: Option<Status>,
         waiting: &dyn Fn(&str) -> bool,
     ) -> Vec<Due> {
+        self.pass(now);
         let config = self.config.clone();
-        for (queue, state) in config.queues.iter().zip(&mut self.queues) {
-            if let Schedule::Cron(spec) = &queue.schedule {
-                state.overdue |= spec.due(self.looked, now, &Local).is_some();
-            }
-        }
-        self.looked = now;
         let ready = |(index, queue): (usize, &Queue)| {
             let now_queue = queue.schedule == Schedule::Now;
             let ripe = now_queue || self.queues.get(index).is_some_and(|q| q.overdue);
             (ripe && !waiting(&queue.name)).then_some(index)
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
-        let report = |index: usize| {
-            let at_once = config.queues.get(index)?.schedule == Schedule::Now;
-            let queue = QueueId(u16::try_from(index).ok()?);
-            let none = || Due {
-                queue,
-                reports: Vec::new(),
-                hosts: Vec::new(),
-            };
-            self.report(index, now, status)
-                .or_else(|| (!at_once).then(none))
-        };
+        let report = |index: usize| self.report(index, now, status);
         ready.into_iter().filter_map(report).collect()
+    }
+
+    /// Time has passed up to `now`: queues with lines whose minute has come are due. Call it before
+    /// lines are counted that were read at `now`: they came after that minute.
+    pub fn pass(&mut self, now: Time) {
+        if now < self.looked {
+            // The clock was set back: what was next is worked out anew.
+            return self.begin_schedules(now);
+        }
+        self.looked = now;
+        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && waiting.next.is_some_and(|next| next <= now)
+            {
+                waiting.overdue |= !waiting.tally.is_empty();
+                waiting.next = spec.next(now, &Local);
+            }
+        }
+    }
+
+    /// Works out when each queue is due next, counted from `looked`.
+    pub(super) fn begin_schedules(&mut self, looked: Time) {
+        self.looked = looked;
+        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
+            waiting.next = match &queue.schedule {
+                Schedule::Now => None,
+                Schedule::Cron(spec) => spec.next(looked, &Local),
+            };
+        }
     }
 
     /// The reports of all queues, whatever their schedules.
     pub fn flush(&mut self, now: Time, status: Option<Status>) -> Vec<Due> {
+        self.pass(now);
         (0..self.queues.len())
             .filter_map(|index| self.report(index, now, status))
             .collect()
     }
 
-    /// When [`Self::due`] is to be asked next; `[now]` queues apart.
-    pub fn next_due(&self) -> Option<Time> {
-        let next = |queue: &Queue| match &queue.schedule {
-            Schedule::Now => None,
-            Schedule::Cron(spec) => spec.next(self.looked, &Local),
-        };
-        self.config.queues.iter().filter_map(next).min()
+    /// When [`Self::due`] is to be asked next; `[now]` queues apart. A queue without lines needs no
+    /// look, unless it is one of the `others`: those with a refused report to try again.
+    pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let wanted = queues.filter(|(q, w)| !w.tally.is_empty() || others(&q.name));
+        wanted.filter_map(|(_, w)| w.next).min()
+    }
+
+    /// The instant up to which schedules were looked at.
+    pub fn looked(&self) -> Time {
+        self.looked
+    }
+
+    /// The queues whose time has come between the last look and `now`.
+    pub fn passing(&self, now: Time) -> Vec<String> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let passing = queues.filter(|(_, w)| w.next.is_some_and(|next| next <= now));
+        passing.map(|(q, _)| q.name.clone()).collect()
     }
 
     /// Whether a `[now]` queue holds lines.
@@ -88,9 +114,17 @@ impl Monitor {
             .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
     }
 
-    /// Whether a queue has waited past its scheduled time for the delivery of its report before.
+    /// Whether the time of a queue has passed without its report.
     pub fn overdue(&self) -> bool {
         self.queues.iter().any(|queue| queue.overdue)
+    }
+
+    /// The same, of queues that are not `waiting`.
+    pub fn overdue_but(&self, waiting: &dyn Fn(&str) -> bool) -> bool {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        queues
+            .into_iter()
+            .any(|(q, w)| w.overdue && !waiting(&q.name))
     }
 
     /// Whether no queue holds lines.
@@ -125,7 +159,10 @@ impl Monitor {
         let start = std::mem::replace(&mut waiting.start, now);
         let id = QueueId(u16::try_from(index).ok()?);
         let hosts = self.escalated(id, &lines);
+        let remarks = self.remarks_for(index, start, now);
         let maker = Maker {
+            remarks: &remarks,
+            resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
             config: &config,
             queue,
             lines: &lines,
@@ -142,6 +179,28 @@ impl Monitor {
             reports,
             hosts,
         })
+    }
+
+    /// What this report tells besides its lines: it must have a reader of whole sentences.
+    fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
+        let output = self.config.queues.get(index).map(|queue| &queue.output);
+        match output {
+            Some(Output::Mail(mail)) if mail.recipients.iter().any(|r| !r.pager) => {}
+            _ => return Vec::new(),
+        }
+        let mut remarks = std::mem::take(&mut self.remarks);
+        let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
+        remarks.extend(gap.map(|(from, to)| {
+            let shown = |time: Time| time.with_timezone(&Local).format("%F %T %z").to_string();
+            format!(
+                "This report covers {} to {}; tenshi was not running from {} to {}",
+                shown(start),
+                shown(now),
+                shown(from),
+                shown(to)
+            )
+        }));
+        remarks
     }
 
     /// The escalation counters of the rules whose leftmost queue this is, for the report's hosts.
@@ -184,6 +243,8 @@ struct Maker<'a> {
     start: Time,
     now: Time,
     status: Option<Status>,
+    remarks: &'a [String],
+    resolver: Option<&'a Resolver>,
 }
 
 impl Maker<'_> {
@@ -197,7 +258,12 @@ impl Maker<'_> {
             }
             let body = match pager {
                 true => report::pager(self.lines, settings.pager_limit),
-                false => report::text(self.lines, settings.limit, self.status, &|_| None),
+                false => report::text(
+                    self.lines,
+                    settings.limit,
+                    (self.status, self.remarks),
+                    &|host| self.resolver?.name(host),
+                ),
             };
             reports.push(self.mail(mail, pager, body));
         }

@@ -54,6 +54,15 @@ impl Escalations {
             .unwrap_or(0)
     }
 
+    /// All counters.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RuleId, &BStr, u64)> {
+        self.0.iter().flat_map(|(&rule, hosts)| {
+            hosts
+                .iter()
+                .map(move |(host, &count)| (rule, host.as_ref(), count))
+        })
+    }
+
     /// Takes the lines of a delivered report off a counter.
     pub(super) fn settle(&mut self, rule: RuleId, host: &BStr, delivered: u64) {
         if let Some(hosts) = self.0.get_mut(&rule)

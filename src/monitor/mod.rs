@@ -6,6 +6,7 @@
 mod due;
 mod escalation;
 mod repeat;
+mod saved;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +16,17 @@ use bstr::{BStr, BString};
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
 use repeat::Last;
+use saved::RuleNames;
 
 use crate::clock::Time;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
+use crate::fast::Map;
 use crate::pattern::Spans;
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Record};
-use crate::rules;
+use crate::resolve::Resolver;
+use crate::rules::{self, Index, Room};
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -31,9 +35,17 @@ pub struct Monitor {
     queues: Vec<Waiting>,
     escalations: Escalations,
     /// The line before, a host: what `repeat` adds to.
-    last: HashMap<BString, Last>,
+    last: Map<BString, Last>,
     counters: Counters,
-    /// The last minute in which schedules were looked at.
+    /// What the next report has to tell: a loss, a time in which nobody watched.
+    remarks: Vec<String>,
+    /// Who knows the names of hosts (`set resolve on`).
+    resolver: Option<Arc<Resolver>>,
+    /// Which rules a line can match.
+    index: Index,
+    /// By what the rules are known again after a restart.
+    names: RuleNames,
+    /// The instant up to which schedules were looked at.
     looked: Time,
     scratch: Scratch,
 }
@@ -44,34 +56,52 @@ struct Waiting {
     tally: Tally,
     /// When its report begins: the start of the program, then the report before.
     start: Time,
-    /// A scheduled time has passed, but the report before is not delivered yet.
+    /// A scheduled time has passed, and the report is yet to be made.
     overdue: bool,
+    /// The next scheduled minute.
+    next: Option<Time>,
+    /// From when to when nobody watched, if the next report covers such a time.
+    gap: Option<(Time, Time)>,
+}
+
+impl Waiting {
+    fn new(now: Time) -> Self {
+        Self {
+            tally: Tally::default(),
+            start: now,
+            overdue: false,
+            next: None,
+            gap: None,
+        }
+    }
 }
 
 /// Memory that is used again for each line.
 #[derive(Debug, Default)]
 struct Scratch {
     spans: Spans,
+    room: Room,
     masked: Vec<u8>,
 }
 
 impl Monitor {
     /// An empty monitor; `now`'s minute counts as looked at, as at every start.
     pub fn new(config: Arc<Config>, now: Time) -> Self {
-        let waiting = |_| Waiting {
-            tally: Tally::default(),
-            start: now,
-            overdue: false,
-        };
-        Self {
-            queues: config.queues.iter().map(waiting).collect(),
+        let mut monitor = Self {
+            queues: config.queues.iter().map(|_| Waiting::new(now)).collect(),
+            index: Index::new(&config.rules),
+            names: RuleNames::new(&config),
             config,
             escalations: Escalations::default(),
-            last: HashMap::new(),
+            last: Map::default(),
             counters: Counters::default(),
+            remarks: Vec::new(),
+            resolver: None,
             looked: now,
             scratch: Scratch::default(),
-        }
+        };
+        monitor.begin_schedules(now);
+        monitor
     }
 
     /// The configuration in force.
@@ -91,6 +121,28 @@ impl Monitor {
         }
     }
 
+    /// What the next report has to tell.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Has the next report tell this.
+    pub fn remark(&mut self, text: String) {
+        self.remarks.push(text);
+    }
+
+    /// Shows the full names of hosts in reports, as far as the resolver knows them by then.
+    pub fn resolve_with(&mut self, resolver: Arc<Resolver>) {
+        self.resolver = Some(resolver);
+    }
+
+    /// The names of hosts are to be looked up anew.
+    pub fn forget_names(&self) {
+        if let Some(resolver) = &self.resolver {
+            resolver.flush();
+        }
+    }
+
     /// Counts one event.
     pub fn tell(&mut self, counter: Counter) {
         self.counters.add(counter, 1);
@@ -106,16 +158,11 @@ impl Monitor {
             .map(|q| q.name.clone())
             .zip(self.queues.drain(..))
             .collect();
-        let fresh = || Waiting {
-            tally: Tally::default(),
-            start: now,
-            overdue: false,
-        };
         let config = &self.config;
         self.queues = config
             .queues
             .iter()
-            .map(|q| waiting.remove(&q.name).unwrap_or_else(fresh))
+            .map(|q| waiting.remove(&q.name).unwrap_or_else(|| Waiting::new(now)))
             .collect();
         self.escalations.clear();
         let moved = |queue: QueueId| {
@@ -126,6 +173,9 @@ impl Monitor {
         for last in self.last.values_mut() {
             last.reconfigure(&moved);
         }
+        self.names = RuleNames::new(&self.config);
+        self.index = Index::new(&self.config.rules);
+        self.begin_schedules(self.looked);
     }
 
     /// Takes the complete lines of a batch.
@@ -169,8 +219,11 @@ impl Monitor {
         gave_up: &mut u64,
     ) {
         let (host, message) = (record.host, &*record.message);
-        let Some(id) = rules::decide(&config.rules, host, message, &mut scratch.spans, gave_up)
-        else {
+        let (spans, room) = (&mut scratch.spans, &mut scratch.room);
+        let taken = self
+            .index
+            .decide(&config.rules, host, message, spans, room, gave_up);
+        let Some(id) = taken else {
             self.counters.add(Counter::Unmatched, 1);
             return;
         };
@@ -181,9 +234,9 @@ impl Monitor {
                 let mask = &config.report.mask;
                 rules::mask(message, &scratch.spans, mask, &mut scratch.masked);
                 self.count_line(id, targets, host, &scratch.masked, 1);
-                self.remember(host, Last::line(id, targets.clone(), &scratch.masked));
+                self.last(host).take(id, targets, &scratch.masked);
             }
-            Some(Action::Trash) => self.remember(host, Last::trash()),
+            Some(Action::Trash) => self.last(host).drop_line(),
             Some(Action::Group { .. } | Action::GroupHost { .. }) | None => {}
         }
     }
@@ -206,9 +259,18 @@ impl Monitor {
 
     fn add(&mut self, queue: QueueId, host: &[u8], line: &[u8], n: u64) {
         let max = self.config.state.max_lines;
-        if let Some(waiting) = self.queues.get_mut(queue.index())
-            && !waiting.tally.add(host, line, n, max)
+        let Some(waiting) = self.queues.get_mut(queue.index()) else {
+            return;
+        };
+        if let Some(resolver) = self
+            .resolver
+            .as_ref()
+            .filter(|_| !waiting.tally.knows(host))
         {
+            // The first call begins the search: the name is there when the report is made.
+            resolver.name(host);
+        }
+        if !waiting.tally.add(host, line, n, max) {
             self.counters.add(Counter::OverLimit, n);
         }
     }
@@ -222,13 +284,9 @@ impl Monitor {
         }
     }
 
-    fn remember(&mut self, host: &[u8], last: Last) {
-        match self.last.get_mut(BStr::new(host)) {
-            Some(entry) => *entry = last,
-            None => {
-                self.last.insert(BString::from(host), last);
-            }
-        }
+    /// The line before of this host.
+    fn last(&mut self, host: &[u8]) -> &mut Last {
+        self.last.entry_ref(BStr::new(host)).or_default()
     }
 }
 

@@ -1,27 +1,57 @@
 //! Perl's regular expressions over bytes: the only module that knows matching engines.
+//!
+//! No engine gets the string as written: `regex` reads `\\<` as a word boundary and `[[` as a nested
+//! set, without a word. So Perl's syntax is read here into a tree ([`ast`]), and from the tree goes
+//! out a plain pattern whose meaning does not depend on a dialect.
 
+pub mod ast;
+mod emit;
+mod engine;
+mod imitate;
+pub mod literals;
+mod notes;
+mod parse;
+mod row;
 pub mod set;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-/// A compiled pattern.
+use emit::Purpose;
+use engine::Matcher;
+use imitate::Imitator;
+use row::RowMatcher;
+
+/// A compiled pattern. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Inner>);
+
+struct Inner {
     source: Vec<u8>,
+    root: ast::Node,
+    groups: usize,
+    notes: Vec<Note>,
     engine: Engine,
+    canonical: String,
+    matcher: Matcher,
+    /// Matches most patterns without an engine.
+    row: Option<RowMatcher>,
+    /// Whether a subject with newlines needs a matcher of its own.
+    newlines_matter: bool,
+    /// That matcher, made when the first such subject comes; `None` if it cannot be made.
+    newlines: OnceLock<Option<Matcher>>,
+    /// Finds the captures in loops, if there are any for which the engine will not do.
+    imitator: Option<Imitator>,
 }
 
 /// What runs a pattern.
-#[derive(Clone)]
-enum Engine {
-    /// Linear in the length of the line.
-    Regular(regex::bytes::Regex),
-    /// Look-around, backreferences and the like; it may give up.
-    Backtracking(Box<fancy_regex::Regex>),
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// `regex`: time linear in the length of the line.
+    Regular,
+    /// `fancy-regex`: backtracks, up to a limit.
+    Backtracking,
 }
-
-/// How many steps back a match may take before it is given up.
-const BACKTRACK_LIMIT: usize = 1_000_000;
 
 /// Why a pattern was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,136 +117,133 @@ impl Pattern {
     /// # Errors
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
-        let text = &ascii(source);
-        let regular = regex::bytes::RegexBuilder::new(text).unicode(false).build();
-        let engine = match regular {
-            Ok(regex) => Engine::Regular(regex),
-            Err(_) => Engine::Backtracking(Box::new(backtracking(text)?)),
+        let parsed = parse::parse(source)?;
+        let emitted = emit::emit(&parsed.root, parsed.groups, Purpose::Line)?;
+        let matcher = engine::build(&parsed.root, &emitted, source.len())?;
+        let mut notes = parsed.notes;
+        notes.extend(notes::on_groups(&parsed.root));
+        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
+        let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
+        let engine = if emitted.backtracks {
+            notes.push(slow_engine(source));
+            Engine::Backtracking
+        } else {
+            Engine::Regular
         };
-        Ok(Self {
+        let row = literals::row(&parsed.root)
+            .filter(|_| engine == Engine::Regular)
+            .and_then(|row| RowMatcher::new(row, parsed.groups));
+        Ok(Self(Arc::new(Inner {
+            row,
             source: source.to_vec(),
+            root: parsed.root,
+            groups: parsed.groups,
+            notes,
             engine,
-        })
+            canonical: emitted.text,
+            matcher,
+            newlines_matter: emitted.newlines_matter,
+            newlines: OnceLock::new(),
+            imitator,
+        })))
     }
 
     /// The pattern as written.
     pub fn source(&self) -> &[u8] {
-        &self.source
+        &self.0.source
     }
 
     /// How many capture groups it has, group 0 not counted.
     pub fn groups(&self) -> usize {
-        match &self.engine {
-            Engine::Regular(regex) => regex.captures_len() - 1,
-            Engine::Backtracking(regex) => regex.captures_len() - 1,
-        }
+        self.0.groups
     }
 
     /// What its writer should know.
     pub fn notes(&self) -> &[Note] {
-        &[]
+        &self.0.notes
     }
 
-    /// Whether it matches anywhere in `subject`, which holds no newline.
+    /// What a subject without a newline must hold for the pattern to match.
+    pub fn needs(&self) -> literals::Needs {
+        literals::needs(&self.0.root)
+    }
+
+    /// What runs it.
+    pub fn engine(&self) -> Engine {
+        self.0.engine
+    }
+
+    /// The pattern as the engine gets it, for subjects without newlines.
+    pub fn canonical(&self) -> &str {
+        &self.0.canonical
+    }
+
+    /// Whether it surely matches every subject without a newline, like `.*`. It may match all and
+    /// not be known to.
+    pub fn matches_everything(&self) -> bool {
+        notes::matches_everything(&self.0.root)
+    }
+
+    /// Whether it matches anywhere in `subject`.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        match &self.engine {
-            Engine::Regular(regex) => found(regex.is_match(subject)),
-            Engine::Backtracking(regex) => regex.is_match(subject).map_or(Found::GaveUp, found),
+        match self.matcher(subject) {
+            Some(matcher) => matcher.is_match(subject),
+            None => Found::GaveUp,
         }
     }
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
-        spans.0.clear();
-        match &self.engine {
-            Engine::Regular(regex) => {
-                let Some(groups) = regex.captures(subject) else {
-                    return Found::No;
-                };
-                let span = |m: regex::bytes::Match<'_>| (m.start(), m.end());
-                spans.0.extend(groups.iter().map(|m| m.map(span)));
+        if let Some(row) = &self.0.row
+            && memchr::memchr(b'\n', subject).is_none()
+            && let Some(found) = row.captures(subject, spans)
+        {
+            return if found { Found::Yes } else { Found::No };
+        }
+        match self.matcher(subject) {
+            Some(matcher) => {
+                let mut start = 0;
+                let found = matcher.captures(subject, spans, &mut start);
+                if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
+                    imitator.refine(subject, start, spans);
+                }
+                found
             }
-            Engine::Backtracking(regex) => {
-                let groups = match regex.captures(subject) {
-                    Ok(Some(groups)) => groups,
-                    Ok(None) => return Found::No,
-                    Err(_) => return Found::GaveUp,
-                };
-                spans
-                    .0
-                    .extend(groups.iter().map(|m| m.map(|m| (m.start(), m.end()))));
+            None => {
+                spans.0.clear();
+                Found::GaveUp
             }
         }
-        Found::Yes
     }
-}
 
-/// The pattern in ASCII: each other byte becomes its escape, so that a quantifier and a class take
-/// bytes, as Perl's do.
-fn ascii(source: &[u8]) -> String {
-    let mut text = String::with_capacity(source.len());
-    let mut bytes = source.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            // A backslash before such a byte means just the byte.
-            b'\\' if bytes.peek().is_some_and(|next| !next.is_ascii()) => {}
-            b'\\' => {
-                text.push('\\');
-                text.extend(bytes.next().map(char::from));
-            }
-            _ if byte.is_ascii() => text.push(char::from(byte)),
-            _ => text.push_str(&format!("\\x{byte:02X}")),
+    /// The matcher for this subject.
+    fn matcher(&self, subject: &[u8]) -> Option<&Matcher> {
+        let inner = &*self.0;
+        if !inner.newlines_matter || memchr::memchr(b'\n', subject).is_none() {
+            return Some(&inner.matcher);
         }
-    }
-    text
-}
-
-fn found(yes: bool) -> Found {
-    if yes { Found::Yes } else { Found::No }
-}
-
-fn refused(span: (usize, usize), message: String) -> PatternError {
-    PatternError {
-        span,
-        message,
-        hint: None,
+        let make = || {
+            let emitted = emit::emit(&inner.root, inner.groups, Purpose::Newlines).ok()?;
+            engine::build(&inner.root, &emitted, inner.source.len()).ok()
+        };
+        inner.newlines.get_or_init(make).as_ref()
     }
 }
 
-fn backtracking(text: &str) -> Result<fancy_regex::Regex, PatternError> {
-    fancy_regex::RegexBuilder::new(text)
-        .bytes_mode(fancy_regex::BytesMode::Ascii)
-        .unicode_mode(false)
-        .optimize(false)
-        .backtrack_limit(BACKTRACK_LIMIT)
-        .build()
-        .map_err(|e| refused((0, text.len()), e.to_string()))
+fn slow_engine(source: &[u8]) -> Note {
+    Note {
+        kind: NoteKind::SlowEngine,
+        span: (0, source.len()),
+        message: "this pattern needs the slower engine".into(),
+        hint: Some("look-around, backreferences and atomic groups need it".into()),
+    }
 }
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", bstr::BStr::new(&self.source))
+        write!(f, "/{}/", bstr::BStr::new(self.source()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_matched_as_bytes() {
-        let found = |pattern: &[u8], text: &[u8]| Pattern::compile(pattern).unwrap().is_match(text);
-        let cases: [(&[u8], &[u8], Found); 7] = [
-            (b"a \xe9t\xe9", b"a \xe9t\xe9", Found::Yes),
-            (b"^[\xc3\xa9]$", b"\xa9", Found::Yes),
-            (b"^\xc3\xa9+$", b"\xc3\xa9\xa9", Found::Yes),
-            (b"^\\\xc3\xa9$", b"\xc3\xa9", Found::Yes),
-            (b"^.$", b"\xc3\xa9", Found::No),
-            (b"^\\w$", b"\xe9", Found::No),
-            (b"\xe9(?!x)", b"\xe9y", Found::Yes),
-        ];
-        for (pattern, text, want) in cases {
-            assert_eq!(found(pattern, text), want, "{:?}", bstr::BStr::new(pattern));
-        }
-    }
-}
+mod tests;

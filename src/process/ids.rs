@@ -1,10 +1,13 @@
 //! `set uid`, `set gid`: who the daemon is once it runs.
 
 use std::ffi::CString;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use nix::unistd::{
-    Gid, Group, Uid, User, getgroups, getresgid, getresuid, initgroups, setresgid, setresuid,
-    setuid,
+    Gid, Group, Uid, User, chown, getgroups, getresgid, getresuid, initgroups, setresgid,
+    setresuid, setuid,
 };
 
 /// Who we are without `set uid`, when root starts us.
@@ -75,6 +78,24 @@ fn own_name(me: Uid) -> Result<String, String> {
 fn group(name: &str) -> Result<Option<Gid>, String> {
     let group = Group::from_name(name).map_err(|e| format!("group {name}: {e}"))?;
     Ok(group.map(|group| group.gid))
+}
+
+/// Makes a directory of this account's, if there is none of that name.
+///
+/// # Errors
+/// When it cannot be made, or given to the account.
+pub fn make_directory(path: &Path, identity: &Identity) -> Result<(), String> {
+    let told = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    if path.exists() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o750)
+        .create(path)
+        .map_err(|e| told(&e))?;
+    chown(path, Some(identity.uid), Some(identity.gid)).map_err(|e| told(&e))
 }
 
 /// Becomes this account for good, with all the groups that the system gives it: a member of `adm`

@@ -90,7 +90,9 @@ fn what_works_but_is_probably_not_meant() {
         ),
         (
             "group x\na y",
-            &["1:7 warning: this group is never closed: it ends with the configuration"],
+            &[
+                "1:7 warning: this group is never closed: it has no effect, every line goes through it",
+            ],
         ),
         (
             "a x\nrepeat y",

@@ -276,7 +276,7 @@ fn rules_and_groups() {
             "trash /t/",
             "group_host to 5 /h/",
             "repeat /(\\d)/",
-            "group to 7 /open/",
+            "group to 6 /open/",
             "0:0 / /",
         ]
     );
@@ -374,7 +374,8 @@ fn what_takes_a_restart_is_named() {
     let old = good(MAIL);
     let cases = [
         ("", vec![]),
-        ("set limit 3\nset logfile /x\nset statedir /y\n", vec![]),
+        ("set limit 3\nset logfile /x\n", vec![]),
+        ("set statedir /y\n", vec!["statedir"]),
         ("set uid root\nset gid root\n", vec!["uid", "gid"]),
         (
             "set pidfile /x\nset fifo /x\nset listen 127.0.0.1:514\n",

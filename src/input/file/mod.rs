@@ -26,6 +26,7 @@ mod watch;
 
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
+pub use lines::CUT;
 pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
 pub use thread::{Handle, spawn};
 

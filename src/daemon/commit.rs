@@ -1,0 +1,193 @@
+//! When snapshots are made, and what waits for them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bstr::BString;
+
+use super::Daemon;
+use crate::clock::Time;
+use crate::config::StateSettings;
+use crate::counters::Counter;
+use crate::state::{self, SnapshotRef, Store, Stored};
+
+/// While files are read, a snapshot is made this often: the files themselves are the journal, so
+/// this only bounds what a restart reads again.
+const EVERY: Duration = Duration::from_secs(30);
+/// After a failure (a full disk) it is tried again this often.
+const AGAIN: Duration = Duration::from_secs(10);
+/// Snapshots take at most one part in so many of the time.
+const SHARE: u32 = 20;
+
+/// The snapshots of a run.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    store: Option<Store>,
+    /// When the changes since the last snapshot are to be on disk.
+    wanted: Option<Time>,
+    /// Something waits for the next snapshot: make it at once.
+    urgent: bool,
+    /// No snapshot before this instant.
+    not_before: Option<Time>,
+    /// Letters and the snapshot that must be on disk before they are sent.
+    letters: BTreeMap<u64, u64>,
+    /// Elements of Redis lists whose lines the next snapshot will hold, and those whose lines the
+    /// one being written holds.
+    redis: BTreeMap<BString, u64>,
+    redis_written: BTreeMap<BString, u64>,
+    /// The last snapshot could not be written.
+    failed: bool,
+}
+
+impl Commits {
+    pub(super) fn new(store: Option<Store>) -> Self {
+        Self {
+            store,
+            ..Self::default()
+        }
+    }
+
+    /// Lines were counted. What can be read `again` may wait longer.
+    pub(super) fn changed(&mut self, now: Time, again: bool, settings: &StateSettings) {
+        let wait = if again { EVERY } else { settings.commit };
+        let at = now + wait;
+        self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    /// Elements of a Redis list were counted. Without snapshots they may go at once: those are
+    /// given back.
+    pub(super) fn redis(&mut self, key: BString, taken: u64) -> Option<(BString, u64)> {
+        if self.store.is_none() {
+            return Some((key, taken));
+        }
+        *self.redis.entry(key).or_default() += taken;
+        None
+    }
+
+    /// Something changed that the next start must know.
+    pub(super) fn urgent(&mut self) {
+        self.urgent = true;
+    }
+
+    /// A letter was made: it is sent when a snapshot holds it, so that a crash cannot make another
+    /// one of the same lines.
+    pub(super) fn letter(&mut self, id: u64) {
+        self.urgent = true;
+        if let Some(store) = &self.store {
+            self.letters.insert(id, store.next_number());
+        }
+    }
+
+    /// Whether this letter has to wait for its snapshot.
+    pub(super) fn holds(&self, letter: u64) -> bool {
+        self.letters.contains_key(&letter)
+    }
+
+    /// When there is a snapshot to be made.
+    pub(super) fn next(&self) -> Option<Time> {
+        let store = self.store.as_ref()?;
+        let wanted = self.wanted.filter(|_| !store.busy())?;
+        Some(self.not_before.map_or(wanted, |bound| wanted.max(bound)))
+    }
+
+    /// Whether nothing has changed since the last snapshot.
+    pub(super) fn clean(&self) -> bool {
+        match &self.store {
+            Some(store) => (!self.urgent && self.wanted.is_none() && !store.busy()) || self.failed,
+            None => true,
+        }
+    }
+
+    /// Whether there are snapshots, and the last one was written.
+    pub(super) fn on_disk(&self) -> bool {
+        self.store.is_some() && !self.failed
+    }
+}
+
+impl Daemon {
+    /// Makes a snapshot if it is time for one. Turning the counts into bytes is all that is done
+    /// here; they are written beside the loop.
+    pub(super) fn commit(&mut self, now: Time) {
+        let commits = &self.commits;
+        let Some(store) = &commits.store else {
+            return;
+        };
+        let ripe = commits.next().is_some_and(|time| time <= now);
+        let urgent =
+            commits.urgent && (!commits.failed || commits.not_before.is_none_or(|t| t <= now));
+        if store.busy() || !(ripe || urgent || (self.ending.is_some() && !commits.clean())) {
+            return;
+        }
+        let begun = std::time::Instant::now();
+        let bytes = state::encode(&self.snapshot(now));
+        let commits = &mut self.commits;
+        commits.wanted = None;
+        commits.urgent = false;
+        for (key, taken) in std::mem::take(&mut commits.redis) {
+            *commits.redis_written.entry(key).or_default() += taken;
+        }
+        commits.not_before = Some(now + begun.elapsed() * SHARE);
+        match (bytes, &mut commits.store) {
+            (Ok(bytes), Some(store)) => store.write(bytes),
+            (Err(fault), _) => log::error!("no snapshot: {fault}"),
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
+        let monitor = &self.monitor;
+        let settlements = self.hosts.iter();
+        SnapshotRef {
+            made: now,
+            started: self.started,
+            looked: monitor.looked(),
+            files: self.files.values().collect(),
+            queues: monitor.saved_queues(),
+            escalations: monitor.saved_escalations(),
+            last: monitor.saved_last(),
+            outbox: &self.outbox,
+            settlements: settlements
+                .map(|(id, hosts)| (*id, monitor.saved_hosts(hosts)))
+                .collect(),
+            remarks: monitor.remarks(),
+            counters: monitor.counters(),
+            faults: &self.faults,
+        }
+    }
+
+    /// A snapshot is through. One that failed must not stop the mails: they go, and a crash before
+    /// the next one could send them twice, which the log tells.
+    pub(super) fn stored(&mut self, stored: &Stored) {
+        let now = self.clock.now();
+        let commits = &mut self.commits;
+        let Some(store) = &mut commits.store else {
+            return;
+        };
+        store.settle(stored.number);
+        let written = store.written();
+        commits.letters.retain(|_, needed| *needed > written);
+        match &stored.result {
+            Ok(()) => {
+                if std::mem::take(&mut commits.failed) {
+                    log::warn!("snapshots are written again");
+                }
+                let pause = now + stored.took * SHARE;
+                commits.not_before = commits.not_before.max(Some(pause));
+                for (key, taken) in std::mem::take(&mut commits.redis_written) {
+                    self.inputs.ack(key.as_ref(), taken);
+                }
+            }
+            Err(e) => {
+                if !std::mem::replace(&mut commits.failed, true) {
+                    log::error!(
+                        "the snapshot could not be written, it is tried again: {e}; until then a \
+                         crash costs what was counted since the last one, or sends a report twice"
+                    );
+                }
+                commits.not_before = Some(now + AGAIN);
+                commits.wanted = Some(now + AGAIN);
+                self.monitor.tell(Counter::SnapshotFailed);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! All inputs of a run: begun together, drained together, ended together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use bstr::BStr;
+
+use super::Message;
+use super::start::DEPTH;
+use crate::clock::Clock;
+use crate::config::{Config, Listen, TailSettings, TailStart};
+use crate::input::file::{self, PathMarks};
+use crate::input::{Event, Handle, command, fifo, listen, redis};
+
+/// What only root may open: opened before its rights are given up.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    sockets: Vec<listen::Socket>,
+    fifos: Vec<fifo::Fifo>,
+}
+
+impl Opened {
+    /// Binds the sockets and opens the fifos of a configuration.
+    pub(super) fn new(config: &Config) -> Result<Self, String> {
+        let bind = |listen: &Listen| {
+            let (kind, address) = match listen {
+                Listen::Udp(address) => ("UDP", address),
+                Listen::Tcp(address) => ("TCP", address),
+            };
+            listen::bind(listen).map_err(|e| format!("can't bind {kind} socket {address}: {e}"))
+        };
+        let open = |path: &PathBuf| fifo::open(path).map_err(|e| e.to_string());
+        Ok(Self {
+            sockets: config
+                .inputs
+                .listen
+                .iter()
+                .map(bind)
+                .collect::<Result<_, _>>()?,
+            fifos: config
+                .inputs
+                .fifos
+                .iter()
+                .map(open)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The running inputs.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    follower: Option<file::Handle>,
+    others: Vec<Handle>,
+    redis: Option<redis::Handle>,
+}
+
+impl Inputs {
+    /// Starts everything that lines come from; files go on from the positions of `resume`.
+    pub(super) fn start(
+        config: &Config,
+        opened: Opened,
+        resume: Vec<PathMarks>,
+        clock: &Arc<dyn Clock>,
+        sender: SyncSender<Message>,
+    ) -> Result<Self, String> {
+        let inputs = &config.inputs;
+        let (events, received) = sync_channel(DEPTH);
+        forward(received, sender).map_err(|e| format!("no thread for the inputs: {e}"))?;
+        let told = |e: std::io::Error| format!("no thread for an input: {e}");
+        let mut running = Self {
+            follower: None,
+            others: Vec::new(),
+            redis: None,
+        };
+        match &inputs.tail {
+            TailSettings::Follow { start } => {
+                let follower = follower(config, *start, resume);
+                let handle = file::spawn(follower, clock.clone(), events.clone());
+                running.follower = Some(handle.map_err(told)?);
+            }
+            TailSettings::Command { program, arguments } => {
+                let (files, multiple) = (&inputs.logfiles, inputs.tail_multiple);
+                for tail in command::tails(program, arguments, files, multiple)? {
+                    let handle = command::spawn(tail, inputs.max_line, events.clone());
+                    running.others.push(handle.map_err(told)?);
+                }
+            }
+        }
+        for socket in opened.sockets {
+            let handle = listen::spawn(socket, inputs.max_line, clock.clone(), events.clone());
+            running.others.push(handle.map_err(told)?);
+        }
+        for fifo in opened.fifos {
+            let handle = fifo::spawn(fifo, inputs.max_line, events.clone());
+            running.others.push(handle.map_err(told)?);
+        }
+        if !inputs.redis_queues.is_empty() {
+            let settings = redis::Settings {
+                server: redis::Server::parse(inputs.redis_server.as_deref())?,
+                keys: inputs.redis_queues.clone(),
+                max_line: inputs.max_line,
+            };
+            running.redis = Some(redis::spawn(&settings, clock, &events).map_err(told)?);
+        }
+        Ok(running)
+    }
+
+    /// Asks every input for all that is there now; how many answers there will be.
+    pub(super) fn drain(&self) -> usize {
+        if let Some(follower) = &self.follower {
+            follower.drain();
+        }
+        self.others.iter().for_each(Handle::drain);
+        self.drain_redis()
+    }
+
+    /// The same for the end of the run: unfinished last lines come too.
+    pub(super) fn finish(&self) -> usize {
+        if let Some(follower) = &self.follower {
+            follower.finish();
+        }
+        self.others.iter().for_each(Handle::finish);
+        self.drain_redis()
+    }
+
+    fn drain_redis(&self) -> usize {
+        let redis = self.redis.as_ref().map_or(0, |redis| {
+            redis.drain();
+            redis.readers()
+        });
+        usize::from(self.follower.is_some()) + self.others.len() + redis
+    }
+
+    /// Follows this list of files from now on.
+    pub(super) fn set_paths(&self, paths: &[PathBuf]) {
+        if let Some(follower) = &self.follower {
+            follower.set_paths(paths.to_vec());
+        }
+    }
+
+    /// A snapshot holds the lines of so many elements of a Redis list: they may go.
+    pub(super) fn ack(&self, key: &BStr, taken: u64) {
+        if let Some(redis) = &self.redis {
+            redis.ack(key, taken);
+        }
+    }
+
+    /// Ends the inputs that keep something elsewhere in order: a user's programs, Redis.
+    pub(super) fn stop(self) {
+        self.others.into_iter().for_each(Handle::stop);
+        if let Some(redis) = self.redis {
+            redis.stop();
+        }
+    }
+}
+
+fn follower(
+    config: &Config,
+    start: TailStart,
+    resume: Vec<PathMarks>,
+) -> file::Follower<file::RealFs> {
+    let settings = file::Settings {
+        start,
+        wait_for_missing: config.inputs.tail_missing,
+        max_line: config.inputs.max_line,
+        catchup: config.state.catchup,
+    };
+    file::Follower::new(file::RealFs, settings, &config.inputs.logfiles, resume)
+}
+
+/// Hands the events of the inputs on to the loop.
+fn forward(events: Receiver<Event>, messages: SyncSender<Message>) -> std::io::Result<()> {
+    let pass = move || {
+        for event in events {
+            if messages.send(Message::Input(event)).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("events".into());
+    thread.spawn(pass).map(drop)
+}

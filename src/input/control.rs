@@ -1,0 +1,276 @@
+//! What the threads of the inputs have in common: they wait for their source and for the loop's
+//! word, and hand over without getting stuck on a loop that has ended.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::{Event, Notice};
+use crate::counters::{Counter, Counters};
+
+/// How long [`Handle::stop`] waits for a thread that hangs in the system, such as in a connect.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a batch waits between two attempts while the channel is full.
+const FULL_PAUSE: Duration = Duration::from_millis(2);
+
+const NO_DRAIN: u8 = 0;
+const DRAIN: u8 = 1;
+const FINISH: u8 = 2;
+
+#[derive(Debug)]
+struct Shared {
+    ending: AtomicBool,
+    drain: AtomicU8,
+    wake: EventFd,
+}
+
+/// A running input.
+#[derive(Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Asks for [`Event::Drained`] once all that is there now was handed over.
+    pub fn drain(&self) {
+        self.ask(DRAIN);
+    }
+
+    /// As [`Self::drain`], for the end of the run: a last line without newline comes too.
+    pub fn finish(&self) {
+        self.ask(FINISH);
+    }
+
+    /// Ends the thread, within a second. What it has not handed over is not read.
+    pub fn stop(mut self) {
+        self.end();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if thread.is_finished() {
+            // A panic in it was told on standard error.
+            let _ = thread.join();
+        }
+    }
+
+    fn ask(&self, what: u8) {
+        self.shared.drain.fetch_max(what, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(super) fn end(&self) {
+        self.shared.ending.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // It fails only when the counter is full: then it is awake.
+        let _ = self.shared.wake.write(1);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the loop asks an input to hand over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Drain {
+    /// All that is there.
+    All,
+    /// That, and what has no newline yet.
+    Last,
+}
+
+/// An input's side of its [`Handle`].
+#[derive(Debug)]
+pub(super) struct Control {
+    shared: Arc<Shared>,
+    events: SyncSender<Event>,
+}
+
+/// Runs `input` in a thread of its own.
+pub(super) fn spawn(
+    name: &str,
+    events: SyncSender<Event>,
+    input: impl FnOnce(Control) + Send + 'static,
+) -> io::Result<Handle> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let shared = Arc::new(Shared {
+        ending: AtomicBool::new(false),
+        drain: AtomicU8::new(NO_DRAIN),
+        wake: EventFd::from_value_and_flags(0, flags)?,
+    });
+    let control = Control {
+        shared: shared.clone(),
+        events,
+    };
+    let thread = std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || input(control))?;
+    Ok(Handle {
+        shared,
+        thread: Some(thread),
+    })
+}
+
+impl Control {
+    /// Whether the thread shall end.
+    pub fn ended(&self) -> bool {
+        self.shared.ending.load(Ordering::SeqCst)
+    }
+
+    /// What was asked for since the last call. Ask before reading, answer when nothing is left.
+    pub fn asked(&self) -> Option<Drain> {
+        match self.shared.drain.swap(NO_DRAIN, Ordering::SeqCst) {
+            NO_DRAIN => None,
+            DRAIN => Some(Drain::All),
+            _ => Some(Drain::Last),
+        }
+    }
+
+    /// Hands an event over, waiting for room; false when the thread shall end.
+    pub fn send(&self, event: Event) -> bool {
+        let mut event = event;
+        loop {
+            match self.events.try_send(event) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => event = back,
+            }
+            if self.ended() {
+                return false;
+            }
+            std::thread::sleep(FULL_PAUSE);
+        }
+    }
+
+    /// Tells of a change that is no fault.
+    pub fn tell(&self, level: log::Level, text: String) -> bool {
+        self.notice(level, text, false, Counters::default())
+    }
+
+    /// Tells of a fault of the input, and counts it.
+    pub fn fault(&self, text: String) -> bool {
+        let mut counters = Counters::default();
+        counters.add(Counter::InputFaults, 1);
+        self.notice(log::Level::Warn, text, false, counters)
+    }
+
+    /// Tells of lines that are lost, here and in the next report.
+    pub fn loss(&self, text: String) -> bool {
+        let mut counters = Counters::default();
+        counters.add(Counter::InputFaults, 1);
+        self.notice(log::Level::Warn, text, true, counters)
+    }
+
+    fn notice(&self, level: log::Level, text: String, report: bool, counters: Counters) -> bool {
+        self.send(Event::Notice(Notice {
+            level,
+            text,
+            report,
+            counters,
+        }))
+    }
+
+    /// Sleeps until one of `sources` can be read, the loop has a word, or `limit` is over. Tells
+    /// which sources can be read or are at their end.
+    pub fn wait(&self, sources: &[BorrowedFd<'_>], limit: Option<Duration>) -> Vec<bool> {
+        let fds = std::iter::once(self.shared.wake.as_fd()).chain(sources.iter().copied());
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let timeout = limit.map_or(PollTimeout::NONE, |limit| {
+            // Rounded up: a zero would be a spin.
+            PollTimeout::try_from(limit + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+        });
+        if poll(&mut fds, timeout).is_err() {
+            // Interrupted by a signal: look at everything.
+            return vec![true; sources.len()];
+        }
+        // What it counted is of no interest.
+        let _ = self.shared.wake.read();
+        fds[1..].iter().map(|fd| fd.any().unwrap_or(true)).collect()
+    }
+}
+
+/// Says when a message that would come again and again is due: at once, then once a minute.
+#[derive(Debug, Default)]
+pub(super) struct Seldom {
+    last: Option<Instant>,
+    held: u64,
+}
+
+impl Seldom {
+    /// The words to add when the message is due now, nothing when it is to be held back.
+    pub fn due(&mut self) -> Option<String> {
+        if self
+            .last
+            .is_some_and(|last| last.elapsed() < Duration::from_secs(60))
+        {
+            self.held += 1;
+            return None;
+        }
+        self.last = Some(Instant::now());
+        Some(match std::mem::take(&mut self.held) {
+            0 => String::new(),
+            held => format!(" ({held} more of this kind before)"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn a_thread_stuck_on_a_full_channel_ends() {
+        let (events, received) = sync_channel(1);
+        let handle = spawn(
+            "test",
+            events,
+            |control| {
+                while control.send(Event::Drained) {}
+            },
+        )
+        .unwrap();
+        let began = Instant::now();
+        handle.stop();
+        assert!(began.elapsed() < PATIENCE);
+        assert!(matches!(received.recv(), Ok(Event::Drained)));
+    }
+
+    #[test]
+    fn drains_are_answered_together_and_the_last_one_wins() {
+        let (events, _received) = sync_channel(1);
+        let (told, seen) = std::sync::mpsc::channel();
+        let handle = spawn("test", events, move |control| {
+            while !control.ended() {
+                control.wait(&[], None);
+                if let Some(drain) = control.asked() {
+                    told.send(drain).unwrap();
+                }
+            }
+        })
+        .unwrap();
+        handle.drain();
+        assert_eq!(seen.recv().unwrap(), Drain::All);
+        handle.finish();
+        assert_eq!(seen.recv().unwrap(), Drain::Last);
+        handle.stop();
+        assert!(seen.recv().is_err());
+    }
+}

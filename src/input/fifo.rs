@@ -1,0 +1,115 @@
+//! `set fifo`: lines from a named pipe (fifo(7)).
+//!
+//! It is opened for reading and writing, so that it never ends: writers come and go. What one
+//! writer leaves without newline is completed by the next, as in the original.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use nix::libc::{O_CLOEXEC, O_NONBLOCK};
+
+use super::control::{self, Control, Drain, Handle, Seldom};
+use super::text::{Splitter, Text};
+use super::{Event, Origin, Receipt};
+
+/// How much is read at once: a pipe holds that much.
+const CHUNK: usize = 64 * 1024;
+
+/// An open fifo.
+#[derive(Debug)]
+pub struct Fifo {
+    file: File,
+    path: Arc<PathBuf>,
+}
+
+/// Opens the fifo `path`.
+///
+/// # Errors
+/// It is missing, may not be read and written, or is no fifo; the text names it and says what to do.
+pub fn open(path: &Path) -> io::Result<Fifo> {
+    let told = |kind, words: &str| {
+        io::Error::new(
+            kind,
+            format!("could not open fifo {}: {words}", path.display()),
+        )
+    };
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(O_NONBLOCK | O_CLOEXEC)
+        .open(path);
+    let file = opened.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => told(e.kind(), "there is none; make it with mkfifo"),
+        ErrorKind::PermissionDenied => told(
+            e.kind(),
+            "permission denied; our user must be able to read and write it",
+        ),
+        kind => told(kind, &e.to_string()),
+    })?;
+    if !file.metadata()?.file_type().is_fifo() {
+        let words = "it is no fifo; a file belongs in `set logfile`";
+        return Err(told(ErrorKind::InvalidInput, words));
+    }
+    let path = Arc::new(path.to_owned());
+    Ok(Fifo { file, path })
+}
+
+/// Reads the fifo in a thread of its own; lines longer than `max_line` bytes are cut.
+///
+/// # Errors
+/// When no thread can be made.
+pub fn spawn(fifo: Fifo, max_line: usize, events: SyncSender<Event>) -> io::Result<Handle> {
+    control::spawn("fifo", events, move |control| {
+        run(fifo, max_line, &control);
+    })
+}
+
+fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
+    let mut buffer = vec![0; CHUNK];
+    let mut splitter = Splitter::default();
+    let mut text = Text::new(max_line);
+    let mut faults = Seldom::default();
+    let mut drain = None;
+    while !control.ended() {
+        drain = control.asked().or(drain);
+        let (quiet, pause) = match fifo.file.read(&mut buffer) {
+            Ok(0) => (true, None),
+            Ok(length) => {
+                splitter.take(&buffer[..length], &mut text);
+                (false, None)
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => (true, None),
+            Err(e) if e.kind() == ErrorKind::Interrupted => (false, None),
+            Err(e) => {
+                if let Some(more) = faults.due() {
+                    control.fault(format!("fifo {}: {e}{more}", fifo.path.display()));
+                }
+                (true, Some(Duration::from_secs(1)))
+            }
+        };
+        if quiet && drain == Some(Drain::Last) {
+            splitter.end(&mut text);
+        }
+        if quiet || text.full() {
+            let batch = text.batch(Origin::Fifo(fifo.path.clone()), Receipt::None);
+            if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
+                return;
+            }
+        }
+        if quiet {
+            if drain.take().is_some() && !control.send(Event::Drained) {
+                return;
+            }
+            match pause {
+                None => control.wait(&[fifo.file.as_fd()], None),
+                pause => control.wait(&[], pause),
+            };
+        }
+    }
+}

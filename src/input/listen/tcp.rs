@@ -1,0 +1,284 @@
+//! Syslog over TCP (RFC 6587): any number of peers that may be idle for hours, in one thread.
+
+use std::io::{self, ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::framing::Framing;
+use crate::clock::Clock;
+use crate::counters::Counter;
+use crate::input::control::{Control, Drain, Seldom};
+use crate::input::syslog::{self, Arrival};
+use crate::input::text::Text;
+use crate::input::{Event, Origin, Receipt};
+
+/// How many connections may be open. Descriptors are finite, and 1024 is their usual limit.
+const MOST: usize = 512;
+/// How much is read from one peer before the next one's turn, bytes.
+const SHARE: usize = 64 * 1024;
+/// How long no connection is taken after the system refused one.
+const REFUSED: Duration = Duration::from_secs(1);
+
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpListener::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// The peer's address, as the host of messages without one.
+    host: String,
+    framing: Framing,
+    last: Instant,
+}
+
+pub(super) struct Server {
+    listener: TcpListener,
+    origin: Origin,
+    clock: Arc<dyn Clock>,
+    text: Text,
+    connections: Vec<Connection>,
+    refused_until: Option<Instant>,
+    bad: Seldom,
+    crowded: Seldom,
+    refused: Seldom,
+}
+
+/// What one turn with a peer led to.
+enum Turn {
+    Read,
+    Nothing,
+    Closed,
+}
+
+impl Server {
+    pub fn new(
+        listener: TcpListener,
+        origin: Origin,
+        max_line: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            listener,
+            origin,
+            clock,
+            text: Text::new(max_line),
+            connections: Vec::new(),
+            refused_until: None,
+            bad: Seldom::default(),
+            crowded: Seldom::default(),
+            refused: Seldom::default(),
+        }
+    }
+
+    pub fn run(mut self, control: &Control) {
+        let mut buffer = vec![0; SHARE];
+        let mut drain = None;
+        let mut ready = Vec::new();
+        while !control.ended() {
+            drain = control.asked().or(drain);
+            let mut quiet = !self.accept(control);
+            quiet &= !self.read_all(&ready, drain.is_some(), &mut buffer, control);
+            if !self.hand_over(control) {
+                return;
+            }
+            if quiet && let Some(kind) = drain.take() {
+                if kind == Drain::Last {
+                    self.close_all();
+                }
+                if !self.hand_over(control) || !control.send(Event::Drained) {
+                    return;
+                }
+            }
+            ready = self.wait(control, quiet && drain.is_none());
+        }
+    }
+
+    fn hand_over(&mut self, control: &Control) -> bool {
+        let batch = self.text.batch(self.origin.clone(), Receipt::None);
+        batch.is_none_or(|batch| control.send(Event::Batch(batch)))
+    }
+
+    /// Sleeps until something is to be done; which connections can be read.
+    fn wait(&mut self, control: &Control, sleep: bool) -> Vec<bool> {
+        if !sleep {
+            return vec![true; self.connections.len()];
+        }
+        let now = Instant::now();
+        let refused = self.refused_until.map(|until| until - now.min(until));
+        let listener = refused.is_none().then(|| self.listener.as_fd());
+        let skip = usize::from(listener.is_some());
+        let streams = self.connections.iter().map(|c| c.stream.as_fd());
+        let sources: Vec<_> = listener.into_iter().chain(streams).collect();
+        control.wait(&sources, refused).split_off(skip)
+    }
+
+    /// Takes the connections that wait; whether there were any.
+    fn accept(&mut self, control: &Control) -> bool {
+        if self
+            .refused_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return false;
+        }
+        self.refused_until = None;
+        let mut any = false;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, peer)) => {
+                    any = true;
+                    self.make_room(control);
+                    self.admit(stream, peer);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return any,
+                // The peer has gone already.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+                    ) => {}
+                Err(e) => {
+                    if let Some(more) = self.refused.due() {
+                        control.fault(format!("{}: no new connection: {e}{more}", self.name()));
+                    }
+                    self.refused_until = Some(Instant::now() + REFUSED);
+                    return any;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // One that blocks would hold up all: it is let go.
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        // A peer that lost its power is found out in the end.
+        let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
+        self.connections.push(Connection {
+            stream,
+            peer,
+            host: peer.ip().to_canonical().to_string(),
+            framing: Framing::new(self.text.max_line()),
+            last: Instant::now(),
+        });
+    }
+
+    /// Closes the connection that was quiet for longest, if there are too many.
+    fn make_room(&mut self, control: &Control) {
+        if self.connections.len() < MOST {
+            return;
+        }
+        let quietest = (0..self.connections.len()).min_by_key(|&i| self.connections[i].last);
+        let Some(quietest) = quietest else { return };
+        let connection = self.connections.swap_remove(quietest);
+        let peer = connection.peer;
+        self.finish(connection);
+        self.text.counters.add(Counter::InputFaults, 1);
+        if let Some(more) = self.crowded.due() {
+            control.tell(
+                log::Level::Warn,
+                format!(
+                    "{}: over {MOST} connections: the quietest one, from {peer}, is closed{more}",
+                    self.name()
+                ),
+            );
+        }
+    }
+
+    /// One turn for each peer that can be read (all of them while draining); whether any gave
+    /// something.
+    fn read_all(
+        &mut self,
+        ready: &[bool],
+        all: bool,
+        buffer: &mut [u8],
+        control: &Control,
+    ) -> bool {
+        let mut any = false;
+        // From the end, so that removing one moves only those that had their turn. One that came
+        // after `ready` was asked for has its turn too.
+        for i in (0..self.connections.len()).rev() {
+            if !all && !ready.get(i).copied().unwrap_or(true) {
+                continue;
+            }
+            match self.read(i, buffer, control) {
+                Turn::Nothing => {}
+                Turn::Read => any = true,
+                Turn::Closed => {
+                    let connection = self.connections.swap_remove(i);
+                    self.finish(connection);
+                }
+            }
+            if self.text.full() && !self.hand_over(control) {
+                return false;
+            }
+        }
+        any
+    }
+
+    fn read(&mut self, i: usize, buffer: &mut [u8], control: &Control) -> Turn {
+        let connection = &mut self.connections[i];
+        let length = match connection.stream.read(buffer) {
+            Ok(0) => return Turn::Closed,
+            Ok(length) => length,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Turn::Nothing;
+            }
+            // A peer that went without a word has sent what it has sent.
+            Err(_) => return Turn::Closed,
+        };
+        connection.last = Instant::now();
+        let arrival = Arrival {
+            sender: Some(&connection.host),
+            time: self.clock.now(),
+        };
+        let text = &mut self.text;
+        let taken = connection
+            .framing
+            .take(&buffer[..length], &mut |message, cut| {
+                syslog::take(message, cut, arrival, text);
+            });
+        let Err(bad) = taken else { return Turn::Read };
+        let peer = connection.peer;
+        // What is left of it makes no message.
+        connection.framing = Framing::new(0);
+        self.text.counters.add(Counter::InputFaults, 1);
+        if let Some(more) = self.bad.due() {
+            let text = format!("{}: {peer} sent {}: closed{more}", self.name(), bad.0);
+            control.tell(log::Level::Warn, text);
+        }
+        Turn::Closed
+    }
+
+    /// Takes the last message of a connection that is closed.
+    fn finish(&mut self, connection: Connection) {
+        let arrival = Arrival {
+            sender: Some(&connection.host),
+            time: self.clock.now(),
+        };
+        let text = &mut self.text;
+        connection.framing.end(&mut |message, cut| {
+            syslog::take(message, cut, arrival, text);
+        });
+    }
+
+    fn close_all(&mut self) {
+        for connection in std::mem::take(&mut self.connections) {
+            self.finish(connection);
+        }
+    }
+
+    fn name(&self) -> String {
+        match &self.origin {
+            Origin::Syslog(address) => format!("listen tcp:{address}"),
+            _ => "listen".into(),
+        }
+    }
+}

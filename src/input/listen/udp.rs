@@ -1,0 +1,159 @@
+//! Syslog over UDP (RFC 5426): a datagram is at least one message.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
+
+use crate::clock::Clock;
+use crate::input::control::{Control, Seldom};
+use crate::input::syslog::{self, Arrival};
+use crate::input::text::Text;
+use crate::input::{Event, Origin, Receipt};
+
+/// The largest datagram there is.
+const LARGEST: usize = 65_536;
+/// What the kernel may hold for us while the loop is busy, bytes; it gives what it allows.
+const BUFFER: usize = 4 << 20;
+
+pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    // Both only help: without them fewer datagrams fit, or losses go unseen.
+    let _ = setsockopt(&socket, sockopt::RcvBuf, &BUFFER);
+    let _ = setsockopt(&socket, sockopt::RxqOvfl, &1);
+    Ok(socket)
+}
+
+pub(super) struct Receiver {
+    socket: UdpSocket,
+    origin: Origin,
+    clock: Arc<dyn Clock>,
+    text: Text,
+    /// How many datagrams the kernel has dropped so far.
+    dropped: u32,
+    dropped_told: u32,
+    seldom: Seldom,
+    faults: Seldom,
+}
+
+/// What one look at the socket gave.
+enum Taken {
+    Message,
+    Nothing,
+    Fault(Errno),
+}
+
+impl Receiver {
+    pub fn new(socket: UdpSocket, origin: Origin, max_line: usize, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            socket,
+            origin,
+            clock,
+            text: Text::new(max_line),
+            dropped: 0,
+            dropped_told: 0,
+            seldom: Seldom::default(),
+            faults: Seldom::default(),
+        }
+    }
+
+    pub fn run(mut self, control: &Control) {
+        let mut buffer = vec![0; LARGEST];
+        let mut drain = None;
+        while !control.ended() {
+            drain = control.asked().or(drain);
+            let mut pause = None;
+            let quiet = loop {
+                match self.receive(&mut buffer) {
+                    Taken::Message if self.text.full() => break false,
+                    Taken::Message => {}
+                    Taken::Nothing => break true,
+                    Taken::Fault(fault) => {
+                        if let Some(more) = self.faults.due() {
+                            control.fault(format!("{}: {fault}{more}", self.name()));
+                        }
+                        pause = Some(Duration::from_secs(1));
+                        break true;
+                    }
+                }
+            };
+            let batch = self.text.batch(self.origin.clone(), Receipt::None);
+            if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
+                return;
+            }
+            self.tell_losses(control);
+            if quiet {
+                if drain.take().is_some() && !control.send(Event::Drained) {
+                    return;
+                }
+                match pause {
+                    None => control.wait(&[self.socket.as_fd()], None),
+                    pause => control.wait(&[], pause),
+                };
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Taken {
+        let mut control = nix::cmsg_space!(u32);
+        let mut slices = [IoSliceMut::new(buffer)];
+        let received = recvmsg::<SockaddrStorage>(
+            self.socket.as_raw_fd(),
+            &mut slices,
+            Some(&mut control),
+            MsgFlags::MSG_DONTWAIT,
+        );
+        let (length, sender) = match received {
+            Err(Errno::EAGAIN) => return Taken::Nothing,
+            // A signal, or an answer to nothing that we sent.
+            Err(Errno::EINTR | Errno::ECONNREFUSED) => return Taken::Message,
+            Err(fault) => return Taken::Fault(fault),
+            Ok(message) => {
+                for one in message.cmsgs().into_iter().flatten() {
+                    if let ControlMessageOwned::RxqOvfl(dropped) = one {
+                        self.dropped = dropped;
+                    }
+                }
+                (message.bytes, message.address.as_ref().and_then(ip))
+            }
+        };
+        let sender = sender.map_or_else(|| "unknown".into(), |ip| ip.to_canonical().to_string());
+        let arrival = Arrival {
+            sender: Some(&sender),
+            time: self.clock.now(),
+        };
+        syslog::take(&buffer[..length], false, arrival, &mut self.text);
+        Taken::Message
+    }
+
+    fn tell_losses(&mut self, control: &Control) {
+        let lost = self.dropped.wrapping_sub(self.dropped_told);
+        if lost > 0 && self.seldom.due().is_some() {
+            self.dropped_told = self.dropped;
+            control.loss(format!(
+                "{}: {lost} datagrams are lost: more came than could be taken in (a larger \
+                 net.core.rmem_max helps, or TCP)",
+                self.name()
+            ));
+        }
+    }
+
+    fn name(&self) -> String {
+        match &self.origin {
+            Origin::Syslog(address) => format!("listen {address}"),
+            _ => "listen".into(),
+        }
+    }
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+}

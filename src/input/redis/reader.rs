@@ -1,0 +1,329 @@
+//! The reader of one list.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bstr::BString;
+use redis::{Cmd, Connection, RedisError, RedisResult, cmd};
+
+use super::ledger::Ledger;
+use super::{OWN_LIST, Server, Settings};
+use crate::clock::Clock;
+use crate::input::control::{Control, Drain};
+use crate::input::syslog::{self, Arrival};
+use crate::input::text::Text;
+use crate::input::{Event, Origin, Receipt};
+
+/// How long a connect with its handshake may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer may take. Longer than [`BLOCK`]: a command given up would still take an
+/// element at the server.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long the server waits for an element, in its own notation (seconds). A signal waits for it.
+const BLOCK: &str = "0.5";
+/// The pauses between attempts to connect.
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(30);
+/// How many elements are moved in one go, at first and at most.
+const FEW: usize = 16;
+const MANY: usize = 512;
+/// How many elements may be handed over and not committed.
+const OPEN: u64 = 100_000;
+
+/// Why a session ended.
+enum End {
+    /// The loop wants it.
+    Asked,
+    /// The server or the way to it.
+    Fault(RedisError),
+}
+
+impl From<RedisError> for End {
+    fn from(fault: RedisError) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(super) struct Reader {
+    server: Server,
+    key: BString,
+    /// Our own list at the server.
+    list: BString,
+    acks: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    text: Text,
+    book: Ledger,
+    /// The server's number for the connection before: it may still hold a command of ours.
+    before: Option<u64>,
+    drain: Option<Drain>,
+    /// Whether the server has no memory for a move: it may still give elements away.
+    full: bool,
+    /// Whether the loop was told that the server is away.
+    away: bool,
+    pause: Duration,
+}
+
+impl Reader {
+    pub fn new(
+        settings: &Settings,
+        key: BString,
+        acks: Arc<AtomicU64>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let list = BString::from([key.as_slice(), OWN_LIST.as_bytes()].concat());
+        Self {
+            server: settings.server.clone(),
+            key,
+            list,
+            acks,
+            clock,
+            text: Text::new(settings.max_line),
+            book: Ledger::default(),
+            before: None,
+            drain: None,
+            full: false,
+            away: false,
+            pause: SHORTEST,
+        }
+    }
+
+    pub fn run(mut self, control: &Control) {
+        while !control.ended() {
+            let End::Fault(fault) = self.session(control) else {
+                return;
+            };
+            let fault = Fault::from(fault);
+            self.full = fault.code.as_deref() == Some("OOM");
+            if !self.away {
+                self.away = true;
+                control.fault(format!(
+                    "redis {}, list {}: {}; trying again until it answers",
+                    self.server.name,
+                    self.key,
+                    fault.words()
+                ));
+            }
+            if !self.rest(control) {
+                return;
+            }
+            self.pause = (self.pause * 2).min(LONGEST);
+        }
+    }
+
+    /// Waits before the next attempt; false when the thread shall end.
+    fn rest(&mut self, control: &Control) -> bool {
+        let until = std::time::Instant::now() + self.pause;
+        loop {
+            if control.ended() {
+                return false;
+            }
+            self.drain = control.asked().or(self.drain);
+            // There is nothing to be had from it now.
+            if self.drain.take().is_some() && !control.send(Event::Drained) {
+                return false;
+            }
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            control.wait(&[], Some(left));
+        }
+    }
+
+    /// From a connect to the loss of the connection.
+    fn session(&mut self, control: &Control) -> End {
+        let ended = self.server.client.get_connection_with_timeout(CONNECT);
+        match ended
+            .map_err(End::Fault)
+            .and_then(|mut server| self.serve(&mut server, control))
+        {
+            Ok(()) => End::Asked,
+            Err(end) => end,
+        }
+    }
+
+    fn serve(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
+        server.set_read_timeout(Some(ANSWER))?;
+        server.set_write_timeout(Some(ANSWER))?;
+        self.enter(server, control)?;
+        if std::mem::take(&mut self.full) {
+            self.relieve(server, control)?;
+        }
+        let mut depth = FEW;
+        while !control.ended() {
+            self.drain = control.asked().or(self.drain);
+            self.acknowledge(server)?;
+            let room = usize::try_from(OPEN.saturating_sub(self.book.handed)).unwrap_or(MANY);
+            let elements = self.take(server, depth.min(room))?;
+            self.well(control);
+            if elements.len() == depth {
+                depth = (depth * 4).min(MANY);
+            } else {
+                depth = FEW;
+            }
+            if !elements.is_empty() {
+                self.hand_over(elements, control)?;
+                continue;
+            }
+            if self.drain.take().is_some() && !control.send(Event::Drained) {
+                break;
+            }
+            if room == 0 {
+                control.wait(&[], Some(Duration::from_millis(50)));
+            } else if let Some(element) = self.wait(server)? {
+                self.hand_over(vec![element], control)?;
+            }
+        }
+        self.acknowledge(server)?;
+        Ok(())
+    }
+
+    /// Finds out where we stand, and reads what our list holds that the loop has not got.
+    fn enter(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
+        if let Some(id) = self.before.take() {
+            // It may be gone, or we may have no right to: then it has to end by itself.
+            let _: RedisResult<()> = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(server);
+        }
+        self.before = cmd("CLIENT").arg("ID").query(server).ok();
+        let length = cmd("LLEN").arg(self.list.as_slice()).query(server)?;
+        let mut at = self.book.reconcile(length);
+        while at < length {
+            let end = at + MANY as u64 - 1;
+            let mut range = cmd("LRANGE");
+            range.arg(self.list.as_slice()).arg(at).arg(end);
+            let elements: Vec<Vec<u8>> = range.query(server)?;
+            if elements.is_empty() {
+                break;
+            }
+            at += elements.len() as u64;
+            self.hand_over(elements, control)?;
+        }
+        Ok(())
+    }
+
+    /// The server does what we ask for.
+    fn well(&mut self, control: &Control) {
+        self.pause = SHORTEST;
+        if std::mem::take(&mut self.away) {
+            let text = format!(
+                "redis {}, list {}: it answers again",
+                self.server.name, self.key
+            );
+            control.tell(log::Level::Info, text);
+        }
+    }
+
+    /// Removes what is committed from our list.
+    fn acknowledge(&mut self, server: &mut Connection) -> RedisResult<()> {
+        let owed = self.book.owe(self.acks.swap(0, Ordering::SeqCst));
+        if owed > 0 {
+            let mut trim = cmd("LTRIM");
+            trim.arg(self.list.as_slice()).arg(owed).arg(-1);
+            trim.query::<()>(server)?;
+            self.book.paid();
+        }
+        Ok(())
+    }
+
+    /// Moves up to `count` elements to our list.
+    fn take(&mut self, server: &mut Connection, count: usize) -> RedisResult<Vec<Vec<u8>>> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        for _ in 0..count {
+            pipe.add_command(self.moving("LMOVE"));
+        }
+        let elements: Vec<Option<Vec<u8>>> = pipe.query(server)?;
+        Ok(elements.into_iter().flatten().collect())
+    }
+
+    /// Takes elements out of a server whose memory is full, so that it can work again. Until their
+    /// snapshot they are with us alone, but left there they would block the list for ever.
+    fn relieve(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
+        let mut pop = cmd("LPOP");
+        pop.arg(self.key.as_slice()).arg(MANY);
+        let elements: Option<Vec<Vec<u8>>> = pop.query(server)?;
+        self.pause = SHORTEST;
+        self.give(elements.unwrap_or_default(), Receipt::None, control)
+    }
+
+    /// Waits a moment for one element.
+    fn wait(&mut self, server: &mut Connection) -> RedisResult<Option<Vec<u8>>> {
+        self.moving("BLMOVE").arg(BLOCK).query(server)
+    }
+
+    fn moving(&self, command: &str) -> Cmd {
+        let mut command = cmd(command);
+        command.arg(self.key.as_slice()).arg(self.list.as_slice());
+        command.arg("LEFT").arg("RIGHT");
+        command
+    }
+
+    fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), End> {
+        let receipt = Receipt::Redis {
+            key: self.key.clone(),
+            taken: elements.len() as u64,
+        };
+        self.book.hand(elements.len() as u64);
+        self.give(elements, receipt, control)
+    }
+
+    fn give(
+        &mut self,
+        elements: Vec<Vec<u8>>,
+        receipt: Receipt,
+        control: &Control,
+    ) -> Result<(), End> {
+        let arrival = Arrival {
+            sender: None,
+            time: self.clock.now(),
+        };
+        for element in elements {
+            syslog::take(&element, false, arrival, &mut self.text);
+        }
+        let batch = self.text.batch(Origin::Redis, receipt);
+        if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
+            return Err(End::Asked);
+        }
+        Ok(())
+    }
+}
+
+/// What went wrong, as the server says it.
+struct Fault {
+    code: Option<String>,
+    text: String,
+}
+
+impl From<RedisError> for Fault {
+    fn from(error: RedisError) -> Self {
+        let code = error.code().map(Into::into);
+        let text = error.to_string();
+        // All commands of a pipeline tend to fail for the same reason.
+        match error.into_server_errors().as_deref() {
+            Some([(_, first), ..]) => Self {
+                code: Some(first.code().into()),
+                text: format!("{} {}", first.code(), first.details().unwrap_or_default()),
+            },
+            _ => Self { code, text },
+        }
+    }
+}
+
+impl Fault {
+    /// In one line that says what to do, where that is known.
+    fn words(&self) -> String {
+        let text = self.text.replace(['\r', '\n'], " ");
+        match self.code.as_deref() {
+            Some("WRONGTYPE") => format!("the key holds no list ({text})"),
+            Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
+            Some("OOM") => format!("its memory is full ({text})"),
+            _ if text.contains("unknown command") => {
+                format!("Redis 6.2 or newer is needed ({text})")
+            }
+            _ => text,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a monitor knows, for a snapshot and from one. Queues are known again by their names, rules
+//! by their text, so that a configuration may change between two runs.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::repeat::Last;
+use super::{Hosts, Monitor};
+use crate::clock::Time;
+use crate::config::{Action, Config, RuleId};
+use crate::counters::Counters;
+use crate::queue::Tally;
+use crate::state::{SavedCounter, SavedLast, SavedQueue, Snapshot};
+
+/// A restart that took no longer is not worth a word.
+const GAP: Duration = Duration::from_secs(60);
+
+/// The text by which each rule with queues is known again, and back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleNames {
+    names: HashMap<RuleId, String>,
+    ids: HashMap<String, RuleId>,
+}
+
+impl RuleNames {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut names = Self::default();
+        for (index, rule) in config.rules.iter().enumerate() {
+            let (Action::Queues(targets), Ok(id)) = (&rule.action, u32::try_from(index)) else {
+                continue;
+            };
+            let queue = |t: &crate::config::Target| {
+                let name = config
+                    .queues
+                    .get(t.queue.index())
+                    .map_or("", |q| q.name.as_str());
+                t.escalation
+                    .map_or(name.to_owned(), |n| format!("{name}:{n}"))
+            };
+            let queues: Vec<String> = targets.iter().map(queue).collect();
+            let text = format!(
+                "{} {}",
+                queues.join(","),
+                bstr::BStr::new(rule.pattern.source())
+            );
+            // The same rule twice is told apart by how often it stood there before.
+            let name = (0..)
+                .map(|n| format!("{n} {text}"))
+                .find(|name| !names.ids.contains_key(name))
+                .unwrap_or(text);
+            names.names.insert(RuleId(id), name.clone());
+            names.ids.insert(name, RuleId(id));
+        }
+        names
+    }
+
+    fn counter(&self, (rule, host, count): (RuleId, &bstr::BStr, u64)) -> Option<SavedCounter> {
+        Some(SavedCounter {
+            rule: self.names.get(&rule)?.clone(),
+            host: host.to_owned(),
+            count,
+        })
+    }
+}
+
+impl Monitor {
+    /// The queues, for a snapshot.
+    pub fn saved_queues(&self) -> Vec<SavedQueue<&Tally>> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        queues
+            .map(|(queue, waiting)| SavedQueue {
+                name: queue.name.clone(),
+                tally: &waiting.tally,
+                start: waiting.start,
+                overdue: waiting.overdue,
+                next: waiting.next,
+                gap: waiting.gap,
+            })
+            .collect()
+    }
+
+    /// The escalation counters, for a snapshot.
+    pub fn saved_escalations(&self) -> Vec<SavedCounter> {
+        let counters = self.escalations.iter();
+        counters
+            .filter_map(|counter| self.names.counter(counter))
+            .collect()
+    }
+
+    /// What is settled with a letter, for a snapshot.
+    pub fn saved_hosts(&self, hosts: &Hosts) -> Vec<SavedCounter> {
+        let counters = hosts
+            .iter()
+            .map(|(rule, host, count)| (*rule, host.as_ref(), *count));
+        counters
+            .filter_map(|counter| self.names.counter(counter))
+            .collect()
+    }
+
+    /// The last lines of the hosts, for a snapshot.
+    pub fn saved_last(&self) -> Vec<SavedLast> {
+        let last = self.last.iter();
+        last.map(|(host, last)| SavedLast {
+            host: host.clone(),
+            rule: last
+                .rule()
+                .and_then(|rule| self.names.names.get(&rule))
+                .cloned(),
+            line: last.text().to_owned(),
+        })
+        .collect()
+    }
+
+    /// What a snapshot settles with a letter, in terms of this configuration.
+    pub fn hosts_from(&self, saved: &[SavedCounter]) -> Hosts {
+        let rule = |counter: &SavedCounter| {
+            let id = self.names.ids.get(&counter.rule)?;
+            Some((*id, counter.host.clone(), counter.count))
+        };
+        saved.iter().filter_map(rule).collect()
+    }
+
+    /// Goes on from a snapshot. Gives the names of queues whose lines have no queue any more.
+    pub fn restore(&mut self, snapshot: &mut Snapshot, now: Time) -> Vec<String> {
+        let mut gone = Vec::new();
+        for saved in std::mem::take(&mut snapshot.queues) {
+            let index = self.config.queues.iter().position(|q| q.name == saved.name);
+            match index.and_then(|index| self.queues.get_mut(index)) {
+                Some(waiting) => {
+                    waiting.tally = saved.tally;
+                    waiting.start = saved.start;
+                    waiting.overdue = saved.overdue;
+                    let down = (now - snapshot.made).to_std().is_ok_and(|t| t >= GAP);
+                    waiting.gap = saved.gap.or(down.then_some((snapshot.made, now)));
+                }
+                None if saved.tally.is_empty() => {}
+                None => gone.push(saved.name),
+            }
+        }
+        for counter in &snapshot.escalations {
+            if let Some(&rule) = self.names.ids.get(&counter.rule) {
+                self.escalations.advance(rule, &counter.host, counter.count);
+            }
+        }
+        for saved in &snapshot.last {
+            let last = self.last_from(saved);
+            self.last.insert(saved.host.clone(), last);
+        }
+        self.counters = std::mem::take::<Counters>(&mut snapshot.counters);
+        self.remarks = std::mem::take(&mut snapshot.remarks);
+        self.begin_schedules(snapshot.looked.min(now));
+        gone
+    }
+
+    fn last_from(&self, saved: &SavedLast) -> Last {
+        let Some(name) = &saved.rule else {
+            return Last::default();
+        };
+        let rule = self.names.ids.get(name).copied();
+        let action = rule
+            .and_then(|rule| self.config.rules.get(rule.index()))
+            .map(|r| &r.action);
+        match (rule, action) {
+            (Some(rule), Some(Action::Queues(targets))) => {
+                let mut last = Last::default();
+                last.take(rule, targets, &saved.line);
+                last
+            }
+            _ => Last::gone(),
+        }
+    }
+}

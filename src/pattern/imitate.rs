@@ -1,0 +1,39 @@
+//! Captures in loops as Perl 5.36 leaves them. What `(a(b)?)+` leaves in its inner group is decided
+//! by how Perl's own matcher goes about loops: which groups it unsets on its way back, and which it
+//! forgets to. No engine does the same, so for patterns that have such groups this small backtracking
+//! matcher takes the steps of Perl's (`regexec.c`) once the engine has said that the line matches.
+
+mod machine;
+mod program;
+
+use super::Spans;
+use super::ast::Node;
+use machine::Machine;
+use program::Program;
+
+/// Steps until the engine's own answer is taken.
+const STEP_LIMIT: usize = 100_000;
+
+/// A pattern made ready.
+#[derive(Debug)]
+pub(super) struct Imitator {
+    program: Program,
+}
+
+impl Imitator {
+    /// Makes a pattern of `groups` groups ready.
+    pub(super) fn new(root: &Node, groups: usize) -> Self {
+        Self {
+            program: Program::new(root, groups),
+        }
+    }
+
+    /// Replaces `spans` by those that Perl finds for a match that begins at `start`. Leaves them if
+    /// there is none, or if it takes too long to find.
+    pub(super) fn refine(&self, subject: &[u8], start: usize, spans: &mut Spans) {
+        let mut machine = Machine::new(&self.program, subject, STEP_LIMIT);
+        if let Some(found) = machine.run(start) {
+            spans.0 = found;
+        }
+    }
+}

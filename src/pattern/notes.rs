@@ -1,0 +1,206 @@
+//! What the tree tells about a pattern: groups in groups, groups in loops, and whether it matches
+//! everything.
+
+use std::collections::BTreeSet;
+
+use super::ast::{Anchor, Mode, Node};
+use super::set::ByteSet;
+use super::{Note, NoteKind};
+
+/// Notes on the groups of a pattern.
+pub(super) fn on_groups(root: &Node) -> Vec<Note> {
+    let mut notes = Vec::new();
+    nested(root, false, &mut notes);
+    loops(root, &mut notes);
+    notes.dedup();
+    notes
+}
+
+fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
+    let capture = matches!(node, Node::Capture { .. });
+    if let (true, Node::Capture { number, span, .. }) = (inside, node) {
+        notes.push(Note {
+            kind: NoteKind::NestedCaptures,
+            span: *span,
+            message: format!("group {number} is inside another group: only the outer one counts"),
+            hint: Some("write `(?:...)` for a group that need not capture".into()),
+        });
+    }
+    for child in node.children() {
+        nested(child, inside || capture, notes);
+    }
+}
+
+/// Finds the loops in which Perl's value of a capture is an accident of its optimizer: the body can
+/// match empty, or a capture in it is not set in every round. So too captures in `(?!...)`.
+fn loops(node: &Node, notes: &mut Vec<Note>) {
+    match node {
+        Node::Repeat { body, max, .. } if max.is_none_or(|m| m > 1) => {
+            let choice = body.any(&|n| matches!(n, Node::Alternate(_)));
+            let empty = body.nullable() && (body.captures() || choice);
+            if empty || captures(body).len() > always(body).len() {
+                note_captures(body, node, notes);
+            }
+        }
+        Node::Look {
+            negated: true,
+            body,
+            ..
+        } if body.captures() => note_captures(body, node, notes),
+        _ => {}
+    }
+    for child in node.children() {
+        loops(child, notes);
+    }
+}
+
+fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
+    let mut spans = Vec::new();
+    capture_spans(body, &mut spans);
+    if let (true, Node::Repeat { span, .. }) = (spans.is_empty(), around) {
+        spans.push((0, *span));
+    }
+    for (number, span) in spans {
+        if notes
+            .iter()
+            .any(|n| n.kind == NoteKind::LoopCapture && n.span == span)
+        {
+            continue;
+        }
+        notes.push(Note {
+            kind: NoteKind::LoopCapture,
+            span,
+            message: match number {
+                0 => "what repeats can match nothing at all: how much it takes depends on the Perl version".into(),
+                _ => format!("group {number} is not set in each round of its loop: its value depends on the Perl version"),
+            },
+            hint: Some("write `(?:...)` for a group that need not capture".into()),
+        });
+    }
+}
+
+fn capture_spans(node: &Node, spans: &mut Vec<(usize, (usize, usize))>) {
+    if let Node::Capture { number, span, .. } = node {
+        spans.push((*number, *span));
+    }
+    for child in node.children() {
+        capture_spans(child, spans);
+    }
+}
+
+fn captures(node: &Node) -> BTreeSet<usize> {
+    let mut spans = Vec::new();
+    capture_spans(node, &mut spans);
+    spans.into_iter().map(|(number, _)| number).collect()
+}
+
+/// The groups that are set on every way through.
+fn always(node: &Node) -> BTreeSet<usize> {
+    match node {
+        Node::Capture { number, body, .. } => {
+            let mut set = always(body);
+            set.insert(*number);
+            set
+        }
+        Node::Concat(items) => items.iter().flat_map(always).collect(),
+        Node::Alternate(items) => {
+            let mut sets = items.iter().map(always);
+            let first = sets.next().unwrap_or_default();
+            sets.fold(first, |all, set| &all & &set)
+        }
+        Node::Atomic(body) => always(body),
+        Node::Look {
+            negated: false,
+            body,
+            ..
+        } => always(body),
+        Node::Repeat { body, min: 1.., .. } => always(body),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// Whether the pattern surely matches every subject without a newline. May say no where it does.
+pub(super) fn matches_everything(root: &Node) -> bool {
+    free(root, false).is_some()
+}
+
+/// Whether a part can always be passed; `rest` says that what is left of the subject can be taken
+/// before it. Returns whether it can be after it.
+fn free(node: &Node, rest: bool) -> Option<bool> {
+    match node {
+        Node::Empty | Node::Keep | Node::Define(_) => Some(rest),
+        Node::Anchor(Anchor::Start | Anchor::LineStart) => (!rest).then_some(false),
+        Node::Anchor(Anchor::End | Anchor::EndOrNewline | Anchor::LineEnd) => rest.then_some(true),
+        Node::Concat(items) => items.iter().try_fold(rest, |rest, n| free(n, rest)),
+        Node::Alternate(items) => items.iter().find_map(|n| free(n, rest)),
+        Node::Capture { body, .. } => free(body, rest),
+        Node::Repeat {
+            body,
+            min: 0,
+            max,
+            mode,
+            ..
+        } if *mode != Mode::Possessive => {
+            let every = ByteSet::range(b'\n', b'\n').negate();
+            let any = matches!(**body, Node::Set(set) if set.union(every) == set);
+            Some(rest || (any && max.is_none()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pattern::{NoteKind, Pattern};
+
+    #[test]
+    fn only_patterns_that_match_all_are_said_to() {
+        let mut checked = 0;
+        for (pattern, all) in [
+            ("", true),
+            (".*", true),
+            ("^", true),
+            ("^.*$", true),
+            ("^(.*)$", true),
+            ("a*", true),
+            ("a|", true),
+            ("^a*$", false),
+            ("a", false),
+            (".+", false),
+            ("a*+", false),
+            (".*^", false),
+            ("$", false),
+            ("(?=a)", false),
+        ] {
+            let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+            assert_eq!(compiled.matches_everything(), all, "{pattern}");
+            checked += 1;
+        }
+        assert_eq!(checked, 14);
+    }
+
+    #[test]
+    fn groups_that_depend_on_the_perl_version_are_noted() {
+        let mut checked = 0;
+        for (pattern, noted) in [
+            ("(a*)*", true),
+            ("(a(b)?)+", true),
+            ("(?:(a)x|(a)y)*", true),
+            ("(?!(a)b)a", true),
+            ("(?:a+|a*|b)*b", true),
+            ("(ab)+", false),
+            ("(?:a(b)c)*", false),
+            ("(a|b)?", false),
+            ("(?:(a)|b){1}", false),
+        ] {
+            let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+            let has = compiled
+                .notes()
+                .iter()
+                .any(|n| n.kind == NoteKind::LoopCapture);
+            assert_eq!(has, noted, "{pattern}");
+            checked += 1;
+        }
+        assert_eq!(checked, 9);
+    }
+}

@@ -1,0 +1,117 @@
+//! `(?1)` and `(?&name)`: a copy of the group's pattern that captures nothing, put where the call
+//! stands. A call inside the group that it calls is recursion, which no engine here can do.
+
+use std::collections::HashMap;
+
+use super::{Result, unsupported};
+use crate::pattern::ast::Node;
+
+/// Calls within calls can grow a pattern without bound.
+const MAX_NODES: usize = 50_000;
+/// Levels of the tree at which no copy is put in any more.
+const MAX_LEVELS: usize = 250;
+
+struct Calls {
+    bodies: HashMap<usize, Node>,
+    /// Groups that we are inside of.
+    open: Vec<usize>,
+    /// How many nodes may still be copied.
+    budget: usize,
+    /// How deep in the tree we are.
+    depth: usize,
+}
+
+/// Puts copies in place of all calls.
+pub(super) fn resolve(root: &mut Node) -> Result<()> {
+    if !root.any(&|n| matches!(n, Node::Call { .. })) {
+        return Ok(());
+    }
+    let mut calls = Calls {
+        bodies: HashMap::new(),
+        open: Vec::new(),
+        budget: MAX_NODES,
+        depth: 0,
+    };
+    collect(root, &mut calls.bodies);
+    calls.expand(root)
+}
+
+fn collect(node: &Node, bodies: &mut HashMap<usize, Node>) {
+    if let Node::Capture { number, body, .. } = node {
+        bodies
+            .entry(*number)
+            .or_insert_with(|| body.as_ref().clone());
+    }
+    for child in node.children() {
+        collect(child, bodies);
+    }
+}
+
+fn count(node: &Node) -> usize {
+    1 + node.children().into_iter().map(count).sum::<usize>()
+}
+
+/// Takes the captures out of a copy.
+pub(in crate::pattern) fn strip(node: &mut Node) {
+    while let Node::Capture { body, .. } = node {
+        let inner = std::mem::replace(body.as_mut(), Node::Empty);
+        *node = inner;
+    }
+    for child in node.children_mut() {
+        strip(child);
+    }
+}
+
+impl Calls {
+    fn expand(&mut self, node: &mut Node) -> Result<()> {
+        if let Node::Call { group, span } = *node {
+            *node = self.copy(group, span)?;
+            return Ok(());
+        }
+        let number = match node {
+            Node::Capture { number, .. } => Some(*number),
+            _ => None,
+        };
+        self.open.extend(number);
+        self.depth += 1;
+        for child in node.children_mut() {
+            self.expand(child)?;
+        }
+        self.depth -= 1;
+        if number.is_some() {
+            self.open.pop();
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, group: usize, span: (usize, usize)) -> Result<Node> {
+        let body = self.bodies.get(&group).cloned();
+        let Some(mut body) = body.filter(|_| !self.open.contains(&group)) else {
+            return Err(unsupported(
+                span,
+                "recursion",
+                Some("write out as many levels as the lines can have"),
+            ));
+        };
+        if body.any(&|n| matches!(n, Node::Backref { .. } | Node::Switch { .. })) {
+            return Err(unsupported(
+                span,
+                "a call of a group that holds backreferences",
+                Some("write the group's pattern here again"),
+            ));
+        }
+        self.budget = self.budget.saturating_sub(count(&body));
+        if self.budget == 0 || self.depth > MAX_LEVELS {
+            return Err(unsupported(
+                span,
+                "calls that make the pattern so long",
+                None,
+            ));
+        }
+        self.open.push(group);
+        self.expand(&mut body)?;
+        self.open.pop();
+        strip(&mut body);
+        Ok(body)
+    }
+}

@@ -1,0 +1,198 @@
+use super::*;
+
+fn error(pattern: &str) -> PatternError {
+    Pattern::compile(pattern.as_bytes()).expect_err(pattern)
+}
+
+/// A pattern, where its error is, and how the message begins.
+const ERRORS: [(&str, (usize, usize), &str); 17] = [
+    (
+        "^a (?:b|+c)",
+        (8, 9),
+        "Perl does not accept this: nothing for `+` to repeat",
+    ),
+    (
+        "a(b",
+        (1, 2),
+        "Perl does not accept this: `(` without its `)`",
+    ),
+    (
+        "ab)",
+        (2, 3),
+        "Perl does not accept this: `)` without its `(`",
+    ),
+    (
+        "a[b",
+        (1, 2),
+        "Perl does not accept this: `[` without its `]`",
+    ),
+    (
+        "a**",
+        (2, 3),
+        "Perl does not accept this: a quantifier after a quantifier",
+    ),
+    (
+        "[z-a]",
+        (1, 4),
+        "Perl does not accept this: a range that ends before it begins",
+    ),
+    (
+        "x[[:foo:]]",
+        (2, 9),
+        "Perl does not accept this: a POSIX class that there is not",
+    ),
+    (
+        "(a)\\2",
+        (3, 5),
+        "Perl does not accept this: a reference to a group that there is not",
+    ),
+    (
+        "\\d{x}",
+        (2, 3),
+        "Perl does not accept this: `{` after an escape",
+    ),
+    (
+        "a\\",
+        (1, 2),
+        "Perl does not accept this: a backslash at the end",
+    ),
+    (
+        "(?<=a+)b",
+        (0, 7),
+        "Perl does not accept this: a look-behind",
+    ),
+    (
+        "(?{1})",
+        (0, 3),
+        "Perl does not accept this: code in a pattern",
+    ),
+    (
+        "(\\((?:[^()]++|(?1))*\\))",
+        (14, 18),
+        "not supported: recursion",
+    ),
+    ("(?R)", (0, 4), "not supported: recursion"),
+    ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
+    ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
+    (
+        "(?:a{1,1000}){1,1000}",
+        (0, 21),
+        "not supported: a pattern that takes more than 32 MB",
+    ),
+];
+
+#[test]
+fn errors_say_where_and_whose_they_are() {
+    let mut checked = 0;
+    for (pattern, span, starts) in ERRORS {
+        let error = error(pattern);
+        assert!(error.message.starts_with(starts), "{pattern}: {error:?}");
+        assert_eq!(error.span, span, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 17);
+}
+
+#[test]
+fn notes_say_what_their_writer_should_know() {
+    use NoteKind::*;
+    let mut checked = 0;
+    for (pattern, kind, span) in [
+        ("^repeated (\\\\d+) time", DoubledBackslash, (11, 14)),
+        ("a(b(c))", NestedCaptures, (3, 6)),
+        ("(?:(a)|b)+", LoopCapture, (3, 6)),
+        ("a(?=b)", SlowEngine, (0, 6)),
+        ("\\Qa", UnknownEscape, (0, 2)),
+        ("[\\Qa]", UnknownEscape, (1, 3)),
+        ("a{,3}", PerlVersion, (1, 5)),
+        ("a{ 3 }", PerlVersion, (1, 6)),
+    ] {
+        let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+        let notes: Vec<_> = pattern.notes().iter().map(|n| (n.kind, n.span)).collect();
+        assert_eq!(notes, [(kind, span)], "{pattern:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 8);
+    let quiet = Pattern::compile(br"^sshd\[\d+\]: (?:error|fatal): (.+) \(\<x\>\)$").unwrap();
+    assert_eq!(quiet.notes(), []);
+}
+
+#[test]
+fn engines_get_plain_patterns() {
+    let mut checked = 0;
+    for (pattern, canonical, engine) in [
+        ("\\<a", "\\x3Ca", Engine::Regular),
+        ("^a b$", "\\Aa b\\z", Engine::Regular),
+        (
+            "(?<n>a)|(?i)b",
+            "(a)|[\\x42-\\x42\\x62-\\x62]",
+            Engine::Regular,
+        ),
+        ("(a){0}(b)", "(b)", Engine::Regular),
+        ("a{2}+b", "(?>a{2})b", Engine::Backtracking),
+        ("(a)\\g1", "(a)(?:\\1)", Engine::Backtracking),
+        ("a(?=b)*", "a(?:(?=b)|)", Engine::Backtracking),
+    ] {
+        let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+        assert_eq!(pattern.canonical(), canonical);
+        assert_eq!(pattern.engine(), engine, "{pattern:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+}
+
+#[test]
+fn a_dollar_sign_sees_a_final_newline() {
+    let mut checked = 0;
+    for (pattern, subject, found) in [
+        ("a$", &b"a\n"[..], Found::Yes),
+        ("a\\z", b"a\n", Found::No),
+        ("a$", b"a\nb", Found::No),
+        ("(?m)a$", b"a\nb", Found::Yes),
+        ("(?m)^b", b"a\nb", Found::Yes),
+        ("^b", b"a\nb", Found::No),
+        ("(?m)x^", b"x\n", Found::No),
+        ("^\\R$", b"\r\n", Found::Yes),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+        assert_eq!(compiled.is_match(subject), found, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 8);
+}
+
+#[test]
+fn backtracking_has_a_limit() {
+    let slow = Pattern::compile(b"^(?:(a+)+(?!b)x\\1?)+$").unwrap();
+    let line = [vec![b'a'; 40], b"x!".to_vec()].concat();
+    assert_eq!(slow.is_match(&line), Found::GaveUp);
+    let mut spans = Spans::default();
+    assert_eq!(slow.captures(&line, &mut spans), Found::GaveUp);
+}
+
+#[test]
+fn deep_patterns_do_no_harm() {
+    for depth in [100, 120, 1000, 100_000] {
+        for (open, close) in [("(", ")"), ("(?:a|", ")"), ("(?=", ")"), ("(?:", ")*")] {
+            let text = format!("{}a{}", open.repeat(depth), close.repeat(depth));
+            let compiled = Pattern::compile(text.as_bytes());
+            if depth == 100 && open == "(" {
+                assert_eq!(compiled.unwrap().is_match(b"a"), Found::Yes);
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_grow_no_pattern_without_bound() {
+    let mut wide = String::from("(aaaa)");
+    let mut deep = String::from("(a)");
+    for group in 1..200 {
+        wide.push_str(&format!("((?{group})(?{group})(?{group}))"));
+        deep.push_str(&format!("((?:b|(?{group})))"));
+    }
+    assert!(error(&wide).message.starts_with("not supported: calls"));
+    let _ = Pattern::compile(deep.as_bytes());
+    let fine = Pattern::compile(b"(?<ip>\\d+(?:\\.\\d+){3}) to (?&ip)").unwrap();
+    assert_eq!(fine.is_match(b"1.2.3.4 to 5.6.7.8"), Found::Yes);
+}

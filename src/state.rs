@@ -1,1 +1,0 @@
-//! The snapshot: everything that outlives the process, all or nothing.

@@ -1,0 +1,120 @@
+//! The snapshot: everything that outlives the process, all or nothing.
+//!
+//! The log files are the journal; the snapshot is what was made of them so far: positions, and the
+//! counts that the lines before those positions led to, in one file that is replaced as a whole.
+//! After a crash at any instant the lines behind the positions are read again and lead to the same
+//! counts: none is lost, none is counted twice, however old the snapshot is.
+//!
+//! ```text
+//! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the snapshot (postcard)
+//! ```
+
+mod saved;
+mod store;
+
+pub use saved::{SavedCounter, SavedLast, SavedQueue, Snapshot, SnapshotRef};
+pub use store::{Loaded, Store, Stored, read, resolve};
+
+use serde::Serialize;
+
+/// The first bytes of every snapshot.
+const MAGIC: &[u8] = b"tenshi state\n";
+/// The version that this program writes. A change to what is saved makes a new one, and a reader
+/// for the one before.
+const VERSION: u32 = 1;
+
+/// Why a snapshot cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// It is not whole, or no snapshot at all.
+    Damaged(String),
+    /// A later program wrote it.
+    Newer(u32),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(how) => write!(f, "the snapshot is damaged: {how}"),
+            Self::Newer(version) => write!(
+                f,
+                "the snapshot has version {version}, this program knows {VERSION} and older: \
+                 run the newer tenshi, or move the file away to begin anew"
+            ),
+        }
+    }
+}
+
+/// The bytes of a snapshot.
+///
+/// # Errors
+/// Never in practice: it writes to memory.
+pub fn encode(snapshot: &impl Serialize) -> Result<Vec<u8>, String> {
+    let mut out = MAGIC.to_vec();
+    let checksum = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    let mut out = postcard::to_extend(snapshot, out).map_err(|e| e.to_string())?;
+    let crc = crc32fast::hash(&out[checksum + 4..]);
+    out[checksum..checksum + 4].copy_from_slice(&crc.to_le_bytes());
+    Ok(out)
+}
+
+/// Reads the bytes of a snapshot.
+///
+/// # Errors
+/// When they are not a whole snapshot that this version can read.
+pub fn decode(bytes: &[u8]) -> Result<Snapshot, Fault> {
+    let damaged = |how: &str| Fault::Damaged(how.to_owned());
+    let rest = bytes
+        .strip_prefix(MAGIC)
+        .ok_or_else(|| damaged("it does not begin like one"))?;
+    let (crc, rest) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
+    if crc32fast::hash(rest) != crc {
+        return Err(damaged("its checksum does not fit"));
+    }
+    let (version, body) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
+    if version > VERSION {
+        return Err(Fault::Newer(version));
+    }
+    postcard::from_bytes(body).map_err(|e| Fault::Damaged(e.to_string()))
+}
+
+fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<4>()?;
+    Some((u32::from_le_bytes(*head), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_damage_is_seen_and_a_newer_version_is_named() {
+        let snapshot = Snapshot {
+            remarks: vec!["x".into()],
+            ..Snapshot::default()
+        };
+        let bytes = encode(&snapshot).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), snapshot);
+        let mut checked = 0;
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
+            let mut flipped = bytes.clone();
+            flipped[length] ^= 0x40;
+            assert!(decode(&flipped).is_err(), "flipped at {length}");
+            checked += 1;
+        }
+        assert!(checked > MAGIC.len());
+        assert_eq!(decode(&of_version(bytes, 9)), Err(Fault::Newer(9)));
+    }
+
+    /// The same snapshot, as a program of this version would have written it.
+    pub(super) fn of_version(mut bytes: Vec<u8>, version: u32) -> Vec<u8> {
+        let (crc, rest) = (MAGIC.len(), MAGIC.len() + 4);
+        bytes[rest..rest + 4].copy_from_slice(&version.to_le_bytes());
+        let sum = crc32fast::hash(&bytes[rest..]);
+        bytes[crc..rest].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+}

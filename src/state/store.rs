@@ -1,0 +1,279 @@
+//! The state directory: one snapshot, replaced as a whole, and a lock.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::{Fault, Snapshot, decode};
+
+/// The snapshot.
+const SNAPSHOT: &str = "tenshi.state";
+/// The next one while it is written.
+const NEW: &str = "tenshi.state.new";
+/// Held by the daemon that owns the directory.
+const LOCK: &str = "tenshi.lock";
+
+/// A state directory in use.
+#[derive(Debug)]
+pub struct Store {
+    writer: Sender<(u64, Vec<u8>)>,
+    /// The number of the snapshot asked for last.
+    asked: u64,
+    /// The number of the snapshot that is on disk.
+    written: u64,
+    /// Released when the daemon ends.
+    _lock: File,
+}
+
+/// What became of a snapshot.
+#[derive(Debug)]
+pub struct Stored {
+    /// Its number.
+    pub number: u64,
+    /// Whether it is on disk now.
+    pub result: io::Result<()>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What was found in the directory.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The snapshot, if there was a good one.
+    pub snapshot: Option<Snapshot>,
+    /// What to tell about one that was not.
+    pub told: Option<String>,
+}
+
+/// The state directory that is meant: the command line's, the configuration's, or the first of
+/// systemd's `$STATE_DIRECTORY`.
+pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathBuf> {
+    let chosen = option.or(configured).map(Path::to_owned);
+    chosen.or_else(|| {
+        let given = std::env::var_os("STATE_DIRECTORY")?;
+        let first = std::env::split_paths(&given).next()?;
+        (!first.as_os_str().is_empty()).then_some(first)
+    })
+}
+
+/// Reads the snapshot of a directory that may be another program's, changing nothing.
+///
+/// # Errors
+/// There is none, it may not be read, or it is damaged.
+pub fn read(dir: &Path) -> Result<Snapshot, String> {
+    let path = dir.join(SNAPSHOT);
+    let bytes = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    decode(&bytes).map_err(|fault| format!("{}: {fault}", path.display()))
+}
+
+impl Store {
+    /// Takes a directory into use: makes it if need be, locks it, and reads what it holds.
+    ///
+    /// # Errors
+    /// It cannot be made or written, another daemon holds it, or a newer program wrote it.
+    pub fn open(
+        dir: &Path,
+        stored: impl Fn(Stored) + Send + 'static,
+    ) -> Result<(Self, Loaded), String> {
+        let told = |e: &dyn std::fmt::Display| format!("state directory {}: {e}", dir.display());
+        if !dir.is_dir() {
+            let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
+            made.map_err(|e| {
+                told(&format!(
+                    "{e}; make it, and let the user of `set uid` own it"
+                ))
+            })?;
+        }
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o640)
+            .open(dir.join(LOCK))
+            .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(told(&"another tenshi is using it")),
+            Err(TryLockError::Error(e)) => return Err(told(&e)),
+        }
+        // What was not renamed was not meant to count.
+        let _ = fs::remove_file(dir.join(NEW));
+        let loaded = load(dir).map_err(|e| told(&e))?;
+        let writer = spawn(dir.to_owned(), stored).map_err(|e| told(&e))?;
+        let store = Self {
+            writer,
+            asked: 0,
+            written: 0,
+            _lock: lock,
+        };
+        Ok((store, loaded))
+    }
+
+    /// Hands a snapshot to the writer beside the loop. Ask [`Self::busy`] before: one at a time.
+    pub fn write(&mut self, bytes: Vec<u8>) {
+        self.asked += 1;
+        // The writer lives as long as the store.
+        let _ = self.writer.send((self.asked, bytes));
+    }
+
+    /// Whether a snapshot is being written.
+    pub fn busy(&self) -> bool {
+        self.asked > self.written
+    }
+
+    /// The number that the next snapshot will have.
+    pub fn next_number(&self) -> u64 {
+        self.asked + 1
+    }
+
+    /// The number of the last snapshot that is through, on disk or failed.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// A snapshot is through.
+    pub fn settle(&mut self, number: u64) {
+        self.written = self.written.max(number);
+    }
+}
+
+/// Reads the snapshot; a damaged one is moved aside, so that it is never overwritten.
+fn load(dir: &Path) -> Result<Loaded, String> {
+    let path = dir.join(SNAPSHOT);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(Loaded {
+                snapshot: None,
+                told: None,
+            });
+        }
+        Err(e) => return Err(format!("{SNAPSHOT}: {e}")),
+    };
+    match decode(&bytes) {
+        Ok(snapshot) => Ok(Loaded {
+            snapshot: Some(snapshot),
+            told: None,
+        }),
+        Err(fault @ Fault::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
+        Err(fault) => {
+            let aside = (0..)
+                .map(|n| dir.join(format!("{SNAPSHOT}.bad-{n}")))
+                .find(|path| !path.exists())
+                .unwrap_or_else(|| dir.join("tenshi.state.bad"));
+            fs::rename(&path, &aside).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
+            let aside = aside.display();
+            let told = format!(
+                "{}: {fault}; it was moved to {aside}, and we begin anew",
+                path.display()
+            );
+            Ok(Loaded {
+                snapshot: None,
+                told: Some(told),
+            })
+        }
+    }
+}
+
+fn spawn(
+    dir: PathBuf,
+    stored: impl Fn(Stored) + Send + 'static,
+) -> io::Result<Sender<(u64, Vec<u8>)>> {
+    let (sender, jobs) = channel::<(u64, Vec<u8>)>();
+    let work = move || {
+        for (number, bytes) in jobs {
+            let begun = Instant::now();
+            let result = replace(&dir, &bytes);
+            stored(Stored {
+                number,
+                result,
+                took: begun.elapsed(),
+            });
+        }
+    };
+    std::thread::Builder::new()
+        .name("state".into())
+        .spawn(work)?;
+    Ok(sender)
+}
+
+/// Writes the new snapshot beside the old one and puts it in its place, on the disk and not only in
+/// its cache.
+fn replace(dir: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = dir.join(NEW);
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o640)
+        .open(&new)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(e) = written {
+        // On a full disk it is only in the way.
+        let _ = fs::remove_file(&new);
+        return Err(e);
+    }
+    fs::rename(&new, dir.join(SNAPSHOT))?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode;
+    use super::super::tests::of_version;
+    use super::*;
+    use std::sync::mpsc;
+
+    fn open(dir: &Path) -> (Store, Loaded, mpsc::Receiver<Stored>) {
+        let (sender, results) = channel();
+        let open = Store::open(dir, move |stored| sender.send(stored).unwrap());
+        let (store, loaded) = open.unwrap();
+        (store, loaded, results)
+    }
+
+    #[test]
+    fn a_snapshot_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("made/here");
+        let (mut store, loaded, results) = open(&path);
+        assert!(loaded.snapshot.is_none() && loaded.told.is_none());
+        let snapshot = Snapshot {
+            remarks: vec!["one".into()],
+            ..Snapshot::default()
+        };
+        store.write(encode(&snapshot).unwrap());
+        assert!(store.busy());
+        let stored = results.recv().unwrap();
+        assert!(stored.result.is_ok());
+        store.settle(stored.number);
+        assert!(!store.busy());
+        assert!(
+            Store::open(&path, |_| {})
+                .unwrap_err()
+                .contains("another tenshi")
+        );
+        drop(store);
+        assert_eq!(open(&path).1.snapshot, Some(snapshot.clone()));
+        assert_eq!(read(&path).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_moved_aside_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..2 {
+            fs::write(dir.path().join(SNAPSHOT), b"tenshi state\nrubbish").unwrap();
+            let loaded = open(dir.path()).1;
+            assert!(loaded.snapshot.is_none());
+            assert!(loaded.told.unwrap().contains("damaged"));
+            assert!(dir.path().join(format!("{SNAPSHOT}.bad-{n}")).exists());
+        }
+        let newer = of_version(encode(&Snapshot::default()).unwrap(), 7);
+        fs::write(dir.path().join(SNAPSHOT), &newer).unwrap();
+        let refused = Store::open(dir.path(), |_| {}).unwrap_err();
+        assert!(refused.contains("version 7"), "{refused}");
+        assert_eq!(fs::read(dir.path().join(SNAPSHOT)).unwrap(), newer);
+    }
+}
