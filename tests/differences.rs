@@ -266,3 +266,67 @@ fn messages_have_colours_on_a_terminal_only() {
     let told = refused(&dir, "set foo\n");
     assert!(!told.contains('\x1b') && told.contains("error"), "{told}");
 }
+
+#[test]
+fn a_reload_leaves_the_files_that_are_read_alone() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let more = format!(
+        "set logfile {}\n{}a .*\n",
+        dir.path("missing").display(),
+        queue("a", "a@x")
+    );
+    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &more), &["log"]);
+    for round in 1..=3 {
+        dir.append("log", line("h1", &format!("line {round}")));
+        daemon.signal(Signal::SIGHUP);
+        postbox.wait(round);
+    }
+    dir.append("missing", line("h2", "late"));
+    daemon.wait_stderr("followed again");
+    daemon.finish();
+    let text = bodies(&postbox.mails());
+    for expected in ["line 1", "line 2", "line 3", "late"] {
+        let found = text.matches(&format!("    1: {expected}\n")).count();
+        assert_eq!(found, 1, "{expected}: {text}");
+    }
+}
+
+#[test]
+fn what_the_end_cannot_send_is_kept_or_named() {
+    let dir = Dir::new();
+    dir.write("log", "");
+    // A port where nobody listens.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let rules = queue("a", "a@x") + "a .*\n";
+    let config = conf(&dir, port, &rules);
+    let mut daemon = Daemon::start(&dir, &config, &["log"]);
+    dir.append("log", line("h1", "lost"));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(1), "{}", daemon.stderr());
+    let told = daemon.stderr();
+    assert!(
+        told.contains("the report of queue a could not be delivered"),
+        "{told}"
+    );
+
+    let state = dir.path("state").display().to_string();
+    let keep = ["--state-dir", state.as_str()];
+    let mut daemon = Daemon::start_with(&dir, &config, &["log"], &keep);
+    dir.append("log", line("h1", "kept"));
+    daemon.finish();
+    let told = daemon.stderr();
+    assert!(
+        told.contains("the report of queue a is kept for the next start"),
+        "{told}"
+    );
+    let postbox = Postbox::open();
+    let config = conf(&dir, postbox.port(), &rules);
+    let mut daemon = Daemon::start_with(&dir, &config, &["log"], &keep);
+    postbox.wait(1);
+    daemon.finish();
+    let text = bodies(&postbox.mails());
+    assert!(text.contains("    1: kept\n"), "{text}");
+}
