@@ -324,28 +324,3 @@ fn messages_have_colours_on_a_terminal_only() {
     let told = refused(&dir, "set foo\n");
     assert!(!told.contains('\x1b') && told.contains("error"), "{told}");
 }
-
-#[test]
-fn a_reload_leaves_the_files_that_are_read_alone() {
-    let (dir, postbox) = (Dir::new(), Postbox::open());
-    dir.write("log", "");
-    let more = format!(
-        "set logfile {}\n{}a .*\n",
-        dir.path("missing").display(),
-        queue("a", "a@x")
-    );
-    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &more), &["log"]);
-    for round in 1..=3 {
-        dir.append("log", line("h1", &format!("line {round}")));
-        daemon.signal(Signal::SIGHUP);
-        postbox.wait(round);
-    }
-    dir.append("missing", line("h2", "late"));
-    daemon.wait_stderr("followed again");
-    daemon.finish();
-    let text = bodies(&postbox.mails());
-    for expected in ["line 1", "line 2", "line 3", "late"] {
-        let found = text.matches(&format!("    1: {expected}\n")).count();
-        assert_eq!(found, 1, "{expected}: {text}");
-    }
-}
