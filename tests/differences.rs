@@ -189,6 +189,64 @@ fn a_log_file_that_is_not_there_yet_is_waited_for() {
 }
 
 #[test]
+fn a_tail_program_that_does_not_exist_is_refused() {
+    let dir = Dir::new();
+    dir.write("log", "");
+    let rules = queue("a", "t") + "set tail /nonexistent/tail -x\na .*\n";
+    let told = refused(&dir, &conf(&dir, 25, &rules));
+    assert!(
+        told.contains("/nonexistent/tail: no such program"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_reload_with_a_missing_log_disturbs_no_other() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let missing = dir.path("missing");
+    let rules = format!(
+        "set logfile {}\n{}a (.*)\n",
+        missing.display(),
+        queue("a", "a@x")
+    );
+    let config = conf(&dir, postbox.port(), &rules);
+    let mut daemon = Daemon::start(&dir, &config, &["log"]);
+    dir.append("log", line("h1", "x"));
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_stderr("read again");
+    dir.append("log", line("h1", "x"));
+    daemon.finish();
+    let lines = bodies(&postbox.mails()).matches("    1: ______\n").count();
+    assert_eq!(lines, 2, "each line once, before and after");
+}
+
+#[test]
+fn what_could_not_be_sent_at_the_end_is_sent_after_the_restart() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let rules = format!(
+        "set statedir {}\n{}a .*\n",
+        dir.path("state").display(),
+        queue("a", "a@x")
+    );
+    // Nobody listens on this port.
+    let mut daemon = Daemon::start(&dir, &conf(&dir, 1, &rules), &["log"]);
+    dir.append("log", line("h1", "before the end"));
+    daemon.finish();
+    let told = daemon.stderr();
+    assert!(told.contains("is kept for the next start"), "{told}");
+    dir.append("log", line("h1", "while it was away"));
+    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &rules), &["log"]);
+    postbox.wait(1);
+    daemon.finish();
+    let text = bodies(&postbox.mails());
+    for words in ["    1: before the end\n", "    1: while it was away\n"] {
+        assert_eq!(text.matches(words).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_missing_filter_is_refused_whichever_rule_uses_its_queue() {
     let dir = Dir::new();
     dir.write("log", "");

@@ -1,6 +1,8 @@
 //! The documents against the program: what it knows is described, what is described it knows, and
 //! every example works.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -293,7 +295,7 @@ fn links_lead_somewhere() {
             checked += 1;
         }
     }
-    assert!(checked >= 8, "{checked}");
+    assert!(checked >= 6, "{checked}");
 }
 
 /// Each row of the table of differences ends in the tests that hold it: `file::test`.
