@@ -4,6 +4,7 @@ use super::{DEADLINE, Dir, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -44,6 +45,8 @@ impl Daemon {
         let _ = fs::remove_file(&socket);
         let notified = UnixDatagram::bind(&socket).expect("a notify socket");
         notified.set_nonblocking(true).expect("not blocking");
+        // The daemon may give up root before it is ready.
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("chmod");
         let child = Command::new(PROGRAM)
             .arg("-f")
             .arg("-c")
