@@ -25,6 +25,7 @@ pub mod config;
 pub mod counters;
 pub mod daemon;
 pub mod delivery;
+pub mod fast;
 pub mod input;
 pub mod logging;
 pub mod monitor;

@@ -1,12 +1,12 @@
 //! Counts of lines, a queue and host.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{SortOrder, Threshold};
+use crate::fast::Map;
 use crate::pattern::Found;
 
 /// What a queue has collected since its last report.
@@ -19,7 +19,7 @@ pub struct Tally {
 /// What a queue has collected of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct HostTally {
-    lines: HashMap<BString, u64>,
+    lines: Map<BString, u64>,
     /// Lines over the queue's bound, counted but not kept.
     others: u64,
 }

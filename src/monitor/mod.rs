@@ -21,11 +21,12 @@ use saved::RuleNames;
 use crate::clock::Time;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
+use crate::fast::Map;
 use crate::pattern::Spans;
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Record};
 use crate::resolve::Resolver;
-use crate::rules;
+use crate::rules::{self, Index, Room};
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -34,12 +35,14 @@ pub struct Monitor {
     queues: Vec<Waiting>,
     escalations: Escalations,
     /// The line before, a host: what `repeat` adds to.
-    last: HashMap<BString, Last>,
+    last: Map<BString, Last>,
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
     /// Who knows the names of hosts (`set resolve on`).
     resolver: Option<Arc<Resolver>>,
+    /// Which rules a line can match.
+    index: Index,
     /// By what the rules are known again after a restart.
     names: RuleNames,
     /// The instant up to which schedules were looked at.
@@ -77,6 +80,7 @@ impl Waiting {
 #[derive(Debug, Default)]
 struct Scratch {
     spans: Spans,
+    room: Room,
     masked: Vec<u8>,
 }
 
@@ -85,10 +89,11 @@ impl Monitor {
     pub fn new(config: Arc<Config>, now: Time) -> Self {
         let mut monitor = Self {
             queues: config.queues.iter().map(|_| Waiting::new(now)).collect(),
+            index: Index::new(&config.rules),
             names: RuleNames::new(&config),
             config,
             escalations: Escalations::default(),
-            last: HashMap::new(),
+            last: Map::default(),
             counters: Counters::default(),
             remarks: Vec::new(),
             resolver: None,
@@ -169,6 +174,7 @@ impl Monitor {
             last.reconfigure(&moved);
         }
         self.names = RuleNames::new(&self.config);
+        self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
     }
 
@@ -213,8 +219,11 @@ impl Monitor {
         gave_up: &mut u64,
     ) {
         let (host, message) = (record.host, &*record.message);
-        let Some(id) = rules::decide(&config.rules, host, message, &mut scratch.spans, gave_up)
-        else {
+        let (spans, room) = (&mut scratch.spans, &mut scratch.room);
+        let taken = self
+            .index
+            .decide(&config.rules, host, message, spans, room, gave_up);
+        let Some(id) = taken else {
             self.counters.add(Counter::Unmatched, 1);
             return;
         };
@@ -225,9 +234,9 @@ impl Monitor {
                 let mask = &config.report.mask;
                 rules::mask(message, &scratch.spans, mask, &mut scratch.masked);
                 self.count_line(id, targets, host, &scratch.masked, 1);
-                self.remember(host, Last::line(id, targets.clone(), &scratch.masked));
+                self.last(host).take(id, targets, &scratch.masked);
             }
-            Some(Action::Trash) => self.remember(host, Last::trash()),
+            Some(Action::Trash) => self.last(host).drop_line(),
             Some(Action::Group { .. } | Action::GroupHost { .. }) | None => {}
         }
     }
@@ -275,13 +284,9 @@ impl Monitor {
         }
     }
 
-    fn remember(&mut self, host: &[u8], last: Last) {
-        match self.last.get_mut(BStr::new(host)) {
-            Some(entry) => *entry = last,
-            None => {
-                self.last.insert(BString::from(host), last);
-            }
-        }
+    /// The line before of this host.
+    fn last(&mut self, host: &[u8]) -> &mut Last {
+        self.last.entry_ref(BStr::new(host)).or_default()
     }
 }
 

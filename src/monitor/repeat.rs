@@ -10,41 +10,42 @@ use crate::counters::Counter;
 use crate::pattern::Spans;
 
 /// The last line of a host that a rule took.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Last {
     /// The rule that took it; nothing after a reload, which begins all escalation anew.
     rule: Option<RuleId>,
     /// Its queues; none for `trash`.
-    targets: Arc<[Target]>,
+    targets: Option<Arc<[Target]>>,
     line: BString,
     /// One of its queues is gone since.
     queue_gone: bool,
 }
 
 impl Last {
-    pub(super) fn line(rule: RuleId, targets: Arc<[Target]>, line: &[u8]) -> Self {
-        Self {
-            rule: Some(rule),
-            targets,
-            line: BString::from(line),
-            queue_gone: false,
+    /// A rule took this line. Reuses the memory of the line before.
+    pub(super) fn take(&mut self, rule: RuleId, targets: &Arc<[Target]>, line: &[u8]) {
+        if self.rule != Some(rule) {
+            self.rule = Some(rule);
+            self.targets = Some(Arc::clone(targets));
         }
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        self.queue_gone = false;
     }
 
-    pub(super) fn trash() -> Self {
-        Self {
-            rule: None,
-            targets: Arc::from([]),
-            line: BString::default(),
-            queue_gone: false,
-        }
+    /// `trash` took the line.
+    pub(super) fn drop_line(&mut self) {
+        self.rule = None;
+        self.targets = None;
+        self.line.clear();
+        self.queue_gone = false;
     }
 
     /// A line whose rule is gone: its repetitions belong nowhere.
     pub(super) fn gone() -> Self {
         Self {
             queue_gone: true,
-            ..Self::trash()
+            ..Self::default()
         }
     }
 
@@ -60,20 +61,20 @@ impl Last {
 
     /// Moves it to the queues of a new configuration.
     pub(super) fn reconfigure(&mut self, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
-        let kept: Vec<Target> = self
-            .targets
-            .iter()
-            .filter(|t| t.escalation.is_none())
-            .filter_map(|t| {
-                Some(Target {
-                    queue: moved(t.queue)?,
-                    escalation: None,
-                })
+        let Some(targets) = self.targets.take() else {
+            return;
+        };
+        let plain = targets.iter().filter(|t| t.escalation.is_none());
+        let moved = plain.filter_map(|t| {
+            Some(Target {
+                queue: moved(t.queue)?,
+                escalation: None,
             })
-            .collect();
-        self.queue_gone |= kept.len() < self.targets.len();
+        });
+        let kept: Vec<Target> = moved.collect();
+        self.queue_gone |= kept.len() < targets.len();
         self.rule = None;
-        self.targets = kept.into();
+        self.targets = Some(kept.into());
     }
 }
 
@@ -85,13 +86,14 @@ impl Monitor {
         let (Some(n), Some(last)) = (number, self.last.get(BStr::new(host)).cloned()) else {
             return self.tell(Counter::RepeatDropped);
         };
-        if last.queue_gone && last.targets.is_empty() {
+        let targets = last.targets.as_deref().unwrap_or_default();
+        if last.queue_gone && targets.is_empty() {
             return self.tell(Counter::RepeatDropped);
         }
         match last.rule {
-            Some(rule) => self.count_line(rule, &last.targets, host, &last.line, n),
+            Some(rule) => self.count_line(rule, targets, host, &last.line, n),
             None => {
-                for target in last.targets.iter() {
+                for target in targets {
                     self.add(target.queue, host, &last.line, n);
                 }
             }

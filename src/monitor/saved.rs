@@ -2,7 +2,6 @@
 //! by their text, so that a configuration may change between two runs.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::repeat::Last;
@@ -155,7 +154,7 @@ impl Monitor {
 
     fn last_from(&self, saved: &SavedLast) -> Last {
         let Some(name) = &saved.rule else {
-            return Last::trash();
+            return Last::default();
         };
         let rule = self.names.ids.get(name).copied();
         let action = rule
@@ -163,7 +162,9 @@ impl Monitor {
             .map(|r| &r.action);
         match (rule, action) {
             (Some(rule), Some(Action::Queues(targets))) => {
-                Last::line(rule, Arc::clone(targets), &saved.line)
+                let mut last = Last::default();
+                last.take(rule, targets, &saved.line);
+                last
             }
             _ => Last::gone(),
         }

@@ -8,8 +8,10 @@ pub mod ast;
 mod emit;
 mod engine;
 mod imitate;
+pub mod literals;
 mod notes;
 mod parse;
+mod row;
 pub mod set;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use emit::Purpose;
 use engine::Matcher;
 use imitate::Imitator;
+use row::RowMatcher;
 
 /// A compiled pattern. Cloning it is cheap.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ struct Inner {
     engine: Engine,
     canonical: String,
     matcher: Matcher,
+    /// Matches most patterns without an engine.
+    row: Option<RowMatcher>,
     /// Whether a subject with newlines needs a matcher of its own.
     newlines_matter: bool,
     /// That matcher, made when the first such subject comes; `None` if it cannot be made.
@@ -125,7 +130,11 @@ impl Pattern {
         } else {
             Engine::Regular
         };
+        let row = literals::row(&parsed.root)
+            .filter(|_| engine == Engine::Regular)
+            .and_then(|row| RowMatcher::new(row, parsed.groups));
         Ok(Self(Arc::new(Inner {
+            row,
             source: source.to_vec(),
             root: parsed.root,
             groups: parsed.groups,
@@ -154,6 +163,11 @@ impl Pattern {
         &self.0.notes
     }
 
+    /// What a subject without a newline must hold for the pattern to match.
+    pub fn needs(&self) -> literals::Needs {
+        literals::needs(&self.0.root)
+    }
+
     /// What runs it.
     pub fn engine(&self) -> Engine {
         self.0.engine
@@ -180,6 +194,12 @@ impl Pattern {
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
+        if let Some(row) = &self.0.row
+            && memchr::memchr(b'\n', subject).is_none()
+            && let Some(found) = row.captures(subject, spans)
+        {
+            return if found { Found::Yes } else { Found::No };
+        }
         match self.matcher(subject) {
             Some(matcher) => {
                 let mut start = 0;

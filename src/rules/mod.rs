@@ -1,7 +1,9 @@
 //! The ordered rules: the first that matches takes a line; groups skip what cannot match.
 
+mod index;
 mod mask;
 
+pub use index::{Index, Room};
 pub use mask::mask;
 
 use crate::config::{Action, Rule, RuleId};

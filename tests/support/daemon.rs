@@ -45,7 +45,7 @@ impl Daemon {
         let _ = fs::remove_file(&socket);
         let notified = UnixDatagram::bind(&socket).expect("a notify socket");
         notified.set_nonblocking(true).expect("not blocking");
-        // The daemon may give up root before it is ready.
+        // The daemon may have dropped its privileges before it tells.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("chmod");
         let child = Command::new(PROGRAM)
             .arg("-f")

@@ -1,5 +1,6 @@
 //! All followed paths: globs, files with two names, fair turns.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct Turn {
     pub more: bool,
     /// A directory is in the middle of a change: not all that is there could be read yet.
     pub waiting: bool,
+    /// Everything that was there at [`Follower::ask_drain`] was handed out.
+    pub drained: bool,
     /// When the next scan is wanted, if nothing wakes the follower before.
     pub next: Duration,
 }
@@ -40,6 +43,8 @@ pub struct Follower<F: FileSystem> {
     skipped: HashSet<PathBuf>,
     /// What was there when the configuration was read begins where `set tail` says.
     fresh: HashSet<PathBuf>,
+    /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
+    since: HashMap<PathBuf, i64>,
     rescan: bool,
     idle: Duration,
     buf: Vec<u8>,
@@ -64,6 +69,7 @@ impl<F: FileSystem> Follower<F> {
             resume,
             skipped: HashSet::new(),
             fresh: HashSet::new(),
+            since: HashMap::new(),
             rescan: true,
             idle: Duration::from_secs(1),
             buf: Vec::new(),
@@ -81,6 +87,7 @@ impl<F: FileSystem> Follower<F> {
         self.fresh = new.collect();
         self.configured = paths.to_vec();
         self.skipped.clear();
+        self.since.retain(|path, _| paths.contains(path));
         let configured = self.configured.clone();
         self.tracks
             .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
@@ -96,6 +103,15 @@ impl<F: FileSystem> Follower<F> {
     /// As [`Self::rescan`], for a scan by the clock: the pause before the next one keeps growing.
     pub(super) fn rescan_names(&mut self) {
         self.rescan = true;
+    }
+
+    /// From now on [`Turn::drained`] tells whether all that is there at this moment was read. What
+    /// is written later does not count, so a busy log cannot put the end off.
+    pub fn ask_drain(&mut self) {
+        self.rescan();
+        for track in &mut self.tracks {
+            track.ask_drain();
+        }
     }
 
     /// The directories in which something may happen to a followed file.
@@ -179,10 +195,13 @@ impl<F: FileSystem> Follower<F> {
                 .cloned()
                 .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
                 .collect();
-            let known = self.resume.iter().any(|m| covers(&configured, &m.path));
+            let resume = self.resume.iter();
+            let known = resume.filter(|m| covers(&configured, &m.path));
+            let known = known.map(|m| m.seen).max();
+            let since = *self.since.entry(configured).or_insert(known.unwrap_or(now));
             for path in &found {
                 if !logs.iter().any(|log| is_rotation_of(log, path)) {
-                    self.add(path, true, fresh && !known, now, emit);
+                    self.add(path, true, fresh && known.is_none(), since, emit);
                 }
             }
         }
@@ -195,7 +214,7 @@ impl<F: FileSystem> Follower<F> {
         path: &Path,
         exists: bool,
         fresh: bool,
-        now: i64,
+        since: i64,
         emit: &mut dyn FnMut(Event),
     ) {
         if self.tracks.iter().any(|t| t.path.as_path() == path) || self.skipped.contains(path) {
@@ -219,7 +238,14 @@ impl<F: FileSystem> Follower<F> {
         }
         let start = (fresh && exists).then_some(self.settings.start);
         self.tracks
-            .push(Track::new(path.to_path_buf(), start, resume, now));
+            .push(Track::new(path.to_path_buf(), start, resume, since));
+    }
+
+    /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
+    pub fn begin(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
+        let now = nanos(now);
+        self.expand(now, emit);
+        self.each(now, false, emit, |track, cx| track.begin_fresh(cx));
     }
 
     /// Looks at every file once and hands out at most one chunk of each.
@@ -252,6 +278,7 @@ impl<F: FileSystem> Follower<F> {
         Turn {
             more: all.more,
             waiting: all.waiting,
+            drained: self.tracks.iter().all(Track::drained),
             next,
         }
     }
@@ -288,7 +315,9 @@ impl<F: FileSystem> Follower<F> {
                 .any(|t| t.resume.is_some());
             let others = before.iter().chain(after.iter());
             let elsewhere = if rescan {
-                others.flat_map(|t| t.done.clone()).collect()
+                others
+                    .flat_map(|t| t.done.iter().map(|d| d.mark.clone()))
+                    .collect()
             } else {
                 Vec::new()
             };
@@ -303,6 +332,7 @@ impl<F: FileSystem> Follower<F> {
                 resuming,
                 elsewhere,
                 rescan,
+                moved: Cell::new(false),
             };
             act(track, &mut cx);
             held = cx.held;

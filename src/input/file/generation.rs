@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
-use super::marks::{ANCHOR, HEAD, Mark};
+use super::marks::{ANCHOR, HEAD, Mark, same_beginning};
 
 /// So many bytes of a file are read in one go.
 pub const CHUNK: usize = 256 * 1024;
@@ -42,6 +42,8 @@ struct Packed<F> {
     /// Unpacked and not used up.
     rest: Vec<u8>,
     ended: bool,
+    /// What keeps the rest of the file from being unpacked.
+    fault: Option<io::Error>,
 }
 
 enum Source<F> {
@@ -50,18 +52,24 @@ enum Source<F> {
 }
 
 impl<F: LogFile> Packed<F> {
-    fn fill(&mut self, want: usize) -> io::Result<()> {
+    fn fill(&mut self, want: usize) {
         if self.ended || self.rest.len() >= want {
-            return Ok(());
+            return;
         }
         let missing = (want - self.rest.len()) as u64;
-        let n = self
+        // What was unpacked before a fault is good, and kept.
+        match self
             .decoder
             .by_ref()
             .take(missing)
-            .read_to_end(&mut self.rest)?;
-        self.ended = (n as u64) < missing;
-        Ok(())
+            .read_to_end(&mut self.rest)
+        {
+            Ok(n) => self.ended = (n as u64) < missing,
+            Err(fault) => {
+                self.ended = true;
+                self.fault = Some(fault);
+            }
+        }
     }
 
     fn open(file: F) -> Self {
@@ -70,6 +78,7 @@ impl<F: LogFile> Packed<F> {
             decoder: MultiGzDecoder::new(reader),
             rest: Vec::new(),
             ended: false,
+            fault: None,
         }
     }
 }
@@ -87,6 +96,10 @@ pub struct Generation<F> {
     pub judged: bool,
     /// A packed file that was read to its end, or one that turned out damaged.
     pub finished: bool,
+    /// The last look reached what was its end then.
+    pub at_end: bool,
+    /// The turn of its path in which it came, and the last one in which its end was seen.
+    pub turns: (u64, u64),
     quiet: Option<(u64, i64)>,
 }
 
@@ -104,43 +117,43 @@ impl<F: LogFile> Generation<F> {
     }
 
     /// A gzip file from its beginning, or none if it is empty.
-    pub fn packed(file: F, id: FileId, now: i64) -> io::Result<Self> {
+    pub fn packed(file: F, id: FileId, now: i64) -> Self {
         let mut packed = Packed::open(file);
-        packed.fill(HEAD)?;
+        packed.fill(HEAD);
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
         let mark = Mark { head, ..blank(id) };
-        Ok(Self::new(Source::Packed(Box::new(packed)), mark, now))
+        Self::new(Source::Packed(Box::new(packed)), mark, now)
     }
 
     /// A gzip file that holds what `mark` remembers, at the mark's offset.
-    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> io::Result<Option<Self>> {
+    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> Option<Self> {
         let mut packed = Packed::open(file);
-        packed.fill(HEAD)?;
+        packed.fill(HEAD);
         if mark.is_blank() || !packed.rest.starts_with(&mark.head) {
-            return Ok(None);
+            return None;
         }
         let mut left = mark.offset.saturating_sub(mark.anchor.len() as u64);
         while left > 0 {
-            packed.fill(CHUNK)?;
+            packed.fill(CHUNK);
             let n = packed
                 .rest
                 .len()
                 .min(usize::try_from(left).unwrap_or(usize::MAX));
             if n == 0 {
-                return Ok(None);
+                return None;
             }
             packed.rest.drain(..n);
             left -= n as u64;
         }
-        packed.fill(CHUNK)?;
+        packed.fill(CHUNK);
         if !packed.rest.starts_with(&mark.anchor) {
-            return Ok(None);
+            return None;
         }
         packed.rest.drain(..mark.anchor.len());
         let mut generation = Self::new(Source::Packed(Box::new(packed)), mark.clone(), now);
         generation.mark.id = id;
         generation.judged = true;
-        Ok(Some(generation))
+        Some(generation)
     }
 
     fn new(source: Source<F>, mark: Mark, now: i64) -> Self {
@@ -151,6 +164,8 @@ impl<F: LogFile> Generation<F> {
             last_data: now,
             judged: false,
             finished: false,
+            at_end: false,
+            turns: (0, 0),
             quiet: None,
         }
     }
@@ -182,6 +197,27 @@ impl<F: LogFile> Generation<F> {
             Source::Plain(file) => first_bytes(file),
             Source::Packed(_) => Ok(self.mark.head.to_vec()),
         }
+    }
+
+    /// Remembers the first bytes before anything is taken of them: if they are others when they are
+    /// read, the file was truncated in between.
+    pub fn preview(&mut self) -> io::Result<()> {
+        if self.mark.is_blank() {
+            self.mark.head = self.first_bytes()?.into();
+        }
+        Ok(())
+    }
+
+    /// Whether `first`, the first bytes of a file of `size` bytes, show it as a copy of this one.
+    pub fn has_copy(&self, first: &[u8], size: u64) -> bool {
+        let Source::Plain(file) = &self.source else {
+            return self.mark.begins_like(first);
+        };
+        let own = file.meta().map_or(0, |meta| meta.size);
+        if !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false) {
+            return self.mark.begins_like(first);
+        }
+        size <= own && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
     }
 
     /// Starts again at the beginning: the file was truncated.
@@ -227,14 +263,19 @@ impl<F: LogFile> Generation<F> {
         let before = self.mark.offset;
         let step = match &mut self.source {
             Source::Packed(packed) => {
-                packed.fill(want)?;
-                let end = packed.ended;
-                let used = cutter.take(&packed.rest, &mut self.mark.skipping, !end, end);
+                packed.fill(want);
+                let end = packed.ended && packed.fault.is_none();
+                let full = !packed.ended;
+                let used = cutter.take(&packed.rest, &mut self.mark.skipping, full, end);
+                if let Some(fault) = packed.fault.take_if(|_| used == 0) {
+                    return Err(fault);
+                }
                 self.mark.anchor = tail(&self.mark.anchor, &packed.rest[..used]);
                 packed.rest.drain(..used);
                 self.mark.offset += used as u64;
                 self.mark.end = self.mark.offset + packed.rest.len() as u64;
                 self.finished = end && packed.rest.is_empty();
+                self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }
             Source::Plain(_) => self.drain_plain(cutter, buf, now, want, last)?,
@@ -257,6 +298,8 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Dry);
         };
         let mark = &mut self.mark;
+        // Half a line is no identity: log lines often begin alike.
+        let unread = mark.offset == 0;
         let meta = file.meta()?;
         if meta.size < mark.offset {
             return Ok(Step::Truncated);
@@ -272,16 +315,13 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Truncated);
         }
         let data = &buf[back..n];
+        self.at_end = data.len() < want;
         let mut head = vec![0; HEAD];
         let length = file.read_at(0, &mut head)?;
         head.truncate(length);
         if !head.starts_with(&mark.head) {
             return Ok(Step::Truncated);
         }
-        let known = usize::try_from(mark.offset)
-            .unwrap_or(HEAD)
-            .saturating_add(data.len());
-        head.truncate(known.max(mark.head.len()));
         // The other half of the lock: what was read is what still stands there.
         let mut again = vec![0; back + data.len().min(ANCHOR)];
         let length = file.read_at(from, &mut again)?;
@@ -291,10 +331,10 @@ impl<F: LogFile> Generation<F> {
         let grew = data.len() as u64 > mark.end.saturating_sub(mark.offset);
         let used = cutter.take(data, &mut mark.skipping, data.len() == want, last);
         mark.end = meta.size.max(mark.offset + data.len() as u64);
-        if head[..] != mark.head[..] {
-            mark.head = head.into();
-        }
         if used == 0 {
+            if unread {
+                mark.head = Arc::from(&b""[..]);
+            }
             if grew {
                 self.last_data = now;
             }
@@ -305,6 +345,10 @@ impl<F: LogFile> Generation<F> {
         }
         mark.anchor = tail(&mark.anchor, &data[..used]);
         mark.offset += used as u64;
+        head.truncate(usize::try_from(mark.offset).unwrap_or(HEAD));
+        if head[..] != mark.head[..] {
+            mark.head = head.into();
+        }
         self.quiet = None;
         Ok(Step::Moved)
     }

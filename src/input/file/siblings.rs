@@ -53,7 +53,11 @@ fn unpack(name: &[u8]) -> (&[u8], Packing) {
             return (rest, Packing::Unreadable);
         }
     }
-    (name, Packing::Plain)
+    // logrotate's name for a rotated file that another one takes the name of.
+    (
+        name.strip_suffix(b".backup").unwrap_or(name),
+        Packing::Plain,
+    )
 }
 
 /// Whether `token` is what a rotator puts behind a name, `separator` before it. A number of less
@@ -114,6 +118,11 @@ mod tests {
                 "syslog",
                 "syslog-20261123-1795400000.gz",
                 Some(Packing::Gzip),
+            ),
+            (
+                "syslog",
+                "syslog-20261124-1795492455-2026112403.backup",
+                Some(Packing::Plain),
             ),
             ("syslog", "syslog.1.xz", Some(Packing::Unreadable)),
             ("app.log", "app-20261123.log", Some(Packing::Plain)),

@@ -4,9 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
+
+mod settings;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -329,4 +333,154 @@ fn a_new_host_of_a_glob_is_read_from_its_beginning_and_its_rotation_only_once() 
     w.append(&dir.join("b.log"), "b2\n");
     w.scan();
     w.expect(&["a1", "b1", "b2"]);
+}
+
+#[test]
+fn a_new_host_of_a_glob_that_was_rotated_before_it_was_seen() {
+    let mut w = World::new();
+    let dir = w.log.parent().unwrap().to_path_buf();
+    let pattern = dir.join("*.log");
+    w.append(&dir.join("b.log.1"), "old\n");
+    w.follower = Some(Follower::new(RealFs, settings(), &[pattern], Vec::new()));
+    w.scan();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    w.append(&dir.join("b.log.2"), "b1\n");
+    w.append(&dir.join("b.log"), "b2\n");
+    w.scan();
+    w.expect(&["b1", "b2"]);
+}
+
+/// More rotations than are remembered, and all of them recent: none is taken for new again.
+#[test]
+fn many_rotations_at_once_are_read_once() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    let mut want = Vec::new();
+    for n in 1..80 {
+        want.push(format!("{n}"));
+        w.append(&w.log, &format!("{n}\n"));
+        w.scan();
+        fs::rename(&w.log, w.sibling(&format!("-20261124-{n}"))).unwrap();
+    }
+    w.append(&w.log, "80\n");
+    want.push("80".into());
+    w.scan();
+    w.scan();
+    w.expect(&want.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Half a line is no proof that a file is the same: others begin alike.
+#[test]
+fn a_half_line_that_was_truncated_is_found_in_its_copy() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    w.append(&w.log, "Nov 24 ");
+    w.scan();
+    w.append(&w.log, "03:00:00 one\n");
+    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::write(&w.log, "Nov 24 03:00:00 two, and it is longer\n").unwrap();
+    w.scan();
+    w.expect(&[
+        "Nov 24 03:00:00 one",
+        "Nov 24 03:00:00 two, and it is longer",
+    ]);
+}
+
+/// A copy made by hand is older and shorter than the one that logrotate made.
+#[test]
+fn of_two_copies_the_newer_one_is_finished() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n1\n");
+    w.start();
+    fs::copy(&w.log, w.sibling(".bak")).unwrap();
+    w.append(&w.log, "2\n");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::write(&w.log, "3\n").unwrap();
+    w.scan();
+    w.expect(&["2", "3"]);
+}
+
+/// What the follower does after hours, by a clock that is stepped.
+impl World {
+    fn scan_at(&mut self, hours: i64) {
+        let now = SystemClock.now() + chrono::TimeDelta::hours(hours);
+        let follower = self.follower.as_mut().unwrap();
+        follower.rescan();
+        for _ in 0..50 {
+            let turn = follower.turn(now, &mut |event| {
+                if let Event::Batch(batch) = event {
+                    let text = String::from_utf8(batch.text).unwrap();
+                    self.lines.extend(text.lines().map(str::to_owned));
+                }
+            });
+            if !turn.more && !turn.waiting {
+                return;
+            }
+        }
+    }
+
+    fn open_files(&self) -> usize {
+        let dir = self._dir.path().canonicalize().unwrap();
+        let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        fds.filter_map(|fd| fs::read_link(fd.path()).ok())
+            .filter(|target| target.starts_with(&dir))
+            .count()
+    }
+}
+
+#[test]
+fn i4_i6_a_departed_file_is_held_until_it_is_silent_and_followed_by_another() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    w.append(&w.log, "");
+    w.scan();
+    assert_eq!(w.open_files(), 2);
+    // Its successor is empty: its writer may still hold it.
+    w.scan_at(0);
+    assert_eq!(w.open_files(), 2);
+    w.append(&w.sibling(".1"), "2\n");
+    w.append(&w.log, "3\n");
+    w.scan();
+    assert_eq!(w.open_files(), 2, "not silent for long enough");
+    w.scan_at(1);
+    assert_eq!(w.open_files(), 1);
+    w.expect(&["1", "2", "3"]);
+}
+
+#[test]
+fn a_deleted_file_is_let_go_although_nothing_followed_it() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    fs::remove_file(&w.log).unwrap();
+    w.scan();
+    assert_eq!(w.open_files(), 1);
+    w.scan_at(2);
+    assert_eq!(w.open_files(), 0);
+}
+
+#[test]
+fn a_file_that_gets_its_name_back_after_hours_is_not_read_again() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    let away = w.log.with_file_name("away");
+    fs::rename(&w.log, &away).unwrap();
+    w.scan();
+    w.scan_at(2);
+    assert_eq!(w.open_files(), 0);
+    fs::rename(&away, &w.log).unwrap();
+    w.append(&w.log, "2\n");
+    w.scan_at(3);
+    w.expect(&["1", "2"]);
 }

@@ -66,12 +66,13 @@ impl Handle {
     }
 }
 
-/// Runs `follower` in a thread of its own that hands over to `events`.
+/// Runs `follower` in a thread of its own that hands over to `events`. What is written after this
+/// returned is new.
 ///
 /// # Errors
 /// When no thread can be made.
 pub fn spawn<F: FileSystem>(
-    follower: Follower<F>,
+    mut follower: Follower<F>,
     clock: Arc<dyn Clock>,
     events: SyncSender<Event>,
 ) -> io::Result<Handle> {
@@ -86,6 +87,8 @@ pub fn spawn<F: FileSystem>(
             let _ = wake.send(Control::Wake);
         }
     });
+    let mut first = Vec::new();
+    follower.begin(clock.now(), &mut |event| first.push(event));
     let run = Run {
         follower,
         clock,
@@ -93,6 +96,7 @@ pub fn spawn<F: FileSystem>(
         commands,
         watch,
         pending,
+        first,
         drain: None,
     };
     let thread = std::thread::Builder::new()
@@ -111,6 +115,8 @@ struct Run<F: FileSystem> {
     commands: Receiver<Control>,
     watch: Watch,
     pending: Arc<Pending>,
+    /// What the opening of the files told.
+    first: Vec<Event>,
     /// Whether a drain is asked for, and whether it is the last one.
     drain: Option<bool>,
 }
@@ -123,9 +129,9 @@ impl<F: FileSystem> Run<F> {
             let events = &self.events;
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();
+            self.first.drain(..).for_each(&mut emit);
             let turn = self.follower.turn(self.clock.now(), &mut emit);
-            if !turn.more
-                && !turn.waiting
+            if turn.drained
                 && let Some(finish) = self.drain.take()
             {
                 if finish {
@@ -138,8 +144,8 @@ impl<F: FileSystem> Run<F> {
             }
             // A watch is made before the scan that it is to make needless.
             if names && self.watch.update(&self.follower.directories()) {
+                // Directories that came while it was made are watched in the next round.
                 self.follower.rescan();
-                names = false;
                 continue;
             }
             let mut pause = if turn.more { Duration::ZERO } else { turn.next };
@@ -184,8 +190,8 @@ impl<F: FileSystem> Run<F> {
                     names = true;
                 }
                 Control::Drain { finish } => {
-                    self.drain = Some(finish);
-                    self.follower.rescan();
+                    self.drain = Some(finish || self.drain == Some(true));
+                    self.follower.ask_drain();
                     names = true;
                 }
                 Control::Stop => return None,

@@ -1,5 +1,6 @@
 //! One followed path: its generations, oldest first, the last one being what the path names.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -24,11 +25,13 @@ const QUIET: i64 = 50 * MS;
 const PATIENCE: i64 = 5_000 * MS;
 /// A departed generation is let go when it was silent for this long.
 pub(super) const LINGER: i64 = 60_000 * MS;
+/// When no file took its place, a departed generation is let go after this silence.
+const LINGER_ALONE: i64 = 3_600_000 * MS;
 /// The kernel's clock for files ticks coarsely and may lag.
 const MARGIN: i64 = 2_000 * MS;
 /// More departed files than this are not held open for their linger.
 const MAX_DEPARTED: usize = 32;
-/// So many finished generations are remembered.
+/// So many finished generations are remembered, and more while they look new by their time.
 const MAX_DONE: usize = 16;
 
 /// What a turn needs from outside.
@@ -48,6 +51,8 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub elsewhere: Vec<Mark>,
     /// Whether names in directories may have changed.
     pub rescan: bool,
+    /// A name stood for another file than when the directory was listed.
+    pub moved: Cell<bool>,
 }
 
 impl<F: FileSystem> Context<'_, F> {
@@ -79,11 +84,31 @@ pub(super) struct Progress {
     pub waiting: bool,
 }
 
+/// A generation that was let go of.
+#[derive(Clone)]
+pub(super) struct Done {
+    pub mark: Mark,
+    /// It was not written to after this, ns.
+    pub last: i64,
+}
+
+/// How far a path is with reading all that was there when it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drain {
+    /// The next turn sees what is there.
+    Asked,
+    /// What came after this turn does not count. Whether its rotated files were looked through.
+    Since(u64, bool),
+    Done,
+}
+
 pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
     pub gens: Vec<Generation<F::File>>,
-    pub done: Vec<Mark>,
+    pub done: Vec<Done>,
     pub resume: Option<PathMarks>,
+    turns: u64,
+    drain: Drain,
     /// The path names the last generation.
     live: bool,
     /// Where to begin, while nobody could tell whether the file was there at the start.
@@ -96,32 +121,39 @@ pub(super) struct Track<F: FileSystem> {
     told: Option<PathMarks>,
     fault: Option<String>,
     waiting_since: Option<i64>,
-    dir_seen: Option<(i64, i64)>,
+    /// The directory's mtime when it was last looked through while it was quiet.
+    surveyed: Option<i64>,
+    /// The names around the path as last seen, and since when they are so.
+    names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
 }
 
 impl<F: FileSystem> Track<F> {
+    /// Follows `path`; nothing that was written before `since` is new.
     pub fn new(
         path: PathBuf,
         start: Option<TailStart>,
         resume: Option<PathMarks>,
-        now: i64,
+        since: i64,
     ) -> Self {
         Self {
             path: Arc::new(path),
             gens: Vec::new(),
             done: Vec::new(),
+            turns: 0,
+            drain: Drain::Asked,
             live: false,
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
             alias: false,
             recheck: false,
-            seen: now,
+            seen: since,
             last_line: 0,
             told: resume.clone(),
             resume,
             fault: None,
             waiting_since: None,
-            dir_seen: None,
+            surveyed: None,
+            names_seen: None,
         }
     }
 
@@ -129,8 +161,22 @@ impl<F: FileSystem> Track<F> {
         self.gens.iter().any(|g| g.departed.is_some())
     }
 
+    /// At the first look: opens the file where it begins. What was followed before waits for its
+    /// place to be found again.
+    pub fn begin_fresh(&mut self, cx: &mut Context<F>) {
+        if self.resume.is_some() {
+            return;
+        }
+        if !self.begun {
+            self.begun = true;
+            self.remember_siblings(cx);
+        }
+        self.adopt(cx);
+    }
+
     pub fn turn(&mut self, cx: &mut Context<F>) -> Progress {
         let mut progress = Progress::default();
+        self.turns += 1;
         if !self.begun {
             self.begun = true;
             self.remember_siblings(cx);
@@ -143,16 +189,52 @@ impl<F: FileSystem> Track<F> {
                     ..progress
                 };
             };
-            self.resume_from(marks, &siblings, cx);
+            if !self.resume_from(&marks, &siblings, cx) {
+                self.resume = Some(marks);
+                return Progress {
+                    waiting: true,
+                    ..progress
+                };
+            }
         }
         // Another path may still turn out to hold the file that this one names.
         progress.waiting = cx.resuming;
         self.adopt(cx);
-        self.recheck |= cx.rescan && (!self.live || self.departed());
+        let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
+        let open = !self.live || blank || self.departed();
+        self.recheck |= cx.rescan && open && !self.is_surveyed(cx);
+        if self.drain == Drain::Asked {
+            self.drain = Drain::Since(self.turns, false);
+        }
         self.read(cx, &mut progress);
+        self.see_drain(cx);
         self.retire(cx);
         progress.changed |= self.publish(cx);
         progress
+    }
+
+    /// From now on [`Self::drained`] speaks of what is there now.
+    pub fn ask_drain(&mut self) {
+        self.drain = Drain::Asked;
+    }
+
+    /// Whether all that was there when it was asked for is read.
+    pub fn drained(&self) -> bool {
+        self.drain == Drain::Done
+    }
+
+    fn see_drain(&mut self, cx: &Context<F>) {
+        let Drain::Since(turn, looked) = self.drain else {
+            return;
+        };
+        let looked = looked || !(self.recheck || cx.resuming);
+        let read = |g: &Generation<F::File>| g.turns.0 > turn || g.turns.1 >= turn;
+        let all = looked && self.gens.iter().all(read);
+        self.drain = if all {
+            Drain::Done
+        } else {
+            Drain::Since(turn, looked)
+        };
     }
 
     /// Moves the place that the state shall hold, when no line carried it.
@@ -188,18 +270,25 @@ impl<F: FileSystem> Track<F> {
         PathMarks {
             path: self.path.as_ref().clone(),
             marks: self.gens.iter().map(|g| g.mark.clone()).collect(),
-            done: self.done.clone(),
+            done: self.done.iter().map(|d| d.mark.clone()).collect(),
             seen: self.seen,
             last_line: self.last_line,
         }
     }
 
-    fn remember(&mut self, mark: Mark) {
+    /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
+    /// must be older than any that [`Self::insert_unknown`] looks at.
+    fn remember(&mut self, mark: Mark, last: i64) {
         if !mark.is_blank() {
-            self.done.push(mark);
+            self.done.push(Done { mark, last });
         }
-        let extra = self.done.len().saturating_sub(MAX_DONE);
-        self.done.drain(..extra);
+        let mut extra = self.done.len().saturating_sub(MAX_DONE);
+        let old = self.seen - 2 * MARGIN;
+        self.done.retain(|done| {
+            let forget = extra > 0 && done.last < old;
+            extra -= usize::from(forget);
+            !forget
+        });
     }
 
     fn set_fault(&mut self, cx: &mut Context<F>, fault: Option<String>) {
@@ -301,6 +390,7 @@ impl<F: FileSystem> Track<F> {
         match self.open_new(cx) {
             Ok(Some(mut generation)) => {
                 generation.mark.live = true;
+                generation.turns.0 = self.turns;
                 self.gens.push(generation);
                 self.live = true;
                 self.recheck |= self.start.is_none();
@@ -331,6 +421,14 @@ impl<F: FileSystem> Track<F> {
                 }
             }
         }
+        // A file that was let go, and has its name back.
+        let known = |mark: &Mark| mark.id == meta.id && meta.size >= mark.end;
+        for at in (0..self.done.len()).rev() {
+            if known(&self.done[at].mark) && self.done[at].mark.fits(&file)? {
+                let mark = self.done.remove(at).mark;
+                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
+            }
+        }
         let mut generation = Generation::plain(file, meta.id, cx.now);
         if let (Some(start), Some(file)) = (self.start, generation.file()) {
             let offset = start::offset(file, start)?;
@@ -353,6 +451,8 @@ impl<F: FileSystem> Track<F> {
                 }
             }
             if !self.gens[at].judged && self.gens[at].size().is_ok_and(|size| size > 0) {
+                // What cannot be read now is told by the drain.
+                let _ = self.gens[at].preview();
                 let Some(siblings) = self.survey(cx) else {
                     progress.waiting = true;
                     return;
@@ -365,10 +465,17 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Moved) => {
                     progress.more = true;
                     progress.changed = true;
+                    if at + 1 == self.gens.len() && self.live && !self.recheck {
+                        self.seen = cx.now;
+                    }
+                    if self.gens[at].at_end {
+                        self.gens[at].turns.1 = self.turns;
+                    }
                     return;
                 }
                 Ok(Step::Dry) => {
                     let generation = &mut self.gens[at];
+                    generation.turns.1 = self.turns;
                     generation.judged &=
                         !generation.mark.is_blank() || generation.departed.is_some();
                     at += 1;
@@ -378,10 +485,14 @@ impl<F: FileSystem> Track<F> {
                         progress.waiting = true;
                         return;
                     };
-                    self.truncated(at, &siblings, cx);
+                    if !self.truncated(at, &siblings, cx) {
+                        progress.waiting = true;
+                        return;
+                    }
                     progress.changed = true;
                 }
                 Err(e) => {
+                    self.gens[at].turns.1 = self.turns;
                     self.set_fault(cx, Some(format!("cannot be read: {e}")));
                     if self.gens[at].is_packed() {
                         self.gens[at].finished = true;
@@ -441,38 +552,43 @@ impl<F: FileSystem> Track<F> {
         );
     }
 
-    /// Lets go of departed generations that will not grow any more (I6).
+    /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
+    /// is held much longer, but not for ever: a deleted file's space is free only then.
     fn retire(&mut self, cx: &mut Context<F>) {
         let mut at = 0;
         while at < self.gens.len() {
             let crowded = self.gens.len() > MAX_DEPARTED;
             let generation = &self.gens[at];
-            let silent = cx.now
-                - generation
-                    .last_data
-                    .max(generation.departed.unwrap_or(cx.now))
-                >= LINGER;
-            let due = generation.finished || (generation.departed.is_some() && (silent || crowded));
-            if due && (generation.finished || self.is_dry_before_data(at)) {
-                if !generation.finished {
+            let departed = generation.departed;
+            let silence = cx.now - generation.last_data.max(departed.unwrap_or(cx.now));
+            let silent = departed.is_some() && silence >= LINGER;
+            let alone = departed.is_some() && silence >= LINGER_ALONE;
+            let gone = silent && generation.size().is_err();
+            let due = (silent || (crowded && departed.is_some())) && self.is_dry_before_data(at);
+            if generation.finished || gone || due || (alone && self.is_dry(at)) {
+                if gone {
+                    self.lost(cx, "a rotated file cannot be read any more", 0);
+                } else if !generation.finished {
                     let _ = self.drain(at, cx, true);
                 }
                 let generation = self.gens.remove(at);
-                self.remember(generation.mark);
+                self.remember(generation.mark, generation.last_data);
             } else {
                 at += 1;
             }
         }
     }
 
-    fn is_dry_before_data(&self, at: usize) -> bool {
+    fn is_dry(&self, at: usize) -> bool {
         let generation = &self.gens[at];
-        let dry = generation
+        generation
             .size()
-            .is_ok_and(|size| size <= generation.mark.end);
-        dry && self.gens[at + 1..]
-            .iter()
-            .any(|g| g.mark.offset > 0 || g.mark.end > 0)
+            .is_ok_and(|size| size <= generation.mark.end)
+    }
+
+    fn is_dry_before_data(&self, at: usize) -> bool {
+        let mut later = self.gens[at + 1..].iter();
+        self.is_dry(at) && later.any(|g| g.mark.offset > 0 || g.mark.end > 0)
     }
 
     /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.

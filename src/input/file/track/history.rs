@@ -1,13 +1,14 @@
 //! The past of a path: rotated files beside it, and which of them hold lines not read yet.
 
+use std::io;
 use std::path::Path;
 
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
-use super::super::marks::{Mark, PathMarks, same_beginning};
+use super::super::marks::{Mark, PathMarks};
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
-use super::{Context, MARGIN, PATIENCE, QUIET, Track};
+use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
 use crate::config::model::TailStart;
 
 impl<F: FileSystem> Track<F> {
@@ -38,62 +39,99 @@ impl<F: FileSystem> Track<F> {
         siblings
     }
 
-    /// The siblings, if the directory was quiet and did not change while it was listed (I9).
+    /// The siblings, if no rotation is going on (I9): the directory did not change of late, or at
+    /// least the names around this path did not.
     pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<Sibling>> {
-        let dir = self
-            .path
-            .parent()
-            .map(|d| dir_of(d).to_path_buf())
-            .unwrap_or_default();
-        let stamp = || cx.fs.meta(&dir).map(|m| m.mtime).ok();
-        let Some(before) = stamp() else {
+        let Some(before) = self.stamp(cx) else {
             return Some(Vec::new());
         };
-        let since = match self.dir_seen {
-            Some((mtime, since)) if mtime == before => since,
+        let siblings = self.list(cx);
+        let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
+        let mut names: Vec<_> = siblings
+            .iter()
+            .map(|s| (s.path.clone(), s.meta.id))
+            .collect();
+        if let Ok(meta) = cx.fs.meta(&self.path) {
+            names.push((self.path.as_ref().clone(), meta.id));
+        }
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let since = match &self.names_seen {
+            Some((seen, since)) if *seen == names => *since,
             _ => cx.now,
         };
-        self.dir_seen = Some((before, since));
-        let quiet = cx.now - before >= QUIET || cx.now - since >= QUIET;
+        let stable = cx.now - since >= QUIET;
+        self.names_seen = Some((names, since));
         let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
-        let siblings = self.list(cx);
-        if !waited && (!quiet || stamp() != Some(before)) {
+        if !(unchanged || stable || waited) {
             return None;
         }
         self.waiting_since = None;
+        self.surveyed = unchanged.then_some(before);
         Some(siblings)
     }
 
-    /// At the first start: what the rotated files hold is old.
+    fn stamp(&self, cx: &Context<F>) -> Option<i64> {
+        let dir = dir_of(self.path.parent()?);
+        cx.fs.meta(dir).map(|meta| meta.mtime).ok()
+    }
+
+    /// Whether no name in the directory changed since it was looked through.
+    pub(super) fn is_surveyed(&self, cx: &Context<F>) -> bool {
+        self.surveyed.is_some() && self.stamp(cx) == self.surveyed
+    }
+
+    /// At the first look: what the rotated files hold is old, unless they were written since the
+    /// glob that found this path is followed.
     pub(super) fn remember_siblings(&mut self, cx: &Context<F>) {
         let siblings = self.list(cx);
-        let plain: Vec<_> = siblings
-            .iter()
-            .filter(|s| s.packing == Packing::Plain)
-            .collect();
-        for sibling in plain.iter().skip(plain.len().saturating_sub(4)) {
+        for (age, sibling) in siblings.iter().rev().enumerate().rev() {
+            let last = sibling.meta.mtime;
+            // The newest may still be written to; others are old by their time.
+            let late = self.seen < cx.now && last >= self.seen;
+            if late || (age >= 4 && last < self.seen - 2 * MARGIN) {
+                continue;
+            }
             let Ok(file) = cx.fs.open(&sibling.path) else {
                 continue;
             };
-            let mut generation = Generation::plain(file, sibling.meta.id, cx.now);
+            let id = sibling.meta.id;
+            match sibling.packing {
+                Packing::Plain => {}
+                Packing::Unreadable => continue,
+                Packing::Gzip => {
+                    self.remember(Generation::packed(file, id, cx.now).mark, last);
+                    continue;
+                }
+            }
+            let mut generation = Generation::plain(file, id, cx.now);
             let offset = generation.file().map(|f| start::offset(f, TailStart::End));
             if let Some(Ok(offset)) = offset
                 && generation.seek(offset).is_ok()
             {
-                self.remember(generation.mark);
+                self.remember(generation.mark, last);
             }
         }
     }
 
     /// A file shrank or was written anew: finishes its copy first, if there is one, and starts
-    /// again at its beginning.
-    pub(super) fn truncated(&mut self, at: usize, siblings: &[Sibling], cx: &mut Context<F>) {
+    /// again at its beginning. Tells whether the siblings held still.
+    pub(super) fn truncated(
+        &mut self,
+        at: usize,
+        siblings: &[Sibling],
+        cx: &mut Context<F>,
+    ) -> bool {
         let mark = self.gens[at].mark.clone();
-        self.gens[at].restart();
+        // The newest one: an older copy, made by hand, may hold less.
         let found = siblings
             .iter()
+            .rev()
             .filter(|s| !self.is_held(s.meta.id, cx))
             .find_map(|s| resume_on(s, &mark, cx));
+        if found.is_none() && cx.moved.take() {
+            return false;
+        }
+        self.gens[at].restart();
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
@@ -102,12 +140,15 @@ impl<F: FileSystem> Track<F> {
             }
             None => {
                 let unread = mark.end.saturating_sub(mark.offset);
-                self.remember(mark);
+                if mark.offset > 0 {
+                    self.remember(mark, cx.now);
+                }
                 if unread > 0 {
                     self.lost(cx, "it was truncated before all was read", unread);
                 }
             }
         }
+        true
     }
 
     /// Puts generations that were born and rotated away unseen before the one at `at`.
@@ -136,12 +177,18 @@ impl<F: FileSystem> Track<F> {
                     "a rotated file is older than `catchup` allows",
                     sibling.meta.size,
                 );
-                self.remember(generation.mark);
+                // Packed files cannot grow.
+                generation.mark.end = u64::MAX;
+                if generation.file().is_some() {
+                    let _ = generation.seek(sibling.meta.size);
+                }
+                self.remember(generation.mark, cx.now);
                 continue;
             }
             self.gens.insert(place, generation);
             place += 1;
         }
+        self.recheck |= cx.moved.take();
         place - at
     }
 
@@ -154,51 +201,51 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn unknown(&mut self, sibling: &Sibling, cx: &mut Context<F>) -> Option<Generation<F::File>> {
-        let Ok(file) = cx.fs.open(&sibling.path) else {
-            return None;
-        };
-        let id = file.meta().ok()?.id;
+        let file = open(sibling, cx)?;
+        let id = sibling.meta.id;
         let generation = match sibling.packing {
             Packing::Plain => Generation::plain(file, id, cx.now),
-            Packing::Gzip => Generation::packed(file, id, cx.now).ok()?,
+            Packing::Gzip => Generation::packed(file, id, cx.now),
             Packing::Unreadable => return None,
         };
         let first = generation.first_bytes().ok()?;
-        // A copy of one that is followed is never a new generation (I10).
-        let copy = |g: &Generation<F::File>| {
-            g.mark.begins_like(&first)
-                || g.first_bytes()
-                    .is_ok_and(|head| same_beginning(&head, &first))
+        let size = match sibling.packing {
+            Packing::Plain => sibling.meta.size,
+            // At least: the first bytes are unpacked.
+            _ => first.len() as u64,
         };
-        if first.is_empty() || self.gens.iter().any(copy) {
+        // A copy of one that is followed is never a new generation (I10).
+        if first.is_empty() || self.gens.iter().any(|g| g.has_copy(&first, size)) {
             return None;
         }
-        let Some(at) = self.done.iter().rposition(|mark| mark.begins_like(&first)) else {
+        // A finished one comes back only if its writer added to it after all.
+        let mut grown = None;
+        for (at, done) in self.done.iter().enumerate() {
+            if !done.mark.begins_like(&first) {
+                continue;
+            }
+            let more = resume_on(sibling, &done.mark, cx)
+                .filter(|g| g.size().is_ok_and(|size| size > done.mark.end));
+            grown = Some((at, more?));
+        }
+        let Some((at, grown)) = grown else {
             return Some(generation);
         };
-        // A finished one that its writer added to after all.
-        let grown = generation.file().is_some_and(|file| {
-            self.done[at].fits(file).unwrap_or(false) && sibling.meta.size > self.done[at].end
-        });
-        if !grown {
-            return None;
-        }
-        let mut generation = generation;
-        generation.mark = Mark {
-            id,
-            ..self.done.remove(at)
-        };
-        Some(generation)
+        self.done.remove(at);
+        Some(grown)
     }
 
-    /// Finds the files that the committed marks speak of, under whatever name they have now.
+    /// Finds the files that the committed marks speak of, under whatever name they have now. Tells
+    /// whether the names held still; if not, nothing was done.
     pub(super) fn resume_from(
         &mut self,
-        marks: PathMarks,
+        marks: &PathMarks,
         siblings: &[Sibling],
         cx: &mut Context<F>,
-    ) {
-        self.done = marks.done;
+    ) -> bool {
+        let last = cx.now;
+        let done = marks.done.iter().cloned().map(|mark| Done { mark, last });
+        self.done = done.collect();
         self.seen = marks.seen;
         self.last_line = marks.last_line;
         let mut pool = siblings.to_vec();
@@ -214,7 +261,7 @@ impl<F: FileSystem> Track<F> {
                 },
             );
         }
-        for mark in marks.marks {
+        for mark in &marks.marks {
             if mark.is_blank() {
                 continue;
             }
@@ -222,7 +269,11 @@ impl<F: FileSystem> Track<F> {
             let found = pool
                 .iter()
                 .filter(|s| !self.is_held(s.meta.id, cx))
-                .find_map(|s| resume_on(s, &mark, cx).map(|g| (g, s.clone())));
+                .find_map(|s| resume_on(s, mark, cx).map(|g| (g, s.clone())));
+            if found.is_none() && cx.moved.take() {
+                self.gens.clear();
+                return false;
+            }
             match found {
                 Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
                 None => {
@@ -236,11 +287,14 @@ impl<F: FileSystem> Track<F> {
                         };
                         self.lost(cx, why, unread);
                     }
-                    self.remember(mark);
+                    if mark.offset > 0 {
+                        self.remember(mark.clone(), cx.now);
+                    }
                 }
             }
         }
         self.recheck = true;
+        true
     }
 
     fn take_up(
@@ -279,20 +333,35 @@ fn dir_of(dir: &Path) -> &Path {
     }
 }
 
+/// Opens `sibling`, if its name still stands for the file that was listed.
+fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
+    let file = cx.fs.open(&sibling.path);
+    let same = file
+        .as_ref()
+        .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == sibling.meta.id));
+    let gone = file
+        .as_ref()
+        .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    if !same && (file.is_ok() || gone) {
+        cx.moved.set(true);
+    }
+    file.ok().filter(|_| same)
+}
+
 /// Opens `sibling` at `mark`, if its content fits.
 fn resume_on<F: FileSystem>(
     sibling: &Sibling,
     mark: &Mark,
     cx: &Context<F>,
 ) -> Option<Generation<F::File>> {
-    let file = cx.fs.open(&sibling.path).ok()?;
-    let id = file.meta().ok()?.id;
+    let file = open(sibling, cx)?;
+    let id = sibling.meta.id;
     match sibling.packing {
         Packing::Plain => {
             let fits = mark.fits(&file).unwrap_or(false);
             fits.then(|| Generation::resumed(file, id, mark.clone(), cx.now))
         }
-        Packing::Gzip => Generation::packed_at(file, id, mark, cx.now).ok()?,
+        Packing::Gzip => Generation::packed_at(file, id, mark, cx.now),
         Packing::Unreadable => None,
     }
 }

@@ -1,0 +1,187 @@
+//! What the settings ask for, and what is told when it cannot be had.
+
+use std::io::BufRead;
+
+use super::*;
+
+fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
+    let resume = w.marks.clone().into_iter().collect();
+    w.follower = Some(Follower::new(RealFs, settings, paths, resume));
+    w.scan();
+}
+
+fn touch(path: &Path, hours_ago: u64) {
+    let then = std::time::SystemTime::now() - Duration::from_secs(3600 * hours_ago);
+    let file = OpenOptions::new().append(true).open(path).unwrap();
+    file.set_modified(then).unwrap();
+}
+
+#[test]
+fn catchup_passes_over_what_is_older_and_says_so() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    // While the daemon was down: the rest of the old file, a whole old one, and a young one.
+    w.append(&w.log, "old rest\n");
+    fs::rename(&w.log, w.sibling(".3")).unwrap();
+    touch(&w.sibling(".3"), 30);
+    w.append(&w.sibling(".2"), "old whole\n");
+    touch(&w.sibling(".2"), 26);
+    w.append(&w.sibling(".1"), "2\n");
+    w.append(&w.log, "3\n");
+    if let Some(marks) = &mut w.marks {
+        marks.seen -= 40 * 3_600_000_000_000;
+    }
+    let limited = Settings {
+        catchup: Some(Duration::from_secs(24 * 3600)),
+        ..settings()
+    };
+    let log = w.log.clone();
+    start_with(&mut w, limited, &[log]);
+    w.expect(&["1", "2", "3"]);
+    assert_eq!(w.notices.len(), 2, "{:?}", w.notices);
+    assert!(w.notices.iter().all(|told| told.contains("catchup")));
+}
+
+#[test]
+fn tail_missing_off_skips_what_is_not_there_until_the_configuration_is_read_again() {
+    let mut w = World::new();
+    let strict = Settings {
+        wait_for_missing: false,
+        ..settings()
+    };
+    let paths = [w.log.clone(), w.sibling("-other")];
+    w.append(&paths[1], "0\n");
+    start_with(&mut w, strict, &paths);
+    assert_eq!(w.notices.len(), 1, "{:?}", w.notices);
+    w.append(&w.log, "unseen\n");
+    w.append(&paths[1], "1\n");
+    w.scan();
+    w.scan();
+    w.expect(&["1"]);
+    assert_eq!(w.notices.len(), 1, "told once: {:?}", w.notices);
+    // What vanishes later is waited for.
+    fs::remove_file(&paths[1]).unwrap();
+    w.scan();
+    w.append(&paths[1], "2\n");
+    w.scan();
+    w.expect(&["1", "2"]);
+    w.follower.as_mut().unwrap().set_paths(&paths);
+    w.scan();
+    w.append(&w.log, "3\n");
+    w.scan();
+    assert!(w.lines.contains(&"3".to_owned()), "{:?}", w.lines);
+}
+
+#[test]
+fn another_list_of_paths_keeps_the_places_of_those_that_stay() {
+    let mut w = World::new();
+    let other = w.sibling("-other");
+    w.append(&w.log, "0\n");
+    w.append(&other, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.append(&other, "before\n");
+    let both = [other.clone(), w.log.clone()];
+    w.follower.as_mut().unwrap().set_paths(&both);
+    w.scan();
+    w.append(&other, "2\n");
+    w.scan();
+    w.append(&w.log, "3\n");
+    w.scan();
+    w.expect(&["1", "2", "3"]);
+    w.follower
+        .as_mut()
+        .unwrap()
+        .set_paths(std::slice::from_ref(&other));
+    w.append(&w.log, "not followed\n");
+    w.append(&other, "4\n");
+    w.scan();
+    w.expect(&["1", "2", "3", "4"]);
+    assert_eq!(w.follower.as_ref().unwrap().paths().count(), 1);
+    assert_eq!(w.open_files(), 1);
+}
+
+#[test]
+fn the_end_hands_out_the_last_bytes_of_rotated_files_only() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\nrotated half");
+    w.scan();
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    w.append(&w.log, "2\nlive half");
+    w.scan();
+    w.expect(&["1", "2"]);
+    let mut last = Vec::new();
+    let now = SystemClock.now();
+    w.follower.as_mut().unwrap().finish(now, &mut |event| {
+        if let Event::Batch(batch) = event {
+            last.extend(batch.text);
+        }
+    });
+    assert_eq!(String::from_utf8(last).unwrap(), "rotated half\n");
+}
+
+#[test]
+fn a_damaged_gzip_file_gives_what_can_be_read_and_is_told() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    let lines: String = (2..40_000).map(|n| format!("{n} {}\n", n * 7919)).collect();
+    w.append(&w.log, &lines);
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(&fs::read(&w.log).unwrap()).unwrap();
+    let mut packed = packer.finish().unwrap();
+    packed.truncate(packed.len() * 3 / 4);
+    fs::write(w.sibling(".1.gz"), packed).unwrap();
+    fs::remove_file(&w.log).unwrap();
+    w.append(&w.log, "new\n");
+    w.start();
+    let told: Vec<_> = w.notices.iter().filter(|n| n.contains("lost")).collect();
+    assert_eq!(told.len(), 1, "{:?}", w.notices);
+    assert_eq!(w.lines.last().map(String::as_str), Some("new"));
+    let whole = w.lines.len() - 2;
+    assert!(whole > 10_000, "{whole} lines before the damage");
+    for (line, n) in w.lines[1..=whole].iter().zip(2u64..) {
+        assert_eq!(*line, format!("{n} {}", n * 7919), "garbled");
+    }
+    w.start();
+    assert_eq!(w.lines.len(), whole + 2, "not read again");
+}
+
+#[test]
+fn i9_a_rotation_that_goes_on_is_waited_for() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    w.append(&w.log, "2\n");
+    let turn = |w: &mut World| {
+        let follower = w.follower.as_mut().unwrap();
+        follower.rescan();
+        let now = SystemClock.now();
+        let lines = &mut w.lines;
+        follower.turn(now, &mut |event| {
+            if let Event::Batch(batch) = event {
+                lines.extend(batch.text.lines().map(Result::unwrap));
+            }
+        })
+    };
+    while turn(&mut w).more {}
+    assert!(turn(&mut w).waiting, "the directory changed just now");
+    // Between two looks the rotator goes on: nothing of the new file was taken yet.
+    w.expect(&["1"]);
+    fs::rename(w.sibling(".1"), w.sibling(".2")).unwrap();
+    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    w.append(&w.log, "3\n");
+    w.scan();
+    w.expect(&["1", "2", "3"]);
+}

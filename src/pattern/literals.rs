@@ -1,0 +1,271 @@
+//! What a subject must hold for a pattern to match: so that most patterns need not be tried.
+
+use super::ast::{Anchor, Mode, Node};
+use super::set::ByteSet;
+
+/// More alternatives than these are not worth looking for.
+const MOST: usize = 64;
+/// A longer literal says no more, bytes.
+const LONG: usize = 32;
+
+/// What every subject that a pattern matches must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Needs {
+    /// The subject begins with these bytes.
+    pub start: Vec<u8>,
+    /// The subject holds one of these somewhere; nothing is known if there are none.
+    pub inside: Vec<Vec<u8>>,
+}
+
+/// The needs of a pattern. Case that does not count, and sets of a few bytes, are alternatives.
+pub fn needs(root: &Node) -> Needs {
+    Needs {
+        start: start(root),
+        inside: inside(root).unwrap_or_default(),
+    }
+}
+
+/// The literal bytes right behind an anchored start.
+fn start(root: &Node) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut anchored = false;
+    walk_start(root, &mut anchored, &mut bytes);
+    bytes
+}
+
+/// Goes along what comes first; whether what follows may go on.
+fn walk_start(node: &Node, anchored: &mut bool, bytes: &mut Vec<u8>) -> bool {
+    match node {
+        Node::Empty | Node::Keep => true,
+        Node::Anchor(Anchor::Start) => {
+            *anchored = true;
+            true
+        }
+        Node::Set(set) => match (*anchored && bytes.len() < LONG, single(set)) {
+            (true, Some(byte)) => {
+                bytes.push(byte);
+                true
+            }
+            _ => false,
+        },
+        Node::Concat(items) => items.iter().all(|item| walk_start(item, anchored, bytes)),
+        Node::Capture { body, .. } | Node::Atomic(body) => walk_start(body, anchored, bytes),
+        Node::Repeat { body, min, max, .. } if *min > 0 => {
+            walk_start(body, anchored, bytes) && *max == Some(1)
+        }
+        _ => false,
+    }
+}
+
+fn single(set: &ByteSet) -> Option<u8> {
+    let mut bytes = (0..=255).filter(|&byte| set.contains(byte));
+    bytes.next().filter(|_| bytes.next().is_none())
+}
+
+/// Alternatives of which every match holds one; `None` if there are none to be found.
+fn inside(node: &Node) -> Option<Vec<Vec<u8>>> {
+    match node {
+        Node::Concat(items) => best(runs(items)),
+        Node::Set(set) => few(set),
+        Node::Alternate(branches) => {
+            let mut all = Vec::new();
+            for branch in branches {
+                all.extend(inside(branch)?);
+                if all.len() > MOST {
+                    return None;
+                }
+            }
+            Some(all)
+        }
+        Node::Capture { body, .. } | Node::Atomic(body) => inside(body),
+        Node::Repeat { body, min, .. } if *min > 0 => inside(body),
+        _ => None,
+    }
+}
+
+/// The bytes of a small set, each a literal.
+fn few(set: &ByteSet) -> Option<Vec<Vec<u8>>> {
+    let bytes: Vec<Vec<u8>> = (0..=255)
+        .filter(|&byte| set.contains(byte))
+        .map(|byte| vec![byte])
+        .take(5)
+        .collect();
+    (1..5).contains(&bytes.len()).then_some(bytes)
+}
+
+/// What each stretch of a sequence gives: literals that stand side by side are one.
+fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    let mut run: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut flat = Vec::new();
+    flatten(items, &mut flat);
+    for item in flat {
+        let exact = match item {
+            Part::Node(Node::Set(set)) => few(set),
+            Part::Node(_) | Part::Gap => None,
+        };
+        match exact {
+            Some(bytes) if run.len() * bytes.len() <= 8 && run[0].len() < LONG => {
+                run = product(&run, &bytes);
+            }
+            exact => {
+                found.push(std::mem::replace(&mut run, vec![Vec::new()]));
+                match (exact, item) {
+                    (Some(bytes), _) => run = bytes,
+                    (None, Part::Node(node)) => found.extend(inside(node)),
+                    (None, Part::Gap) => {}
+                }
+            }
+        }
+    }
+    found.push(run);
+    found
+}
+
+/// A piece of a sequence.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Node(&'a Node),
+    /// Here anything may stand between.
+    Gap,
+}
+
+/// Groups whose content stands in a row with its neighbours are opened.
+fn flatten<'a>(items: &'a [Node], flat: &mut Vec<Part<'a>>) {
+    for item in items {
+        match item {
+            Node::Empty | Node::Keep | Node::Anchor(_) | Node::Look { .. } => {}
+            Node::Concat(items) => flatten(items, flat),
+            Node::Capture { body, .. } | Node::Atomic(body) => {
+                flatten(std::slice::from_ref(&**body), flat);
+            }
+            Node::Repeat {
+                body,
+                min: 1,
+                max: Some(1),
+                ..
+            } => {
+                flatten(std::slice::from_ref(&**body), flat);
+            }
+            Node::Repeat { body, min, max, .. } if *min > 0 => {
+                // One round stands at the front, joined to what is before it.
+                flatten(std::slice::from_ref(&**body), flat);
+                if *max != Some(1) {
+                    flat.push(Part::Gap);
+                }
+            }
+            other => flat.push(Part::Node(other)),
+        }
+    }
+}
+
+fn product(run: &[Vec<u8>], bytes: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let join = |head: &Vec<u8>| {
+        bytes
+            .iter()
+            .map(|tail| [&head[..], tail].concat())
+            .collect::<Vec<_>>()
+    };
+    run.iter().flat_map(join).collect()
+}
+
+/// The alternatives that turn away most lines: long ones, and few.
+fn best(found: Vec<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
+    let worth = |set: &Vec<Vec<u8>>| {
+        let shortest = set.iter().map(Vec::len).min().unwrap_or(0);
+        (shortest.min(12), usize::MAX - set.len(), shortest)
+    };
+    let useful = |set: &Vec<Vec<u8>>| !set.is_empty() && set.iter().all(|bytes| !bytes.is_empty());
+    found.into_iter().filter(useful).max_by_key(worth)
+}
+
+/// A pattern that is a row of literals and repeated sets: most rules are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Whether it begins at the start of the subject.
+    pub anchored: bool,
+    /// Whether it ends at the end of the subject.
+    pub ended: bool,
+    /// Its pieces; literals are joined.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// These bytes.
+    Literal(Vec<u8>),
+    /// As many bytes of the set as possible.
+    Repeat {
+        /// The set.
+        set: ByteSet,
+        /// At least so many.
+        min: usize,
+        /// At most so many.
+        max: usize,
+    },
+    /// A group begins.
+    Open(usize),
+    /// A group ends.
+    Close(usize),
+}
+
+/// The row that a pattern is, if it is one.
+pub fn row(root: &Node) -> Option<Row> {
+    let mut row = Row {
+        anchored: false,
+        ended: false,
+        pieces: Vec::new(),
+    };
+    add(root, &mut row)?;
+    Some(row)
+}
+
+fn add(node: &Node, row: &mut Row) -> Option<()> {
+    if row.ended {
+        return matches!(node, Node::Empty).then_some(());
+    }
+    match node {
+        Node::Empty => {}
+        Node::Anchor(Anchor::Start) if row.pieces.is_empty() => row.anchored = true,
+        Node::Anchor(Anchor::End | Anchor::EndOrNewline) => row.ended = true,
+        Node::Set(set) => match single(set) {
+            Some(byte) => match row.pieces.last_mut() {
+                Some(Piece::Literal(bytes)) => bytes.push(byte),
+                _ => row.pieces.push(Piece::Literal(vec![byte])),
+            },
+            None => row.pieces.push(Piece::Repeat {
+                set: *set,
+                min: 1,
+                max: 1,
+            }),
+        },
+        Node::Concat(items) => items.iter().try_for_each(|item| add(item, row))?,
+        Node::Capture { number, body, .. } => {
+            row.pieces.push(Piece::Open(*number));
+            add(body, row)?;
+            if row.ended {
+                return None;
+            }
+            row.pieces.push(Piece::Close(*number));
+        }
+        Node::Repeat {
+            body,
+            min,
+            max,
+            mode: Mode::Greedy,
+            ..
+        } => {
+            let Node::Set(set) = &**body else {
+                return None;
+            };
+            row.pieces.push(Piece::Repeat {
+                set: *set,
+                min: usize::try_from(*min).ok()?,
+                max: max.map_or(usize::MAX, |max| max as usize),
+            });
+        }
+        _ => return None,
+    }
+    Some(())
+}
