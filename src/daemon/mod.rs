@@ -73,6 +73,8 @@ struct Daemon {
     inputs: inputs::Inputs,
     /// How many inputs have not answered the last call to drain.
     awaited: usize,
+    /// A signal came meanwhile: they are called again, since what was asked twice is answered once.
+    again: bool,
     messages: Receiver<Message>,
     wishes: Vec<Wish>,
     wishes_until: Option<Time>,
@@ -142,7 +144,7 @@ impl Daemon {
                 self.awaited = self.awaited.saturating_sub(1);
                 if self.awaited == 0 {
                     self.catching_up = false;
-                    self.obey();
+                    self.drain_or_obey();
                 }
             }
             Message::Stored(stored) => self.stored(&stored),
@@ -163,7 +165,10 @@ impl Daemon {
         self.monitor.take(&batch.text);
         let again = match batch.receipt {
             Receipt::File(marks) => {
-                self.files.insert(marks.path.clone(), marks);
+                if self.files.insert(marks.path.clone(), marks).is_none() {
+                    // Until a snapshot tells where this file was begun, a crash would begin it anew.
+                    self.commits.urgent();
+                }
                 true
             }
             Receipt::None => false,
@@ -212,14 +217,29 @@ impl Daemon {
         }
         if wish == Wish::End {
             service::stopping();
-            self.awaited += self.inputs.finish();
-        } else {
-            self.awaited += self.inputs.drain();
         }
         self.wishes.push(wish);
         // Lines of before the start may take their time; all else does not.
         let patience = if self.catching_up { CATCH_UP } else { DRAIN };
         self.wishes_until = Some(self.clock.now() + patience);
+        self.again = true;
+        if self.awaited == 0 {
+            self.drain_or_obey();
+        }
+    }
+
+    /// Calls the inputs to drain if a signal came since they were called last, else does what the
+    /// signals asked for.
+    fn drain_or_obey(&mut self) {
+        if std::mem::take(&mut self.again) {
+            self.awaited = match self.wishes.contains(&Wish::End) {
+                true => self.inputs.finish(),
+                false => self.inputs.drain(),
+            };
+        }
+        if self.awaited == 0 {
+            self.obey();
+        }
     }
 
     /// Does what the signals asked for.

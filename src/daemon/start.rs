@@ -199,6 +199,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         hosts,
         inputs,
         awaited,
+        again: false,
         messages,
         wishes: Vec::new(),
         wishes_until: None,
