@@ -177,13 +177,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         files: before.files.clone(),
         redis: before.redis.clone(),
     };
-    let inputs = Inputs::start(
-        &config,
-        opened,
-        resume,
-        &clock,
-        sender.clone(),
-    )?;
+    let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
     let awaited = if catching_up { inputs.drain() } else { 0 };
     let post_office = post_office(args.print, &hostname, sender);
     let files = before

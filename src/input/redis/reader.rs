@@ -195,7 +195,7 @@ impl Reader {
         }
         self.before = cmd("CLIENT").arg("ID").query(server).ok();
         let mut look = redis::pipe();
-        look.atomic().cmd("GET").arg(self.head.as_slice());
+        look.cmd("GET").arg(self.head.as_slice());
         look.cmd("LLEN").arg(self.list.as_slice());
         let (head, length): (Option<u64>, u64) = look.query(server)?;
         let micros = self.clock.now().timestamp_micros();
@@ -250,11 +250,12 @@ impl Reader {
         remove.arg(self.book.first() + owed).ignore();
         match remove.query::<()>(server) {
             Err(e) if out_of_memory(&e) => {
-                // Removing must work, for that makes room; numbers begin anew when it has some.
+                // Removing must work, for that makes room, but no transaction does. Without a
+                // number the next session begins with new ones.
                 let mut remove = redis::pipe();
-                remove.atomic().cmd("LTRIM");
-                remove.arg(self.list.as_slice()).arg(owed).arg(-1).ignore();
                 remove.cmd("DEL").arg(self.head.as_slice()).ignore();
+                remove.cmd("LTRIM").arg(self.list.as_slice());
+                remove.arg(owed).arg(-1).ignore();
                 remove.query::<()>(server)?;
                 self.book.paid(owed);
                 Err(e)
