@@ -5,7 +5,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 
 # Debian packages that the tests use: the original to compare with, and the programs around us.
-TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl
+TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
+	mandoc man-db
 
 .PHONY: help build demo test torture audit install test-packages
 

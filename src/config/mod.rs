@@ -35,6 +35,16 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
+/// The name of each setting (the words after `set`), and the form of its value.
+pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    keywords::SETTINGS
+        .iter()
+        .map(|(name, _, form)| (*name, *form))
+}
+
+/// The words that a rule may begin with without any definition.
+pub const BUILT_IN: [&str; 4] = rules::BUILT_IN;
+
 /// Reads `tenshi.conf` and all that it includes. Relative paths, in it too, start from the working
 /// directory.
 pub fn load(path: &Path) -> Loaded {

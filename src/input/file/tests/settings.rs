@@ -93,7 +93,10 @@ fn another_list_of_paths_keeps_the_places_of_those_that_stay() {
     w.append(&w.log, "3\n");
     w.scan();
     w.expect(&["1", "2", "3"]);
-    w.follower.as_mut().unwrap().set_paths(&[other.clone()]);
+    w.follower
+        .as_mut()
+        .unwrap()
+        .set_paths(std::slice::from_ref(&other));
     w.append(&w.log, "not followed\n");
     w.append(&other, "4\n");
     w.scan();
