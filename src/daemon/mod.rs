@@ -20,7 +20,7 @@ use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, Outcome};
-use crate::input::{Batch, Event, Notice, Receipt, file};
+use crate::input::{Batch, Event, Notice, Receipt, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
 use crate::process::signals::Signal;
@@ -88,6 +88,8 @@ struct Daemon {
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
     files: BTreeMap<PathBuf, file::PathMarks>,
+    /// How far the Redis lists are counted.
+    redis: redis::Counted,
     /// What is wrong with inputs just now.
     faults: HashMap<String, String>,
     started: Time,
@@ -172,10 +174,11 @@ impl Daemon {
                 true
             }
             Receipt::None => false,
-            Receipt::Redis { key, taken } => {
-                if let Some((key, taken)) = self.commits.redis(key, taken) {
-                    self.inputs.ack(key.as_ref(), taken);
+            Receipt::Redis { list, upto } => {
+                if !self.commits.stores() {
+                    self.inputs.ack(list.as_ref(), upto);
                 }
+                self.redis.insert(list, upto);
                 false
             }
         };

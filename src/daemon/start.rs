@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::commit::Commits;
-use super::inputs::{Inputs, Opened};
+use super::inputs::{Inputs, Opened, Resume};
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
@@ -173,13 +173,11 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let hosts = hosts
         .map(|(id, saved)| (*id, monitor.hosts_from(saved)))
         .collect();
-    let inputs = Inputs::start(
-        &config,
-        opened,
-        before.files.clone(),
-        &clock,
-        sender.clone(),
-    )?;
+    let resume = Resume {
+        files: before.files.clone(),
+        redis: before.redis.clone(),
+    };
+    let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
     let awaited = if catching_up { inputs.drain() } else { 0 };
     let post_office = post_office(args.print, &hostname, sender);
     let files = before
@@ -208,6 +206,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_alive: now,
         ending: None,
         commits: Commits::new(store),
+        redis: before.redis,
         faults: HashMap::new(),
         started: now,
         catching_up,
