@@ -38,6 +38,24 @@ pub enum Command {
         /// `-d`.
         debug: u8,
     },
+    /// `match REGEX [FILE…]` and `match --pairs FILE`
+    Match(MatchArgs),
+}
+
+/// What `tenshi match` is to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MatchArgs {
+    /// `REGEX [FILE…]`: show what a pattern makes of lines.
+    Lines {
+        /// The pattern, bytes as the shell gave them.
+        regex: OsString,
+        /// Where the lines are; standard input if there is none.
+        files: Vec<PathBuf>,
+        /// `--mask`.
+        mask: OsString,
+    },
+    /// `--pairs FILE`: answer pairs of a pattern and a subject.
+    Pairs(PathBuf),
 }
 
 /// How to run the daemon.
@@ -140,6 +158,31 @@ enum Sub {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Show what a pattern matches, line by line, and what is masked
+    Match {
+        /// The pattern, as it would stand in a rule
+        #[arg(required_unless_present = "pairs", value_name = "REGEX")]
+        regex: Option<OsString>,
+        /// The lines; standard input without any
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What is put in the place of a group
+        #[arg(long, value_name = "MASK", default_value = "______")]
+        mask: OsString,
+        /// Answer rows `REGEX<TAB>SUBJECT` instead
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["regex", "files", "mask"])]
+        pairs: Option<PathBuf>,
+    },
+}
+
+impl Sub {
+    /// The word for it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Replay { .. } => "replay",
+            Self::Match { .. } => "match",
+        }
+    }
 }
 
 /// The long options: name, and whether a value follows. The original's come first.
@@ -154,6 +197,8 @@ const LONG: &[(&str, Value)] = &[
     // Ours, from here on.
     ("print", Value::None),
     ("state-dir", Value::Needed),
+    ("mask", Value::Needed),
+    ("pairs", Value::Needed),
     ("version", Value::None),
 ];
 
@@ -193,10 +238,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             error: true,
         },
     })?;
-    if options.command.is_some()
+    if let Some(command) = &options.command
         && let Some(option) = options.only_without_command()
     {
-        return Err(wrong(&format!("{option} does not go with replay")));
+        let name = command.name();
+        return Err(wrong(&format!("{option} does not go with {name}")));
     }
     let config = options.configuration;
     // `-d 0` is `-d`, as before.
@@ -207,6 +253,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             files,
             debug,
         },
+        Some(Sub::Match {
+            regex,
+            files,
+            mask,
+            pairs,
+        }) => Command::Match(match (pairs, regex) {
+            (Some(file), _) => MatchArgs::Pairs(file),
+            (None, Some(regex)) => MatchArgs::Lines { regex, files, mask },
+            (None, None) => return Err(wrong("match needs a regex, or --pairs")),
+        }),
         None if options.check => Command::Check { config, debug },
         None if options.profile => Command::Profile { config, debug },
         None => Command::Run(RunArgs {
@@ -435,6 +491,7 @@ mod tests {
             ("-d foo", "foo is neither"),
             ("-P x replay a", "-P does not go with replay"),
             ("-C replay a", "-C does not go with replay"),
+            ("-f match a", "-f does not go with match"),
         ] {
             let text = read(form).expect_err(form).text;
             assert!(text.contains(says), "{form}: {text}");
@@ -453,6 +510,21 @@ mod tests {
         };
         assert_eq!(read("replay -c x a b.gz"), Ok(want.clone()));
         assert_eq!(read("-c x replay a b.gz"), Ok(want));
+        let lines = |regex: &str, files: &[&str], mask: &str| {
+            Ok(Command::Match(MatchArgs::Lines {
+                regex: regex.into(),
+                files: files.iter().map(PathBuf::from).collect(),
+                mask: mask.into(),
+            }))
+        };
+        assert_eq!(read("match a+ f g"), lines("a+", &["f", "g"], "______"));
+        assert_eq!(read("match --mask * a"), lines("a", &[], "*"));
+        assert_eq!(read("match -- -a+ f"), lines("-a+", &["f"], "______"));
+        assert_eq!(
+            read("match --pairs x"),
+            Ok(Command::Match(MatchArgs::Pairs("x".into())))
+        );
+        assert!(read("match").is_err() && read("match --pairs x a").is_err());
         command().debug_assert();
     }
 }

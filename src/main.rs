@@ -1,10 +1,11 @@
 //! The program: reads the command line, runs the command, sets the exit status.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use tenshi::cli::{self, Command};
-use tenshi::commands::{check, replay};
+use tenshi::cli::{self, Command, MatchArgs};
+use tenshi::commands::{check, matching, replay};
 use tenshi::daemon;
 
 fn main() -> ExitCode {
@@ -30,6 +31,11 @@ fn main() -> ExitCode {
         Command::Replay { config, files, .. } => {
             replay::replay(&config, &files, &mut out, &mut err)
         }
+        Command::Match(MatchArgs::Lines { regex, files, mask }) => {
+            let (regex, mask) = (regex.as_bytes(), mask.as_bytes());
+            matching::lines(regex, &files, mask, &mut out, &mut err)
+        }
+        Command::Match(MatchArgs::Pairs(file)) => matching::pairs(&file, &mut out, &mut err),
     };
     ExitCode::from(u8::try_from(status).unwrap_or(1))
 }

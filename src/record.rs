@@ -31,12 +31,12 @@ pub enum Parsed<'a> {
     NoHost,
 }
 
-/// Takes the prefix off `line`. `gave_up` counts patterns that hit their limit.
+/// Takes the prefix off `line`. Patterns that hit their limit go to `gave_up`.
 pub fn parse<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
-    gave_up: &mut u64,
+    gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
     let found =
         match traditional(line) {
@@ -67,12 +67,12 @@ fn by_patterns<'a>(
     line: &'a [u8],
     prefixes: &[Pattern],
     spans: &mut Spans,
-    gave_up: &mut u64,
+    gave_up: &mut Vec<Pattern>,
 ) -> Option<Parsed<'a>> {
     for prefix in prefixes {
         match prefix.captures(line, spans) {
             Found::No => {}
-            Found::GaveUp => *gave_up += 1,
+            Found::GaveUp => gave_up.push(prefix.clone()),
             Found::Yes => {
                 let whole = spans.0.first().copied().flatten()?;
                 let host = spans.0.get(1).copied().flatten();
@@ -206,7 +206,12 @@ mod tests {
     }
 
     fn read(line: &str, settings: &LineSettings) -> Option<(String, String)> {
-        match parse(line.as_bytes(), settings, &mut Spans::default(), &mut 0) {
+        match parse(
+            line.as_bytes(),
+            settings,
+            &mut Spans::default(),
+            &mut Vec::new(),
+        ) {
             Parsed::Record(r) => Some((
                 String::from_utf8_lossy(r.host).into_owned(),
                 String::from_utf8_lossy(&r.message).into_owned(),
@@ -263,7 +268,7 @@ mod tests {
         let want = Some(("alpha".to_owned(), "ts 1 the message".to_owned()));
         assert_eq!(read("ts 1 host=alpha the message", &own), want);
         let optional = settings(&[b"^x(?: (\\S+))? "], false);
-        let parsed = parse(b"x  y", &optional, &mut Spans::default(), &mut 0);
+        let parsed = parse(b"x  y", &optional, &mut Spans::default(), &mut Vec::new());
         assert_eq!(parsed, Parsed::NoHost);
     }
 

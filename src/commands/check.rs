@@ -13,7 +13,7 @@ use crate::config::{
     self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Queue,
     Rule, TailSettings, TailStart,
 };
-use crate::pattern::NoteKind;
+use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
@@ -213,13 +213,7 @@ fn local<Z: TimeZone>(time: Time, zone: &Z) -> DateTime<Z> {
 fn rules(config: &Config) -> Vec<String> {
     let count =
         |is: fn(&Action) -> bool| config.rules.iter().filter(|rule| is(&rule.action)).count();
-    let slow = |rule: &&Rule| {
-        rule.pattern
-            .notes()
-            .iter()
-            .any(|note| note.kind == NoteKind::SlowEngine)
-    };
-    let slow = config.rules.iter().filter(slow).count();
+    let slow: Vec<String> = config.rules.iter().filter_map(slow_rule).collect();
     let mut lines = vec![format!(
         "{}: {} to queues, {} trash, {} repeat, {}",
         number(config.rules.len(), "rule"),
@@ -231,14 +225,11 @@ fn rules(config: &Config) -> Vec<String> {
             "group"
         ),
     )];
-    if slow > 0 {
-        lines.push(format!(
-            "{} the slow engine (look-around or the like)",
-            match slow {
-                1 => "1 rule needs".to_owned(),
-                _ => format!("{slow} rules need"),
-            }
-        ));
+    if !slow.is_empty() {
+        let needs = if slow.len() == 1 { "needs" } else { "need" };
+        let count = number(slow.len(), "rule");
+        lines.push(format!("{count} {needs} the slower engine:"));
+        lines.extend(slow);
     }
     match config.lines.prefixes.len() {
         0 => {}
@@ -246,6 +237,13 @@ fn rules(config: &Config) -> Vec<String> {
         count => lines.push(format!("{count} log prefixes of your own")),
     }
     lines
+}
+
+/// The place of a rule that needs the slower engine, and what for.
+fn slow_rule(rule: &Rule) -> Option<String> {
+    let is_slow = |note: &&Note| note.kind == NoteKind::SlowEngine;
+    let note = rule.pattern.notes().iter().find(is_slow)?;
+    Some(format!("  {}: {}", rule.place, note.message))
 }
 
 fn mail(server: &MailServer) -> String {

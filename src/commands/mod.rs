@@ -1,4 +1,5 @@
 //! What is not the daemon: one file a command.
 
 pub mod check;
+pub mod matching;
 pub mod replay;

@@ -38,6 +38,7 @@ pub fn replay(config: &Path, files: &[PathBuf], out: &mut dyn Write, err: &mut d
             status = 1;
         }
     }
+    warn(&mut monitor, err);
     match print_mails(&mut monitor, out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(err, "tenshi: {e}");
@@ -58,6 +59,7 @@ pub fn profile(config: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         return 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
+    warn(&mut monitor, err);
     let lines = monitor.counters().get(Counter::Lines);
     let rate = lines as f64 / seconds.max(1e-9);
     let told = writeln!(
@@ -65,6 +67,12 @@ pub fn profile(config: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         "[PROFILE] reached end of file: {lines} lines in {seconds:.3} s, {rate:.0} lines per second"
     );
     i32::from(told.is_err())
+}
+
+fn warn(monitor: &mut Monitor, err: &mut dyn Write) {
+    for warning in monitor.take_warnings() {
+        let _ = writeln!(err, "tenshi: warning: {warning}");
+    }
 }
 
 fn monitor(path: &Path, err: &mut dyn Write) -> Option<Monitor> {

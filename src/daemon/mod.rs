@@ -165,6 +165,9 @@ impl Daemon {
         self.monitor.pass(now);
         self.monitor.count(&batch.counters);
         self.monitor.take(&batch.text);
+        for warning in self.monitor.take_warnings() {
+            log::warn!("{warning}");
+        }
         let again = match batch.receipt {
             Receipt::File(marks) => {
                 if self.files.insert(marks.path.clone(), marks).is_none() {

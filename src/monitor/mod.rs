@@ -19,10 +19,11 @@ use repeat::Last;
 use saved::RuleNames;
 
 use crate::clock::Time;
+use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
 use crate::fast::Map;
-use crate::pattern::Spans;
+use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Record};
 use crate::resolve::Resolver;
@@ -39,6 +40,10 @@ pub struct Monitor {
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
+    /// Patterns that were told to be at their limit.
+    slow: Vec<Pattern>,
+    /// What the log is to be told.
+    warnings: Vec<String>,
     /// Who knows the names of hosts (`set resolve on`).
     resolver: Option<Arc<Resolver>>,
     /// Which rules a line can match.
@@ -82,6 +87,7 @@ struct Scratch {
     spans: Spans,
     room: Room,
     masked: Vec<u8>,
+    gave_up: Vec<Pattern>,
 }
 
 impl Monitor {
@@ -96,6 +102,8 @@ impl Monitor {
             last: Map::default(),
             counters: Counters::default(),
             remarks: Vec::new(),
+            slow: Vec::new(),
+            warnings: Vec::new(),
             resolver: None,
             looked: now,
             scratch: Scratch::default(),
@@ -129,6 +137,29 @@ impl Monitor {
     /// Has the next report tell this.
     pub fn remark(&mut self, text: String) {
         self.remarks.push(text);
+    }
+
+    /// What the log is to be told since the last call, a line each.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Counts a pattern that was given up on a line of `length` bytes, and tells it the first time.
+    fn note_limit(&mut self, pattern: &Pattern, length: usize) {
+        self.counters.add(Counter::GaveUp, 1);
+        if self.slow.iter().any(|known| known.is(pattern)) {
+            return;
+        }
+        self.slow.push(pattern.clone());
+        let rules = &self.config.rules;
+        let whose = match rules.iter().find(|rule| rule.pattern.is(pattern)) {
+            Some(rule) => format!("{}: the pattern of this rule", rule.place),
+            None => format!("the logprefix `{}`", shown(pattern.source())),
+        };
+        self.warnings.push(format!(
+            "{whose} was given up on a line of {length} bytes, and taken as not matching; \
+             from now on that is only counted"
+        ));
     }
 
     /// Shows the full names of hosts in reports, as far as the resolver knows them by then.
@@ -165,6 +196,7 @@ impl Monitor {
             .map(|q| waiting.remove(&q.name).unwrap_or_else(|| Waiting::new(now)))
             .collect();
         self.escalations.clear();
+        self.slow.clear();
         let moved = |queue: QueueId| {
             let name = &old.queues.get(queue.index())?.name;
             let index = config.queues.iter().position(|q| q.name == *name)?;
@@ -192,7 +224,7 @@ impl Monitor {
     pub fn line(&mut self, line: &[u8]) {
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut gave_up = 0;
+        let mut gave_up = std::mem::take(&mut scratch.gave_up);
         self.counters.add(Counter::Lines, 1);
         if std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
@@ -207,7 +239,10 @@ impl Monitor {
             Parsed::NoHost => self.counters.add(Counter::NoHost, 1),
             Parsed::Record(record) => self.record(&config, &record, &mut scratch, &mut gave_up),
         }
-        self.counters.add(Counter::GaveUp, gave_up);
+        for pattern in gave_up.drain(..) {
+            self.note_limit(&pattern, line.len());
+        }
+        scratch.gave_up = gave_up;
         self.scratch = scratch;
     }
 
@@ -216,7 +251,7 @@ impl Monitor {
         config: &Config,
         record: &Record<'_>,
         scratch: &mut Scratch,
-        gave_up: &mut u64,
+        gave_up: &mut Vec<Pattern>,
     ) {
         let (host, message) = (record.host, &*record.message);
         let (spans, room) = (&mut scratch.spans, &mut scratch.room);
@@ -232,7 +267,10 @@ impl Monitor {
             Some(Action::Repeat) => self.repeat(host, message, &scratch.spans),
             Some(Action::Queues(targets)) => {
                 let mask = &config.report.mask;
-                rules::mask(message, &scratch.spans, mask, &mut scratch.masked);
+                let Scratch { spans, masked, .. } = &mut *scratch;
+                if let Some(rule) = config.rules.get(id.index()) {
+                    rules::mask(message, &rule.pattern, spans, mask, masked);
+                }
                 self.count_line(id, targets, host, &scratch.masked, 1);
                 self.last(host).take(id, targets, &scratch.masked);
             }

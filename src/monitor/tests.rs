@@ -207,3 +207,30 @@ fn a_threshold_holds_back_what_is_rare() {
     feed(&mut monitor, &["x", "x"]);
     assert!(flushed(&mut monitor).is_empty());
 }
+
+#[test]
+fn a_rule_at_its_limit_is_told_once_with_its_place_and_counted() {
+    let mut monitor = monitor("a ^((a+)+(?!b)x\\2?)+$\na,b ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
+    let line = format!("{}x!", "a".repeat(40));
+    feed(&mut monitor, &[&line]);
+    let told = monitor.take_warnings();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (warning, place) in told.iter().zip(["tenshi.conf:6:3: ", "tenshi.conf:7:5: "]) {
+        let at = warning.find(place).expect("the rule's place");
+        assert!(
+            warning[at..].contains("given up on a line of 61 bytes"),
+            "{warning}"
+        );
+    }
+    feed(&mut monitor, &[&line]);
+    assert!(monitor.take_warnings().is_empty());
+    assert_eq!(monitor.counters().get(Counter::GaveUp), 4);
+    let same = Arc::clone(monitor.config());
+    monitor.reconfigure(same, start());
+    feed(&mut monitor, &[&line]);
+    assert_eq!(monitor.take_warnings().len(), 2, "a reload tells again");
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", &format!("    3: {line}\n"))]
+    );
+}

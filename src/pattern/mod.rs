@@ -42,6 +42,8 @@ struct Inner {
     newlines: OnceLock<Option<Matcher>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
     imitator: Option<Imitator>,
+    /// By group the group directly around it, if there is one wherever the group stands.
+    parents: Vec<Option<usize>>,
 }
 
 /// What runs a pattern.
@@ -124,8 +126,9 @@ impl Pattern {
         notes.extend(notes::on_groups(&parsed.root));
         let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
         let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
+        let parents = notes::parents(&parsed.root, parsed.groups);
         let engine = if emitted.backtracks {
-            notes.push(slow_engine(source));
+            notes.push(notes::slow_engine(&parsed.root, source.len()));
             Engine::Backtracking
         } else {
             Engine::Regular
@@ -145,6 +148,7 @@ impl Pattern {
             newlines_matter: emitted.newlines_matter,
             newlines: OnceLock::new(),
             imitator,
+            parents,
         })))
     }
 
@@ -153,9 +157,20 @@ impl Pattern {
         &self.0.source
     }
 
+    /// Whether `other` is a clone of this very pattern.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many capture groups it has, group 0 not counted.
     pub fn groups(&self) -> usize {
         self.0.groups
+    }
+
+    /// The group directly around a group; `None` for an outermost one. After a branch reset a number
+    /// may stand in several places: then it has a parent only if it is the same in all of them.
+    pub fn parent(&self, group: usize) -> Option<usize> {
+        self.0.parents.get(group).copied().flatten()
     }
 
     /// What its writer should know.
@@ -227,15 +242,6 @@ impl Pattern {
             engine::build(&inner.root, &emitted, inner.source.len()).ok()
         };
         inner.newlines.get_or_init(make).as_ref()
-    }
-}
-
-fn slow_engine(source: &[u8]) -> Note {
-    Note {
-        kind: NoteKind::SlowEngine,
-        span: (0, source.len()),
-        message: "this pattern needs the slower engine".into(),
-        hint: Some("look-around, backreferences and atomic groups need it".into()),
     }
 }
 

@@ -31,6 +31,70 @@ fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
     }
 }
 
+/// By group the group directly around it.
+pub(super) fn parents(root: &Node, groups: usize) -> Vec<Option<usize>> {
+    let mut found: Vec<Option<Option<usize>>> = vec![None; groups + 1];
+    note_parents(root, None, &mut found);
+    found.into_iter().map(Option::flatten).collect()
+}
+
+fn note_parents(node: &Node, around: Option<usize>, found: &mut [Option<Option<usize>>]) {
+    let mut inside = around;
+    if let Node::Capture { number, .. } = node {
+        if let Some(slot) = found.get_mut(*number) {
+            *slot = match *slot {
+                Some(other) if other != around => Some(None),
+                _ => Some(around),
+            };
+        }
+        inside = Some(*number);
+    }
+    for child in node.children() {
+        note_parents(child, inside, found);
+    }
+}
+
+/// The note on a pattern that `regex` cannot run, with the reasons.
+pub(super) fn slow_engine(root: &Node, length: usize) -> Note {
+    let has = |is: &dyn Fn(&Node) -> bool| root.any(is);
+    let is_look =
+        |behind: bool| move |n: &Node| matches!(n, Node::Look { behind: b, .. } if *b == behind);
+    let possessive = |n: &Node| {
+        matches!(
+            n,
+            Node::Repeat {
+                mode: Mode::Possessive,
+                ..
+            }
+        )
+    };
+    let latin1 = |n: &Node| matches!(n, Node::Anchor(Anchor::Word { latin1: true, .. }));
+    let reasons: Vec<&str> = [
+        (has(&is_look(false)), "look-ahead"),
+        (has(&is_look(true)), "look-behind"),
+        (
+            has(&|n| matches!(n, Node::Backref { .. })),
+            "a backreference",
+        ),
+        (has(&|n| matches!(n, Node::Atomic(_))), "an atomic group"),
+        (has(&possessive), "a possessive quantifier"),
+        (has(&|n| matches!(n, Node::Switch { .. })), "a conditional"),
+        (has(&latin1), "a word boundary under Unicode rules"),
+    ]
+    .into_iter()
+    .filter_map(|(there, name)| there.then_some(name))
+    .collect();
+    Note {
+        kind: NoteKind::SlowEngine,
+        span: (0, length),
+        message: format!(
+            "this pattern needs the slower engine, for {}",
+            reasons.join(", ")
+        ),
+        hint: Some("it works; a plainer pattern is faster and has no limit".into()),
+    }
+}
+
 /// Finds the loops in which Perl's value of a capture is an accident of its optimizer: the body can
 /// match empty, or a capture in it is not set in every round. So too captures in `(?!...)`.
 fn loops(node: &Node, notes: &mut Vec<Note>) {

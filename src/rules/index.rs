@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use super::{id, matches};
 use crate::config::{Action, Rule, RuleId};
-use crate::pattern::{Found, Spans};
+use crate::pattern::{Found, Pattern, Spans};
 
 /// With fewer rules, each is looked at in turn.
 const FEW: usize = 12;
@@ -101,7 +101,7 @@ impl Index {
         message: &[u8],
         spans: &mut Spans,
         room: &mut Room,
-        gave_up: &mut u64,
+        gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
         let bucket = self.words.get(first_word(message)).unwrap_or(&self.others);
         room.stamp += 1;
@@ -145,7 +145,7 @@ struct Line<'a> {
     host: &'a [u8],
     message: &'a [u8],
     spans: &'a mut Spans,
-    gave_up: &'a mut u64,
+    gave_up: &'a mut Vec<Pattern>,
 }
 
 impl Line<'_> {
@@ -166,7 +166,7 @@ impl Line<'_> {
                     Found::Yes => true,
                     Found::No => false,
                     Found::GaveUp => {
-                        *self.gave_up += 1;
+                        self.gave_up.push(rule.pattern.clone());
                         false
                     }
                 }
@@ -408,9 +408,10 @@ mod tests {
                 let line: String = (0..random.below(7)).map(|_| random.pick(WORDS)).collect();
                 let host = random.pick(&["h1", "h2", "h3"]);
                 let (mut one, mut other) = (Spans::default(), Spans::default());
+                let mut gave_up = Vec::new();
                 let (host, line) = (host.as_bytes(), line.as_bytes());
-                let want = decide(&rules, host, line, &mut one, &mut 0);
-                let got = index.decide(&rules, host, line, &mut other, &mut room, &mut 0);
+                let want = decide(&rules, host, line, &mut one, &mut gave_up);
+                let got = index.decide(&rules, host, line, &mut other, &mut room, &mut gave_up);
                 assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
                 let kept = want.and_then(|id| rules.get(id.index()));
                 if kept.is_some_and(|rule| rule.action != Action::Trash) {

@@ -1,14 +1,23 @@
 //! Masking: what the groups of a rule matched is replaced, so that lines become equal.
 
-use crate::pattern::Spans;
+use crate::pattern::{Pattern, Spans};
 
-/// Writes `message` to `out` with the span of each capture group replaced by `mask`.
+/// Writes `message` to `out` with the span of each outermost capture group of `pattern` replaced by
+/// `mask`.
 ///
-/// Of groups inside one another the outermost is masked, once. A group that took no part stays
-/// away; one that matched nothing puts the mask where it stands.
-pub fn mask(message: &[u8], spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+/// A group inside another is not masked by itself, if the other took part. A group that took no part
+/// stays away; one that matched nothing puts the mask where it stands.
+pub fn mask(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let mut groups: Vec<(usize, usize)> = spans.0.iter().skip(1).flatten().copied().collect();
+    let mut groups: Vec<(usize, usize)> = spans
+        .0
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(group, _)| !is_inside(pattern, spans, *group))
+        .filter_map(|(_, span)| *span)
+        .collect();
+    // Captures in look-around may stand anywhere; others stand in their order already.
     groups.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
     let mut done = 0;
     for (start, end) in groups {
@@ -22,18 +31,23 @@ pub fn mask(message: &[u8], spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&message[done..]);
 }
 
+/// Whether a group around this one took part.
+fn is_inside(pattern: &Pattern, spans: &Spans, group: usize) -> bool {
+    std::iter::successors(pattern.parent(group), |around| pattern.parent(*around))
+        .any(|around| spans.0.get(around).is_some_and(Option::is_some))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::{Found, Pattern};
+    use crate::pattern::Found;
 
     fn masked(pattern: &str, text: &str, with: &str) -> String {
         let (mut spans, mut out) = (Spans::default(), Vec::new());
-        let found = Pattern::compile(pattern.as_bytes())
-            .unwrap()
-            .captures(text.as_bytes(), &mut spans);
-        assert_eq!(found, Found::Yes, "{pattern}");
-        mask(text.as_bytes(), &spans, with.as_bytes(), &mut out);
+        let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+        let found = pattern.captures(text.as_bytes(), &mut spans);
+        assert_eq!(found, Found::Yes, "{pattern:?}");
+        mask(text.as_bytes(), &pattern, &spans, with.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -52,6 +66,12 @@ mod tests {
             ("(a*)(b*)", "zzz", "**zzz"),
             ("(.*)", "", "*"),
             ("foo", "a foo b", "a foo b"),
+            ("(a(x?))", "ab", "*b"),
+            ("(a)(x?)", "ab", "**b"),
+            ("((x?)a)", "ab", "*b"),
+            ("(x?)(a)", "ab", "**b"),
+            ("(a(b(x?)))(y?)", "abc", "**c"),
+            ("(?|(a(x?))|(b)(y)) c", "a c", "* c"),
             ("((a)b)", "ab and", "* and"),
             (
                 r"((\d+)-(\d+)) x",

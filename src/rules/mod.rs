@@ -12,13 +12,13 @@ use crate::pattern::{Found, Pattern, Spans};
 /// Which rule takes a line, as a loop over all rules in their order finds it.
 ///
 /// A line that enters a group and matches nothing in it goes on behind it. After a match `spans`
-/// holds the rule's groups. `gave_up` counts patterns that hit their limit: they do not match.
+/// holds the rule's groups. Patterns that hit their limit do not match, and go to `gave_up`.
 pub fn decide(
     rules: &[Rule],
     host: &[u8],
     message: &[u8],
     spans: &mut Spans,
-    gave_up: &mut u64,
+    gave_up: &mut Vec<Pattern>,
 ) -> Option<RuleId> {
     let mut at = 0;
     while let Some(rule) = rules.get(at) {
@@ -40,7 +40,7 @@ pub fn decide(
                 match rule.pattern.captures(subject, spans) {
                     Found::Yes => return id(at),
                     Found::No => {}
-                    Found::GaveUp => *gave_up += 1,
+                    Found::GaveUp => gave_up.push(rule.pattern.clone()),
                 }
                 at + 1
             }
@@ -49,12 +49,12 @@ pub fn decide(
     None
 }
 
-fn matches(pattern: &Pattern, subject: &[u8], gave_up: &mut u64) -> bool {
+fn matches(pattern: &Pattern, subject: &[u8], gave_up: &mut Vec<Pattern>) -> bool {
     match pattern.is_match(subject) {
         Found::Yes => true,
         Found::No => false,
         Found::GaveUp => {
-            *gave_up += 1;
+            gave_up.push(pattern.clone());
             false
         }
     }
@@ -84,7 +84,7 @@ mod tests {
                 host.as_bytes(),
                 text.as_bytes(),
                 &mut spans,
-                &mut 0,
+                &mut Vec::new(),
             )
             .map(|r| r.0)
         };
