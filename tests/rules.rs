@@ -51,7 +51,8 @@ fn sample(name: &str) -> PathBuf {
 
 /// A machine where the installed configuration has the rule files `active` linked.
 struct Site {
-    dir: Dir,
+    /// Its files go with it.
+    _dir: Dir,
     conf: PathBuf,
 }
 
@@ -68,7 +69,7 @@ impl Site {
         assert_eq!(text.matches(ACTIVE).count(), 1);
         let text = text.replace(ACTIVE, &format!("includedir {}\n", includes.display()));
         let conf = dir.write("tenshi.conf", text);
-        Self { dir, conf }
+        Self { _dir: dir, conf }
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
@@ -262,7 +263,10 @@ fn the_check_finds_nothing_wrong() {
 fn no_rule_needs_the_slow_engine() {
     let output = Site::new(&names()).run(PROGRAM, &["-C"]);
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("rules: ") && !told.contains("slow engine"), "{told}");
+    assert!(
+        told.contains("rules: ") && !told.contains("slow engine"),
+        "{told}"
+    );
 }
 
 /// A way back: the original understands all of it.
