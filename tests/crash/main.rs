@@ -10,4 +10,5 @@ mod sink;
 mod support;
 
 mod chaos;
+mod restart;
 mod site;
