@@ -357,7 +357,7 @@ fn the_messages_of_the_page_are_the_programs() {
             !letters.is_empty() && letters.bytes().all(|b| b.is_ascii_uppercase())
         };
         let words: Vec<&str> = message.split(' ').collect();
-        for part in words.split(|word| is_name(&word) || word.starts_with('`')) {
+        for part in words.split(|word| is_name(word) || word.starts_with('`')) {
             let part = part.join(" ");
             if part.is_empty() {
                 continue;

@@ -165,7 +165,7 @@ impl Daemon {
         self.monitor.pass(now);
         self.monitor.count(&batch.counters);
         self.monitor.take(&batch.text);
-        for warning in self.monitor.take_warnings() {
+        for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }
         let again = match batch.receipt {

@@ -12,6 +12,7 @@ use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::{self, Config, Output, ShellCommand, TailSettings};
 use crate::delivery::message::Identity;
+use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
 use crate::logging;
 use crate::monitor::Monitor;
@@ -150,6 +151,9 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
             ids::make_directory(dir, identity)?;
         }
         ids::drop_to(identity)?;
+    }
+    if let Err(fault) = smtp::check_auth(&config.mail) {
+        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
     }
     let hostname = hostname();
     let (sender, messages) = sync_channel(DEPTH);
