@@ -23,8 +23,8 @@ use tenshi::rules;
 
 /// What must be there, at least: a loop over nothing proves nothing.
 const FILES: usize = 1;
-const RULES: usize = 300;
-const LINES: usize = 600;
+const RULES: usize = 200;
+const LINES: usize = 200;
 const LINES_A_FILE: usize = 24;
 
 /// Where the installed configuration looks for rule files.
@@ -117,7 +117,7 @@ fn hits(config: &Config, log: &Path) -> Hits {
     for line in fs::read(log).unwrap().split_inclusive(|&b| b == b'\n') {
         let line = line.strip_suffix(b"\n").expect("a whole line");
         let shown = String::from_utf8_lossy(line);
-        let (mut spans, mut gave_up) = (Spans::default(), 0);
+        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
         let parsed = record::parse(line, &config.lines, &mut spans, &mut gave_up);
         let Parsed::Record(record) = parsed else {
             panic!("{}: no time and host: {shown}", log.display());
@@ -126,7 +126,7 @@ fn hits(config: &Config, log: &Path) -> Hits {
         let taken = rules::decide(&config.rules, host, message, &mut spans, &mut gave_up)
             .expect("the last rule takes every line")
             .index();
-        assert_eq!(gave_up, 0, "{shown}");
+        assert!(gave_up.is_empty(), "{shown}");
         hits.lines += 1;
         hits.traditional += usize::from(line[0].is_ascii_uppercase());
         hits.unknown += usize::from(taken + 1 == config.rules.len());
