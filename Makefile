@@ -8,7 +8,7 @@ DESTDIR ?=
 TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
 	mandoc man-db
 
-.PHONY: help build demo test torture audit install test-packages
+.PHONY: help build demo test torture audit install test-packages deb test-package
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,3 +34,10 @@ audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny
 
 install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin
 	install -D -m 0755 target/release/tenshi $(DESTDIR)$(PREFIX)/sbin/tenshi
+
+deb: ## Build the Debian package into dist/ (installs the build's needs, when root)
+	@CARGO='$(CARGO)' scripts/make-deb dist
+
+test-package: ## Test the package in dist/ in a booted Debian (root; builds that once, in tests/.cache)
+	@scripts/test-packages debootstrap systemd-container lintian
+	@tests/package/run

@@ -6,9 +6,13 @@
 mod support;
 
 use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use support::daemon::{Daemon, PROGRAM};
 use support::mail::Mail;
 use support::postbox::Postbox;
@@ -189,6 +193,64 @@ fn a_log_file_that_is_not_there_yet_is_waited_for() {
 }
 
 #[test]
+fn a_tail_program_that_does_not_exist_is_refused() {
+    let dir = Dir::new();
+    dir.write("log", "");
+    let rules = queue("a", "t") + "set tail /nonexistent/tail -x\na .*\n";
+    let told = refused(&dir, &conf(&dir, 25, &rules));
+    assert!(
+        told.contains("/nonexistent/tail: no such program"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_reload_with_a_missing_log_disturbs_no_other() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let missing = dir.path("missing");
+    let rules = format!(
+        "set logfile {}\n{}a (.*)\n",
+        missing.display(),
+        queue("a", "a@x")
+    );
+    let config = conf(&dir, postbox.port(), &rules);
+    let mut daemon = Daemon::start(&dir, &config, &["log"]);
+    dir.append("log", line("h1", "x"));
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_stderr("read again");
+    dir.append("log", line("h1", "x"));
+    daemon.finish();
+    let lines = bodies(&postbox.mails()).matches("    1: ______\n").count();
+    assert_eq!(lines, 2, "each line once, before and after");
+}
+
+#[test]
+fn what_could_not_be_sent_at_the_end_is_sent_after_the_restart() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let rules = format!(
+        "set statedir {}\n{}a .*\n",
+        dir.path("state").display(),
+        queue("a", "a@x")
+    );
+    // Nobody listens on this port.
+    let mut daemon = Daemon::start(&dir, &conf(&dir, 1, &rules), &["log"]);
+    dir.append("log", line("h1", "before the end"));
+    daemon.finish();
+    let told = daemon.stderr();
+    assert!(told.contains("is kept for the next start"), "{told}");
+    dir.append("log", line("h1", "while it was away"));
+    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &rules), &["log"]);
+    postbox.wait(1);
+    daemon.finish();
+    let text = bodies(&postbox.mails());
+    for words in ["    1: before the end\n", "    1: while it was away\n"] {
+        assert_eq!(text.matches(words).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_missing_filter_is_refused_whichever_rule_uses_its_queue() {
     let dir = Dir::new();
     dir.write("log", "");
@@ -265,4 +327,76 @@ fn messages_have_colours_on_a_terminal_only() {
     let dir = Dir::new();
     let told = refused(&dir, "set foo\n");
     assert!(!told.contains('\x1b') && told.contains("error"), "{told}");
+}
+
+#[test]
+fn a_report_begins_where_the_one_before_ended() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let rules = queue("a", "a@x") + "a .*\n";
+    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &rules), &["log"]);
+    // The times have whole seconds: the first report is to be later than the start.
+    std::thread::sleep(Duration::from_millis(1100));
+    dir.append("log", line("h1", "x"));
+    daemon.signal(Signal::SIGHUP);
+    postbox.wait(1);
+    dir.append("log", line("h1", "y"));
+    daemon.finish();
+    let mails = postbox.mails();
+    let clock = |header: String| {
+        let time = header
+            .split(' ')
+            .find(|word| word.matches(':').count() == 2);
+        time.map(str::to_owned).unwrap_or(header)
+    };
+    let starts = |mail: &Mail| clock(mail.header("X-tenshi-report-start"));
+    assert_eq!(starts(&mails[1]), clock(mails[0].header("Date")));
+    assert_ne!(starts(&mails[1]), starts(&mails[0]));
+}
+
+#[test]
+fn a_fifo_or_an_address_is_input_enough() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    // Only its owner may open it: root, if root starts the daemon.
+    let fifo = dir.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let rules = queue("a", "a@x") + "a .*\n";
+    for (input, number) in [
+        (format!("set fifo {}", fifo.display()), 1),
+        (format!("set listen {address}"), 2),
+    ] {
+        let mail = format!("set mailserver 127.0.0.1:{}", postbox.port());
+        let config = dir.write("tenshi.conf", format!("{input}\n{mail}\n{rules}"));
+        let mut daemon = Command::new(PROGRAM)
+            .args(["-f", "-c"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        // It says this when it runs.
+        let mut told = String::new();
+        BufReader::new(daemon.stderr.take().unwrap())
+            .read_line(&mut told)
+            .unwrap();
+        assert!(told.contains("no state directory"), "{told}");
+        let text = line("h1", &input[..8]);
+        match number {
+            1 => std::fs::write(&fifo, text).unwrap(),
+            _ => {
+                let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+                sender.send_to(text.as_bytes(), address).unwrap();
+            }
+        }
+        let pid = Pid::from_raw(i32::try_from(daemon.id()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        assert!(daemon.wait().unwrap().success());
+        let found = bodies(&postbox.wait(number));
+        assert!(
+            found.contains(&format!("    1: {}\n", &input[..8])),
+            "{found}"
+        );
+    }
 }

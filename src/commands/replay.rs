@@ -70,7 +70,7 @@ pub fn profile(config: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
 }
 
 fn warn(monitor: &mut Monitor, err: &mut dyn Write) {
-    for warning in monitor.take_warnings() {
+    for warning in monitor.take_warnings(SystemClock.now()) {
         let _ = writeln!(err, "tenshi: warning: {warning}");
     }
 }

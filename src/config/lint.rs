@@ -1,7 +1,7 @@
 //! Warnings that need the whole configuration, or a look at the machine.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::assembly::Assembly;
 use super::model::TailSettings;
@@ -83,31 +83,12 @@ fn programs(assembly: &mut Assembly<'_>) {
     }
     named.sort_by_key(|(_, spot)| spot.place.line);
     for (program, spot) in named {
-        if !found(*machine, &program) {
+        if !machine.is_executable(&program) {
             let message = format!("`{}` is no program that can be run", program.display());
-            let hint = "until it is, tenshi will not start".into();
+            let hint = "tenshi does not start without it; write the whole path".into();
             reports.warn(spot.clone(), message, Some(hint));
         }
     }
-}
-
-/// Whether the shell would find the program: by its path, or by its name in the usual places.
-fn found(machine: &dyn super::Machine, program: &Path) -> bool {
-    // Quotes, variables and the like are the shell's business.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+".contains(&b);
-    if !program
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .all(|b| plain(*b))
-    {
-        return true;
-    }
-    if program.components().count() > 1 || program.is_absolute() {
-        return machine.is_executable(program);
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    std::env::split_paths(&path).any(|directory| machine.is_executable(&directory.join(program)))
 }
 
 /// A configuration without any input is probably half written.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bstr::BString;
-
 use super::Daemon;
 use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::counters::Counter;
+use crate::input::redis;
 use crate::state::{self, SnapshotRef, Store, Stored};
 
 /// While files are read, a snapshot is made this often: the files themselves are the journal, so
@@ -31,10 +30,8 @@ pub(super) struct Commits {
     not_before: Option<Time>,
     /// Letters and the snapshot that must be on disk before they are sent.
     letters: BTreeMap<u64, u64>,
-    /// Elements of Redis lists whose lines the next snapshot will hold, and those whose lines the
-    /// one being written holds.
-    redis: BTreeMap<BString, u64>,
-    redis_written: BTreeMap<BString, u64>,
+    /// How far the Redis lists are counted in the snapshot that is being written.
+    redis: redis::Counted,
     /// The last snapshot could not be written.
     failed: bool,
 }
@@ -54,14 +51,9 @@ impl Commits {
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
     }
 
-    /// Elements of a Redis list were counted. Without snapshots they may go at once: those are
-    /// given back.
-    pub(super) fn redis(&mut self, key: BString, taken: u64) -> Option<(BString, u64)> {
-        if self.store.is_none() {
-            return Some((key, taken));
-        }
-        *self.redis.entry(key).or_default() += taken;
-        None
+    /// Whether there are snapshots at all: without them, what is counted cannot be kept.
+    pub(super) fn stores(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Something changed that the next start must know.
@@ -123,9 +115,7 @@ impl Daemon {
         let commits = &mut self.commits;
         commits.wanted = None;
         commits.urgent = false;
-        for (key, taken) in std::mem::take(&mut commits.redis) {
-            *commits.redis_written.entry(key).or_default() += taken;
-        }
+        commits.redis.clone_from(&self.redis);
         commits.not_before = Some(now + begun.elapsed() * SHARE);
         match (bytes, &mut commits.store) {
             (Ok(bytes), Some(store)) => store.write(bytes),
@@ -152,6 +142,7 @@ impl Daemon {
             remarks: monitor.remarks(),
             counters: monitor.counters(),
             faults: &self.faults,
+            redis: &self.redis,
         }
     }
 
@@ -173,8 +164,8 @@ impl Daemon {
                 }
                 let pause = now + stored.took * SHARE;
                 commits.not_before = commits.not_before.max(Some(pause));
-                for (key, taken) in std::mem::take(&mut commits.redis_written) {
-                    self.inputs.ack(key.as_ref(), taken);
+                for (list, upto) in &commits.redis {
+                    self.inputs.ack(list.as_ref(), *upto);
                 }
             }
             Err(e) => {

@@ -48,6 +48,15 @@ impl Opened {
     }
 }
 
+/// Where inputs go on after a restart.
+#[derive(Debug, Default)]
+pub(super) struct Resume {
+    /// The positions in the followed files.
+    pub(super) files: Vec<PathMarks>,
+    /// How far the Redis lists are counted.
+    pub(super) redis: redis::Counted,
+}
+
 /// The running inputs.
 #[derive(Debug)]
 pub(super) struct Inputs {
@@ -57,11 +66,11 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Starts everything that lines come from; files go on from the positions of `resume`.
+    /// Starts everything that lines come from; files and Redis lists go on from `resume`.
     pub(super) fn start(
         config: &Config,
         opened: Opened,
-        resume: Vec<PathMarks>,
+        resume: Resume,
         clock: &Arc<dyn Clock>,
         sender: SyncSender<Message>,
     ) -> Result<Self, String> {
@@ -76,7 +85,7 @@ impl Inputs {
         };
         match &inputs.tail {
             TailSettings::Follow { start } => {
-                let follower = follower(config, *start, resume);
+                let follower = follower(config, *start, resume.files);
                 let handle = file::spawn(follower, clock.clone(), events.clone());
                 running.follower = Some(handle.map_err(told)?);
             }
@@ -102,7 +111,8 @@ impl Inputs {
                 keys: inputs.redis_queues.clone(),
                 max_line: inputs.max_line,
             };
-            running.redis = Some(redis::spawn(&settings, clock, &events).map_err(told)?);
+            let redis = redis::spawn(&settings, clock, &events, &resume.redis);
+            running.redis = Some(redis.map_err(told)?);
         }
         Ok(running)
     }
@@ -140,10 +150,10 @@ impl Inputs {
         }
     }
 
-    /// A snapshot holds the lines of so many elements of a Redis list: they may go.
-    pub(super) fn ack(&self, key: &BStr, taken: u64) {
+    /// A snapshot holds the lines of a Redis list's elements before this number: they may go.
+    pub(super) fn ack(&self, list: &BStr, upto: u64) {
         if let Some(redis) = &self.redis {
-            redis.ack(key, taken);
+            redis.ack(list, upto);
         }
     }
 

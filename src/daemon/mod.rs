@@ -20,7 +20,7 @@ use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, Outcome};
-use crate::input::{Batch, Event, Notice, Receipt, file};
+use crate::input::{Batch, Event, Notice, Receipt, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
 use crate::process::signals::Signal;
@@ -73,6 +73,8 @@ struct Daemon {
     inputs: inputs::Inputs,
     /// How many inputs have not answered the last call to drain.
     awaited: usize,
+    /// A signal came meanwhile: they are called again, since what was asked twice is answered once.
+    again: bool,
     messages: Receiver<Message>,
     wishes: Vec<Wish>,
     wishes_until: Option<Time>,
@@ -86,6 +88,8 @@ struct Daemon {
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
     files: BTreeMap<PathBuf, file::PathMarks>,
+    /// How far the Redis lists are counted.
+    redis: redis::Counted,
     /// What is wrong with inputs just now.
     faults: HashMap<String, String>,
     started: Time,
@@ -142,7 +146,7 @@ impl Daemon {
                 self.awaited = self.awaited.saturating_sub(1);
                 if self.awaited == 0 {
                     self.catching_up = false;
-                    self.obey();
+                    self.drain_or_obey();
                 }
             }
             Message::Stored(stored) => self.stored(&stored),
@@ -161,19 +165,23 @@ impl Daemon {
         self.monitor.pass(now);
         self.monitor.count(&batch.counters);
         self.monitor.take(&batch.text);
-        for warning in self.monitor.take_warnings() {
+        for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }
         let again = match batch.receipt {
             Receipt::File(marks) => {
-                self.files.insert(marks.path.clone(), marks);
+                if self.files.insert(marks.path.clone(), marks).is_none() {
+                    // Until a snapshot tells where this file was begun, a crash would begin it anew.
+                    self.commits.urgent();
+                }
                 true
             }
             Receipt::None => false,
-            Receipt::Redis { key, taken } => {
-                if let Some((key, taken)) = self.commits.redis(key, taken) {
-                    self.inputs.ack(key.as_ref(), taken);
+            Receipt::Redis { list, upto } => {
+                if !self.commits.stores() {
+                    self.inputs.ack(list.as_ref(), upto);
                 }
+                self.redis.insert(list, upto);
                 false
             }
         };
@@ -215,14 +223,29 @@ impl Daemon {
         }
         if wish == Wish::End {
             service::stopping();
-            self.awaited += self.inputs.finish();
-        } else {
-            self.awaited += self.inputs.drain();
         }
         self.wishes.push(wish);
         // Lines of before the start may take their time; all else does not.
         let patience = if self.catching_up { CATCH_UP } else { DRAIN };
         self.wishes_until = Some(self.clock.now() + patience);
+        self.again = true;
+        if self.awaited == 0 {
+            self.drain_or_obey();
+        }
+    }
+
+    /// Calls the inputs to drain if a signal came since they were called last, else does what the
+    /// signals asked for.
+    fn drain_or_obey(&mut self) {
+        if std::mem::take(&mut self.again) {
+            self.awaited = match self.wishes.contains(&Wish::End) {
+                true => self.inputs.finish(),
+                false => self.inputs.drain(),
+            };
+        }
+        if self.awaited == 0 {
+            self.obey();
+        }
     }
 
     /// Does what the signals asked for.

@@ -18,6 +18,9 @@ impl Daemon {
         match self.new_config() {
             Ok(new) => {
                 log::info!("{} read again", self.config_file.display());
+                for name in later(self.monitor.config(), &new) {
+                    log::warn!("the change of `{name}` takes effect at the next start");
+                }
                 self.inputs.set_paths(&new.inputs.logfiles);
                 start::resolve_names(&new, &mut self.monitor);
                 self.monitor.forget_names();
@@ -58,4 +61,14 @@ impl Daemon {
             Err(faults)
         }
     }
+}
+
+/// Settings that changed, are taken over, and are looked at only when an input begins.
+fn later(old: &config::Config, new: &config::Config) -> Vec<&'static str> {
+    let changes = [
+        ("max_line", old.inputs.max_line != new.inputs.max_line),
+        ("catchup", old.state.catchup != new.state.catchup),
+    ];
+    let changed = changes.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(name, _)| name).collect()
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::commit::Commits;
-use super::inputs::{Inputs, Opened};
+use super::inputs::{Inputs, Opened, Resume};
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::{self, Config, Output, ShellCommand, TailSettings};
 use crate::delivery::message::Identity;
+use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
 use crate::logging;
 use crate::monitor::Monitor;
@@ -151,6 +152,9 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         }
         ids::drop_to(identity)?;
     }
+    if let Err(fault) = smtp::check_auth(&config.mail) {
+        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
+    }
     let hostname = hostname();
     let (sender, messages) = sync_channel(DEPTH);
     let signal_sender = sender.clone();
@@ -173,13 +177,11 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let hosts = hosts
         .map(|(id, saved)| (*id, monitor.hosts_from(saved)))
         .collect();
-    let inputs = Inputs::start(
-        &config,
-        opened,
-        before.files.clone(),
-        &clock,
-        sender.clone(),
-    )?;
+    let resume = Resume {
+        files: before.files.clone(),
+        redis: before.redis.clone(),
+    };
+    let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
     let awaited = if catching_up { inputs.drain() } else { 0 };
     let post_office = post_office(args.print, &hostname, sender);
     let files = before
@@ -199,6 +201,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         hosts,
         inputs,
         awaited,
+        again: false,
         messages,
         wishes: Vec::new(),
         wishes_until: None,
@@ -207,6 +210,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_alive: now,
         ending: None,
         commits: Commits::new(store),
+        redis: before.redis,
         faults: HashMap::new(),
         started: now,
         catching_up,

@@ -481,6 +481,17 @@ fn lettre_words(step: &str, error: &Error, timeout: Option<Duration>) -> String 
     }
 }
 
+/// Why the password of `mailauth` cannot be used, to be told before the first mail.
+///
+/// # Errors
+/// What is wrong with its file.
+pub fn check_auth(settings: &MailSettings) -> Result<(), String> {
+    settings
+        .auth
+        .as_ref()
+        .map_or(Ok(()), |auth| password(auth).map(drop))
+}
+
 /// The first line of the password file. A file that others may read holds no secret.
 fn password(auth: &MailAuth) -> Result<String, String> {
     let path = auth.password_file.display();

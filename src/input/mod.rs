@@ -57,13 +57,13 @@ pub enum Receipt {
     None,
     /// The positions in this file's generations after the batch.
     File(file::PathMarks),
-    /// This many elements at the head of our processing list of this key are to be removed once
-    /// the snapshot with the batch is on disk.
+    /// All elements of this Redis list before this number are in the hands of the loop. They are
+    /// to be removed once the snapshot with the batch is on disk.
     Redis {
-        /// The list's key as configured.
-        key: bstr::BString,
-        /// How many elements the batch took.
-        taken: u64,
+        /// The list with its server (see [`redis::place`]).
+        list: bstr::BString,
+        /// The number of the first element that the loop does not have.
+        upto: u64,
     },
 }
 

@@ -49,6 +49,24 @@ impl Monitor {
         ready.into_iter().filter_map(report).collect()
     }
 
+    /// What is due in this very minute and was not mailed in it is due (`SIGUSR1`), even if the
+    /// minute is that of the start.
+    pub fn recall(&mut self, now: Time) {
+        let minute = |time: Time| time.timestamp().div_euclid(60);
+        let before = now - chrono::TimeDelta::minutes(1);
+        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && !waiting.tally.is_empty()
+                && waiting
+                    .mailed
+                    .is_none_or(|mailed| minute(mailed) != minute(now))
+                && spec.due(before, now, &Local).is_some()
+            {
+                waiting.overdue = true;
+            }
+        }
+    }
+
     /// Time has passed up to `now`: queues with lines whose minute has come are due. Call it before
     /// lines are counted that were read at `now`: they came after that minute.
     pub fn pass(&mut self, now: Time) {
@@ -157,6 +175,7 @@ impl Monitor {
             return None;
         }
         let start = std::mem::replace(&mut waiting.start, now);
+        waiting.mailed = Some(now);
         let id = QueueId(u16::try_from(index).ok()?);
         let hosts = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);

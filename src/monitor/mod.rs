@@ -3,6 +3,7 @@
 //! A [`Monitor`] belongs to the loop alone. It reads no clock and touches no file: the time comes
 //! with each call, so a test drives years of schedules in a moment.
 
+mod dropped;
 mod due;
 mod escalation;
 mod repeat;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString};
 
+use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
 use repeat::Last;
@@ -44,6 +46,8 @@ pub struct Monitor {
     slow: Vec<Pattern>,
     /// What the log is to be told.
     warnings: Vec<String>,
+    /// The kinds of drops that were told, and their counts then.
+    dropped: Dropped,
     /// Who knows the names of hosts (`set resolve on`).
     resolver: Option<Arc<Resolver>>,
     /// Which rules a line can match.
@@ -65,6 +69,8 @@ struct Waiting {
     overdue: bool,
     /// The next scheduled minute.
     next: Option<Time>,
+    /// When its last report was made, if there was one in this run.
+    mailed: Option<Time>,
     /// From when to when nobody watched, if the next report covers such a time.
     gap: Option<(Time, Time)>,
 }
@@ -76,6 +82,7 @@ impl Waiting {
             start: now,
             overdue: false,
             next: None,
+            mailed: None,
             gap: None,
         }
     }
@@ -104,6 +111,7 @@ impl Monitor {
             remarks: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
+            dropped: Dropped::default(),
             resolver: None,
             looked: now,
             scratch: Scratch::default(),
@@ -140,8 +148,11 @@ impl Monitor {
     }
 
     /// What the log is to be told since the last call, a line each.
-    pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
+    pub fn take_warnings(&mut self, now: Time) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let sorted = self.config.noprefix.is_some();
+        warnings.extend(self.dropped.tell(&self.counters, sorted, now));
+        warnings
     }
 
     /// Counts a pattern that was given up on a line of `length` bytes, and tells it the first time.

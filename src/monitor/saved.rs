@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::dropped::Dropped;
 use super::repeat::Last;
 use super::{Hosts, Monitor};
 use crate::clock::Time;
@@ -147,6 +148,7 @@ impl Monitor {
             self.last.insert(saved.host.clone(), last);
         }
         self.counters = std::mem::take::<Counters>(&mut snapshot.counters);
+        self.dropped = Dropped::since(&self.counters);
         self.remarks = std::mem::take(&mut snapshot.remarks);
         self.begin_schedules(snapshot.looked.min(now));
         gone

@@ -200,6 +200,24 @@ fn lines_without_a_prefix_go_to_noprefix_or_nowhere() {
 }
 
 #[test]
+fn usr1_mails_what_is_due_in_this_minute_once() {
+    let mut monitor = monitor("set queue c f@x c@x [* * * * *]\nc ^x\na .*\n");
+    feed(&mut monitor, &["x", "y"]);
+    let now = start() + Duration::seconds(5);
+    let check = |monitor: &mut Monitor| {
+        monitor.recall(now);
+        monitor.due(now, Some(Status::QueueCheck), &|_| false).len()
+    };
+    assert_eq!(
+        check(&mut monitor),
+        1,
+        "the minute of the start, but not mailed in it"
+    );
+    feed(&mut monitor, &["x"]);
+    assert_eq!(check(&mut monitor), 0, "mailed in this minute already");
+}
+
+#[test]
 fn a_threshold_holds_back_what_is_rare() {
     let mut monitor = monitor("set threshold a 3 ^x\na .*\n");
     feed(&mut monitor, &["x", "x", "y"]);
@@ -213,7 +231,7 @@ fn a_rule_at_its_limit_is_told_once_with_its_place_and_counted() {
     let mut monitor = monitor("a ^((a+)+(?!b)x\\2?)+$\na,b ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
     let line = format!("{}x!", "a".repeat(40));
     feed(&mut monitor, &[&line]);
-    let told = monitor.take_warnings();
+    let told = monitor.take_warnings(start());
     assert_eq!(told.len(), 2, "{told:?}");
     for (warning, place) in told.iter().zip(["tenshi.conf:6:3: ", "tenshi.conf:7:5: "]) {
         let at = warning.find(place).expect("the rule's place");
@@ -223,12 +241,16 @@ fn a_rule_at_its_limit_is_told_once_with_its_place_and_counted() {
         );
     }
     feed(&mut monitor, &[&line]);
-    assert!(monitor.take_warnings().is_empty());
+    assert!(monitor.take_warnings(start()).is_empty());
     assert_eq!(monitor.counters().get(Counter::GaveUp), 4);
     let same = Arc::clone(monitor.config());
     monitor.reconfigure(same, start());
     feed(&mut monitor, &[&line]);
-    assert_eq!(monitor.take_warnings().len(), 2, "a reload tells again");
+    assert_eq!(
+        monitor.take_warnings(start()).len(),
+        2,
+        "a reload tells again"
+    );
     assert_eq!(
         flushed(&mut monitor),
         [one("a", &format!("    3: {line}\n"))]

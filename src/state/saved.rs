@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::outbox::Outbox;
 use crate::input::file::PathMarks;
+use crate::input::redis::Counted;
 use crate::queue::Tally;
 
 macro_rules! snapshot {
@@ -48,6 +49,8 @@ snapshot! {
     counters: Counters, &'a Counters;
     /// What is wrong with inputs just now, by their names.
     faults: HashMap<String, String>, &'a HashMap<String, String>;
+    /// How far the Redis lists are counted.
+    redis: Counted, &'a Counted;
 }
 
 /// A queue, by its name.

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bstr::{BStr, BString};
+use bstr::BString;
 use redis::{Commands, Connection};
 
 use crate::support::{MAX_LINE, Rsyslogd, Running, Sink, clock, run, sink, wait_for};
-use tenshi::input::redis::{Handle, Server, Settings, spawn};
-use tenshi::input::{Origin, Receipt};
+use tenshi::input::redis::{Counted, Handle, Server, Settings, place, spawn};
+use tenshi::input::{Batch, Origin, Receipt};
 
 /// A redis-server in a directory of its own, which it writes to at each change.
 struct Redis {
@@ -99,6 +99,11 @@ impl Redis {
         let _: u64 = self.client().rpush(key, elements).unwrap();
     }
 
+    /// The number of the first element of our list `q`.
+    fn head(&self) -> u64 {
+        self.client().get("q:tenshi:head").unwrap()
+    }
+
     fn length(&self, key: &str) -> u64 {
         self.client().llen(key).unwrap()
     }
@@ -113,18 +118,39 @@ fn settings(address: &str, keys: &[&str]) -> Settings {
 }
 
 fn read(address: &str, keys: &[&str]) -> (Handle, Sink) {
+    resume(address, keys, &Counted::new())
+}
+
+/// A start with a snapshot in which so much is counted.
+fn resume(address: &str, keys: &[&str], counted: &Counted) -> (Handle, Sink) {
     let (sender, sink) = sink();
-    let handle = spawn(&settings(address, keys), &clock(), &sender).unwrap();
+    let handle = spawn(&settings(address, keys), &clock(), &sender, counted).unwrap();
     (handle, sink)
 }
 
-/// How many elements the batches so far are receipts for.
+/// The name of list `q` to the loop.
+fn q(redis: &Redis) -> BString {
+    place(&Server::parse(Some(&redis.address())).unwrap(), &"q".into())
+}
+
+/// How many elements the batches so far are receipts for, all of one line.
 fn taken(sink: &Sink, key: &str) -> u64 {
-    let of = |receipt: &Receipt| match receipt {
-        Receipt::Redis { key: of, taken } if of == key => *taken,
+    let of = |batch: &Batch| match &batch.receipt {
+        Receipt::Redis { list, .. } if list.ends_with(format!(" {key}").as_bytes()) => {
+            batch.text.iter().filter(|&&b| b == b'\n').count() as u64
+        }
         _ => 0,
     };
-    sink.batches.iter().map(|batch| of(&batch.receipt)).sum()
+    sink.batches.iter().map(of).sum()
+}
+
+/// Up to which number the loop has the elements of a list.
+fn upto(sink: &Sink, key: &str) -> u64 {
+    let of = |batch: &Batch| match &batch.receipt {
+        Receipt::Redis { list, upto } if list.ends_with(format!(" {key}").as_bytes()) => *upto,
+        _ => 0,
+    };
+    sink.batches.iter().map(of).max().unwrap_or_default()
 }
 
 fn numbered(from: usize, to: usize) -> Vec<String> {
@@ -164,11 +190,12 @@ fn elements_become_lines_and_go_when_they_are_committed() {
     assert_eq!(sink.batches[0].origin, Origin::Redis);
     redis.push("other", &["Nov 23 21:44:00 h1 from another list"]);
     sink.lines(7);
-    assert_eq!((taken(&sink, "q"), taken(&sink, "other")), (5, 1));
+    assert_eq!((taken(&sink, "q"), taken(&sink, "other")), (6, 1));
     assert_eq!((redis.length("q"), redis.length("q:tenshi")), (0, 5));
-    handle.ack(BStr::new("q"), 4);
+    let all = upto(&sink, "q");
+    handle.ack(q(&redis).as_ref(), all - 1);
     wait_for("the removal", || redis.length("q:tenshi") == 1);
-    handle.ack(BStr::new("q"), 1);
+    handle.ack(q(&redis).as_ref(), all);
     handle.stop();
     // What is acknowledged just before the end goes too; the other list was not.
     assert_eq!(
@@ -184,7 +211,8 @@ fn any_bytes_are_a_line() {
     let _: u64 = redis.client().rpush("q", &element[..]).unwrap();
     let (handle, mut sink) = read(&redis.socket(), &["q"]);
     sink.lines(1);
-    assert_eq!(sink.batches[0].text[..element.len()], element);
+    let text: Vec<u8> = sink.batches.iter().flat_map(|b| b.text.clone()).collect();
+    assert_eq!(text[..element.len()], element);
     handle.stop();
 }
 
@@ -194,14 +222,64 @@ fn what_was_not_committed_is_read_again_first() {
     push_numbered(&redis, 0, 1000);
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     assert_eq!(sink.lines(1000), numbered(0, 1000));
-    handle.ack(BStr::new("q"), 300);
+    handle.ack(q(&redis).as_ref(), redis.head() + 300);
     // As after a crash: the rest was never acknowledged.
     handle.stop();
     push_numbered(&redis, 1000, 1100);
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     assert_eq!(sink.lines(800), numbered(300, 1100));
-    handle.ack(BStr::new("q"), taken(&sink, "q"));
+    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
+    handle.stop();
+}
+
+#[test]
+fn what_the_snapshot_holds_is_not_counted_again() {
+    let redis = Redis::start();
+    push_numbered(&redis, 0, 1000);
+    let (handle, mut sink) = read(&redis.address(), &["q"]);
+    sink.lines(1000);
+    // A crash with a snapshot of the first 400, of which 0 or 300 were removed.
+    let begin = redis.head();
+    let counted = Counted::from([(q(&redis), begin + 400)]);
+    handle.stop();
+    for removed in [0, 300] {
+        if removed > 0 {
+            let _: () = redis::pipe()
+                .atomic()
+                .ltrim("q:tenshi", removed, -1)
+                .set("q:tenshi:head", begin + removed as u64)
+                .query(&mut redis.client())
+                .unwrap();
+        }
+        let (handle, mut sink) = resume(&redis.address(), &["q"], &counted);
+        assert_eq!(sink.lines(600), numbered(400, 1000), "{removed} removed");
+        assert_eq!(upto(&sink, "q"), begin + 1000);
+        handle.drain();
+        sink.answered();
+        sink.lines(600);
+        // What is counted goes.
+        wait_for("the removal", || redis.length("q:tenshi") == 600);
+        handle.stop();
+        if removed == 0 {
+            // As it was before.
+            let again = numbered(0, 400);
+            let _: () = redis::pipe()
+                .atomic()
+                .cmd("LPUSH")
+                .arg("q:tenshi")
+                .arg(again.iter().rev().collect::<Vec<_>>())
+                .set("q:tenshi:head", begin)
+                .query(&mut redis.client())
+                .unwrap();
+        }
+    }
+    // Another server, or one that lost everything, has other numbers: all is new.
+    let other = Redis::start();
+    push_numbered(&other, 0, 10);
+    let counted = Counted::from([(q(&other), begin + 400)]);
+    let (handle, mut sink) = resume(&other.address(), &["q"], &counted);
+    assert_eq!(sink.lines(10), numbered(0, 10));
     handle.stop();
 }
 
@@ -217,7 +295,7 @@ fn a_server_that_dies_and_comes_back_costs_nothing() {
         }
         // Somewhere in the middle of it.
         sink.until("some lines", |sink| taken(sink, "q") > count as u64 + 100);
-        handle.ack(BStr::new("q"), 50);
+        handle.ack(q(&redis).as_ref(), redis.head() + 50);
         redis.stop();
         sink.told("trying again");
         redis.again();
@@ -226,7 +304,7 @@ fn a_server_that_dies_and_comes_back_costs_nothing() {
     sink.told("it answers again");
     assert_eq!(sink.lines(6000), numbered(0, 6000));
     assert_eq!(sink.fault_count(), 3);
-    handle.ack(BStr::new("q"), 5850);
+    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
     // It is whole again: nothing is removed that was not acknowledged.
     push_numbered(&redis, 0, 1);
@@ -346,7 +424,7 @@ fn a_loop_that_never_commits_is_not_given_everything() {
     handle.drain();
     sink.answered();
     assert_eq!((taken(&sink, "q"), redis.length("q")), (100_000, 20_000));
-    handle.ack(BStr::new("q"), 100_000);
+    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
     sink.until("the rest", |sink| taken(sink, "q") >= 120_000);
     handle.stop();
 }
@@ -372,7 +450,11 @@ fn a_server_whose_memory_is_full_is_relieved() {
     sink.told("it answers again");
     push_numbered(&redis, 1200, 1300);
     assert_eq!(sink.lines(1300)[1200..], numbered(1200, 1300));
-    assert_eq!(taken(&sink, "q"), 100);
+    assert_eq!(
+        redis.length("q:tenshi"),
+        100,
+        "the others are with us alone"
+    );
     handle.stop();
 }
 

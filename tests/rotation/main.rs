@@ -82,12 +82,22 @@ fn every_way_of_rotation_at_once() {
             ("writer", &[schemes::writer_creates]),
             ("copytruncate", &[schemes::copytruncate]),
             ("regrow", &[schemes::regrow]),
-            ("truncate", &[schemes::truncate]),
             ("swap", &[schemes::link_swap]),
             ("mode", &[schemes::wrong_mode]),
-            ("remove", &[schemes::remove]),
             ("gzip", &[schemes::gzip]),
             ("date", &[schemes::dateext]),
+        ],
+    );
+}
+
+/// What is destroyed here was read before: these wait for that.
+#[test]
+fn every_way_of_destruction_at_once() {
+    account(
+        seed(),
+        &[
+            ("truncate", &[schemes::truncate]),
+            ("remove", &[schemes::remove]),
             ("dir", &[schemes::new_directory]),
         ],
     );

@@ -79,6 +79,25 @@ else
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 
+    /// Stops it, and waits until no thread of it runs any more.
+    fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stopped = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ")
+                .is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        let all = || {
+            fs::read_dir(&tasks)
+                .unwrap()
+                .flatten()
+                .all(stopped)
+                .then_some(())
+        };
+        assert!(poll(DEADLINE, all).is_some(), "rsyslogd does not stop");
+    }
+
     /// Ends it, when it wrote what it has.
     fn finish(mut self) {
         self.signal(Signal::SIGTERM);
@@ -142,7 +161,7 @@ fn send(mut stream: TcpStream, mut random: Random, stop: &AtomicBool) -> u64 {
             next += 1;
         }
         stream.write_all(text.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(random.below(6) as u64));
+        std::thread::sleep(Duration::from_millis(random.below(12) as u64));
     }
     next
 }
@@ -220,7 +239,7 @@ fn what_rsyslogd_writes_and_logrotate_rotates() {
                 let copying = way.ends_with("copy.conf");
                 if copying {
                     // What is written between the copy and the truncation, nobody can read.
-                    rsyslogd.signal(Signal::SIGSTOP);
+                    rsyslogd.stop();
                 }
                 logrotate(&dir, way);
                 if copying {
@@ -246,7 +265,12 @@ fn what_rsyslogd_writes_and_logrotate_rotates() {
     });
     rsyslogd.finish();
     println!("{rotations} runs of logrotate, {sent} lines");
-    assert_eq!(written, Some(sent), "rsyslogd wrote all that was sent");
+    let there: usize = found.values().map(BTreeSet::len).sum();
+    assert_eq!(
+        written,
+        Some(sent),
+        "rsyslogd wrote all that was sent, not {there}"
+    );
     assert_eq!(found.len(), HOSTS.len());
     site.compare(found);
 }

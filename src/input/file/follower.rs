@@ -262,7 +262,7 @@ impl<F: FileSystem> Follower<F> {
             all.more |= progress.more;
             all.waiting |= progress.waiting;
         });
-        let departed = self.tracks.iter().any(Track::departed);
+        let departed = self.tracks.iter().any(|track| track.lingers(now));
         if all.changed || all.more || all.waiting {
             self.idle = Duration::from_secs(1);
         }

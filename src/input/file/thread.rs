@@ -72,21 +72,36 @@ impl Handle {
 /// # Errors
 /// When no thread can be made.
 pub fn spawn<F: FileSystem>(
-    mut follower: Follower<F>,
+    follower: Follower<F>,
     clock: Arc<dyn Clock>,
     events: SyncSender<Event>,
 ) -> io::Result<Handle> {
+    spawn_woken(follower, clock, events, true)
+}
+
+/// As [`spawn`]; with the kernel's hints or without.
+pub(super) fn spawn_woken<F: FileSystem>(
+    mut follower: Follower<F>,
+    clock: Arc<dyn Clock>,
+    events: SyncSender<Event>,
+    hints: bool,
+) -> io::Result<Handle> {
     let (control, commands) = channel();
     let pending = Arc::new(Pending::default());
-    let (wake, flags) = (control.clone(), pending.clone());
-    let watch = Watch::new(move |hint| {
+    let (waker, flags) = (control.clone(), pending.clone());
+    let wake = move |hint| {
         if hint == Hint::Names {
             flags.names.store(true, Ordering::SeqCst);
         }
         if !flags.any.swap(true, Ordering::SeqCst) {
-            let _ = wake.send(Control::Wake);
+            let _ = waker.send(Control::Wake);
         }
-    });
+    };
+    let watch = if hints {
+        Watch::new(wake)
+    } else {
+        Watch::none()
+    };
     let mut first = Vec::new();
     follower.begin(clock.now(), &mut |event| first.push(event));
     let run = Run {

@@ -17,6 +17,7 @@ use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Event, Notice, Origin, Receipt};
 
 mod history;
+mod retire;
 
 pub(super) const MS: i64 = 1_000_000;
 /// A directory that changed less than this ago may be in the middle of a rotation (I9).
@@ -159,6 +160,16 @@ impl<F: FileSystem> Track<F> {
 
     pub fn departed(&self) -> bool {
         self.gens.iter().any(|g| g.departed.is_some())
+    }
+
+    /// Whether a departed generation is soon to be let go.
+    pub fn lingers(&self, now: i64) -> bool {
+        let soon = |departed: i64, g: &Generation<F::File>| {
+            now - departed.max(g.last_data) < LINGER + MARGIN
+        };
+        self.gens
+            .iter()
+            .any(|g| g.departed.is_some_and(|at| soon(at, g)))
     }
 
     /// At the first look: opens the file where it begins. What was followed before waits for its
@@ -458,6 +469,7 @@ impl<F: FileSystem> Track<F> {
                     return;
                 };
                 self.gens[at].judged = true;
+                self.recheck = false;
                 self.insert_unknown(at, &siblings, cx);
                 continue;
             }
@@ -550,53 +562,5 @@ impl<F: FileSystem> Track<F> {
             true,
             Some((Counter::BytesLost, bytes)),
         );
-    }
-
-    /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
-    /// is held much longer, but not for ever: a deleted file's space is free only then.
-    fn retire(&mut self, cx: &mut Context<F>) {
-        let mut at = 0;
-        while at < self.gens.len() {
-            let crowded = self.gens.len() > MAX_DEPARTED;
-            let generation = &self.gens[at];
-            let departed = generation.departed;
-            let silence = cx.now - generation.last_data.max(departed.unwrap_or(cx.now));
-            let silent = departed.is_some() && silence >= LINGER;
-            let alone = departed.is_some() && silence >= LINGER_ALONE;
-            let gone = silent && generation.size().is_err();
-            let due = (silent || (crowded && departed.is_some())) && self.is_dry_before_data(at);
-            if generation.finished || gone || due || (alone && self.is_dry(at)) {
-                if gone {
-                    self.lost(cx, "a rotated file cannot be read any more", 0);
-                } else if !generation.finished {
-                    let _ = self.drain(at, cx, true);
-                }
-                let generation = self.gens.remove(at);
-                self.remember(generation.mark, generation.last_data);
-            } else {
-                at += 1;
-            }
-        }
-    }
-
-    fn is_dry(&self, at: usize) -> bool {
-        let generation = &self.gens[at];
-        generation
-            .size()
-            .is_ok_and(|size| size <= generation.mark.end)
-    }
-
-    fn is_dry_before_data(&self, at: usize) -> bool {
-        let mut later = self.gens[at + 1..].iter();
-        self.is_dry(at) && later.any(|g| g.mark.offset > 0 || g.mark.end > 0)
-    }
-
-    /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.
-    pub fn flush(&mut self, cx: &mut Context<F>) {
-        for at in 0..self.gens.len() {
-            if self.gens[at].departed.is_some() && self.is_dry_before_data(at) {
-                let _ = self.drain(at, cx, true);
-            }
-        }
     }
 }

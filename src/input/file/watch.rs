@@ -60,11 +60,27 @@ impl Watch {
             },
             Err(_) => wake(Hint::Names),
         };
-        let watcher = notify::recommended_watcher(handler).ok();
         Self {
-            polling: watcher.is_none(),
-            watcher,
+            polling: false,
+            watcher: notify::recommended_watcher(handler).ok(),
             dirs: HashMap::new(),
+        }
+        .or_polling()
+    }
+
+    /// No watch at all: everything is found by scans.
+    pub fn none() -> Self {
+        Self {
+            polling: true,
+            watcher: None,
+            dirs: HashMap::new(),
+        }
+    }
+
+    fn or_polling(self) -> Self {
+        match self.watcher {
+            Some(_) => self,
+            None => Self::none(),
         }
     }
 

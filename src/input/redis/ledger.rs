@@ -1,52 +1,112 @@
-//! What our list at the server holds, by count.
+//! Which elements of our list at the server the loop has, by number.
 //!
-//! Only counts go over the wire: we are the list's one reader, so its head is what was handed over
-//! and its tail what we have not seen. One command is in flight at a time, so after a broken
-//! connection the length of the list says whether that one was done.
+//! Every element that comes into `KEY:tenshi` has a number, one more than that before it. The server
+//! keeps how many were removed, in one transaction with the removal: the number of the list's head.
+//! A snapshot holds the number up to which lines are counted. So after a crash of ours, of the
+//! server, or of the connection in the middle of a command, the two say which elements are counted
+//! already: none is counted twice, none is left out.
+//!
+//! A server that lost elements would give their numbers to others. Then the numbers begin anew, with
+//! the time of day in microseconds: far beyond all that were given before.
 
-/// The book about `KEY:tenshi`.
+/// The book about `KEY:tenshi`. Numbers are of elements; `first <= next`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Ledger {
-    /// Elements at the head of the list that the loop has.
-    pub handed: u64,
-    /// Of these, the ones that are committed and not removed yet.
-    pub owed: u64,
-    /// Elements that the loop has and the server has lost: acknowledging them removes nothing.
-    ghosts: u64,
+    /// The number of the list's head.
+    first: u64,
+    /// The number of the first element that the loop does not have.
+    next: u64,
+    /// Elements before this number are committed.
+    done: u64,
+}
+
+/// What is to be done after a connect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Entry {
+    /// Where in the list that begins which the loop does not have.
+    pub at: u64,
+    /// The head's number that the server is to be told, if it is not the one it knows.
+    pub renumber: Option<u64>,
 }
 
 impl Ledger {
-    /// The loop was given so many more.
-    pub fn hand(&mut self, count: u64) {
-        self.handed += count;
-    }
-
-    /// So many are committed. Gives how many are to be removed from the head.
-    pub fn owe(&mut self, acknowledged: u64) -> u64 {
-        let gone = acknowledged.min(self.ghosts);
-        self.ghosts -= gone;
-        self.owed = (self.owed + acknowledged - gone).min(self.handed);
-        self.owed
-    }
-
-    /// The elements owed are removed.
-    pub fn paid(&mut self) {
-        self.handed -= self.owed;
-        self.owed = 0;
-    }
-
-    /// After a connect: the list has this length. Gives where what we have not seen begins.
-    pub fn reconcile(&mut self, length: u64) -> u64 {
-        let missing = self.handed.saturating_sub(length);
-        if missing > 0 {
-            // The removal whose answer we did not get was done; what else is gone is lost there.
-            let paid = missing.min(self.owed);
-            self.owed -= paid;
-            self.ghosts += missing - paid;
-            self.handed = length;
-            self.owed = self.owed.min(self.handed);
+    /// The book of a start: elements before the number `counted` are in the snapshot.
+    pub fn resume(counted: u64) -> Self {
+        Self {
+            first: counted,
+            next: counted,
+            done: counted,
         }
-        self.handed
+    }
+
+    /// How many elements the loop has that are not removed.
+    pub fn open(&self) -> u64 {
+        self.next - self.first
+    }
+
+    /// The number of the list's head.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number up to which the loop has everything.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The loop was given so many more.
+    pub fn hand(&mut self, count: u64) -> u64 {
+        self.next += count;
+        self.next
+    }
+
+    /// Everything before this number is committed. Gives how many are to be removed from the head.
+    /// A number from before the numbers began anew removes nothing.
+    pub fn owe(&mut self, committed: u64) -> u64 {
+        self.done = self.done.max(committed.min(self.next));
+        self.done.saturating_sub(self.first)
+    }
+
+    /// So many are removed from the head.
+    pub fn paid(&mut self, count: u64) {
+        self.first += count;
+    }
+
+    /// After a connect: the head's number at the server, if it has one, and the list's length.
+    /// `fresh` is a number beyond all that were ever given.
+    pub fn enter(&mut self, head: Option<u64>, length: u64, fresh: u64) -> Entry {
+        match head {
+            Some(head) if head <= self.next && self.next - head <= length => {
+                self.first = head;
+                Entry {
+                    at: self.next - head,
+                    renumber: None,
+                }
+            }
+            // Numbers that we know nothing of: all of it is new to us.
+            Some(head) if head > self.next => {
+                *self = Self::resume(head);
+                Entry {
+                    at: 0,
+                    renumber: None,
+                }
+            }
+            // The server lost elements or its numbers; what is left at the head is ours.
+            _ => {
+                let ours = self.next - head.unwrap_or(self.first).min(self.next);
+                let ours = ours.min(length);
+                let first = fresh.max(self.next + 1);
+                *self = Self {
+                    first,
+                    next: first + ours,
+                    done: first,
+                };
+                Entry {
+                    at: ours,
+                    renumber: Some(first),
+                }
+            }
+        }
     }
 }
 
@@ -54,40 +114,78 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_acknowledged_is_removed_once() {
+    const FRESH: u64 = 1_000_000;
+
+    fn at(at: u64) -> Entry {
+        Entry { at, renumber: None }
+    }
+
+    /// A book that the server knows: its list is empty and begins at `FRESH`.
+    fn begun() -> Ledger {
         let mut book = Ledger::default();
-        assert_eq!(book.reconcile(3), 0);
-        book.hand(3);
-        book.hand(2);
-        assert_eq!(book.owe(4), 4);
-        book.paid();
-        assert_eq!((book.handed, book.owe(0)), (1, 0));
-        assert_eq!(book.owe(9), 1);
+        let entry = book.enter(None, 0, FRESH);
+        assert_eq!((entry.at, entry.renumber), (0, Some(FRESH)));
+        book
+    }
+
+    #[test]
+    fn what_is_committed_is_removed_once() {
+        let mut book = begun();
+        assert_eq!((book.hand(3), book.hand(2)), (FRESH + 3, FRESH + 5));
+        assert_eq!(book.owe(FRESH + 4), 4);
+        book.paid(4);
+        assert_eq!((book.open(), book.owe(FRESH + 4)), (1, 0));
+        assert_eq!(book.owe(FRESH + 9), 1);
     }
 
     #[test]
     fn a_broken_connection_leaves_no_doubt() {
-        let mut book = Ledger::default();
+        let mut book = begun();
         book.hand(5);
-        assert_eq!(book.owe(2), 2);
+        assert_eq!(book.owe(FRESH + 2), 2);
         // Not done: it is owed still.
         let mut undone = book.clone();
-        assert_eq!((undone.reconcile(5), undone.owe(0)), (5, 2));
+        assert_eq!(undone.enter(Some(FRESH), 5, 0), at(5));
+        assert_eq!(undone.owe(0), 2);
         // Done, and three are left.
-        assert_eq!((book.reconcile(3), book.owe(0)), (3, 0));
+        assert_eq!(book.enter(Some(FRESH + 2), 3, 0), at(3));
+        assert_eq!(book.owe(0), 0);
         // A move was done whose answer was lost: its elements are behind ours.
-        assert_eq!(book.reconcile(7), 3);
+        assert_eq!(book.enter(Some(FRESH + 2), 7, 0), at(3));
+    }
+
+    #[test]
+    fn a_start_after_a_crash_passes_over_what_the_snapshot_holds() {
+        // Five in the list, the snapshot has three, none was removed.
+        let mut book = Ledger::resume(FRESH + 3);
+        assert_eq!(book.enter(Some(FRESH), 5, 0), at(3));
+        assert_eq!((book.owe(0), book.open()), (3, 3));
+        // Two of the three were removed just before.
+        let mut book = Ledger::resume(FRESH + 3);
+        assert_eq!(book.enter(Some(FRESH + 2), 3, 0), at(1));
+        // No snapshot at all.
+        assert_eq!(Ledger::default().enter(Some(FRESH), 5, 0), at(0));
     }
 
     #[test]
     fn a_server_that_lost_its_data_costs_no_new_element() {
-        let mut book = Ledger::default();
+        let later = FRESH * 2;
+        for (head, length, ours) in [(None, 0, 0), (Some(FRESH), 3, 3), (None, 9, 5)] {
+            let mut book = begun();
+            book.hand(5);
+            let entry = book.enter(head, length, later);
+            assert_eq!((entry.at, entry.renumber), (ours, Some(later)));
+            // What is committed of before removes nothing.
+            assert_eq!(book.owe(FRESH + 5), 0);
+            book.hand(2);
+            assert_eq!(book.owe(later + ours + 1), ours + 1);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_no_number_twice() {
+        let mut book = begun();
         book.hand(5);
-        assert_eq!(book.reconcile(0), 0);
-        book.hand(2);
-        // The five that are gone are acknowledged first.
-        assert_eq!(book.owe(5), 0);
-        assert_eq!(book.owe(1), 1);
+        assert_eq!(book.enter(None, 0, 7).renumber, Some(FRESH + 6));
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Elements are moved (`LMOVE`, Redis 6.2) from KEY to a list of our own, `KEY:tenshi`, and removed
 //! from it only when [`Handle::ack`] says that the snapshot with their lines is on disk. What a
-//! crash leaves there is read first at the next start. One daemon a key: two would share the list.
+//! crash leaves there is read first at the next start, but for what the snapshot holds already
+//! (see `ledger`). One daemon a key: two would share the list.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,18 @@ pub use server::Server;
 /// What is added to a key for the list of elements that are not committed yet.
 pub const OWN_LIST: &str = ":tenshi";
 
+/// What is added to the name of that list for the number of its first element.
+const HEAD: &str = ":head";
+
+/// How far each list is counted: the number of the first element that is not, by the list's
+/// [`place`].
+pub type Counted = BTreeMap<BString, u64>;
+
+/// What tells the list of a server from all others.
+pub fn place(server: &Server, key: &BString) -> BString {
+    BString::from([server.name.as_bytes(), b" ", key.as_slice()].concat())
+}
+
 /// What is read, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -41,10 +55,11 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The snapshot with the lines of so many elements of this key is on disk: they may go.
-    pub fn ack(&self, key: &BStr, taken: u64) {
-        for (_, acks, _) in self.readers.iter().filter(|(of, ..)| of == key) {
-            acks.fetch_add(taken, Ordering::SeqCst);
+    /// The snapshot with the lines of a list's elements before the number `upto` is on disk: they
+    /// may go. The list is named as in [`Receipt`](super::Receipt).
+    pub fn ack(&self, list: &BStr, upto: u64) {
+        for (_, acks, _) in self.readers.iter().filter(|(of, ..)| of == list) {
+            acks.fetch_max(upto, Ordering::SeqCst);
         }
     }
 
@@ -74,7 +89,7 @@ impl Handle {
     }
 }
 
-/// Reads the lists, each in a thread of its own. A server that is away is told of once and tried
+/// Reads the lists, each in a thread of its own, from where the snapshot's counts end. A server that is away is told of once and tried
 /// for ever.
 ///
 /// # Errors
@@ -83,13 +98,17 @@ pub fn spawn(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     events: &SyncSender<Event>,
+    counted: &Counted,
 ) -> io::Result<Handle> {
     let mut readers = Vec::new();
     for key in &settings.keys {
         let acks = Arc::<AtomicU64>::default();
-        let reader = reader::Reader::new(settings, key.clone(), acks.clone(), clock.clone());
+        let place = place(&settings.server, key);
+        let counted = counted.get(&place).copied().unwrap_or_default();
+        let (key, clock) = (key.clone(), clock.clone());
+        let reader = reader::Reader::new(settings, key, acks.clone(), clock, counted);
         let handle = control::spawn("redis", events.clone(), move |control| reader.run(&control))?;
-        readers.push((key.clone(), acks, handle));
+        readers.push((place, acks, handle));
     }
     Ok(Handle { readers })
 }

@@ -8,7 +8,7 @@ use bstr::BString;
 use redis::{Cmd, Connection, RedisError, RedisResult, cmd};
 
 use super::ledger::Ledger;
-use super::{OWN_LIST, Server, Settings};
+use super::{HEAD, OWN_LIST, Server, Settings, place};
 use crate::clock::Clock;
 use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
@@ -48,8 +48,12 @@ impl From<RedisError> for End {
 pub(super) struct Reader {
     server: Server,
     key: BString,
+    /// The key with its server's name.
+    place: BString,
     /// Our own list at the server.
     list: BString,
+    /// The number of its first element, at the server.
+    head: BString,
     acks: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     text: Text,
@@ -70,16 +74,20 @@ impl Reader {
         key: BString,
         acks: Arc<AtomicU64>,
         clock: Arc<dyn Clock>,
+        counted: u64,
     ) -> Self {
         let list = BString::from([key.as_slice(), OWN_LIST.as_bytes()].concat());
+        let head = BString::from([list.as_slice(), HEAD.as_bytes()].concat());
         Self {
             server: settings.server.clone(),
+            place: place(&settings.server, &key),
             key,
             list,
+            head,
             acks,
             clock,
             text: Text::new(settings.max_line),
-            book: Ledger::default(),
+            book: Ledger::resume(counted),
             before: None,
             drain: None,
             full: false,
@@ -94,7 +102,7 @@ impl Reader {
                 return;
             };
             let fault = Fault::from(fault);
-            self.full = fault.code.as_deref() == Some("OOM");
+            self.full = fault.is_full();
             if !self.away {
                 self.away = true;
                 control.fault(format!(
@@ -154,7 +162,7 @@ impl Reader {
         while !control.ended() {
             self.drain = control.asked().or(self.drain);
             self.acknowledge(server)?;
-            let room = usize::try_from(OPEN.saturating_sub(self.book.handed)).unwrap_or(MANY);
+            let room = usize::try_from(OPEN.saturating_sub(self.book.open())).unwrap_or(MANY);
             let elements = self.take(server, depth.min(room))?;
             self.well(control);
             if elements.len() == depth {
@@ -186,8 +194,23 @@ impl Reader {
             let _: RedisResult<()> = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(server);
         }
         self.before = cmd("CLIENT").arg("ID").query(server).ok();
-        let length = cmd("LLEN").arg(self.list.as_slice()).query(server)?;
-        let mut at = self.book.reconcile(length);
+        let mut look = redis::pipe();
+        look.cmd("GET").arg(self.head.as_slice());
+        look.cmd("LLEN").arg(self.list.as_slice());
+        let (head, length): (Option<u64>, u64) = look.query(server)?;
+        let micros = self.clock.now().timestamp_micros();
+        let fresh = u64::try_from(micros).unwrap_or_default();
+        let entry = self.book.enter(head, length, fresh);
+        if let Some(number) = entry.renumber {
+            let mut set = cmd("SET");
+            set.arg(self.head.as_slice()).arg(number);
+            let told: RedisResult<()> = set.query(server);
+            // A server whose memory is full takes no number: it gets one once it has room.
+            told.or_else(|e| if out_of_memory(&e) { Ok(()) } else { Err(e) })?;
+            // The next snapshot has to know how the numbers go on.
+            self.give(Vec::new(), self.receipt(), control)?;
+        }
+        let mut at = entry.at;
         while at < length {
             let end = at + MANY as u64 - 1;
             let mut range = cmd("LRANGE");
@@ -214,16 +237,35 @@ impl Reader {
         }
     }
 
-    /// Removes what is committed from our list.
+    /// Removes what is committed from our list, and moves the head's number on with it.
     fn acknowledge(&mut self, server: &mut Connection) -> RedisResult<()> {
-        let owed = self.book.owe(self.acks.swap(0, Ordering::SeqCst));
-        if owed > 0 {
-            let mut trim = cmd("LTRIM");
-            trim.arg(self.list.as_slice()).arg(owed).arg(-1);
-            trim.query::<()>(server)?;
-            self.book.paid();
+        let owed = self.book.owe(self.acks.load(Ordering::SeqCst));
+        if owed == 0 {
+            return Ok(());
         }
-        Ok(())
+        let mut remove = redis::pipe();
+        remove.atomic().cmd("LTRIM");
+        remove.arg(self.list.as_slice()).arg(owed).arg(-1).ignore();
+        remove.cmd("SET").arg(self.head.as_slice());
+        remove.arg(self.book.first() + owed).ignore();
+        match remove.query::<()>(server) {
+            Err(e) if out_of_memory(&e) => {
+                // Removing must work, for that makes room, but no transaction does. Without a
+                // number the next session begins with new ones.
+                let mut remove = redis::pipe();
+                remove.cmd("DEL").arg(self.head.as_slice()).ignore();
+                remove.cmd("LTRIM").arg(self.list.as_slice());
+                remove.arg(owed).arg(-1).ignore();
+                remove.query::<()>(server)?;
+                self.book.paid(owed);
+                Err(e)
+            }
+            other => {
+                other?;
+                self.book.paid(owed);
+                Ok(())
+            }
+        }
     }
 
     /// Moves up to `count` elements to our list.
@@ -262,12 +304,16 @@ impl Reader {
     }
 
     fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), End> {
-        let receipt = Receipt::Redis {
-            key: self.key.clone(),
-            taken: elements.len() as u64,
-        };
         self.book.hand(elements.len() as u64);
-        self.give(elements, receipt, control)
+        self.give(elements, self.receipt(), control)
+    }
+
+    /// For all that the loop has been given.
+    fn receipt(&self) -> Receipt {
+        Receipt::Redis {
+            list: self.place.clone(),
+            upto: self.book.next(),
+        }
     }
 
     fn give(
@@ -289,6 +335,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Whether the server refused something for want of memory.
+fn out_of_memory(fault: &RedisError) -> bool {
+    Fault::from(fault.clone()).is_full()
 }
 
 /// What went wrong, as the server says it.
@@ -313,13 +364,17 @@ impl From<RedisError> for Fault {
 }
 
 impl Fault {
+    fn is_full(&self) -> bool {
+        self.code.as_deref() == Some("OOM") || self.text.contains("OOM")
+    }
+
     /// In one line that says what to do, where that is known.
     fn words(&self) -> String {
         let text = self.text.replace(['\r', '\n'], " ");
         match self.code.as_deref() {
             Some("WRONGTYPE") => format!("the key holds no list ({text})"),
             Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
-            Some("OOM") => format!("its memory is full ({text})"),
+            _ if self.is_full() => format!("its memory is full ({text})"),
             _ if text.contains("unknown command") => {
                 format!("Redis 6.2 or newer is needed ({text})")
             }

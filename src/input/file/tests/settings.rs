@@ -185,3 +185,54 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
     w.scan();
     w.expect(&["1", "2", "3"]);
 }
+
+/// The text of the next lines that come within `limit`.
+fn next_lines(events: &std::sync::mpsc::Receiver<Event>, limit: Duration) -> Option<String> {
+    let end = std::time::Instant::now() + limit;
+    while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
+        if let Ok(Event::Batch(batch)) = events.recv_timeout(left)
+            && !batch.text.is_empty()
+        {
+            return Some(String::from_utf8(batch.text).unwrap());
+        }
+    }
+    None
+}
+
+#[test]
+fn where_the_kernel_tells_nothing_it_looks_each_second() {
+    let w = World::new();
+    w.append(&w.log, "0\n");
+    let (send, events) = std::sync::mpsc::sync_channel(16);
+    let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
+    let clock = std::sync::Arc::new(SystemClock);
+    let handle = super::super::thread::spawn_woken(follower, clock, send, false).unwrap();
+    for n in 1..=2 {
+        w.append(&w.log, &format!("{n}\n"));
+        fs::rename(&w.log, w.sibling(&format!(".{n}"))).unwrap();
+        let text = next_lines(&events, Duration::from_secs(10));
+        assert_eq!(text, Some(format!("{n}\n")));
+    }
+    drop(events);
+    handle.stop();
+}
+
+#[test]
+fn a_new_host_is_picked_up_at_once_while_the_follower_sleeps() {
+    let w = World::new();
+    let dir = w.log.parent().unwrap().join("hosts");
+    fs::create_dir(&dir).unwrap();
+    let (send, events) = std::sync::mpsc::sync_channel(16);
+    let follower = Follower::new(RealFs, settings(), &[dir.join("*/app.log")], Vec::new());
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
+    // By then its own scans are four and more seconds apart.
+    std::thread::sleep(Duration::from_millis(3_200));
+    for host in ["a", "b"] {
+        fs::create_dir(dir.join(host)).unwrap();
+        w.append(&dir.join(host).join("app.log"), &format!("{host}\n"));
+        let text = next_lines(&events, Duration::from_millis(900));
+        assert_eq!(text, Some(format!("{host}\n")));
+    }
+    drop(events);
+    handle.stop();
+}

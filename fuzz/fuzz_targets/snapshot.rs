@@ -1,0 +1,39 @@
+//! Any bytes may stand in the state directory: they are a snapshot, or it is told why not. What is
+//! one can be gone on from.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use tenshi::clock::Time;
+use tenshi::config::{self, Config};
+use tenshi::monitor::Monitor;
+use tenshi::report::Status;
+use tenshi::state;
+
+static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+    let loaded = config::parse_bytes(include_bytes!("../line.conf"));
+    Arc::new(loaded.config.unwrap_or_else(|| panic!("line.conf")))
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = state::decode(bytes);
+    // Chance finds no checksum: the same bytes with a good head.
+    let mut whole = 1_u32.to_le_bytes().to_vec();
+    whole.extend_from_slice(bytes);
+    let checksum = crc32fast::hash(&whole).to_le_bytes();
+    let whole = [b"tenshi state\n".as_slice(), &checksum, &whole].concat();
+    let Ok(mut snapshot) = state::decode(&whole) else {
+        return;
+    };
+    let again = state::encode(&snapshot).unwrap_or_default();
+    assert_eq!(state::decode(&again).as_ref(), Ok(&snapshot));
+    let now: Time = Time::UNIX_EPOCH;
+    let mut monitor = Monitor::new(Arc::clone(&CONFIG), now);
+    monitor.restore(&mut snapshot, now);
+    let _ = monitor.due(now, None, &|queue| snapshot.outbox.waiting(queue));
+    let _ = monitor.flush(now, Some(Status::Flushing));
+    let _ = snapshot.outbox.start_due(now, &|_| false);
+    let _: u64 = snapshot.files.iter().map(|file| file.lag()).fold(0, u64::wrapping_add);
+});

@@ -1,0 +1,99 @@
+//! Lines that are not counted as they came are told of: the first time, and then once a day.
+
+use chrono::TimeDelta;
+
+use crate::clock::Time;
+use crate::counters::{Counter, Counters};
+
+/// How often one kind is told again while it goes on.
+const AGAIN: TimeDelta = TimeDelta::days(1);
+
+/// The kinds, and what to say to each.
+const KINDS: &[(Counter, &str)] = &[
+    (
+        Counter::NoPrefix,
+        "dropped: no known prefix (a `set logprefix` reads them, a queue `noprefix` collects them)",
+    ),
+    (
+        Counter::NoHost,
+        "dropped: the group of their `logprefix` that gives the host took no part",
+    ),
+    (Counter::TooLong, "cut: longer than `max_line`"),
+    (
+        Counter::OverLimit,
+        "counted for their host only: their queue is at `max_lines`",
+    ),
+    (
+        Counter::RepeatDropped,
+        "not counted: a `repeat` without a whole number, or without a line before",
+    ),
+];
+
+/// What was told of each kind: when in this run, and the count then.
+#[derive(Debug, Default)]
+pub(super) struct Dropped(Vec<(Option<Time>, u64)>);
+
+impl Dropped {
+    /// Nothing is to be told of what these counters hold: it was, in a run before.
+    pub(super) fn since(counters: &Counters) -> Self {
+        Self(
+            KINDS
+                .iter()
+                .map(|(counter, _)| (None, counters.get(*counter)))
+                .collect(),
+        )
+    }
+
+    /// What is to be told now. `sorted` when lines without a prefix go to a queue.
+    pub(super) fn tell(&mut self, counters: &Counters, sorted: bool, now: Time) -> Vec<String> {
+        self.0.resize(KINDS.len(), (None, 0));
+        let mut told = Vec::new();
+        for ((counter, words), (when, known)) in KINDS.iter().zip(&mut self.0) {
+            let count = counters.get(*counter);
+            let silent = sorted && *counter == Counter::NoPrefix;
+            let waited = when.is_none_or(|when| now - when >= AGAIN);
+            if count > *known && waited && !silent {
+                (*when, *known) = (Some(now), count);
+                told.push(format!("{count} lines so far were {words}"));
+            }
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told_once_and_again_after_a_day() {
+        let (mut dropped, mut counters) = (Dropped::default(), Counters::default());
+        let start = chrono::DateTime::UNIX_EPOCH;
+        assert!(dropped.tell(&counters, false, start).is_empty());
+        counters.add(Counter::NoPrefix, 3);
+        let told = dropped.tell(&counters, false, start);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("3 lines so far were dropped: no known prefix"));
+        counters.add(Counter::NoPrefix, 3);
+        assert!(
+            dropped
+                .tell(&counters, false, start + TimeDelta::hours(23))
+                .is_empty()
+        );
+        assert_eq!(dropped.tell(&counters, false, start + AGAIN).len(), 1);
+        assert!(
+            dropped.tell(&counters, false, start + AGAIN * 3).is_empty(),
+            "nothing new"
+        );
+        assert!(
+            Dropped::since(&counters)
+                .tell(&counters, false, start)
+                .is_empty()
+        );
+        let mut fresh = Dropped::default();
+        assert!(
+            fresh.tell(&counters, true, start).is_empty(),
+            "they are in `noprefix`"
+        );
+    }
+}

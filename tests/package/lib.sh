@@ -1,0 +1,171 @@
+# Shared by the package tests: a Debian root that is built once, copies of it that boot with
+# systemd, and checks that count. Sourced by bash scripts.
+#
+#   CACHE   where the root is kept (TENSHI_PACKAGE_CACHE, else tests/.cache)
+#   DEB     the package under test (TENSHI_DEB, else the newest in dist/)
+
+set -euo pipefail
+exec </dev/null
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$HERE/../.." && pwd)
+CACHE=${TENSHI_PACKAGE_CACHE:-$TOP/tests/.cache}
+BASE=$CACHE/root
+STOCK=$CACHE/tenshi_0.13-7_all.deb
+SUITE=bookworm
+MIRROR=${TENSHI_MIRROR:-http://deb.debian.org/debian}
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+
+# What the tests meet in the root: init, the programs around us, and what the stock package needs.
+ROOT_PACKAGES=(systemd-sysv dbus rsyslog logrotate postfix procps gpg
+    adduser lsb-base perl libio-bufferedselect-perl)
+
+checks=0
+# check WORDS... : runs the test command after `--`; a failure ends the script with the words.
+check() {
+    local words=()
+    while [[ $1 != -- ]]; do words+=("$1"); shift; done
+    shift
+    checks=$((checks + 1))
+    if ! "$@"; then
+        printf 'FAILED: %s\n  command: %s\n' "${words[*]}" "$*" >&2
+        [[ -z ${ROOT-} ]] || diagnose >&2 || true
+        exit 1
+    fi
+    printf '  ok: %s\n' "${words[*]}"
+}
+
+# fails COMMAND...: true when the command is not.
+fails() { ! "$@"; }
+
+# soon SECONDS COMMAND...: waits until the command is true.
+soon() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || return 1
+        sleep 0.2
+    done
+}
+
+need() {
+    local missing=()
+    command -v debootstrap >/dev/null || missing+=(debootstrap)
+    command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
+    if ((${#missing[@]})); then
+        echo "the package tests need these Debian packages: ${missing[*]}" >&2
+        exit 1
+    fi
+    [[ $(id -u) -eq 0 ]] || { echo 'the package tests need root: they boot a Debian' >&2; exit 1; }
+}
+
+# The package under test.
+package() {
+    local deb=${TENSHI_DEB-}
+    [[ -n $deb ]] || deb=$(ls -t "$TOP"/dist/tenshi_*_*.deb 2>/dev/null | head -n 1)
+    [[ -f $deb ]] || { echo 'no package in dist/: run make deb' >&2; exit 1; }
+    realpath "$deb"
+}
+
+# Builds the root, unless it is there.
+build_root() {
+    mkdir -p "$CACHE"
+    exec 9>"$CACHE/lock"
+    flock 9
+    if [[ ! -e $BASE/.complete ]]; then
+        echo "building a Debian root in $BASE (once)"
+        rm -rf "$BASE"
+        debootstrap --variant=minbase "$SUITE" "$BASE" "$MIRROR" >"$CACHE/debootstrap.log" 2>&1 ||
+            { tail -n 20 "$CACHE/debootstrap.log" >&2; exit 1; }
+        printf '#!/bin/sh\nexit 101\n' >"$BASE/usr/sbin/policy-rc.d"
+        chmod 755 "$BASE/usr/sbin/policy-rc.d"
+        echo 'postfix postfix/main_mailer_type select Local only
+postfix postfix/mailname string console.test' | chroot "$BASE" debconf-set-selections
+        in_chroot "$BASE" apt-get install -q -y --no-install-recommends "${ROOT_PACKAGES[@]}" \
+            >>"$CACHE/debootstrap.log" 2>&1 || { tail -n 20 "$CACHE/debootstrap.log" >&2; exit 1; }
+        in_chroot "$BASE" sh -c 'cd /root && apt-get download -q tenshi=0.13-7' \
+            >>"$CACHE/debootstrap.log" 2>&1
+        mv "$BASE"/root/tenshi_0.13-7_all.deb "$STOCK"
+        # Each test shows what apt does without a network.
+        rm -f "$BASE"/usr/sbin/policy-rc.d "$BASE"/var/cache/apt/archives/*.deb
+        rm -f "$BASE"/etc/apt/apt.conf.d/*autoclean*
+        touch "$BASE/.complete"
+    fi
+    flock -u 9
+    exec 9>&-
+}
+
+# in_chroot ROOT COMMAND...: runs it there with /proc and the host's network, nothing booted.
+in_chroot() {
+    local root=$1
+    shift
+    systemd-nspawn -q --register=no --keep-unit --resolv-conf=copy-host --as-pid2 -D "$root" "$@"
+}
+
+# fresh_root: a copy of the root for this test alone, in $ROOT; gone at the end.
+fresh_root() {
+    need
+    build_root
+    WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/tenshi-package-XXXXXX")
+    ROOT=$WORK/root
+    trap 'power_off; rm -rf "$WORK"' EXIT
+    cp -a --reflink=auto "$BASE" "$ROOT"
+    echo console >"$ROOT/etc/hostname"
+    printf '127.0.0.1 localhost console\n' >"$ROOT/etc/hosts"
+    cp "$(package)" "$ROOT/root/tenshi.deb"
+}
+
+# with_stock: puts Debian's own tenshi 0.13-7 into the root that is not booted yet.
+with_stock() {
+    cp "$STOCK" "$ROOT/root/stock.deb"
+    printf '#!/bin/sh\nexit 101\n' >"$ROOT/usr/sbin/policy-rc.d"
+    chmod 755 "$ROOT/usr/sbin/policy-rc.d"
+    in_chroot "$ROOT" dpkg -i /root/stock.deb >"$WORK/stock.log" 2>&1
+    rm -f "$ROOT/usr/sbin/policy-rc.d"
+}
+
+# boot: systemd as process 1 of the root, without a network but the loopback.
+boot() {
+    systemd-nspawn -q --register=no --keep-unit --private-network -M "tenshi-$$" -D "$ROOT" -b \
+        >"$WORK/console.log" 2>&1 &
+    NSPAWN=$!
+    soon 60 leader || { cat "$WORK/console.log" >&2; exit 1; }
+    LEADER=$(leader)
+    soon 120 vm systemctl is-active -q dbus.service ||
+        { cat "$WORK/console.log" >&2; echo 'systemd did not boot' >&2; exit 1; }
+}
+
+leader() { pgrep -P "$NSPAWN" | head -n 1 | grep .; }
+
+# vm COMMAND...: runs it in the booted root.
+vm() { nsenter -t "$LEADER" -m -u -i -n -p -- "$@" </dev/null; }
+
+# vmsh SCRIPT: the same through a shell.
+vmsh() { vm sh -c "$1"; }
+
+power_off() {
+    [[ -n ${NSPAWN-} ]] || return 0
+    vm systemctl poweroff --force >/dev/null 2>&1 || true
+    soon 20 fails kill -0 "$NSPAWN" || kill -KILL "$NSPAWN" 2>/dev/null || true
+    wait "$NSPAWN" 2>/dev/null || true
+    NSPAWN=
+}
+
+# What helps when a check failed.
+diagnose() {
+    [[ -n ${NSPAWN-} ]] || return 0
+    vm systemctl status --no-pager -l tenshi.service
+    vm journalctl --no-pager -n 60
+}
+
+# The install, as an unattended upgrade does it. Its words are in $WORK/apt.log.
+apt_install() {
+    vm env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --allow-downgrades "$@" \
+        >"$WORK/apt.log" 2>&1 || { cat "$WORK/apt.log" >&2; return 1; }
+}
+
+main_pid() { vm systemctl show -P MainPID tenshi.service; }
+status_text() { vm systemctl show -P StatusText tenshi.service; }
+active() { [[ $(vm systemctl is-active tenshi.service) == active ]]; }
+
+done_with() { printf '%s: %d checks passed\n' "$(basename "$0")" "$checks"; }

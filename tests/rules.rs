@@ -1,0 +1,293 @@
+//! The configuration and the rule files that we install: each rule file makes its own report of its
+//! own sample lines, and each rule in it is used by one of them.
+//!
+//! `TENSHI_WRITE_REPORTS=1 cargo test --test rules` writes the expected reports anew. Read them
+//! before you commit them: they are what a reader of the mails gets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use support::Dir;
+use support::daemon::PROGRAM;
+use support::perl;
+use tenshi::config::{self, Action, Config};
+use tenshi::pattern::{Found, Spans};
+use tenshi::record::{self, Parsed};
+use tenshi::rules;
+
+/// What must be there, at least: a loop over nothing proves nothing.
+const FILES: usize = 1;
+const RULES: usize = 200;
+const LINES: usize = 200;
+const LINES_A_FILE: usize = 24;
+
+/// Where the installed configuration looks for rule files.
+const ACTIVE: &str = "includedir /etc/tenshi/includes-active\n";
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The names of the rule files, in the order in which `includedir` reads them.
+fn names() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(repository("etc/includes-available"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() >= FILES, "{names:?}");
+    names
+}
+
+fn sample(name: &str) -> PathBuf {
+    repository(&format!("tests/rules/{name}.log"))
+}
+
+/// A machine where the installed configuration has the rule files `active` linked.
+struct Site {
+    /// Its files go with it.
+    _dir: Dir,
+    conf: PathBuf,
+}
+
+impl Site {
+    fn new(active: &[String]) -> Self {
+        let dir = Dir::new();
+        let includes = dir.path("includes-active");
+        fs::create_dir(&includes).unwrap();
+        for name in active {
+            let file = repository("etc/includes-available").join(name);
+            std::os::unix::fs::symlink(file, includes.join(name)).unwrap();
+        }
+        let text = fs::read_to_string(repository("etc/tenshi.conf")).unwrap();
+        assert_eq!(text.matches(ACTIVE).count(), 1);
+        let text = text.replace(ACTIVE, &format!("includedir {}\n", includes.display()));
+        let conf = dir.write("tenshi.conf", text);
+        Self { _dir: dir, conf }
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        Command::new(program)
+            .args(arguments)
+            .arg("-c")
+            .arg(&self.conf)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts")
+    }
+
+    fn config(&self) -> Config {
+        config::load(&self.conf).config.expect("no errors")
+    }
+
+    /// The mails that the sample lines lead to, without what differs from run to run.
+    fn report(&self, name: &str) -> String {
+        let log = sample(name);
+        let output = self.run(PROGRAM, &["replay", log.to_str().unwrap()]);
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert!(output.stderr.is_empty(), "{name}: {output:?}");
+        let text = String::from_utf8(output.stdout).expect("reports are UTF-8");
+        let varies = ["From: ", "To: ", "Date: ", "X-tenshi-"];
+        text.lines()
+            .filter(|line| !varies.iter().any(|start| line.starts_with(start)))
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect()
+    }
+}
+
+/// Which rules, and how often, the lines of a log came to: the taking rule's index, and the groups
+/// that were entered before it.
+#[derive(Default)]
+struct Hits {
+    rules: BTreeSet<usize>,
+    /// Lines that only the last rule of all took.
+    unknown: usize,
+    lines: usize,
+    traditional: usize,
+}
+
+fn hits(config: &Config, log: &Path) -> Hits {
+    let mut hits = Hits::default();
+    for line in fs::read(log).unwrap().split_inclusive(|&b| b == b'\n') {
+        let line = line.strip_suffix(b"\n").expect("a whole line");
+        let shown = String::from_utf8_lossy(line);
+        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+        let parsed = record::parse(line, &config.lines, &mut spans, &mut gave_up);
+        let Parsed::Record(record) = parsed else {
+            panic!("{}: no time and host: {shown}", log.display());
+        };
+        let (host, message) = (record.host, &*record.message);
+        let taken = rules::decide(&config.rules, host, message, &mut spans, &mut gave_up)
+            .expect("the last rule takes every line")
+            .index();
+        assert!(gave_up.is_empty(), "{shown}");
+        hits.lines += 1;
+        hits.traditional += usize::from(line[0].is_ascii_uppercase());
+        hits.unknown += usize::from(taken + 1 == config.rules.len());
+        hits.rules.insert(taken);
+        for (at, rule) in config.rules[..taken].iter().enumerate() {
+            if matches!(rule.action, Action::Group { end } if taken < end) {
+                assert_eq!(rule.pattern.is_match(message), Found::Yes);
+                hits.rules.insert(at);
+            }
+        }
+    }
+    hits
+}
+
+#[test]
+fn each_file_gives_its_report() {
+    let names = names();
+    let site = Site::new(&names);
+    let write = std::env::var_os("TENSHI_WRITE_REPORTS").is_some();
+    for name in &names {
+        let path = repository(&format!("tests/rules/{name}.report"));
+        let got = site.report(name);
+        if write {
+            fs::write(&path, &got).unwrap();
+        }
+        let want = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            got == want,
+            "{name}: got\n{got}\ninstead of {}",
+            path.display()
+        );
+        assert!(got.contains("Subject: "), "{name}: no mail at all");
+    }
+}
+
+#[test]
+fn a_file_alone_gives_the_same_report() {
+    for name in names() {
+        let got = Site::new(std::slice::from_ref(&name)).report(&name);
+        let want = fs::read_to_string(repository(&format!("tests/rules/{name}.report")));
+        assert_eq!(got, want.unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn every_rule_is_used_by_a_sample_line_of_its_file() {
+    let names = names();
+    let config = Site::new(&names).config();
+    let (mut checked, mut lines, mut unused) = (0, 0, Vec::new());
+    for name in &names {
+        let hits = hits(&config, &sample(name));
+        assert!(hits.lines >= LINES_A_FILE, "{name}: {} lines", hits.lines);
+        assert!(hits.unknown > 0, "{name}: no line is left to `misc .*`");
+        assert!(hits.traditional > 0, "{name}: no traditional time");
+        assert!(hits.traditional < hits.lines, "{name}: no RFC 3339 time");
+        lines += hits.lines;
+        for (at, rule) in config.rules.iter().enumerate() {
+            let file = rule.place.file.file_name().unwrap();
+            if file.to_str() == Some(name) {
+                checked += 1;
+                if !hits.rules.contains(&at) {
+                    unused.push(format!("{name}: {rule:?}"));
+                }
+            } else if file != "tenshi.conf" {
+                assert!(
+                    !hits.rules.contains(&at),
+                    "{name}: {rule:?} took one of its lines"
+                );
+            }
+        }
+    }
+    assert!(unused.is_empty(), "unused:\n{}", unused.join("\n"));
+    assert!(checked >= RULES, "{checked} rules");
+    assert!(lines >= LINES, "{lines} lines");
+    println!("{} files, {checked} rules, {lines} lines", names.len());
+}
+
+#[test]
+fn all_is_inside_groups_and_no_group_catches_all() {
+    let names = names();
+    let mut checked = 0;
+    for name in &names {
+        let text = fs::read_to_string(repository("etc/includes-available").join(name)).unwrap();
+        assert!(text.starts_with("# "), "{name}: says nothing about itself");
+        let mut depth = 0_usize;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let (word, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+            match word {
+                _ if word.starts_with('#') => continue,
+                "group" => {
+                    assert!(rest.starts_with('^'), "{name}: {line}");
+                    depth += 1;
+                }
+                "group_end" => depth -= 1,
+                _ => {
+                    assert!(depth > 0, "{name}: outside of a group: {line}");
+                    assert!(rest.trim_start().starts_with('^'), "{name}: {line}");
+                    let queues = ["critical", "report", "trash", "report,critical"];
+                    let plain = word.split(':').next().unwrap();
+                    assert!(queues.contains(&plain), "{name}: {line}");
+                }
+            }
+            checked += 1;
+        }
+        assert_eq!(depth, 0, "{name}: a group is open");
+    }
+    assert!(checked >= RULES, "{checked} lines");
+}
+
+/// What `tenshi -C` has to say, without what it says of log files that this machine does not have.
+fn complaints(site: &Site) -> Vec<String> {
+    let output = site.run(PROGRAM, &["-C"]);
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    let told = told.split("\n\n").map(str::trim);
+    told.filter(|text| !text.is_empty() && !text.contains("cannot read the log file `/var/log/"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_check_finds_nothing_wrong() {
+    let names = names();
+    for active in [&names[..], &[]] {
+        assert_eq!(complaints(&Site::new(active)), [""; 0], "{active:?}");
+    }
+    for name in &names {
+        let site = Site::new(std::slice::from_ref(name));
+        assert_eq!(complaints(&site), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn no_rule_needs_the_slow_engine() {
+    let output = Site::new(&names()).run(PROGRAM, &["-C"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("rules: ") && !told.contains("slow engine"),
+        "{told}"
+    );
+}
+
+/// A way back: the original understands all of it.
+#[test]
+fn the_original_takes_all_of_it() {
+    perl::required();
+    let output = Site::new(&names()).run("/usr/sbin/tenshi", &["-C"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn every_sample_and_report_belongs_to_a_file() {
+    let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names() {
+        wanted.insert(format!("{name}.log"), 0);
+        wanted.insert(format!("{name}.report"), 0);
+    }
+    for entry in fs::read_dir(repository("tests/rules")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        *wanted.entry(name).or_insert(2) += 1;
+    }
+    let wrong: Vec<_> = wanted.iter().filter(|(_, seen)| **seen != 1).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
