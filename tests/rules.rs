@@ -22,9 +22,9 @@ use tenshi::record::{self, Parsed};
 use tenshi::rules;
 
 /// What must be there, at least: a loop over nothing proves nothing.
-const FILES: usize = 1;
-const RULES: usize = 200;
-const LINES: usize = 200;
+const FILES: usize = 10;
+const RULES: usize = 250;
+const LINES: usize = 400;
 const LINES_A_FILE: usize = 24;
 
 /// Where the installed configuration looks for rule files.
@@ -51,7 +51,7 @@ fn sample(name: &str) -> PathBuf {
 
 /// A machine where the installed configuration has the rule files `active` linked.
 struct Site {
-    /// Its files go with it.
+    /// Removed with this.
     _dir: Dir,
     conf: PathBuf,
 }
