@@ -15,8 +15,8 @@ use memchr::{memchr, memmem};
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
-use crate::fast::Map;
-use crate::pattern::fields::{Fields, KEY, Key, ends_word};
+use crate::fast::OwnMap;
+use crate::pattern::fields::{Fields, KEY, ends_word};
 use crate::pattern::{Found, Pattern, Spans};
 
 /// With fewer such rules in a list, each literal is looked for by itself.
@@ -27,15 +27,29 @@ const MOST_LISTS: usize = 20_000;
 /// The index of a list of rules.
 #[derive(Debug)]
 pub struct Index {
-    words: Map<Vec<u8>, u32>,
-    keys: Map<Key, u32>,
+    /// The first words that rules name, from 1.
+    words: OwnMap<Vec<u8>, u32>,
+    /// The keys that rules name, as the numbers of their bytes, from 1.
+    keys: OwnMap<u32, u32>,
     /// What is known of each rule.
     facts: Vec<Facts>,
     room: Room,
 }
 
 /// A kind of line: the numbers of its first word and of its two keys, 0 for one that no rule names.
-type Kind = [u32; 3];
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    word: u32,
+    keys: [u32; 2],
+}
+
+impl Kind {
+    /// The kind as a key of its own: there are fewer than a million rules.
+    fn packed(self) -> u64 {
+        let [first, second] = self.keys.map(u64::from);
+        u64::from(self.word) << 42 | first << 21 | second
+    }
+}
 
 #[derive(Debug)]
 struct Facts {
@@ -43,7 +57,9 @@ struct Facts {
     is_group: bool,
     /// The subject begins with one of these words, by their numbers; sorted.
     words: Option<Vec<u32>>,
-    /// What stands behind the first two blanks, in the same way.
+    /// The subject begins with these bytes.
+    start: Vec<u8>,
+    /// What stands behind the first two blanks, in the same way as the words.
     keys: [Option<Vec<u32>>; 2],
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     inside: Vec<memmem::Finder<'static>>,
@@ -51,6 +67,17 @@ struct Facts {
     group: Option<usize>,
     /// No line gets past it.
     takes_all: bool,
+}
+
+impl Facts {
+    /// Whether a subject with this first word may begin as the rule wants it.
+    fn may_begin(&self, word: &[u8]) -> bool {
+        let end = self.start.iter().position(|&b| ends_word(b));
+        match end {
+            Some(end) => word == &self.start[..end],
+            None => word.starts_with(&self.start),
+        }
+    }
 }
 
 /// The rules that a kind of line may match, in their order.
@@ -80,7 +107,7 @@ struct Scan {
 #[derive(Debug, Default)]
 struct Room {
     /// The lists that were made, by the kind of line.
-    lists: Map<Kind, usize>,
+    lists: OwnMap<u64, usize>,
     made: Vec<List>,
     /// The rules of the list whose literals are there, a bit each.
     wanted: Vec<u64>,
@@ -92,11 +119,11 @@ struct Room {
 impl Index {
     /// Makes the index of these rules.
     pub fn new(rules: &[Rule]) -> Self {
-        let (mut words, mut keys) = (Numbers::default(), Numbers::default());
+        let (mut words, mut keys) = (OwnMap::default(), OwnMap::default());
         let facts = facts(rules, &mut words, &mut keys);
         Self {
-            words: words.0,
-            keys: keys.0,
+            words,
+            keys,
             facts,
             room: Room::default(),
         }
@@ -112,7 +139,7 @@ impl Index {
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
         let kind = self.kind(message);
-        let place = match self.room.lists.get(&kind) {
+        let place = match self.room.lists.get(&kind.packed()) {
             Some(&place) => place,
             None => self.make(kind),
         };
@@ -173,10 +200,14 @@ impl Index {
         let mut key = || {
             let behind = memchr(b' ', rest).map_or(rest.len(), |at| at + 1);
             rest = rest.get(behind..).unwrap_or_default();
-            let key = rest.first_chunk::<KEY>();
-            key.and_then(|key| self.keys.get(key).copied()).unwrap_or(0)
+            let key = rest
+                .first_chunk::<KEY>()
+                .map(|&key| u32::from_le_bytes(key));
+            key.and_then(|key| self.keys.get(&key).copied())
+                .unwrap_or(0)
         };
-        [word, key(), key()]
+        let keys = [key(), key()];
+        Kind { word, keys }
     }
 
     /// Makes the list for a kind of line.
@@ -187,7 +218,9 @@ impl Index {
             room.made.clear();
             room.lists.clear();
         }
-        let [word, first, second] = kind;
+        let [first, second] = kind.keys;
+        let word = self.words.iter().find(|&(_, &number)| number == kind.word);
+        let word = word.map(|(word, _)| word.as_slice());
         let fits = |known: &Option<Vec<u32>>, is: u32| {
             known
                 .as_ref()
@@ -196,7 +229,8 @@ impl Index {
         let mut rules = Vec::new();
         for (at, facts) in self.facts.iter().enumerate() {
             let possible = !facts.is_group
-                && fits(&facts.words, word)
+                && fits(&facts.words, kind.word)
+                && word.is_none_or(|word| facts.may_begin(word))
                 && fits(&facts.keys[0], first)
                 && fits(&facts.keys[1], second);
             if !possible {
@@ -214,7 +248,7 @@ impl Index {
         let many = rules.iter().filter(|c| c.literal).count() > FEW;
         let scan = many.then(|| Scan::new(&rules, &self.facts)).flatten();
         room.made.push(List { rules, scan });
-        room.lists.insert(kind, room.made.len() - 1);
+        room.lists.insert(kind.packed(), room.made.len() - 1);
         room.made.len() - 1
     }
 }
@@ -328,29 +362,22 @@ impl Scan {
     }
 }
 
-/// Numbers for words and keys, from 1.
-struct Numbers<T>(Map<T, u32>);
-
-impl<T> Default for Numbers<T> {
-    fn default() -> Self {
-        Self(Map::default())
-    }
+/// The numbers of these, sorted; new ones are added.
+fn numbers<T: Eq + Hash>(known: &mut OwnMap<T, u32>, all: Vec<T>) -> Vec<u32> {
+    let number = |one| {
+        let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
+        *known.entry(one).or_insert(next)
+    };
+    let mut numbers: Vec<u32> = all.into_iter().map(number).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
-impl<T: Eq + Hash> Numbers<T> {
-    /// The numbers of these, sorted.
-    fn of(&mut self, all: Vec<T>) -> Vec<u32> {
-        let number = |one| {
-            let next = u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX);
-            *self.0.entry(one).or_insert(next)
-        };
-        let mut numbers: Vec<u32> = all.into_iter().map(number).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-}
-
-fn facts(rules: &[Rule], words: &mut Numbers<Vec<u8>>, keys: &mut Numbers<Key>) -> Vec<Facts> {
+fn facts(
+    rules: &[Rule],
+    words: &mut OwnMap<Vec<u8>, u32>,
+    keys: &mut OwnMap<u32, u32>,
+) -> Vec<Facts> {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut facts: Vec<Facts> = Vec::with_capacity(rules.len());
     for (at, rule) in rules.iter().enumerate() {
@@ -364,9 +391,11 @@ fn facts(rules: &[Rule], words: &mut Numbers<Vec<u8>>, keys: &mut Numbers<Key>) 
         let [first, second] = known.keys;
         let around = group.and_then(|group| facts.get(group));
         // What a rule does not say, the group around it may: a line in it is in both.
-        let own_words = known.words.map(|all| words.of(all));
-        let own_keys = [first, second].map(|all| all.map(|all| keys.of(all)));
-        let named = own_words.is_some() && own_keys[0].is_some();
+        let own_words = known.words.map(|all| numbers(words, all));
+        let own_keys = [first, second].map(|all| {
+            all.map(|all| numbers(keys, all.into_iter().map(u32::from_le_bytes).collect()))
+        });
+        let named = own_words.is_some() || own_keys.iter().any(Option::is_some);
         let own_words = own_words.or_else(|| around?.words.clone());
         let [first, second] = own_keys;
         let own_keys = [
@@ -375,13 +404,15 @@ fn facts(rules: &[Rule], words: &mut Numbers<Vec<u8>>, keys: &mut Numbers<Key>) 
         ];
         let is_group = on_host || matches!(rule.action, Action::Group { .. });
         // Where the words name the rule already, its pattern is the quicker look.
+        let needs = rule.pattern.needs();
         let inside = match named || is_group || rule.pattern.is_quick() {
             true => Vec::new(),
-            false => rule.pattern.needs().inside,
+            false => needs.inside,
         };
         facts.push(Facts {
             is_group,
             words: own_words,
+            start: if on_host { Vec::new() } else { needs.start },
             keys: own_keys,
             inside: inside
                 .iter()
