@@ -233,7 +233,9 @@ impl Run<'_> {
     /// The end of a match that begins at `start`; nothing outside if patience is at its end.
     fn at(&mut self, start: usize) -> Option<Option<usize>> {
         self.room.choices.clear();
-        self.room.slots.fill(UNSET);
+        if !self.room.slots.is_empty() {
+            self.room.slots.fill(UNSET);
+        }
         let (mut step, mut at) = (0, start);
         loop {
             self.patience = self.patience.checked_sub(1)?;
