@@ -281,6 +281,7 @@ fn links_lead_somewhere() {
         "README.ja.md",
         "docs/compatibility.md",
         "docs/following.md",
+        "docs/rules.md",
     ];
     for name in documents {
         let text = read(name);

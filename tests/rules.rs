@@ -10,21 +10,24 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use support::Dir;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use support::daemon::PROGRAM;
 use support::perl;
+use support::{DEADLINE, Dir, poll};
 use tenshi::config::{self, Action, Config};
 use tenshi::pattern::{Found, Spans};
 use tenshi::record::{self, Parsed};
 use tenshi::rules;
 
 /// What must be there, at least: a loop over nothing proves nothing.
-const FILES: usize = 10;
-const RULES: usize = 250;
-const LINES: usize = 400;
+const FILES: usize = 17;
+const RULES: usize = 450;
+const LINES: usize = 800;
 const LINES_A_FILE: usize = 24;
 
 /// Where the installed configuration looks for rule files.
@@ -290,4 +293,114 @@ fn every_sample_and_report_belongs_to_a_file() {
     }
     let wrong: Vec<_> = wanted.iter().filter(|(_, seen)| **seen != 1).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn the_page_has_each_file() {
+    let page = fs::read_to_string(repository("docs/rules.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: Vec<&str> = rows
+        .filter_map(|row| Some(row.split_once('`')?.0))
+        .collect();
+    assert_eq!(rows, names());
+}
+
+/// rsyslogd under the configuration of Debian's package, only its files elsewhere. Ended on drop.
+struct Rsyslogd(Child);
+
+impl Rsyslogd {
+    fn start(dir: &Dir) -> Self {
+        let root = dir.root().display();
+        let stock = fs::read_to_string("/etc/rsyslog.conf").expect("needs the package rsyslog");
+        let lines: String = stock
+            .lines()
+            // The kernel's log is the machine's; the owners of files are for root to set.
+            .filter(|line| !line.contains("imklog") && !line.starts_with("$File"))
+            .filter(|line| !line.starts_with("$IncludeConfig"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let socket = "module(load=\"imuxsock\")";
+        assert!(lines.contains(socket), "{lines}");
+        let own = format!(
+            "module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+             input(type=\"imuxsock\" Socket=\"{root}/socket\")\n"
+        );
+        let lines = lines
+            .replace(socket, &own)
+            .replace("/var/spool/rsyslog", &root.to_string())
+            .replace("/var/log/", &format!("{root}/"));
+        let child = Command::new("/usr/sbin/rsyslogd")
+            .args(["-n", "-i"])
+            .arg(dir.path("pid"))
+            .arg("-f")
+            .arg(dir.write("rsyslog.conf", lines))
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("needs the package rsyslog");
+        let daemon = Self(child);
+        assert!(
+            poll(DEADLINE, || dir.path("socket").exists().then_some(())).is_some(),
+            "rsyslogd makes no socket"
+        );
+        daemon
+    }
+
+    /// Ends it, when it wrote what it has.
+    fn finish(mut self) {
+        let pid = i32::try_from(self.0.id()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        let end = poll(DEADLINE, || self.0.try_wait().unwrap());
+        assert!(end.is_some(), "rsyslogd does not end");
+    }
+}
+
+impl Drop for Rsyslogd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Out of the box: the log files that `tenshi.conf` names have each line of a Debian 12 once.
+#[test]
+fn what_the_stock_rsyslogd_writes_is_counted_once() {
+    let dir = Dir::new();
+    let daemon = Rsyslogd::start(&dir);
+    let socket = UnixDatagram::unbound().unwrap();
+    socket.connect(dir.path("socket")).unwrap();
+    // All facilities but those reserved; a notice of each.
+    let facilities: Vec<u8> = (0..12).chain(16..24).collect();
+    for facility in &facilities {
+        let line = format!(
+            "<{}>Nov  3 06:00:00 stock[7]: facility {facility}",
+            facility * 8 + 5
+        );
+        socket.send(line.as_bytes()).unwrap();
+    }
+    // At its end it leaves unread what is in the socket.
+    let log = || fs::read_to_string(dir.path("syslog")).ok();
+    let last = || log()?.ends_with("facility 23\n").then_some(());
+    assert!(poll(DEADLINE, last).is_some(), "{:?}", log());
+    daemon.finish();
+
+    let text = fs::read_to_string(repository("etc/tenshi.conf")).unwrap();
+    let files = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("set logfile /var/log/"));
+    let files: Vec<String> = files
+        .map(|name| dir.path(name).to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    let mut arguments = vec!["replay"];
+    arguments.extend(files.iter().map(String::as_str));
+    let output = Site::new(&names()).run(PROGRAM, &arguments);
+    assert!(output.status.success(), "{output:?}");
+    let mails = String::from_utf8(output.stdout).unwrap();
+    for facility in &facilities {
+        let line = format!("    1: stock: facility {facility}");
+        let seen = mails.lines().filter(|&l| l == line).count();
+        assert_eq!(seen, 1, "facility {facility}:\n{mails}");
+    }
+    assert_eq!(mails.matches("stock").count(), facilities.len(), "{mails}");
+    assert!(!mails.contains("[noprefix]"), "{mails}");
 }
