@@ -9,9 +9,11 @@
 //! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the snapshot (postcard)
 //! ```
 
+mod lock;
 mod saved;
 mod store;
 
+pub use lock::{Holder, holder};
 pub use saved::{SavedCounter, SavedLast, SavedQueue, Snapshot, SnapshotRef};
 pub use store::{Loaded, Store, Stored, read, resolve};
 

@@ -1,20 +1,19 @@
 //! The state directory: one snapshot, replaced as a whole, and a lock.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::lock::Lock;
 use super::{Fault, Snapshot, decode};
 
 /// The snapshot.
 const SNAPSHOT: &str = "tenshi.state";
 /// The next one while it is written.
 const NEW: &str = "tenshi.state.new";
-/// Held by the daemon that owns the directory.
-const LOCK: &str = "tenshi.lock";
 
 /// A state directory in use.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub struct Store {
     /// The number of the snapshot that is on disk.
     written: u64,
     /// Released when the daemon ends.
-    _lock: File,
+    lock: Lock,
 }
 
 /// What became of a snapshot.
@@ -65,7 +64,14 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 /// There is none, it may not be read, or it is damaged.
 pub fn read(dir: &Path) -> Result<Snapshot, String> {
     let path = dir.join(SNAPSHOT);
-    let bytes = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let bytes = fs::read(&path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => format!("there is no snapshot {}", path.display()),
+        io::ErrorKind::PermissionDenied => format!(
+            "{}: permission denied; the daemon's user and its group may read it",
+            path.display()
+        ),
+        _ => format!("{}: {e}", path.display()),
+    })?;
     decode(&bytes).map_err(|fault| format!("{}: {fault}", path.display()))
 }
 
@@ -87,17 +93,10 @@ impl Store {
                 ))
             })?;
         }
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o640)
-            .open(dir.join(LOCK))
+        let lock = Lock::open(dir)
             .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(told(&"another tenshi is using it")),
-            Err(TryLockError::Error(e)) => return Err(told(&e)),
+        if !lock.take().map_err(|e| told(&e))? {
+            return Err(told(&"another tenshi is using it"));
         }
         // What was not renamed was not meant to count.
         let _ = fs::remove_file(dir.join(NEW));
@@ -107,7 +106,7 @@ impl Store {
             writer,
             asked: 0,
             written: 0,
-            _lock: lock,
+            lock,
         };
         Ok((store, loaded))
     }
@@ -132,6 +131,11 @@ impl Store {
     /// The number of the last snapshot that is through, on disk or failed.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Shows others whether snapshots can be written. No snapshot could tell.
+    pub fn show_failing(&self, failing: bool) {
+        self.lock.show_failing(failing);
     }
 
     /// A snapshot is through.

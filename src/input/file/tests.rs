@@ -69,7 +69,7 @@ impl World {
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
-                Event::Drained => {}
+                Event::Health { .. } | Event::Drained => {}
             });
             if !turn.more && !turn.waiting {
                 return;
