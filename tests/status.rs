@@ -329,9 +329,13 @@ fn a_truncated_log_is_unread_from_its_beginning() {
     let mut site = Site::start(&[], "");
     site.log("bar a long line that is taken");
     site.daemon().finish();
-    site.dir.write("log", line("h1", "bar new"));
-    let lag = number(&site.json()["files"][0]["lag"]);
-    assert_eq!(lag, line("h1", "bar new").len() as u64);
+    // Shorter, then longer than what was taken.
+    for count in [1, 9] {
+        let new = line("h1", "bar new").repeat(count);
+        site.dir.write("log", &new);
+        let lag = number(&site.json()["files"][0]["lag"]);
+        assert_eq!(lag, new.len() as u64, "{count} lines");
+    }
 }
 
 #[test]

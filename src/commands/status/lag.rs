@@ -4,10 +4,11 @@
 //! enough, so the logs themselves need not be readable.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::input::file::{FileId, Mark, PathMarks, is_packed, is_rotation_of};
+use crate::input::file::{
+    FileSystem, Kind, Mark, Meta, PathMarks, RealFs, is_packed, is_rotation_of,
+};
 
 /// A file of a log's history.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,20 +25,18 @@ pub(super) struct Part {
 
 struct Found {
     path: PathBuf,
-    id: FileId,
-    size: u64,
-    mtime: i64,
+    meta: Meta,
 }
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
 /// yet. Packed ones count as far as they were known.
 pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
     let live = look(&marks.path);
-    let live_id = live.as_ref().map(|live| live.id);
+    let live_id = live.as_ref().map(|live| live.meta.id);
     let files: Vec<Found> = live.into_iter().chain(siblings(&marks.path)).collect();
-    let is_live = |file: &Found| Some(file.id) == live_id;
+    let is_live = |file: &Found| Some(file.meta.id) == live_id;
     let known = marks.marks.iter().map(|mark| {
-        let file = files.iter().find(|file| file.id == mark.id);
+        let file = files.iter().find(|file| file.meta.id == mark.id);
         Part {
             path: file.map(|file| file.path.clone()),
             position: mark.offset,
@@ -48,14 +47,14 @@ pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
     let mut parts: Vec<Part> = known.collect();
     let mut new: Vec<&Found> = files.iter().collect();
     new.retain(|file| {
-        let followed = marks.marks.iter().any(|mark| mark.id == file.id);
+        let followed = marks.marks.iter().any(|mark| mark.id == file.meta.id);
         // What was rotated away before the snapshot is none of what is left to do.
-        let late = file.mtime > marks.seen && !is_packed(&file.path);
+        let late = file.meta.mtime > marks.seen && !is_packed(&file.path);
         !followed && (is_live(file) || late)
     });
-    new.sort_by_key(|file| (is_live(file), file.mtime));
+    new.sort_by_key(|file| (is_live(file), file.meta.mtime));
     for file in new {
-        let mut done = marks.done.iter().filter(|mark| mark.id == file.id);
+        let mut done = marks.done.iter().filter(|mark| mark.id == file.meta.id);
         let position = match done.clone().find(|mark| fits(mark, &file.path)) {
             Some(mark) => mark.offset,
             // Read to its end and let go. The live file only has the inode of one that is gone.
@@ -65,7 +64,7 @@ pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
         parts.push(Part {
             path: Some(file.path.clone()),
             position,
-            lag: file.size.saturating_sub(position),
+            lag: file.meta.size.saturating_sub(position),
             live: is_live(file),
         });
     }
@@ -74,28 +73,28 @@ pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
 
 fn left(mark: &Mark, file: Option<&Found>) -> u64 {
     match file {
-        // It was truncated: all of it is new.
-        Some(file) if file.size < mark.offset => file.size,
-        Some(file) => file.size - mark.offset,
+        // It was truncated, or has the inode of one that is gone: all of it is new.
+        Some(file) if file.meta.size < mark.offset || differs(mark, &file.path) => file.meta.size,
+        Some(file) => file.meta.size - mark.offset,
         None => mark.end.saturating_sub(mark.offset),
     }
 }
 
-/// Whether the file is the one of this mark, as far as it may be read.
+/// Whether the file can be read, and is the one of this mark.
 fn fits(mark: &Mark, path: &Path) -> bool {
     File::open(path).is_ok_and(|file| mark.fits(&file).unwrap_or(false))
 }
 
+/// Whether the file can be read, and is another than that of this mark.
+fn differs(mark: &Mark, path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| mark.fits(&file).is_ok_and(|fits| !fits))
+}
+
 fn look(path: &Path) -> Option<Found> {
-    let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Found {
+    let meta = RealFs.meta(path).ok()?;
+    (meta.kind == Kind::Regular).then(|| Found {
         path: path.to_owned(),
-        id: FileId {
-            dev: meta.dev(),
-            ino: meta.ino(),
-        },
-        size: meta.len(),
-        mtime: meta.mtime() * 1_000_000_000 + meta.mtime_nsec(),
+        meta,
     })
 }
 
