@@ -341,8 +341,13 @@ fn a_truncated_log_is_unread_from_its_beginning() {
 #[test]
 fn inputs_at_fault_are_named_until_they_are_well() {
     let dir = Dir::new();
-    let missing = dir.path("missing");
-    let site = Site::start(&[], &format!("set logfile {}\n", missing.display()));
+    // A second name of a log that is followed already is no fault.
+    let [missing, one, two] = ["missing", "one", "two"].map(|name| dir.path(name));
+    fs::write(&one, "").unwrap();
+    fs::hard_link(&one, &two).unwrap();
+    let logs = [&missing, &one, &two].map(|path| format!("set logfile {}\n", path.display()));
+    let mut site = Site::start(&[], &logs.concat());
+    site.daemon().wait_stderr("is the same file as");
     let name = missing.to_str().unwrap();
     site.until("the fault", |s| s["faults"][name].is_string());
     let shown = text(&site.status(&[]).stdout);
