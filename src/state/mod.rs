@@ -15,7 +15,7 @@ mod store;
 
 pub use lock::{Holder, holder};
 pub use saved::{SavedCounter, SavedLast, SavedQueue, Snapshot, SnapshotRef};
-pub use store::{Loaded, Store, Stored, read, resolve};
+pub use store::{Loaded, Store, Stored, Unread, read, resolve};
 
 use serde::Serialize;
 

@@ -1,5 +1,6 @@
 //! The state directory: one snapshot, replaced as a whole, and a lock.
 
+use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -62,17 +63,35 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 ///
 /// # Errors
 /// There is none, it may not be read, or it is damaged.
-pub fn read(dir: &Path) -> Result<Snapshot, String> {
+pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
     let path = dir.join(SNAPSHOT);
+    let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", path.display()));
     let bytes = fs::read(&path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => format!("there is no snapshot {}", path.display()),
-        io::ErrorKind::PermissionDenied => format!(
-            "{}: permission denied; the daemon's user and its group may read it",
-            path.display()
-        ),
-        _ => format!("{}: {e}", path.display()),
+        io::ErrorKind::NotFound => Unread::Absent(path.clone()),
+        io::ErrorKind::PermissionDenied => {
+            other(&"permission denied; the daemon's user and its group may read it")
+        }
+        _ => other(&e),
     })?;
-    decode(&bytes).map_err(|fault| format!("{}: {fault}", path.display()))
+    decode(&bytes).map_err(|fault| other(&fault))
+}
+
+/// Why a snapshot cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unread {
+    /// There is none of this name.
+    Absent(PathBuf),
+    /// There is one: what is in the way.
+    Faulty(String),
+}
+
+impl Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent(path) => write!(f, "there is no snapshot {}", path.display()),
+            Self::Faulty(text) => f.write_str(text),
+        }
+    }
 }
 
 impl Store {

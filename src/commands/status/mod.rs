@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
+use crate::state::Unread;
 use crate::{config, state};
 
 /// Where the package keeps its state: what an admin means who names no directory.
@@ -95,9 +96,9 @@ impl Place {
         }
     }
 
-    fn explain(&self, fault: &str) -> String {
-        let mut text = fault.to_owned();
-        if self.guessed {
+    fn explain(&self, fault: &Unread) -> String {
+        let mut text = fault.to_string();
+        if self.guessed && matches!(fault, Unread::Absent(_)) {
             text.push_str(
                 "; neither --state-dir, `set statedir` nor $STATE_DIRECTORY names another \
                  directory, and a daemon without one keeps nothing that could be shown",
