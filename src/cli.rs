@@ -8,7 +8,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+mod values;
+
+/// The configuration that is read if none is named.
+pub const CONFIGURATION: &str = "/etc/tenshi/tenshi.conf";
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +45,57 @@ pub enum Command {
     },
     /// `match REGEX [FILE…]` and `match --pairs FILE`
     Match(MatchArgs),
+    /// `status`
+    Status(StatusArgs),
+    /// `completions SHELL`
+    Completions(Shell),
+}
+
+/// What `tenshi status` is to show, and where it finds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StatusArgs {
+    /// The configuration file, for its `statedir`.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// How it is shown.
+    pub form: StatusForm,
+}
+
+/// How a status is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatusForm {
+    /// For people.
+    Text,
+    /// `--json`
+    Json,
+    /// `--check`: one line and an exit status for Nagios and its kin.
+    Check {
+        /// How long the oldest report may wait, seconds.
+        age: Levels,
+        /// How much of the logs may be unread, bytes.
+        lag: Levels,
+    },
+}
+
+/// From where on a value is a warning, and from where on critical.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Levels {
+    /// `--warning`, `--lag-warning`
+    pub warning: u64,
+    /// `--critical`, `--lag-critical`
+    pub critical: u64,
+}
+
+/// A shell that completions are written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// What `tenshi match` is to do.
@@ -97,7 +153,7 @@ struct Options {
         long = "configuration",
         value_name = "FILE",
         global = true,
-        default_value = "/etc/tenshi/tenshi.conf"
+        default_value = CONFIGURATION
     )]
     configuration: PathBuf,
     /// Check the configuration, say what was understood, and exit
@@ -120,21 +176,22 @@ struct Options {
     #[arg(long)]
     print: bool,
     /// Keep positions and counts in DIR over a restart
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     state_dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Sub>,
 }
 
 impl Options {
-    /// A given option that means nothing beside a command.
-    fn only_without_command(&self) -> Option<&'static str> {
+    /// A given option that means nothing beside this command.
+    fn only_without(&self, command: &Sub) -> Option<&'static str> {
+        let stateless = !matches!(command, Sub::Status(_));
         [
             ("-C", self.check),
             ("-f", self.foreground),
             ("-p", self.profile),
             ("-P", self.pid.is_some()),
-            ("--state-dir", self.state_dir.is_some()),
+            ("--state-dir", self.state_dir.is_some() && stateless),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
@@ -173,6 +230,56 @@ enum Sub {
         #[arg(long, value_name = "FILE", conflicts_with_all = ["regex", "files", "mask"])]
         pairs: Option<PathBuf>,
     },
+    /// Show positions, queues, waiting reports and counters of the daemon
+    Status(StatusOptions),
+    /// Print what a shell needs to complete our command line
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+}
+
+/// The options of `status`.
+#[derive(Args)]
+struct StatusOptions {
+    /// Show it as JSON, for programs
+    #[arg(long, conflicts_with = "check")]
+    json: bool,
+    /// Show one line, and end with 0, 1, 2 or 3 for Nagios, Icinga and Zabbix
+    #[arg(long)]
+    check: bool,
+    /// Warn when a report has waited this long (s, m, h or d)
+    #[arg(long, requires = "check", value_name = "AGE", default_value = "15m", value_parser = values::seconds)]
+    warning: u64,
+    /// Critical when a report has waited this long
+    #[arg(long, requires = "check", value_name = "AGE", default_value = "1h", value_parser = values::seconds)]
+    critical: u64,
+    /// Warn when so much of the logs is unread (bytes, K, M or G)
+    #[arg(long, requires = "check", value_name = "SIZE", default_value = "100M", value_parser = values::bytes)]
+    lag_warning: u64,
+    /// Critical when so much of the logs is unread
+    #[arg(long, requires = "check", value_name = "SIZE", default_value = "1G", value_parser = values::bytes)]
+    lag_critical: u64,
+}
+
+impl StatusOptions {
+    fn form(&self) -> Result<StatusForm, Exit> {
+        let levels = |name: &str, warning, critical| {
+            if warning > critical {
+                let text = format!("--{name}warning is more than --{name}critical");
+                return Err(wrong(&text));
+            }
+            Ok(Levels { warning, critical })
+        };
+        let age = levels("", self.warning, self.critical)?;
+        let lag = levels("lag-", self.lag_warning, self.lag_critical)?;
+        Ok(match (self.check, self.json) {
+            (true, _) => StatusForm::Check { age, lag },
+            (false, true) => StatusForm::Json,
+            (false, false) => StatusForm::Text,
+        })
+    }
 }
 
 impl Sub {
@@ -181,6 +288,8 @@ impl Sub {
         match self {
             Self::Replay { .. } => "replay",
             Self::Match { .. } => "match",
+            Self::Status(_) => "status",
+            Self::Completions { .. } => "completions",
         }
     }
 }
@@ -199,6 +308,12 @@ const LONG: &[(&str, Value)] = &[
     ("state-dir", Value::Needed),
     ("mask", Value::Needed),
     ("pairs", Value::Needed),
+    ("json", Value::None),
+    ("check", Value::None),
+    ("warning", Value::Needed),
+    ("critical", Value::Needed),
+    ("lag-warning", Value::Needed),
+    ("lag-critical", Value::Needed),
     ("version", Value::None),
 ];
 
@@ -219,27 +334,9 @@ enum Value {
 /// Help and version are an [`Exit`] too, with status 0.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
     let args = normalise(args.into_iter())?;
-    let options = Options::try_parse_from(args).map_err(|e| match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit {
-            status: 0,
-            text: e.to_string(),
-            error: false,
-        },
-        ErrorKind::InvalidSubcommand => wrong(&format!(
-            "{} is neither an option nor a command; tenshi --help lists them",
-            match e.get(ContextKind::InvalidSubcommand) {
-                Some(ContextValue::String(word)) => word,
-                _ => "a word",
-            }
-        )),
-        _ => Exit {
-            status: 2,
-            text: e.to_string(),
-            error: true,
-        },
-    })?;
+    let options = Options::try_parse_from(args).map_err(|e| refused(&e))?;
     if let Some(command) = &options.command
-        && let Some(option) = options.only_without_command()
+        && let Some(option) = options.only_without(command)
     {
         let name = command.name();
         return Err(wrong(&format!("{option} does not go with {name}")));
@@ -263,6 +360,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             (None, Some(regex)) => MatchArgs::Lines { regex, files, mask },
             (None, None) => return Err(wrong("match needs a regex, or --pairs")),
         }),
+        Some(Sub::Status(asked)) => Command::Status(StatusArgs {
+            config,
+            state_dir: options.state_dir,
+            form: asked.form()?,
+        }),
+        Some(Sub::Completions { shell }) => Command::Completions(shell),
         None if options.check => Command::Check { config, debug },
         None if options.profile => Command::Profile { config, debug },
         None => Command::Run(RunArgs {
@@ -274,6 +377,34 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             state_dir: options.state_dir,
         }),
     })
+}
+
+/// What clap has to say: help, the version, or what is wrong.
+fn refused(e: &clap::Error) -> Exit {
+    let word = |kind| match e.get(kind) {
+        Some(ContextValue::String(word)) => word.as_str(),
+        _ => "a word",
+    };
+    match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit {
+            status: 0,
+            text: e.to_string(),
+            error: false,
+        },
+        ErrorKind::InvalidSubcommand => wrong(&format!(
+            "{} is neither an option nor a command; tenshi --help lists them",
+            word(ContextKind::InvalidSubcommand)
+        )),
+        // Without the command `status` it is the original's option, misspelt.
+        ErrorKind::UnknownArgument if word(ContextKind::InvalidArg) == "--check" => {
+            wrong("--check goes with status alone; did you mean --Check?")
+        }
+        _ => Exit {
+            status: 2,
+            text: e.to_string(),
+            error: true,
+        },
+    }
 }
 
 /// The command line as clap describes it: for completions and the manual.
@@ -390,141 +521,4 @@ fn hint(given: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Command, Exit> {
-        let words = std::iter::once("tenshi").chain(line.split_whitespace());
-        parse(words.map(OsString::from))
-    }
-
-    fn run(line: &str) -> RunArgs {
-        match read(line) {
-            Ok(Command::Run(args)) => args,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_originals_forms_are_all_taken() {
-        let forms = [
-            "-c x",
-            "-c=x",
-            "--c x",
-            "--configuration x",
-            "--configuration=x",
-            "--conf x",
-            "--conf=x",
-            "-conf x",
-            "-configuration=x",
-        ];
-        for form in forms {
-            assert_eq!(run(form).config, PathBuf::from("x"), "{form}");
-        }
-        assert_eq!(run("").config, PathBuf::from("/etc/tenshi/tenshi.conf"));
-        for form in ["-C -c ok", "--Check --conf ok", "--Ch -conf=ok"] {
-            let want = Command::Check {
-                config: "ok".into(),
-                debug: 0,
-            };
-            assert_eq!(read(form), Ok(want), "{form}");
-        }
-        assert!(run("--for").foreground && run("-f").foreground && run("-foreground").foreground);
-        assert_eq!(run("-P /run/x").pid_file, Some("/run/x".into()));
-        assert!(matches!(read("-p"), Ok(Command::Profile { .. })));
-    }
-
-    /// `--pr` began one option of the original, and must not clash with our `--print`.
-    #[test]
-    fn our_options_take_no_abbreviation_away() {
-        assert!(LONG[ORIGINAL - 1].0 == "Pid" && LONG[ORIGINAL].0 == "print");
-        let mut checked = 0;
-        for (name, kind) in &LONG[..ORIGINAL] {
-            for end in 1..=name.len() {
-                let found = long_name(&name[..end], true).expect("the original takes it");
-                assert!(found == (*name, *kind), "{}", &name[..end]);
-                checked += 1;
-            }
-        }
-        assert_eq!(checked, 47);
-        assert!(run("--pri").print);
-    }
-
-    #[test]
-    fn the_last_of_an_option_given_twice_counts() {
-        assert_eq!(run("-c a -c b").config, PathBuf::from("b"));
-        assert_eq!(run("-d 2 -d").debug, 1);
-        assert!(run("-f -f").foreground);
-        assert!(matches!(read("-C --Check"), Ok(Command::Check { .. })));
-    }
-
-    #[test]
-    fn a_debug_level_may_be_left_out() {
-        for (form, level) in [
-            ("-d", 1),
-            ("-d 0", 1),
-            ("-d 2", 2),
-            ("--deb=2", 2),
-            ("-d -f", 1),
-            ("-f", 0),
-        ] {
-            assert_eq!(run(form).debug, level, "{form}");
-        }
-    }
-
-    #[test]
-    fn what_has_no_meaning_is_refused() {
-        for form in [
-            "--check", "--pid x", "--foo", "-c", "stray", "-Cc", "-d2", "-cx", "-x", "-?",
-        ] {
-            let exit = read(form).expect_err(form);
-            assert!(exit.error && exit.status == 2, "{form}: {exit:?}");
-        }
-        for (form, says) in [
-            ("--check", "did you mean --Check?"),
-            ("--pid=x", "did you mean --Pid?"),
-            ("-d2", "did you mean -d 2?"),
-            ("-cok.conf", "did you mean -c ok.conf?"),
-            ("-Cc x", "did you mean -C -c?"),
-            ("-x", "--help lists"),
-            ("-C extra args", "extra is neither"),
-            ("-d foo", "foo is neither"),
-            ("-P x replay a", "-P does not go with replay"),
-            ("-C replay a", "-C does not go with replay"),
-            ("-f match a", "-f does not go with match"),
-        ] {
-            let text = read(form).expect_err(form).text;
-            assert!(text.contains(says), "{form}: {text}");
-        }
-        assert_eq!(read("--help").unwrap_err().status, 0);
-        assert!(read("--version").unwrap_err().text.starts_with("tenshi "));
-    }
-
-    #[test]
-    fn our_own_words() {
-        assert!(run("--print").print);
-        let want = Command::Replay {
-            config: "x".into(),
-            files: vec!["a".into(), "b.gz".into()],
-            debug: 0,
-        };
-        assert_eq!(read("replay -c x a b.gz"), Ok(want.clone()));
-        assert_eq!(read("-c x replay a b.gz"), Ok(want));
-        let lines = |regex: &str, files: &[&str], mask: &str| {
-            Ok(Command::Match(MatchArgs::Lines {
-                regex: regex.into(),
-                files: files.iter().map(PathBuf::from).collect(),
-                mask: mask.into(),
-            }))
-        };
-        assert_eq!(read("match a+ f g"), lines("a+", &["f", "g"], "______"));
-        assert_eq!(read("match --mask * a"), lines("a", &[], "*"));
-        assert_eq!(read("match -- -a+ f"), lines("-a+", &["f"], "______"));
-        assert_eq!(
-            read("match --pairs x"),
-            Ok(Command::Match(MatchArgs::Pairs("x".into())))
-        );
-        assert!(read("match").is_err() && read("match --pairs x a").is_err());
-        command().debug_assert();
-    }
-}
+mod tests;

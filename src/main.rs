@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use tenshi::cli::{self, Command, MatchArgs};
-use tenshi::commands::{check, matching, replay};
+use tenshi::commands::{check, completions, matching, replay, status};
 use tenshi::daemon;
 
 fn main() -> ExitCode {
@@ -36,6 +36,8 @@ fn main() -> ExitCode {
             matching::lines(regex, &files, mask, &mut out, &mut err)
         }
         Command::Match(MatchArgs::Pairs(file)) => matching::pairs(&file, &mut out, &mut err),
+        Command::Status(args) => status::run(&args, &mut out, &mut err),
+        Command::Completions(shell) => completions::run(shell, &mut out),
     };
     ExitCode::from(u8::try_from(status).unwrap_or(1))
 }

@@ -100,3 +100,97 @@ fn what_is_not_understood_starts_nothing() {
         assert!(!output.stderr.is_empty(), "{words}");
     }
 }
+
+/// Every subcommand and long option.
+fn words_of_the_command_line() -> Vec<String> {
+    let mut command = tenshi::cli::command();
+    command.build();
+    let mut words: Vec<String> = Vec::new();
+    for part in std::iter::once(&command).chain(command.get_subcommands()) {
+        words.extend(part.get_subcommands().map(|c| c.get_name().to_owned()));
+        let names = part.get_arguments().filter_map(clap::Arg::get_long);
+        words.extend(names.map(str::to_owned));
+    }
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+#[test]
+fn help_lists_every_command() {
+    let help = text(&tenshi("--help").stdout);
+    let mut checked = 0;
+    for command in tenshi::cli::command().get_subcommands() {
+        let line = format!("\n  {} ", command.get_name());
+        assert!(help.contains(&line), "{line:?} is not in {help}");
+        checked += 1;
+    }
+    assert!(checked >= 4, "{checked}");
+    let help = text(&tenshi("status --help").stdout);
+    for option in [
+        "--json",
+        "--check",
+        "--warning <AGE>",
+        "--lag-critical <SIZE>",
+    ] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
+}
+
+#[test]
+fn completions_know_every_command_and_option() {
+    let words = words_of_the_command_line();
+    assert!(words.len() >= 20, "{words:?}");
+    let mut checked = 0;
+    for shell in ["bash", "zsh", "fish"] {
+        let output = tenshi(&format!("completions {shell}"));
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = text(&output.stdout);
+        for word in &words {
+            assert!(script.contains(word.as_str()), "{shell}: no {word}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 3 * words.len());
+    let refused = tenshi("completions tcsh");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("bash, zsh, fish"));
+}
+
+/// bash takes the script, and it completes what somebody has begun to type.
+#[test]
+fn bash_completes_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tenshi");
+    std::fs::write(&file, tenshi("completions bash").stdout).unwrap();
+    let parsed = Command::new("bash").arg("-n").arg(&file).output();
+    let parsed = parsed.expect("run bash");
+    assert!(parsed.status.success(), "{}", text(&parsed.stderr));
+    let ask = "source \"$0\"; COMP_WORDS=(tenshi $1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); \
+               last=${COMP_WORDS[-1]}; before=${COMP_WORDS[-2]}; \
+               _tenshi tenshi \"$last\" \"$before\"; echo \"${COMPREPLY[*]}\"";
+    let mut checked = 0;
+    for (typed, want) in [
+        ("sta", "status"),
+        ("rep", "replay"),
+        ("--stat", "--state-dir"),
+        ("status --ch", "--check"),
+        ("status --check --lag-w", "--lag-warning"),
+        ("completions f", "fish"),
+    ] {
+        let output = Command::new("bash")
+            .args(["-c", ask])
+            .arg(&file)
+            .arg(typed)
+            .output();
+        let output = output.expect("run bash");
+        assert_eq!(
+            text(&output.stdout).trim(),
+            want,
+            "{typed}: {}",
+            text(&output.stderr)
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, 6);
+}

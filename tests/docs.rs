@@ -258,7 +258,7 @@ fn blocks(text: &str) -> impl Iterator<Item = String> + '_ {
 #[test]
 fn the_commands_of_the_readmes_are_understood() {
     let mut checked = 0;
-    for name in ["README.md", "README.ja.md"] {
+    for name in ["README.md", "README.ja.md", "docs/state.md"] {
         let text = read(name);
         for line in text.lines().filter(|l| l.starts_with("    tenshi ")) {
             let line = line.split('#').next().unwrap_or_default();
@@ -269,7 +269,27 @@ fn the_commands_of_the_readmes_are_understood() {
             checked += 1;
         }
     }
-    assert!(checked >= 8, "{checked}");
+    assert!(checked >= 15, "{checked}");
+}
+
+/// What the snippets for monitoring systems run.
+#[test]
+fn the_commands_for_monitoring_are_understood() {
+    let mut checked = 0;
+    for name in ["nagios.cfg", "zabbix.conf"] {
+        let text = read(&format!("examples/monitoring/{name}"));
+        for line in text.lines() {
+            let Some((_, command)) = line.split_once("/usr/sbin/tenshi ") else {
+                continue;
+            };
+            let words = ["tenshi"].into_iter().chain(command.split_whitespace());
+            match tenshi::cli::parse(words.map(Into::into)) {
+                Ok(tenshi::cli::Command::Status(_)) => checked += 1,
+                other => panic!("{name}: {line}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(checked, 4);
 }
 
 /// Links from the documents to files of ours.
@@ -282,6 +302,7 @@ fn links_lead_somewhere() {
         "docs/compatibility.md",
         "docs/following.md",
         "docs/rules.md",
+        "docs/state.md",
     ];
     for name in documents {
         let text = read(name);

@@ -195,7 +195,7 @@ impl Excerpt {
 
 /// Appends bytes in a form that is safe on a terminal and gives the columns that they take: bytes
 /// that are not UTF-8 and control characters become `\xNN`, a tab becomes a blank.
-pub(super) fn visible(bytes: &[u8], text: &mut String) -> usize {
+pub(crate) fn visible(bytes: &[u8], text: &mut String) -> usize {
     let mut columns = 0;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -160,6 +160,7 @@ impl Daemon {
         match &stored.result {
             Ok(()) => {
                 if std::mem::take(&mut commits.failed) {
+                    store.show_failing(false);
                     log::warn!("snapshots are written again");
                 }
                 let pause = now + stored.took * SHARE;
@@ -170,6 +171,7 @@ impl Daemon {
             }
             Err(e) => {
                 if !std::mem::replace(&mut commits.failed, true) {
+                    store.show_failing(true);
                     log::error!(
                         "the snapshot could not be written, it is tried again: {e}; until then a \
                          crash costs what was counted since the last one, or sends a report twice"

@@ -100,6 +100,9 @@ struct Daemon {
 impl Daemon {
     /// Runs until it is told to end; the exit status.
     fn run(mut self) -> i32 {
+        // From now on the snapshot is ours, also while there is nothing to do.
+        self.commits.urgent();
+        self.commit(self.clock.now());
         loop {
             if self.ended() {
                 return self.farewell();
@@ -142,6 +145,7 @@ impl Daemon {
         match message {
             Message::Input(Event::Batch(batch)) => self.batch(batch),
             Message::Input(Event::Notice(notice)) => self.notice(&notice),
+            Message::Input(Event::Health { input, fault }) => self.health(input, fault),
             Message::Input(Event::Drained) => {
                 self.awaited = self.awaited.saturating_sub(1);
                 if self.awaited == 0 {
@@ -208,6 +212,17 @@ impl Daemon {
         if notice.report {
             self.monitor.remark(notice.text.clone());
         }
+    }
+
+    /// Keeps what is wrong with an input, for `tenshi status`.
+    fn health(&mut self, input: String, fault: Option<String>) {
+        match fault {
+            Some(fault) => self.faults.insert(input, fault),
+            None => self.faults.remove(&input),
+        };
+        let now = self.clock.now();
+        let state = &self.monitor.config().state;
+        self.commits.changed(now, false, state);
     }
 
     fn signal(&mut self, signal: Signal) {

@@ -114,14 +114,16 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
         if began.elapsed() > LONGEST {
             pause = SHORTEST;
         }
-        let program = tail.program.display();
+        let name = format!("tail program {}", tail.program.display());
         control.fault(format!(
-            "tail program {program} ended ({end}): it is started again in {} s",
+            "{name} ended ({end}): it is started again in {} s",
             pause.as_secs()
         ));
+        control.health(name.clone(), Some(format!("ended ({end})")));
         if !rest(pause, control) {
             return;
         }
+        control.health(name, None);
         pause = (pause * 2).min(LONGEST);
     }
 }

@@ -178,6 +178,11 @@ impl Control {
         self.notice(log::Level::Warn, text, true, counters)
     }
 
+    /// Tells what is wrong with the input from now on, or that it is well again.
+    pub fn health(&self, input: String, fault: Option<String>) -> bool {
+        self.send(Event::Health { input, fault })
+    }
+
     fn notice(&self, level: log::Level, text: String, report: bool, counters: Counters) -> bool {
         self.send(Event::Notice(Notice {
             level,

@@ -70,15 +70,28 @@ pub fn spawn(fifo: Fifo, max_line: usize, events: SyncSender<Event>) -> io::Resu
     })
 }
 
+/// Whether this is more than having nothing to read just now.
+fn lasts(fault: &io::Error) -> bool {
+    !matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
 fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
     let mut buffer = vec![0; CHUNK];
     let mut splitter = Splitter::default();
     let mut text = Text::new(max_line);
     let mut faults = Seldom::default();
+    let mut faulty = false;
     let mut drain = None;
     while !control.ended() {
         drain = control.asked().or(drain);
-        let (quiet, pause) = match fifo.file.read(&mut buffer) {
+        let read = fifo.file.read(&mut buffer);
+        if faulty != read.as_ref().is_err_and(lasts) {
+            faulty = !faulty;
+            let fault = read.as_ref().err().filter(|_| faulty);
+            let name = format!("fifo {}", fifo.path.display());
+            control.health(name, fault.map(ToString::to_string));
+        }
+        let (quiet, pause) = match read {
             Ok(0) => (true, None),
             Ok(length) => {
                 splitter.take(&buffer[..length], &mut text);

@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::counters::Counters;
 
 pub mod command;
@@ -75,6 +73,13 @@ pub enum Event {
     /// A change worth a line in the log: a file appeared, became unreadable, was rotated away
     /// unread. `counters` are to be added.
     Notice(Notice),
+    /// What is wrong with an input from now on, for `tenshi status`.
+    Health {
+        /// Its name: a log file's path, or as in its messages.
+        input: String,
+        /// What is wrong with it; nothing if it is well again.
+        fault: Option<String>,
+    },
     /// An input has handed over all that was there (its answer to a drain).
     Drained,
 }
@@ -90,17 +95,4 @@ pub struct Notice {
     pub report: bool,
     /// What to add to the daemon's counters.
     pub counters: Counters,
-}
-
-/// Where the state of an input stands, for `tenshi status`.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct InputStatus {
-    /// Its name as configured.
-    pub name: String,
-    /// Bytes that are there and not read yet.
-    pub lag: u64,
-    /// Seconds since the epoch at which its last line was read, 0 for none.
-    pub last_line: i64,
-    /// What is wrong with it, if anything.
-    pub fault: Option<String>,
 }

@@ -74,6 +74,7 @@ impl Monitor {
                 tally: &waiting.tally,
                 start: waiting.start,
                 overdue: waiting.overdue,
+                schedule: queue.schedule.to_string(),
                 next: waiting.next,
                 gap: waiting.gap,
             })

@@ -9,11 +9,13 @@
 //! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the snapshot (postcard)
 //! ```
 
+mod lock;
 mod saved;
 mod store;
 
+pub use lock::{Holder, holder};
 pub use saved::{SavedCounter, SavedLast, SavedQueue, Snapshot, SnapshotRef};
-pub use store::{Loaded, Store, Stored, read, resolve};
+pub use store::{Loaded, Store, Stored, Unread, read, resolve};
 
 use serde::Serialize;
 
@@ -107,6 +109,18 @@ mod tests {
         }
         assert!(checked > MAGIC.len());
         assert_eq!(decode(&of_version(bytes, 9)), Err(Fault::Newer(9)));
+    }
+
+    /// A daemon made it: as long as the version is the same, it is read.
+    #[test]
+    fn a_snapshot_of_this_version_is_read() {
+        let body = include_bytes!("../../fuzz/corpus/snapshot/real");
+        let head = [MAGIC, &[0; 8]].concat();
+        let bytes = of_version([head.as_slice(), body].concat(), VERSION);
+        let snapshot = decode(&bytes).unwrap();
+        assert_eq!(snapshot.outbox.letters().len(), 5);
+        assert_eq!((snapshot.files.len(), snapshot.queues.len()), (2, 5));
+        assert_eq!(snapshot.faults.len(), 1);
     }
 
     /// The same snapshot, as a program of this version would have written it.

@@ -64,6 +64,8 @@ pub struct SavedQueue<T = Tally> {
     pub start: Time,
     /// Its time has passed, its report before is not delivered yet.
     pub overdue: bool,
+    /// When it is mailed, as the configuration writes it: `[now]`, `[0 12 * * *]`.
+    pub schedule: String,
     /// When it is due next; nothing for a `[now]` queue.
     pub next: Option<Time>,
     /// From when to when nobody watched, if the next report covers such a time.

@@ -1,20 +1,20 @@
 //! The state directory: one snapshot, replaced as a whole, and a lock.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fmt::Display;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::lock::Lock;
 use super::{Fault, Snapshot, decode};
 
 /// The snapshot.
 const SNAPSHOT: &str = "tenshi.state";
 /// The next one while it is written.
 const NEW: &str = "tenshi.state.new";
-/// Held by the daemon that owns the directory.
-const LOCK: &str = "tenshi.lock";
 
 /// A state directory in use.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Store {
     /// The number of the snapshot that is on disk.
     written: u64,
     /// Released when the daemon ends.
-    _lock: File,
+    lock: Lock,
 }
 
 /// What became of a snapshot.
@@ -63,10 +63,35 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 ///
 /// # Errors
 /// There is none, it may not be read, or it is damaged.
-pub fn read(dir: &Path) -> Result<Snapshot, String> {
+pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
     let path = dir.join(SNAPSHOT);
-    let bytes = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    decode(&bytes).map_err(|fault| format!("{}: {fault}", path.display()))
+    let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", path.display()));
+    let bytes = fs::read(&path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => Unread::Absent(path.clone()),
+        io::ErrorKind::PermissionDenied => {
+            other(&"permission denied; the daemon's user and its group may read it")
+        }
+        _ => other(&e),
+    })?;
+    decode(&bytes).map_err(|fault| other(&fault))
+}
+
+/// Why a snapshot cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unread {
+    /// There is none of this name.
+    Absent(PathBuf),
+    /// There is one: what is in the way.
+    Faulty(String),
+}
+
+impl Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent(path) => write!(f, "there is no snapshot {}", path.display()),
+            Self::Faulty(text) => f.write_str(text),
+        }
+    }
 }
 
 impl Store {
@@ -87,17 +112,10 @@ impl Store {
                 ))
             })?;
         }
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o640)
-            .open(dir.join(LOCK))
+        let lock = Lock::open(dir)
             .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(told(&"another tenshi is using it")),
-            Err(TryLockError::Error(e)) => return Err(told(&e)),
+        if !lock.take().map_err(|e| told(&e))? {
+            return Err(told(&"another tenshi is using it"));
         }
         // What was not renamed was not meant to count.
         let _ = fs::remove_file(dir.join(NEW));
@@ -107,7 +125,7 @@ impl Store {
             writer,
             asked: 0,
             written: 0,
-            _lock: lock,
+            lock,
         };
         Ok((store, loaded))
     }
@@ -132,6 +150,11 @@ impl Store {
     /// The number of the last snapshot that is through, on disk or failed.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Shows others whether snapshots can be written. No snapshot could tell.
+    pub fn show_failing(&self, failing: bool) {
+        self.lock.show_failing(failing);
     }
 
     /// A snapshot is through.

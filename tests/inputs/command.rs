@@ -1,6 +1,7 @@
 //! `set tail PROGRAM`.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,10 @@ fn the_files_are_read_through_the_users_program() {
     let mut lines = sink.lines(2);
     lines.sort();
     assert_eq!(lines, ["old 1", "old 2"]);
-    fs::write(dir.path().join("a.lg"), "old 1\nnew\n").unwrap();
+    let log = fs::OpenOptions::new()
+        .append(true)
+        .open(dir.path().join("a.lg"));
+    log.unwrap().write_all(b"new\n").unwrap();
     assert_eq!(sink.lines(3)[2], "new");
     assert_eq!(sink.batches[0].origin, Origin::Command);
     handle.stop();
@@ -59,6 +63,9 @@ fn a_program_that_ends_is_started_again_and_told() {
     );
     assert_eq!(sink.lines(4)[2..], ["-x a b /log", "rest"]);
     sink.told("again in 2 s");
+    let name = format!("tail program {}", program.display());
+    let ended = Some("ended (exit status: 3)".to_owned());
+    assert_eq!(sink.health[..2], [(name.clone(), ended), (name, None)]);
     // A drain is answered while there is no program to read from.
     handle.drain();
     sink.answered();

@@ -331,6 +331,16 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
     later.push("q", &["Nov 23 21:44:00 h1 x"]);
     assert_eq!(sink.lines(1), ["Nov 23 21:44:00 h1 x"]);
     assert_eq!(sink.fault_count(), 1, "told once: {:?}", sink.notices);
+    sink.until("its health", |sink| sink.health.len() == 2);
+    let [(name, fault), (again, none)] = &sink.health[..] else {
+        panic!("{:?}", sink.health)
+    };
+    assert!(
+        name.ends_with(", list q") && name == again,
+        "{name}, {again}"
+    );
+    let refused = |fault: &String| fault.contains("refused");
+    assert!(fault.as_ref().is_some_and(refused) && none.is_none());
     handle.stop();
 }
 

@@ -20,6 +20,7 @@ pub struct Sink {
     events: Receiver<Event>,
     pub batches: Vec<Batch>,
     pub notices: Vec<Notice>,
+    pub health: Vec<(String, Option<String>)>,
     pub counters: Counters,
     pub drained: usize,
 }
@@ -36,6 +37,7 @@ pub fn sink_of(depth: usize) -> (SyncSender<Event>, Sink) {
         events,
         batches: Vec::new(),
         notices: Vec::new(),
+        health: Vec::new(),
         counters: Counters::default(),
         drained: 0,
     };
@@ -61,6 +63,7 @@ impl Sink {
                     }
                     self.notices.push(notice);
                 }
+                Ok(Event::Health { input, fault }) => self.health.push((input, fault)),
                 Ok(Event::Drained) => self.drained += 1,
                 Err(_) => panic!(
                     "waited for {what}; there is {:?}, {:?}",

@@ -1,7 +1,7 @@
 //! All followed paths: globs, files with two names, fair turns.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use super::siblings::is_rotation_of;
 use super::track::{Context, Progress, Track};
 use super::{Settings, fs};
 use crate::clock::Time;
-use crate::counters::Counters;
+use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
 
 /// The longest pause between two scans while nothing happens.
 const IDLE: Duration = Duration::from_secs(300);
+/// Why a file is not followed that was missing at the start.
+const SKIPPED: &str = "does not exist and is skipped (set tail_missing off)";
 /// How soon a directory that was not quiet is looked at again.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -41,6 +43,8 @@ pub struct Follower<F: FileSystem> {
     resume: Vec<PathMarks>,
     /// Paths that were missing at the start and are not waited for.
     skipped: HashSet<PathBuf>,
+    /// What was told to be wrong, by path.
+    faults: BTreeMap<PathBuf, String>,
     /// What was there when the configuration was read begins where `set tail` says.
     fresh: HashSet<PathBuf>,
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
@@ -68,6 +72,7 @@ impl<F: FileSystem> Follower<F> {
             tracks: Vec::new(),
             resume,
             skipped: HashSet::new(),
+            faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),
             rescan: true,
@@ -223,11 +228,9 @@ impl<F: FileSystem> Follower<F> {
         let resume = self.resume.iter().find(|m| m.path == path).cloned();
         if !exists && resume.is_none() && !self.settings.wait_for_missing {
             self.skipped.insert(path.to_path_buf());
-            let text = format!(
-                "{}: does not exist and is skipped (set tail_missing off)",
-                path.display()
-            );
-            let counters = Counters::default();
+            let text = format!("{}: {SKIPPED}", path.display());
+            let mut counters = Counters::default();
+            counters.add(Counter::InputFaults, 1);
             emit(Event::Notice(Notice {
                 level: log::Level::Warn,
                 text,
@@ -262,6 +265,7 @@ impl<F: FileSystem> Follower<F> {
             all.more |= progress.more;
             all.waiting |= progress.waiting;
         });
+        self.tell_faults(emit);
         let departed = self.tracks.iter().any(|track| track.lingers(now));
         if all.changed || all.more || all.waiting {
             self.idle = Duration::from_secs(1);
@@ -287,6 +291,36 @@ impl<F: FileSystem> Follower<F> {
     /// rotated away are handed out as lines.
     pub fn finish(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
         self.each(nanos(now), false, emit, |track, cx| track.flush(cx));
+    }
+
+    /// Tells what has become wrong with a path, or well, since the last time. Here and not where it
+    /// happens: a path that is no longer in the list has nobody else to tell it.
+    fn tell_faults(&mut self, emit: &mut dyn FnMut(Event)) {
+        let skipped = self.skipped.iter().map(|path| (path.as_path(), SKIPPED));
+        let tracks = self.tracks.iter();
+        let faulty = tracks.filter_map(|t| Some((t.path.as_path(), t.fault()?)));
+        let now: BTreeMap<&Path, &str> = skipped.chain(faulty).collect();
+        let told = self.faults.iter();
+        if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
+            return;
+        }
+        let input = |path: &Path| path.display().to_string();
+        for path in self
+            .faults
+            .keys()
+            .filter(|p| !now.contains_key(p.as_path()))
+        {
+            let (input, fault) = (input(path), None);
+            emit(Event::Health { input, fault });
+        }
+        for (path, fault) in &now {
+            if self.faults.get(*path).is_none_or(|told| told != fault) {
+                let (input, fault) = (input(path), Some((*fault).to_owned()));
+                emit(Event::Health { input, fault });
+            }
+        }
+        let now = now.into_iter();
+        self.faults = now.map(|(p, f)| (p.to_owned(), f.to_owned())).collect();
     }
 
     fn each(

@@ -45,7 +45,11 @@ impl Mark {
     /// # Errors
     /// What reading the file gives.
     pub fn fits<F: LogFile>(&self, file: &F) -> io::Result<bool> {
-        if self.is_blank() || file.meta()?.size < self.offset {
+        let before = self.offset.checked_sub(self.anchor.len() as u64);
+        let Some(before) = before.filter(|_| !self.is_blank()) else {
+            return Ok(false);
+        };
+        if file.meta()?.size < self.offset {
             return Ok(false);
         }
         let mut bytes = vec![0; self.head.len()];
@@ -54,7 +58,7 @@ impl Mark {
             return Ok(false);
         }
         bytes.resize(self.anchor.len(), 0);
-        let n = file.read_at(self.offset - self.anchor.len() as u64, &mut bytes)?;
+        let n = file.read_at(before, &mut bytes)?;
         Ok(bytes[..n] == self.anchor[..])
     }
 
@@ -91,14 +95,6 @@ pub struct PathMarks {
 }
 
 impl PathMarks {
-    /// Bytes that were there and not read, when the marks were made.
-    pub fn lag(&self) -> u64 {
-        self.marks
-            .iter()
-            .map(|m| m.end.saturating_sub(m.offset))
-            .sum()
-    }
-
     /// Whether `other` stands at the same places; the times do not count.
     pub(super) fn same_place(&self, other: &PathMarks) -> bool {
         let places = |marks: &[Mark]| marks.iter().map(Mark::position).collect::<Vec<_>>();

@@ -28,6 +28,7 @@ pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
 pub use lines::CUT;
 pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
+pub use siblings::{is_packed, is_rotation_of};
 pub use thread::{Handle, spawn};
 
 /// How files are followed.

@@ -94,6 +94,12 @@ pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     (digits >= 6 && rotated(b'-', token)).then_some(packing)
 }
 
+/// Whether a file is packed, by its name.
+pub fn is_packed(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    unpack(name.as_bytes()).1 != Packing::Plain
+}
+
 /// Whether `path` is by its form a rotated generation of `log`.
 pub fn is_rotation_of(log: &Path, path: &Path) -> bool {
     match (log.file_name(), path.file_name()) {

@@ -30,6 +30,8 @@ pub(super) const LINGER: i64 = 60_000 * MS;
 const LINGER_ALONE: i64 = 3_600_000 * MS;
 /// The kernel's clock for files ticks coarsely and may lag.
 const MARGIN: i64 = 2_000 * MS;
+/// How a fault begins that is none: the lines are taken under the other name.
+const ALIAS: &str = "is the same file as";
 /// More departed files than this are not held open for their linger.
 const MAX_DEPARTED: usize = 32;
 /// So many finished generations are remembered, and more while they look new by their time.
@@ -156,6 +158,13 @@ impl<F: FileSystem> Track<F> {
             surveyed: None,
             names_seen: None,
         }
+    }
+
+    /// What is wrong with the path, but for its being followed under another name.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault
+            .as_deref()
+            .filter(|text| !text.starts_with(ALIAS))
     }
 
     pub fn departed(&self) -> bool {
@@ -390,7 +399,7 @@ impl<F: FileSystem> Track<F> {
         if let Some(owner) = cx.held.get(&meta.id) {
             self.depart(cx.now);
             self.alias = true;
-            let text = format!("is the same file as {}, followed once", owner.display());
+            let text = format!("{ALIAS} {}, followed once", owner.display());
             return self.set_fault(cx, Some(text));
         }
         self.begin(cx);

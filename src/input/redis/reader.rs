@@ -105,12 +105,9 @@ impl Reader {
             self.full = fault.is_full();
             if !self.away {
                 self.away = true;
-                control.fault(format!(
-                    "redis {}, list {}: {}; trying again until it answers",
-                    self.server.name,
-                    self.key,
-                    fault.words()
-                ));
+                let (name, words) = (self.name(), fault.words());
+                control.fault(format!("{name}: {words}; trying again until it answers"));
+                control.health(name, Some(words));
             }
             if !self.rest(control) {
                 return;
@@ -229,12 +226,14 @@ impl Reader {
     fn well(&mut self, control: &Control) {
         self.pause = SHORTEST;
         if std::mem::take(&mut self.away) {
-            let text = format!(
-                "redis {}, list {}: it answers again",
-                self.server.name, self.key
-            );
-            control.tell(log::Level::Info, text);
+            let name = self.name();
+            control.tell(log::Level::Info, format!("{name}: it answers again"));
+            control.health(name, None);
         }
+    }
+
+    fn name(&self) -> String {
+        format!("redis {}, list {}", self.server.name, self.key)
     }
 
     /// Removes what is committed from our list, and moves the head's number on with it.

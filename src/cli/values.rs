@@ -1,0 +1,69 @@
+//! Numbers with a unit, as the command line has them.
+
+/// A time: `90`, `15m`, `1h`.
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    number(text, &units).ok_or_else(|| "write seconds, or a number with s, m, h or d".to_owned())
+}
+
+/// A size: `4096`, `64K`, `1G`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)];
+    number(text, &units).ok_or_else(|| "write bytes, or a number with K, M or G".to_owned())
+}
+
+fn number(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let unit = units.iter().find_map(|(name, factor)| {
+        let digits = text.strip_suffix(name)?;
+        Some((digits, *factor))
+    });
+    let (digits, factor) = unit.unwrap_or((text, 1));
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_units() {
+        let good = [
+            ("0", 0),
+            ("90", 90),
+            ("90s", 90),
+            ("15m", 900),
+            ("1h", 3600),
+            ("2d", 172_800),
+        ];
+        for (text, want) in good {
+            assert_eq!(seconds(text), Ok(want), "{text}");
+        }
+        for (text, want) in [
+            ("10", 10),
+            ("64K", 65_536),
+            ("100M", 104_857_600),
+            ("1G", 1 << 30),
+        ] {
+            assert_eq!(bytes(text), Ok(want), "{text}");
+        }
+        for text in [
+            "",
+            "m",
+            "-1",
+            "+1",
+            "1.5h",
+            "1 h",
+            "1h1m",
+            "99999999999999999999",
+            "1K",
+        ] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        for text in ["", "G", "1k", "1m", "18446744073709551615K"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How much of a log is there and not taken yet.
+//!
+//! The snapshot has the positions, the file system the lengths of now: the names and inodes are
+//! enough, so the logs themselves need not be readable.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::input::file::{
+    FileSystem, Kind, Mark, Meta, PathMarks, RealFs, is_packed, is_rotation_of,
+};
+
+/// A file of a log's history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Part {
+    /// Its name now, if it was found.
+    pub path: Option<PathBuf>,
+    /// The next byte to take.
+    pub position: u64,
+    /// Bytes after that.
+    pub lag: u64,
+    /// The log's path names it.
+    pub live: bool,
+}
+
+struct Found {
+    path: PathBuf,
+    meta: Meta,
+}
+
+/// The generations of a log that are followed, oldest first, and those that nobody has looked at
+/// yet. Packed ones count as far as they were known.
+pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
+    let live = look(&marks.path);
+    let live_id = live.as_ref().map(|live| live.meta.id);
+    let files: Vec<Found> = live.into_iter().chain(siblings(&marks.path)).collect();
+    let is_live = |file: &Found| Some(file.meta.id) == live_id;
+    let known = marks.marks.iter().map(|mark| {
+        let file = files.iter().find(|file| file.meta.id == mark.id);
+        Part {
+            path: file.map(|file| file.path.clone()),
+            position: mark.offset,
+            lag: left(mark, file.filter(|f| is_live(f) || !is_packed(&f.path))),
+            live: file.is_some_and(is_live),
+        }
+    });
+    let mut parts: Vec<Part> = known.collect();
+    let mut new: Vec<&Found> = files.iter().collect();
+    new.retain(|file| {
+        let followed = marks.marks.iter().any(|mark| mark.id == file.meta.id);
+        // What was rotated away before the snapshot is none of what is left to do.
+        let late = file.meta.mtime > marks.seen && !is_packed(&file.path);
+        !followed && (is_live(file) || late)
+    });
+    new.sort_by_key(|file| (is_live(file), file.meta.mtime));
+    for file in new {
+        let mut done = marks.done.iter().filter(|mark| mark.id == file.meta.id);
+        let position = match done.clone().find(|mark| fits(mark, &file.path)) {
+            Some(mark) => mark.offset,
+            // Read to its end and let go. The live file only has the inode of one that is gone.
+            None if !is_live(file) && done.next().is_some() => continue,
+            None => 0,
+        };
+        parts.push(Part {
+            path: Some(file.path.clone()),
+            position,
+            lag: file.meta.size.saturating_sub(position),
+            live: is_live(file),
+        });
+    }
+    parts
+}
+
+fn left(mark: &Mark, file: Option<&Found>) -> u64 {
+    match file {
+        // It was truncated, or has the inode of one that is gone: all of it is new.
+        Some(file) if file.meta.size < mark.offset || differs(mark, &file.path) => file.meta.size,
+        Some(file) => file.meta.size - mark.offset,
+        None => mark.end.saturating_sub(mark.offset),
+    }
+}
+
+/// Whether the file can be read, and is the one of this mark.
+fn fits(mark: &Mark, path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| mark.fits(&file).unwrap_or(false))
+}
+
+/// Whether the file can be read, and is another than that of this mark.
+fn differs(mark: &Mark, path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| mark.fits(&file).is_ok_and(|fits| !fits))
+}
+
+fn look(path: &Path) -> Option<Found> {
+    let meta = RealFs.meta(path).ok()?;
+    (meta.kind == Kind::Regular).then(|| Found {
+        path: path.to_owned(),
+        meta,
+    })
+}
+
+fn siblings(path: &Path) -> Vec<Found> {
+    let Some(entries) = path.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
+        return Vec::new();
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .filter(|sibling| is_rotation_of(path, sibling))
+        .filter_map(|sibling| look(&sibling))
+        .collect()
+}

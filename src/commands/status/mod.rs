@@ -1,0 +1,133 @@
+//! `tenshi status`: what the daemon's snapshot says, for people, for programs, and for Nagios.
+//!
+//! It reads the snapshot, asks the lock beside it whether a daemon runs, and looks how long the
+//! logs are now. Whoever may read the snapshot may ask: there is no socket, and nothing is changed.
+
+mod check;
+mod lag;
+mod text;
+mod view;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cli::{StatusArgs, StatusForm};
+use crate::clock::{Clock, SystemClock};
+use crate::state::Unread;
+use crate::{config, state};
+
+/// Where the package keeps its state: what an admin means who names no directory.
+const PACKAGED: &str = "/var/lib/tenshi";
+
+/// Nagios' status for what cannot be told.
+const UNKNOWN: i32 = 3;
+
+/// Shows the status; the exit status. That is 0 or 1, and with `--check` Nagios' 0 to 3.
+pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    let place = Place::find(args);
+    let snapshot = match state::read(&place.dir) {
+        Ok(snapshot) => snapshot,
+        Err(fault) => return fail(args.form, &place.explain(&fault), out, err),
+    };
+    let holder = state::holder(&place.dir).map_err(|e| e.to_string());
+    let view = view::View::new(&place.dir, snapshot, holder, SystemClock.now());
+    if let Some(doubt) = &place.doubt {
+        // Nobody listens to a message that cannot be written.
+        let _ = writeln!(err, "tenshi: warning: {doubt}");
+    }
+    let (shown, status) = match args.form {
+        StatusForm::Text => (text::write(&view, out), 0),
+        StatusForm::Json => (json(&view, out), 0),
+        StatusForm::Check { age, lag } => {
+            let verdict = check::judge(&view, age, lag);
+            (
+                check::write(&verdict, &view, age, lag, out),
+                verdict.status(),
+            )
+        }
+    };
+    match shown.and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(err, "tenshi: {e}");
+            1
+        }
+        _ => status,
+    }
+}
+
+fn json(view: &view::View, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, view)?;
+    writeln!(out)
+}
+
+/// There is nothing to show.
+fn fail(form: StatusForm, fault: &str, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    if matches!(form, StatusForm::Check { .. }) {
+        // A monitoring system reads standard output alone.
+        let _ = writeln!(out, "TENSHI UNKNOWN - {}", check::one_line(fault));
+        return UNKNOWN;
+    }
+    let _ = writeln!(err, "tenshi: {fault}");
+    1
+}
+
+/// The state directory that is looked at.
+struct Place {
+    dir: PathBuf,
+    /// Nobody named it: it is the package's.
+    guessed: bool,
+    /// Why it may be another than the daemon's.
+    doubt: Option<String>,
+}
+
+impl Place {
+    /// As the daemon finds it, and then the package's.
+    fn find(args: &StatusArgs) -> Self {
+        let (configured, doubt) = match &args.state_dir {
+            Some(_) => (None, None),
+            None => configured(&args.config),
+        };
+        let named = state::resolve(args.state_dir.as_deref(), configured.as_deref());
+        let doubt = doubt.map(|doubt| format!("{doubt}: a `set statedir` in it is not known"));
+        Self {
+            guessed: named.is_none(),
+            dir: named.unwrap_or_else(|| PACKAGED.into()),
+            doubt,
+        }
+    }
+
+    fn explain(&self, fault: &Unread) -> String {
+        let mut text = fault.to_string();
+        if self.guessed && matches!(fault, Unread::Absent(_)) {
+            text.push_str(
+                "; neither --state-dir, `set statedir` nor $STATE_DIRECTORY names another \
+                 directory, and a daemon without one keeps nothing that could be shown",
+            );
+        }
+        if let Some(doubt) = &self.doubt {
+            text.push_str(&format!(" ({doubt})"));
+        }
+        text
+    }
+}
+
+/// The `statedir` of a configuration, and why it is not known, if so. The standard configuration
+/// need not be there.
+fn configured(path: &Path) -> (Option<PathBuf>, Option<String>) {
+    if let Err(e) = std::fs::File::open(path) {
+        let standard = path == Path::new(crate::cli::CONFIGURATION);
+        let doubt = format!("{}: {e}", path.display());
+        let absent = e.kind() == io::ErrorKind::NotFound && standard;
+        return (None, (!absent).then_some(doubt));
+    }
+    match config::load(path).config {
+        Some(config) => (config.state.dir, None),
+        None => {
+            let path = path.display();
+            (
+                None,
+                Some(format!("{path} has errors, which tenshi -C shows")),
+            )
+        }
+    }
+}

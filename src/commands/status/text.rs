@@ -1,0 +1,201 @@
+//! The status for people.
+
+use std::io::{self, Write};
+
+use chrono::Local;
+
+use super::view::{FileView, LetterView, QueueView, View};
+use crate::clock::Time;
+use crate::config::diagnostic::visible;
+
+/// Writes it.
+pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let age = |then| span(view.ago(then));
+    writeln!(out, "state directory: {}", view.state_dir)?;
+    writeln!(out, "daemon: {}", daemon(view))?;
+    writeln!(
+        out,
+        "snapshot: made {}, {} ago",
+        zoned(view.made),
+        age(view.made)
+    )?;
+    section(out, "files", view.files.iter().flat_map(file))?;
+    section(out, "queues", view.queues.iter().map(|q| queue(q, view)))?;
+    section(
+        out,
+        "outbox",
+        view.outbox.iter().flat_map(|l| letter(l, view)),
+    )?;
+    let faults = view.faults.iter();
+    let fault = |(input, fault): (&String, &String)| format!("{}: {}", safe(input), safe(fault));
+    section(out, "inputs at fault", faults.map(fault))?;
+    let counters = view.counters.all();
+    let counter = |(_, label, n)| format!("{n:>12} {label}");
+    section(out, "counters", counters.into_iter().map(counter))
+}
+
+fn daemon(view: &View) -> String {
+    let since = zoned(view.started);
+    let begun = span(view.ago(view.started));
+    match (view.running, view.snapshots_fail) {
+        (Some(true), Some(true)) => {
+            format!("running since {since}, but its snapshots cannot be written: this one is old")
+        }
+        (Some(true), _) => format!("running since {since} ({begun})"),
+        (Some(false), _) => format!("not running; the last one was started {since}"),
+        (None, _) => {
+            let why = view.unseen.as_deref().unwrap_or("no reason");
+            format!("whether it runs cannot be seen ({why}); started {since}")
+        }
+    }
+}
+
+fn section(
+    out: &mut dyn Write,
+    title: &str,
+    lines: impl Iterator<Item = String>,
+) -> io::Result<()> {
+    writeln!(out, "\n{title}:")?;
+    let mut none = true;
+    for line in lines {
+        writeln!(out, "  {line}")?;
+        none = false;
+    }
+    if none {
+        writeln!(out, "  none")?;
+    }
+    Ok(())
+}
+
+fn file(file: &FileView) -> Vec<String> {
+    let at = match file.position {
+        Some(position) => format!("position {position}"),
+        None => "not there".to_owned(),
+    };
+    let last = file.last_line.map_or("no line yet".to_owned(), |time| {
+        format!("last line {}", local(time))
+    });
+    let path = safe(&file.path);
+    let mut lines = vec![format!("{path}: {at}, lag {}, {last}", size(file.lag))];
+    for part in &file.rotated {
+        let name = part.path.as_deref().map_or("gone".to_owned(), safe);
+        lines.push(format!(
+            "  rotated {name}: position {}, lag {}",
+            part.position,
+            size(part.lag)
+        ));
+    }
+    lines
+}
+
+fn queue(queue: &QueueView, view: &View) -> String {
+    let lines = match queue.lines {
+        0 => "no lines".to_owned(),
+        1 => "1 line".to_owned(),
+        n => format!("{n} lines"),
+    };
+    let distinct = match queue.lines {
+        0 => String::new(),
+        _ => format!(" ({} distinct)", queue.distinct),
+    };
+    let when = match queue.next {
+        _ if queue.overdue => ", due once the report before is delivered".to_owned(),
+        Some(next) if next <= view.now => format!(", due since {}", local(next)),
+        Some(next) => format!(", next {}", local(next)),
+        None => String::new(),
+    };
+    let (name, schedule) = (safe(&queue.name), safe(&queue.schedule));
+    format!("{name} {schedule}: {lines}{distinct}{when}")
+}
+
+fn letter(letter: &LetterView, view: &View) -> Vec<String> {
+    let attempts = match letter.attempts {
+        0 => "not tried yet".to_owned(),
+        1 => "tried once".to_owned(),
+        n => format!("tried {n} times"),
+    };
+    let next = match letter.next_try {
+        None => ", refused: kept for the queue's next time".to_owned(),
+        Some(_) if letter.attempts == 0 => String::new(),
+        Some(next) => format!(", next {}", local(next)),
+    };
+    let to: Vec<String> = letter.recipients.iter().map(|to| safe(to)).collect();
+    let mut lines = vec![format!(
+        "{} to {}: since {} ({}), {attempts}{next}",
+        safe(&letter.queue),
+        to.join(", "),
+        local(letter.since),
+        span(view.ago(letter.since)),
+    )];
+    lines.extend(
+        letter
+            .fault
+            .as_deref()
+            .map(|fault| format!("  {}", safe(fault))),
+    );
+    lines
+}
+
+/// Names and servers' words in a form that is safe on a terminal.
+fn safe(text: &str) -> String {
+    let mut safe = String::new();
+    visible(text.as_bytes(), &mut safe);
+    safe
+}
+
+fn local(time: Time) -> String {
+    let time = time.with_timezone(&Local);
+    time.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn zoned(time: Time) -> String {
+    let time = time.with_timezone(&Local);
+    time.format("%Y-%m-%d %H:%M:%S %z").to_string()
+}
+
+/// `42 s`, `5 min`, `3 h 20 min`, `12 d 4 h`.
+pub(super) fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// `42 B`, `1.5 KiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        let spans = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (12_000, "3 h 20 min"),
+            (1_051_200, "12 d 4 h"),
+        ];
+        for (seconds, want) in spans {
+            assert_eq!(span(seconds), want);
+        }
+        for (bytes, want) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (5 << 30, "5.0 GiB"),
+        ] {
+            assert_eq!(size(bytes), want);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What there is to tell, gathered from the snapshot: the form of `--json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Local};
+use serde::{Serialize, Serializer};
+
+use super::lag::{self, Part};
+use crate::clock::Time;
+use crate::counters::Counters;
+use crate::delivery::Letter;
+use crate::input::file::PathMarks;
+use crate::schedule::CronSpec;
+use crate::state::{Holder, SavedQueue, Snapshot};
+
+/// A status.
+#[derive(Serialize)]
+pub(super) struct View {
+    /// The program's version.
+    pub version: &'static str,
+    /// The directory of the snapshot.
+    pub state_dir: String,
+    /// When this was asked.
+    pub now: Time,
+    /// Whether a daemon runs, if that can be seen.
+    pub running: Option<bool>,
+    /// Whether it cannot write its snapshots.
+    pub snapshots_fail: Option<bool>,
+    /// Why these two cannot be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
+    /// When the snapshot was made.
+    pub made: Time,
+    /// When the daemon that made it was started.
+    pub started: Time,
+    pub files: Vec<FileView>,
+    pub queues: Vec<QueueView>,
+    pub outbox: Vec<LetterView>,
+    /// What is wrong with inputs, by their names.
+    pub faults: BTreeMap<String, String>,
+    #[serde(serialize_with = "named")]
+    pub counters: Counters,
+}
+
+/// A followed log.
+#[derive(Serialize)]
+pub(super) struct FileView {
+    pub path: String,
+    /// Where the file of that name is read next; nothing while there is none.
+    pub position: Option<u64>,
+    /// Bytes not taken yet, of all its generations.
+    pub lag: u64,
+    pub last_line: Option<Time>,
+    /// Rotated generations that are still read or watched.
+    pub rotated: Vec<RotatedView>,
+}
+
+/// A rotated generation.
+#[derive(Serialize)]
+pub(super) struct RotatedView {
+    /// Its name now, if it was found.
+    pub path: Option<String>,
+    pub position: u64,
+    pub lag: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct QueueView {
+    pub name: String,
+    /// As the configuration writes it.
+    pub schedule: String,
+    pub lines: u64,
+    pub distinct: usize,
+    /// When the next report is due; nothing for `[now]`. It may have passed.
+    pub next: Option<Time>,
+    /// A report before is still on its way: this one waits for it.
+    pub overdue: bool,
+}
+
+/// A report on its way.
+#[derive(Serialize)]
+pub(super) struct LetterView {
+    pub queue: String,
+    pub message_id: String,
+    pub recipients: Vec<String>,
+    pub since: Time,
+    pub attempts: u32,
+    pub fault: Option<String>,
+    /// Nothing while it waits for its queue's next time.
+    pub next_try: Option<Time>,
+    /// The server will not have it (5xx).
+    pub refused: bool,
+}
+
+impl View {
+    /// Gathers a status. `holder` may be known to be unseen.
+    pub(super) fn new(
+        dir: &Path,
+        snapshot: Snapshot,
+        holder: Result<Holder, String>,
+        now: Time,
+    ) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            state_dir: dir.display().to_string(),
+            now,
+            running: holder.as_ref().ok().map(|h| h.running),
+            snapshots_fail: holder.as_ref().ok().map(|h| h.failing),
+            unseen: holder.err(),
+            made: snapshot.made,
+            started: snapshot.started,
+            files: snapshot.files.iter().map(FileView::new).collect(),
+            queues: snapshot
+                .queues
+                .iter()
+                .map(|q| QueueView::new(q, now))
+                .collect(),
+            outbox: snapshot
+                .outbox
+                .letters()
+                .iter()
+                .map(LetterView::new)
+                .collect(),
+            faults: snapshot.faults.into_iter().collect(),
+            counters: snapshot.counters,
+        }
+    }
+
+    /// Bytes of all logs that are not taken yet.
+    pub(super) fn lag(&self) -> u64 {
+        let lags = self.files.iter().map(|file| file.lag);
+        lags.fold(0, u64::saturating_add)
+    }
+
+    /// The report that has waited longest.
+    pub(super) fn oldest(&self) -> Option<&LetterView> {
+        self.outbox.iter().min_by_key(|letter| letter.since)
+    }
+
+    /// How many seconds ago that was; a clock that was set back makes none of them negative.
+    pub(super) fn ago(&self, then: Time) -> u64 {
+        u64::try_from((self.now - then).num_seconds()).unwrap_or(0)
+    }
+}
+
+impl FileView {
+    fn new(marks: &PathMarks) -> Self {
+        let parts = lag::parts(marks);
+        let live = parts.iter().find(|part| part.live);
+        let rotated = parts.iter().filter(|part| !part.live);
+        Self {
+            path: marks.path.display().to_string(),
+            position: live.map(|part| part.position),
+            lag: parts
+                .iter()
+                .fold(0, |sum, part| sum.saturating_add(part.lag)),
+            last_line: DateTime::from_timestamp(marks.last_line, 0).filter(|_| marks.last_line > 0),
+            rotated: rotated.map(RotatedView::new).collect(),
+        }
+    }
+}
+
+impl RotatedView {
+    fn new(part: &Part) -> Self {
+        let path = part.path.as_ref();
+        Self {
+            path: path.map(|path| path.display().to_string()),
+            position: part.position,
+            lag: part.lag,
+        }
+    }
+}
+
+impl QueueView {
+    fn new(saved: &SavedQueue, now: Time) -> Self {
+        // While a queue is empty nothing writes down that its time has passed.
+        let idle = saved.tally.is_empty() && saved.next.is_some_and(|next| next <= now);
+        let next = match idle {
+            true => next_time(&saved.schedule, now),
+            false => saved.next,
+        };
+        Self {
+            name: saved.name.clone(),
+            schedule: saved.schedule.clone(),
+            lines: saved.tally.total(),
+            distinct: saved.tally.distinct(),
+            next,
+            overdue: saved.overdue,
+        }
+    }
+}
+
+fn next_time(schedule: &str, now: Time) -> Option<Time> {
+    let spec = schedule.strip_prefix('[')?.strip_suffix(']')?;
+    CronSpec::parse(spec).ok()?.next(now, &Local)
+}
+
+impl LetterView {
+    fn new(letter: &Letter) -> Self {
+        let report = &letter.report;
+        let recipients = report.recipients.iter();
+        Self {
+            queue: report.queue.clone(),
+            message_id: letter.message_id.clone(),
+            recipients: recipients.map(|to| to.as_str().to_owned()).collect(),
+            since: report.made,
+            attempts: letter.attempts,
+            fault: letter.fault.clone(),
+            next_try: letter.next_try,
+            refused: letter.next_try.is_none(),
+        }
+    }
+}
+
+/// A counter's name for programs: `lines`, `no_prefix`.
+pub(super) fn name(counter: crate::counters::Counter) -> String {
+    let mut name = String::new();
+    for letter in format!("{counter:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+fn named<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {
+    let all = counters.all();
+    serializer.collect_map(all.into_iter().map(|(counter, _, n)| (name(counter), n)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters::Counter;
+    use chrono::TimeZone;
+
+    #[test]
+    fn counters_have_names_for_programs() {
+        assert_eq!(name(Counter::Lines), "lines");
+        assert_eq!(name(Counter::NotUtf8), "not_utf8");
+        assert_eq!(name(Counter::SnapshotFailed), "snapshot_failed");
+    }
+
+    /// No snapshot is written while nothing happens, so its times grow old.
+    #[test]
+    fn an_empty_queues_next_time_is_never_one_that_has_passed() {
+        let at = |hour| Local.with_ymd_and_hms(2026, 11, 24, hour, 30, 0);
+        let [then, next, now] = [9, 10, 13].map(|h| at(h).unwrap().to_utc());
+        let mut saved = SavedQueue {
+            schedule: "[30 * * * *]".into(),
+            start: then,
+            next: Some(next),
+            ..SavedQueue::default()
+        };
+        let shown = |saved: &SavedQueue| QueueView::new(saved, now).next;
+        assert_eq!(shown(&saved), Some(at(14).unwrap().to_utc()));
+        saved.tally.add(b"h", b"line", 1, 9);
+        assert_eq!(shown(&saved), Some(next), "lines that nobody has mailed");
+        saved.next = None;
+        assert_eq!(shown(&saved), None);
+    }
+}

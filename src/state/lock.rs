@@ -1,0 +1,130 @@
+//! The lock on a state directory, and what it shows to others.
+//!
+//! Record locks (fcntl(2), `F_OFD_*`), for one reason: others can ask whether they are held without
+//! taking them, so that looking can never be in the way of a daemon that starts. The kernel lets
+//! go of them with the process, and they need no room on a full disk.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+/// Held by the daemon that owns the directory.
+const LOCK: &str = "tenshi.lock";
+/// The byte that is locked while a daemon runs.
+const RUNNING: libc::off_t = 0;
+/// The byte that is locked while snapshots cannot be written.
+const FAILING: libc::off_t = 1;
+
+/// The lock file of a directory, open.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+/// Who has a state directory in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// A daemon runs.
+    pub running: bool,
+    /// It cannot write its snapshots.
+    pub failing: bool,
+}
+
+fn record(kind: libc::c_int, byte: libc::off_t) -> libc::flock {
+    let short = |n: libc::c_int| i16::try_from(n).unwrap_or_default();
+    libc::flock {
+        l_type: short(kind),
+        l_whence: short(libc::SEEK_SET),
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+impl Lock {
+    /// Opens the lock file, and makes it if need be.
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).read(true).write(true);
+        options.mode(0o640).open(dir.join(LOCK)).map(Self)
+    }
+
+    /// Takes it until it is dropped; false if another holds it.
+    pub(super) fn take(&self) -> io::Result<bool> {
+        match self.set(libc::F_WRLCK, RUNNING) {
+            Ok(_) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Shows whether snapshots can be written.
+    pub(super) fn show_failing(&self, failing: bool) {
+        let kind = if failing {
+            libc::F_WRLCK
+        } else {
+            libc::F_UNLCK
+        };
+        if let Err(e) = self.set(kind, FAILING) {
+            log::warn!("{LOCK}: {e}: `tenshi status` cannot see that snapshots fail");
+        }
+    }
+
+    fn set(&self, kind: libc::c_int, byte: libc::off_t) -> nix::Result<libc::c_int> {
+        fcntl(&self.0, FcntlArg::F_OFD_SETLK(&record(kind, byte)))
+    }
+}
+
+/// Who has `dir` in use. Changes nothing, and needs no more than to read the lock file.
+///
+/// # Errors
+/// The file may not be read, or its file system has no such locks.
+pub fn holder(dir: &Path) -> io::Result<Holder> {
+    let file = match File::open(dir.join(LOCK)) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(Holder {
+                running: false,
+                failing: false,
+            });
+        }
+        Err(e) => return Err(e),
+    };
+    let held = |byte| -> io::Result<bool> {
+        let mut found = record(libc::F_WRLCK, byte);
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
+    };
+    Ok(Holder {
+        running: held(RUNNING)?,
+        failing: held(FAILING)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_it_can_be_seen_and_looking_is_not_holding() {
+        let dir = tempfile::tempdir().unwrap();
+        let look = || holder(dir.path()).unwrap();
+        let seen = |running, failing| Holder { running, failing };
+        assert_eq!(look(), seen(false, false));
+        let lock = Lock::open(dir.path()).unwrap();
+        assert_eq!(look(), seen(false, false));
+        assert!(lock.take().unwrap());
+        assert_eq!(look(), seen(true, false));
+        assert!(!Lock::open(dir.path()).unwrap().take().unwrap());
+        lock.show_failing(true);
+        assert_eq!(look(), seen(true, true));
+        lock.show_failing(false);
+        assert_eq!(look(), seen(true, false));
+        drop(lock);
+        assert_eq!(look(), seen(false, false));
+        assert!(Lock::open(dir.path()).unwrap().take().unwrap());
+    }
+}
