@@ -118,6 +118,28 @@ fn notes_say_what_their_writer_should_know() {
 }
 
 #[test]
+fn numbers_in_octal_wait_for_the_count_of_groups() {
+    let mut checked = 0;
+    for (pattern, subject, found) in [
+        ("(?<=\\101)b", &b"Ab"[..], Found::Yes),
+        ("(?<=\\101|x\\060)b(c)", b"x0bc", Found::Yes),
+        // More than a byte: Latin-1 rules hold.
+        ("\\400|\\w", b"\xe9", Found::Yes),
+        ("(?<=\\400|\\w)b", b"\xe9b", Found::Yes),
+        ("\\377|\\w", b"\xe9", Found::No),
+        ("(a)()()()()()()()()()\\10", b"a", Found::Yes),
+        ("(a)()()()()()()()()\\10", b"a\x08", Found::Yes),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).expect(pattern);
+        assert_eq!(compiled.is_match(subject), found, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+    let reference = error("(a)()()()()()()()()()(?<=\\10)");
+    assert!(reference.message.contains("a look-behind"), "{reference:?}");
+}
+
+#[test]
 fn engines_get_plain_patterns() {
     let mut checked = 0;
     for (pattern, canonical, engine) in [

@@ -75,7 +75,9 @@ impl Parser<'_> {
         let body = Box::new(self.body(start)?);
         self.looks -= 1;
         let calls = body.any(&|n| matches!(n, Node::Call { .. }));
-        if behind && !calls && body.max_width().is_none_or(|w| w > MAX_BEHIND) {
+        // The first reading takes `\101` for a reference.
+        let known = self.whole.is_some() && !calls;
+        if behind && known && body.max_width().is_none_or(|w| w > MAX_BEHIND) {
             return self.invalid(
                 start,
                 &format!("a look-behind that may take more than {MAX_BEHIND} bytes"),
