@@ -6,13 +6,17 @@
 mod machine;
 mod program;
 
-use super::Spans;
 use super::ast::Node;
+use super::{Found, Spans};
 use machine::Machine;
 use program::Program;
+pub(super) use program::leaks;
 
 /// Steps until the engine's own answer is taken.
 const STEP_LIMIT: usize = 100_000;
+
+/// Steps until a search is given up.
+const SEARCH_LIMIT: usize = 1_000_000;
 
 /// A pattern made ready.
 #[derive(Debug)]
@@ -35,5 +39,23 @@ impl Imitator {
         if let Some(found) = machine.run(start) {
             spans.0 = found;
         }
+    }
+
+    /// Finds the leftmost match itself, for what the engines get wrong.
+    pub(super) fn search(&self, subject: &[u8], spans: &mut Spans) -> Found {
+        spans.0.clear();
+        let mut steps = SEARCH_LIMIT;
+        for start in 0..=subject.len() {
+            let mut machine = Machine::new(&self.program, subject, steps);
+            if let Some(found) = machine.run(start) {
+                spans.0 = found;
+                return Found::Yes;
+            }
+            steps = machine.steps();
+            if steps == 0 {
+                return Found::GaveUp;
+            }
+        }
+        Found::No
     }
 }

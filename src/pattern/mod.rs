@@ -42,6 +42,8 @@ struct Inner {
     newlines: OnceLock<Option<Matcher>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
     imitator: Option<Imitator>,
+    /// Matches subjects that are not ASCII: the engine compares backreferences under `i` in ASCII only.
+    folding: Option<Imitator>,
     /// By group the group directly around it, if there is one wherever the group stands.
     parents: Vec<Option<usize>>,
 }
@@ -126,6 +128,11 @@ impl Pattern {
         notes.extend(notes::on_groups(&parsed.root));
         let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
         let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
+        let folds = |n: &ast::Node| matches!(n, ast::Node::Backref { fold: true, .. });
+        let folding = parsed
+            .root
+            .any(&folds)
+            .then(|| Imitator::new(&parsed.root, parsed.groups));
         let parents = notes::parents(&parsed.root, parsed.groups);
         let engine = if emitted.backtracks {
             notes.push(notes::slow_engine(&parsed.root, source.len()));
@@ -148,6 +155,7 @@ impl Pattern {
             newlines_matter: emitted.newlines_matter,
             newlines: OnceLock::new(),
             imitator,
+            folding,
             parents,
         })))
     }
@@ -206,6 +214,9 @@ impl Pattern {
 
     /// Whether it matches anywhere in `subject`.
     pub fn is_match(&self, subject: &[u8]) -> Found {
+        if let Some(folding) = self.folding(subject) {
+            return folding.search(subject, &mut Spans::default());
+        }
         match self.matcher(subject) {
             Some(matcher) => matcher.is_match(subject),
             None => Found::GaveUp,
@@ -219,6 +230,9 @@ impl Pattern {
             && let Some(found) = row.captures(subject, spans)
         {
             return if found { Found::Yes } else { Found::No };
+        }
+        if let Some(folding) = self.folding(subject) {
+            return folding.search(subject, spans);
         }
         match self.matcher(subject) {
             Some(matcher) => {
@@ -234,6 +248,11 @@ impl Pattern {
                 Found::GaveUp
             }
         }
+    }
+
+    /// What matches this subject instead of an engine.
+    fn folding(&self, subject: &[u8]) -> Option<&Imitator> {
+        self.0.folding.as_ref().filter(|_| !subject.is_ascii())
     }
 
     /// The matcher for this subject.

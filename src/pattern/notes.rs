@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::{Anchor, Mode, Node};
+use super::imitate::leaks;
 use super::set::ByteSet;
 use super::{Note, NoteKind};
 
@@ -96,13 +97,14 @@ pub(super) fn slow_engine(root: &Node, length: usize) -> Note {
 }
 
 /// Finds the loops in which Perl's value of a capture is an accident of its optimizer: the body can
-/// match empty, or a capture in it is not set in every round. So too captures in `(?!...)`.
+/// match empty, a capture in it is not set in every round, or one that a failed round set is kept. So
+/// too captures in `(?!...)`.
 fn loops(node: &Node, notes: &mut Vec<Note>) {
     match node {
         Node::Repeat { body, max, .. } if max.is_none_or(|m| m > 1) => {
             let choice = body.any(&|n| matches!(n, Node::Alternate(_)));
             let empty = body.nullable() && (body.captures() || choice);
-            if empty || captures(body).len() > always(body).len() {
+            if empty || captures(body).len() > always(body).len() || leaks(body) {
                 note_captures(body, node, notes);
             }
         }
@@ -136,6 +138,7 @@ fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
             span,
             message: match number {
                 0 => "what repeats can match nothing at all: how much it takes depends on the Perl version".into(),
+                _ if always(body).contains(&number) => format!("group {number} may keep what a round set that failed: its value depends on the Perl version"),
                 _ => format!("group {number} is not set in each round of its loop: its value depends on the Perl version"),
             },
             hint: Some("write `(?:...)` for a group that need not capture".into()),
@@ -252,6 +255,9 @@ mod tests {
             ("(?:(a)x|(a)y)*", true),
             ("(?!(a)b)a", true),
             ("(?:a+|a*|b)*b", true),
+            ("((-){2}port )+", true),
+            ("(?:(ab){2}port )+", true),
+            ("(?:(-){2}port(b){3})+", false),
             ("(ab)+", false),
             ("(?:a(b)c)*", false),
             ("(a|b)?", false),
@@ -265,6 +271,6 @@ mod tests {
             assert_eq!(has, noted, "{pattern}");
             checked += 1;
         }
-        assert_eq!(checked, 9);
+        assert_eq!(checked, 12);
     }
 }

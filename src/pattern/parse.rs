@@ -331,8 +331,17 @@ impl<'a> Parser<'a> {
                 Some("put what is to be repeated in `(?:...)`"),
             );
         }
-        if atom == Node::Keep && max.is_none_or(|m| m > MAX_REPEAT / 3) {
+        let bare = self.src[start..].starts_with(b"\\K");
+        if bare && max.is_none_or(|m| m > MAX_REPEAT / 3) {
             return self.invalid(sign, "`\\K` cannot be repeated", None);
+        }
+        // Perl forgets on its way back through a loop where it was.
+        if !bare && max.is_none_or(|m| m > 1) && atom.any(&|n| *n == Node::Keep) {
+            return Err(unsupported(
+                span,
+                "`\\K` in a group that repeats",
+                Some("put the `\\K` behind the group"),
+            ));
         }
         Ok(Node::Repeat {
             body: Box::new(atom),

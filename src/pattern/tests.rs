@@ -5,7 +5,7 @@ fn error(pattern: &str) -> PatternError {
 }
 
 /// A pattern, where its error is, and how the message begins.
-const ERRORS: [(&str, (usize, usize), &str); 17] = [
+const ERRORS: [(&str, (usize, usize), &str); 18] = [
     (
         "^a (?:b|+c)",
         (8, 9),
@@ -74,6 +74,7 @@ const ERRORS: [(&str, (usize, usize), &str); 17] = [
     ("(?R)", (0, 4), "not supported: recursion"),
     ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
     ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
+    ("x(?:a\\K)+b", (1, 9), "not supported: `\\K` in a group"),
     (
         "(?:a{1,1000}){1,1000}",
         (0, 21),
@@ -90,7 +91,7 @@ fn errors_say_where_and_whose_they_are() {
         assert_eq!(error.span, span, "{pattern}");
         checked += 1;
     }
-    assert_eq!(checked, 17);
+    assert_eq!(checked, 18);
 }
 
 #[test]
@@ -137,6 +138,49 @@ fn numbers_in_octal_wait_for_the_count_of_groups() {
     assert_eq!(checked, 7);
     let reference = error("(a)()()()()()()()()()(?<=\\10)");
     assert!(reference.message.contains("a look-behind"), "{reference:?}");
+}
+
+#[test]
+fn a_backreference_without_case_may_hold_any_bytes() {
+    let mut checked = 0;
+    for (subject, found) in [
+        (&b"caf\xc3\xa9 x CAF\xc3\xa9"[..], Found::Yes),
+        (b"\xffxB \xffXb", Found::Yes),
+        // Only ASCII letters have two cases.
+        (b"\xe9a \xc9a", Found::No),
+    ] {
+        let pattern = Pattern::compile(br"(?i)^(\S+) .*?\b?\1$").unwrap();
+        let mut spans = Spans::default();
+        assert_eq!(pattern.captures(subject, &mut spans), found, "{subject:?}");
+        assert_eq!(pattern.is_match(subject), found, "{subject:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 3);
+    let slow = Pattern::compile(br"(?i)(\w+)+(\w+)+\1\xff\2!").unwrap();
+    let line = [vec![b'a'; 60], vec![0xff]].concat();
+    assert_eq!(slow.is_match(&line), Found::GaveUp);
+}
+
+#[test]
+fn a_failed_round_may_leave_its_group_behind() {
+    let mut checked = 0;
+    for (pattern, subject, groups) in [
+        ("^((-){2}port )+", "--port --por", [(0, 7), (0, 7), (8, 9)]),
+        (
+            "^((-){2}pa){1,3}[^:]",
+            "--pa--pqq",
+            [(0, 5), (0, 4), (5, 6)],
+        ),
+        ("^((-){2}p){1,3}[^:]", "--p--q", [(0, 4), (0, 3), (1, 2)]),
+        ("^((ab){2}p)+", "ababpababq", [(0, 5), (0, 5), (2, 4)]),
+    ] {
+        let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+        let mut spans = Spans::default();
+        assert_eq!(pattern.captures(subject.as_bytes(), &mut spans), Found::Yes);
+        assert_eq!(spans.0, groups.map(Some), "{pattern:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
 }
 
 #[test]
