@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod matching;
+mod profile;
 pub mod replay;

@@ -42,10 +42,35 @@ struct Inner {
     newlines: OnceLock<Option<Matcher>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
     imitator: Option<Imitator>,
-    /// Matches subjects that are not ASCII: the engine compares backreferences under `i` in ASCII only.
-    folding: Option<Imitator>,
+    /// When the imitator's answer counts, and not the engine's.
+    alone: Alone,
     /// By group the group directly around it, if there is one wherever the group stands.
     parents: Vec<Option<usize>>,
+}
+
+/// For which subjects the engines are not asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Alone {
+    /// None.
+    Never,
+    /// Those with other bytes than ASCII: the engine compares backreferences under `i` in ASCII only.
+    OffAscii,
+    /// All: what a group holds that depends on Perl's way decides over the match.
+    Always,
+}
+
+impl Alone {
+    fn of(root: &ast::Node, looped: bool) -> Self {
+        let refers = |n: &ast::Node| !n.refers_to().is_empty();
+        let folds = |n: &ast::Node| matches!(n, ast::Node::Backref { fold: true, .. });
+        if (looped && root.any(&refers)) || notes::refers_to_itself(root) {
+            Self::Always
+        } else if root.any(&folds) {
+            Self::OffAscii
+        } else {
+            Self::Never
+        }
+    }
 }
 
 /// What runs a pattern.
@@ -127,12 +152,9 @@ impl Pattern {
         let mut notes = parsed.notes;
         notes.extend(notes::on_groups(&parsed.root));
         let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
-        let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
-        let folds = |n: &ast::Node| matches!(n, ast::Node::Backref { fold: true, .. });
-        let folding = parsed
-            .root
-            .any(&folds)
-            .then(|| Imitator::new(&parsed.root, parsed.groups));
+        let alone = Alone::of(&parsed.root, looped);
+        let imitator =
+            (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
         let parents = notes::parents(&parsed.root, parsed.groups);
         let engine = if emitted.backtracks {
             notes.push(notes::slow_engine(&parsed.root, source.len()));
@@ -155,7 +177,7 @@ impl Pattern {
             newlines_matter: emitted.newlines_matter,
             newlines: OnceLock::new(),
             imitator,
-            folding,
+            alone,
             parents,
         })))
     }
@@ -214,8 +236,8 @@ impl Pattern {
 
     /// Whether it matches anywhere in `subject`.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        if let Some(folding) = self.folding(subject) {
-            return folding.search(subject, &mut Spans::default());
+        if let Some(imitator) = self.alone(subject) {
+            return imitator.search(subject, &mut Spans::default());
         }
         match self.matcher(subject) {
             Some(matcher) => matcher.is_match(subject),
@@ -231,8 +253,8 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
-        if let Some(folding) = self.folding(subject) {
-            return folding.search(subject, spans);
+        if let Some(imitator) = self.alone(subject) {
+            return imitator.search(subject, spans);
         }
         match self.matcher(subject) {
             Some(matcher) => {
@@ -251,8 +273,13 @@ impl Pattern {
     }
 
     /// What matches this subject instead of an engine.
-    fn folding(&self, subject: &[u8]) -> Option<&Imitator> {
-        self.0.folding.as_ref().filter(|_| !subject.is_ascii())
+    fn alone(&self, subject: &[u8]) -> Option<&Imitator> {
+        let asked = match self.0.alone {
+            Alone::Never => false,
+            Alone::OffAscii => !subject.is_ascii(),
+            Alone::Always => true,
+        };
+        self.0.imitator.as_ref().filter(|_| asked)
     }
 
     /// The matcher for this subject.

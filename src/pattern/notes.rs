@@ -32,6 +32,15 @@ fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
     }
 }
 
+/// Whether a group looks at itself, which Perl answers by how it came there.
+pub(super) fn refers_to_itself(node: &Node) -> bool {
+    let itself = match node {
+        Node::Capture { number, body, .. } => body.any(&|n| n.refers_to().contains(number)),
+        _ => false,
+    };
+    itself || node.children().into_iter().any(refers_to_itself)
+}
+
 /// By group the group directly around it.
 pub(super) fn parents(root: &Node, groups: usize) -> Vec<Option<usize>> {
     let mut found: Vec<Option<Option<usize>>> = vec![None; groups + 1];
@@ -100,19 +109,42 @@ pub(super) fn slow_engine(root: &Node, length: usize) -> Note {
 /// match empty, a capture in it is not set in every round, or one that a failed round set is kept. So
 /// too captures in `(?!...)`.
 fn loops(node: &Node, notes: &mut Vec<Note>) {
+    // Perl unsets nothing of what was set in a part to which there is no way back.
+    let sealed = match node {
+        Node::Atomic(_) | Node::Look { negated: false, .. } => true,
+        Node::Repeat { mode, .. } => *mode == Mode::Possessive,
+        _ => false,
+    };
+    if sealed && captures(node).len() > always(node).len() {
+        note_captures(
+            node,
+            node,
+            "may keep what was set on a way that failed",
+            notes,
+        );
+    }
     match node {
         Node::Repeat { body, max, .. } if max.is_none_or(|m| m > 1) => {
             let choice = body.any(&|n| matches!(n, Node::Alternate(_)));
             let empty = body.nullable() && (body.captures() || choice);
-            if empty || captures(body).len() > always(body).len() || leaks(body) {
-                note_captures(body, node, notes);
+            if empty || captures(body).len() > always(body).len() {
+                note_captures(body, node, "is not set in each round of its loop", notes);
+            } else if leaks(body) {
+                note_captures(
+                    body,
+                    node,
+                    "may keep what was set in a round that failed",
+                    notes,
+                );
             }
         }
         Node::Look {
             negated: true,
             body,
             ..
-        } if body.captures() => note_captures(body, node, notes),
+        } if body.captures() => {
+            note_captures(body, node, "is inside of what must not match", notes)
+        }
         _ => {}
     }
     for child in node.children() {
@@ -120,7 +152,7 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
     }
 }
 
-fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
+fn note_captures(body: &Node, around: &Node, why: &str, notes: &mut Vec<Note>) {
     let mut spans = Vec::new();
     capture_spans(body, &mut spans);
     if let (true, Node::Repeat { span, .. }) = (spans.is_empty(), around) {
@@ -138,8 +170,7 @@ fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
             span,
             message: match number {
                 0 => "what repeats can match nothing at all: how much it takes depends on the Perl version".into(),
-                _ if always(body).contains(&number) => format!("group {number} may keep what a round set that failed: its value depends on the Perl version"),
-                _ => format!("group {number} is not set in each round of its loop: its value depends on the Perl version"),
+                _ => format!("group {number} {why}: its value depends on the Perl version"),
             },
             hint: Some("write `(?:...)` for a group that need not capture".into()),
         });
@@ -258,6 +289,11 @@ mod tests {
             ("((-){2}port )+", true),
             ("(?:(ab){2}port )+", true),
             ("(?:(-){2}port(b){3})+", false),
+            ("(a|bc)*+c", true),
+            ("(?>(a)|b)c", true),
+            ("(?=(a)?)b", true),
+            ("(?>(a)b)c", false),
+            ("(?=(a))b", false),
             ("(ab)+", false),
             ("(?:a(b)c)*", false),
             ("(a|b)?", false),
@@ -271,6 +307,6 @@ mod tests {
             assert_eq!(has, noted, "{pattern}");
             checked += 1;
         }
-        assert_eq!(checked, 12);
+        assert_eq!(checked, 17);
     }
 }

@@ -336,7 +336,8 @@ impl<'a> Parser<'a> {
             return self.invalid(sign, "`\\K` cannot be repeated", None);
         }
         // Perl forgets on its way back through a loop where it was.
-        if !bare && max.is_none_or(|m| m > 1) && atom.any(&|n| *n == Node::Keep) {
+        let loops = max.is_none_or(|m| m > 1) || mode == Mode::Possessive;
+        if !bare && loops && atom.any(&|n| *n == Node::Keep) {
             return Err(unsupported(
                 span,
                 "`\\K` in a group that repeats",

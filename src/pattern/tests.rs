@@ -183,6 +183,38 @@ fn a_failed_round_may_leave_its_group_behind() {
     assert_eq!(checked, 4);
 }
 
+/// What the engines would answer differs: the match hangs on what a group holds.
+#[test]
+fn groups_that_hang_on_perls_way_decide_over_the_match() {
+    let mut checked = 0;
+    for (pattern, subject, found) in [
+        (r"^(?:\h+?(\s)*\[){1,3}+\1", "     [   [ [ .", Found::No),
+        (
+            r"^(failed)|<((-){2,}\d?>(([^:])+?(?(2)\S|error)[+--]?))(from\]sshd){3,}?$",
+            "<--0>verrorfrom]sshDfrom]sshdfrom]sshdfrom]sshd",
+            Found::Yes,
+        ),
+        (
+            r"@(=\.(?<n>(?<n>[^,]?+)[^,]{1,15}\k<n>))\g{-1}",
+            " @=.X/rXX",
+            Found::No,
+        ),
+        (
+            r"^b\W(\w*(?:\d*?(\t\w|[\d.])?+})i<)$",
+            "b)T8}i<",
+            Found::Yes,
+        ),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+        let mut spans = Spans::default();
+        let captured = compiled.captures(subject.as_bytes(), &mut spans);
+        assert_eq!(captured, found, "{pattern}");
+        assert_eq!(compiled.is_match(subject.as_bytes()), found, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
+}
+
 #[test]
 fn engines_get_plain_patterns() {
     let mut checked = 0;

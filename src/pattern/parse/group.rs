@@ -69,6 +69,19 @@ impl Parser<'_> {
         })
     }
 
+    /// An atomic group, what opens it just read.
+    pub(super) fn atomic(&mut self, start: usize) -> Result<Node> {
+        let body = self.body(start)?;
+        if body.any(&|n| *n == Node::Keep) {
+            return self.unsupported(
+                start,
+                "`\\K` in an atomic group",
+                Some("put the `\\K` behind the group"),
+            );
+        }
+        Ok(Node::Atomic(Box::new(body)))
+    }
+
     /// A look-around, what opens it just read.
     pub(super) fn look(&mut self, start: usize, behind: bool, negated: bool) -> Result<Node> {
         self.looks += 1;
@@ -103,7 +116,7 @@ impl Parser<'_> {
         let node = match kind {
             b':' => self.body(start)?,
             b'|' => Node::alternate(self.body_branches(start, true)?),
-            b'>' => Node::Atomic(Box::new(self.body(start)?)),
+            b'>' => self.atomic(start)?,
             b'=' => self.look(start, false, false)?,
             b'!' => self.look(start, false, true)?,
             b'<' if self.eat(b'=') => self.look(start, true, false)?,

@@ -40,10 +40,10 @@ impl Parser<'_> {
             b"nla" | b"negative_lookahead" => self.look(start, false, true),
             b"plb" | b"positive_lookbehind" => self.look(start, true, false),
             b"nlb" | b"negative_lookbehind" => self.look(start, true, true),
-            b"atomic" => Ok(Node::Atomic(Box::new(self.body(start)?))),
+            b"atomic" => self.atomic(start),
             // A byte is of one script always.
             b"sr" | b"script_run" => self.body(start),
-            b"asr" | b"atomic_script_run" => Ok(Node::Atomic(Box::new(self.body(start)?))),
+            b"asr" | b"atomic_script_run" => self.atomic(start),
             _ => self.invalid(start, "an assertion that there is not", None),
         }
     }
