@@ -7,6 +7,7 @@ mod commit;
 mod inputs;
 mod reload;
 mod start;
+mod telling;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ struct Daemon {
     next_due: Option<Time>,
     watchdog: Option<Duration>,
     next_alive: Time,
+    telling: telling::Telling,
     ending: Option<Time>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
@@ -100,6 +102,7 @@ struct Daemon {
 impl Daemon {
     /// Runs until it is told to end; the exit status.
     fn run(mut self) -> i32 {
+        self.tell_manager(self.clock.now());
         loop {
             if self.ended() {
                 return self.farewell();
@@ -128,6 +131,7 @@ impl Daemon {
                 alive,
                 self.wishes_until,
                 self.commits.next(),
+                self.telling.next(),
             ],
         };
         let next = times.into_iter().flatten().min();
@@ -282,6 +286,7 @@ impl Daemon {
         }
         self.commit(now);
         self.dispatch(now);
+        self.tell_manager(now);
         if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
             service::alive();
             self.next_alive = now + interval / 2;
