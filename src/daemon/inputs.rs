@@ -23,13 +23,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Binds the sockets and opens the fifos of a configuration.
     pub(super) fn new(config: &Config) -> Result<Self, String> {
-        let bind = |listen: &Listen| {
-            let (kind, address) = match listen {
-                Listen::Udp(address) => ("UDP", address),
-                Listen::Tcp(address) => ("TCP", address),
-            };
-            listen::bind(listen).map_err(|e| format!("can't bind {kind} socket {address}: {e}"))
-        };
+        let bind = |listen: &Listen| listen::bind(listen).map_err(|e| e.to_string());
         let open = |path: &PathBuf| fifo::open(path).map_err(|e| e.to_string());
         Ok(Self {
             sockets: config
