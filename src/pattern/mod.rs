@@ -55,16 +55,22 @@ enum Alone {
     Never,
     /// Those with other bytes than ASCII: the engine compares backreferences under `i` in ASCII only.
     OffAscii,
+    /// Those that the engine says match: Perl may not find a way that there is.
+    Doubt,
     /// All: what a group holds that depends on Perl's way decides over the match.
     Always,
 }
 
 impl Alone {
-    fn of(root: &ast::Node, looped: bool) -> Self {
+    fn of(root: &ast::Node, looped: bool, engine: Engine) -> Self {
         let refers = |n: &ast::Node| !n.refers_to().is_empty();
         let folds = |n: &ast::Node| matches!(n, ast::Node::Backref { fold: true, .. });
-        if (looped && root.any(&refers)) || notes::refers_to_itself(root) {
+        let doubt = notes::may_stop_early(root);
+        let unsure = doubt && engine == Engine::Backtracking;
+        if (looped && root.any(&refers)) || notes::refers_to_itself(root) || unsure {
             Self::Always
+        } else if doubt {
+            Self::Doubt
         } else if root.any(&folds) {
             Self::OffAscii
         } else {
@@ -151,10 +157,6 @@ impl Pattern {
         let matcher = engine::build(&parsed.root, &emitted, source.len())?;
         let mut notes = parsed.notes;
         notes.extend(notes::on_groups(&parsed.root));
-        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
-        let alone = Alone::of(&parsed.root, looped);
-        let imitator =
-            (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
         let parents = notes::parents(&parsed.root, parsed.groups);
         let engine = if emitted.backtracks {
             notes.push(notes::slow_engine(&parsed.root, source.len()));
@@ -162,6 +164,10 @@ impl Pattern {
         } else {
             Engine::Regular
         };
+        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
+        let alone = Alone::of(&parsed.root, looped, engine);
+        let imitator =
+            (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
         let row = literals::row(&parsed.root)
             .filter(|_| engine == Engine::Regular)
             .and_then(|row| RowMatcher::new(row, parsed.groups));
@@ -239,6 +245,9 @@ impl Pattern {
         if let Some(imitator) = self.alone(subject) {
             return imitator.search(subject, &mut Spans::default());
         }
+        if self.0.alone == Alone::Doubt {
+            return self.captures(subject, &mut Spans::default());
+        }
         match self.matcher(subject) {
             Some(matcher) => matcher.is_match(subject),
             None => Found::GaveUp,
@@ -261,7 +270,8 @@ impl Pattern {
                 let mut start = 0;
                 let found = matcher.captures(subject, spans, &mut start);
                 if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
-                    imitator.refine(subject, start, spans);
+                    let sure = self.0.alone != Alone::Doubt;
+                    return imitator.refine(subject, start, sure, spans);
                 }
                 found
             }
@@ -275,7 +285,7 @@ impl Pattern {
     /// What matches this subject instead of an engine.
     fn alone(&self, subject: &[u8]) -> Option<&Imitator> {
         let asked = match self.0.alone {
-            Alone::Never => false,
+            Alone::Never | Alone::Doubt => false,
             Alone::OffAscii => !subject.is_ascii(),
             Alone::Always => true,
         };

@@ -32,6 +32,28 @@ fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
     }
 }
 
+/// Whether there is a loop that Perl leaves at a round that took nothing, where another choice would
+/// have taken something.
+pub(super) fn may_stop_early(root: &Node) -> bool {
+    let chooses = |n: &Node| {
+        matches!(
+            n,
+            Node::Alternate(_)
+                | Node::Switch { .. }
+                | Node::Repeat {
+                    mode: Mode::Lazy,
+                    ..
+                }
+        )
+    };
+    root.any(&|n| match n {
+        Node::Repeat { body, max, .. } => {
+            max.is_none_or(|m| m > 1) && body.nullable() && body.any(&chooses)
+        }
+        _ => false,
+    })
+}
+
 /// Whether a group looks at itself, which Perl answers by how it came there.
 pub(super) fn refers_to_itself(node: &Node) -> bool {
     let itself = match node {

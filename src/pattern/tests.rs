@@ -199,6 +199,8 @@ fn groups_that_hang_on_perls_way_decide_over_the_match() {
             " @=.X/rXX",
             Found::No,
         ),
+        (r"^(?:\d?|\w{1,15}){1,}+=", "ab=", Found::No),
+        (r"^(?:\d?|\w{1,15})+=", "ab=", Found::Yes),
         (
             r"^b\W(\w*(?:\d*?(\t\w|[\d.])?+})i<)$",
             "b)T8}i<",
@@ -212,7 +214,7 @@ fn groups_that_hang_on_perls_way_decide_over_the_match() {
         assert_eq!(compiled.is_match(subject.as_bytes()), found, "{pattern}");
         checked += 1;
     }
-    assert_eq!(checked, 4);
+    assert_eq!(checked, 6);
 }
 
 #[test]
