@@ -303,8 +303,18 @@ fn links_lead_somewhere() {
 fn each_difference_names_tests_that_exist() {
     let text = read("docs/compatibility.md");
     let (mut rows, mut tests) = (0, 0);
+    // Other tables have no tests in them.
+    let mut differences = false;
     for line in text.lines().filter(|l| l.starts_with("| ")) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells.first() == Some(&"The Perl program") {
+            differences = true;
+        } else if matches!(cells.first(), Some(&("Refused" | "Package"))) {
+            differences = false;
+        }
+        if !differences {
+            continue;
+        }
         let &[_, _, named, _] = cells.as_slice() else {
             panic!("four cells: {line}")
         };

@@ -245,7 +245,7 @@ impl Grammar<'_> {
                 let open = *self.random.pick(&["(?=", "(?!", "(?>"]);
                 // What may be empty right behind `(?=` makes Perl itself miss matches.
                 let body = if self.random.percent(30) {
-                    format!("{}{}", self.word(), self.sequence(depth - 1))
+                    format!("{}{}", self.random.pick(WORDS), self.sequence(depth - 1))
                 } else {
                     self.flat()
                 };

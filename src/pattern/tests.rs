@@ -5,7 +5,7 @@ fn error(pattern: &str) -> PatternError {
 }
 
 /// A pattern, where its error is, and how the message begins.
-const ERRORS: [(&str, (usize, usize), &str); 18] = [
+const ERRORS: [(&str, (usize, usize), &str); 25] = [
     (
         "^a (?:b|+c)",
         (8, 9),
@@ -74,6 +74,29 @@ const ERRORS: [(&str, (usize, usize), &str); 18] = [
     ("(?R)", (0, 4), "not supported: recursion"),
     ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
     ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
+    ("(?(R)a|b)", (0, 3), "not supported: tests for recursion"),
+    ("(?l)a", (0, 3), "not supported: matching by the locale"),
+    (
+        "\\N{DIGIT ONE}",
+        (0, 13),
+        "not supported: characters by name",
+    ),
+    (
+        "(?:(a\\1)|b)+",
+        (5, 7),
+        "not supported: a backreference inside",
+    ),
+    (
+        "(?<n>a)(?<n>b)(?(<n>)c)",
+        (14, 23),
+        "not supported: a conditional on several",
+    ),
+    (
+        "(a)(\\1b)(?2)",
+        (8, 12),
+        "not supported: a call of a group that holds",
+    ),
+    ("(?[ [a] ])", (0, 3), "not supported: extended classes"),
     ("x(?:a\\K)+b", (1, 9), "not supported: `\\K` in a group"),
     (
         "(?:a{1,1000}){1,1000}",
@@ -89,9 +112,14 @@ fn errors_say_where_and_whose_they_are() {
         let error = error(pattern);
         assert!(error.message.starts_with(starts), "{pattern}: {error:?}");
         assert_eq!(error.span, span, "{pattern}");
+        let ours = error.message.starts_with("not supported: ");
+        assert!(
+            !ours || error.hint.is_some(),
+            "{pattern}: what to write instead?"
+        );
         checked += 1;
     }
-    assert_eq!(checked, 18);
+    assert_eq!(checked, 25);
 }
 
 #[test]

@@ -13,7 +13,7 @@ impl Parser<'_> {
             return self.unsupported(
                 start,
                 &format!("more than {MAX_DEPTH} groups in one another"),
-                None,
+                Some("write the pattern with fewer levels, or split the rule"),
             );
         }
         self.depth += 1;

@@ -22,16 +22,19 @@ impl Parser<'_> {
         }
         match name {
             b"F" | b"FAIL" => Ok(Node::never()),
-            b"ACCEPT" | b"COMMIT" | b"PRUNE" | b"SKIP" | b"THEN" | b"MARK" => {
-                self.unsupported(start, "verbs that steer backtracking", None)
-            }
-            b"" if body => self.unsupported(start, "verbs that steer backtracking", None),
+            b"ACCEPT" | b"COMMIT" | b"PRUNE" | b"SKIP" | b"THEN" | b"MARK" => self.steering(start),
+            b"" if body => self.steering(start),
             _ => self.invalid(
                 start,
                 "a verb that there is not",
                 Some("write `\\(` for a parenthesis"),
             ),
         }
+    }
+
+    fn steering<T>(&self, start: usize) -> Result<T> {
+        let hint = "write `(?>...)` or `(?!...)` for what must not be tried again";
+        self.unsupported(start, "verbs that steer backtracking", Some(hint))
     }
 
     fn assertion(&mut self, start: usize, name: &[u8]) -> Result<Node> {
@@ -106,7 +109,11 @@ impl Parser<'_> {
             return Ok(Test::Set(self.named_groups(start, &name)?));
         }
         if self.peek() == Some(b'R') {
-            return self.unsupported(start, "tests for recursion", None);
+            return self.unsupported(
+                start,
+                "tests for recursion",
+                Some("recursion is not supported: leave the conditional out"),
+            );
         }
         let text = self.until(b')').unwrap_or_default();
         let number = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
