@@ -222,6 +222,40 @@ fn what_is_in_the_way_is_named_once() {
     assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
 }
 
+/// Relative paths start where the daemon was started, at a reload too, though its directory is `/`.
+#[test]
+fn relative_paths_start_where_the_daemon_was_started() {
+    tenshi();
+    let site = Background::new();
+    let dir = &site.dir;
+    dir.write("rules", "a ^foo\n");
+    dir.write("two", "");
+    let config = fs::read_to_string(dir.path("tenshi.conf")).unwrap();
+    let log = dir.path("log").display().to_string();
+    let config = config
+        .replace(&log, "log")
+        .replace("a ^foo\n", "include rules\n");
+    dir.write("tenshi.conf", &config);
+    let mut command = Command::new(PROGRAM);
+    command.args(["-c", "tenshi.conf", "-P", "pid", "--state-dir", "state"]);
+    let started = command.current_dir(dir.root()).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let files = || -> Option<Vec<PathBuf>> {
+        let snapshot = tenshi::state::read(&dir.path("state")).ok()?;
+        Some(snapshot.files.into_iter().map(|marks| marks.path).collect())
+    };
+    let follows = |name: &str| {
+        let there = || files().is_some_and(|files| files.contains(&dir.path(name)));
+        let seen = poll(DEADLINE, || there().then_some(()));
+        assert!(seen.is_some(), "{name}: {:?}", files());
+    };
+    follows("log");
+    dir.write("tenshi.conf", config.replace("logfile log", "logfile two"));
+    kill(site.pid().unwrap(), Signal::SIGHUP).unwrap();
+    dir.append("two", support::line("h1", "foo"));
+    follows("two");
+}
+
 /// The umask is that of whoever starts it, whatever it is: only the pid file is for all to read.
 #[test]
 fn the_umask_is_kept_and_the_foreground_writes_no_pid_file() {

@@ -52,7 +52,7 @@ impl Daemon {
     }
 
     fn new_config(&self) -> Result<config::Config, Vec<String>> {
-        let loaded = config::load(&self.config_file);
+        let loaded = config::load_from(&self.monitor.config().directory, &self.config_file);
         let Some(new) = loaded.config else {
             let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
             return Err(errors.map(ToString::to_string).collect());

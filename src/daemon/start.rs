@@ -146,7 +146,12 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
     let opened = Opened::new(&config)?;
-    let dir = state::resolve(args.state_dir.as_deref(), config.state.dir.as_deref());
+    // The daemon's own directory may be `/` by now.
+    let given = args
+        .state_dir
+        .as_ref()
+        .map(|dir| config.directory.join(dir));
+    let dir = state::resolve(given.as_deref(), config.state.dir.as_deref());
     if let Some(identity) = &identity {
         if let Some(dir) = &dir {
             ids::make_directory(dir, identity)?;
