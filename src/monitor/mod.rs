@@ -8,6 +8,7 @@ mod due;
 mod escalation;
 mod repeat;
 mod saved;
+mod trace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -242,12 +243,16 @@ impl Monitor {
         }
         match record::parse(line, &config.lines, &mut scratch.spans, &mut gave_up) {
             Parsed::NoPrefix => {
+                trace::no_rules(line, "without a known prefix");
                 self.counters.add(Counter::NoPrefix, 1);
                 if let Some(queue) = config.noprefix {
                     self.add(queue, record::UNPREFIXED, line, 1);
                 }
             }
-            Parsed::NoHost => self.counters.add(Counter::NoHost, 1),
+            Parsed::NoHost => {
+                trace::no_rules(line, "whose prefix gave no host");
+                self.counters.add(Counter::NoHost, 1);
+            }
             Parsed::Record(record) => self.record(&config, &record, &mut scratch, &mut gave_up),
         }
         for pattern in gave_up.drain(..) {
@@ -269,6 +274,10 @@ impl Monitor {
         let taken = self
             .index
             .decide(&config.rules, host, message, spans, room, gave_up);
+        if trace::on() {
+            let rule = taken.and_then(|id| config.rules.get(id.index()));
+            trace::taken(host, message, rule, config);
+        }
         let Some(id) = taken else {
             self.counters.add(Counter::Unmatched, 1);
             return;
@@ -281,6 +290,7 @@ impl Monitor {
                 let Scratch { spans, masked, .. } = &mut *scratch;
                 if let Some(rule) = config.rules.get(id.index()) {
                     rules::mask(message, &rule.pattern, spans, mask, masked);
+                    trace::masked(masked);
                 }
                 self.count_line(id, targets, host, &scratch.masked, 1);
                 self.last(host).take(id, targets, &scratch.masked);
