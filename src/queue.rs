@@ -1,6 +1,6 @@
 //! Counts of lines, a queue and host.
 
-use std::collections::BTreeMap;
+mod lines;
 
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::config::{SortOrder, Threshold};
 use crate::fast::Map;
 use crate::pattern::Found;
+use lines::Lines;
 
 /// What a queue has collected since its last report.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
-    hosts: BTreeMap<BString, HostTally>,
+    hosts: Map<BString, HostTally>,
     distinct: usize,
 }
 
 /// What a queue has collected of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct HostTally {
-    lines: Map<BString, u64>,
+    lines: Lines,
     /// Lines over the queue's bound, counted but not kept.
     others: u64,
 }
@@ -53,24 +54,17 @@ impl Tally {
         line: &[u8],
         max_lines: usize,
         n: u64,
-        new: impl FnOnce(u64) -> u64,
+        new: impl Fn(u64) -> u64,
     ) -> bool {
-        if !self.hosts.contains_key(BStr::new(host)) {
-            self.hosts.insert(BString::from(host), HostTally::default());
-        }
-        let Some(tally) = self.hosts.get_mut(BStr::new(host)) else {
-            return false;
-        };
-        if let Some(count) = tally.lines.get_mut(BStr::new(line)) {
-            *count = new(*count);
+        let tally = self.hosts.entry_ref(BStr::new(host)).or_default();
+        if tally.lines.update(line, &new) {
             return true;
         }
-        if self.distinct >= max_lines {
+        if self.distinct >= max_lines || !tally.lines.insert(line, new(0)) {
             tally.others = tally.others.saturating_add(n);
             return false;
         }
         self.distinct += 1;
-        tally.lines.insert(BString::from(line), new(0));
         true
     }
 
@@ -92,38 +86,41 @@ impl Tally {
     /// How many lines there are in all.
     pub fn total(&self) -> u64 {
         let host = |h: &HostTally| {
-            h.lines
-                .values()
-                .fold(h.others, |sum, n| sum.saturating_add(*n))
+            let add = |sum: u64, (_, n): (&BStr, u64)| sum.saturating_add(n);
+            h.lines.iter().fold(h.others, add)
         };
         self.hosts.values().map(host).fold(0, u64::saturating_add)
     }
 
     /// The hosts, by name.
     pub fn hosts(&self) -> impl Iterator<Item = &BStr> {
-        self.hosts.keys().map(|h| BStr::new(h.as_slice()))
+        self.sorted().into_iter().map(|(host, _)| host)
+    }
+
+    fn sorted(&self) -> Vec<(&BStr, &HostTally)> {
+        let mut hosts: Vec<_> = self.hosts.iter().map(|(h, t)| (h.as_ref(), t)).collect();
+        hosts.sort_unstable_by_key(|&(host, _)| host);
+        hosts
     }
 
     /// The lines that are to be reported: hosts by name, lines by count and, where equal, by text.
     /// Lines that a threshold holds back are left out, and so are hosts without a line.
     pub fn lines(&self, order: SortOrder, thresholds: &[Threshold]) -> Vec<HostLines<'_>> {
-        self.hosts
-            .iter()
+        self.sorted()
+            .into_iter()
             .map(|(host, tally)| {
-                let kept =
-                    |(line, count): (&'_ BString, &u64)| !held_back(line, *count, thresholds);
                 let mut lines: Vec<(u64, &BStr)> = tally
                     .lines
                     .iter()
-                    .filter(|&(line, count)| kept((line, count)))
-                    .map(|(line, count)| (*count, BStr::new(line.as_slice())))
+                    .filter(|&(line, count)| !held_back(line, count, thresholds))
+                    .map(|(line, count)| (count, line))
                     .collect();
                 lines.sort_unstable_by(|a, b| match order {
                     SortOrder::Descending => b.0.cmp(&a.0).then(a.1.cmp(b.1)),
                     SortOrder::Ascending => a.0.cmp(&b.0).then(a.1.cmp(b.1)),
                 });
                 HostLines {
-                    host: BStr::new(host.as_slice()),
+                    host,
                     lines,
                     others: tally.others,
                 }

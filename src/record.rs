@@ -38,29 +38,52 @@ pub fn parse<'a>(
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
-    let found =
-        match traditional(line) {
-            Some((host, start)) => Parsed::Record(Record {
-                host,
-                message: Cow::Borrowed(&line[start..]),
-            }),
-            None => by_patterns(line, &settings.prefixes, spans, gave_up).unwrap_or_else(|| {
-                match rfc3339(line).filter(|_| settings.rfc3339) {
-                    Some((host, start)) => Parsed::Record(Record {
-                        host,
-                        message: Cow::Borrowed(&line[start..]),
-                    }),
-                    None => Parsed::NoPrefix,
-                }
-            }),
-        };
-    match found {
+    match split(line, settings, spans, gave_up) {
         Parsed::Record(record) if settings.hidepid => Parsed::Record(Record {
             host: record.host,
             message: hide_pid(record.message),
         }),
         other => other,
     }
+}
+
+/// The same, `hidepid` left to [`hide_pid_in`].
+pub fn split<'a>(
+    line: &'a [u8],
+    settings: &LineSettings,
+    spans: &mut Spans,
+    gave_up: &mut Vec<Pattern>,
+) -> Parsed<'a> {
+    match traditional(line) {
+        Some((host, start)) => Parsed::Record(Record {
+            host,
+            message: Cow::Borrowed(&line[start..]),
+        }),
+        None => {
+            by_patterns(line, &settings.prefixes, spans, gave_up).unwrap_or_else(|| match rfc3339(
+                line,
+            )
+            .filter(|_| settings.rfc3339)
+            {
+                Some((host, start)) => Parsed::Record(Record {
+                    host,
+                    message: Cow::Borrowed(&line[start..]),
+                }),
+                None => Parsed::NoPrefix,
+            })
+        }
+    }
+}
+
+/// The message without its process id, made in `room` if it has one.
+pub fn hide_pid_in<'a>(message: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
+    let Some((start, end)) = pid_span(message) else {
+        return message;
+    };
+    room.clear();
+    room.extend_from_slice(&message[..start]);
+    room.extend_from_slice(&message[end..]);
+    room
 }
 
 fn by_patterns<'a>(

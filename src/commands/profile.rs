@@ -48,13 +48,17 @@ impl Costs {
         self.spent
     }
 
-    /// Takes the time of each rule that a line comes to.
-    pub(super) fn line(&mut self, line: &[u8]) {
+    /// Takes the time of each rule that these lines come to, `max` bytes of each.
+    pub(super) fn take(&mut self, text: &[u8], max: usize) {
         let begun = Instant::now();
         let config = Arc::clone(&self.config);
-        let parsed = record::parse(line, &config.lines, &mut self.spans, &mut Vec::new());
-        if let Parsed::Record(record) = parsed {
-            self.record(&config.rules, record.host, &record.message);
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = &line[..line.len().min(max)];
+            let parsed = record::parse(line, &config.lines, &mut self.spans, &mut Vec::new());
+            if let Parsed::Record(record) = parsed {
+                self.record(&config.rules, record.host, &record.message);
+            }
         }
         self.spent += begun.elapsed();
     }

@@ -17,12 +17,11 @@ use crate::daemon::hostname;
 use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::print;
+use crate::input::file::CUT;
 use crate::monitor::{Due, Monitor};
 
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
-/// Put at the end of a line that was cut at `max_line`.
-const CUT: &[u8] = b" [... cut]";
 /// The first bytes of a gzip file (RFC 1952 §2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
@@ -41,9 +40,8 @@ pub fn replay(
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {
-        if let Err(e) =
-            open(file).and_then(|mut reader| feed(&mut *reader, &mut monitor, costs.as_mut()))
-        {
+        let fed = open(file).and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
+        if let Err(e) = fed {
             // Nobody listens to a message that cannot be written.
             let _ = writeln!(err, "tenshi: {}: {e}", file.display());
             status = 1;
@@ -117,47 +115,86 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     Ok(Box::new(reader))
 }
 
-/// Hands every line to the monitor; the last one needs no newline.
+/// Hands every line to the monitor, block by block; the last one needs no newline.
 fn feed(
-    reader: &mut dyn BufRead,
+    reader: &mut dyn Read,
     monitor: &mut Monitor,
     mut costs: Option<&mut Costs>,
 ) -> io::Result<()> {
     let max = monitor.config().inputs.max_line;
-    let mut line = Vec::new();
+    let mut block = vec![0; BLOCK];
+    // What is there of the line that the last block ended in.
+    let mut begun = 0;
     loop {
-        line.clear();
-        let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-        if (&mut *reader).take(limit).read_until(b'\n', &mut line)? == 0 {
+        if begun == block.len() {
+            block.resize(2 * begun, 0);
+        }
+        let read = match reader.read(&mut block[begun..]) {
+            Ok(read) => read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let filled = begun + read;
+        let whole = match memchr::memrchr(b'\n', &block[begun..filled]) {
+            _ if read == 0 => filled,
+            Some(end) => begun + end + 1,
+            None => 0,
+        };
+        take(&block[..whole], max, monitor);
+        if let Some(costs) = &mut costs {
+            costs.take(&block[..whole], max);
+        }
+        if read == 0 {
             return Ok(());
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if line.len() > max {
-            line.truncate(max);
-            line.extend_from_slice(CUT);
-            monitor.tell(Counter::TooLong);
-            skip_line(reader)?;
-        }
-        monitor.line(&line);
-        if let Some(costs) = &mut costs {
-            costs.line(&line);
+        block.copy_within(whole..filled, 0);
+        begun = filled - whole;
+        if begun > max {
+            cut(&block[..begun], max, monitor);
+            if let Some(costs) = &mut costs {
+                costs.take(&block[..begun], max);
+            }
+            begun = skip_line(reader, &mut block)?;
         }
     }
 }
 
-/// Passes over the rest of a line, however long it is.
-fn skip_line(reader: &mut dyn BufRead) -> io::Result<()> {
-    loop {
-        let block = reader.fill_buf()?;
-        if block.is_empty() {
-            return Ok(());
+/// Hands over whole lines, those over the limit cut.
+fn take(text: &[u8], max: usize, monitor: &mut Monitor) {
+    // Where each stretch of half the limit has a newline, no line is over the limit.
+    let mut stretches = text.chunks((max / 2).max(1));
+    if text.len() <= max || stretches.all(|part| memchr::memchr(b'\n', part).is_some()) {
+        return monitor.take(text);
+    }
+    for line in text.split_inclusive(|&b| b == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        match line.len() <= max {
+            true => monitor.line(line),
+            false => cut(line, max, monitor),
         }
-        let end = memchr::memchr(b'\n', block);
-        let used = end.map_or(block.len(), |end| end + 1);
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(());
+    }
+}
+
+/// Hands over the beginning of a line that is too long.
+fn cut(line: &[u8], max: usize, monitor: &mut Monitor) {
+    monitor.tell(Counter::TooLong);
+    let kept = max.saturating_sub(CUT.len());
+    monitor.line(&[&line[..kept], CUT].concat());
+}
+
+/// Passes over the rest of a line, however long it is. Leaves what was read behind it at the
+/// beginning of `block`, and gives its length.
+fn skip_line(reader: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let read = match reader.read(block) {
+            Ok(0) => return Ok(0),
+            Ok(read) => read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if let Some(end) = memchr::memchr(b'\n', &block[..read]) {
+            block.copy_within(end + 1..read, 0);
+            return Ok(read - end - 1);
         }
     }
 }

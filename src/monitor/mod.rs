@@ -28,9 +28,9 @@ use crate::counters::{Counter, Counters};
 use crate::fast::Map;
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
-use crate::record::{self, Parsed, Record};
+use crate::record::{self, Parsed};
 use crate::resolve::Resolver;
-use crate::rules::{self, Index, Room};
+use crate::rules::{self, Index};
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -93,9 +93,17 @@ impl Waiting {
 #[derive(Debug, Default)]
 struct Scratch {
     spans: Spans,
-    room: Room,
+    /// The message, where its process id is taken out.
+    message: Vec<u8>,
     masked: Vec<u8>,
     gave_up: Vec<Pattern>,
+}
+
+/// The part of it that a rule needs.
+struct Work<'a> {
+    spans: &'a mut Spans,
+    masked: &'a mut Vec<u8>,
+    gave_up: &'a mut Vec<Pattern>,
 }
 
 impl Monitor {
@@ -224,24 +232,42 @@ impl Monitor {
 
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            self.line(&rest[..end]);
-            rest = rest.get(end + 1..).unwrap_or_default();
+        // What is UTF-8 as a whole is so line by line.
+        let utf8 = std::str::from_utf8(text).is_ok();
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', text) {
+            self.take_line(&text[from..end], utf8, &config, &mut scratch);
+            from = end + 1;
         }
+        if from < text.len() {
+            self.take_line(&text[from..], utf8, &config, &mut scratch);
+        }
+        self.scratch = scratch;
     }
 
     /// Takes one line without its newline.
     pub fn line(&mut self, line: &[u8]) {
+        let utf8 = std::str::from_utf8(line).is_ok();
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut gave_up = std::mem::take(&mut scratch.gave_up);
+        self.take_line(line, utf8, &config, &mut scratch);
+        self.scratch = scratch;
+    }
+
+    fn take_line(&mut self, line: &[u8], utf8: bool, config: &Config, scratch: &mut Scratch) {
         self.counters.add(Counter::Lines, 1);
-        if std::str::from_utf8(line).is_err() {
+        if !utf8 && std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
         }
-        match record::parse(line, &config.lines, &mut scratch.spans, &mut gave_up) {
+        let Scratch {
+            spans,
+            message,
+            masked,
+            gave_up,
+        } = scratch;
+        match record::split(line, &config.lines, spans, gave_up) {
             Parsed::NoPrefix => {
                 trace::no_rules(line, "without a known prefix");
                 self.counters.add(Counter::NoPrefix, 1);
@@ -253,50 +279,55 @@ impl Monitor {
                 trace::no_rules(line, "whose prefix gave no host");
                 self.counters.add(Counter::NoHost, 1);
             }
-            Parsed::Record(record) => self.record(&config, &record, &mut scratch, &mut gave_up),
+            Parsed::Record(record) => {
+                let text = match config.lines.hidepid {
+                    true => record::hide_pid_in(&record.message, message),
+                    false => &record.message,
+                };
+                let work = Work {
+                    spans,
+                    masked,
+                    gave_up,
+                };
+                self.record(config, record.host, text, work);
+            }
         }
-        for pattern in gave_up.drain(..) {
-            self.note_limit(&pattern, line.len());
+        if !scratch.gave_up.is_empty() {
+            let mut gave_up = std::mem::take(&mut scratch.gave_up);
+            for pattern in gave_up.drain(..) {
+                self.note_limit(&pattern, line.len());
+            }
+            scratch.gave_up = gave_up;
         }
-        scratch.gave_up = gave_up;
-        self.scratch = scratch;
     }
 
-    fn record(
-        &mut self,
-        config: &Config,
-        record: &Record<'_>,
-        scratch: &mut Scratch,
-        gave_up: &mut Vec<Pattern>,
-    ) {
-        let (host, message) = (record.host, &*record.message);
-        let (spans, room) = (&mut scratch.spans, &mut scratch.room);
-        let taken = self
-            .index
-            .decide(&config.rules, host, message, spans, room, gave_up);
+    fn record(&mut self, config: &Config, host: &[u8], message: &[u8], work: Work<'_>) {
+        let Work {
+            spans,
+            masked,
+            gave_up,
+        } = work;
+        let rules = &config.rules;
+        let taken = self.index.decide(rules, host, message, spans, gave_up);
+        let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
-            let rule = taken.and_then(|id| config.rules.get(id.index()));
-            trace::taken(host, message, rule, config);
+            trace::taken(host, message, rule.map(|(_, rule)| rule), config);
         }
-        let Some(id) = taken else {
+        let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
             return;
         };
         self.counters.add(Counter::Matched, 1);
-        match config.rules.get(id.index()).map(|rule| &rule.action) {
-            Some(Action::Repeat) => self.repeat(host, message, &scratch.spans),
-            Some(Action::Queues(targets)) => {
-                let mask = &config.report.mask;
-                let Scratch { spans, masked, .. } = &mut *scratch;
-                if let Some(rule) = config.rules.get(id.index()) {
-                    rules::mask(message, &rule.pattern, spans, mask, masked);
-                    trace::masked(masked);
-                }
-                self.count_line(id, targets, host, &scratch.masked, 1);
-                self.last(host).take(id, targets, &scratch.masked);
+        match &rule.action {
+            Action::Repeat => self.repeat(host, message, spans),
+            Action::Queues(targets) => {
+                rules::mask(message, &rule.pattern, spans, &config.report.mask, masked);
+                trace::masked(masked);
+                self.count_line(id, targets, host, masked, 1);
+                self.last(host).take(id, targets, masked);
             }
-            Some(Action::Trash) => self.last(host).drop_line(),
-            Some(Action::Group { .. } | Action::GroupHost { .. }) | None => {}
+            Action::Trash => self.last(host).drop_line(),
+            Action::Group { .. } | Action::GroupHost { .. } => {}
         }
     }
 

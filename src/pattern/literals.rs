@@ -1,6 +1,6 @@
 //! What a subject must hold for a pattern to match: so that most patterns need not be tried.
 
-use super::ast::{Anchor, Mode, Node};
+use super::ast::{Anchor, Node};
 use super::set::ByteSet;
 
 /// More alternatives than these are not worth looking for.
@@ -41,7 +41,7 @@ fn walk_start(node: &Node, anchored: &mut bool, bytes: &mut Vec<u8>) -> bool {
             *anchored = true;
             true
         }
-        Node::Set(set) => match (*anchored && bytes.len() < LONG, single(set)) {
+        Node::Set(set) => match (*anchored && bytes.len() < LONG, set.single()) {
             (true, Some(byte)) => {
                 bytes.push(byte);
                 true
@@ -55,11 +55,6 @@ fn walk_start(node: &Node, anchored: &mut bool, bytes: &mut Vec<u8>) -> bool {
         }
         _ => false,
     }
-}
-
-fn single(set: &ByteSet) -> Option<u8> {
-    let mut bytes = (0..=255).filter(|&byte| set.contains(byte));
-    bytes.next().filter(|_| bytes.next().is_none())
 }
 
 /// Alternatives of which every match holds one; `None` if there are none to be found.
@@ -177,95 +172,4 @@ fn best(found: Vec<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
     };
     let useful = |set: &Vec<Vec<u8>>| !set.is_empty() && set.iter().all(|bytes| !bytes.is_empty());
     found.into_iter().filter(useful).max_by_key(worth)
-}
-
-/// A pattern that is a row of literals and repeated sets: most rules are.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
-    /// Whether it begins at the start of the subject.
-    pub anchored: bool,
-    /// Whether it ends at the end of the subject.
-    pub ended: bool,
-    /// Its pieces; literals are joined.
-    pub pieces: Vec<Piece>,
-}
-
-/// A piece of a row.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Piece {
-    /// These bytes.
-    Literal(Vec<u8>),
-    /// As many bytes of the set as possible.
-    Repeat {
-        /// The set.
-        set: ByteSet,
-        /// At least so many.
-        min: usize,
-        /// At most so many.
-        max: usize,
-    },
-    /// A group begins.
-    Open(usize),
-    /// A group ends.
-    Close(usize),
-}
-
-/// The row that a pattern is, if it is one.
-pub fn row(root: &Node) -> Option<Row> {
-    let mut row = Row {
-        anchored: false,
-        ended: false,
-        pieces: Vec::new(),
-    };
-    add(root, &mut row)?;
-    Some(row)
-}
-
-fn add(node: &Node, row: &mut Row) -> Option<()> {
-    if row.ended {
-        return matches!(node, Node::Empty).then_some(());
-    }
-    match node {
-        Node::Empty => {}
-        Node::Anchor(Anchor::Start) if row.pieces.is_empty() => row.anchored = true,
-        Node::Anchor(Anchor::End | Anchor::EndOrNewline) => row.ended = true,
-        Node::Set(set) => match single(set) {
-            Some(byte) => match row.pieces.last_mut() {
-                Some(Piece::Literal(bytes)) => bytes.push(byte),
-                _ => row.pieces.push(Piece::Literal(vec![byte])),
-            },
-            None => row.pieces.push(Piece::Repeat {
-                set: *set,
-                min: 1,
-                max: 1,
-            }),
-        },
-        Node::Concat(items) => items.iter().try_for_each(|item| add(item, row))?,
-        Node::Capture { number, body, .. } => {
-            row.pieces.push(Piece::Open(*number));
-            add(body, row)?;
-            if row.ended {
-                return None;
-            }
-            row.pieces.push(Piece::Close(*number));
-        }
-        Node::Repeat {
-            body,
-            min,
-            max,
-            mode: Mode::Greedy,
-            ..
-        } => {
-            let Node::Set(set) = &**body else {
-                return None;
-            };
-            row.pieces.push(Piece::Repeat {
-                set: *set,
-                min: usize::try_from(*min).ok()?,
-                max: max.map_or(usize::MAX, |max| max as usize),
-            });
-        }
-        _ => return None,
-    }
-    Some(())
 }

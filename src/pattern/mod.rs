@@ -5,22 +5,23 @@
 //! out a plain pattern whose meaning does not depend on a dialect.
 
 pub mod ast;
+mod direct;
 mod emit;
 mod engine;
+pub mod fields;
 mod imitate;
 pub mod literals;
 mod notes;
 mod parse;
-mod row;
 pub mod set;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use direct::Direct;
 use emit::Purpose;
 use engine::Matcher;
 use imitate::Imitator;
-use row::RowMatcher;
 
 /// A compiled pattern. Cloning it is cheap.
 #[derive(Clone)]
@@ -35,7 +36,7 @@ struct Inner {
     canonical: String,
     matcher: Matcher,
     /// Matches most patterns without an engine.
-    row: Option<RowMatcher>,
+    direct: Option<Direct>,
     /// Whether a subject with newlines needs a matcher of its own.
     newlines_matter: bool,
     /// That matcher, made when the first such subject comes; `None` if it cannot be made.
@@ -168,11 +169,11 @@ impl Pattern {
         let alone = Alone::of(&parsed.root, looped, engine);
         let imitator =
             (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
-        let row = literals::row(&parsed.root)
-            .filter(|_| engine == Engine::Regular)
-            .and_then(|row| RowMatcher::new(row, parsed.groups));
+        let direct = (engine == Engine::Regular && imitator.is_none())
+            .then(|| Direct::new(&parsed.root, parsed.groups))
+            .flatten();
         Ok(Self(Arc::new(Inner {
-            row,
+            direct,
             source: source.to_vec(),
             root: parsed.root,
             groups: parsed.groups,
@@ -219,6 +220,11 @@ impl Pattern {
         literals::needs(&self.0.root)
     }
 
+    /// What the first words of a subject must be for the pattern to match.
+    pub fn fields(&self) -> fields::Fields {
+        fields::fields(&self.0.root)
+    }
+
     /// What runs it.
     pub fn engine(&self) -> Engine {
         self.0.engine
@@ -240,15 +246,32 @@ impl Pattern {
         notes::matches_everything(&self.0.root)
     }
 
+    /// Whether it begins at the start of a subject and needs no engine: most subjects are turned away
+    /// at once.
+    pub fn is_quick(&self) -> bool {
+        self.0.direct.as_ref().is_some_and(Direct::anchored)
+    }
+
     /// Whether it matches anywhere in `subject`.
     pub fn is_match(&self, subject: &[u8]) -> Found {
+        self.is_match_in(subject, memchr::memchr(b'\n', subject).is_some())
+    }
+
+    /// The same, where it is known whether the subject holds a newline.
+    pub fn is_match_in(&self, subject: &[u8], newlines: bool) -> Found {
+        if let Some(direct) = &self.0.direct
+            && !newlines
+            && let Some(found) = direct.is_match(subject)
+        {
+            return if found { Found::Yes } else { Found::No };
+        }
         if let Some(imitator) = self.alone(subject) {
             return imitator.search(subject, &mut Spans::default());
         }
         if self.0.alone == Alone::Doubt {
-            return self.captures(subject, &mut Spans::default());
+            return self.captures_in(subject, newlines, &mut Spans::default());
         }
-        match self.matcher(subject) {
+        match self.matcher(newlines) {
             Some(matcher) => matcher.is_match(subject),
             None => Found::GaveUp,
         }
@@ -256,16 +279,21 @@ impl Pattern {
 
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
-        if let Some(row) = &self.0.row
-            && memchr::memchr(b'\n', subject).is_none()
-            && let Some(found) = row.captures(subject, spans)
+        self.captures_in(subject, memchr::memchr(b'\n', subject).is_some(), spans)
+    }
+
+    /// The same, where it is known whether the subject holds a newline.
+    pub fn captures_in(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
+        if let Some(direct) = &self.0.direct
+            && !newlines
+            && let Some(found) = direct.captures(subject, spans)
         {
             return if found { Found::Yes } else { Found::No };
         }
         if let Some(imitator) = self.alone(subject) {
             return imitator.search(subject, spans);
         }
-        match self.matcher(subject) {
+        match self.matcher(newlines) {
             Some(matcher) => {
                 let mut start = 0;
                 let found = matcher.captures(subject, spans, &mut start);
@@ -292,10 +320,10 @@ impl Pattern {
         self.0.imitator.as_ref().filter(|_| asked)
     }
 
-    /// The matcher for this subject.
-    fn matcher(&self, subject: &[u8]) -> Option<&Matcher> {
+    /// The matcher for subjects with or without newlines.
+    fn matcher(&self, newlines: bool) -> Option<&Matcher> {
         let inner = &*self.0;
-        if !inner.newlines_matter || memchr::memchr(b'\n', subject).is_none() {
+        if !inner.newlines_matter || !newlines {
             return Some(&inner.matcher);
         }
         let make = || {

@@ -27,6 +27,27 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] >> (byte & 0x7F) & 1 == 1
     }
 
+    /// Whether there is a byte in both sets.
+    pub fn intersects(self, other: Self) -> bool {
+        self.0[0] & other.0[0] != 0 || self.0[1] & other.0[1] != 0
+    }
+
+    /// Its byte, if it has one only.
+    pub fn single(&self) -> Option<u8> {
+        let [low, high] = self.0;
+        match (low.count_ones(), high.count_ones()) {
+            (1, 0) => u8::try_from(low.trailing_zeros()).ok(),
+            (0, 1) => u8::try_from(high.trailing_zeros() + 128).ok(),
+            _ => None,
+        }
+    }
+
+    /// Its bytes, in order.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let set = *self;
+        (0..=255u8).filter(move |&byte| set.contains(byte))
+    }
+
     /// The bytes of either set.
     pub fn union(self, other: Self) -> Self {
         Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])

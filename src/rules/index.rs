@@ -1,64 +1,88 @@
 //! The index in front of the rules: which of them can match a line at all.
 //!
-//! Most rules begin `^prog: `, and a line has one first word: a table of first words gives the few
-//! rules that are left. Of those, most hold some literal that every match must contain; one pass of
-//! an Aho–Corasick automaton over the line tells which are there. The index may only leave out what
-//! cannot match: what it decides is what a loop over all rules would decide.
+//! Most rules name the program and the words behind it: `^sshd\[\d+\]: Failed password`. So a line's
+//! first word and what stands behind its first two blanks give the few rules that are left. The list
+//! for such a triple is made when the first line of its kind comes. Of the rules that stand in it
+//! whatever the words are, most hold some literal that every match must contain: it is looked for
+//! first. The index may only leave out what cannot match: what it decides is what a loop over all
+//! rules would decide.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
-use super::{id, matches};
+use super::id;
 use crate::config::{Action, Rule, RuleId};
+use crate::fast::Map;
+use crate::pattern::fields::{Fields, KEY, Key, ends_word};
 use crate::pattern::{Found, Pattern, Spans};
 
-/// With fewer rules, each is looked at in turn.
-const FEW: usize = 12;
+/// With fewer such rules in a list, each literal is looked for by itself.
+const FEW: usize = 8;
+/// More lists than these are made anew: a log may be made to have many kinds of lines.
+const MOST_LISTS: usize = 20_000;
 
 /// The index of a list of rules.
 #[derive(Debug)]
 pub struct Index {
-    /// The rules that may match a line with this first word.
-    words: HashMap<Vec<u8>, Bucket>,
-    /// The rules that may match any other line.
-    others: Bucket,
+    words: Map<Vec<u8>, u32>,
+    keys: Map<Key, u32>,
     /// What is known of each rule.
     facts: Vec<Facts>,
+    room: Room,
 }
+
+/// A kind of line: the numbers of its first word and of its two keys, 0 for one that no rule names.
+type Kind = [u32; 3];
 
 #[derive(Debug)]
 struct Facts {
-    /// The subject begins with these bytes.
-    start: Vec<u8>,
-    /// The subject holds one of these somewhere, if there are any.
+    /// It is a group: no line ends here.
+    is_group: bool,
+    /// The subject begins with one of these words, by their numbers; sorted.
+    words: Option<Vec<u32>>,
+    /// What stands behind the first two blanks, in the same way.
+    keys: [Option<Vec<u32>>; 2],
+    /// The subject holds one of these somewhere, if there are any and they are worth a look.
     inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
     group: Option<usize>,
+    /// No line gets past it.
+    takes_all: bool,
 }
 
-/// Rules in their order.
+/// The rules that a kind of line may match, in their order.
 #[derive(Debug, Default)]
-struct Bucket {
-    rules: Vec<usize>,
+struct List {
+    rules: Vec<Candidate>,
     scan: Option<Scan>,
 }
 
-/// Finds the rules of a large bucket whose literals are there.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    rule: usize,
+    group: Option<usize>,
+    /// Its literal is to be looked for first.
+    literal: bool,
+}
+
+/// Finds the rules of a list whose literals are in a line.
 #[derive(Debug)]
 struct Scan {
     automaton: AhoCorasick,
-    /// The places in the bucket of the rules that each literal stands for.
+    /// The places in the list of the rules that each literal stands for.
     owners: Vec<Vec<u32>>,
-    /// Rules without a literal, a bit each.
-    always: Vec<u64>,
 }
 
-/// Memory that is used again for each line.
+/// What is kept from line to line.
 #[derive(Debug, Default)]
-pub struct Room {
-    /// The rules of the bucket that are to be tried, a bit each.
+struct Room {
+    /// The lists that were made, by the kind of line.
+    lists: Map<Kind, usize>,
+    made: Vec<List>,
+    /// The rules of the list whose literals are there, a bit each.
     wanted: Vec<u64>,
     /// Whether each group was entered by this line; known if its stamp is this line's.
     groups: Vec<(u64, bool)>,
@@ -68,172 +92,214 @@ pub struct Room {
 impl Index {
     /// Makes the index of these rules.
     pub fn new(rules: &[Rule]) -> Self {
-        let facts = facts(rules);
-        let mut words: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-        let mut others = Vec::new();
-        for (at, rule) in rules.iter().enumerate() {
-            if is_group(rule) {
-                continue;
-            }
-            match known_word(&facts, at) {
-                Some(word) => words.entry(word.to_vec()).or_default().push(at),
-                None => others.push(at),
-            }
-        }
-        let mut buckets = HashMap::new();
-        for (word, mut own) in words {
-            own.extend_from_slice(&others);
-            own.sort_unstable();
-            buckets.insert(word, Bucket::new(own, &facts));
-        }
+        let (mut words, mut keys) = (Numbers::default(), Numbers::default());
+        let facts = facts(rules, &mut words, &mut keys);
         Self {
-            words: buckets,
-            others: Bucket::new(others, &facts),
+            words: words.0,
+            keys: keys.0,
             facts,
+            room: Room::default(),
         }
     }
 
     /// Which rule takes a line: see [`super::decide`], which this never differs from.
     pub fn decide(
-        &self,
+        &mut self,
         rules: &[Rule],
         host: &[u8],
         message: &[u8],
         spans: &mut Spans,
-        room: &mut Room,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
-        let bucket = self.words.get(first_word(message)).unwrap_or(&self.others);
-        room.stamp += 1;
-        room.groups.resize(rules.len(), (0, false));
+        let kind = self.kind(message);
+        let place = match self.room.lists.get(&kind) {
+            Some(&place) => place,
+            None => self.make(kind),
+        };
+        let Room {
+            made,
+            wanted,
+            groups,
+            stamp,
+            ..
+        } = &mut self.room;
+        *stamp += 1;
+        groups.resize(rules.len(), (0, false));
+        let list = made.get(place)?;
         let mut line = Line {
-            index: self,
+            facts: &self.facts,
             rules,
             host,
             message,
+            newlines: memchr(b'\n', message).is_some(),
             spans,
             gave_up,
+            groups,
+            stamp: *stamp,
         };
-        let Some(scan) = &bucket.scan else {
-            let mut own = bucket.rules.iter();
-            return own
-                .find(|&&at| line.takes(at, false, room))
-                .and_then(|&at| id(at));
-        };
-        scan.want(message, &mut room.wanted);
-        for word in 0..room.wanted.len() {
-            let mut bits = room.wanted[word];
-            while bits != 0 {
-                let place = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let Some(&at) = bucket.rules.get(place) else {
-                    break;
+        let mut scanned = false;
+        for (at, candidate) in list.rules.iter().enumerate() {
+            if candidate.literal {
+                let there = match &list.scan {
+                    None => line.holds(candidate.rule),
+                    Some(scan) => {
+                        if !std::mem::replace(&mut scanned, true) {
+                            scan.want(message, list.rules.len(), wanted);
+                        }
+                        wanted
+                            .get(at / 64)
+                            .is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+                    }
                 };
-                if line.takes(at, true, room) {
-                    return id(at);
+                if !there {
+                    continue;
                 }
+            }
+            if line.takes(candidate) {
+                return id(candidate.rule);
             }
         }
         None
+    }
+
+    /// What kind of line this is.
+    fn kind(&self, message: &[u8]) -> Kind {
+        let end = message.iter().position(|&b| ends_word(b));
+        let word = message
+            .get(..end.unwrap_or(message.len()))
+            .unwrap_or_default();
+        let word = self.words.get(word).copied().unwrap_or(0);
+        let mut rest = message;
+        let mut key = || {
+            let behind = memchr(b' ', rest).map_or(rest.len(), |at| at + 1);
+            rest = rest.get(behind..).unwrap_or_default();
+            let key = rest.first_chunk::<KEY>();
+            key.and_then(|key| self.keys.get(key).copied()).unwrap_or(0)
+        };
+        [word, key(), key()]
+    }
+
+    /// Makes the list for a kind of line.
+    #[cold]
+    fn make(&mut self, kind: Kind) -> usize {
+        let room = &mut self.room;
+        if room.made.len() >= MOST_LISTS {
+            room.made.clear();
+            room.lists.clear();
+        }
+        let [word, first, second] = kind;
+        let fits = |known: &Option<Vec<u32>>, is: u32| {
+            known
+                .as_ref()
+                .is_none_or(|known| known.binary_search(&is).is_ok())
+        };
+        let mut rules = Vec::new();
+        for (at, facts) in self.facts.iter().enumerate() {
+            let possible = !facts.is_group
+                && fits(&facts.words, word)
+                && fits(&facts.keys[0], first)
+                && fits(&facts.keys[1], second);
+            if !possible {
+                continue;
+            }
+            rules.push(Candidate {
+                rule: at,
+                group: facts.group,
+                literal: !facts.inside.is_empty(),
+            });
+            if facts.takes_all {
+                break;
+            }
+        }
+        let many = rules.iter().filter(|c| c.literal).count() > FEW;
+        let scan = many.then(|| Scan::new(&rules, &self.facts)).flatten();
+        room.made.push(List { rules, scan });
+        room.lists.insert(kind, room.made.len() - 1);
+        room.made.len() - 1
     }
 }
 
 /// A line on its way through the rules.
 struct Line<'a> {
-    index: &'a Index,
+    facts: &'a [Facts],
     rules: &'a [Rule],
     host: &'a [u8],
     message: &'a [u8],
+    /// Whether the message holds a newline, as an element of a Redis list may.
+    newlines: bool,
     spans: &'a mut Spans,
     gave_up: &'a mut Vec<Pattern>,
+    groups: &'a mut [(u64, bool)],
+    stamp: u64,
 }
 
 impl Line<'_> {
-    /// Whether this rule takes the line; `scanned` when its literal is known to be there.
-    fn takes(&mut self, at: usize, scanned: bool, room: &mut Room) -> bool {
-        let (Some(rule), Some(facts)) = (self.rules.get(at), self.index.facts.get(at)) else {
+    /// Whether one of the rule's literals is there.
+    fn holds(&self, rule: usize) -> bool {
+        self.facts.get(rule).is_some_and(|facts| {
+            let mut literals = facts.inside.iter();
+            literals.any(|literal| literal.find(self.message).is_some())
+        })
+    }
+
+    /// Whether this rule takes the line.
+    fn takes(&mut self, candidate: &Candidate) -> bool {
+        let Some(rule) = self.rules.get(candidate.rule) else {
             return false;
         };
-        let possible =
-            self.message.starts_with(&facts.start) && (scanned || facts.may_hold(self.message));
-        if !possible || !facts.group.is_none_or(|group| self.enters(group, room)) {
+        if !candidate.group.is_none_or(|group| self.enters(group)) {
             return false;
         }
-        match rule.action {
-            Action::Trash => matches(&rule.pattern, self.message, self.gave_up),
+        let found = match rule.action {
+            Action::Trash => rule.pattern.is_match_in(self.message, self.newlines),
             Action::Repeat | Action::Queues(_) => {
-                match rule.pattern.captures(self.message, self.spans) {
-                    Found::Yes => true,
-                    Found::No => false,
-                    Found::GaveUp => {
-                        self.gave_up.push(rule.pattern.clone());
-                        false
-                    }
-                }
+                rule.pattern
+                    .captures_in(self.message, self.newlines, self.spans)
             }
-            Action::Group { .. } | Action::GroupHost { .. } => false,
+            Action::Group { .. } | Action::GroupHost { .. } => Found::No,
+        };
+        self.judge(found, rule)
+    }
+
+    fn judge(&mut self, found: Found, rule: &Rule) -> bool {
+        if found == Found::GaveUp {
+            self.gave_up.push(rule.pattern.clone());
         }
+        found == Found::Yes
     }
 
     /// Whether the line gets into this group, and so into those around it.
-    fn enters(&mut self, group: usize, room: &mut Room) -> bool {
-        if let Some(&(stamp, entered)) = room.groups.get(group)
-            && stamp == room.stamp
+    fn enters(&mut self, group: usize) -> bool {
+        if let Some(&(stamp, entered)) = self.groups.get(group)
+            && stamp == self.stamp
         {
             return entered;
         }
-        let (Some(rule), Some(facts)) = (self.rules.get(group), self.index.facts.get(group)) else {
+        let (Some(rule), Some(facts)) = (self.rules.get(group), self.facts.get(group)) else {
             return false;
         };
-        let entered = facts.group.is_none_or(|outer| self.enters(outer, room)) && {
-            let subject = match rule.action {
-                Action::GroupHost { .. } => self.host,
-                _ => self.message,
+        let outer = facts.group;
+        let entered = outer.is_none_or(|outer| self.enters(outer)) && {
+            let found = match rule.action {
+                Action::GroupHost { .. } => rule.pattern.is_match(self.host),
+                _ => rule.pattern.is_match_in(self.message, self.newlines),
             };
-            subject.starts_with(&facts.start)
-                && facts.may_hold(subject)
-                && matches(&rule.pattern, subject, self.gave_up)
+            self.judge(found, rule)
         };
-        if let Some(known) = room.groups.get_mut(group) {
-            *known = (room.stamp, entered);
+        if let Some(known) = self.groups.get_mut(group) {
+            *known = (self.stamp, entered);
         }
         entered
     }
 }
 
-impl Facts {
-    fn may_hold(&self, subject: &[u8]) -> bool {
-        self.inside.is_empty()
-            || self
-                .inside
-                .iter()
-                .any(|bytes| bytes.find(subject).is_some())
-    }
-}
-
-impl Bucket {
-    fn new(rules: Vec<usize>, facts: &[Facts]) -> Self {
-        let scan = (rules.len() > FEW)
-            .then(|| Scan::new(&rules, facts))
-            .flatten();
-        Self { rules, scan }
-    }
-}
-
 impl Scan {
-    fn new(rules: &[usize], facts: &[Facts]) -> Option<Self> {
+    fn new(rules: &[Candidate], facts: &[Facts]) -> Option<Self> {
         let mut owners: HashMap<&[u8], Vec<u32>> = HashMap::new();
-        let mut always = vec![0_u64; rules.len().div_ceil(64)];
-        for (place, &at) in rules.iter().enumerate() {
-            let inside = &facts.get(at)?.inside;
-            if inside.is_empty() {
-                always[place / 64] |= 1 << (place % 64);
-            }
-            for literal in inside {
-                owners
-                    .entry(literal.needle())
-                    .or_default()
-                    .push(u32::try_from(place).ok()?);
+        for (place, candidate) in rules.iter().enumerate() {
+            for literal in &facts.get(candidate.rule)?.inside {
+                let owners = owners.entry(literal.needle()).or_default();
+                owners.push(u32::try_from(place).ok()?);
             }
         }
         let (literals, owners): (Vec<&[u8]>, Vec<Vec<u32>>) = owners.into_iter().unzip();
@@ -245,19 +311,15 @@ impl Scan {
                 .build(&literals)
         };
         let total: usize = literals.iter().map(|bytes| bytes.len()).sum();
-        let kind = (total < 20_000).then_some(AhoCorasickKind::DFA);
+        let kind = (total < 5_000).then_some(AhoCorasickKind::DFA);
         let automaton = build(kind).or_else(|_| build(None)).ok()?;
-        Some(Self {
-            automaton,
-            owners,
-            always,
-        })
+        Some(Self { automaton, owners })
     }
 
-    /// Sets the bits of the rules that are to be tried on this line.
-    fn want(&self, message: &[u8], wanted: &mut Vec<u64>) {
+    /// Sets the bits of the rules whose literals are in this line.
+    fn want(&self, message: &[u8], rules: usize, wanted: &mut Vec<u64>) {
         wanted.clear();
-        wanted.extend_from_slice(&self.always);
+        wanted.resize(rules.div_ceil(64), 0);
         for found in self.automaton.find_overlapping_iter(message) {
             for &place in &self.owners[found.pattern().as_usize()] {
                 wanted[place as usize / 64] |= 1 << (place % 64);
@@ -266,53 +328,73 @@ impl Scan {
     }
 }
 
-fn facts(rules: &[Rule]) -> Vec<Facts> {
+/// Numbers for words and keys, from 1.
+struct Numbers<T>(Map<T, u32>);
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self(Map::default())
+    }
+}
+
+impl<T: Eq + Hash> Numbers<T> {
+    /// The numbers of these, sorted.
+    fn of(&mut self, all: Vec<T>) -> Vec<u32> {
+        let number = |one| {
+            let next = u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX);
+            *self.0.entry(one).or_insert(next)
+        };
+        let mut numbers: Vec<u32> = all.into_iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+fn facts(rules: &[Rule], words: &mut Numbers<Vec<u8>>, keys: &mut Numbers<Key>) -> Vec<Facts> {
     let mut open: Vec<(usize, usize)> = Vec::new();
-    let mut facts = Vec::with_capacity(rules.len());
+    let mut facts: Vec<Facts> = Vec::with_capacity(rules.len());
     for (at, rule) in rules.iter().enumerate() {
         open.retain(|&(_, end)| at < end);
-        let needs = rule.pattern.needs();
-        let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
-        // What the start holds already needs no second look.
-        let inside = match needs.inside.as_slice() {
-            [only] if memmem::find(&needs.start, only).is_some() => Vec::new(),
-            all => all.iter().map(finder).collect(),
+        let group = open.last().map(|&(group, _)| group);
+        let on_host = matches!(rule.action, Action::GroupHost { .. });
+        let known = match on_host {
+            true => Fields::default(),
+            false => rule.pattern.fields(),
+        };
+        let [first, second] = known.keys;
+        let around = group.and_then(|group| facts.get(group));
+        // What a rule does not say, the group around it may: a line in it is in both.
+        let own_words = known.words.map(|all| words.of(all));
+        let own_keys = [first, second].map(|all| all.map(|all| keys.of(all)));
+        let named = own_words.is_some() && own_keys[0].is_some();
+        let own_words = own_words.or_else(|| around?.words.clone());
+        let [first, second] = own_keys;
+        let own_keys = [
+            first.or_else(|| around?.keys[0].clone()),
+            second.or_else(|| around?.keys[1].clone()),
+        ];
+        let is_group = on_host || matches!(rule.action, Action::Group { .. });
+        // Where the words name the rule already, its pattern is the quicker look.
+        let inside = match named || is_group || rule.pattern.is_quick() {
+            true => Vec::new(),
+            false => rule.pattern.needs().inside,
         };
         facts.push(Facts {
-            start: needs.start,
-            inside,
-            group: open.last().map(|&(group, _)| group),
+            is_group,
+            words: own_words,
+            keys: own_keys,
+            inside: inside
+                .iter()
+                .map(|bytes| memmem::Finder::new(bytes).into_owned())
+                .collect(),
+            group,
+            takes_all: !is_group && group.is_none() && rule.pattern.matches_everything(),
         });
         if let Action::Group { end } | Action::GroupHost { end } = rule.action {
             open.push((at, end));
         }
     }
     facts
-}
-
-fn is_group(rule: &Rule) -> bool {
-    matches!(rule.action, Action::Group { .. } | Action::GroupHost { .. })
-}
-
-/// What ends a first word.
-fn ends_word(byte: u8) -> bool {
-    !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-}
-
-/// The first word of a message.
-fn first_word(message: &[u8]) -> &[u8] {
-    let end = message
-        .iter()
-        .position(|&b| ends_word(b))
-        .unwrap_or(message.len());
-    &message[..end]
-}
-
-/// The first word of every line that the rule can match, if its own start has a whole word.
-fn known_word(facts: &[Facts], at: usize) -> Option<&[u8]> {
-    let start = &facts.get(at)?.start;
-    let end = start.iter().position(|&b| ends_word(b))?;
-    Some(&start[..end])
 }
 
 #[cfg(test)]
@@ -403,7 +485,7 @@ mod tests {
                 0 => rules(&mut random, 8),
                 _ => rules(&mut random, 60),
             };
-            let (index, mut room) = (Index::new(&rules), Room::default());
+            let mut index = Index::new(&rules);
             for _ in 0..60 {
                 let line: String = (0..random.below(7)).map(|_| random.pick(WORDS)).collect();
                 let host = random.pick(&["h1", "h2", "h3"]);
@@ -411,7 +493,7 @@ mod tests {
                 let mut gave_up = Vec::new();
                 let (host, line) = (host.as_bytes(), line.as_bytes());
                 let want = decide(&rules, host, line, &mut one, &mut gave_up);
-                let got = index.decide(&rules, host, line, &mut other, &mut room, &mut gave_up);
+                let got = index.decide(&rules, host, line, &mut other, &mut gave_up);
                 assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
                 let kept = want.and_then(|id| rules.get(id.index()));
                 if kept.is_some_and(|rule| rule.action != Action::Trash) {

@@ -9,6 +9,29 @@ use crate::pattern::{Pattern, Spans};
 /// stays away; one that matched nothing puts the mask where it stands.
 pub fn mask(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
     out.clear();
+    // As a rule the groups stand side by side, in their order.
+    let mut done = 0;
+    let mut in_order = true;
+    for (group, span) in spans.0.iter().enumerate().skip(1) {
+        if let &Some((start, end)) = span {
+            in_order &= start >= done && end > start && pattern.parent(group).is_none();
+            if !in_order {
+                break;
+            }
+            out.extend_from_slice(&message[done..start]);
+            out.extend_from_slice(mask);
+            done = end;
+        }
+    }
+    if !in_order {
+        return mask_any(message, pattern, spans, mask, out);
+    }
+    out.extend_from_slice(&message[done..]);
+}
+
+/// The same for groups that are empty, stand in each other, or not in their order.
+fn mask_any(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+    out.clear();
     let mut groups: Vec<(usize, usize)> = spans
         .0
         .iter()

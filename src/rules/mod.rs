@@ -3,7 +3,7 @@
 mod index;
 mod mask;
 
-pub use index::{Index, Room};
+pub use index::Index;
 pub use mask::mask;
 
 use crate::config::{Action, Rule, RuleId};

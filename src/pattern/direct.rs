@@ -1,0 +1,511 @@
+//! Matching without an engine.
+//!
+//! Most rules look like `^prog: text (.+) more (?:a|b) (\S+)`: literals, repeated sets, and a few
+//! alternatives. Such a pattern is matched from left to right with the choices that Perl makes, in
+//! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
+//! each. What would take more than a bounded number of steps is left to the engine, which is linear.
+
+use std::cell::Cell;
+
+use memchr::memmem::Finder;
+
+use super::Spans;
+use super::ast::{Anchor, Mode, Node};
+use super::set::ByteSet;
+
+/// Longer programs are left to the engine.
+const MOST_STEPS: usize = 400;
+/// So many steps for a byte of the subject, and some more, before the engine decides.
+const PATIENCE: usize = 4;
+/// A group that took no part.
+const UNSET: usize = usize::MAX;
+
+/// A pattern made ready.
+#[derive(Debug)]
+pub(super) struct Direct {
+    /// Whether a match can only begin at the start of the subject.
+    anchored: bool,
+    steps: Vec<Step>,
+    /// Finds the literal that the pattern begins with, where it is not anchored.
+    finder: Option<Finder<'static>>,
+    groups: usize,
+}
+
+#[derive(Debug)]
+enum Step {
+    Literal(Box<[u8]>),
+    One(Box<[bool; 256]>),
+    Repeat(Box<Repeat>),
+    /// Goes on behind it first, then at this step.
+    Split(usize),
+    /// Goes on at this step first, then behind it.
+    SplitLazy(usize),
+    Jump(usize),
+    Open(usize),
+    Close(usize),
+    AtStart,
+    AtEnd,
+}
+
+/// A repeated set.
+#[derive(Debug)]
+struct Repeat {
+    set: [bool; 256],
+    /// Every byte but the newline, which a subject has not.
+    any: bool,
+    min: usize,
+    max: usize,
+    mode: Mode,
+    /// The byte that must come next, if one must.
+    next: Option<u8>,
+    /// Nothing but the end of the subject comes next.
+    last: bool,
+}
+
+/// A choice to come back to.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// Go on at this step and place.
+    Branch { step: usize, at: usize },
+    /// A repeat may end anywhere from `low` to `high`.
+    Shorter {
+        step: usize,
+        low: usize,
+        high: usize,
+    },
+    /// A lazy repeat may end anywhere from `low` to `high`.
+    Longer {
+        step: usize,
+        low: usize,
+        high: usize,
+    },
+    /// What a slot held before.
+    Slot { slot: usize, value: usize },
+}
+
+/// Memory that is used again for each match.
+#[derive(Default)]
+struct Room {
+    choices: Vec<Choice>,
+    slots: Vec<usize>,
+}
+
+thread_local! {
+    static ROOM: Cell<Room> = const {
+        Cell::new(Room { choices: Vec::new(), slots: Vec::new() })
+    };
+}
+
+impl Direct {
+    /// The program of a pattern with this many groups, if it is one that pays.
+    pub(super) fn new(root: &Node, groups: usize) -> Option<Self> {
+        let mut anchored = false;
+        let mut steps = Vec::new();
+        let first = without_start(root, &mut anchored);
+        add(&first, &mut steps)?;
+        if steps.len() > MOST_STEPS {
+            return None;
+        }
+        look_ahead(&mut steps);
+        let begin = steps.iter().find(|step| !matches!(step, Step::Open(_)));
+        let mut finder = None;
+        if !anchored {
+            match begin {
+                Some(Step::Literal(bytes)) => finder = Some(Finder::new(bytes).into_owned()),
+                // It takes whatever is before a match: if there is one, there is one at the start.
+                Some(Step::Repeat(r))
+                    if r.any && r.max == usize::MAX && r.mode != Mode::Possessive =>
+                {
+                    anchored = true;
+                }
+                Some(Step::AtStart) | None => anchored = true,
+                // Without a literal to jump to, each place would have to be tried.
+                Some(_) => return None,
+            }
+        }
+        Some(Self {
+            anchored,
+            steps,
+            finder,
+            groups,
+        })
+    }
+
+    /// Whether a match can only begin at the start of the subject.
+    pub(super) fn anchored(&self) -> bool {
+        self.anchored
+    }
+
+    /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
+    pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
+        // Most lines are turned away by the first literal.
+        if self.anchored
+            && let Some(Step::Literal(bytes)) = self.steps.first()
+            && !subject.starts_with(bytes)
+        {
+            return Some(false);
+        }
+        self.run(subject, None)
+    }
+
+    /// The leftmost match and its groups; `None` if the engine has to decide. The subject holds no
+    /// newline.
+    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Option<bool> {
+        spans.0.clear();
+        self.run(subject, Some(spans))
+    }
+
+    fn run(&self, subject: &[u8], spans: Option<&mut Spans>) -> Option<bool> {
+        let mut room = ROOM.take();
+        room.slots.clear();
+        if spans.is_some() {
+            room.slots.resize(2 * (self.groups + 1), UNSET);
+        }
+        let mut run = Run {
+            steps: &self.steps,
+            subject,
+            room: &mut room,
+            patience: PATIENCE * subject.len() + 128,
+        };
+        let found = match &self.finder {
+            None => run.at(0).map(|end| end.map(|end| (0, end))),
+            Some(finder) => run.search(finder),
+        };
+        let outcome = found.map(|found| found.is_some());
+        if let (Some(Some((start, end))), Some(spans)) = (found, spans) {
+            spans.0.push(Some((start, end)));
+            let pairs = room.slots.chunks_exact(2).skip(1);
+            spans.0.extend(pairs.map(|pair| {
+                let set = pair[0] != UNSET && pair[1] != UNSET;
+                set.then_some((pair[0], pair[1]))
+            }));
+        }
+        ROOM.set(room);
+        outcome
+    }
+}
+
+/// A match at work.
+struct Run<'a> {
+    steps: &'a [Step],
+    subject: &'a [u8],
+    room: &'a mut Room,
+    /// So many steps are left.
+    patience: usize,
+}
+
+impl Run<'_> {
+    fn search(&mut self, finder: &Finder<'_>) -> Option<Option<(usize, usize)>> {
+        let mut from = 0;
+        while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
+            if let Some(end) = self.at(from + at)? {
+                return Some(Some((from + at, end)));
+            }
+            from += at + 1;
+        }
+        Some(None)
+    }
+
+    /// The end of a match that begins at `start`; nothing outside if patience is at its end.
+    fn at(&mut self, start: usize) -> Option<Option<usize>> {
+        self.room.choices.clear();
+        self.room.slots.fill(UNSET);
+        let (mut step, mut at) = (0, start);
+        loop {
+            self.patience = self.patience.checked_sub(1)?;
+            let next = match self.steps.get(step) {
+                None => return Some(Some(at)),
+                Some(one) => self.step(one, step, at),
+            };
+            match next.or_else(|| self.back()) {
+                Some(next) => (step, at) = next,
+                None => return Some(None),
+            }
+        }
+    }
+
+    /// One step forward: where to go on.
+    fn step(&mut self, one: &Step, step: usize, at: usize) -> Option<(usize, usize)> {
+        match one {
+            Step::Literal(bytes) => self.subject[at..]
+                .starts_with(bytes)
+                .then(|| (step + 1, at + bytes.len())),
+            Step::One(set) => {
+                let byte = *self.subject.get(at)?;
+                set[usize::from(byte)].then_some((step + 1, at + 1))
+            }
+            Step::Repeat(repeat) => self.repeat(repeat, step, at),
+            &Step::Split(other) => {
+                self.room.choices.push(Choice::Branch { step: other, at });
+                Some((step + 1, at))
+            }
+            &Step::SplitLazy(other) => {
+                self.room
+                    .choices
+                    .push(Choice::Branch { step: step + 1, at });
+                Some((other, at))
+            }
+            &Step::Jump(other) => Some((other, at)),
+            &Step::Open(group) => self.slot(2 * group, at, step),
+            &Step::Close(group) => self.slot(2 * group + 1, at, step),
+            Step::AtStart => (at == 0).then_some((step + 1, at)),
+            Step::AtEnd => (at == self.subject.len()).then_some((step + 1, at)),
+        }
+    }
+
+    fn slot(&mut self, slot: usize, at: usize, step: usize) -> Option<(usize, usize)> {
+        // Without slots, nobody asks for the groups.
+        if let Some(place) = self.room.slots.get_mut(slot) {
+            let value = std::mem::replace(place, at);
+            if !self.room.choices.is_empty() {
+                self.room.choices.push(Choice::Slot { slot, value });
+            }
+        }
+        Some((step + 1, at))
+    }
+
+    fn repeat(&mut self, repeat: &Repeat, step: usize, at: usize) -> Option<(usize, usize)> {
+        let most = repeat.max.min(self.subject.len() - at);
+        let length = if repeat.any {
+            most
+        } else {
+            let outside = |&b: &u8| !repeat.set[usize::from(b)];
+            let window = &self.subject[at..at + most];
+            window.iter().position(outside).unwrap_or(most)
+        };
+        if length < repeat.min {
+            return None;
+        }
+        let (low, high) = (at + repeat.min, at + length);
+        match repeat.mode {
+            Mode::Possessive => Some((step + 1, high)),
+            Mode::Greedy => self.shorter(repeat, step, low, high),
+            Mode::Lazy => self.longer(repeat, step, low, high),
+        }
+    }
+
+    /// Ends a repeat at the last place from `low` to `high` where what follows may begin.
+    fn shorter(
+        &mut self,
+        repeat: &Repeat,
+        step: usize,
+        low: usize,
+        high: usize,
+    ) -> Option<(usize, usize)> {
+        let end = match repeat.next {
+            Some(byte) => {
+                let window = &self.subject[low..(high + 1).min(self.subject.len())];
+                low + memchr::memrchr(byte, window)?
+            }
+            None if repeat.last && high < self.subject.len() => return None,
+            None => high,
+        };
+        if end > low && !repeat.last {
+            let high = end - 1;
+            self.room.choices.push(Choice::Shorter { step, low, high });
+        }
+        Some((step + 1, end))
+    }
+
+    /// Ends a lazy repeat at the first such place.
+    fn longer(
+        &mut self,
+        repeat: &Repeat,
+        step: usize,
+        low: usize,
+        high: usize,
+    ) -> Option<(usize, usize)> {
+        let end = match repeat.next {
+            Some(byte) => {
+                let window = &self.subject[low..(high + 1).min(self.subject.len())];
+                low + memchr::memchr(byte, window)?
+            }
+            None if repeat.last && high < self.subject.len() => return None,
+            None if repeat.last => high,
+            None => low,
+        };
+        if end < high {
+            let low = end + 1;
+            self.room.choices.push(Choice::Longer { step, low, high });
+        }
+        Some((step + 1, end))
+    }
+
+    /// Back to the last choice: where to go on.
+    fn back(&mut self) -> Option<(usize, usize)> {
+        while let Some(choice) = self.room.choices.pop() {
+            let next = match choice {
+                Choice::Branch { step, at } => return Some((step, at)),
+                Choice::Slot { slot, value } => {
+                    if let Some(place) = self.room.slots.get_mut(slot) {
+                        *place = value;
+                    }
+                    None
+                }
+                Choice::Shorter { step, low, high } => match self.steps.get(step) {
+                    Some(Step::Repeat(repeat)) => self.shorter(repeat, step, low, high),
+                    _ => None,
+                },
+                Choice::Longer { step, low, high } => match self.steps.get(step) {
+                    Some(Step::Repeat(repeat)) => self.longer(repeat, step, low, high),
+                    _ => None,
+                },
+            };
+            if next.is_some() {
+                return next;
+            }
+        }
+        None
+    }
+}
+
+/// The pattern without the anchor that it begins with.
+fn without_start(root: &Node, anchored: &mut bool) -> Node {
+    match root {
+        Node::Anchor(Anchor::Start) => {
+            *anchored = true;
+            Node::Empty
+        }
+        Node::Concat(items) => {
+            let mut items = items.clone();
+            if let Some(first) = items.first_mut() {
+                *first = without_start(first, anchored);
+            }
+            Node::Concat(items)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Appends the steps of a part; nothing if it needs an engine.
+fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
+    match node {
+        Node::Empty => {}
+        Node::Anchor(Anchor::Start | Anchor::LineStart) => steps.push(Step::AtStart),
+        Node::Anchor(Anchor::End | Anchor::EndOrNewline | Anchor::LineEnd) => {
+            steps.push(Step::AtEnd);
+        }
+        Node::Set(set) => match set.single() {
+            Some(byte) => steps.push(Step::Literal(Box::new([byte]))),
+            None => steps.push(Step::One(Box::new(table(set)))),
+        },
+        Node::Concat(items) => items.iter().try_for_each(|item| add(item, steps))?,
+        Node::Capture { number, body, .. } => {
+            steps.push(Step::Open(*number));
+            add(body, steps)?;
+            steps.push(Step::Close(*number));
+        }
+        Node::Repeat {
+            body,
+            min,
+            max,
+            mode,
+            ..
+        } => match (&**body, min, max) {
+            (_, 1, Some(1)) => add(body, steps)?,
+            (Node::Set(set), _, _) => steps.push(Step::Repeat(Box::new(Repeat {
+                set: table(set),
+                any: (0..=255u8).all(|b| b == b'\n' || set.contains(b)),
+                min: usize::try_from(*min).ok()?,
+                max: max.map_or(usize::MAX, |max| max as usize),
+                mode: *mode,
+                next: None,
+                last: false,
+            }))),
+            (_, 0, Some(1)) if *mode != Mode::Possessive && !body.nullable() => {
+                let split = steps.len();
+                steps.push(Step::Jump(0));
+                add(body, steps)?;
+                steps[split] = match mode {
+                    Mode::Lazy => Step::SplitLazy(steps.len()),
+                    _ => Step::Split(steps.len()),
+                };
+            }
+            _ => return None,
+        },
+        Node::Alternate(branches) => alternate(branches, steps)?,
+        _ => return None,
+    }
+    (steps.len() <= MOST_STEPS).then_some(())
+}
+
+fn alternate(branches: &[Node], steps: &mut Vec<Step>) -> Option<()> {
+    let (last, others) = branches.split_last()?;
+    let mut jumps = Vec::new();
+    for branch in others {
+        let split = steps.len();
+        steps.push(Step::Jump(0));
+        add(branch, steps)?;
+        jumps.push(steps.len());
+        steps.push(Step::Jump(0));
+        steps[split] = Step::Split(steps.len());
+    }
+    add(last, steps)?;
+    for jump in jumps {
+        steps[jump] = Step::Jump(steps.len());
+    }
+    Some(())
+}
+
+/// Joins literals that stand side by side, and tells each repeat what must come behind it.
+fn look_ahead(steps: &mut Vec<Step>) {
+    join(steps);
+    for at in 0..steps.len() {
+        let mut behind = at + 1;
+        while let Some(step) = steps.get(behind) {
+            behind = match step {
+                Step::Open(_) | Step::Close(_) => behind + 1,
+                &Step::Jump(to) => to,
+                _ => break,
+            };
+        }
+        let (next, last) = match steps.get(behind) {
+            Some(Step::Literal(bytes)) => (bytes.first().copied(), false),
+            Some(Step::AtEnd) => (None, true),
+            _ => (None, false),
+        };
+        if let Some(Step::Repeat(repeat)) = steps.get_mut(at) {
+            (repeat.next, repeat.last) = (next, last);
+        }
+    }
+}
+
+/// Makes one literal of several, and moves the targets of jumps accordingly.
+fn join(steps: &mut Vec<Step>) {
+    let mut targets = vec![false; steps.len() + 1];
+    for step in steps.iter() {
+        if let Step::Split(to) | Step::SplitLazy(to) | Step::Jump(to) = step {
+            targets[*to] = true;
+        }
+    }
+    let mut moved = Vec::with_capacity(steps.len() + 1);
+    let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
+    for (at, step) in steps.drain(..).enumerate() {
+        match (joined.last_mut(), step) {
+            (Some(Step::Literal(bytes)), Step::Literal(more)) if !targets[at] => {
+                let both = [&bytes[..], &more[..]].concat();
+                *bytes = both.into();
+                moved.push(joined.len() - 1);
+            }
+            (_, step) => {
+                moved.push(joined.len());
+                joined.push(step);
+            }
+        }
+    }
+    moved.push(joined.len());
+    for step in &mut joined {
+        if let Step::Split(to) | Step::SplitLazy(to) | Step::Jump(to) = step {
+            *to = moved[*to];
+        }
+    }
+    *steps = joined;
+}
+
+fn table(set: &ByteSet) -> [bool; 256] {
+    let mut table = [false; 256];
+    for byte in 0..=255u8 {
+        table[usize::from(byte)] = set.contains(byte);
+    }
+    table
+}
