@@ -8,6 +8,9 @@ mod support;
 use support::patterns::{Case, Outcome, compare};
 use support::random::Random;
 use support::subjects;
+use tenshi::config::{Action, Rule};
+use tenshi::pattern::{Found, Pattern};
+use tenshi::rules::{Index, decide};
 
 /// Subjects for each pattern.
 const SUBJECTS: usize = 5;
@@ -359,4 +362,76 @@ fn random_patterns_match_what_they_match_in_perl() {
         "{told}"
     );
     assert!(tally.matched > count, "only {} matched", tally.matched);
+}
+
+/// Rules of random patterns: the index in front of them leaves out what cannot match, and no more.
+#[test]
+fn the_index_decides_as_a_loop_over_random_rules_does() {
+    let seed = std::env::var("TENSHI_SEED").map_or(7, |seed| seed.parse().expect("a number"));
+    let torture = std::env::var_os("TENSHI_TORTURE").is_some();
+    let sets = if torture { 1_000 } else { 40 };
+    let mut random = Random::new(seed);
+    let (mut compared, mut taken) = (0, 0);
+    for _ in 0..sets {
+        let config = rules(&mut random);
+        let trees: Vec<_> = config.iter().map(|rule| rule.pattern.clone()).collect();
+        let mut index = Index::new(&config);
+        for at in 0..trees.len() {
+            let mut line = subjects::from(trees[at].tree(), &mut random);
+            if random.percent(40) {
+                subjects::damage(&mut line, &mut random);
+            }
+            line.retain(|byte| *byte != b'\n');
+            let (mut one, mut other, mut lost) = Default::default();
+            let want = decide(&config, b"h", &line, &mut one, &mut lost);
+            let got = index.decide(&config, b"h", &line, &mut other, &mut lost);
+            let told = || format!("seed {seed}: {} {:?}", line.escape_ascii(), got);
+            assert_eq!(got, want, "{}", told());
+            if want.is_some_and(|id| config[id.index()].action != Action::Trash) {
+                assert_eq!(one, other, "{}", told());
+            }
+            compared += 1;
+            taken += usize::from(want.is_some());
+        }
+    }
+    println!("{compared} lines, {taken} taken");
+    assert!(
+        compared > sets * 30 && taken > compared / 3,
+        "{taken} of {compared}"
+    );
+}
+
+/// About fifty rules, some of them in groups. Patterns that match nearly everything are left out:
+/// no line would come to the rules behind them.
+fn rules(random: &mut Random) -> Vec<Rule> {
+    let mut text = b"set mailserver h\nset queue q f@x t@x [now]\n".to_vec();
+    let mut open = 0;
+    for _ in 0..50 {
+        let pattern = bytes(&Grammar { random, groups: 0 }.pattern());
+        let blank = pattern.first().is_none_or(u8::is_ascii_whitespace);
+        let sound = Pattern::compile(&pattern).is_ok_and(|p| {
+            ["", "error: a b", "sshd x"]
+                .iter()
+                .all(|s| p.is_match(s.as_bytes()) == Found::No)
+        });
+        if blank || !sound || pattern.contains(&b'\n') {
+            continue;
+        }
+        let word: &[u8] = match random.below(10) {
+            0 => b"group ",
+            1..4 => b"trash ",
+            _ => b"q ",
+        };
+        text.extend_from_slice(word);
+        text.extend_from_slice(&pattern);
+        text.push(b'\n');
+        open += usize::from(word == b"group ");
+        if open > 0 && random.percent(30) {
+            text.extend_from_slice(b"group_end\n");
+            open -= 1;
+        }
+    }
+    text.extend_from_slice(&b"group_end\n".repeat(open));
+    let loaded = tenshi::config::parse_bytes(&text);
+    loaded.config.expect("good rules").rules
 }
