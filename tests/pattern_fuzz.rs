@@ -299,6 +299,8 @@ impl Grammar<'_> {
         };
         self.groups += usize::from(captures);
         let often = if repeats { self.quantifier() } else { "" };
+        // Perl cannot call some groups that are repeated no time.
+        let often = if often == "{0}" { "" } else { often };
         format!("{open}{body}){often}")
     }
 
