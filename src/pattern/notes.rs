@@ -138,26 +138,26 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
         _ => false,
     };
     if sealed && captures(node).len() > always(node).len() {
-        note_captures(
-            node,
-            node,
-            "may keep what was set on a way that failed",
-            notes,
-        );
+        let why = "may keep what was set on a way that failed";
+        note_captures(node, node, &always(node), why, notes);
     }
     match node {
         Node::Repeat { body, max, .. } if max.is_none_or(|m| m > 1) => {
             let choice = body.any(&|n| matches!(n, Node::Alternate(_)));
-            let empty = body.nullable() && (body.captures() || choice);
-            if empty || captures(body).len() > always(body).len() {
-                note_captures(body, node, "is not set in each round of its loop", notes);
+            let set = always(body);
+            if body.nullable() && (body.captures() || choice) {
+                let why = "is in a loop whose rounds may take nothing";
+                note_captures(body, node, &BTreeSet::new(), why, notes);
+            } else if captures(body).len() > set.len() {
+                let why = "is not set in each round of its loop";
+                note_captures(body, node, &set, why, notes);
             } else if leaks(body) {
-                note_captures(
-                    body,
-                    node,
-                    "may keep what was set in a round that failed",
-                    notes,
-                );
+                let around = match **body {
+                    Node::Capture { number, .. } => BTreeSet::from([number]),
+                    _ => BTreeSet::new(),
+                };
+                let why = "may keep what was set in a round that failed";
+                note_captures(body, node, &around, why, notes);
             }
         }
         Node::Look {
@@ -165,7 +165,8 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
             body,
             ..
         } if body.captures() => {
-            note_captures(body, node, "is inside of what must not match", notes)
+            let why = "is inside of what must not match";
+            note_captures(body, node, &BTreeSet::new(), why, notes);
         }
         _ => {}
     }
@@ -174,13 +175,23 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
     }
 }
 
-fn note_captures(body: &Node, around: &Node, why: &str, notes: &mut Vec<Note>) {
+/// Notes the groups of a loop's body, but for those that are `sure`.
+fn note_captures(
+    body: &Node,
+    around: &Node,
+    sure: &BTreeSet<usize>,
+    why: &str,
+    notes: &mut Vec<Note>,
+) {
     let mut spans = Vec::new();
     capture_spans(body, &mut spans);
     if let (true, Node::Repeat { span, .. }) = (spans.is_empty(), around) {
         spans.push((0, *span));
     }
     for (number, span) in spans {
+        if sure.contains(&number) {
+            continue;
+        }
         if notes
             .iter()
             .any(|n| n.kind == NoteKind::LoopCapture && n.span == span)
@@ -330,5 +341,15 @@ mod tests {
             checked += 1;
         }
         assert_eq!(checked, 17);
+        let meant = |pattern: &str| -> Vec<(usize, usize)> {
+            let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+            let notes = compiled.notes().iter();
+            let looped = notes.filter(|n| n.kind == NoteKind::LoopCapture);
+            looped.map(|n| n.span).collect()
+        };
+        assert_eq!(meant("(a(b)?)+"), [(2, 5)], "the outer one is always set");
+        assert_eq!(meant("((-){2}port )+"), [(1, 4)]);
+        assert_eq!(meant("(?:(a)x|(a)y)*"), [(3, 6), (8, 11)]);
+        assert_eq!(meant("(a*)*"), [(0, 4)]);
     }
 }
