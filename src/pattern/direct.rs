@@ -6,6 +6,8 @@
 //! each. What would take more than a bounded number of steps is left to the engine, which is linear.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use memchr::memmem::Finder;
 
@@ -15,6 +17,10 @@ use super::set::ByteSet;
 
 /// Longer programs are left to the engine.
 const MOST_STEPS: usize = 400;
+/// A part is written out so often at most.
+const MOST_COPIES: u32 = 32;
+/// So far a choice looks ahead.
+const DEPTH: usize = 24;
 /// So many steps for a byte of the subject, and some more, before the engine decides.
 const PATIENCE: usize = 4;
 /// A group that took no part.
@@ -34,12 +40,9 @@ pub(super) struct Direct {
 #[derive(Debug)]
 enum Step {
     Literal(Box<[u8]>),
-    One(Box<[bool; 256]>),
+    One(Table),
     Repeat(Box<Repeat>),
-    /// Goes on behind it first, then at this step.
-    Split(usize),
-    /// Goes on at this step first, then behind it.
-    SplitLazy(usize),
+    Split(Split),
     Jump(usize),
     Open(usize),
     Close(usize),
@@ -47,12 +50,33 @@ enum Step {
     AtEnd,
 }
 
+/// A set of bytes that is quick to ask; patterns share them.
+type Table = Arc<[bool; 256]>;
+
+/// Two ways to go on, in their order. A way that cannot begin with the byte that comes is not taken.
+#[derive(Debug)]
+struct Split {
+    ways: [usize; 2],
+    /// What each way begins with; `None` if it may do without a byte.
+    first: [Option<Table>; 2],
+}
+
+/// What ends a repeat.
+#[derive(Debug)]
+enum Stops {
+    /// Nothing: it takes every byte but the newline, which a subject has not.
+    Nothing,
+    /// This byte alone.
+    At(u8),
+    /// Whatever is not in the set.
+    Many,
+}
+
 /// A repeated set.
 #[derive(Debug)]
 struct Repeat {
-    set: [bool; 256],
-    /// Every byte but the newline, which a subject has not.
-    any: bool,
+    set: Table,
+    stops: Stops,
     min: usize,
     max: usize,
     mode: Mode,
@@ -114,7 +138,7 @@ impl Direct {
                 Some(Step::Literal(bytes)) => finder = Some(Finder::new(bytes).into_owned()),
                 // It takes whatever is before a match: if there is one, there is one at the start.
                 Some(Step::Repeat(r))
-                    if r.any && r.max == usize::MAX && r.mode != Mode::Possessive =>
+                    if matches!(r.stops, Stops::Nothing) && r.max == usize::MAX =>
                 {
                     anchored = true;
                 }
@@ -227,29 +251,41 @@ impl Run<'_> {
     /// One step forward: where to go on.
     fn step(&mut self, one: &Step, step: usize, at: usize) -> Option<(usize, usize)> {
         match one {
-            Step::Literal(bytes) => self.subject[at..]
-                .starts_with(bytes)
-                .then(|| (step + 1, at + bytes.len())),
+            Step::Literal(bytes) => {
+                // Most differ in the first byte already.
+                (self.subject.get(at) == bytes.first() && self.subject[at..].starts_with(bytes))
+                    .then(|| (step + 1, at + bytes.len()))
+            }
             Step::One(set) => {
                 let byte = *self.subject.get(at)?;
                 set[usize::from(byte)].then_some((step + 1, at + 1))
             }
             Step::Repeat(repeat) => self.repeat(repeat, step, at),
-            &Step::Split(other) => {
-                self.room.choices.push(Choice::Branch { step: other, at });
-                Some((step + 1, at))
-            }
-            &Step::SplitLazy(other) => {
-                self.room
-                    .choices
-                    .push(Choice::Branch { step: step + 1, at });
-                Some((other, at))
-            }
+            Step::Split(split) => self.split(split, at),
             &Step::Jump(other) => Some((other, at)),
             &Step::Open(group) => self.slot(2 * group, at, step),
             &Step::Close(group) => self.slot(2 * group + 1, at, step),
             Step::AtStart => (at == 0).then_some((step + 1, at)),
             Step::AtEnd => (at == self.subject.len()).then_some((step + 1, at)),
+        }
+    }
+
+    fn split(&mut self, split: &Split, at: usize) -> Option<(usize, usize)> {
+        let byte = self.subject.get(at);
+        let open = |first: &Option<Table>| match (first, byte) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(set), Some(&byte)) => set[usize::from(byte)],
+        };
+        let [one, other] = split.ways;
+        match (open(&split.first[0]), open(&split.first[1])) {
+            (true, true) => {
+                self.room.choices.push(Choice::Branch { step: other, at });
+                Some((one, at))
+            }
+            (true, false) => Some((one, at)),
+            (false, true) => Some((other, at)),
+            (false, false) => None,
         }
     }
 
@@ -266,21 +302,22 @@ impl Run<'_> {
 
     fn repeat(&mut self, repeat: &Repeat, step: usize, at: usize) -> Option<(usize, usize)> {
         let most = repeat.max.min(self.subject.len() - at);
-        let length = if repeat.any {
-            most
-        } else {
-            let outside = |&b: &u8| !repeat.set[usize::from(b)];
-            let window = &self.subject[at..at + most];
-            window.iter().position(outside).unwrap_or(most)
+        let window = &self.subject[at..at + most];
+        let length = match repeat.stops {
+            Stops::Nothing => most,
+            Stops::At(byte) => memchr::memchr(byte, window).unwrap_or(most),
+            Stops::Many => {
+                let outside = |&b: &u8| !repeat.set[usize::from(b)];
+                window.iter().position(outside).unwrap_or(most)
+            }
         };
         if length < repeat.min {
             return None;
         }
         let (low, high) = (at + repeat.min, at + length);
         match repeat.mode {
-            Mode::Possessive => Some((step + 1, high)),
-            Mode::Greedy => self.shorter(repeat, step, low, high),
             Mode::Lazy => self.longer(repeat, step, low, high),
+            Mode::Greedy | Mode::Possessive => self.shorter(repeat, step, low, high),
         }
     }
 
@@ -387,7 +424,7 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
         }
         Node::Set(set) => match set.single() {
             Some(byte) => steps.push(Step::Literal(Box::new([byte]))),
-            None => steps.push(Step::One(Box::new(table(set)))),
+            None => steps.push(Step::One(table(*set))),
         },
         Node::Concat(items) => items.iter().try_for_each(|item| add(item, steps))?,
         Node::Capture { number, body, .. } => {
@@ -403,28 +440,66 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
             ..
         } => match (&**body, min, max) {
             (_, 1, Some(1)) => add(body, steps)?,
-            (Node::Set(set), _, _) => steps.push(Step::Repeat(Box::new(Repeat {
-                set: table(set),
-                any: (0..=255u8).all(|b| b == b'\n' || set.contains(b)),
-                min: usize::try_from(*min).ok()?,
-                max: max.map_or(usize::MAX, |max| max as usize),
-                mode: *mode,
-                next: None,
-                last: false,
-            }))),
-            (_, 0, Some(1)) if *mode != Mode::Possessive && !body.nullable() => {
-                let split = steps.len();
-                steps.push(Step::Jump(0));
-                add(body, steps)?;
-                steps[split] = match mode {
-                    Mode::Lazy => Step::SplitLazy(steps.len()),
-                    _ => Step::Split(steps.len()),
-                };
+            (Node::Set(set), _, _) if *mode != Mode::Possessive => {
+                steps.push(Step::Repeat(Box::new(Repeat {
+                    set: table(*set),
+                    stops: stops(*set),
+                    min: usize::try_from(*min).ok()?,
+                    max: max.map_or(usize::MAX, |max| max as usize),
+                    mode: *mode,
+                    next: None,
+                    last: false,
+                })))
+            }
+            (_, _, _) if *mode != Mode::Possessive && !body.nullable() => {
+                rounds(body, *min, *max, *mode, steps)?;
             }
             _ => return None,
         },
         Node::Alternate(branches) => alternate(branches, steps)?,
         _ => return None,
+    }
+    (steps.len() <= MOST_STEPS).then_some(())
+}
+
+/// A part that is there several times.
+fn rounds(
+    body: &Node,
+    min: u32,
+    max: Option<u32>,
+    mode: Mode,
+    steps: &mut Vec<Step>,
+) -> Option<()> {
+    if min.max(max.unwrap_or(0)) > MOST_COPIES {
+        return None;
+    }
+    for _ in 0..min {
+        add(body, steps)?;
+    }
+    let mut splits = Vec::new();
+    match max {
+        Some(max) => {
+            for _ in min..max {
+                splits.push(steps.len());
+                steps.push(Step::Jump(0));
+                add(body, steps)?;
+            }
+        }
+        None => {
+            let again = steps.len();
+            splits.push(again);
+            steps.push(Step::Jump(0));
+            add(body, steps)?;
+            steps.push(Step::Jump(again));
+        }
+    }
+    let end = steps.len();
+    for split in splits {
+        let ways = match mode {
+            Mode::Lazy => [end, split + 1],
+            _ => [split + 1, end],
+        };
+        steps[split] = Step::Split(Split::new(ways));
     }
     (steps.len() <= MOST_STEPS).then_some(())
 }
@@ -438,7 +513,7 @@ fn alternate(branches: &[Node], steps: &mut Vec<Step>) -> Option<()> {
         add(branch, steps)?;
         jumps.push(steps.len());
         steps.push(Step::Jump(0));
-        steps[split] = Step::Split(steps.len());
+        steps[split] = Step::Split(Split::new([split + 1, steps.len()]));
     }
     add(last, steps)?;
     for jump in jumps {
@@ -447,9 +522,26 @@ fn alternate(branches: &[Node], steps: &mut Vec<Step>) -> Option<()> {
     Some(())
 }
 
-/// Joins literals that stand side by side, and tells each repeat what must come behind it.
+impl Split {
+    fn new(ways: [usize; 2]) -> Self {
+        Self {
+            ways,
+            first: [None, None],
+        }
+    }
+}
+
+/// Joins literals that stand side by side, and tells each step what must come behind it.
 fn look_ahead(steps: &mut Vec<Step>) {
     join(steps);
+    for at in 0..steps.len() {
+        if let Some(Step::Split(split)) = steps.get(at) {
+            let first = split.ways.map(|way| first(steps, way, DEPTH).map(table));
+            if let Some(Step::Split(split)) = steps.get_mut(at) {
+                split.first = first;
+            }
+        }
+    }
     for at in 0..steps.len() {
         let mut behind = at + 1;
         while let Some(step) = steps.get(behind) {
@@ -470,12 +562,35 @@ fn look_ahead(steps: &mut Vec<Step>) {
     }
 }
 
+/// The bytes that a match of the steps from `at` on can begin with; `None` if it may be empty.
+fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
+    let depth = depth.checked_sub(1)?;
+    match steps.get(at)? {
+        Step::Literal(bytes) => bytes.first().map(|&byte| ByteSet::range(byte, byte)),
+        Step::One(set) => Some(set_of(set)),
+        Step::Repeat(repeat) if repeat.min > 0 => Some(set_of(&repeat.set)),
+        Step::Repeat(repeat) => {
+            let behind = first(steps, at + 1, depth)?;
+            Some(behind.union(set_of(&repeat.set)))
+        }
+        Step::Split(split) => {
+            let [one, other] = split.ways;
+            Some(first(steps, one, depth)?.union(first(steps, other, depth)?))
+        }
+        &Step::Jump(to) => first(steps, to, depth),
+        Step::Open(_) | Step::Close(_) => first(steps, at + 1, depth),
+        Step::AtStart | Step::AtEnd => None,
+    }
+}
+
 /// Makes one literal of several, and moves the targets of jumps accordingly.
 fn join(steps: &mut Vec<Step>) {
     let mut targets = vec![false; steps.len() + 1];
     for step in steps.iter() {
-        if let Step::Split(to) | Step::SplitLazy(to) | Step::Jump(to) = step {
-            targets[*to] = true;
+        match step {
+            Step::Split(split) => split.ways.iter().for_each(|&to| targets[to] = true),
+            &Step::Jump(to) => targets[to] = true,
+            _ => {}
         }
     }
     let mut moved = Vec::with_capacity(steps.len() + 1);
@@ -495,17 +610,35 @@ fn join(steps: &mut Vec<Step>) {
     }
     moved.push(joined.len());
     for step in &mut joined {
-        if let Step::Split(to) | Step::SplitLazy(to) | Step::Jump(to) = step {
-            *to = moved[*to];
+        match step {
+            Step::Split(split) => split.ways = split.ways.map(|to| moved[to]),
+            Step::Jump(to) => *to = moved[*to],
+            _ => {}
         }
     }
     *steps = joined;
 }
 
-fn table(set: &ByteSet) -> [bool; 256] {
-    let mut table = [false; 256];
-    for byte in 0..=255u8 {
-        table[usize::from(byte)] = set.contains(byte);
+fn stops(set: ByteSet) -> Stops {
+    let others = set.union(ByteSet::range(b'\n', b'\n')).negate();
+    match others.single() {
+        _ if others == ByteSet::default() => Stops::Nothing,
+        Some(byte) => Stops::At(byte),
+        None => Stops::Many,
     }
-    table
+}
+
+fn table(set: ByteSet) -> Table {
+    static KNOWN: LazyLock<Mutex<HashMap<ByteSet, Table>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || Arc::new(std::array::from_fn(|byte| set.contains(byte as u8)));
+    Arc::clone(known.entry(set).or_insert_with(make))
+}
+
+fn set_of(table: &[bool; 256]) -> ByteSet {
+    let mut set = ByteSet::default();
+    for byte in (0..=255u8).filter(|&byte| table[usize::from(byte)]) {
+        set.insert(byte);
+    }
+    set
 }

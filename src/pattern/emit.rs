@@ -26,8 +26,6 @@ pub(super) struct Emitted {
     pub text: String,
     /// Whether it needs look-around, backreferences or atomic groups.
     pub backtracks: bool,
-    /// Whether it would read otherwise for subjects with newlines.
-    pub newlines_matter: bool,
     /// For each group by its number in Perl the groups of the text that stand for it: several after
     /// a branch reset, none if the group can take no part.
     pub groups: Vec<Vec<usize>>,
@@ -183,7 +181,6 @@ impl Emitter {
             Anchor::LineEnd => ("\\z", "(?=\\x0A|\\z)"),
             Anchor::Word { negated, latin1 } => return self.boundary(negated, latin1),
         };
-        self.out.newlines_matter |= line != newlines;
         match self.purpose {
             Purpose::Line => self.push(line),
             Purpose::Newlines if line == newlines => self.push(line),
@@ -215,7 +212,6 @@ impl Emitter {
 
     /// CR LF as one, or a byte of `set`.
     fn newline(&mut self, set: ByteSet) {
-        self.out.newlines_matter = true;
         let class = set.to_class();
         match self.purpose {
             Purpose::Line => self.push(&class),

@@ -9,9 +9,11 @@ use super::ast::{Anchor, Node};
 use super::set::ByteSet;
 
 /// So many bytes behind a blank are looked at.
-pub const KEY: usize = 4;
+pub const KEY: usize = 3;
 /// More alternatives than these are as good as none.
 const MOST: usize = 40;
+/// More letters than these at one place are any.
+const FEW: usize = 4;
 /// Longer first words are not listed.
 const LONGEST: usize = 40;
 /// A larger automaton is cut: beyond its end everything matches.
@@ -22,13 +24,39 @@ const MOST_COPIES: u32 = 6;
 /// The bytes right behind a blank.
 pub type Key = [u8; KEY];
 
-/// What is known of the subjects that a pattern matches. `None`: nothing.
+/// What stands right behind a first blank and right behind the next; `None`: nothing is known.
+pub type Keys = [Option<Vec<Key>>; 2];
+
+/// What is known of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
-    /// The first word is one of these.
-    pub words: Option<Vec<Vec<u8>>>,
-    /// What stands right behind the first blank and right behind the second is one of these.
-    pub keys: [Option<Vec<Key>>; 2],
+    /// The first word is one of these; `None`: nothing is known.
+    pub words: Option<Vec<Word>>,
+    /// Behind the first two blanks.
+    pub keys: Keys,
+    /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
+    /// behind the blank after that.
+    pub stamped: Keys,
+}
+
+/// A first word, or what it begins with.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Word {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether they are the whole word.
+    pub whole: bool,
+}
+
+/// The length of a kernel's time stamp with its blank, if `text` begins with one.
+pub fn stamp_length(text: &[u8]) -> Option<usize> {
+    let inside = text.strip_prefix(b"[")?;
+    let end = inside.iter().position(|&b| !in_stamp(b))?;
+    inside[end..].starts_with(b"] ").then_some(end + 3)
+}
+
+fn in_stamp(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b' ' | b'.')
 }
 
 /// Whether a byte ends the first word of a message.
@@ -46,16 +74,18 @@ pub fn fields(root: &Node) -> Fields {
     let start = automaton.build(root, accept);
     let start = automaton.closure([start]);
     let mut words = Vec::new();
-    let known = automaton.words(&start, &mut Vec::new(), &mut words);
-    let words = known.then(|| sorted(words));
-    let first = automaton.behind_blank(&start);
-    let second = automaton.behind_blank(&first);
-    let keys = [first, second].map(|states| {
-        let mut keys = Vec::new();
-        let known = automaton.keys(&states, &mut Vec::new(), &mut keys);
-        known.then(|| sorted(keys))
-    });
-    Fields { words, keys }
+    automaton.words(&start, &mut Vec::new(), &mut words);
+    let known = words
+        .iter()
+        .all(|word| word.whole || !word.bytes.is_empty());
+    let words = (known && words.len() <= MOST).then(|| sorted(words));
+    let behind = automaton.behind_blank(&start);
+    let stamped = automaton.behind_stamp(&behind);
+    Fields {
+        words,
+        keys: automaton.two_keys(behind),
+        stamped: automaton.two_keys(stamped),
+    }
 }
 
 fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
@@ -194,39 +224,65 @@ impl Automaton {
             })
     }
 
-    /// The states after a byte.
+    /// The states after a byte. After [`State::Anything`] there is anything still.
     fn after(&self, states: &[usize], byte: u8) -> Vec<usize> {
         let next = states.iter().filter_map(|&at| match self.states[at] {
             State::Byte(set, next) if set.contains(byte) => Some(next),
+            State::Anything => Some(at),
             _ => None,
         });
         self.closure(next.collect::<Vec<_>>())
     }
 
-    /// Lists the first words behind `begun`; whether they are known.
-    fn words(&self, states: &[usize], begun: &mut Vec<u8>, words: &mut Vec<Vec<u8>>) -> bool {
-        if self.anything(states) || begun.len() > LONGEST {
-            return false;
-        }
+    /// Lists the first words behind `begun`. Where too many letters may follow, it is what the words
+    /// begin with.
+    fn words(&self, states: &[usize], begun: &mut Vec<u8>, words: &mut Vec<Word>) {
         let bytes = self.next_bytes(states);
-        let mut ends = false;
-        let mut letters = Vec::new();
-        for byte in bytes.bytes() {
-            match ends_word(byte) {
-                true => ends = true,
-                false => letters.push(byte),
-            }
+        let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_word(byte)).collect();
+        let ends = bytes.bytes().any(ends_word);
+        if self.anything(states) || letters.len() > FEW || begun.len() > LONGEST {
+            let bytes = begun.clone();
+            return words.push(Word {
+                bytes,
+                whole: false,
+            });
         }
         if ends {
-            words.push(begun.clone());
+            let bytes = begun.clone();
+            words.push(Word { bytes, whole: true });
         }
-        letters.len() + words.len() <= MOST
-            && letters.into_iter().all(|byte| {
-                begun.push(byte);
-                let known = self.words(&self.after(states, byte), begun, words);
-                begun.pop();
-                known && words.len() <= MOST
-            })
+        for byte in letters {
+            if words.len() > MOST {
+                return;
+            }
+            begun.push(byte);
+            self.words(&self.after(states, byte), begun, words);
+            begun.pop();
+        }
+    }
+
+    fn two_keys(&self, first: Vec<usize>) -> Keys {
+        let second = self.behind_blank(&first);
+        [first, second].map(|states| {
+            let mut keys = Vec::new();
+            let known = self.keys(&states, &mut Vec::new(), &mut keys);
+            known.then(|| sorted(keys))
+        })
+    }
+
+    /// The states behind a kernel's time stamp.
+    fn behind_stamp(&self, states: &[usize]) -> Vec<usize> {
+        let mut at = self.after(states, b'[');
+        let mut inside = at.clone();
+        while !at.is_empty() {
+            let bytes = self.next_bytes(&at);
+            let next = bytes.bytes().filter(|&byte| in_stamp(byte));
+            let next: Vec<usize> = next.flat_map(|byte| self.after(&at, byte)).collect();
+            at = sorted(next);
+            at.retain(|state| !inside.contains(state));
+            inside.extend(&at);
+        }
+        self.after(&self.after(&inside, b']'), b' ')
     }
 
     /// The states right behind the next blank.
@@ -290,37 +346,54 @@ mod tests {
                 .join(" "),
             None => "?".into(),
         };
-        let keys = fields
-            .keys
-            .map(|keys| list(keys.map(|keys| keys.iter().map(|key| key.to_vec()).collect())));
-        format!("{}|{}|{}", list(fields.words), keys[0], keys[1])
+        let word = |word: &crate::pattern::fields::Word| match word.whole {
+            true => word.bytes.clone(),
+            false => [&word.bytes[..], b"~"].concat(),
+        };
+        let keys = |keys: crate::pattern::fields::Keys| {
+            let keys =
+                keys.map(|keys| keys.map(|keys| keys.iter().map(|key| key.to_vec()).collect()));
+            keys.map(list).join("|")
+        };
+        let words = list(fields.words.map(|words| words.iter().map(word).collect()));
+        let stamped = keys(fields.stamped);
+        match stamped.as_str() {
+            "?|?" | "|" => format!("{words}|{}", keys(fields.keys)),
+            _ => format!("{words}|{}|{stamped}", keys(fields.keys)),
+        }
     }
 
     #[test]
     fn what_a_pattern_says_of_the_first_words() {
         let cases = [
             ("sshd: Failed", "?|?|?"),
-            ("^sshd: Failed password", "sshd|Fail|pass"),
+            ("^sshd: Failed password", "sshd|Fai|pas"),
             (
                 r"^sshd\[\d+\]: Failed (?:none|password) for",
-                "sshd|Fail|none pass",
+                "sshd|Fai|non pas",
             ),
-            (r"^(?:sshd|su)(?:\[\d+\])?: Fail", "sshd su|Fail|?"),
+            (r"^(?:sshd|su)(?:\[\d+\])?: Fail", "sshd su|Fai|?"),
             (
                 r"^sshd(?:-session|-auth)?:",
                 "sshd sshd-auth sshd-session|?|?",
             ),
-            (r"^\S+ error: (\d+) x", "?|erro|?"),
-            (r"^\S+ (?:error: )?connect from", "?|conn erro|conn from"),
-            (r"^a(.*) bcde", "?|?|?"),
-            (r"^x: (?i:ab)cd ef", "x|ABcd Abcd aBcd abcd|?"),
-            ("^foo$", "?|?|?"),
+            (r"^\S+ error: (\d+) x", "?|err|?"),
+            (r"^\S+ (?:error: )?connect from", "?|con err|con fro"),
+            (r"^a(.*) bcd", "a~|?|?"),
+            (r"^x: (?i:ab)cd ef", "x|ABc Abc aBc abc|?"),
+            ("^foo$", "foo~|?|?"),
             ("^a: b", "a|?|?"),
-            (r"^(?=x)a: bcde(?! f)g", "a|bcde|?"),
+            (r"^(?=x)a: bcde(?! f)g", "a|bcd|?"),
             (r"^(a|b): \1cde fghi", "a b|?|?"),
-            (r"^a-b_c\.d/e\[[0-9]{1,5}\]: xxxx", "a-b_c.d|xxxx|?"),
-            (r"^[a-z]+: xxxx", "?|xxxx|?"),
-            (r"^kernel: \[ *\d+\.\d+\] usb 1", "kernel|?|?"),
+            (r"^a-b_c\.d/e\[[0-9]{1,5}\]: xxxx", "a-b_c.d|xxx|?"),
+            (r"^[a-z]+: xxxx", "?|xxx|?"),
+            (r"^(?:openvpn|ovpn-\S+): xxxx", "openvpn ovpn-~|xxx|?"),
+            (r"^dhcp[\d[]+\]: xxxx", "dhcp~|xxx|?"),
+            (r"^kernel: \[ *\d+\.\d+\] usb 1-1", "kernel|?|?|usb|1-1"),
+            (
+                r"^kernel:(?: \[ *\d+\.\d+\])? usb 1-1",
+                "kernel|?|?|usb|1-1",
+            ),
         ];
         for (pattern, want) in cases {
             assert_eq!(shown(pattern), want, "{pattern}");

@@ -33,13 +33,12 @@ struct Inner {
     groups: usize,
     notes: Vec<Note>,
     engine: Engine,
-    canonical: String,
-    matcher: Matcher,
     /// Matches most patterns without an engine.
     direct: Option<Direct>,
-    /// Whether a subject with newlines needs a matcher of its own.
-    newlines_matter: bool,
-    /// That matcher, made when the first such subject comes; `None` if it cannot be made.
+    /// The matcher for subjects without newlines. Where `direct` does nearly all, it is made when it
+    /// is needed; `None` if it cannot be made.
+    line: OnceLock<Option<Matcher>>,
+    /// The one for subjects with newlines.
     newlines: OnceLock<Option<Matcher>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
     imitator: Option<Imitator>,
@@ -154,34 +153,37 @@ impl Pattern {
     /// When Perl refuses it, or when it needs what no engine here can do.
     pub fn compile(source: &[u8]) -> Result<Self, PatternError> {
         let parsed = parse::parse(source)?;
-        let emitted = emit::emit(&parsed.root, parsed.groups, Purpose::Line)?;
-        let matcher = engine::build(&parsed.root, &emitted, source.len())?;
         let mut notes = parsed.notes;
         notes.extend(notes::on_groups(&parsed.root));
         let parents = notes::parents(&parsed.root, parsed.groups);
-        let engine = if emitted.backtracks {
-            notes.push(notes::slow_engine(&parsed.root, source.len()));
-            Engine::Backtracking
-        } else {
-            Engine::Regular
-        };
         let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
-        let alone = Alone::of(&parsed.root, looped, engine);
+        let alone = |engine| Alone::of(&parsed.root, looped, engine);
+        let direct = match alone(Engine::Regular) {
+            Alone::Never => Direct::new(&parsed.root, parsed.groups),
+            _ => None,
+        };
+        let line = OnceLock::new();
+        let mut engine = Engine::Regular;
+        if direct.is_none() {
+            let emitted = emit::emit(&parsed.root, parsed.groups, Purpose::Line)?;
+            if emitted.backtracks {
+                notes.push(notes::slow_engine(&parsed.root, source.len()));
+                engine = Engine::Backtracking;
+            }
+            let matcher = engine::build(&parsed.root, &emitted, source.len())?;
+            line.get_or_init(|| Some(matcher));
+        }
+        let alone = alone(engine);
         let imitator =
             (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
-        let direct = (engine == Engine::Regular && imitator.is_none())
-            .then(|| Direct::new(&parsed.root, parsed.groups))
-            .flatten();
         Ok(Self(Arc::new(Inner {
-            direct,
             source: source.to_vec(),
             root: parsed.root,
             groups: parsed.groups,
             notes,
             engine,
-            canonical: emitted.text,
-            matcher,
-            newlines_matter: emitted.newlines_matter,
+            direct,
+            line,
             newlines: OnceLock::new(),
             imitator,
             alone,
@@ -235,9 +237,10 @@ impl Pattern {
         &self.0.root
     }
 
-    /// The pattern as the engine gets it, for subjects without newlines.
-    pub fn canonical(&self) -> &str {
-        &self.0.canonical
+    /// The pattern as an engine gets it, for subjects without newlines.
+    pub fn canonical(&self) -> String {
+        let emitted = emit::emit(&self.0.root, self.0.groups, Purpose::Line);
+        emitted.map(|emitted| emitted.text).unwrap_or_default()
     }
 
     /// Whether it surely matches every subject without a newline, like `.*`. It may match all and
@@ -286,6 +289,7 @@ impl Pattern {
     pub fn captures_in(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
+            && self.0.imitator.is_none()
             && let Some(found) = direct.captures(subject, spans)
         {
             return if found { Found::Yes } else { Found::No };
@@ -323,14 +327,15 @@ impl Pattern {
     /// The matcher for subjects with or without newlines.
     fn matcher(&self, newlines: bool) -> Option<&Matcher> {
         let inner = &*self.0;
-        if !inner.newlines_matter || !newlines {
-            return Some(&inner.matcher);
-        }
+        let (place, purpose) = match newlines {
+            false => (&inner.line, Purpose::Line),
+            true => (&inner.newlines, Purpose::Newlines),
+        };
         let make = || {
-            let emitted = emit::emit(&inner.root, inner.groups, Purpose::Newlines).ok()?;
+            let emitted = emit::emit(&inner.root, inner.groups, purpose).ok()?;
             engine::build(&inner.root, &emitted, inner.source.len()).ok()
         };
-        inner.newlines.get_or_init(make).as_ref()
+        place.get_or_init(make).as_ref()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 /// A set of bytes, one bit each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ByteSet([u128; 2]);
 
 impl ByteSet {
