@@ -178,10 +178,7 @@ impl Grammar<'_> {
             out.push_str("(?i)");
         }
         if self.random.percent(3) {
-            {
-                let flag: &str = *self.random.pick::<&str>(FLAGS);
-                out.push_str(flag)
-            };
+            out.push_str(self.random.pick::<&str>(FLAGS));
         }
         if self.random.percent(40) {
             out.push('^');
@@ -199,7 +196,7 @@ impl Grammar<'_> {
         } else {
             WORDS
         };
-        *self.random.pick(from)
+        self.random.pick::<&str>(from)
     }
 
     fn set(&mut self) -> &'static str {
@@ -208,7 +205,7 @@ impl Grammar<'_> {
         } else {
             SETS
         };
-        *self.random.pick(from)
+        self.random.pick::<&str>(from)
     }
 
     fn quantifier(&mut self) -> &'static str {
@@ -217,7 +214,7 @@ impl Grammar<'_> {
         } else {
             QUANTIFIERS
         };
-        *self.random.pick(from)
+        self.random.pick::<&str>(from)
     }
 
     fn alternatives(&mut self, depth: usize) -> String {
@@ -378,8 +375,8 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
         let config = rules(&mut random);
         let trees: Vec<_> = config.iter().map(|rule| rule.pattern.clone()).collect();
         let mut index = Index::new(&config);
-        for at in 0..trees.len() {
-            let mut line = subjects::from(trees[at].tree(), &mut random);
+        for pattern in &trees {
+            let mut line = subjects::from(pattern.tree(), &mut random);
             if random.percent(40) {
                 subjects::damage(&mut line, &mut random);
             }
