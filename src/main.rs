@@ -27,10 +27,12 @@ fn main() -> ExitCode {
             daemon::run(&args)
         }
         Command::Check { config, debug } => check::run(&config, debug, &mut out, &mut err),
-        Command::Profile { config, .. } => replay::profile(&config, &mut out, &mut err),
-        Command::Replay { config, files, .. } => {
-            replay::replay(&config, &files, &mut out, &mut err)
-        }
+        Command::Profile { config, debug } => replay::profile(&config, debug, &mut out, &mut err),
+        Command::Replay {
+            config,
+            files,
+            debug,
+        } => replay::replay(&config, &files, debug, &mut out, &mut err),
         Command::Match(MatchArgs::Lines { regex, files, mask }) => {
             let (regex, mask) = (regex.as_bytes(), mask.as_bytes());
             matching::lines(regex, &files, mask, &mut out, &mut err)

@@ -194,3 +194,69 @@ fn bash_completes_the_command_line() {
     }
     assert_eq!(checked, 6);
 }
+
+/// `-p -d`: what each rule costs, and how many lines it was tried on and matched.
+#[test]
+fn the_profile_shows_what_each_rule_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules =
+        "group ^sshd\na ok (\\d+)\ntrash bar\ngroup_end\na ^(?:(a+)+(?!b)x\\1?)+$\na .*\na never\n";
+    let config = format!("set mailserver m\nset queue a f@x.example t@x.example [now]\n{rules}");
+    let path = dir.path().join("tenshi.conf");
+    std::fs::write(&path, config).unwrap();
+    let mut lines = String::from("junk\n");
+    for text in [
+        "sshd: ok 1",
+        "sshd: ok 2",
+        "sshd: bar",
+        "sshd: x",
+        &("a".repeat(40) + "x!"),
+    ] {
+        lines += &format!("Nov 23 21:44:00 h1 {text}\n");
+    }
+    let log = dir.path().join("log");
+    std::fs::write(&log, lines).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenshi"));
+        command.args(words).arg("-c").arg(&path);
+        command.stdin(std::fs::File::open(&log).unwrap());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        (text(&output.stdout), text(&output.stderr))
+    };
+    assert_eq!(run(&["-p"]).0.lines().count(), 1);
+    let told = run(&["-p", "-d"]).0;
+    assert!(
+        told.starts_with("[PROFILE] reached end of file: 6 lines in "),
+        "{told}"
+    );
+    let mut checked = 0;
+    for (place, tried, matched, rest) in [
+        ("3:7", 5, 4, "^sshd"),
+        ("4:3", 4, 2, "ok (\\d+)"),
+        ("5:7", 2, 1, "bar"),
+        ("7:3", 2, 0, "^(?:(a+)+(?!b)x\\1?)+$ (given up: 1)"),
+        ("8:3", 2, 2, ".*"),
+    ] {
+        let end = format!("{}:{place}: {rest}", path.display());
+        let row = told.lines().find(|line| line.ends_with(&end));
+        let row = row.unwrap_or_else(|| panic!("no {end} in {told}"));
+        let words: Vec<&str> = row.split_whitespace().collect();
+        // seconds, share, per try, `us`, tried, matched
+        assert_eq!(
+            words[4..6],
+            [tried.to_string(), matched.to_string()],
+            "{row}"
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
+    assert!(told.ends_with("rules that no line came to: 1\n"), "{told}");
+    let log = log.to_str().unwrap();
+    let (mails, told) = run(&["replay", "-d", log]);
+    assert!(
+        mails.contains("    1: sshd: x\n") && !mails.contains("PROFILE"),
+        "{mails}"
+    );
+    assert!(told.contains("[PROFILE] each rule by itself"), "{told}");
+}

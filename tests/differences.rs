@@ -151,6 +151,45 @@ fn profile_mode_counts_lines_and_runs_no_program() {
 }
 
 #[test]
+fn debug_shows_which_way_each_line_takes_and_at_2_the_dialogue() {
+    for level in ["1", "2"] {
+        let (dir, postbox) = (Dir::new(), Postbox::open());
+        dir.write("log", "");
+        let rules = format!(
+            "{}group ^foo\na (\\d+)\ngroup_end\ntrash ^bar\n",
+            queue("a", "t@x")
+        );
+        let config = conf(&dir, postbox.port(), &rules);
+        let mut daemon = Daemon::start_with(&dir, &config, &["log"], &["-d", level]);
+        for text in ["foo 12\x07é", "bar", "other"] {
+            dir.append("log", line("h1", text));
+        }
+        dir.append("log", "junk\n");
+        daemon.finish();
+        let told = daemon.stdout();
+        let place = |at: &str| format!("taken by {}:{at}", dir.path("tenshi.conf").display());
+        let at = |text: &str| config[..config.find(text).unwrap()].lines().count() + 1;
+        for wanted in [
+            "line of h1: foo 12\\x07é\n".to_owned(),
+            format!(
+                "{} a\n  counted as: foo ______\\x07é\n",
+                place(&format!("{}:3", at("a (")))
+            ),
+            format!(
+                "line of h1: bar\n  {} trash\n",
+                place(&format!("{}:7", at("trash")))
+            ),
+            "line of h1: other\n  taken by no rule\n".into(),
+            "line without a known prefix: junk\n".into(),
+        ] {
+            assert!(told.contains(&wanted), "{wanted}: {told}");
+        }
+        assert_eq!(told.contains("smtp "), level == "2", "{told}");
+        assert_eq!(told.contains("RCPT TO:<t@x>"), level == "2", "{told}");
+    }
+}
+
+#[test]
 fn lines_of_two_files_are_never_joined() {
     let (dir, postbox) = (Dir::new(), Postbox::open());
     dir.write("log", "");

@@ -172,6 +172,126 @@ fn the_parent_tells_why_the_daemon_cannot_run() {
     assert!(!site.status("Uid").split('\t').any(|id| id == "0"));
 }
 
+/// What keeps a daemon from running is told by the command that starts it, in one line.
+#[test]
+fn what_is_in_the_way_is_named_once() {
+    tenshi();
+    let site = Background::new();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let precious = site.dir.write("precious", "precious");
+    std::os::unix::fs::symlink(&precious, site.dir.path("link")).unwrap();
+    let config = fs::read_to_string(site.dir.path("tenshi.conf")).unwrap();
+    let mut checked = 0;
+    for (more, pid_file, wanted) in [
+        (
+            format!("set listen {address}\n"),
+            "pid",
+            format!("can't listen on UDP {address}: Address already in use"),
+        ),
+        (
+            format!("set fifo {}\n", precious.display()),
+            "pid",
+            format!("{}: ", precious.display()),
+        ),
+        (
+            "set uid no-such-user\n".into(),
+            "pid",
+            "there is no user `no-such-user`".into(),
+        ),
+        (String::new(), "link", "is a link".into()),
+    ] {
+        site.dir.write("tenshi.conf", format!("{more}{config}"));
+        let output = site.start(&site.dir.path(pid_file));
+        assert_eq!(output.status.code(), Some(1), "{more}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(text.matches(&wanted).count(), 1, "{wanted}: {text}");
+        assert_eq!(
+            text.matches("error: ").count(),
+            if checked == 2 { 2 } else { 1 },
+            "{text}"
+        );
+        assert!(text.matches("in use").count() < 2, "{text}");
+        assert!(
+            !site.pid_file.exists(),
+            "no pid file is left behind: {text}"
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+}
+
+/// Relative paths start where the daemon was started, at a reload too, though its directory is `/`.
+#[test]
+fn relative_paths_start_where_the_daemon_was_started() {
+    tenshi();
+    let site = Background::new();
+    let dir = &site.dir;
+    dir.write("rules", "a ^foo\n");
+    dir.write("two", "");
+    let config = fs::read_to_string(dir.path("tenshi.conf")).unwrap();
+    let log = dir.path("log").display().to_string();
+    let config = config
+        .replace(&log, "log")
+        .replace("a ^foo\n", "include rules\n");
+    dir.write("tenshi.conf", &config);
+    let mut command = Command::new(PROGRAM);
+    command.args(["-c", "tenshi.conf", "-P", "pid", "--state-dir", "state"]);
+    let started = command.current_dir(dir.root()).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let files = || -> Option<Vec<PathBuf>> {
+        let snapshot = tenshi::state::read(&dir.path("state")).ok()?;
+        Some(snapshot.files.into_iter().map(|marks| marks.path).collect())
+    };
+    let follows = |name: &str| {
+        let there = || files().is_some_and(|files| files.contains(&dir.path(name)));
+        let seen = poll(DEADLINE, || there().then_some(()));
+        assert!(seen.is_some(), "{name}: {:?}", files());
+    };
+    follows("log");
+    dir.write("tenshi.conf", config.replace("logfile log", "logfile two"));
+    kill(site.pid().unwrap(), Signal::SIGHUP).unwrap();
+    dir.append("two", support::line("h1", "foo"));
+    follows("two");
+}
+
+/// The umask is that of whoever starts it, whatever it is: only the pid file is for all to read.
+#[test]
+fn the_umask_is_kept_and_the_foreground_writes_no_pid_file() {
+    use std::os::unix::fs::PermissionsExt;
+    tenshi();
+    let site = Background::new();
+    let run = |words: &str| {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &format!("umask 027; exec \"$0\" \"$@\" {words}"),
+            PROGRAM,
+        ]);
+        command.arg("-c").arg(site.dir.path("tenshi.conf"));
+        command.arg("-P").arg(&site.pid_file);
+        command
+    };
+    let mut foreground = run("-f")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let mut lines = std::io::BufReader::new(foreground.stderr.take().unwrap());
+    std::io::BufRead::read_line(&mut lines, &mut told).unwrap();
+    assert!(told.contains("no state directory"), "it runs: {told}");
+    assert!(!site.pid_file.exists());
+    let pid = Pid::from_raw(i32::try_from(foreground.id()).unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert!(foreground.wait().unwrap().success());
+
+    assert!(run("").status().unwrap().success());
+    assert_eq!(site.status("Umask"), "0027");
+    let mode = fs::metadata(&site.pid_file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+}
+
 #[test]
 fn root_is_given_up_for_good_in_every_thread() {
     let user = tenshi();

@@ -152,3 +152,43 @@ fn hup_with_a_bad_configuration_keeps_the_old_one() {
         site.postbox.mails()
     );
 }
+
+/// A tail program of one's own gets its files when it starts: another list needs another start.
+#[test]
+fn hup_with_other_log_files_starts_the_own_tail_program_anew() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    let program = dir.write(
+        "tail",
+        "#!/bin/sh\nshift\nfor file; do echo \"Nov 23 21:44:00 h1 now $(cat $file) $$\"; done\nexec sleep 1000\n",
+    );
+    std::fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    dir.write("log", "one");
+    dir.write("two", "two");
+    let config = conf(&dir, postbox.port(), &rules("a"));
+    let config = format!("set tail {} -x\n{config}", program.display());
+    let mut daemon = Daemon::start(&dir, &config, &[]);
+    let text = |mail: usize| postbox.wait(mail + 1)[mail].counts()["h1"][0].text.clone();
+    let first = text(0);
+    assert!(first.starts_with("now one "), "{first}");
+    // The same files: the program goes on.
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_stderr("read again");
+    let (log, two) = (dir.path("log"), dir.path("two"));
+    let other = config.replace(log.to_str().unwrap(), two.to_str().unwrap());
+    assert_ne!(config, other);
+    dir.write("tenshi.conf", other);
+    daemon.signal(Signal::SIGHUP);
+    let second = text(1);
+    assert!(second.starts_with("now two "), "{second}");
+    let old = first.rsplit(' ').next().unwrap().to_owned();
+    let gone = poll(DEADLINE, || {
+        (!std::path::Path::new(&format!("/proc/{old}")).exists()).then_some(())
+    });
+    assert!(gone.is_some(), "the old one still runs");
+    daemon.finish();
+    assert_eq!(postbox.mails().len(), 2, "{:#?}", postbox.mails());
+}

@@ -13,6 +13,7 @@ use crate::config::{
     self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Queue,
     Rule, TailSettings, TailStart,
 };
+use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 
@@ -125,10 +126,9 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         Listen::Udp(address) => format!("syslog on UDP {address}"),
         Listen::Tcp(address) => format!("syslog on TCP {address}"),
     }));
-    let server = inputs
-        .redis_server
-        .as_deref()
-        .unwrap_or("the default server");
+    // A URL may hold a password.
+    let server = Server::parse(inputs.redis_server.as_deref());
+    let server = server.as_ref().map_or("a server", Server::name);
     lines.extend(
         inputs
             .redis_queues

@@ -3,5 +3,6 @@
 pub mod check;
 pub mod completions;
 pub mod matching;
+mod profile;
 pub mod replay;
 pub mod status;

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 
+use super::profile::Costs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Output};
 use crate::counters::Counter;
@@ -24,20 +25,33 @@ const BLOCK: usize = 256 * 1024;
 /// The first bytes of a gzip file (RFC 1952 §2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// Runs saved logs through the configuration and prints the mails; the exit status.
-pub fn replay(config: &Path, files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+/// Runs saved logs through the configuration and prints the mails; with `debug` what each rule took
+/// goes to `err`. The exit status.
+pub fn replay(
+    config: &Path,
+    files: &[PathBuf],
+    debug: u8,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> i32 {
     let Some(mut monitor) = monitor(config, err) else {
         return 1;
     };
+    let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {
-        if let Err(e) = open(file).and_then(|mut reader| feed(&mut reader, &mut monitor)) {
+        let fed = open(file).and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
+        if let Err(e) = fed {
             // Nobody listens to a message that cannot be written.
             let _ = writeln!(err, "tenshi: {}: {e}", file.display());
             status = 1;
         }
     }
     warn(&mut monitor, err);
+    if let Some(costs) = costs {
+        // The mails alone are for the standard output.
+        let _ = costs.tell(err);
+    }
     match print_mails(&mut monitor, out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(err, "tenshi: {e}");
@@ -47,17 +61,20 @@ pub fn replay(config: &Path, files: &[PathBuf], out: &mut dyn Write, err: &mut d
     }
 }
 
-/// Profile mode: standard input through the rules, and how long that took; the exit status.
-pub fn profile(config: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+/// Profile mode: standard input through the rules, and how long that took, with `debug` for each
+/// rule; the exit status.
+pub fn profile(config: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let Some(mut monitor) = monitor(config, err) else {
         return 1;
     };
+    let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let begun = Instant::now();
-    if let Err(e) = feed(&mut io::stdin().lock(), &mut monitor) {
+    if let Err(e) = feed(&mut io::stdin().lock(), &mut monitor, costs.as_mut()) {
         let _ = writeln!(err, "tenshi: standard input: {e}");
         return 1;
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let measuring = costs.as_ref().map_or(Duration::ZERO, Costs::spent);
+    let seconds = begun.elapsed().saturating_sub(measuring).as_secs_f64();
     warn(&mut monitor, err);
     let lines = monitor.counters().get(Counter::Lines);
     let rate = lines as f64 / seconds.max(1e-9);
@@ -65,6 +82,7 @@ pub fn profile(config: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         out,
         "[PROFILE] reached end of file: {lines} lines in {seconds:.3} s, {rate:.0} lines per second"
     );
+    let told = told.and_then(|()| costs.map_or(Ok(()), |costs| costs.tell(out)));
     i32::from(told.is_err())
 }
 
@@ -98,7 +116,11 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 }
 
 /// Hands every line to the monitor, block by block; the last one needs no newline.
-fn feed(reader: &mut dyn Read, monitor: &mut Monitor) -> io::Result<()> {
+fn feed(
+    reader: &mut dyn Read,
+    monitor: &mut Monitor,
+    mut costs: Option<&mut Costs>,
+) -> io::Result<()> {
     let max = monitor.config().inputs.max_line;
     let mut block = vec![0; BLOCK];
     // What is there of the line that the last block ended in.
@@ -119,6 +141,9 @@ fn feed(reader: &mut dyn Read, monitor: &mut Monitor) -> io::Result<()> {
             None => 0,
         };
         take(&block[..whole], max, monitor);
+        if let Some(costs) = &mut costs {
+            costs.take(&block[..whole], max);
+        }
         if read == 0 {
             return Ok(());
         }
@@ -126,6 +151,9 @@ fn feed(reader: &mut dyn Read, monitor: &mut Monitor) -> io::Result<()> {
         begun = filled - whole;
         if begun > max {
             cut(&block[..begun], max, monitor);
+            if let Some(costs) = &mut costs {
+                costs.take(&block[..begun], max);
+            }
             begun = skip_line(reader, &mut block)?;
         }
     }

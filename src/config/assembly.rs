@@ -286,6 +286,7 @@ impl<'m> Assembly<'m> {
         let config = match (self.reports.errors(), self.mail.server) {
             (0, Some(server)) => Some(Config {
                 file: self.file.clone(),
+                directory: self.machine.absolute(Path::new(".")),
                 process: self.process,
                 inputs: self.inputs,
                 lines: self.lines,

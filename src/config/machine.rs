@@ -49,8 +49,11 @@ pub trait Machine {
 }
 
 /// The machine that we run on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ThisMachine;
+#[derive(Clone, Debug, Default)]
+pub struct ThisMachine {
+    /// Where relative paths start, if not in the working directory.
+    pub start: Option<PathBuf>,
+}
 
 impl Machine for ThisMachine {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -85,6 +88,9 @@ impl Machine for ThisMachine {
     }
 
     fn absolute(&self, path: &Path) -> PathBuf {
+        if let Some(start) = &self.start {
+            return start.join(path);
+        }
         std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 

@@ -48,7 +48,13 @@ pub const BUILT_IN: [&str; 4] = rules::BUILT_IN;
 /// Reads `tenshi.conf` and all that it includes. Relative paths, in it too, start from the working
 /// directory.
 pub fn load(path: &Path) -> Loaded {
-    load_on(path, &ThisMachine)
+    load_on(path, &ThisMachine::default())
+}
+
+/// The same, with relative paths from another directory.
+pub fn load_from(directory: &Path, path: &Path) -> Loaded {
+    let start = Some(directory.to_owned());
+    load_on(path, &ThisMachine { start })
 }
 
 /// The same on any machine.

@@ -42,6 +42,8 @@ impl RuleId {
 pub struct Config {
     /// The main configuration file, as given (absolute).
     pub file: PathBuf,
+    /// Where its relative paths start.
+    pub directory: PathBuf,
     /// Who we run as and where our process id is written.
     pub process: ProcessSettings,
     /// Where lines come from.

@@ -16,11 +16,16 @@ use super::report::Line;
 use super::rules::{compile, warn_notes};
 use super::suggest::did_you_mean;
 use super::values::{self, Wrong};
+use crate::input::redis::Server;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
 /// Bounds of `set max_line`, bytes.
 const LINE_BOUNDS: std::ops::RangeInclusive<usize> = 256..=16 << 20;
+
+/// What `set redisserver` takes.
+const REDIS: &str = "write HOST:PORT, /path/of/socket, redis://:PASSWORD@HOST:PORT/DB, or \
+                     rediss://… for TLS";
 
 /// `set NAME VALUE`
 pub(super) fn apply(assembly: &mut Assembly<'_>, line: &Line<'_>, name: Part<'_>, value: Part<'_>) {
@@ -212,8 +217,11 @@ impl<'l> Task<'_, '_, 'l> {
                 }
             }
             Setting::Redisserver => {
-                let server = self.rest_text()?.1.to_owned();
-                self.assembly.inputs.redis_server = Some(server);
+                let (part, server) = self.rest_text()?;
+                if Server::parse(Some(server)).is_err() {
+                    return Err(At(part, Wrong::new("no address of a Redis server", REDIS)));
+                }
+                self.assembly.inputs.redis_server = Some(server.to_owned());
             }
             Setting::Tail => self.tail()?,
             Setting::TailMissing => self.assembly.inputs.tail_missing = self.on_off()?,

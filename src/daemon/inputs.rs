@@ -23,13 +23,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Binds the sockets and opens the fifos of a configuration.
     pub(super) fn new(config: &Config) -> Result<Self, String> {
-        let bind = |listen: &Listen| {
-            let (kind, address) = match listen {
-                Listen::Udp(address) => ("UDP", address),
-                Listen::Tcp(address) => ("TCP", address),
-            };
-            listen::bind(listen).map_err(|e| format!("can't bind {kind} socket {address}: {e}"))
-        };
+        let bind = |listen: &Listen| listen::bind(listen).map_err(|e| e.to_string());
         let open = |path: &PathBuf| fifo::open(path).map_err(|e| e.to_string());
         Ok(Self {
             sockets: config
@@ -61,8 +55,13 @@ pub(super) struct Resume {
 #[derive(Debug)]
 pub(super) struct Inputs {
     follower: Option<file::Handle>,
+    /// The user's tail programs, and the files that they were started with.
+    tails: Vec<Handle>,
+    tailed: Vec<PathBuf>,
     others: Vec<Handle>,
     redis: Option<redis::Handle>,
+    /// Where new ones hand over.
+    events: SyncSender<Event>,
 }
 
 impl Inputs {
@@ -77,33 +76,30 @@ impl Inputs {
         let inputs = &config.inputs;
         let (events, received) = sync_channel(DEPTH);
         forward(received, sender).map_err(|e| format!("no thread for the inputs: {e}"))?;
-        let told = |e: std::io::Error| format!("no thread for an input: {e}");
         let mut running = Self {
             follower: None,
+            tails: Vec::new(),
+            tailed: Vec::new(),
             others: Vec::new(),
             redis: None,
+            events,
         };
+        let events = running.events.clone();
         match &inputs.tail {
             TailSettings::Follow { start } => {
                 let follower = follower(config, *start, resume.files);
                 let handle = file::spawn(follower, clock.clone(), events.clone());
-                running.follower = Some(handle.map_err(told)?);
+                running.follower = Some(handle.map_err(no_thread)?);
             }
-            TailSettings::Command { program, arguments } => {
-                let (files, multiple) = (&inputs.logfiles, inputs.tail_multiple);
-                for tail in command::tails(program, arguments, files, multiple)? {
-                    let handle = command::spawn(tail, inputs.max_line, events.clone());
-                    running.others.push(handle.map_err(told)?);
-                }
-            }
+            TailSettings::Command { .. } => running.start_tails(config)?,
         }
         for socket in opened.sockets {
             let handle = listen::spawn(socket, inputs.max_line, clock.clone(), events.clone());
-            running.others.push(handle.map_err(told)?);
+            running.others.push(handle.map_err(no_thread)?);
         }
         for fifo in opened.fifos {
             let handle = fifo::spawn(fifo, inputs.max_line, events.clone());
-            running.others.push(handle.map_err(told)?);
+            running.others.push(handle.map_err(no_thread)?);
         }
         if !inputs.redis_queues.is_empty() {
             let settings = redis::Settings {
@@ -112,9 +108,23 @@ impl Inputs {
                 max_line: inputs.max_line,
             };
             let redis = redis::spawn(&settings, clock, &events, &resume.redis);
-            running.redis = Some(redis.map_err(told)?);
+            running.redis = Some(redis.map_err(no_thread)?);
         }
         Ok(running)
+    }
+
+    /// Starts the user's tail program, or one for each file.
+    fn start_tails(&mut self, config: &Config) -> Result<(), String> {
+        let inputs = &config.inputs;
+        let TailSettings::Command { program, arguments } = &inputs.tail else {
+            return Ok(());
+        };
+        self.tailed.clone_from(&inputs.logfiles);
+        for tail in command::tails(program, arguments, &inputs.logfiles, inputs.tail_multiple)? {
+            let handle = command::spawn(tail, inputs.max_line, self.events.clone());
+            self.tails.push(handle.map_err(no_thread)?);
+        }
+        Ok(())
     }
 
     /// Asks every input for all that is there now; how many answers there will be.
@@ -122,7 +132,7 @@ impl Inputs {
         if let Some(follower) = &self.follower {
             follower.drain();
         }
-        self.others.iter().for_each(Handle::drain);
+        self.handles().for_each(Handle::drain);
         self.drain_redis()
     }
 
@@ -131,7 +141,7 @@ impl Inputs {
         if let Some(follower) = &self.follower {
             follower.finish();
         }
-        self.others.iter().for_each(Handle::finish);
+        self.handles().for_each(Handle::finish);
         self.drain_redis()
     }
 
@@ -140,14 +150,25 @@ impl Inputs {
             redis.drain();
             redis.readers()
         });
-        usize::from(self.follower.is_some()) + self.others.len() + redis
+        usize::from(self.follower.is_some()) + self.handles().count() + redis
     }
 
-    /// Follows this list of files from now on.
-    pub(super) fn set_paths(&self, paths: &[PathBuf]) {
+    fn handles(&self) -> impl Iterator<Item = &Handle> {
+        self.tails.iter().chain(&self.others)
+    }
+
+    /// Reads the log files of this configuration from now on. The user's programs are started anew
+    /// if those changed; whether they were.
+    pub(super) fn set_files(&mut self, config: &Config) -> Result<bool, String> {
         if let Some(follower) = &self.follower {
-            follower.set_paths(paths.to_vec());
+            follower.set_paths(config.inputs.logfiles.clone());
         }
+        if self.follower.is_some() || self.tailed == config.inputs.logfiles {
+            return Ok(false);
+        }
+        // Dropped, they end by themselves: the loop does not wait for it.
+        self.tails.clear();
+        self.start_tails(config).map(|()| true)
     }
 
     /// A snapshot holds the lines of a Redis list's elements before this number: they may go.
@@ -159,11 +180,16 @@ impl Inputs {
 
     /// Ends the inputs that keep something elsewhere in order: a user's programs, Redis.
     pub(super) fn stop(self) {
-        self.others.into_iter().for_each(Handle::stop);
+        let handles = self.tails.into_iter().chain(self.others);
+        handles.for_each(Handle::stop);
         if let Some(redis) = self.redis {
             redis.stop();
         }
     }
+}
+
+fn no_thread(e: std::io::Error) -> String {
+    format!("no thread for an input: {e}")
 }
 
 fn follower(

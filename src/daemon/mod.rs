@@ -7,6 +7,7 @@ mod commit;
 mod inputs;
 mod reload;
 mod start;
+mod telling;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ struct Daemon {
     next_due: Option<Time>,
     watchdog: Option<Duration>,
     next_alive: Time,
+    telling: telling::Telling,
     ending: Option<Time>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
@@ -103,6 +105,7 @@ impl Daemon {
         // From now on the snapshot is ours, also while there is nothing to do.
         self.commits.urgent();
         self.commit(self.clock.now());
+        self.tell_manager(self.clock.now());
         loop {
             if self.ended() {
                 return self.farewell();
@@ -131,6 +134,7 @@ impl Daemon {
                 alive,
                 self.wishes_until,
                 self.commits.next(),
+                self.telling.next(),
             ],
         };
         let next = times.into_iter().flatten().min();
@@ -297,6 +301,7 @@ impl Daemon {
         }
         self.commit(now);
         self.dispatch(now);
+        self.tell_manager(now);
         if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
             service::alive();
             self.next_alive = now + interval / 2;

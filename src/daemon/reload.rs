@@ -21,7 +21,7 @@ impl Daemon {
                 for name in later(self.monitor.config(), &new) {
                     log::warn!("the change of `{name}` takes effect at the next start");
                 }
-                self.inputs.set_paths(&new.inputs.logfiles);
+                self.set_files(&new);
                 start::resolve_names(&new, &mut self.monitor);
                 self.monitor.forget_names();
                 self.post = (self.post_office)(&new);
@@ -41,8 +41,18 @@ impl Daemon {
         service::ready();
     }
 
+    fn set_files(&mut self, new: &config::Config) {
+        match self.inputs.set_files(new) {
+            Ok(false) => {}
+            // One that is gone will not answer any more.
+            Ok(true) if self.awaited > 0 => self.awaited = self.inputs.drain(),
+            Ok(true) => {}
+            Err(fault) => log::error!("the log files are not read: {fault}"),
+        }
+    }
+
     fn new_config(&self) -> Result<config::Config, Vec<String>> {
-        let loaded = config::load(&self.config_file);
+        let loaded = config::load_from(&self.monitor.config().directory, &self.config_file);
         let Some(new) = loaded.config else {
             let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
             return Err(errors.map(ToString::to_string).collect());

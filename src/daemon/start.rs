@@ -7,6 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::commit::Commits;
 use super::inputs::{Inputs, Opened, Resume};
+use super::telling::Telling;
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
@@ -145,7 +146,12 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
     let opened = Opened::new(&config)?;
-    let dir = state::resolve(args.state_dir.as_deref(), config.state.dir.as_deref());
+    // The daemon's own directory may be `/` by now.
+    let given = args
+        .state_dir
+        .as_ref()
+        .map(|dir| config.directory.join(dir));
+    let dir = state::resolve(given.as_deref(), config.state.dir.as_deref());
     if let Some(identity) = &identity {
         if let Some(dir) = &dir {
             ids::make_directory(dir, identity)?;
@@ -208,6 +214,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
         next_alive: now,
+        telling: Telling::new(),
         ending: None,
         commits: Commits::new(store),
         redis: before.redis,

@@ -8,6 +8,7 @@ mod due;
 mod escalation;
 mod repeat;
 mod saved;
+mod trace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -268,12 +269,16 @@ impl Monitor {
         } = scratch;
         match record::split(line, &config.lines, spans, gave_up) {
             Parsed::NoPrefix => {
+                trace::no_rules(line, "without a known prefix");
                 self.counters.add(Counter::NoPrefix, 1);
                 if let Some(queue) = config.noprefix {
                     self.add(queue, record::UNPREFIXED, line, 1);
                 }
             }
-            Parsed::NoHost => self.counters.add(Counter::NoHost, 1),
+            Parsed::NoHost => {
+                trace::no_rules(line, "whose prefix gave no host");
+                self.counters.add(Counter::NoHost, 1);
+            }
             Parsed::Record(record) => {
                 let text = match config.lines.hidepid {
                     true => record::hide_pid_in(&record.message, message),
@@ -305,6 +310,9 @@ impl Monitor {
         let rules = &config.rules;
         let taken = self.index.decide(rules, host, message, spans, gave_up);
         let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
+        if trace::on() {
+            trace::taken(host, message, rule.map(|(_, rule)| rule), config);
+        }
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
             return;
@@ -314,6 +322,7 @@ impl Monitor {
             Action::Repeat => self.repeat(host, message, spans),
             Action::Queues(targets) => {
                 rules::mask(message, &rule.pattern, spans, &config.report.mask, masked);
+                trace::masked(masked);
                 self.count_line(id, targets, host, masked, 1);
                 self.last(host).take(id, targets, masked);
             }

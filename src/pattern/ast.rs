@@ -191,6 +191,18 @@ impl Node {
         is(self) || self.children().into_iter().any(|c| c.any(is))
     }
 
+    /// The groups that this part itself, not one below, looks at.
+    pub fn refers_to(&self) -> &[usize] {
+        match self {
+            Self::Backref { groups, .. } => groups,
+            Self::Switch {
+                test: Test::Set(groups),
+                ..
+            } => groups,
+            _ => &[],
+        }
+    }
+
     /// Whether there is a capture here or below.
     pub fn captures(&self) -> bool {
         self.any(&|n| matches!(n, Self::Capture { .. }))

@@ -147,7 +147,13 @@ impl Emitter {
                 no,
                 span,
             } => self.switch(test, yes, no, *span)?,
-            Node::Call { span, .. } => return Err(unsupported(*span, "recursion", None)),
+            Node::Call { span, .. } => {
+                return Err(unsupported(
+                    *span,
+                    "recursion",
+                    Some("write out as many levels as the lines can have"),
+                ));
+            }
         }
         Ok(())
     }
@@ -362,7 +368,7 @@ impl Emitter {
                 return Err(unsupported(
                     span,
                     "a backreference inside the group that it means",
-                    None,
+                    Some("put the backreference behind the group"),
                 ));
             }
         }
@@ -418,7 +424,7 @@ impl Emitter {
                     return Err(unsupported(
                         span,
                         "a conditional on several groups at once",
-                        None,
+                        Some("give the groups names of their own, and write a branch for each"),
                     ));
                 };
                 self.out.backtracks = true;

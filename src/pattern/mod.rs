@@ -42,8 +42,41 @@ struct Inner {
     newlines: OnceLock<Option<Matcher>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
     imitator: Option<Imitator>,
+    /// When the imitator's answer counts, and not the engine's.
+    alone: Alone,
     /// By group the group directly around it, if there is one wherever the group stands.
     parents: Vec<Option<usize>>,
+}
+
+/// For which subjects the engines are not asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Alone {
+    /// None.
+    Never,
+    /// Those with other bytes than ASCII: the engine compares backreferences under `i` in ASCII only.
+    OffAscii,
+    /// Those that the engine says match: Perl may not find a way that there is.
+    Doubt,
+    /// All: what a group holds that depends on Perl's way decides over the match.
+    Always,
+}
+
+impl Alone {
+    fn of(root: &ast::Node, looped: bool, engine: Engine) -> Self {
+        let refers = |n: &ast::Node| !n.refers_to().is_empty();
+        let folds = |n: &ast::Node| matches!(n, ast::Node::Backref { fold: true, .. });
+        let doubt = notes::may_stop_early(root);
+        let unsure = doubt && engine == Engine::Backtracking;
+        if (looped && root.any(&refers)) || notes::refers_to_itself(root) || unsure {
+            Self::Always
+        } else if doubt {
+            Self::Doubt
+        } else if root.any(&folds) {
+            Self::OffAscii
+        } else {
+            Self::Never
+        }
+    }
 }
 
 /// What runs a pattern.
@@ -122,10 +155,13 @@ impl Pattern {
         let parsed = parse::parse(source)?;
         let mut notes = parsed.notes;
         notes.extend(notes::on_groups(&parsed.root));
-        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
-        let imitator = looped.then(|| Imitator::new(&parsed.root, parsed.groups));
         let parents = notes::parents(&parsed.root, parsed.groups);
-        let direct = Direct::new(&parsed.root, parsed.groups);
+        let looped = notes.iter().any(|n| n.kind == NoteKind::LoopCapture);
+        let alone = |engine| Alone::of(&parsed.root, looped, engine);
+        let direct = match alone(Engine::Regular) {
+            Alone::Never => Direct::new(&parsed.root, parsed.groups),
+            _ => None,
+        };
         let line = OnceLock::new();
         let mut engine = Engine::Regular;
         if direct.is_none() {
@@ -137,6 +173,9 @@ impl Pattern {
             let matcher = engine::build(&parsed.root, &emitted, source.len())?;
             line.get_or_init(|| Some(matcher));
         }
+        let alone = alone(engine);
+        let imitator =
+            (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
         Ok(Self(Arc::new(Inner {
             source: source.to_vec(),
             root: parsed.root,
@@ -147,6 +186,7 @@ impl Pattern {
             line,
             newlines: OnceLock::new(),
             imitator,
+            alone,
             parents,
         })))
     }
@@ -228,6 +268,12 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
+        if let Some(imitator) = self.alone(subject) {
+            return imitator.search(subject, &mut Spans::default());
+        }
+        if self.0.alone == Alone::Doubt {
+            return self.captures_in(subject, newlines, &mut Spans::default());
+        }
         match self.matcher(newlines) {
             Some(matcher) => matcher.is_match(subject),
             None => Found::GaveUp,
@@ -248,12 +294,16 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
+        if let Some(imitator) = self.alone(subject) {
+            return imitator.search(subject, spans);
+        }
         match self.matcher(newlines) {
             Some(matcher) => {
                 let mut start = 0;
                 let found = matcher.captures(subject, spans, &mut start);
                 if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
-                    imitator.refine(subject, start, spans);
+                    let sure = self.0.alone != Alone::Doubt;
+                    return imitator.refine(subject, start, sure, spans);
                 }
                 found
             }
@@ -262,6 +312,16 @@ impl Pattern {
                 Found::GaveUp
             }
         }
+    }
+
+    /// What matches this subject instead of an engine.
+    fn alone(&self, subject: &[u8]) -> Option<&Imitator> {
+        let asked = match self.0.alone {
+            Alone::Never | Alone::Doubt => false,
+            Alone::OffAscii => !subject.is_ascii(),
+            Alone::Always => true,
+        };
+        self.0.imitator.as_ref().filter(|_| asked)
     }
 
     /// The matcher for subjects with or without newlines.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::{Anchor, Mode, Node};
+use super::imitate::leaks;
 use super::set::ByteSet;
 use super::{Note, NoteKind};
 
@@ -29,6 +30,37 @@ fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
     for child in node.children() {
         nested(child, inside || capture, notes);
     }
+}
+
+/// Whether there is a loop that Perl leaves at a round that took nothing, where another choice would
+/// have taken something.
+pub(super) fn may_stop_early(root: &Node) -> bool {
+    let chooses = |n: &Node| {
+        matches!(
+            n,
+            Node::Alternate(_)
+                | Node::Switch { .. }
+                | Node::Repeat {
+                    mode: Mode::Lazy,
+                    ..
+                }
+        )
+    };
+    root.any(&|n| match n {
+        Node::Repeat { body, max, .. } => {
+            max.is_none_or(|m| m > 1) && body.nullable() && body.any(&chooses)
+        }
+        _ => false,
+    })
+}
+
+/// Whether a group looks at itself, which Perl answers by how it came there.
+pub(super) fn refers_to_itself(node: &Node) -> bool {
+    let itself = match node {
+        Node::Capture { number, body, .. } => body.any(&|n| n.refers_to().contains(number)),
+        _ => false,
+    };
+    itself || node.children().into_iter().any(refers_to_itself)
 }
 
 /// By group the group directly around it.
@@ -96,21 +128,46 @@ pub(super) fn slow_engine(root: &Node, length: usize) -> Note {
 }
 
 /// Finds the loops in which Perl's value of a capture is an accident of its optimizer: the body can
-/// match empty, or a capture in it is not set in every round. So too captures in `(?!...)`.
+/// match empty, a capture in it is not set in every round, or one that a failed round set is kept. So
+/// too captures in `(?!...)`.
 fn loops(node: &Node, notes: &mut Vec<Note>) {
+    // Perl unsets nothing of what was set in a part to which there is no way back.
+    let sealed = match node {
+        Node::Atomic(_) | Node::Look { negated: false, .. } => true,
+        Node::Repeat { mode, .. } => *mode == Mode::Possessive,
+        _ => false,
+    };
+    if sealed && captures(node).len() > always(node).len() {
+        let why = "may keep what was set on a way that failed";
+        note_captures(node, node, &always(node), why, notes);
+    }
     match node {
         Node::Repeat { body, max, .. } if max.is_none_or(|m| m > 1) => {
             let choice = body.any(&|n| matches!(n, Node::Alternate(_)));
-            let empty = body.nullable() && (body.captures() || choice);
-            if empty || captures(body).len() > always(body).len() {
-                note_captures(body, node, notes);
+            let set = always(body);
+            if body.nullable() && (body.captures() || choice) {
+                let why = "is in a loop whose rounds may take nothing";
+                note_captures(body, node, &BTreeSet::new(), why, notes);
+            } else if captures(body).len() > set.len() {
+                let why = "is not set in each round of its loop";
+                note_captures(body, node, &set, why, notes);
+            } else if leaks(body) {
+                let around = match **body {
+                    Node::Capture { number, .. } => BTreeSet::from([number]),
+                    _ => BTreeSet::new(),
+                };
+                let why = "may keep what was set in a round that failed";
+                note_captures(body, node, &around, why, notes);
             }
         }
         Node::Look {
             negated: true,
             body,
             ..
-        } if body.captures() => note_captures(body, node, notes),
+        } if body.captures() => {
+            let why = "is inside of what must not match";
+            note_captures(body, node, &BTreeSet::new(), why, notes);
+        }
         _ => {}
     }
     for child in node.children() {
@@ -118,13 +175,23 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
     }
 }
 
-fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
+/// Notes the groups of a loop's body, but for those that are `sure`.
+fn note_captures(
+    body: &Node,
+    around: &Node,
+    sure: &BTreeSet<usize>,
+    why: &str,
+    notes: &mut Vec<Note>,
+) {
     let mut spans = Vec::new();
     capture_spans(body, &mut spans);
     if let (true, Node::Repeat { span, .. }) = (spans.is_empty(), around) {
         spans.push((0, *span));
     }
     for (number, span) in spans {
+        if sure.contains(&number) {
+            continue;
+        }
         if notes
             .iter()
             .any(|n| n.kind == NoteKind::LoopCapture && n.span == span)
@@ -136,7 +203,7 @@ fn note_captures(body: &Node, around: &Node, notes: &mut Vec<Note>) {
             span,
             message: match number {
                 0 => "what repeats can match nothing at all: how much it takes depends on the Perl version".into(),
-                _ => format!("group {number} is not set in each round of its loop: its value depends on the Perl version"),
+                _ => format!("group {number} {why}: its value depends on the Perl version"),
             },
             hint: Some("write `(?:...)` for a group that need not capture".into()),
         });
@@ -252,6 +319,14 @@ mod tests {
             ("(?:(a)x|(a)y)*", true),
             ("(?!(a)b)a", true),
             ("(?:a+|a*|b)*b", true),
+            ("((-){2}port )+", true),
+            ("(?:(ab){2}port )+", true),
+            ("(?:(-){2}port(b){3})+", false),
+            ("(a|bc)*+c", true),
+            ("(?>(a)|b)c", true),
+            ("(?=(a)?)b", true),
+            ("(?>(a)b)c", false),
+            ("(?=(a))b", false),
             ("(ab)+", false),
             ("(?:a(b)c)*", false),
             ("(a|b)?", false),
@@ -265,6 +340,16 @@ mod tests {
             assert_eq!(has, noted, "{pattern}");
             checked += 1;
         }
-        assert_eq!(checked, 9);
+        assert_eq!(checked, 17);
+        let meant = |pattern: &str| -> Vec<(usize, usize)> {
+            let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+            let notes = compiled.notes().iter();
+            let looped = notes.filter(|n| n.kind == NoteKind::LoopCapture);
+            looped.map(|n| n.span).collect()
+        };
+        assert_eq!(meant("(a(b)?)+"), [(2, 5)], "the outer one is always set");
+        assert_eq!(meant("((-){2}port )+"), [(1, 4)]);
+        assert_eq!(meant("(?:(a)x|(a)y)*"), [(3, 6), (8, 11)]);
+        assert_eq!(meant("(a*)*"), [(0, 4)]);
     }
 }

@@ -42,6 +42,8 @@ struct Survey {
     names: Vec<(Vec<u8>, usize)>,
     /// Whether something asks for Unicode rules.
     unicode: bool,
+    /// Whether there is a number that only the count of all groups tells from a character in octal.
+    octal: bool,
 }
 
 struct Parser<'a> {
@@ -73,7 +75,10 @@ struct Braces {
 /// # Errors
 /// When Perl refuses it, or when it asks for what is not supported.
 pub(super) fn parse(source: &[u8]) -> Result<Parsed> {
-    let (_, first) = Parser::new(source, None).run()?;
+    let (_, mut first) = Parser::new(source, None).run()?;
+    if first.seen.octal {
+        (_, first) = Parser::new(source, Some(first.seen)).run()?;
+    }
     let (mut root, mut second) = Parser::new(source, Some(first.seen)).run()?;
     calls::resolve(&mut root)?;
     second.notes.sort_by_key(|n| n.span);
@@ -326,8 +331,18 @@ impl<'a> Parser<'a> {
                 Some("put what is to be repeated in `(?:...)`"),
             );
         }
-        if atom == Node::Keep && max.is_none_or(|m| m > MAX_REPEAT / 3) {
+        let bare = self.src[start..].starts_with(b"\\K");
+        if bare && max.is_none_or(|m| m > MAX_REPEAT / 3) {
             return self.invalid(sign, "`\\K` cannot be repeated", None);
+        }
+        // Perl forgets on its way back through a loop where it was.
+        let loops = max.is_none_or(|m| m > 1) || mode == Mode::Possessive;
+        if !bare && loops && atom.any(&|n| *n == Node::Keep) {
+            return Err(unsupported(
+                span,
+                "`\\K` in a group that repeats",
+                Some("put the `\\K` behind the group"),
+            ));
         }
         Ok(Node::Repeat {
             body: Box::new(atom),

@@ -5,7 +5,7 @@ fn error(pattern: &str) -> PatternError {
 }
 
 /// A pattern, where its error is, and how the message begins.
-const ERRORS: [(&str, (usize, usize), &str); 17] = [
+const ERRORS: [(&str, (usize, usize), &str); 25] = [
     (
         "^a (?:b|+c)",
         (8, 9),
@@ -74,6 +74,30 @@ const ERRORS: [(&str, (usize, usize), &str); 17] = [
     ("(?R)", (0, 4), "not supported: recursion"),
     ("a\\b{wb}", (1, 7), "not supported: Unicode boundaries"),
     ("a+(*SKIP)b", (2, 9), "not supported: verbs"),
+    ("(?(R)a|b)", (0, 3), "not supported: tests for recursion"),
+    ("(?l)a", (0, 3), "not supported: matching by the locale"),
+    (
+        "\\N{DIGIT ONE}",
+        (0, 13),
+        "not supported: characters by name",
+    ),
+    (
+        "(?:(a\\1)|b)+",
+        (5, 7),
+        "not supported: a backreference inside",
+    ),
+    (
+        "(?<n>a)(?<n>b)(?(<n>)c)",
+        (14, 23),
+        "not supported: a conditional on several",
+    ),
+    (
+        "(a)(\\1b)(?2)",
+        (8, 12),
+        "not supported: a call of a group that holds",
+    ),
+    ("(?[ [a] ])", (0, 3), "not supported: extended classes"),
+    ("x(?:a\\K)+b", (1, 9), "not supported: `\\K` in a group"),
     (
         "(?:a{1,1000}){1,1000}",
         (0, 21),
@@ -88,9 +112,14 @@ fn errors_say_where_and_whose_they_are() {
         let error = error(pattern);
         assert!(error.message.starts_with(starts), "{pattern}: {error:?}");
         assert_eq!(error.span, span, "{pattern}");
+        let ours = error.message.starts_with("not supported: ");
+        assert!(
+            !ours || error.hint.is_some(),
+            "{pattern}: what to write instead?"
+        );
         checked += 1;
     }
-    assert_eq!(checked, 17);
+    assert_eq!(checked, 25);
 }
 
 #[test]
@@ -115,6 +144,105 @@ fn notes_say_what_their_writer_should_know() {
     assert_eq!(checked, 8);
     let quiet = Pattern::compile(br"^sshd\[\d+\]: (?:error|fatal): (.+) \(\<x\>\)$").unwrap();
     assert_eq!(quiet.notes(), []);
+}
+
+#[test]
+fn numbers_in_octal_wait_for_the_count_of_groups() {
+    let mut checked = 0;
+    for (pattern, subject, found) in [
+        ("(?<=\\101)b", &b"Ab"[..], Found::Yes),
+        ("(?<=\\101|x\\060)b(c)", b"x0bc", Found::Yes),
+        // More than a byte: Latin-1 rules hold.
+        ("\\400|\\w", b"\xe9", Found::Yes),
+        ("(?<=\\400|\\w)b", b"\xe9b", Found::Yes),
+        ("\\377|\\w", b"\xe9", Found::No),
+        ("(a)()()()()()()()()()\\10", b"a", Found::Yes),
+        ("(a)()()()()()()()()\\10", b"a\x08", Found::Yes),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).expect(pattern);
+        assert_eq!(compiled.is_match(subject), found, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+    let reference = error("(a)()()()()()()()()()(?<=\\10)");
+    assert!(reference.message.contains("a look-behind"), "{reference:?}");
+}
+
+#[test]
+fn a_backreference_without_case_may_hold_any_bytes() {
+    let mut checked = 0;
+    for (subject, found) in [
+        (&b"caf\xc3\xa9 x CAF\xc3\xa9"[..], Found::Yes),
+        (b"\xffxB \xffXb", Found::Yes),
+        // Only ASCII letters have two cases.
+        (b"\xe9a \xc9a", Found::No),
+    ] {
+        let pattern = Pattern::compile(br"(?i)^(\S+) .*?\b?\1$").unwrap();
+        let mut spans = Spans::default();
+        assert_eq!(pattern.captures(subject, &mut spans), found, "{subject:?}");
+        assert_eq!(pattern.is_match(subject), found, "{subject:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 3);
+    let slow = Pattern::compile(br"(?i)(\w+)+(\w+)+\1\xff\2!").unwrap();
+    let line = [vec![b'a'; 60], vec![0xff]].concat();
+    assert_eq!(slow.is_match(&line), Found::GaveUp);
+}
+
+#[test]
+fn a_failed_round_may_leave_its_group_behind() {
+    let mut checked = 0;
+    for (pattern, subject, groups) in [
+        ("^((-){2}port )+", "--port --por", [(0, 7), (0, 7), (8, 9)]),
+        (
+            "^((-){2}pa){1,3}[^:]",
+            "--pa--pqq",
+            [(0, 5), (0, 4), (5, 6)],
+        ),
+        ("^((-){2}p){1,3}[^:]", "--p--q", [(0, 4), (0, 3), (1, 2)]),
+        ("^((ab){2}p)+", "ababpababq", [(0, 5), (0, 5), (2, 4)]),
+    ] {
+        let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+        let mut spans = Spans::default();
+        assert_eq!(pattern.captures(subject.as_bytes(), &mut spans), Found::Yes);
+        assert_eq!(spans.0, groups.map(Some), "{pattern:?}");
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
+}
+
+/// What the engines would answer differs: the match hangs on what a group holds.
+#[test]
+fn groups_that_hang_on_perls_way_decide_over_the_match() {
+    let mut checked = 0;
+    for (pattern, subject, found) in [
+        (r"^(?:\h+?(\s)*\[){1,3}+\1", "     [   [ [ .", Found::No),
+        (
+            r"^(failed)|<((-){2,}\d?>(([^:])+?(?(2)\S|error)[+--]?))(from\]sshd){3,}?$",
+            "<--0>verrorfrom]sshDfrom]sshdfrom]sshdfrom]sshd",
+            Found::Yes,
+        ),
+        (
+            r"@(=\.(?<n>(?<n>[^,]?+)[^,]{1,15}\k<n>))\g{-1}",
+            " @=.X/rXX",
+            Found::No,
+        ),
+        (r"^(?:\d?|\w{1,15}){1,}+=", "ab=", Found::No),
+        (r"^(?:\d?|\w{1,15})+=", "ab=", Found::Yes),
+        (
+            r"^b\W(\w*(?:\d*?(\t\w|[\d.])?+})i<)$",
+            "b)T8}i<",
+            Found::Yes,
+        ),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+        let mut spans = Spans::default();
+        let captured = compiled.captures(subject.as_bytes(), &mut spans);
+        assert_eq!(captured, found, "{pattern}");
+        assert_eq!(compiled.is_match(subject.as_bytes()), found, "{pattern}");
+        checked += 1;
+    }
+    assert_eq!(checked, 6);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -42,8 +43,12 @@ impl PidFile {
             | OFlag::O_NOFOLLOW
             | OFlag::O_NONBLOCK
             | OFlag::O_CLOEXEC;
-        let file = openat(&dir, name, flags, Mode::from_bits_truncate(0o644))
-            .map_err(|e| told(e.desc()))?;
+        let file = openat(&dir, name, flags, Mode::from_bits_truncate(0o644)).map_err(|e| {
+            told(match e {
+                Errno::ELOOP => "is a link, which is never followed; remove it",
+                e => e.desc(),
+            })
+        })?;
         let Locked(mut file) = Locked::new(File::from(file)).map_err(|e| told(&e))?;
         // A strict umask would hide it from those who ask for our state. The file may be another
         // owner's, whose mode it keeps.

@@ -282,6 +282,47 @@ fn the_check_says_what_was_understood() {
 }
 
 #[test]
+fn a_redis_server_is_checked_and_its_password_not_shown() {
+    let dir = Dir::new();
+    let mut checked = 0;
+    for (server, wanted) in [
+        (
+            "redis://:secret@redis.example:6380/2",
+            "on redis.example:6380\n",
+        ),
+        (
+            "rediss://me:secret@redis.example",
+            "on redis.example:6379\n",
+        ),
+        ("/run/redis.sock", "on /run/redis.sock\n"),
+        ("redis.example", "on redis.example:6379\n"),
+    ] {
+        let config = format!("{START}set redisqueue q\nset redisserver {server}\n");
+        let (status, out, err) = check(&dir.write("tenshi.conf", config), 0);
+        assert_eq!(status, 0, "{server}: {err}");
+        assert!(
+            out.contains(&format!("Redis list q {wanted}")),
+            "{server}: {out}"
+        );
+        assert!(!(out + &err).contains("secret"), "{server}");
+        checked += 1;
+    }
+    for server in ["127.0.0.1:99999", "a b", "redis://x:y@:bad"] {
+        let config = format!("{START}set redisqueue q\nset redisserver {server}\n");
+        let line = config.lines().count();
+        let (status, _, err) = check(&dir.write("tenshi.conf", config), 0);
+        assert_eq!(status, 1, "{server}");
+        let place = format!("tenshi.conf:{line}:17: error: no address of a Redis server");
+        assert!(
+            err.contains(&place) && err.contains("write HOST:PORT"),
+            "{err}"
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+}
+
+#[test]
 fn only_errors_change_the_exit_status() {
     let dir = Dir::new();
     let (status, out, err) = check(

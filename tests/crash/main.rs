@@ -10,5 +10,6 @@ mod sink;
 mod support;
 
 mod chaos;
+mod redis;
 mod restart;
 mod site;

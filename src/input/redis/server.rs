@@ -14,6 +14,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Its address, without a password.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `tcp:HOST:PORT`, `/path/of/socket`,
     /// `unix:/path/of/socket`, or a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, `rediss://…` for
     /// TLS, `unix:///path`. Nothing is this machine.

@@ -149,6 +149,11 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// How many steps are left.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
     /// The spans of a match that begins at `start`.
     pub(super) fn run(&mut self, start: usize) -> Option<Vec<Option<(usize, usize)>>> {
         self.pos = start;

@@ -237,7 +237,7 @@ impl Program {
                 group,
                 next: None,
             });
-        } else if !inner.captures() && fixed_width(inner).is_some_and(|w| w > 0) {
+        } else if is_fixed(inner) {
             self.fixed(inner, bounds, group);
         } else {
             self.general(body, bounds);
@@ -298,6 +298,35 @@ impl Program {
                 self.alternate(&[yes, no]);
             }
         }
+    }
+}
+
+/// Whether Perl runs a loop over this body as one of fixed width: without groups in it, or with one
+/// group around the body of another such loop.
+fn is_fixed(body: &Node) -> bool {
+    fixed_width(body).is_some_and(|w| w > 0) && lone_groups(body).is_some_and(|n| n <= 1)
+}
+
+/// Whether a loop over this body keeps a group that a round set before it failed: Perl unsets
+/// nothing there.
+pub(in crate::pattern) fn leaks(body: &Node) -> bool {
+    let inner = match body {
+        Node::Capture { body, .. } => body,
+        _ => body,
+    };
+    is_fixed(inner) && lone_groups(inner) == Some(1)
+}
+
+/// How many groups are each around the body of a loop of fixed width; `None` if there are others.
+fn lone_groups(node: &Node) -> Option<usize> {
+    match node {
+        Node::Concat(items) => items.iter().map(lone_groups).sum(),
+        Node::Atomic(body) => lone_groups(body),
+        Node::Repeat { body, .. } => match body.as_ref() {
+            Node::Capture { body, .. } => (is_fixed(body) && !body.captures()).then_some(1),
+            body => lone_groups(body),
+        },
+        _ => (!node.captures()).then_some(0),
     }
 }
 

@@ -105,7 +105,7 @@ impl Calls {
             return Err(unsupported(
                 span,
                 "calls that make the pattern so long",
-                None,
+                Some("call fewer groups, or split the rule"),
             ));
         }
         self.open.push(group);

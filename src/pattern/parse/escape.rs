@@ -120,6 +120,7 @@ impl Parser<'_> {
             n.saturating_mul(10).saturating_add(usize::from(d - b'0'))
         });
         let groups = self.whole.as_ref().map_or(usize::MAX, |w| w.groups);
+        self.seen.octal |= group > 9;
         if group > 9 && group > groups && self.peek().is_some_and(|b| b < b'8') {
             let code = self.octal();
             return Ok(self.code_node(code));

@@ -13,7 +13,7 @@ impl Parser<'_> {
             return self.unsupported(
                 start,
                 &format!("more than {MAX_DEPTH} groups in one another"),
-                None,
+                Some("write the pattern with fewer levels, or split the rule"),
             );
         }
         self.depth += 1;
@@ -69,13 +69,28 @@ impl Parser<'_> {
         })
     }
 
+    /// An atomic group, what opens it just read.
+    pub(super) fn atomic(&mut self, start: usize) -> Result<Node> {
+        let body = self.body(start)?;
+        if body.any(&|n| *n == Node::Keep) {
+            return self.unsupported(
+                start,
+                "`\\K` in an atomic group",
+                Some("put the `\\K` behind the group"),
+            );
+        }
+        Ok(Node::Atomic(Box::new(body)))
+    }
+
     /// A look-around, what opens it just read.
     pub(super) fn look(&mut self, start: usize, behind: bool, negated: bool) -> Result<Node> {
         self.looks += 1;
         let body = Box::new(self.body(start)?);
         self.looks -= 1;
         let calls = body.any(&|n| matches!(n, Node::Call { .. }));
-        if behind && !calls && body.max_width().is_none_or(|w| w > MAX_BEHIND) {
+        // The first reading takes `\101` for a reference.
+        let known = self.whole.is_some() && !calls;
+        if behind && known && body.max_width().is_none_or(|w| w > MAX_BEHIND) {
             return self.invalid(
                 start,
                 &format!("a look-behind that may take more than {MAX_BEHIND} bytes"),
@@ -101,7 +116,7 @@ impl Parser<'_> {
         let node = match kind {
             b':' => self.body(start)?,
             b'|' => Node::alternate(self.body_branches(start, true)?),
-            b'>' => Node::Atomic(Box::new(self.body(start)?)),
+            b'>' => self.atomic(start)?,
             b'=' => self.look(start, false, false)?,
             b'!' => self.look(start, false, true)?,
             b'<' if self.eat(b'=') => self.look(start, true, false)?,

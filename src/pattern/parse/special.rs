@@ -22,10 +22,8 @@ impl Parser<'_> {
         }
         match name {
             b"F" | b"FAIL" => Ok(Node::never()),
-            b"ACCEPT" | b"COMMIT" | b"PRUNE" | b"SKIP" | b"THEN" | b"MARK" => {
-                self.unsupported(start, "verbs that steer backtracking", None)
-            }
-            b"" if body => self.unsupported(start, "verbs that steer backtracking", None),
+            b"ACCEPT" | b"COMMIT" | b"PRUNE" | b"SKIP" | b"THEN" | b"MARK" => self.steering(start),
+            b"" if body => self.steering(start),
             _ => self.invalid(
                 start,
                 "a verb that there is not",
@@ -34,16 +32,21 @@ impl Parser<'_> {
         }
     }
 
+    fn steering<T>(&self, start: usize) -> Result<T> {
+        let hint = "write `(?>...)` or `(?!...)` for what must not be tried again";
+        self.unsupported(start, "verbs that steer backtracking", Some(hint))
+    }
+
     fn assertion(&mut self, start: usize, name: &[u8]) -> Result<Node> {
         match name {
             b"pla" | b"positive_lookahead" => self.look(start, false, false),
             b"nla" | b"negative_lookahead" => self.look(start, false, true),
             b"plb" | b"positive_lookbehind" => self.look(start, true, false),
             b"nlb" | b"negative_lookbehind" => self.look(start, true, true),
-            b"atomic" => Ok(Node::Atomic(Box::new(self.body(start)?))),
+            b"atomic" => self.atomic(start),
             // A byte is of one script always.
             b"sr" | b"script_run" => self.body(start),
-            b"asr" | b"atomic_script_run" => Ok(Node::Atomic(Box::new(self.body(start)?))),
+            b"asr" | b"atomic_script_run" => self.atomic(start),
             _ => self.invalid(start, "an assertion that there is not", None),
         }
     }
@@ -106,7 +109,11 @@ impl Parser<'_> {
             return Ok(Test::Set(self.named_groups(start, &name)?));
         }
         if self.peek() == Some(b'R') {
-            return self.unsupported(start, "tests for recursion", None);
+            return self.unsupported(
+                start,
+                "tests for recursion",
+                Some("recursion is not supported: leave the conditional out"),
+            );
         }
         let text = self.until(b')').unwrap_or_default();
         let number = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
