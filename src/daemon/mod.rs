@@ -384,7 +384,7 @@ impl Daemon {
                 self.monitor.delivered(&hosts);
             }
         }
-        self.commits.urgent();
+        self.commits.soon(now);
         self.plan();
     }
 
