@@ -347,6 +347,7 @@ impl<F: FileSystem> Follower<F> {
                 elsewhere,
                 rescan,
                 moved: Cell::new(false),
+                shut: Cell::new(None),
             };
             act(track, &mut cx);
             held = cx.held;
