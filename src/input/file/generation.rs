@@ -221,8 +221,10 @@ impl<F: LogFile> Generation<F> {
             return self.mark.begins_like(first);
         };
         let own = file.meta().map_or(0, |meta| meta.size);
-        if !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false) {
-            return self.mark.begins_like(first);
+        // A copy may be of what stood here before a truncation, or of what stands here now.
+        let stale = !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false);
+        if stale && self.mark.begins_like(first) {
+            return true;
         }
         let same_end = || {
             let mut end = vec![0; last.len()];

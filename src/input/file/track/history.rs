@@ -133,6 +133,8 @@ impl<F: FileSystem> Track<F> {
             return false;
         }
         self.gens[at].restart();
+        // It may have been copied and truncated again since.
+        self.recheck = true;
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
