@@ -127,7 +127,8 @@ impl<F: FileSystem> Track<F> {
         let found = siblings
             .iter()
             .rev()
-            .filter(|s| !self.is_held(s.meta.id, cx))
+            // Of what nothing was read, every unknown file may be the copy: `recheck` looks.
+            .filter(|s| mark.offset > 0 && !self.is_held(s.meta.id, cx))
             .find_map(|s| resume_on(s, &mark, cx));
         if found.is_none() && cx.moved.take() {
             return false;
