@@ -334,6 +334,7 @@ impl Daemon {
         for due in due {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
+                log::debug!("queue {}: mailing", report.queue);
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.letter(id);
                 if let Some(hosts) = hosts.take() {
@@ -376,6 +377,7 @@ impl Daemon {
             log::log!(level, "{text}");
         }
         if let Some(letter) = settled.finished {
+            log::debug!("queue {name}: delivered");
             if at_once && letter.attempts > 1 {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
