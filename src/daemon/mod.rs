@@ -8,7 +8,7 @@ mod inputs;
 mod reload;
 mod start;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -85,6 +85,8 @@ struct Daemon {
     watchdog: Option<Duration>,
     next_alive: Time,
     ending: Option<Time>,
+    /// Letters that had their last attempt of this run: each has one after the end was asked for.
+    tried: BTreeSet<u64>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
     files: BTreeMap<PathBuf, file::PathMarks>,
@@ -198,8 +200,9 @@ impl Daemon {
 
     /// When a letter is to be tried next; those that no snapshot holds yet wait for it.
     fn next_try(&self) -> Option<Time> {
-        let commits = &self.commits;
-        self.outbox.next_try(&|letter| commits.holds(letter))
+        let (commits, tried) = (&self.commits, &self.tried);
+        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        self.outbox.next_try(&held)
     }
 
     fn notice(&mut self, notice: &Notice) {
@@ -258,9 +261,9 @@ impl Daemon {
                 Wish::Flush => self.flush(now, Status::Flushing),
                 Wish::Reload => self.reload(now),
                 Wish::End => {
-                    self.flush(now, Status::Terminating);
                     let timeout = self.monitor.config().mail.timeout.unwrap_or(PATIENCE);
                     self.ending = Some(now + timeout + PATIENCE);
+                    self.flush(now, Status::Terminating);
                 }
             }
         }
@@ -346,8 +349,13 @@ impl Daemon {
 
     /// Hands the letters whose time has come to the workers.
     fn dispatch(&mut self, now: Time) {
-        let commits = &self.commits;
-        for letter in self.outbox.start_due(now, &|letter| commits.holds(letter)) {
+        let (commits, tried) = (&self.commits, &self.tried);
+        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        let due = self.outbox.start_due(now, &held);
+        if self.ending.is_some() {
+            self.tried.extend(due.iter().map(|letter| letter.id));
+        }
+        for letter in due {
             let config = self.monitor.config();
             let queue = config.queues.iter().find(|q| q.name == letter.report.queue);
             let via = match queue.map(|q| &q.output) {

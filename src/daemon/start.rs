@@ -1,6 +1,6 @@
 //! From the command line to the running loop: configuration, checks, ids, threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -209,6 +209,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         watchdog: service::watchdog(),
         next_alive: now,
         ending: None,
+        tried: BTreeSet::new(),
         commits: Commits::new(store),
         redis: before.redis,
         faults: HashMap::new(),

@@ -11,4 +11,5 @@ mod support;
 
 mod chaos;
 mod restart;
+mod server;
 mod site;
