@@ -263,6 +263,8 @@ impl Daemon {
                 Wish::End => {
                     let timeout = self.monitor.config().mail.timeout.unwrap_or(PATIENCE);
                     self.ending = Some(now + timeout + PATIENCE);
+                    // Even if nothing is new: the next start sees until when somebody watched.
+                    self.commits.urgent();
                     self.flush(now, Status::Terminating);
                 }
             }

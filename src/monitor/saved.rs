@@ -151,6 +151,7 @@ impl Monitor {
         self.dropped = Dropped::since(&self.counters);
         self.remarks = std::mem::take(&mut snapshot.remarks);
         self.begin_schedules(snapshot.looked.min(now));
+        self.fall_due(now);
         gone
     }
 
