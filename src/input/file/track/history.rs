@@ -314,6 +314,8 @@ impl<F: FileSystem> Track<F> {
             }
             let shut = cx.shut.take().is_some();
             match found {
+                // A beginning of which nothing was read is no identity (I8): `recheck` looks.
+                Some(_) if mark.offset == 0 => {}
                 Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
                 None => {
                     let unread = mark.end.saturating_sub(mark.offset);
