@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -404,4 +405,47 @@ fn the_service_manager_is_told() {
         "{told:?}"
     );
     assert_eq!(told[3..], ["WATCHDOG=1\n", "STOPPING=1\n"]);
+}
+
+#[test]
+fn the_check_looks_at_log_files_as_the_daemon_will() {
+    let user = tenshi();
+    let dir = Dir::new();
+    let mut config = "set mailserver 127.0.0.1\nset queue a f t [now]\na x\n".to_owned();
+    let adm = Some(group("adm"));
+    for (name, mode, group) in [
+        ("secret", 0o600, None),
+        ("adms", 0o640, adm),
+        ("open", 0o644, None),
+    ] {
+        let log = dir.write(name, "");
+        fs::set_permissions(&log, fs::Permissions::from_mode(mode)).unwrap();
+        nix::unistd::chown(&log, Some(Uid::from_raw(0)), group).unwrap();
+        config += &format!("set logfile {}\n", log.display());
+    }
+    let file = dir.write("tenshi.conf", config);
+    let check = |user: Option<&User>| {
+        let mut command = Command::new(PROGRAM);
+        command.arg("-C").arg("-c").arg(&file);
+        if let Some(user) = user {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = check(None);
+    assert_eq!(
+        told.matches("cannot read the log file").count(),
+        1,
+        "{told}"
+    );
+    assert!(told.contains("/secret`: Permission denied"), "{told}");
+    // Who is not root has no other rights to try.
+    let told = check(Some(&user));
+    assert_eq!(
+        told.matches("cannot read the log file").count(),
+        2,
+        "{told}"
+    );
 }

@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
+
 use nix::sys::signal::Signal;
-use support::daemon::Daemon;
+use support::daemon::{Daemon, PROGRAM};
 use support::postbox::Postbox;
 use support::{DEADLINE, Dir, NEVER, conf, line, poll};
 
@@ -191,4 +193,23 @@ fn hup_with_other_log_files_starts_the_own_tail_program_anew() {
     assert!(gone.is_some(), "the old one still runs");
     daemon.finish();
     assert_eq!(postbox.mails().len(), 2, "{:#?}", postbox.mails());
+}
+
+#[test]
+fn print_ends_when_nobody_reads_any_more() {
+    let dir = Dir::new();
+    dir.write("log", line("h1", "now one"));
+    let rules = "set tail /usr/bin/tail -q -n +1 -F\nset queue n f@x t@x [now]\nn ^now\n";
+    let config = dir.write("tenshi.conf", conf(&dir, 9, rules));
+    let mut child = Command::new(PROGRAM)
+        .args(["-f", "--print", "-c"])
+        .arg(config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = poll(DEADLINE, || child.try_wait().unwrap());
+    let _ = child.kill();
+    assert!(ended.is_some(), "it goes on for nobody");
 }

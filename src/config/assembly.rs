@@ -166,6 +166,7 @@ impl<'m> Assembly<'m> {
         self.files.push(path.to_owned());
         let file: Arc<Path> = Arc::from(path);
         let mut returns_told = false;
+        let bytes = self.without_mark(&file, bytes);
         for (number, text) in (1..).zip(bytes.split_inclusive(|b| *b == b'\n')) {
             let line = Line {
                 file: &file,
@@ -191,6 +192,24 @@ impl<'m> Assembly<'m> {
             }
             self.directive(&line);
         }
+    }
+
+    /// The bytes without the mark that some editors put in front of UTF-8.
+    fn without_mark<'b>(&mut self, file: &Arc<Path>, bytes: &'b [u8]) -> &'b [u8] {
+        let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") else {
+            return bytes;
+        };
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = Line {
+            file,
+            number: 1,
+            text: without_line_end(&rest[..end]),
+        };
+        let message = "this file begins with a byte order mark";
+        let hint = "it is left out here; Perl tenshi takes it for a part of the first word";
+        self.reports
+            .warn(line.spot((0, 0)), message, Some(hint.into()));
+        rest
     }
 
     fn directive(&mut self, line: &Line<'_>) {

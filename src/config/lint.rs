@@ -1,10 +1,12 @@
 //! Warnings that need the whole configuration, or a look at the machine.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::assembly::Assembly;
+use super::machine::Machine;
 use super::model::TailSettings;
+use super::report::{Reports, Spot};
 
 /// Looks at all that was read.
 pub(super) fn whole(assembly: &mut Assembly<'_>) {
@@ -24,38 +26,48 @@ fn unused_queues(assembly: &mut Assembly<'_>) {
     }
 }
 
-/// Log files that are not there, or cannot be read by us.
+/// Log files that are not there, or cannot be read by the daemon.
 fn logs(assembly: &mut Assembly<'_>) {
     let Assembly {
+        process,
         inputs,
         log_spots,
         reports,
         machine,
         ..
     } = assembly;
-    for (path, spot) in inputs.logfiles.iter().zip(&*log_spots) {
-        let Err(e) = machine.try_log(path) else {
-            continue;
-        };
-        let missing = e.kind() == ErrorKind::NotFound;
-        if let Some(pattern) = path.to_str().filter(|text| missing && is_glob(text)) {
-            if machine.count_glob(pattern) == 0 {
-                let hint = "files that match later are taken up".into();
-                reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
-            }
-            continue;
+    machine.as_daemon(process, &mut || {
+        for (path, spot) in inputs.logfiles.iter().zip(&*log_spots) {
+            log(path, spot, inputs.tail_missing, *machine, reports);
         }
-        let hint = match e.kind() {
-            ErrorKind::NotFound if inputs.tail_missing => {
-                "it is waited for, and read from its beginning once it is there"
-            }
-            ErrorKind::NotFound => "with `set tail_missing off` it is left out for good",
-            ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
-            _ => "it is tried again and again; is the user in the group that may read it?",
-        };
-        let message = format!("cannot read the log file `{}`: {e}", path.display());
-        reports.warn(spot.clone(), message, Some(hint.into()));
+    });
+}
+
+fn log(path: &Path, spot: &Spot, tail_missing: bool, machine: &dyn Machine, reports: &mut Reports) {
+    let Err(e) = machine.try_log(path) else {
+        return;
+    };
+    let missing = e.kind() == ErrorKind::NotFound;
+    if let Some(pattern) = path.to_str().filter(|text| missing && is_glob(text)) {
+        if machine.count_glob(pattern) == 0 {
+            let hint = "files that match later are taken up".into();
+            reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
+        }
+        return;
     }
+    let hint = match e.kind() {
+        ErrorKind::NotFound if tail_missing => {
+            "it is waited for, and read from its beginning once it is there"
+        }
+        ErrorKind::NotFound => "with `set tail_missing off` it is left out for good",
+        ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
+        _ => {
+            "it is tried again and again; is the user of `set uid` (else `tenshi`) in the group \
+             that may read it?"
+        }
+    };
+    let message = format!("cannot read the log file `{}`: {e}", path.display());
+    reports.warn(spot.clone(), message, Some(hint.into()));
 }
 
 /// Whether a path is meant as a pattern if no file has that very name.
@@ -101,7 +113,7 @@ fn inputs(assembly: &mut Assembly<'_>) {
         && inputs.listen.is_empty()
         && inputs.redis_queues.is_empty();
     if none && reports.errors() == 0 {
-        let spot = super::report::Spot::file(&assembly.file);
+        let spot = Spot::file(&assembly.file);
         let hint = "write `set logfile /var/log/syslog`".into();
         reports.warn(
             spot,

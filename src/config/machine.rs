@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::model::ProcessSettings;
+use crate::process::ids::{self, Identity};
+
 /// The greatest configuration file that is read, bytes: beyond it, it is something else.
 pub const MAX_FILE: u64 = 16 << 20;
 
@@ -34,6 +37,10 @@ pub trait Machine {
 
     /// Whether a group of that name exists.
     fn has_group(&self, name: &str) -> bool;
+
+    /// Does this with the rights of the user that the daemon will have, where that is another one
+    /// than we are.
+    fn as_daemon(&self, process: &ProcessSettings, act: &mut dyn FnMut());
 
     /// Whether a log file could be followed now.
     ///
@@ -102,11 +109,19 @@ impl Machine for ThisMachine {
         nix::unistd::Group::from_name(name).is_ok_and(|group| group.is_some())
     }
 
+    fn as_daemon(&self, process: &ProcessSettings, act: &mut dyn FnMut()) {
+        // An account that does not exist is told at the start.
+        match Identity::resolve(process.uid.as_deref(), process.gid.as_deref()) {
+            Ok(Some(identity)) => ids::with_rights_of(&identity, act),
+            Ok(None) | Err(_) => act(),
+        }
+    }
+
     fn try_log(&self, path: &Path) -> io::Result<()> {
         if fs::metadata(path)?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
-        nix::unistd::access(path, nix::unistd::AccessFlags::R_OK).map_err(io::Error::from)
+        nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK).map_err(io::Error::from)
     }
 
     fn is_executable(&self, path: &Path) -> bool {
@@ -146,6 +161,10 @@ impl Machine for Nowhere {
 
     fn has_group(&self, _: &str) -> bool {
         true
+    }
+
+    fn as_daemon(&self, _: &ProcessSettings, act: &mut dyn FnMut()) {
+        act();
     }
 
     fn try_log(&self, _: &Path) -> io::Result<()> {

@@ -258,7 +258,7 @@ impl QueueTable {
         count: Part<'a>,
         pattern: Pattern,
     ) -> Result<(), At<'a>> {
-        let id = self.known(queue)?;
+        let id = self.known(queue, &[])?;
         let number = count
             .utf8()
             .and_then(|text| text.parse::<NonZeroU64>().ok());
@@ -273,12 +273,12 @@ impl QueueTable {
         Ok(())
     }
 
-    /// The queue that a word names.
-    pub(super) fn known<'a>(&self, word: Part<'a>) -> Result<QueueId, At<'a>> {
+    /// The queue that a word names; one of the `others` may have been meant.
+    pub(super) fn known<'a>(&self, word: Part<'a>, others: &[&str]) -> Result<QueueId, At<'a>> {
         if let Some(id) = word.utf8().and_then(|name| self.id(name)) {
             return Ok(id);
         }
-        let hint = did_you_mean(word.text, self.names().chain(BUILT_IN))
+        let hint = did_you_mean(word.text, self.names().chain(others.iter().copied()))
             .unwrap_or_else(|| "define it by `set queue` above this line".into());
         let message = format!("there is no queue `{}` up to here", shown(word.text));
         Err(At(

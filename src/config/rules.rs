@@ -14,6 +14,17 @@ use crate::pattern::{NoteKind, Pattern};
 
 /// The words that a rule may begin with without any definition.
 pub(super) const BUILT_IN: [&str; 4] = ["trash", "repeat", "group", "group_host"];
+/// The words that a line may begin with where no queue is meant.
+const FIRST_WORDS: [&str; 8] = [
+    "trash",
+    "repeat",
+    "group",
+    "group_host",
+    "group_end",
+    "include",
+    "includedir",
+    "set",
+];
 
 /// The rules so far.
 #[derive(Debug)]
@@ -370,7 +381,7 @@ fn target<'a>(part: Part<'a>, several: bool, table: &QueueTable) -> Result<Word,
     match built_in {
         Some(head) => Ok(Word::BuiltIn(head)),
         None => Ok(Word::Target(Target {
-            queue: table.known(name)?,
+            queue: table.known(name, &FIRST_WORDS)?,
             escalation,
         })),
     }

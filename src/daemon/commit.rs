@@ -61,6 +61,12 @@ impl Commits {
         self.urgent = true;
     }
 
+    /// Something changed that the next start had better know, but nothing waits for it: while
+    /// snapshots are dear, it may come a little later.
+    pub(super) fn soon(&mut self, now: Time) {
+        self.wanted = Some(self.wanted.map_or(now, |wanted| wanted.min(now)));
+    }
+
     /// A letter was made: it is sent when a snapshot holds it, so that a crash cannot make another
     /// one of the same lines.
     pub(super) fn letter(&mut self, id: u64) {

@@ -9,7 +9,7 @@ mod reload;
 mod start;
 mod telling;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -87,6 +87,8 @@ struct Daemon {
     next_alive: Time,
     telling: telling::Telling,
     ending: Option<Time>,
+    /// Letters that had their last attempt of this run: each has one after the end was asked for.
+    tried: BTreeSet<u64>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
     files: BTreeMap<PathBuf, file::PathMarks>,
@@ -206,8 +208,9 @@ impl Daemon {
 
     /// When a letter is to be tried next; those that no snapshot holds yet wait for it.
     fn next_try(&self) -> Option<Time> {
-        let commits = &self.commits;
-        self.outbox.next_try(&|letter| commits.holds(letter))
+        let (commits, tried) = (&self.commits, &self.tried);
+        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        self.outbox.next_try(&held)
     }
 
     fn notice(&mut self, notice: &Notice) {
@@ -277,9 +280,11 @@ impl Daemon {
                 Wish::Flush => self.flush(now, Status::Flushing),
                 Wish::Reload => self.reload(now),
                 Wish::End => {
-                    self.flush(now, Status::Terminating);
                     let timeout = self.monitor.config().mail.timeout.unwrap_or(PATIENCE);
                     self.ending = Some(now + timeout + PATIENCE);
+                    // Even if nothing is new: the next start sees until when somebody watched.
+                    self.commits.urgent();
+                    self.flush(now, Status::Terminating);
                 }
             }
         }
@@ -354,6 +359,7 @@ impl Daemon {
         for due in due {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
+                log::debug!("queue {}: mailing", report.queue);
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.letter(id);
                 if let Some(hosts) = hosts.take() {
@@ -365,8 +371,13 @@ impl Daemon {
 
     /// Hands the letters whose time has come to the workers.
     fn dispatch(&mut self, now: Time) {
-        let commits = &self.commits;
-        for letter in self.outbox.start_due(now, &|letter| commits.holds(letter)) {
+        let (commits, tried) = (&self.commits, &self.tried);
+        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        let due = self.outbox.start_due(now, &held);
+        if self.ending.is_some() {
+            self.tried.extend(due.iter().map(|letter| letter.id));
+        }
+        for letter in due {
             let config = self.monitor.config();
             let queue = config.queues.iter().find(|q| q.name == letter.report.queue);
             let via = match queue.map(|q| &q.output) {
@@ -396,6 +407,7 @@ impl Daemon {
             log::log!(level, "{text}");
         }
         if let Some(letter) = settled.finished {
+            log::debug!("queue {name}: delivered");
             if at_once && letter.attempts > 1 {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
@@ -404,7 +416,7 @@ impl Daemon {
                 self.monitor.delivered(&hosts);
             }
         }
-        self.commits.urgent();
+        self.commits.soon(now);
         self.plan();
     }
 

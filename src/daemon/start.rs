@@ -1,6 +1,6 @@
 //! From the command line to the running loop: configuration, checks, ids, threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -216,6 +216,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_alive: now,
         telling: Telling::new(),
         ending: None,
+        tried: BTreeSet::new(),
         commits: Commits::new(store),
         redis: before.redis,
         faults: HashMap::new(),

@@ -68,14 +68,14 @@ pub fn compose(letter: &Letter, identity: &Identity) -> Vec<u8> {
 }
 
 /// `Mon, 23 Nov 2026 22:38:27 +0000` in local time, English whatever the locale.
-fn date(time: Time) -> String {
+pub(super) fn date(time: Time) -> String {
     time.with_timezone(&Local)
         .format("%a, %d %b %Y %H:%M:%S %z")
         .to_string()
 }
 
 /// `Mon Nov 23 22:37:56 +0000 2026`, the original's form.
-fn start_date(time: Time) -> String {
+pub(super) fn start_date(time: Time) -> String {
     time.with_timezone(&Local)
         .format("%a %b %d %H:%M:%S %z %Y")
         .to_string()

@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use chrono::Local;
-
 use super::Letter;
-use super::message::{Identity, shown};
+use super::message::{Identity, date, shown, start_date};
 
 const RULE: &str = "────────────────────────────────────────────────────────────────────────";
 
@@ -15,20 +13,15 @@ const RULE: &str = "────────────────────
 /// Those of `out`.
 pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::Result<()> {
     let report = &letter.report;
-    let local = |time: chrono::DateTime<chrono::Utc>| {
-        time.with_timezone(&Local)
-            .format("%a, %d %b %Y %H:%M:%S %z")
-            .to_string()
-    };
     writeln!(out, "{RULE}")?;
     writeln!(out, "From: {}", shown(&report.from))?;
     writeln!(out, "To: {}", shown(&report.to))?;
-    writeln!(out, "Date: {}", local(report.made))?;
-    if let Some(start) = report.start {
-        writeln!(out, "X-tenshi-report-start: {}", local(start))?;
-    }
+    writeln!(out, "Date: {}", date(report.made))?;
     let hostname = shown(identity.hostname.as_bytes());
     writeln!(out, "X-tenshi-hostname: {hostname}")?;
+    if let Some(start) = report.start {
+        writeln!(out, "X-tenshi-report-start: {}", start_date(start))?;
+    }
     writeln!(out, "Subject: {}", shown(&report.subject))?;
     writeln!(out)?;
     let body = letter.filtered.as_ref().unwrap_or(&report.body);
@@ -58,12 +51,18 @@ mod tests {
             version: "1".into(),
             hostname: "con\x1bsole".into(),
         };
+        letter.report.start = Some(letter.report.made);
         let mut out = Vec::new();
         print(&letter, &identity, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let (head, body) = text.split_once("\n\n").unwrap();
         assert!(head.starts_with(RULE), "{head}");
         assert!(head.contains("\nSubject: Störung [a]"), "{head}");
+        // As the mail itself has it.
+        let composed = String::from_utf8(super::super::message::compose(&letter, &identity));
+        let composed = composed.unwrap().replace("\r\n", "\n");
+        let start = composed.lines().find(|line| line.contains("report-start"));
+        assert!(head.lines().any(|line| Some(line) == start), "{head}");
         assert!(head.contains("\nTo: t@x\\x0ABcc: evil\n"), "{head}");
         assert!(!text.contains('\x1b'));
         assert_eq!(body, "\nh1: \n    1: \\x1B[2J café\n");

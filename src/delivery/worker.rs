@@ -92,7 +92,13 @@ impl Courier for PrintCourier {
                 refused: Vec::new(),
                 later: Vec::new(),
             },
-            Err(e) => Delivery::Later(format!("standard output: {e}")),
+            Err(e) => {
+                if e.kind() == io::ErrorKind::BrokenPipe {
+                    // Nobody will ever read one (`| head`): this run has lost its purpose.
+                    let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM);
+                }
+                Delivery::Later(format!("standard output: {e}"))
+            }
         }
     }
 }

@@ -143,6 +143,16 @@ impl Control {
         }
     }
 
+    /// Has [`Self::wait`] of another thread return.
+    pub fn rouse(&self) {
+        let _ = self.shared.wake.write(1);
+    }
+
+    /// What woke or would wake [`Self::wait`] is known: what was asked for is looked at next.
+    pub fn heard(&self) {
+        let _ = self.shared.wake.read();
+    }
+
     /// Hands an event over, waiting for room; false when the thread shall end.
     pub fn send(&self, event: Event) -> bool {
         let mut event = event;

@@ -85,6 +85,20 @@ impl Monitor {
         }
     }
 
+    /// After a restart, all queues whose time has come meanwhile are due: those without lines too,
+    /// since the lines of before that time may only now be read.
+    pub(super) fn fall_due(&mut self, now: Time) {
+        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && waiting.next.is_some_and(|next| next <= now)
+            {
+                waiting.overdue = true;
+                waiting.next = spec.next(now, &Local);
+            }
+        }
+        self.looked = self.looked.max(now);
+    }
+
     /// Works out when each queue is due next, counted from `looked`.
     pub(super) fn begin_schedules(&mut self, looked: Time) {
         self.looked = looked;
@@ -212,7 +226,7 @@ impl Monitor {
         remarks.extend(gap.map(|(from, to)| {
             let shown = |time: Time| time.with_timezone(&Local).format("%F %T %z").to_string();
             format!(
-                "This report covers {} to {}; tenshi was not running from {} to {}",
+                "This report covers {} to {}; tenshi was not running for a time between {} and {}",
                 shown(start),
                 shown(now),
                 shown(from),

@@ -26,6 +26,7 @@ pub(super) struct RuleNames {
 impl RuleNames {
     pub(super) fn new(config: &Config) -> Self {
         let mut names = Self::default();
+        let mut twins = HashMap::new();
         for (index, rule) in config.rules.iter().enumerate() {
             let (Action::Queues(targets), Ok(id)) = (&rule.action, u32::try_from(index)) else {
                 continue;
@@ -45,10 +46,9 @@ impl RuleNames {
                 bstr::BStr::new(rule.pattern.source())
             );
             // The same rule twice is told apart by how often it stood there before.
-            let name = (0..)
-                .map(|n| format!("{n} {text}"))
-                .find(|name| !names.ids.contains_key(name))
-                .unwrap_or(text);
+            let before = twins.entry(text.clone()).or_insert(0_usize);
+            let name = format!("{before} {text}");
+            *before += 1;
             names.names.insert(RuleId(id), name.clone());
             names.ids.insert(name, RuleId(id));
         }
@@ -152,6 +152,7 @@ impl Monitor {
         self.dropped = Dropped::since(&self.counters);
         self.remarks = std::mem::take(&mut snapshot.remarks);
         self.begin_schedules(snapshot.looked.min(now));
+        self.fall_due(now);
         gone
     }
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use nix::unistd::{
-    Gid, Group, Uid, User, chown, getgroups, getresgid, getresuid, initgroups, setresgid,
-    setresuid, setuid,
+    Gid, Group, Uid, User, chown, getgroups, getresgid, getresuid, initgroups, setegid, seteuid,
+    setgroups, setresgid, setresuid, setuid,
 };
 
 /// Who we are without `set uid`, when root starts us.
@@ -96,6 +96,30 @@ pub fn make_directory(path: &Path, identity: &Identity) -> Result<(), String> {
         .create(path)
         .map_err(|e| told(&e))?;
     chown(path, Some(identity.uid), Some(identity.gid)).map_err(|e| told(&e))
+}
+
+/// Does this with the account's rights, which the whole process has meanwhile, and then goes on
+/// with those of before.
+pub fn with_rights_of(identity: &Identity, act: &mut dyn FnMut()) {
+    if identity.uid == Uid::effective() {
+        return act();
+    }
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    let groups = getgroups().unwrap_or_default();
+    let name = CString::new(identity.user.as_str()).unwrap_or_default();
+    let borrowed = initgroups(&name, identity.gid)
+        .and_then(|()| setegid(identity.gid))
+        .and_then(|()| seteuid(identity.uid));
+    if borrowed.is_ok() {
+        act();
+    }
+    // Root stays the real user, so the way back is open; a step that failed was not made.
+    let _ = seteuid(uid);
+    let _ = setegid(gid);
+    let _ = setgroups(&groups);
+    if borrowed.is_err() {
+        act();
+    }
 }
 
 /// Becomes this account for good, with all the groups that the system gives it: a member of `adm`

@@ -9,19 +9,25 @@
 
 use crate::support::random::Random;
 use crate::support::{NEVER, line};
+use nix::sys::signal::Signal;
 use std::fmt::Write;
 
 /// One case: configuration without the site's own lines, and the log.
 pub struct Case {
-    /// Directives and rules.
+    /// Directives and rules; [`DIR`] stands for the directory of the run.
     pub config: String,
-    /// What is written to the log.
-    pub log: String,
+    /// What is written to the log, and the signal that follows each part but the last.
+    pub parts: Vec<(String, Option<Signal>)>,
     /// The `limit` or `pager_limit` in force: which of equal counts are cut is random in the original.
     pub limit: Option<usize>,
     /// Whether reports are in ascending order.
     pub ascending: bool,
 }
+
+/// In a configuration: the directory of the run.
+pub const DIR: &str = "@DIR@";
+/// The queue that may be mailed by the clock: no limit, threshold or escalation concerns it.
+pub const CLOCKED: &str = "clocked";
 
 const QUEUES: [&str; 4] = ["a", "b", "critical", "misc-2"];
 const HOSTS: [&str; 5] = ["web1", "web2", "db.example.org", "Web1", "10.0.0.7"];
@@ -94,17 +100,52 @@ pub fn case(seed: u64) -> Case {
         let _ = writeln!(config, "set {directive} {limit}");
     }
     queues(r, pager, &mut config);
+    let csv = r.percent(30);
+    if csv {
+        let _ = writeln!(config, "set csv {NEVER} /bin/cat >>{DIR}/rows");
+    }
+    let clocked = limit.is_none() && r.percent(40);
+    if clocked {
+        let when = r.pick(&["[now]", "[* * * * *]"]);
+        let _ = writeln!(
+            config,
+            "set queue {CLOCKED} from@x.example c@x.example {when}"
+        );
+    }
     let mut depth = 0;
     for _ in 0..3 + r.below(12) {
         rule(r, repeat, &mut depth, &mut config);
+        if csv && r.percent(15) {
+            let _ = writeln!(
+                config,
+                "{} {}",
+                r.pick(&["csv", "a,csv"]),
+                r.pick(&PATTERNS)
+            );
+        }
+        if clocked && r.percent(15) {
+            let queues = r.pick(&["clocked", "clocked,b", "critical,clocked"]);
+            let _ = writeln!(config, "{queues} {}", r.pick(&PATTERNS));
+        }
     }
     config += &"group_end\n".repeat(depth);
     if r.percent(60) {
-        config += "misc-2 .*\n";
+        config += if clocked {
+            "misc-2,clocked .*\n"
+        } else {
+            "misc-2 .*\n"
+        };
+    }
+    let mut parts = vec![(log(r, repeat), None)];
+    if r.percent(40) {
+        for _ in 0..1 + r.below(2) {
+            let signal = *r.pick(&[Signal::SIGUSR2, Signal::SIGHUP]);
+            parts.insert(0, (log(r, repeat), Some(signal)));
+        }
     }
     Case {
         config,
-        log: log(r, repeat),
+        parts,
         limit,
         ascending,
     }
@@ -132,6 +173,9 @@ fn queues(r: &mut Random, pager: bool, config: &mut String) {
     }
     if r.percent(50) {
         let _ = writeln!(config, "set queue noprefix from@x.example root {NEVER}");
+    }
+    if r.percent(20) {
+        let _ = writeln!(config, "set filter {} /usr/bin/tr ef EF", r.pick(&QUEUES));
     }
     for _ in 0..r.below(3) {
         let (queue, count, pattern) = (r.pick(&QUEUES), 1 + r.below(4), r.pick(&PATTERNS));
@@ -163,13 +207,18 @@ fn rule(r: &mut Random, repeat: bool, depth: &mut usize, config: &mut String) {
         24..38 if !repeat => writeln!(config, "trash {pattern}"),
         38..55 if !repeat => {
             let (first, second) = (2 + r.below(3), r.below(4));
-            writeln!(config, "a,b:{first},critical:{} {pattern}", first + second)
+            match r.below(5) {
+                0 => writeln!(config, "a:{first} {pattern}"),
+                1 => writeln!(config, "a,a,b:{first} {pattern}"),
+                _ => writeln!(config, "a,b:{first},critical:{} {pattern}", first + second),
+            }
         }
         38..60 => writeln!(
             config,
             "{},misc-2 {pattern}",
-            r.pick(&["a", "b", "a,critical"])
+            r.pick(&["a", "b", "a,critical", "b,b"])
         ),
+        60..64 => writeln!(config, "{}, {pattern}", r.pick(&QUEUES)),
         _ => writeln!(config, "{} {pattern}", r.pick(&QUEUES)),
     };
 }

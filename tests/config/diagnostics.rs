@@ -169,6 +169,51 @@ fn what_works_but_is_probably_not_meant() {
 }
 
 #[test]
+fn the_word_that_was_meant_is_named() {
+    let hint = |text: &str| {
+        let loaded = tenshi::config::parse_bytes(format!("{START}{text}").as_bytes());
+        let hint = loaded.diagnostics.iter().find_map(|d| d.hint.clone());
+        hint.unwrap_or_default()
+    };
+    for (text, meant) in [
+        ("inclde f", "did you mean `include`?"),
+        ("include_dir f", "did you mean `includedir`?"),
+        ("gruop_end x", "did you mean `group_end`?"),
+        ("Set limit 3", "did you mean `set`?"),
+        ("gorup x", "did you mean `group`?"),
+        ("set lmit 3", "did you mean `limit`?"),
+        ("logfile /v", "a setting begins with `set`: `set logfile …`"),
+        ("sleep 5", "a setting begins with `set`: `set sleep …`"),
+        ("xyz x", "define it by `set queue` above this line"),
+    ] {
+        assert_eq!(hint(text), meant, "{text}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_left_out_with_a_warning() {
+    let dir = Dir::new();
+    let rules = dir.write("rules", "\u{feff}a x\r\n");
+    let loaded = dir.load(format!(
+        "\u{feff}{START}set listen 127.0.0.1:514\ninclude {}\n",
+        rules.display()
+    ));
+    let told = told(&loaded, &dir);
+    assert!(loaded.config.is_some(), "{told}");
+    assert!(
+        told.starts_with(
+            "tenshi.conf:1:1: warning: this file begins with a byte order mark\n    \
+             set mailserver localhost\n    ^\n"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains("rules:1:1: warning: this file begins"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_rule_is_shadowed_only_by_what_every_line_has_passed() {
     let shadowed = |text: &str| {
         heads(text)

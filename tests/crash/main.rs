@@ -12,4 +12,5 @@ mod support;
 mod chaos;
 mod redis;
 mod restart;
+mod server;
 mod site;

@@ -1,8 +1,12 @@
 //! What a restart finds: reports that could not be delivered, and a damaged snapshot.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::site::{Site, mails};
+use nix::sys::signal::Signal;
+
+use crate::site::{Site, counts, mails};
 
 const QUEUE: &str = "set queue n from@x n@x [now]\nn ^foo\n";
 
@@ -32,4 +36,134 @@ fn a_damaged_snapshot_is_moved_aside_and_told() {
     assert!(site.told().contains("damaged"), "{}", site.told());
     assert!(site.dir.path("state/tenshi.state.bad-0").exists());
     site.finish();
+}
+
+/// A file system of its own, so small that it can be filled. Unmounted on drop.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir(at).expect("a directory");
+        let options = ["-t", "tmpfs", "-o", "size=256k,mode=0777", "tmpfs"];
+        let done = Command::new("mount").args(options).arg(at).output();
+        let done = done.expect("mount runs");
+        assert!(
+            done.status.success(),
+            "this test mounts a tmpfs, as root: {done:?}"
+        );
+        Self(at.to_owned())
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let room = vec![0; 512 << 10];
+        fs::write(self.0.join("ballast"), room).expect_err("it fits after all");
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.0.join("ballast")).expect("the ballast");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_stops_nothing_and_is_used_again_when_there_is_room() {
+    let queues = format!("{QUEUE}set queue c from@x c@x [0 0 1 1 *]\nc ^bar\n");
+    let mut site = Site::prepare(&[], &queues);
+    let disk = SmallDisk::mount(&site.dir.path("state"));
+    site.run();
+    disk.fill();
+    site.log("bar one");
+    site.log("foo one");
+    site.sink.messages(1);
+    site.wait_told("the snapshot could not be written");
+    assert!(site.told().contains("No space left"), "{}", site.told());
+    // A snapshot that failed leaves the one before as it was.
+    tenshi::state::read(&site.dir.path("state")).expect("a whole snapshot");
+    disk.empty();
+    site.wait_told("snapshots are written again");
+    let told = site.told().matches("could not be written").count();
+    assert_eq!(told, 1, "told once: {}", site.told());
+    site.kill();
+    site.log("bar two");
+    site.run();
+    site.daemon().signal(Signal::SIGUSR2);
+    site.sink.messages(2);
+    site.finish();
+    let mails = mails(&site.sink.record());
+    assert_eq!(mails.len(), 2);
+    for (queue, lines) in [("n", &["foo one"][..]), ("c", &["bar one", "bar two"])] {
+        let counts = counts(&mails, queue);
+        assert!(counts.keys().eq(lines), "{counts:?}");
+        assert!(counts.values().all(|&count| count == 1), "{counts:?}");
+    }
+}
+
+/// Makes the snapshot look as if it were so much older.
+fn age(site: &Site, time: chrono::TimeDelta) {
+    let mut snapshot = tenshi::state::read(&site.dir.path("state")).expect("a snapshot");
+    snapshot.made -= time;
+    snapshot.looked -= time;
+    for queue in &mut snapshot.queues {
+        queue.start -= time;
+    }
+    let bytes = tenshi::state::encode(&snapshot).expect("its bytes");
+    fs::write(site.snapshot(), bytes).expect("the snapshot");
+}
+
+#[test]
+fn a_report_that_fell_due_while_nobody_ran_is_sent_at_once_and_says_so() {
+    // One queue holds a line when the daemon dies, one has only what came after that.
+    let queues = "set queue c from@x c@x [0 9 * * *]\nset queue d from@x d@x [0 9 * * *]\n\
+                  set queue e from@x e@x [0 9 * * *]\nset queue n from@x n@x [now]\n\
+                  c ^bar\nd ^baz\nn ^foo\ne ^never\n";
+    let mut site = Site::start(&[], queues);
+    site.log("bar one");
+    // With a report on its way the snapshot is written at once.
+    site.log("foo");
+    site.sink.messages(1);
+    site.kill();
+    age(&site, chrono::TimeDelta::days(2));
+    site.log("bar two");
+    site.log("baz");
+    site.run();
+    let messages = site.sink.messages(3);
+    let of = |queue: &str| {
+        let subject = format!("Subject: tenshi report [{queue}]\n");
+        let mut found = messages.iter().filter(|text| text.contains(&subject));
+        (found.next().expect("a report").clone(), found.count())
+    };
+    let (text, more) = of("c");
+    assert_eq!(more, 0);
+    assert!(text.contains("    1: bar one\n    1: bar two\n"), "{text}");
+    assert!(text.contains("*** This report covers "), "{text}");
+    assert!(
+        text.contains("tenshi was not running for a time between "),
+        "{text}"
+    );
+    assert!(of("d").0.contains("    1: baz\n"), "{messages:?}");
+    site.finish();
+    assert_eq!(
+        site.sink.record().messages.len(),
+        3,
+        "nothing is left for the end"
+    );
+}
+
+#[test]
+fn a_restart_after_a_quiet_time_is_no_gap() {
+    let mut site = Site::start(&[], "set queue c from@x c@x [0 0 1 1 *]\nc ^bar\n");
+    // As if nothing had happened for hours, so that nothing was written.
+    age(&site, chrono::TimeDelta::hours(3));
+    site.finish();
+    site.run();
+    site.log("bar");
+    site.finish();
+    let messages = site.sink.messages(1);
+    assert!(!messages[0].contains("not running"), "{}", messages[0]);
 }

@@ -421,6 +421,45 @@ fn a_drain_takes_what_was_pushed_before_it() {
     handle.stop();
 }
 
+/// How many commands of any client the server has carried out.
+fn commands(redis: &Redis) -> u64 {
+    let stats: String = redis::cmd("INFO")
+        .arg("stats")
+        .query(&mut redis.client())
+        .unwrap();
+    let count = |line: &str| line.strip_prefix("total_commands_processed:")?.parse().ok();
+    stats.lines().find_map(count).unwrap()
+}
+
+#[test]
+fn an_idle_reader_asks_the_server_nothing_and_is_there_at_once() {
+    let redis = Redis::start();
+    let (handle, mut sink) = read(&redis.address(), &["q"]);
+    push_numbered(&redis, 0, 3);
+    handle.drain();
+    sink.answered();
+    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    wait_for("the removal", || redis.length("q:tenshi") == 0);
+    // While something was to be removed it looked twice a second.
+    std::thread::sleep(Duration::from_secs(1));
+    // What our own looking costs.
+    let look = || (commands(&redis), commands(&redis));
+    let (first, second) = look();
+    std::thread::sleep(Duration::from_secs(2));
+    let third = commands(&redis);
+    assert!(
+        third - second <= second - first + 1,
+        "{first} {second} {third}"
+    );
+    push_numbered(&redis, 3, 4);
+    sink.until("a line", |sink| taken(sink, "q") == 4);
+    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    wait_for("the removal", || redis.length("q:tenshi") == 0);
+    handle.drain();
+    sink.answered();
+    handle.stop();
+}
+
 #[test]
 fn a_loop_that_never_commits_is_not_given_everything() {
     let redis = Redis::start();

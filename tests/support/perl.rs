@@ -18,9 +18,9 @@ pub fn required() {
 }
 
 /// Runs the original on `config` and the content of file `log` in `dir` until it has read
-/// everything, ends it with TERM, and gives the mails of its last flush.
+/// everything, ends it with TERM, and gives its mails. A line `@signal NAME` in the log is a signal.
 ///
-/// The configuration must name `log` and have no `now` queue (it would be mailed by the clock).
+/// The configuration must name `log`.
 pub fn reports(dir: &Dir, config: &str, postbox: &Postbox) -> Vec<Mail> {
     let feeder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/feeder.pl");
     let config = format!("{config}set tail /usr/bin/perl {}\n", feeder.display());

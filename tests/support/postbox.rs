@@ -3,13 +3,23 @@
 use super::mail::Mail;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The server. It lives until the test process ends.
+/// The server. Its port is closed on drop: thousands of cases in one process each open one.
 pub struct Postbox {
     port: u16,
     mails: Arc<Mutex<Vec<Mail>>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Drop for Postbox {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // accept(2) has no time limit: a connection wakes it.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
 }
 
 impl Postbox {
@@ -19,14 +29,23 @@ impl Postbox {
         let port = listener.local_addr().expect("its number").port();
         let mails = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&mails);
+        let closed = Arc::new(AtomicBool::new(false));
+        let closing = Arc::clone(&closed);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if closing.load(Ordering::SeqCst) {
+                    return;
+                }
                 let kept = Arc::clone(&kept);
                 // A client that hangs up is its own affair: what it finished is kept.
                 std::thread::spawn(move || serve(client, &kept));
             }
         });
-        Self { port, mails }
+        Self {
+            port,
+            mails,
+            closed,
+        }
     }
 
     /// The port.

@@ -40,6 +40,8 @@ pub enum Fault {
     Hang,
     /// Closes the connection.
     Drop,
+    /// At the end of data: takes the message, and closes the connection without a word.
+    TakeAndDrop,
 }
 
 /// What a sink was told.
@@ -255,7 +257,8 @@ impl Connection {
                 self.answer(Stage::InData, "")?;
             }
         }
-        if self.fault(Stage::EndOfData).is_none() {
+        let fault = self.fault(Stage::EndOfData);
+        if fault.is_none_or(|fault| fault == Fault::TakeAndDrop) {
             lock(&self.shared.record).messages.push(message);
         }
         self.answer(Stage::EndOfData, "250 taken").map(|_| ())
@@ -272,7 +275,7 @@ impl Connection {
         match self.fault(stage) {
             None => self.say(usual).map(|()| true),
             Some(Fault::Say(text)) => self.say(text).map(|()| false),
-            Some(Fault::Drop) => None,
+            Some(Fault::Drop | Fault::TakeAndDrop) => None,
             Some(Fault::Hang) => {
                 while self.read().is_some() {}
                 None

@@ -14,8 +14,13 @@ use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
 
+/// The first pause between two scans where nothing wakes us, and where the kernel does.
+const UNWOKEN: Duration = Duration::from_secs(1);
+const WOKEN: Duration = Duration::from_secs(60);
 /// The longest pause between two scans while nothing happens.
 const IDLE: Duration = Duration::from_secs(300);
+/// The same while a rotated file is soon to be let go.
+const DEPARTED: Duration = Duration::from_secs(30);
 /// Why a file is not followed that was missing at the start.
 const SKIPPED: &str = "does not exist and is skipped (set tail_missing off)";
 /// How soon a directory that was not quiet is looked at again.
@@ -50,6 +55,8 @@ pub struct Follower<F: FileSystem> {
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
     since: HashMap<PathBuf, i64>,
     rescan: bool,
+    /// The first pause after something happened; they double from there.
+    first_pause: Duration,
     idle: Duration,
     buf: Vec<u8>,
 }
@@ -76,7 +83,8 @@ impl<F: FileSystem> Follower<F> {
             fresh: HashSet::new(),
             since: HashMap::new(),
             rescan: true,
-            idle: Duration::from_secs(1),
+            first_pause: UNWOKEN,
+            idle: UNWOKEN,
             buf: Vec::new(),
         };
         follower.set_paths(paths);
@@ -102,7 +110,16 @@ impl<F: FileSystem> Follower<F> {
     /// Names may have changed: the next turn expands the globs again.
     pub fn rescan(&mut self) {
         self.rescan = true;
-        self.idle = Duration::from_secs(1);
+        self.idle = self.first_pause;
+    }
+
+    /// Whether the kernel tells of every change: then scans are the safety net alone, and rare.
+    pub(super) fn set_woken(&mut self, woken: bool) {
+        let pause = if woken { WOKEN } else { UNWOKEN };
+        if self.first_pause != pause {
+            self.first_pause = pause;
+            self.idle = pause;
+        }
     }
 
     /// As [`Self::rescan`], for a scan by the clock: the pause before the next one keeps growing.
@@ -268,14 +285,11 @@ impl<F: FileSystem> Follower<F> {
         self.tell_faults(emit);
         let departed = self.tracks.iter().any(|track| track.lingers(now));
         if all.changed || all.more || all.waiting {
-            self.idle = Duration::from_secs(1);
+            self.idle = self.first_pause;
         }
+        let longest = if departed { DEPARTED } else { IDLE };
+        self.idle = self.idle.min(longest);
         let next = if all.waiting { SOON } else { self.idle };
-        let longest = if departed {
-            Duration::from_secs(30)
-        } else {
-            IDLE
-        };
         if !all.changed && !all.more {
             self.idle = (self.idle * 2).min(longest);
         }
@@ -367,6 +381,7 @@ impl<F: FileSystem> Follower<F> {
                 elsewhere,
                 rescan,
                 moved: Cell::new(false),
+                shut: Cell::new(None),
             };
             act(track, &mut cx);
             held = cx.held;

@@ -132,6 +132,8 @@ impl<F: LogFile> Generation<F> {
         if mark.is_blank() || !packed.rest.starts_with(&mark.head) {
             return None;
         }
+        // The mark may be of a time when there was less: a short head fits many files.
+        let head = packed.rest[..packed.rest.len().min(HEAD)].into();
         let mut left = mark.offset.saturating_sub(mark.anchor.len() as u64);
         while left > 0 {
             packed.fill(CHUNK);
@@ -150,8 +152,12 @@ impl<F: LogFile> Generation<F> {
             return None;
         }
         packed.rest.drain(..mark.anchor.len());
-        let mut generation = Self::new(Source::Packed(Box::new(packed)), mark.clone(), now);
-        generation.mark.id = id;
+        let mark = Mark {
+            id,
+            head,
+            ..mark.clone()
+        };
+        let mut generation = Self::new(Source::Packed(Box::new(packed)), mark, now);
         generation.judged = true;
         Some(generation)
     }
@@ -208,16 +214,38 @@ impl<F: LogFile> Generation<F> {
         Ok(())
     }
 
-    /// Whether `first`, the first bytes of a file of `size` bytes, show it as a copy of this one.
-    pub fn has_copy(&self, first: &[u8], size: u64) -> bool {
+    /// Whether `first` and `last`, the first bytes of a file of `size` bytes and the last ones where
+    /// they are known, show it as a copy of this one or of its beginning.
+    pub fn has_copy(&self, first: &[u8], last: &[u8], size: u64) -> bool {
         let Source::Plain(file) = &self.source else {
             return self.mark.begins_like(first);
         };
         let own = file.meta().map_or(0, |meta| meta.size);
-        if !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false) {
-            return self.mark.begins_like(first);
+        // A copy may be of what stood here before a truncation, or of what stands here now.
+        let stale = !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false);
+        if stale && self.mark.begins_like(first) {
+            return true;
         }
-        size <= own && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
+        let same_end = || {
+            let mut end = vec![0; last.len()];
+            let n = file.read_at(size.saturating_sub(last.len() as u64), &mut end);
+            n.is_ok_and(|n| end[..n] == *last)
+        };
+        size <= own
+            && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
+            && same_end()
+    }
+
+    /// Its last bytes before `size`, if it is plain.
+    pub fn last_bytes(&self, size: u64) -> io::Result<Vec<u8>> {
+        let Source::Plain(file) = &self.source else {
+            return Ok(Vec::new());
+        };
+        let back = ANCHOR.min(usize::try_from(size).unwrap_or(ANCHOR));
+        let mut last = vec![0; back];
+        let n = file.read_at(size - back as u64, &mut last)?;
+        last.truncate(n);
+        Ok(last)
     }
 
     /// Starts again at the beginning: the file was truncated.

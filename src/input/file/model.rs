@@ -17,6 +17,8 @@ struct Inode {
     ino: u64,
     data: Vec<u8>,
     mtime: i64,
+    /// Nobody may open it; who has it open reads on.
+    closed: bool,
 }
 
 type Shared = Arc<Mutex<Inode>>;
@@ -60,13 +62,12 @@ impl FileSystem for MemFs {
     type File = Shared;
 
     fn open(&self, path: &Path) -> io::Result<Shared> {
-        self.0
-            .lock()
-            .unwrap()
-            .names
-            .get(path)
-            .cloned()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        let disk = self.0.lock().unwrap();
+        let file = disk.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        if file.lock().unwrap().closed {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(file.clone())
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
@@ -180,6 +181,7 @@ impl Model {
             ino,
             data,
             mtime: mtime.unwrap_or(disk.now),
+            closed: false,
         }));
         disk.all.push(Arc::downgrade(&inode));
         inode
@@ -331,6 +333,23 @@ impl Model {
         });
     }
 
+    /// The permissions of some file change: the log, or one that was rotated.
+    fn chmod(&mut self) {
+        let names = self.fs.0.lock().unwrap().names.clone();
+        let at = self.below(names.len().max(1) as u64) as usize;
+        if let Some(file) = names.values().nth(at) {
+            let mut inode = file.lock().unwrap();
+            inode.closed = !inode.closed;
+        }
+    }
+
+    fn open_up(&self) {
+        let disk = self.fs.0.lock().unwrap();
+        for file in disk.names.values() {
+            file.lock().unwrap().closed = false;
+        }
+    }
+
     fn destroy(&mut self, truncate: bool) {
         let Some(file) = self.file(&name(0)) else {
             return;
@@ -344,6 +363,17 @@ impl Model {
             // Late lines go to a file without a name: gone if we are not there.
             self.reopen();
         }
+    }
+
+    /// A minute in which nobody does anything.
+    fn minute(&mut self) {
+        let log = self.file(&name(0));
+        let renamed = !log.is_some_and(|log| Arc::ptr_eq(&log, self.writer.as_ref().unwrap()));
+        if renamed && !self.half.is_empty() {
+            // Half a line in a rotated file counts as it is after this silence.
+            self.excused.insert(self.next - 1);
+        }
+        self.tick(70_000);
     }
 
     fn resume(&mut self) {
@@ -393,7 +423,8 @@ impl Model {
             57..59 => (self.destroy(true), "truncate").1,
             59..61 => (self.destroy(false), "delete").1,
             61..66 => (self.gzip(), "gzip").1,
-            66..88 => {
+            66..69 => (self.chmod(), "chmod").1,
+            69..88 => {
                 self.turn(act.is_multiple_of(2));
                 "scan"
             }
@@ -402,18 +433,18 @@ impl Model {
                 "commit"
             }
             94..98 => (self.resume(), "crash").1,
-            _ => (self.tick(70_000), "minute").1,
+            _ => (self.minute(), "minute").1,
         };
         let marks = self.told.iter().flat_map(|m| &m.marks);
         let marks: Vec<_> = marks.map(|m| (m.id.ino, m.offset, m.end, m.live)).collect();
         let names = self.fs.0.lock().unwrap().names.clone();
         let names: Vec<_> = names
             .iter()
-            .map(|(n, f)| (n.display().to_string(), f.meta().unwrap()))
+            .map(|(n, f)| (n.display().to_string(), f.meta().unwrap(), f))
             .collect();
         let names: Vec<_> = names
             .into_iter()
-            .map(|(n, m)| (n, m.id.ino, m.size))
+            .map(|(n, m, f)| (n, m.id.ino, m.size, f.lock().unwrap().closed))
             .collect();
         self.trace.push(format!(
             "{label} next {} got {:?} {marks:?} {names:?}",
@@ -426,6 +457,7 @@ impl Model {
     }
 
     fn settle(&mut self) {
+        self.open_up();
         self.reopen();
         for _ in 0..200 {
             self.tick(60);

@@ -163,6 +163,15 @@ fn copytruncate_finishes_the_copy() {
     assert_eq!(w.lines.len(), 3);
 }
 
+/// As gzip does it: the packed file takes the place of the plain one.
+fn pack(from: &Path, to: &Path) {
+    let packed = File::create(to).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::default());
+    packer.write_all(&fs::read(from).unwrap()).unwrap();
+    packer.finish().unwrap();
+    fs::remove_file(from).unwrap();
+}
+
 #[test]
 fn restart_reads_on_through_rotated_and_compressed_files() {
     let mut w = World::new();
@@ -172,11 +181,7 @@ fn restart_reads_on_through_rotated_and_compressed_files() {
     w.scan();
     w.follower = None;
     w.append(&w.log, "2\n");
-    let packed = File::create(w.sibling(".2.gz")).unwrap();
-    let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::default());
-    packer.write_all(&fs::read(&w.log).unwrap()).unwrap();
-    packer.finish().unwrap();
-    fs::remove_file(&w.log).unwrap();
+    pack(&w.log, &w.sibling(".2.gz"));
     w.append(&w.sibling(".1"), "3\n");
     w.append(&w.log, "4\n");
     w.start();
@@ -373,6 +378,39 @@ fn many_rotations_at_once_are_read_once() {
 }
 
 /// Half a line is no proof that a file is the same: others begin alike.
+#[test]
+fn i10_files_that_begin_with_the_same_words_are_not_copies() {
+    let mut w = World::new();
+    w.append(&w.log, "Log opened\n");
+    w.start();
+    // Of a generation with a short beginning, continued from its packed copy.
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    w.append(&w.log, "2\n");
+    pack(&w.log, &w.sibling(".1.gz"));
+    w.append(&w.log, "Log opened\n3\n");
+    w.start();
+    let banner = "the same words in the head of each file\n".repeat(40);
+    w.append(&w.log, &format!("4\n{banner}"));
+    w.scan();
+    // Born, rotated and followed by another one while nobody looked.
+    fs::rename(&w.log, w.sibling(".4")).unwrap();
+    for (name, line) in [(".3", "5"), (".2", "6"), ("", "7")] {
+        w.append(
+            &w.sibling(name),
+            &format!("Log opened\n3\n4\n{banner}{line}\n"),
+        );
+    }
+    w.scan();
+    let numbers = w.lines.iter().filter(|line| line.len() == 1);
+    let numbers: Vec<&str> = numbers.map(String::as_str).collect();
+    let expected = [
+        "1", "2", "3", "4", "3", "4", "5", "3", "4", "6", "3", "4", "7",
+    ];
+    assert_eq!(numbers, expected, "{:?}", w.notices);
+}
+
 #[test]
 fn a_half_line_that_was_truncated_is_found_in_its_copy() {
     let mut w = World::new();

@@ -141,6 +141,7 @@ impl<F: FileSystem> Run<F> {
         let mut names = true;
         loop {
             let began = Instant::now();
+            self.follower.set_woken(!self.watch.polling);
             let events = &self.events;
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();

@@ -56,6 +56,8 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub rescan: bool,
     /// A name stood for another file than when the directory was listed.
     pub moved: Cell<bool>,
+    /// A rotated file that may hold lines cannot be opened: why.
+    pub shut: Cell<Option<String>>,
 }
 
 impl<F: FileSystem> Context<'_, F> {
@@ -124,6 +126,9 @@ pub(super) struct Track<F: FileSystem> {
     told: Option<PathMarks>,
     fault: Option<String>,
     waiting_since: Option<i64>,
+    /// A rotated file that may hold unread lines cannot be opened, as was told. Until it can, no
+    /// later moment counts as seen, so that it stays a candidate.
+    shut: Option<String>,
     /// The directory's mtime when it was last looked through while it was quiet.
     surveyed: Option<i64>,
     /// The names around the path as last seen, and since when they are so.
@@ -155,6 +160,7 @@ impl<F: FileSystem> Track<F> {
             resume,
             fault: None,
             waiting_since: None,
+            shut: None,
             surveyed: None,
             names_seen: None,
         }
@@ -222,7 +228,8 @@ impl<F: FileSystem> Track<F> {
         self.adopt(cx);
         let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
         let open = !self.live || blank || self.departed();
-        self.recheck |= cx.rescan && open && !self.is_surveyed(cx);
+        let unsure = (open && !self.is_surveyed(cx)) || self.shut.is_some();
+        self.recheck |= cx.rescan && unsure;
         if self.drain == Drain::Asked {
             self.drain = Drain::Since(self.turns, false);
         }
@@ -486,7 +493,8 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Moved) => {
                     progress.more = true;
                     progress.changed = true;
-                    if at + 1 == self.gens.len() && self.live && !self.recheck {
+                    let last = at + 1 == self.gens.len() && self.live;
+                    if last && !self.recheck && self.shut.is_none() {
                         self.seen = cx.now;
                     }
                     if self.gens[at].at_end {
@@ -497,8 +505,9 @@ impl<F: FileSystem> Track<F> {
                 Ok(Step::Dry) => {
                     let generation = &mut self.gens[at];
                     generation.turns.1 = self.turns;
+                    // Half a line that was looked at proves nothing either (I8).
                     generation.judged &=
-                        !generation.mark.is_blank() || generation.departed.is_some();
+                        generation.mark.offset > 0 || generation.departed.is_some();
                     at += 1;
                 }
                 Ok(Step::Truncated) => {
@@ -535,7 +544,7 @@ impl<F: FileSystem> Track<F> {
         progress.waiting |= self.recheck;
         // Only a file that is known again by its content proves that no other one had its place.
         let known = self.live && self.gens.last().is_some_and(|g| !g.mark.is_blank());
-        if known && !self.recheck && !progress.more {
+        if known && !self.recheck && self.shut.is_none() && !progress.more {
             self.seen = cx.now;
         }
     }

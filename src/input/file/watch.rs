@@ -127,3 +127,26 @@ fn is_local(dir: &Path) -> bool {
     // The type's width and sign differ between platforms; the kernel's value has 32 bits.
     statfs(dir).is_ok_and(|fs| LOCAL.contains(&((fs.filesystem_type().0 as u64) & 0xffff_ffff)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_file_systems_that_tell_of_every_change_are_watched() {
+        // A kernel's own file system tells of nothing, as one over the network does not.
+        let (proc, home) = (Path::new("/proc"), tempfile::tempdir().unwrap());
+        assert!(!is_local(proc));
+        assert!(!is_local(Path::new("/no/such/directory")));
+        let home = home.path().to_path_buf();
+        assert!(is_local(&home), "tests run on a local file system");
+        let mut watch = Watch::new(|_| {});
+        assert!(watch.update(&BTreeSet::from([home.clone()])));
+        assert!(!watch.polling);
+        watch.update(&BTreeSet::from([home.clone(), proc.to_path_buf()]));
+        assert!(watch.polling, "the scan is left");
+        watch.update(&BTreeSet::from([home]));
+        assert!(!watch.polling);
+        assert!(Watch::none().polling);
+    }
+}

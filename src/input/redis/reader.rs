@@ -1,11 +1,11 @@
 //! The reader of one list.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bstr::BString;
-use redis::{Cmd, Connection, RedisError, RedisResult, cmd};
+use redis::{Client, Cmd, Connection, RedisError, RedisResult, cmd};
 
 use super::ledger::Ledger;
 use super::{HEAD, OWN_LIST, Server, Settings, place};
@@ -20,8 +20,13 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may take. Longer than [`BLOCK`]: a command given up would still take an
 /// element at the server.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long the server waits for an element, in its own notation (seconds). A signal waits for it.
-const BLOCK: &str = "0.5";
+/// How long the server waits for an element where somebody can end that before: only this wakes an
+/// idle reader.
+const BLOCK: Duration = Duration::from_secs(60);
+/// The same where something is still to be removed, or where nobody can: a signal waits for it.
+const SHORT_BLOCK: Duration = Duration::from_millis(500);
+/// The pause between two attempts to end it.
+const UNBLOCK: Duration = Duration::from_millis(5);
 /// The pauses between attempts to connect.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -61,6 +66,8 @@ pub(super) struct Reader {
     /// The server's number for the connection before: it may still hold a command of ours.
     before: Option<u64>,
     drain: Option<Drain>,
+    /// The server lets nobody end a client's wait.
+    no_unblock: bool,
     /// Whether the server has no memory for a move: it may still give elements away.
     full: bool,
     /// Whether the loop was told that the server is away.
@@ -90,6 +97,7 @@ impl Reader {
             book: Ledger::resume(counted),
             before: None,
             drain: None,
+            no_unblock: false,
             full: false,
             away: false,
             pause: SHORTEST,
@@ -176,7 +184,7 @@ impl Reader {
             }
             if room == 0 {
                 control.wait(&[], Some(Duration::from_millis(50)));
-            } else if let Some(element) = self.wait(server)? {
+            } else if let Some(element) = self.wait(server, control)? {
                 self.hand_over(vec![element], control)?;
             }
         }
@@ -290,9 +298,32 @@ impl Reader {
         self.give(elements.unwrap_or_default(), Receipt::None, control)
     }
 
-    /// Waits a moment for one element.
-    fn wait(&mut self, server: &mut Connection) -> RedisResult<Option<Vec<u8>>> {
-        self.moving("BLMOVE").arg(BLOCK).query(server)
+    /// Waits for one element, for the loop's word, or for the end of a long pause.
+    fn wait(&mut self, server: &mut Connection, control: &Control) -> RedisResult<Option<Vec<u8>>> {
+        let alone = self.book.open() > 0 || self.no_unblock;
+        let Some(id) = self.before.filter(|_| !alone) else {
+            return self.block(server, SHORT_BLOCK);
+        };
+        let back = AtomicBool::new(false);
+        let client = &self.server.client;
+        let (element, refused) = std::thread::scope(|scope| {
+            let waker = scope.spawn(|| unblock(client, id, control, &back));
+            let element = self.block(server, BLOCK);
+            back.store(true, Ordering::SeqCst);
+            control.rouse();
+            (element, waker.join().unwrap_or(true))
+        });
+        control.heard();
+        self.no_unblock |= refused;
+        element
+    }
+
+    fn block(&self, server: &mut Connection, time: Duration) -> RedisResult<Option<Vec<u8>>> {
+        server.set_read_timeout(Some(time + ANSWER))?;
+        let mut wait = self.moving("BLMOVE");
+        let element = wait.arg(time.as_secs_f64()).query(server)?;
+        server.set_read_timeout(Some(ANSWER))?;
+        Ok(element)
     }
 
     fn moving(&self, command: &str) -> Cmd {
@@ -334,6 +365,29 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Waits for the loop's word and ends the wait of our client `id` at the server, unless it is `back`
+/// by itself. Tells whether the server lets nobody do that.
+fn unblock(client: &Client, id: u64, control: &Control, back: &AtomicBool) -> bool {
+    control.wait(&[], None);
+    let mut connection = None;
+    while !back.load(Ordering::SeqCst) {
+        if connection.is_none() {
+            connection = client.get_connection_with_timeout(CONNECT).ok();
+        }
+        if let Some(server) = &mut connection {
+            let done: RedisResult<u64> = cmd("CLIENT").arg("UNBLOCK").arg(id).query(server);
+            match done {
+                Err(fault) if fault.is_io_error() => connection = None,
+                Err(_) => return true,
+                // It may not be there yet.
+                Ok(_) => {}
+            }
+        }
+        std::thread::sleep(UNBLOCK);
+    }
+    false
 }
 
 /// Whether the server refused something for want of memory.

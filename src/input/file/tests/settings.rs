@@ -1,7 +1,9 @@
 //! What the settings ask for, and what is told when it cannot be had.
 
-use std::io::BufRead;
+use std::ffi::OsString;
+use std::io::{self, BufRead};
 
+use super::super::fs::{FileSystem, Meta};
 use super::*;
 
 fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
@@ -161,13 +163,14 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
     let mut w = World::new();
     w.append(&w.log, "0\n");
     w.start();
+    // However slow the machine is, what follows is of this moment.
+    let now = SystemClock.now();
     w.append(&w.log, "1\n");
     fs::rename(&w.log, w.sibling(".1")).unwrap();
     w.append(&w.log, "2\n");
     let turn = |w: &mut World| {
         let follower = w.follower.as_mut().unwrap();
         follower.rescan();
-        let now = SystemClock.now();
         let lines = &mut w.lines;
         follower.turn(now, &mut |event| {
             if let Event::Batch(batch) = event {
@@ -184,6 +187,123 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
     w.append(&w.log, "3\n");
     w.scan();
     w.expect(&["1", "2", "3"]);
+}
+
+#[test]
+fn i12_each_file_packed_by_another_program_than_gzip_is_announced() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.append(&w.sibling(".9.xz"), "old");
+    touch(&w.sibling(".9.xz"), 30);
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    // While the daemon was down, a file that it knew and two that it never saw were packed.
+    fs::remove_file(&w.log).unwrap();
+    for (hours, name) in [(3, ".3.xz"), (2, ".2.zst"), (1, ".1.bz2")] {
+        w.append(&w.sibling(name), "packed");
+        touch(&w.sibling(name), hours);
+    }
+    w.append(&w.log, "5\n");
+    if let Some(marks) = &mut w.marks {
+        marks.seen -= 20 * 3_600_000_000_000;
+    }
+    w.start();
+    w.expect(&["1", "5"]);
+    let told = |name: &str| w.notices.iter().filter(|told| told.contains(name)).count();
+    let known = "what was being read is gone, or was packed by a program other than gzip";
+    assert_eq!(told(known), 1, "{:?}", w.notices);
+    assert_eq!(told("log.2.zst was packed"), 1, "{:?}", w.notices);
+    assert_eq!(told("log.1.bz2 was packed"), 1, "{:?}", w.notices);
+    assert_eq!(w.notices.len(), 3, "{:?}", w.notices);
+}
+
+/// A file system on which some files cannot be opened, whoever we are.
+#[derive(Clone, Default)]
+struct Shut(std::sync::Arc<std::sync::Mutex<Vec<PathBuf>>>);
+
+impl FileSystem for Shut {
+    type File = fs::File;
+    fn open(&self, path: &Path) -> io::Result<fs::File> {
+        if self.0.lock().unwrap().iter().any(|shut| shut == path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        RealFs.open(path)
+    }
+    fn meta(&self, path: &Path) -> io::Result<Meta> {
+        RealFs.meta(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        RealFs.list(dir)
+    }
+    fn glob(&self, pattern: &str) -> Vec<PathBuf> {
+        RealFs.glob(pattern)
+    }
+}
+
+#[test]
+fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
+    let w = World::new();
+    w.append(&w.log, "0\n");
+    let shut = Shut::default();
+    let log = std::slice::from_ref(&w.log);
+    let mut follower = Follower::new(shut.clone(), settings(), log, Vec::new());
+    let (mut text, mut told, mut marks) = (String::new(), Vec::new(), None);
+    let mut scan = |follower: &mut Follower<Shut>, days: i64| {
+        follower.rescan();
+        let now = SystemClock.now() + chrono::TimeDelta::days(days);
+        for _ in 0..50 {
+            let turn = follower.turn(now, &mut |event| match event {
+                Event::Batch(batch) => {
+                    text += &String::from_utf8(batch.text).unwrap();
+                    if let Receipt::File(at) = batch.receipt {
+                        marks = Some(at);
+                    }
+                }
+                Event::Notice(notice) => told.push(notice.text),
+                Event::Drained => {}
+            });
+            if !turn.more && !turn.waiting {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        (text.clone(), told.clone(), marks.clone())
+    };
+    scan(&mut follower, 0);
+    w.append(&w.log, "1\n");
+    scan(&mut follower, 0);
+    // While nobody looks: the rest of this file, and a whole one. Then neither can be opened.
+    w.append(&w.log, "2\n");
+    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    w.append(&w.sibling(".1"), "3\n");
+    w.append(&w.log, "4\n");
+    *shut.0.lock().unwrap() = vec![w.sibling(".1"), w.sibling(".2")];
+    let resume = scan(&mut follower, 0).2.into_iter().collect();
+    drop(follower);
+    let mut follower = Follower::new(shut.clone(), settings(), log, resume);
+    let (text, told, _) = scan(&mut follower, 0);
+    // The descriptor that was open read the rest of its file.
+    assert_eq!(text, "1\n2\n4\n", "{told:?}");
+    let of_it = |told: &[String]| {
+        told.iter()
+            .filter(|t| t.contains("log.1: cannot be"))
+            .count()
+    };
+    assert!(of_it(&told) >= 1, "{told:?}");
+    let before = of_it(&told);
+    w.append(&w.log, "5\n");
+    scan(&mut follower, 1);
+    let (_, told, _) = scan(&mut follower, 2);
+    assert_eq!(of_it(&told), before, "told once: {told:?}");
+    shut.0.lock().unwrap().clear();
+    let (text, told, _) = scan(&mut follower, 3);
+    assert_eq!(text, "1\n2\n4\n5\n3\n", "{told:?}");
+    assert!(
+        told.iter().any(|t| t.contains("can be read again")),
+        "{told:?}"
+    );
 }
 
 /// The text of the next lines that come within `limit`.

@@ -10,6 +10,7 @@ use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
 use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
 use crate::config::model::TailStart;
+use crate::counters::Counter;
 
 impl<F: FileSystem> Track<F> {
     fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
@@ -126,12 +127,15 @@ impl<F: FileSystem> Track<F> {
         let found = siblings
             .iter()
             .rev()
-            .filter(|s| !self.is_held(s.meta.id, cx))
+            // Of what nothing was read, every unknown file may be the copy: `recheck` looks.
+            .filter(|s| mark.offset > 0 && !self.is_held(s.meta.id, cx))
             .find_map(|s| resume_on(s, &mark, cx));
         if found.is_none() && cx.moved.take() {
             return false;
         }
         self.gens[at].restart();
+        // It may have been copied and truncated again since.
+        self.recheck = true;
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
@@ -159,6 +163,7 @@ impl<F: FileSystem> Track<F> {
         cx: &mut Context<F>,
     ) -> usize {
         let mut place = at;
+        cx.shut.set(None);
         for sibling in siblings {
             if sibling.meta.mtime < self.seen - MARGIN
                 || sibling.meta.size == 0
@@ -189,7 +194,29 @@ impl<F: FileSystem> Track<F> {
             place += 1;
         }
         self.recheck |= cx.moved.take();
+        self.tell_shut(cx);
         place - at
+    }
+
+    /// Tells of a rotated file that cannot be opened, and when none is left.
+    fn tell_shut(&mut self, cx: &mut Context<F>) {
+        let shut = cx.shut.take();
+        match (&shut, &self.shut) {
+            (Some(now), before) if before.as_ref() != Some(now) => {
+                let text = format!("{now}; what was not read of it comes once it can be");
+                let counter = Some((Counter::InputFaults, 1));
+                cx.notice(log::Level::Warn, text, true, counter);
+            }
+            (None, Some(_)) => {
+                let text = format!(
+                    "{}: its rotated files can be read again",
+                    self.path.display()
+                );
+                cx.notice(log::Level::Info, text, false, None);
+            }
+            _ => {}
+        }
+        self.shut = shut;
     }
 
     fn too_old(&self, mtime: i64, cx: &Context<F>) -> bool {
@@ -214,8 +241,10 @@ impl<F: FileSystem> Track<F> {
             // At least: the first bytes are unpacked.
             _ => first.len() as u64,
         };
+        let last = generation.last_bytes(size).ok()?;
+        let copied = |g: &Generation<F::File>| g.has_copy(&first, &last, size);
         // A copy of one that is followed is never a new generation (I10).
-        if first.is_empty() || self.gens.iter().any(|g| g.has_copy(&first, size)) {
+        if first.is_empty() || self.gens.iter().any(copied) {
             return None;
         }
         // A finished one comes back only if its writer added to it after all.
@@ -224,9 +253,17 @@ impl<F: FileSystem> Track<F> {
             if !done.mark.begins_like(&first) {
                 continue;
             }
-            let more = resume_on(sibling, &done.mark, cx)
-                .filter(|g| g.size().is_ok_and(|size| size > done.mark.end));
-            grown = Some((at, more?));
+            let Some(more) = resume_on(sibling, &done.mark, cx) else {
+                if size >= done.mark.offset && !cx.moved.get() {
+                    // They begin with the same words, that is all.
+                    continue;
+                }
+                return None;
+            };
+            if more.size().map_or(true, |size| size <= done.mark.end) {
+                return None;
+            }
+            grown = Some((at, more));
         }
         let Some((at, grown)) = grown else {
             return Some(generation);
@@ -261,6 +298,7 @@ impl<F: FileSystem> Track<F> {
                 },
             );
         }
+        let mut explained = false;
         for mark in &marks.marks {
             if mark.is_blank() {
                 continue;
@@ -274,11 +312,15 @@ impl<F: FileSystem> Track<F> {
                 self.gens.clear();
                 return false;
             }
+            let shut = cx.shut.take().is_some();
             match found {
+                // A beginning of which nothing was read is no identity (I8): `recheck` looks.
+                Some(_) if mark.offset == 0 => {}
                 Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
                 None => {
                     let unread = mark.end.saturating_sub(mark.offset);
-                    if mark.live || unread > 0 {
+                    // A file that cannot be opened just now may be the one.
+                    if (mark.live && !shut) || unread > 0 {
                         let packed = pool.iter().any(|s| s.packing == Packing::Unreadable);
                         let why = if packed {
                             "what was being read is gone, or was packed by a program other than gzip"
@@ -286,15 +328,36 @@ impl<F: FileSystem> Track<F> {
                             "the file that was being read is gone"
                         };
                         self.lost(cx, why, unread);
+                        explained |= packed;
                     }
                     if mark.offset > 0 {
-                        self.remember(mark.clone(), cx.now);
+                        let end = if shut { mark.offset } else { mark.end };
+                        let mark = Mark {
+                            end,
+                            ..mark.clone()
+                        };
+                        self.remember(mark, cx.now);
                     }
                 }
             }
         }
+        self.tell_packed(siblings, usize::from(explained), cx);
         self.recheck = true;
         true
+    }
+
+    /// Tells of files that were written since the path was seen, and packed by a program whose files
+    /// are not read here; the oldest `known` ones were told already.
+    fn tell_packed(&mut self, siblings: &[Sibling], known: usize, cx: &mut Context<F>) {
+        let seen = self.seen;
+        let unread = siblings
+            .iter()
+            .filter(|s| s.packing == Packing::Unreadable && s.meta.mtime > seen);
+        for sibling in unread.skip(known) {
+            let name = sibling.path.file_name().unwrap_or_default().display();
+            let why = format!("{name} was packed by a program other than gzip");
+            self.lost(cx, &why, 0);
+        }
     }
 
     fn take_up(
@@ -342,8 +405,13 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
     let gone = file
         .as_ref()
         .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
-    if !same && (file.is_ok() || gone) {
-        cx.moved.set(true);
+    match &file {
+        _ if same => {}
+        Err(e) if !gone => {
+            let text = format!("{}: cannot be read: {e}", sibling.path.display());
+            cx.shut.set(Some(text));
+        }
+        _ => cx.moved.set(true),
     }
     file.ok().filter(|_| same)
 }
