@@ -262,7 +262,7 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
                     }
                 }
                 Event::Notice(notice) => told.push(notice.text),
-                Event::Drained => {}
+                Event::Drained | Event::Health { .. } => {}
             });
             if !turn.more && !turn.waiting {
                 break;
