@@ -5,7 +5,7 @@
 //! nondeterministic automaton that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
-use super::ast::{Anchor, Node};
+use super::ast::{Anchor, Mode, Node};
 use super::set::ByteSet;
 
 /// So many bytes behind a blank are looked at.
@@ -24,8 +24,17 @@ const MOST_COPIES: u32 = 6;
 /// The bytes right behind a blank.
 pub type Key = [u8; KEY];
 
-/// What stands right behind a first blank and right behind the next; `None`: nothing is known.
-pub type Keys = [Option<Vec<Key>>; 2];
+/// What stands right behind a first blank and right behind the next.
+pub type Keys = [Behind; 2];
+
+/// What stands right behind a blank.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Behind {
+    /// It begins with one of these; `None`: nothing is known.
+    pub keys: Option<Vec<Key>>,
+    /// It begins with these bytes; they may be none.
+    pub literal: Vec<u8>,
+}
 
 /// What is known of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,6 +46,8 @@ pub struct Fields {
     /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
     /// behind the blank after that.
     pub stamped: Keys,
+    /// It matches just the subjects that begin with one of these, if that is all it says.
+    pub begins: Option<Vec<Vec<u8>>>,
 }
 
 /// A first word, or what it begins with.
@@ -70,9 +81,13 @@ pub fn fields(root: &Node) -> Fields {
         return Fields::default();
     }
     let mut automaton = Automaton::default();
-    let accept = automaton.push(State::Anything);
-    let start = automaton.build(root, accept);
+    for _ in [UNKNOWN, ACCEPT] {
+        automaton.push(State::Anything);
+    }
+    let start = automaton.build(root, ACCEPT);
     let start = automaton.closure([start]);
+    let mut begins = Vec::new();
+    let plain = !automaton.loose && automaton.begins(&start, &mut Vec::new(), &mut begins);
     let mut words = Vec::new();
     automaton.words(&start, &mut Vec::new(), &mut words);
     let known = words
@@ -85,6 +100,7 @@ pub fn fields(root: &Node) -> Fields {
         words,
         keys: automaton.two_keys(behind),
         stamped: automaton.two_keys(stamped),
+        begins: plain.then(|| sorted(begins)),
     }
 }
 
@@ -124,7 +140,14 @@ enum State {
 #[derive(Default)]
 struct Automaton {
     states: Vec<State>,
+    /// It matches more than the pattern does.
+    loose: bool,
 }
+
+/// The state where nothing is known any more.
+const UNKNOWN: usize = 0;
+/// The state where the pattern is at its end.
+const ACCEPT: usize = 1;
 
 impl Automaton {
     fn push(&mut self, state: State) -> usize {
@@ -132,11 +155,22 @@ impl Automaton {
         self.states.len() - 1
     }
 
-    /// The state that matches `node` and then goes on at `next`. State 0 is [`State::Anything`].
+    /// The state that matches `node` and then goes on at `next`.
     fn build(&mut self, node: &Node, next: usize) -> usize {
         if self.states.len() > MOST_STATES {
-            return 0;
+            self.loose = true;
+            return UNKNOWN;
         }
+        self.loose |= match node {
+            Node::Empty
+            | Node::Anchor(Anchor::Start)
+            | Node::Set(_)
+            | Node::Concat(_)
+            | Node::Alternate(_)
+            | Node::Capture { .. } => false,
+            Node::Repeat { mode, .. } => *mode == Mode::Possessive,
+            _ => true,
+        };
         match node {
             // What only looks is passed: it can but take matches away.
             Node::Empty | Node::Keep | Node::Anchor(_) | Node::Look { .. } | Node::Define(_) => {
@@ -163,13 +197,14 @@ impl Automaton {
                 let (yes, no) = (self.build(yes, next), self.build(no, next));
                 self.push(State::Both(yes, no))
             }
-            Node::Newline | Node::Cluster | Node::Backref { .. } | Node::Call { .. } => 0,
+            Node::Newline | Node::Cluster | Node::Backref { .. } | Node::Call { .. } => UNKNOWN,
         }
     }
 
     fn repeat(&mut self, body: &Node, min: u32, max: Option<u32>, next: usize) -> usize {
         let copies = min.min(MOST_COPIES);
         let optional = max.map(|max| max.saturating_sub(copies));
+        self.loose |= min > copies || optional.is_some_and(|more| more > MOST_COPIES);
         let mut at = match optional {
             Some(more) if more <= MOST_COPIES => (0..more).fold(next, |at, _| {
                 let round = self.build(body, at);
@@ -261,13 +296,46 @@ impl Automaton {
         }
     }
 
+    /// Lists what subjects begin with that surely match; whether that is all that match.
+    fn begins(&self, states: &[usize], begun: &mut Vec<u8>, all: &mut Vec<Vec<u8>>) -> bool {
+        if states.contains(&ACCEPT) {
+            all.push(begun.clone());
+            return true;
+        }
+        let bytes: Vec<u8> = self.next_bytes(states).bytes().take(FEW + 1).collect();
+        let known = bytes.len() <= FEW && begun.len() <= LONGEST && all.len() <= MOST;
+        known
+            && bytes.into_iter().all(|byte| {
+                begun.push(byte);
+                let known = self.begins(&self.after(states, byte), begun, all);
+                begun.pop();
+                known
+            })
+    }
+
     fn two_keys(&self, first: Vec<usize>) -> Keys {
         let second = self.behind_blank(&first);
         [first, second].map(|states| {
             let mut keys = Vec::new();
             let known = self.keys(&states, &mut Vec::new(), &mut keys);
-            known.then(|| sorted(keys))
+            Behind {
+                keys: known.then(|| sorted(keys)),
+                literal: self.literal(states),
+            }
         })
+    }
+
+    /// The bytes that must follow.
+    fn literal(&self, mut states: Vec<usize>) -> Vec<u8> {
+        let mut literal = Vec::new();
+        while literal.len() < LONGEST && !self.anything(&states) {
+            let Some(byte) = self.next_bytes(&states).single() else {
+                break;
+            };
+            literal.push(byte);
+            states = self.after(&states, byte);
+        }
+        literal
     }
 
     /// The states behind a kernel's time stamp.
@@ -351,8 +419,9 @@ mod tests {
             false => [&word.bytes[..], b"~"].concat(),
         };
         let keys = |keys: crate::pattern::fields::Keys| {
+            let keys = keys.map(|behind| behind.keys);
             let keys =
-                keys.map(|keys| keys.map(|keys| keys.iter().map(|key| key.to_vec()).collect()));
+                keys.map(|keys| keys.map(|all| all.iter().map(|key| key.to_vec()).collect()));
             keys.map(list).join("|")
         };
         let words = list(fields.words.map(|words| words.iter().map(word).collect()));
@@ -397,6 +466,46 @@ mod tests {
         ];
         for (pattern, want) in cases {
             assert_eq!(shown(pattern), want, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_must_follow_and_what_is_enough() {
+        let of = |pattern: &str| Pattern::compile(pattern.as_bytes()).unwrap().fields();
+        let literal = |pattern: &str| {
+            of(pattern)
+                .keys
+                .map(|b| String::from_utf8(b.literal).unwrap())
+        };
+        assert_eq!(literal(r"^\S+ Failed (?:none|null) x"), ["Failed n", "n"]);
+        assert_eq!(literal(r"^a (?:b|c) de+f"), ["", "de"]);
+        let begins = |pattern: &str| {
+            let all = of(pattern).begins?;
+            Some(
+                all.join(&b" "[..])
+                    .into_iter()
+                    .map(char::from)
+                    .collect::<String>(),
+            )
+        };
+        let cases = [
+            (
+                r"^sshd(?:-session|-auth)?:",
+                Some("sshd-auth: sshd-session: sshd:"),
+            ),
+            ("^postfix", Some("postfix")),
+            ("^(?:a|b)/c", Some("a/c b/c")),
+            ("^", Some("")),
+            ("sshd", None),
+            (r"^sshd\b", None),
+            (r"^sshd(?=:)", None),
+            (r"^ssh\w:", None),
+            (r"^x$", None),
+            (r"^x{9}y", None),
+            (r"^(?>x|xy)z", None),
+        ];
+        for (pattern, want) in cases {
+            assert_eq!(begins(pattern).as_deref(), want, "{pattern}");
         }
     }
 }

@@ -16,13 +16,16 @@ use memchr::{memchr, memmem};
 use super::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::fast::OwnMap;
-use crate::pattern::fields::{self, Fields, KEY, Keys, Word};
+use crate::pattern::fields::{self, Fields, KEY, Key, Keys, Word};
 use crate::pattern::{Found, Pattern, Spans};
 
 /// With fewer such rules in a list, each literal is looked for by itself.
 const FEW: usize = 8;
 /// More lists than these are made anew: a log may be made to have many kinds of lines.
 const MOST_LISTS: usize = 20_000;
+
+/// More words or keys than these get no number: what they would say of their rules is not used.
+const MOST_NAMES: usize = (1 << 17) - 1;
 
 /// The index of a list of rules.
 #[derive(Debug)]
@@ -40,16 +43,19 @@ pub struct Index {
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     word: u32,
+    /// The byte that ends the first word; 0 where the message ends with it.
+    end: u8,
     /// Whether a kernel's time stamp stands behind the first blank; the keys are behind it then.
     stamped: bool,
     keys: [u32; 2],
 }
 
 impl Kind {
-    /// The kind as a key of its own: there are fewer than a million rules.
+    /// The kind as a key of its own.
     fn packed(self) -> u64 {
         let [first, second] = self.keys.map(u64::from);
-        u64::from(self.stamped) << 63 | u64::from(self.word) << 42 | first << 21 | second
+        let word = u64::from(self.word) << 34 | first << 17 | second;
+        u64::from(self.stamped) << 59 | u64::from(self.end) << 51 | word
     }
 }
 
@@ -62,6 +68,10 @@ struct Facts {
     /// What stands behind the first two blanks, by their numbers; sorted. In lines without and with a
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
+    /// What stands behind the first two blanks, as far as it is always the same; as for the keys.
+    literals: [[Arc<[u8]>; 2]; 2],
+    /// It takes just what begins with one of these.
+    begins: Option<Vec<Vec<u8>>>,
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
@@ -100,10 +110,13 @@ struct List {
     scan: Option<Scan>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Candidate {
     rule: usize,
+    /// The group that must be entered, where the kind of line does not tell that it is.
     group: Option<usize>,
+    /// Behind which of the two blanks these bytes must stand.
+    gate: Option<(usize, Arc<[u8]>)>,
     /// Its literal is to be looked for first.
     literal: bool,
 }
@@ -153,7 +166,7 @@ impl Index {
         spans: &mut Spans,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
-        let kind = self.kind(message);
+        let (kind, rests) = self.kind(message);
         let place = match self.room.lists.get(&kind.packed()) {
             Some(&place) => place,
             None => self.make(kind),
@@ -181,6 +194,11 @@ impl Index {
         };
         let mut scanned = false;
         for (at, candidate) in list.rules.iter().enumerate() {
+            if let Some((blank, bytes)) = &candidate.gate
+                && !rests[*blank].starts_with(bytes)
+            {
+                continue;
+            }
             if candidate.literal {
                 let there = match &list.scan {
                     None => line.holds(candidate.rule),
@@ -204,8 +222,8 @@ impl Index {
         None
     }
 
-    /// What kind of line this is.
-    fn kind(&self, message: &[u8]) -> Kind {
+    /// What kind of line this is, and what stands behind its first two blanks.
+    fn kind<'a>(&self, message: &'a [u8]) -> (Kind, [&'a [u8]; 2]) {
         let end = message.iter().position(|&b| fields::ends_word(b));
         let word = message
             .get(..end.unwrap_or(message.len()))
@@ -222,21 +240,19 @@ impl Index {
             key.and_then(|key| self.keys.get(&key).copied())
                 .unwrap_or(0)
         };
-        Kind {
+        let rests = [rest, &rest[behind(rest)..]];
+        let kind = Kind {
             word,
+            end: end.and_then(|end| message.get(end).copied()).unwrap_or(0),
             stamped: stamp.is_some(),
-            keys: [key(rest), key(&rest[behind(rest)..])],
-        }
+            keys: rests.map(key),
+        };
+        (kind, rests)
     }
 
     /// Makes the list for a kind of line.
     #[cold]
     fn make(&mut self, kind: Kind) -> usize {
-        let room = &mut self.room;
-        if room.made.len() >= MOST_LISTS {
-            room.made.clear();
-            room.lists.clear();
-        }
         let word = self.words.iter().find(|&(_, &number)| number == kind.word);
         let word = word.map(|(word, _)| word.as_slice());
         let mut rules = Vec::new();
@@ -244,9 +260,13 @@ impl Index {
             if facts.is_group || !facts.fits(kind, word) {
                 continue;
             }
+            let Some(open) = self.enters(facts.group, kind, word) else {
+                continue;
+            };
             rules.push(Candidate {
                 rule: at,
-                group: facts.group,
+                group: facts.group.filter(|_| open),
+                gate: facts.gate(kind.stamped),
                 literal: !facts.inside.is_empty(),
             });
             if facts.takes_all {
@@ -255,9 +275,72 @@ impl Index {
         }
         let many = rules.iter().filter(|c| c.literal).count() > FEW;
         let scan = many.then(|| Scan::new(&rules, &self.facts)).flatten();
+        let room = &mut self.room;
+        if room.made.len() >= MOST_LISTS {
+            room.made.clear();
+            room.lists.clear();
+        }
         room.made.push(List { rules, scan });
         room.lists.insert(kind.packed(), room.made.len() - 1);
         room.made.len() - 1
+    }
+}
+
+impl Index {
+    /// Whether a line of this kind is in this group and those around it: `None` if not, `Some(true)`
+    /// if that is still open.
+    fn enters(&self, group: Option<usize>, kind: Kind, word: Option<&[u8]>) -> Option<bool> {
+        let Some(facts) = group.and_then(|group| self.facts.get(group)) else {
+            return Some(false);
+        };
+        let around = self.enters(facts.group, kind, word)?;
+        let own = match &facts.begins {
+            None => true,
+            Some(begins) => {
+                let mut all = begins.iter().map(|begin| self.begins(begin, kind, word));
+                let mut open = false;
+                let sure = all.any(|known| {
+                    open |= known.is_none();
+                    known == Some(true)
+                });
+                if !sure && !open {
+                    return None;
+                }
+                !sure
+            }
+        };
+        Some(around || own)
+    }
+
+    /// Whether a line of this kind begins so, if its kind tells.
+    fn begins(&self, begin: &[u8], kind: Kind, word: Option<&[u8]>) -> Option<bool> {
+        let end = begin.iter().position(|&b| fields::ends_word(b));
+        match (end, word) {
+            (None, Some(word)) => Some(word.starts_with(begin)),
+            (None, None) => None,
+            // A word of its own: a line whose word no rule names has another.
+            (Some(end), None) => self.words.contains_key(&begin[..end]).then_some(false),
+            (Some(end), Some(word)) => {
+                let same = word == &begin[..end] && kind.end == begin[end];
+                match same && begin.len() > end + 1 {
+                    true => None,
+                    false => Some(same),
+                }
+            }
+        }
+    }
+}
+
+impl Facts {
+    /// What is worth a look before the pattern is tried.
+    fn gate(&self, stamped: bool) -> Option<(usize, Arc<[u8]>)> {
+        let literals = &self.literals[usize::from(stamped)];
+        let longest = literals
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, bytes)| bytes.len());
+        let (blank, bytes) = longest.filter(|(_, bytes)| bytes.len() > KEY)?;
+        Some((blank, Arc::clone(bytes)))
     }
 }
 
@@ -388,16 +471,15 @@ fn number(key: &[u8; KEY]) -> u32 {
 }
 
 /// The numbers of these keys; new ones are added.
-fn numbered(known: &mut OwnMap<u32, u32>, keys: Keys) -> NumberedKeys {
-    keys.map(|all| {
-        let mut add = |key| {
-            let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
-            *known.entry(number(&key)).or_insert(next)
-        };
-        let mut numbers: Vec<u32> = all?.into_iter().map(&mut add).collect();
-        numbers.sort_unstable();
-        Some(numbers.into())
-    })
+fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<Vec<Key>>) -> Option<Arc<[u32]>> {
+    let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
+    let mut add = |key: Key| {
+        let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
+        *known.entry(number(&key)).or_insert(next)
+    };
+    let mut numbers: Vec<u32> = keys.into_iter().map(&mut add).collect();
+    numbers.sort_unstable();
+    Some(numbers.into())
 }
 
 fn facts(
@@ -416,12 +498,19 @@ fn facts(
             true => Fields::default(),
             false => rule.pattern.fields(),
         };
-        for word in known.words.iter().flatten().filter(|word| word.whole) {
+        let known_words = known
+            .words
+            .filter(|all| words.len() + all.len() <= MOST_NAMES);
+        for word in known_words.iter().flatten().filter(|word| word.whole) {
             let next = u32::try_from(words.len() + 1).unwrap_or(u32::MAX);
             words.entry_ref(&word.bytes[..]).or_insert(next);
         }
-        let own_words: Option<Arc<[Word]>> = known.words.map(Arc::from);
-        let own_keys = [known.keys, known.stamped].map(|all| numbered(keys, all));
+        let own_words: Option<Arc<[Word]>> = known_words.map(Arc::from);
+        let behind: [Keys; 2] = [known.keys, known.stamped];
+        let literals = behind
+            .each_ref()
+            .map(|two| two.each_ref().map(|b| b.literal[..].into()));
+        let own_keys = behind.map(|two| two.map(|behind| numbered(keys, behind.keys)));
         let named = own_words.is_some() || own_keys[0].iter().any(Option::is_some);
         // What a rule does not say, the group around it may: a line in it is in both.
         let around = group.and_then(|group| facts.get(group));
@@ -444,6 +533,8 @@ fn facts(
             is_group,
             words,
             keys,
+            literals,
+            begins: known.begins,
             inside: inside.iter().map(finder).collect(),
             group,
             takes_all: !is_group && group.is_none() && rule.pattern.matches_everything(),
