@@ -80,10 +80,34 @@ struct Repeat {
     min: usize,
     max: usize,
     mode: Mode,
-    /// The byte that must come next, if one must.
-    next: Option<u8>,
-    /// Nothing but the end of the subject comes next.
-    last: bool,
+    next: Next,
+}
+
+/// What must come behind a repeat.
+#[derive(Debug)]
+enum Next {
+    /// This byte.
+    Byte(u8),
+    /// A byte of this set.
+    Set(Table),
+    /// The end of the subject.
+    End,
+    /// Nothing is known.
+    Any,
+}
+
+impl Next {
+    /// The last place in `window` where it is, or the first; the window ends one byte behind the last
+    /// place that is asked for.
+    fn find(&self, window: &[u8], last: bool) -> Option<usize> {
+        match self {
+            Self::Byte(byte) if last => memchr::memrchr(*byte, window),
+            Self::Byte(byte) => memchr::memchr(*byte, window),
+            Self::Set(set) if last => window.iter().rposition(|&b| set[usize::from(b)]),
+            Self::Set(set) => window.iter().position(|&b| set[usize::from(b)]),
+            Self::End | Self::Any => None,
+        }
+    }
 }
 
 /// A choice to come back to.
@@ -331,15 +355,15 @@ impl Run<'_> {
         low: usize,
         high: usize,
     ) -> Option<(usize, usize)> {
-        let end = match repeat.next {
-            Some(byte) => {
+        let end = match &repeat.next {
+            Next::End if high < self.subject.len() => return None,
+            Next::End | Next::Any => high,
+            next => {
                 let window = &self.subject[low..(high + 1).min(self.subject.len())];
-                low + memchr::memrchr(byte, window)?
+                low + next.find(window, true)?
             }
-            None if repeat.last && high < self.subject.len() => return None,
-            None => high,
         };
-        if end > low && !repeat.last {
+        if end > low && !matches!(repeat.next, Next::End) {
             let high = end - 1;
             self.room.choices.push(Choice::Shorter { step, low, high });
         }
@@ -354,14 +378,14 @@ impl Run<'_> {
         low: usize,
         high: usize,
     ) -> Option<(usize, usize)> {
-        let end = match repeat.next {
-            Some(byte) => {
+        let end = match &repeat.next {
+            Next::End if high < self.subject.len() => return None,
+            Next::End => high,
+            Next::Any => low,
+            next => {
                 let window = &self.subject[low..(high + 1).min(self.subject.len())];
-                low + memchr::memchr(byte, window)?
+                low + next.find(window, false)?
             }
-            None if repeat.last && high < self.subject.len() => return None,
-            None if repeat.last => high,
-            None => low,
         };
         if end < high {
             let low = end + 1;
@@ -449,8 +473,7 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
                     min: usize::try_from(*min).ok()?,
                     max: max.map_or(usize::MAX, |max| max as usize),
                     mode: *mode,
-                    next: None,
-                    last: false,
+                    next: Next::Any,
                 })))
             }
             (_, _, _) if *mode != Mode::Possessive && !body.nullable() => {
@@ -553,13 +576,15 @@ fn look_ahead(steps: &mut Vec<Step>) {
                 _ => break,
             };
         }
-        let (next, last) = match steps.get(behind) {
-            Some(Step::Literal(bytes)) => (bytes.first().copied(), false),
-            Some(Step::AtEnd) => (None, true),
-            _ => (None, false),
+        let next = match (steps.get(behind), first(steps, behind, DEPTH)) {
+            (Some(Step::AtEnd), _) => Next::End,
+            (_, None) => Next::Any,
+            (_, Some(set)) => set
+                .single()
+                .map_or_else(|| Next::Set(table(set)), Next::Byte),
         };
         if let Some(Step::Repeat(repeat)) = steps.get_mut(at) {
-            (repeat.next, repeat.last) = (next, last);
+            repeat.next = next;
         }
     }
 }
