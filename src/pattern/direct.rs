@@ -5,7 +5,7 @@
 //! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
 //! each. What would take more than a bounded number of steps is left to the engine, which is linear.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -68,6 +68,8 @@ enum Stops {
     Nothing,
     /// This byte alone.
     At(u8),
+    /// What is not in the set, and that is blanks and control characters at most.
+    Blanks,
     /// Whatever is not in the set.
     Many,
 }
@@ -139,8 +141,8 @@ struct Room {
 }
 
 thread_local! {
-    static ROOM: Cell<Room> = const {
-        Cell::new(Room { choices: Vec::new(), slots: Vec::new() })
+    static ROOM: RefCell<Room> = const {
+        RefCell::new(Room { choices: Vec::new(), slots: Vec::new() })
     };
 }
 
@@ -204,7 +206,10 @@ impl Direct {
     }
 
     fn run(&self, subject: &[u8], spans: Option<&mut Spans>) -> Option<bool> {
-        let mut room = ROOM.take();
+        ROOM.with_borrow_mut(|room| self.run_in(room, subject, spans))
+    }
+
+    fn run_in(&self, room: &mut Room, subject: &[u8], spans: Option<&mut Spans>) -> Option<bool> {
         room.slots.clear();
         if spans.is_some() {
             room.slots.resize(2 * (self.groups + 1), UNSET);
@@ -212,15 +217,15 @@ impl Direct {
         let mut run = Run {
             steps: &self.steps,
             subject,
-            room: &mut room,
+            room,
+            step: 0,
             patience: PATIENCE * subject.len() + 128,
         };
-        let found = match &self.finder {
-            None => run.at(0).map(|end| end.map(|end| (0, end))),
-            Some(finder) => run.search(finder),
+        let (start, end) = match &self.finder {
+            None => (0, run.at(0)?),
+            Some(finder) => run.search(finder)?,
         };
-        let outcome = found.map(|found| found.is_some());
-        if let (Some(Some((start, end))), Some(spans)) = (found, spans) {
+        if let (Some(end), Some(spans)) = (end, spans) {
             spans.0.push(Some((start, end)));
             let pairs = room.slots.chunks_exact(2).skip(1);
             spans.0.extend(pairs.map(|pair| {
@@ -228,8 +233,7 @@ impl Direct {
                 set.then_some((pair[0], pair[1]))
             }));
         }
-        ROOM.set(room);
-        outcome
+        Some(end.is_some())
     }
 }
 
@@ -238,20 +242,25 @@ struct Run<'a> {
     steps: &'a [Step],
     subject: &'a [u8],
     room: &'a mut Room,
+    /// The step that comes next.
+    step: usize,
     /// So many steps are left.
     patience: usize,
 }
 
 impl Run<'_> {
-    fn search(&mut self, finder: &Finder<'_>) -> Option<Option<(usize, usize)>> {
+    /// Where the leftmost match begins, and its end if there is one; nothing outside if patience is at
+    /// its end.
+    fn search(&mut self, finder: &Finder<'_>) -> Option<(usize, Option<usize>)> {
         let mut from = 0;
         while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
-            if let Some(end) = self.at(from + at)? {
-                return Some(Some((from + at, end)));
+            let start = from + at;
+            if let Some(end) = self.at(start)? {
+                return Some((start, Some(end)));
             }
-            from += at + 1;
+            from = start + 1;
         }
-        Some(None)
+        Some((from, None))
     }
 
     /// The end of a match that begins at `start`; nothing outside if patience is at its end.
@@ -260,43 +269,57 @@ impl Run<'_> {
         if !self.room.slots.is_empty() {
             self.room.slots.fill(UNSET);
         }
-        let (mut step, mut at) = (0, start);
+        self.step = 0;
+        let mut at = start;
         loop {
             self.patience = self.patience.checked_sub(1)?;
-            let next = match self.steps.get(step) {
-                None => return Some(Some(at)),
-                Some(one) => self.step(one, step, at),
+            let Some(one) = self.steps.get(self.step) else {
+                return Some(Some(at));
             };
-            match next.or_else(|| self.back()) {
-                Some(next) => (step, at) = next,
-                None => return Some(None),
-            }
+            at = match self.forward(one, at) {
+                Some(next) => next,
+                None => match self.back() {
+                    Some(next) => next,
+                    None => return Some(None),
+                },
+            };
         }
     }
 
-    /// One step forward: where to go on.
-    fn step(&mut self, one: &Step, step: usize, at: usize) -> Option<(usize, usize)> {
-        match one {
+    /// One step forward, to where it goes on; `self.step` is the next step then.
+    #[inline(always)]
+    fn forward(&mut self, one: &Step, at: usize) -> Option<usize> {
+        let next = match one {
             Step::Literal(bytes) => {
                 // Most differ in the first byte already.
-                (self.subject.get(at) == bytes.first() && self.subject[at..].starts_with(bytes))
-                    .then(|| (step + 1, at + bytes.len()))
+                let same =
+                    self.subject.get(at) == bytes.first() && self.subject[at..].starts_with(bytes);
+                same.then(|| at + bytes.len())
             }
             Step::One(set) => {
                 let byte = *self.subject.get(at)?;
-                set[usize::from(byte)].then_some((step + 1, at + 1))
+                set[usize::from(byte)].then_some(at + 1)
             }
-            Step::Repeat(repeat) => self.repeat(repeat, step, at),
-            Step::Split(split) => self.split(split, at),
-            &Step::Jump(other) => Some((other, at)),
-            &Step::Open(group) => self.slot(2 * group, at, step),
-            &Step::Close(group) => self.slot(2 * group + 1, at, step),
-            Step::AtStart => (at == 0).then_some((step + 1, at)),
-            Step::AtEnd => (at == self.subject.len()).then_some((step + 1, at)),
-        }
+            Step::Repeat(repeat) => self.repeat(repeat, at),
+            Step::Split(split) => {
+                self.step = self.split(split, at)?;
+                return Some(at);
+            }
+            &Step::Jump(other) => {
+                self.step = other;
+                return Some(at);
+            }
+            &Step::Open(group) => self.slot(2 * group, at),
+            &Step::Close(group) => self.slot(2 * group + 1, at),
+            Step::AtStart => (at == 0).then_some(at),
+            Step::AtEnd => (at == self.subject.len()).then_some(at),
+        };
+        self.step += 1;
+        next
     }
 
-    fn split(&mut self, split: &Split, at: usize) -> Option<(usize, usize)> {
+    /// The way to take; the other one is a choice to come back to, if it is open too.
+    fn split(&mut self, split: &Split, at: usize) -> Option<usize> {
         let byte = self.subject.get(at);
         let open = |first: &Option<Table>| match (first, byte) {
             (None, _) => true,
@@ -307,15 +330,15 @@ impl Run<'_> {
         match (open(&split.first[0]), open(&split.first[1])) {
             (true, true) => {
                 self.room.choices.push(Choice::Branch { step: other, at });
-                Some((one, at))
+                Some(one)
             }
-            (true, false) => Some((one, at)),
-            (false, true) => Some((other, at)),
+            (true, false) => Some(one),
+            (false, true) => Some(other),
             (false, false) => None,
         }
     }
 
-    fn slot(&mut self, slot: usize, at: usize, step: usize) -> Option<(usize, usize)> {
+    fn slot(&mut self, slot: usize, at: usize) -> Option<usize> {
         // Without slots, nobody asks for the groups.
         if let Some(place) = self.room.slots.get_mut(slot) {
             let value = std::mem::replace(place, at);
@@ -323,15 +346,17 @@ impl Run<'_> {
                 self.room.choices.push(Choice::Slot { slot, value });
             }
         }
-        Some((step + 1, at))
+        Some(at)
     }
 
-    fn repeat(&mut self, repeat: &Repeat, step: usize, at: usize) -> Option<(usize, usize)> {
+    fn repeat(&mut self, repeat: &Repeat, at: usize) -> Option<usize> {
+        let step = self.step;
         let most = repeat.max.min(self.subject.len() - at);
         let window = &self.subject[at..at + most];
         let length = match repeat.stops {
             Stops::Nothing => most,
             Stops::At(byte) => memchr::memchr(byte, window).unwrap_or(most),
+            Stops::Blanks => until_blank(window, &repeat.set),
             Stops::Many => {
                 let outside = |&b: &u8| !repeat.set[usize::from(b)];
                 window.iter().position(outside).unwrap_or(most)
@@ -348,13 +373,7 @@ impl Run<'_> {
     }
 
     /// Ends a repeat at the last place from `low` to `high` where what follows may begin.
-    fn shorter(
-        &mut self,
-        repeat: &Repeat,
-        step: usize,
-        low: usize,
-        high: usize,
-    ) -> Option<(usize, usize)> {
+    fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
             Next::End if high < self.subject.len() => return None,
             Next::End | Next::Any => high,
@@ -367,17 +386,11 @@ impl Run<'_> {
             let high = end - 1;
             self.room.choices.push(Choice::Shorter { step, low, high });
         }
-        Some((step + 1, end))
+        Some(end)
     }
 
     /// Ends a lazy repeat at the first such place.
-    fn longer(
-        &mut self,
-        repeat: &Repeat,
-        step: usize,
-        low: usize,
-        high: usize,
-    ) -> Option<(usize, usize)> {
+    fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
             Next::End if high < self.subject.len() => return None,
             Next::End => high,
@@ -391,31 +404,35 @@ impl Run<'_> {
             let low = end + 1;
             self.room.choices.push(Choice::Longer { step, low, high });
         }
-        Some((step + 1, end))
+        Some(end)
     }
 
-    /// Back to the last choice: where to go on.
-    fn back(&mut self) -> Option<(usize, usize)> {
+    /// Back to the last choice: where to go on, at `self.step`.
+    fn back(&mut self) -> Option<usize> {
         while let Some(choice) = self.room.choices.pop() {
-            let next = match choice {
-                Choice::Branch { step, at } => return Some((step, at)),
+            match choice {
+                Choice::Branch { step, at } => {
+                    self.step = step;
+                    return Some(at);
+                }
                 Choice::Slot { slot, value } => {
                     if let Some(place) = self.room.slots.get_mut(slot) {
                         *place = value;
                     }
-                    None
                 }
-                Choice::Shorter { step, low, high } => match self.steps.get(step) {
-                    Some(Step::Repeat(repeat)) => self.shorter(repeat, step, low, high),
-                    _ => None,
-                },
-                Choice::Longer { step, low, high } => match self.steps.get(step) {
-                    Some(Step::Repeat(repeat)) => self.longer(repeat, step, low, high),
-                    _ => None,
-                },
-            };
-            if next.is_some() {
-                return next;
+                Choice::Shorter { step, low, high } | Choice::Longer { step, low, high } => {
+                    let Some(Step::Repeat(repeat)) = self.steps.get(step) else {
+                        continue;
+                    };
+                    let end = match choice {
+                        Choice::Shorter { .. } => self.shorter(repeat, step, low, high),
+                        _ => self.longer(repeat, step, low, high),
+                    };
+                    if end.is_some() {
+                        self.step = step + 1;
+                        return end;
+                    }
+                }
             }
         }
         None
@@ -646,10 +663,33 @@ fn join(steps: &mut Vec<Step>) {
     *steps = joined;
 }
 
+/// How many bytes there are before the first that is not in `set`, where only bytes up to the blank
+/// are not in it: eight at a time, as words are long.
+fn until_blank(window: &[u8], set: &[bool; 256]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let outside = |&b: &u8| !set[usize::from(b)];
+    let mut at = 0;
+    while let Some(chunk) = window.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        // The high bit of each byte that is less than 0x21 (and, never missing one, of a few others).
+        let low = word.wrapping_sub(ONES * 0x21) & !word & (ONES * 0x80);
+        if low != 0
+            && let Some(end) = chunk.iter().position(outside)
+        {
+            return at + end;
+        }
+        at += 8;
+    }
+    let rest = window.get(at..).unwrap_or_default();
+    at + rest.iter().position(outside).unwrap_or(rest.len())
+}
+
 fn stops(set: ByteSet) -> Stops {
     let others = set.union(ByteSet::range(b'\n', b'\n')).negate();
+    let blanks = ByteSet::range(0, b' ');
     match others.single() {
         _ if others == ByteSet::default() => Stops::Nothing,
+        None if others.union(blanks) == blanks => Stops::Blanks,
         Some(byte) => Stops::At(byte),
         None => Stops::Many,
     }

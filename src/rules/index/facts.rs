@@ -1,0 +1,126 @@
+//! What is known of each rule before a line comes.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::{MOST_NAMES, number};
+use crate::config::{Action, Rule};
+use crate::fast::OwnMap;
+use crate::pattern::fields::{Beginning, Fields, KEY, Key, Keys, Word};
+
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// It is a group: no line ends here.
+    pub is_group: bool,
+    /// The subject begins with one of these words; nothing is known if there is none.
+    pub words: Option<Arc<[Word]>>,
+    /// What the beginning of a message tells.
+    pub beginning: Beginning,
+    /// What stands behind the first two blanks, by their numbers; sorted. In lines without and with a
+    /// kernel's time stamp.
+    keys: [NumberedKeys; 2],
+    /// The same, as far as it is always the same.
+    literals: [[Arc<[u8]>; 2]; 2],
+    /// The subject holds one of these somewhere, if there are any and they are worth a look.
+    pub inside: Vec<memmem::Finder<'static>>,
+    /// The group that the rule stands in.
+    pub group: Option<usize>,
+    /// No line gets past it.
+    pub takes_all: bool,
+}
+
+/// [`Keys`], by their numbers.
+type NumberedKeys = [Option<Arc<[u32]>>; 2];
+
+impl Facts {
+    /// Whether a line with these keys may match.
+    pub(super) fn fits(&self, stamped: bool, keys: [u32; 2]) -> bool {
+        let mut known = self.keys[usize::from(stamped)].iter().zip(keys);
+        known.all(|(known, is)| {
+            let known = known.as_ref();
+            known.is_none_or(|known| known.binary_search(&is).is_ok())
+        })
+    }
+
+    /// What is worth a look before the pattern is tried: behind which blank these bytes must stand.
+    pub(super) fn gate(&self, stamped: bool) -> Option<(usize, Arc<[u8]>)> {
+        let literals = &self.literals[usize::from(stamped)];
+        let longest = literals
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, bytes)| bytes.len());
+        let (blank, bytes) = longest.filter(|(_, bytes)| bytes.len() > KEY)?;
+        Some((blank, Arc::clone(bytes)))
+    }
+}
+
+/// The facts of all rules; `keys` gets the numbers of their keys.
+pub(super) fn facts(rules: &[Rule], keys: &mut OwnMap<u32, u32>) -> Vec<Facts> {
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut facts: Vec<Facts> = Vec::with_capacity(rules.len());
+    for (at, rule) in rules.iter().enumerate() {
+        open.retain(|&(_, end)| at < end);
+        let group = open.last().map(|&(group, _)| group);
+        let one = fact(rule, group.and_then(|group| facts.get(group)), keys);
+        facts.push(Facts { group, ..one });
+        if let Action::Group { end } | Action::GroupHost { end } = rule.action {
+            open.push((at, end));
+        }
+    }
+    facts
+}
+
+/// What is known of a rule in the group `around`.
+fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Facts {
+    let on_host = matches!(rule.action, Action::GroupHost { .. });
+    let is_group = on_host || matches!(rule.action, Action::Group { .. });
+    let known = match on_host {
+        true => Fields::default(),
+        false => rule.pattern.fields(),
+    };
+    let behind: [Keys; 2] = [known.keys, known.stamped];
+    let literals = behind
+        .each_ref()
+        .map(|two| two.each_ref().map(|b| b.literal[..].into()));
+    let own_keys = behind.map(|two| two.map(|behind| numbered(keys, behind.keys)));
+    let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
+    // What a rule does not say, the group around it may: a line in it is in both.
+    let inherit = |own: Option<Arc<[u32]>>, stamped: usize, at: usize| {
+        own.or_else(|| around?.keys[stamped][at].clone())
+    };
+    let [[a, b], [c, d]] = own_keys;
+    let own_keys = [
+        [inherit(a, 0, 0), inherit(b, 0, 1)],
+        [inherit(c, 1, 0), inherit(d, 1, 1)],
+    ];
+    let words = known.words.map(Arc::from);
+    // Where the words name the rule already, its pattern is the quicker look.
+    let inside = match named || is_group || rule.pattern.is_quick() {
+        true => Vec::new(),
+        false => rule.pattern.needs().inside,
+    };
+    let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
+    Facts {
+        is_group,
+        words: words.or_else(|| around?.words.clone()),
+        beginning: known.beginning,
+        keys: own_keys,
+        literals,
+        inside: inside.iter().map(finder).collect(),
+        group: None,
+        takes_all: !is_group && around.is_none() && rule.pattern.matches_everything(),
+    }
+}
+
+/// The numbers of these keys; new ones are added.
+fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<Vec<Key>>) -> Option<Arc<[u32]>> {
+    let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
+    let mut add = |key: Key| {
+        let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
+        *known.entry(number(&key)).or_insert(next)
+    };
+    let mut numbers: Vec<u32> = keys.into_iter().map(&mut add).collect();
+    numbers.sort_unstable();
+    Some(numbers.into())
+}

@@ -1,0 +1,155 @@
+//! The heads of lines (the name of the program, the byte behind it, and a blank), and the rules that a line
+//! with such a head may match.
+//!
+//! The rules of a head are found out when the first line with it comes: each pattern is asked what
+//! it makes of the head. Lines whose program no rule names are all alike, so that nobody can make
+//! this large by inventing programs.
+
+use super::facts::Facts;
+use crate::fast::{Map, OwnMap};
+use crate::pattern::fields::{Fit, Word, ends_word};
+
+/// More heads than these are not told from each other.
+const MOST: usize = 4_096;
+/// A longer head is cut.
+const LONGEST: usize = 64;
+/// The number of all heads that no rule names.
+const UNNAMED: u32 = 0;
+/// The number of all heads beyond [`MOST`].
+const OTHERS: u32 = 1;
+/// Words are told from each other by so many bytes.
+const START: usize = 4;
+
+/// The heads that have come so far.
+#[derive(Debug)]
+pub(super) struct Heads {
+    known: Map<Vec<u8>, u32>,
+    /// By number, the rules.
+    rules: Vec<Vec<Possible>>,
+    /// How the words that rules name begin, and the words that are shorter.
+    starts: OwnMap<[u8; START], ()>,
+    short: Vec<Vec<u8>>,
+}
+
+/// A rule that a line may match.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Possible {
+    pub rule: usize,
+    /// The group to be entered, where the head does not tell that it is.
+    pub group: Option<usize>,
+}
+
+impl Heads {
+    pub(super) fn new(facts: &[Facts]) -> Self {
+        let mut starts = OwnMap::default();
+        let mut short = Vec::new();
+        for word in facts
+            .iter()
+            .filter_map(|f| f.words.as_ref())
+            .flat_map(|w| w.iter())
+        {
+            match word.bytes.first_chunk::<START>() {
+                Some(start) => drop(starts.insert(*start, ())),
+                None => short.push(word.bytes.clone()),
+            }
+        }
+        short.sort_unstable();
+        short.dedup();
+        let rest = |facts: &Facts| facts.words.is_none();
+        Self {
+            known: Map::default(),
+            rules: vec![all(facts, &rest), all(facts, &|_| true)],
+            starts,
+            short,
+        }
+    }
+
+    /// The number of a message's head.
+    pub(super) fn number(&mut self, message: &[u8], facts: &[Facts]) -> u32 {
+        let end = message.iter().position(|&b| ends_word(b));
+        let end = end.map_or(message.len(), |end| end + 1);
+        // `sshd: ` says more than `sshd:`.
+        let end = end + usize::from(message.get(end) == Some(&b' '));
+        let head = &message[..end.min(LONGEST)];
+        match self.known.get(head) {
+            Some(&number) => number,
+            None if !self.named(head) => UNNAMED,
+            None => self.learn(head, facts),
+        }
+    }
+
+    /// The rules that lines with this head may match, in their order.
+    pub(super) fn rules(&self, number: u32) -> &[Possible] {
+        self.rules.get(number as usize).map_or(&[], |rules| rules)
+    }
+
+    /// Whether a rule may name this head.
+    fn named(&self, head: &[u8]) -> bool {
+        let start = head.first_chunk::<START>();
+        start.is_some_and(|start| self.starts.contains_key(start))
+            || self.short.iter().any(|word| head.starts_with(word))
+    }
+
+    #[cold]
+    fn learn(&mut self, head: &[u8], facts: &[Facts]) -> u32 {
+        if self.known.len() >= MOST {
+            return OTHERS;
+        }
+        let word = head.split(|&b| ends_word(b)).next().unwrap_or_default();
+        let begins = |known: &Word| match known.whole && head.len() < LONGEST {
+            true => word == known.bytes,
+            false => word.starts_with(&known.bytes) || known.bytes.starts_with(word),
+        };
+        let may = |facts: &Facts| {
+            let known = facts.words.as_ref();
+            known.is_none_or(|known| known.iter().any(begins))
+        };
+        let fit = |facts: &Facts| match may(facts) {
+            true => facts.beginning.fit(head),
+            false => Fit::No,
+        };
+        // A group comes before what is in it.
+        let mut groups: Vec<Option<Fit>> = vec![None; facts.len()];
+        let mut rules = Vec::new();
+        for (at, one) in facts.iter().enumerate() {
+            let around = one.group.and_then(|group| *groups.get(group)?);
+            let around = around.unwrap_or(Fit::Surely);
+            let own = match around {
+                Fit::No => Fit::No,
+                Fit::Maybe | Fit::Surely => fit(one),
+            };
+            if one.is_group {
+                let both = match (around, own) {
+                    (Fit::Surely, own) => own,
+                    (_, Fit::No) => Fit::No,
+                    (around, _) => around,
+                };
+                groups[at] = Some(both);
+            } else if own != Fit::No {
+                let group = one.group.filter(|_| around != Fit::Surely);
+                rules.push(Possible { rule: at, group });
+            }
+        }
+        self.rules.push(rules);
+        let number = u32::try_from(self.rules.len() - 1).unwrap_or(OTHERS);
+        self.known.insert(head.to_vec(), number);
+        number
+    }
+}
+
+/// All rules for which `may` holds, and for the groups around them.
+fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
+    let rules = facts
+        .iter()
+        .enumerate()
+        .filter(|(_, facts)| !facts.is_group);
+    let rules = rules.filter(|&(_, one)| {
+        let around = |one: &&Facts| one.group.and_then(|group| facts.get(group));
+        std::iter::successors(Some(one), around).all(|facts| may(facts))
+    });
+    let possible = rules.map(|(rule, facts)| Possible {
+        rule,
+        group: facts.group,
+    });
+    possible.collect()
+}

@@ -1,0 +1,80 @@
+//! A line and the rules that may take it.
+
+use super::Candidate;
+use super::facts::Facts;
+use crate::config::{Action, Rule};
+use crate::pattern::{Found, Pattern, Spans};
+
+/// A line on its way through the rules.
+pub(super) struct Line<'a> {
+    pub facts: &'a [Facts],
+    pub rules: &'a [Rule],
+    pub host: &'a [u8],
+    pub message: &'a [u8],
+    /// Whether the message holds a newline, as an element of a Redis list may.
+    pub newlines: bool,
+    pub spans: &'a mut Spans,
+    pub gave_up: &'a mut Vec<Pattern>,
+    pub groups: &'a mut [(u64, bool)],
+    pub stamp: u64,
+}
+
+impl Line<'_> {
+    /// Whether one of the rule's literals is there.
+    pub(super) fn holds(&self, rule: usize) -> bool {
+        self.facts.get(rule).is_some_and(|facts| {
+            let mut literals = facts.inside.iter();
+            literals.any(|literal| literal.find(self.message).is_some())
+        })
+    }
+
+    /// Whether this rule takes the line.
+    pub(super) fn takes(&mut self, candidate: &Candidate) -> bool {
+        let Some(rule) = self.rules.get(candidate.rule) else {
+            return false;
+        };
+        if !candidate.group.is_none_or(|group| self.enters(group)) {
+            return false;
+        }
+        let found = match rule.action {
+            Action::Trash => rule.pattern.is_match_in(self.message, self.newlines),
+            Action::Repeat | Action::Queues(_) => {
+                rule.pattern
+                    .captures_in(self.message, self.newlines, self.spans)
+            }
+            Action::Group { .. } | Action::GroupHost { .. } => Found::No,
+        };
+        self.judge(found, rule)
+    }
+
+    fn judge(&mut self, found: Found, rule: &Rule) -> bool {
+        if found == Found::GaveUp {
+            self.gave_up.push(rule.pattern.clone());
+        }
+        found == Found::Yes
+    }
+
+    /// Whether the line gets into this group, and so into those around it.
+    fn enters(&mut self, group: usize) -> bool {
+        if let Some(&(stamp, entered)) = self.groups.get(group)
+            && stamp == self.stamp
+        {
+            return entered;
+        }
+        let (Some(rule), Some(facts)) = (self.rules.get(group), self.facts.get(group)) else {
+            return false;
+        };
+        let outer = facts.group;
+        let entered = outer.is_none_or(|outer| self.enters(outer)) && {
+            let found = match rule.action {
+                Action::GroupHost { .. } => rule.pattern.is_match(self.host),
+                _ => rule.pattern.is_match_in(self.message, self.newlines),
+            };
+            self.judge(found, rule)
+        };
+        if let Some(known) = self.groups.get_mut(group) {
+            *known = (self.stamp, entered);
+        }
+        entered
+    }
+}
