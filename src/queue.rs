@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{SortOrder, Threshold};
 use crate::fast::Map;
-use crate::pattern::Found;
+use crate::pattern::{Found, Pattern};
 use lines::Lines;
+
+/// So often in a report a threshold's pattern may hit its limit before it is left out.
+const MOST_LIMITS: usize = 20;
 
 /// What a queue has collected since its last report.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -104,15 +107,21 @@ impl Tally {
     }
 
     /// The lines that are to be reported: hosts by name, lines by count and, where equal, by text.
-    /// Lines that a threshold holds back are left out, and so are hosts without a line.
-    pub fn lines(&self, order: SortOrder, thresholds: &[Threshold]) -> Vec<HostLines<'_>> {
+    /// Lines that a threshold holds back are left out, and so are hosts without a line. Patterns
+    /// that hit their limit hold back nothing, and go to `gave_up` with the length of the line.
+    pub fn lines(
+        &self,
+        order: SortOrder,
+        thresholds: &[Threshold],
+        gave_up: &mut Vec<(Pattern, usize)>,
+    ) -> Vec<HostLines<'_>> {
         self.sorted()
             .into_iter()
             .map(|(host, tally)| {
                 let mut lines: Vec<(u64, &BStr)> = tally
                     .lines
                     .iter()
-                    .filter(|&(line, count)| !held_back(line, count, thresholds))
+                    .filter(|&(line, count)| !held_back(line, count, thresholds, gave_up))
                     .map(|(line, count)| (count, line))
                     .collect();
                 lines.sort_unstable_by(|a, b| match order {
@@ -131,10 +140,30 @@ impl Tally {
 }
 
 /// Whether any threshold for this line is not reached (`set threshold`).
-fn held_back(line: &[u8], count: u64, thresholds: &[Threshold]) -> bool {
-    thresholds
+fn held_back(
+    line: &[u8],
+    count: u64,
+    thresholds: &[Threshold],
+    gave_up: &mut Vec<(Pattern, usize)>,
+) -> bool {
+    thresholds.iter().any(|threshold| {
+        let pattern = &threshold.pattern;
+        if count >= threshold.count.get() || given_up(pattern, gave_up) >= MOST_LIMITS {
+            return false;
+        }
+        let found = pattern.is_match(line);
+        if found == Found::GaveUp {
+            gave_up.push((pattern.clone(), line.len()));
+        }
+        found == Found::Yes
+    })
+}
+
+fn given_up(pattern: &Pattern, gave_up: &[(Pattern, usize)]) -> usize {
+    gave_up
         .iter()
-        .any(|t| count < t.count.get() && t.pattern.is_match(line) == Found::Yes)
+        .filter(|(known, _)| known.is(pattern))
+        .count()
 }
 
 #[cfg(test)]
@@ -142,7 +171,7 @@ mod tests {
     use super::*;
 
     fn shown(tally: &Tally, order: SortOrder) -> Vec<(String, Vec<(u64, String)>)> {
-        let lines = tally.lines(order, &[]);
+        let lines = tally.lines(order, &[], &mut Vec::new());
         let host = |h: &HostLines<'_>| {
             let lines = h.lines.iter().map(|(n, l)| (*n, l.to_string())).collect();
             (h.host.to_string(), lines)
@@ -184,7 +213,7 @@ mod tests {
         assert!(tally.add(b"h", b"one", 1, 1));
         assert!(!tally.add(b"h", b"two", 3, 1));
         assert!(tally.add(b"h", b"one", 1, 1));
-        let lines = tally.lines(SortOrder::Descending, &[]);
+        let lines = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
         assert_eq!(
             (lines[0].lines.len(), lines[0].others, tally.total()),
             (1, 3, 5)

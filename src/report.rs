@@ -179,7 +179,7 @@ mod tests {
 
     fn shown(limit: u64, status: Option<Status>) -> String {
         let tally = tally();
-        let hosts = tally.lines(SortOrder::Descending, &[]);
+        let hosts = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
         text(&hosts, NonZeroU64::new(limit), (status, &[]), &|_| None).to_string()
     }
 
@@ -203,11 +203,11 @@ mod tests {
     #[test]
     fn the_other_forms() {
         let tally = tally();
-        let hosts = tally.lines(SortOrder::Ascending, &[]);
+        let hosts = tally.lines(SortOrder::Ascending, &[], &mut Vec::new());
         assert_eq!(pager(&hosts, NonZeroU64::new(1)), "h1,1,one\nh2,2,x\n");
         let mut quoted = Tally::default();
         quoted.add(b"h", b"say \"hi\", he", 2, 9);
-        let out = csv(&quoted.lines(SortOrder::Ascending, &[])).unwrap();
+        let out = csv(&quoted.lines(SortOrder::Ascending, &[], &mut Vec::new())).unwrap();
         assert_eq!(out, "h,\"say \"\"hi\"\", he\",2\n");
     }
 }

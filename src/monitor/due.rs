@@ -184,7 +184,12 @@ impl Monitor {
             Output::Mail(_) => config.report.sort_order,
             Output::Csv(_) => SortOrder::Ascending,
         };
-        let lines = tally.lines(order, &queue.thresholds);
+        let mut gave_up = Vec::new();
+        let lines = tally.lines(order, &queue.thresholds, &mut gave_up);
+        for (pattern, length) in gave_up {
+            self.note_limit(&pattern, length);
+        }
+        let waiting = self.queues.get_mut(index)?;
         if lines.is_empty() {
             return None;
         }

@@ -171,10 +171,19 @@ impl Monitor {
             return;
         }
         self.slow.push(pattern.clone());
-        let rules = &self.config.rules;
-        let whose = match rules.iter().find(|rule| rule.pattern.is(pattern)) {
+        let config = &self.config;
+        let text = shown(pattern.source());
+        let whose = match config.rules.iter().find(|rule| rule.pattern.is(pattern)) {
             Some(rule) => format!("{}: the pattern of this rule", rule.place),
-            None => format!("the logprefix `{}`", shown(pattern.source())),
+            None if config
+                .lines
+                .prefixes
+                .iter()
+                .any(|prefix| prefix.is(pattern)) =>
+            {
+                format!("the logprefix `{text}`")
+            }
+            None => format!("the threshold `{text}`"),
         };
         self.warnings.push(format!(
             "{whose} was given up on a line of {length} bytes, and taken as not matching; \

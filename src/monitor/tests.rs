@@ -256,3 +256,22 @@ fn a_rule_at_its_limit_is_told_once_with_its_place_and_counted() {
         [one("a", &format!("    3: {line}\n"))]
     );
 }
+
+/// A report of many such lines must not hold up the loop: the limit is hit only so often.
+#[test]
+fn a_threshold_at_its_limit_is_told_and_holds_back_nothing() {
+    let mut monitor = monitor("set threshold a 5 ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
+    let lines: Vec<String> = (0..40)
+        .map(|n| format!("{}x!{n}", "a".repeat(40)))
+        .collect();
+    feed(
+        &mut monitor,
+        &lines.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let body = flushed(&mut monitor).remove(0).1;
+    assert_eq!(body.lines().count(), 42, "{body}");
+    let told = monitor.take_warnings(start());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("the threshold `^(?:"), "{told:?}");
+    assert_eq!(monitor.counters().get(Counter::GaveUp), 20);
+}
