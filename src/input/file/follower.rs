@@ -144,6 +144,12 @@ impl<F: FileSystem> Follower<F> {
             if let Ok(real) = track.path.canonicalize() {
                 dirs.extend(self.existing(real.parent()));
             }
+            // A link on the way may come to lead elsewhere.
+            for above in track.path.ancestors().skip(1) {
+                if above.is_symlink() {
+                    dirs.extend(self.existing(above.parent()));
+                }
+            }
         }
         for path in self.configured.iter().filter(|p| has_wildcard(p)) {
             let mut level = path.parent();

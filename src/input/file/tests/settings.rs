@@ -356,3 +356,33 @@ fn a_new_host_is_picked_up_at_once_while_the_follower_sleeps() {
     drop(events);
     handle.stop();
 }
+
+#[test]
+fn a_link_to_another_directory_is_followed_at_once_while_the_follower_sleeps() {
+    let w = World::new();
+    let home = w.log.parent().unwrap().to_path_buf();
+    for release in ["one", "two"] {
+        fs::create_dir_all(home.join(release).join("log")).unwrap();
+        w.append(&home.join(release).join("log/app.log"), "");
+    }
+    let current = home.join("current");
+    std::os::unix::fs::symlink("one", &current).unwrap();
+    let log = current.join("log/app.log");
+    let (send, events) = std::sync::mpsc::sync_channel(16);
+    let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&log), Vec::new());
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
+    w.append(&log, "1\n");
+    let limit = Duration::from_secs(20);
+    assert_eq!(next_lines(&events, limit), Some("1\n".into()));
+    // By then it sleeps, for a minute.
+    std::thread::sleep(Duration::from_secs(1));
+    // As a deployment does it: in one step.
+    std::os::unix::fs::symlink("two", home.join("next")).unwrap();
+    fs::rename(home.join("next"), &current).unwrap();
+    w.append(&log, "2\n");
+    assert_eq!(next_lines(&events, limit), Some("2\n".into()));
+    w.append(&log, "3\n");
+    assert_eq!(next_lines(&events, limit), Some("3\n".into()));
+    drop(events);
+    handle.stop();
+}
