@@ -26,7 +26,7 @@ same_etc() {
 
 after_upgrade() {
     check 'ours is installed' -- vmsh '! dpkg --compare-versions "$(dpkg-query -W -f "\${Version}" tenshi)" lt 1.0.0~'
-    check 'apt asked nothing' -- fails grep -qiE 'configuration file|conffile' "$WORK/apt.log"
+    check 'apt asked nothing' -- fails grep -E "^Configuration file '|==>|What would you like" "$WORK/apt.log"
     check 'the service runs' -- soon 30 active
     check 'under the native unit' -- vmsh '[ "$(systemctl show -P FragmentPath tenshi)" = /lib/systemd/system/tenshi.service ]'
     check 'it starts at boot' -- vm systemctl is-enabled -q tenshi.service
