@@ -179,7 +179,11 @@ no_starts() {
 boot() {
     (
         join_cgroups
-        exec systemd-nspawn -q --register=no --keep-unit --private-network -M "tenshi-$$" -D "$ROOT" -b
+        # With its parent all of it goes, even if this script is killed: a container outlives its
+        # systemd-nspawn, but not the process namespace around that.
+        exec setpriv --pdeathsig KILL unshare --pid --mount-proc --fork --kill-child \
+            systemd-nspawn -q --register=no --keep-unit --private-network \
+            -M "tenshi-$$" -D "$ROOT" -b
     ) >"$WORK/console.log" 2>&1 &
     NSPAWN=$!
     soon 60 leader || { cat "$WORK/console.log" >&2; echo 'systemd-nspawn did not start' >&2; exit 1; }
@@ -187,10 +191,13 @@ boot() {
         { cat "$WORK/console.log" >&2; echo 'systemd did not boot' >&2; exit 1; }
 }
 
-# leader: sets LEADER, the container's first process. Others of nspawn's children come and go.
+# leader: sets LEADER, the container's first process: number 1 in the inner of two namespaces.
+# Others of systemd-nspawn's children come and go.
 leader() {
-    for LEADER in $(pgrep -P "$NSPAWN"); do
-        grep -Eq '^NSpid:\s+[0-9]+\s+1$' "/proc/$LEADER/status" && return
+    local nspawn
+    nspawn=$(pgrep -P "$NSPAWN") || return 1
+    for LEADER in $(pgrep -P "$nspawn"); do
+        grep -Eq '^NSpid:(\s+[0-9]+){2}\s+1$' "/proc/$LEADER/status" && return
     done
     return 1
 }
