@@ -6,7 +6,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +13,8 @@ use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Group, Pid, Uid, User, access, getgroups, getresgid, getresuid};
-use support::daemon::{Daemon, PROGRAM};
-use support::postbox::Postbox;
-use support::{DEADLINE, Dir, NEVER, conf, line, poll};
+use support::daemon::PROGRAM;
+use support::{DEADLINE, Dir, NEVER, conf, poll};
 use tenshi::process::ids::{Identity, drop_to};
 use tenshi::process::service;
 
@@ -286,37 +284,4 @@ fn the_service_manager_is_told() {
         "{told:?}"
     );
     assert_eq!(told[3..], ["WATCHDOG=1\n", "STOPPING=1\n"]);
-}
-
-/// The line of `systemctl status` follows what is done, and stands still when nothing is.
-#[test]
-fn the_service_manager_is_told_how_far_the_daemon_is() {
-    let (dir, postbox) = (Dir::new(), Postbox::open());
-    dir.write("log", "");
-    let manager = dir.path("manager");
-    let socket = UnixDatagram::bind(&manager).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    // The daemon has become `tenshi` when it tells.
-    fs::set_permissions(&manager, fs::Permissions::from_mode(0o777)).unwrap();
-    let rules = format!("set queue a f@x.example a@x.example {NEVER}\na .*\n");
-    let config = conf(&dir, postbox.port(), &rules);
-    let environment = [("NOTIFY_SOCKET", manager.as_path())];
-    let mut daemon = Daemon::start_in(&dir, &config, &["log"], &[], &environment);
-
-    let told = |want: &str| {
-        let mut buffer = [0; 4096];
-        let mut all = String::new();
-        let found = poll(DEADLINE, || {
-            while let Ok(len) = socket.recv(&mut buffer) {
-                all += &String::from_utf8_lossy(&buffer[..len]);
-            }
-            all.contains(want).then_some(())
-        });
-        assert!(found.is_some(), "never told {want:?}, but {all:?}");
-    };
-    dir.append("log", line("h1", "x").repeat(3));
-    told("STATUS=3 lines read, 0 reports delivered, 0 waiting\n");
-    daemon.signal(Signal::SIGUSR2);
-    told("STATUS=3 lines read, 1 report delivered, 0 waiting\n");
-    daemon.finish();
 }

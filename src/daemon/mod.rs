@@ -7,7 +7,6 @@ mod commit;
 mod inputs;
 mod reload;
 mod start;
-mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -85,7 +84,6 @@ struct Daemon {
     next_due: Option<Time>,
     watchdog: Option<Duration>,
     next_alive: Time,
-    words: words::Words,
     ending: Option<Time>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
@@ -130,7 +128,6 @@ impl Daemon {
                 alive,
                 self.wishes_until,
                 self.commits.next(),
-                self.words.next(),
             ],
         };
         let next = times.into_iter().flatten().min();
@@ -142,7 +139,6 @@ impl Daemon {
     }
 
     fn take(&mut self, message: Message) {
-        self.words.stale();
         match message {
             Message::Input(Event::Batch(batch)) => self.batch(batch),
             Message::Input(Event::Notice(notice)) => self.notice(&notice),
@@ -290,7 +286,6 @@ impl Daemon {
             service::alive();
             self.next_alive = now + interval / 2;
         }
-        self.tell(now);
     }
 
     fn check(&mut self, now: Time, status: Option<Status>) {

@@ -7,7 +7,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::commit::Commits;
 use super::inputs::{Inputs, Opened, Resume};
-use super::words::Words;
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
@@ -209,7 +208,6 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
         next_alive: now,
-        words: Words::new(now),
         ending: None,
         commits: Commits::new(store),
         redis: before.redis,

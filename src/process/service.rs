@@ -9,11 +9,6 @@ fn tell(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-/// Whether a service manager listens.
-pub fn listens() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
-}
-
 /// The daemon runs.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
