@@ -39,5 +39,5 @@ deb: ## Build the Debian package into dist/ (installs the build's needs, when ro
 	@CARGO='$(CARGO)' scripts/make-deb dist
 
 test-package: ## Test the package in dist/ in a booted Debian (root; builds that once, in tests/.cache)
-	@scripts/test-packages debootstrap systemd-container lintian
+	@scripts/test-packages debootstrap systemd-container lintian procps
 	@tests/package/run

@@ -17,18 +17,23 @@ MIRROR=${TENSHI_MIRROR:-http://deb.debian.org/debian}
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
 # What the tests meet in the root: init, the programs around us, and what the stock package needs.
-ROOT_PACKAGES=(systemd-sysv dbus rsyslog logrotate postfix procps gpg
+ROOT_PACKAGES=(systemd-sysv dbus rsyslog logrotate postfix procps gpg gpg-agent
     adduser lsb-base perl libio-bufferedselect-perl)
+RECIPE="$SUITE ${ROOT_PACKAGES[*]}"
 
 checks=0
+# What the command of a check says, in a file without a name.
+exec 8<>"$(mktemp /tmp/tenshi-said-XXXXXX)"
+rm "$(readlink /proc/$$/fd/8)"
 # check WORDS... : runs the test command after `--`; a failure ends the script with the words.
 check() {
     local words=()
     while [[ $1 != -- ]]; do words+=("$1"); shift; done
     shift
     checks=$((checks + 1))
-    if ! "$@"; then
+    if ! "$@" >/dev/fd/8 2>&1 8>&-; then
         printf 'FAILED: %s\n  command: %s\n' "${words[*]}" "$*" >&2
+        cat /dev/fd/8 >&2
         [[ -z ${ROOT-} ]] || diagnose >&2 || true
         exit 1
     fi
@@ -67,12 +72,12 @@ package() {
     realpath "$deb"
 }
 
-# Builds the root, unless it is there.
+# Builds the root, unless one of this recipe is there.
 build_root() {
     mkdir -p "$CACHE"
     exec 9>"$CACHE/lock"
     flock 9
-    if [[ ! -e $BASE/.complete ]]; then
+    if [[ $(cat "$BASE/.complete" 2>/dev/null) != "$RECIPE" ]]; then
         echo "building a Debian root in $BASE (once)"
         rm -rf "$BASE"
         debootstrap --variant=minbase "$SUITE" "$BASE" "$MIRROR" >"$CACHE/debootstrap.log" 2>&1 ||
@@ -89,17 +94,56 @@ postfix postfix/mailname string console.test' | chroot "$BASE" debconf-set-selec
         # Each test shows what apt does without a network.
         rm -f "$BASE"/usr/sbin/policy-rc.d "$BASE"/var/cache/apt/archives/*.deb
         rm -f "$BASE"/etc/apt/apt.conf.d/*autoclean*
-        touch "$BASE/.complete"
+        echo "$RECIPE" >"$BASE/.complete"
     fi
     flock -u 9
     exec 9>&-
 }
 
+# own_cgroups: for each hierarchy that systemd uses, a cgroup for our container alone. In one
+# cgroup, the systemds of two containers would end each other's processes.
+own_cgroups() {
+    local controller path type mount
+    while IFS=: read -r _ controller path; do
+        case $controller in
+            '') type=(-t cgroup2) ;;
+            name=systemd) type=(-t cgroup -O name=systemd) ;;
+            *) continue ;;
+        esac
+        mount=$(findmnt -n -f -o TARGET "${type[@]}") || continue
+        echo "$mount${path%/}/tenshi-package-$$"
+    done </proc/self/cgroup
+}
+
+join_cgroups() {
+    local cgroup
+    for cgroup in $(own_cgroups); do
+        mkdir -p "$cgroup" && echo "$BASHPID" >"$cgroup/cgroup.procs"
+    done
+}
+
+leave_cgroups() {
+    local cgroup
+    for cgroup in $(own_cgroups); do
+        soon 10 remove_cgroup "$cgroup" || true
+    done
+}
+
+remove_cgroup() {
+    find "$1" -depth -type d -exec rmdir {} +
+    [[ ! -e $1 ]]
+}
+
 # in_chroot ROOT COMMAND...: runs it there with /proc and the host's network, nothing booted.
 in_chroot() {
-    local root=$1
+    local root=$1 status=0
     shift
-    systemd-nspawn -q --register=no --keep-unit --resolv-conf=copy-host --as-pid2 -D "$root" "$@"
+    (
+        join_cgroups
+        exec systemd-nspawn -q --register=no --keep-unit --resolv-conf=copy-host --as-pid2 -D "$root" "$@"
+    ) || status=$?
+    leave_cgroups
+    return $status
 }
 
 # fresh_root: a copy of the root for this test alone, in $ROOT; gone at the end.
@@ -112,30 +156,51 @@ fresh_root() {
     cp -a --reflink=auto "$BASE" "$ROOT"
     echo console >"$ROOT/etc/hostname"
     printf '127.0.0.1 localhost console\n' >"$ROOT/etc/hosts"
-    cp "$(package)" "$ROOT/root/tenshi.deb"
+    cp "$(package)" "$ROOT/srv/tenshi.deb"
 }
 
 # with_stock: puts Debian's own tenshi 0.13-7 into the root that is not booted yet.
 with_stock() {
-    cp "$STOCK" "$ROOT/root/stock.deb"
+    cp "$STOCK" "$ROOT/srv/stock.deb"
     printf '#!/bin/sh\nexit 101\n' >"$ROOT/usr/sbin/policy-rc.d"
     chmod 755 "$ROOT/usr/sbin/policy-rc.d"
-    in_chroot "$ROOT" dpkg -i /root/stock.deb >"$WORK/stock.log" 2>&1
+    in_chroot "$ROOT" dpkg -i /srv/stock.deb >"$WORK/stock.log" 2>&1
     rm -f "$ROOT/usr/sbin/policy-rc.d"
+}
+
+# no_starts: from here on apt starts no service. The stock daemon's script waits for minutes under
+# systemd, and apt would wait with it.
+no_starts() {
+    printf '#!/bin/sh\n[ "$2" = stop ] || exit 101\n' >"$ROOT/usr/sbin/policy-rc.d"
+    chmod 755 "$ROOT/usr/sbin/policy-rc.d"
 }
 
 # boot: systemd as process 1 of the root, without a network but the loopback.
 boot() {
-    systemd-nspawn -q --register=no --keep-unit --private-network -M "tenshi-$$" -D "$ROOT" -b \
-        >"$WORK/console.log" 2>&1 &
+    (
+        join_cgroups
+        # With its parent all of it goes, even if this script is killed: a container outlives its
+        # systemd-nspawn, but not the process namespace around that.
+        exec setpriv --pdeathsig KILL unshare --pid --mount-proc --fork --kill-child \
+            systemd-nspawn -q --register=no --keep-unit --private-network \
+            -M "tenshi-$$" -D "$ROOT" -b
+    ) >"$WORK/console.log" 2>&1 &
     NSPAWN=$!
-    soon 60 leader || { cat "$WORK/console.log" >&2; exit 1; }
-    LEADER=$(leader)
+    soon 60 leader || { cat "$WORK/console.log" >&2; echo 'systemd-nspawn did not start' >&2; exit 1; }
     soon 120 vm systemctl is-active -q dbus.service ||
         { cat "$WORK/console.log" >&2; echo 'systemd did not boot' >&2; exit 1; }
 }
 
-leader() { pgrep -P "$NSPAWN" | head -n 1 | grep .; }
+# leader: sets LEADER, the container's first process: number 1 in the inner of two namespaces.
+# Others of systemd-nspawn's children come and go.
+leader() {
+    local nspawn
+    nspawn=$(pgrep -P "$NSPAWN") || return 1
+    for LEADER in $(pgrep -P "$nspawn"); do
+        grep -Eq '^NSpid:(\s+[0-9]+){2}\s+1$' "/proc/$LEADER/status" && return
+    done
+    return 1
+}
 
 # vm COMMAND...: runs it in the booted root.
 vm() { nsenter -t "$LEADER" -m -u -i -n -p -- "$@" </dev/null; }
@@ -143,19 +208,31 @@ vm() { nsenter -t "$LEADER" -m -u -i -n -p -- "$@" </dev/null; }
 # vmsh SCRIPT: the same through a shell.
 vmsh() { vm sh -c "$1"; }
 
+# as_tenshi COMMAND...: in the booted root, as the daemon's account.
+as_tenshi() {
+    vm setpriv --reuid=tenshi --regid=tenshi --init-groups env HOME=/var/lib/tenshi "$@"
+}
+
 power_off() {
     [[ -n ${NSPAWN-} ]] || return 0
-    vm systemctl poweroff --force >/dev/null 2>&1 || true
-    soon 20 fails kill -0 "$NSPAWN" || kill -KILL "$NSPAWN" 2>/dev/null || true
+    [[ -z ${LEADER-} ]] || vm systemctl poweroff --force >/dev/null 2>&1 || true
+    soon 20 fails kill -0 "$NSPAWN" || true
+    # Whatever is left: a container outlives a systemd-nspawn that is killed.
+    local cgroup
+    for cgroup in $(own_cgroups); do
+        find "$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null || true
+    done
     wait "$NSPAWN" 2>/dev/null || true
     NSPAWN=
+    leave_cgroups
 }
 
 # What helps when a check failed.
 diagnose() {
     [[ -n ${NSPAWN-} ]] || return 0
     vm systemctl status --no-pager -l tenshi.service
-    vm journalctl --no-pager -n 60
+    vm journalctl --no-pager -n 100
+    [[ ! -e $WORK/apt.log ]] || cat "$WORK/apt.log"
 }
 
 # The install, as an unattended upgrade does it. Its words are in $WORK/apt.log.

@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
 
 mod interleave;
+mod names;
 mod settings;
 
 struct World {

@@ -139,6 +139,8 @@ struct Run<F: FileSystem> {
 impl<F: FileSystem> Run<F> {
     fn run(mut self) {
         let mut names = true;
+        // Names changed, and were not looked at since.
+        let mut owed = false;
         loop {
             let began = Instant::now();
             self.follower.set_woken(!self.watch.polling);
@@ -176,8 +178,10 @@ impl<F: FileSystem> Run<F> {
                 Some(scan) => names = scan,
                 None => return,
             }
+            owed |= names;
             // Waiting for a quiet directory is no reason to list it again and again.
-            if names && !turn.more && !turn.waiting {
+            if owed && !turn.more && !turn.waiting {
+                owed = false;
                 self.follower.rescan_names();
             }
         }
