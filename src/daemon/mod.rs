@@ -67,7 +67,7 @@ struct Daemon {
     hostname: String,
     monitor: Monitor,
     outbox: Outbox,
-    /// What is settled in the monitor when a letter is delivered.
+    /// The escalation counters that each letter speaks of.
     hosts: HashMap<u64, Hosts>,
     post: Post,
     post_office: PostOffice,
@@ -412,9 +412,14 @@ impl Daemon {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
             }
-            if let Some(hosts) = self.hosts.remove(&outcome.id) {
-                self.monitor.delivered(&hosts);
+            let hosts = self.hosts.remove(&outcome.id);
+            if let Some(hosts) = hosts.filter(|_| letter.attempts > 1) {
+                self.monitor.delivered_at_last(&hosts);
             }
+        } else if let Some(hosts) = self.hosts.get(&outcome.id)
+            && self.outbox.attempts(outcome.id) == Some(1)
+        {
+            self.monitor.undelivered(hosts);
         }
         self.commits.soon(now);
         self.plan();

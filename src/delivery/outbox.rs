@@ -188,6 +188,12 @@ impl Outbox {
         letter.fault = Some(fault);
     }
 
+    /// How often a letter was tried; nothing if it is not here.
+    pub fn attempts(&self, id: u64) -> Option<u32> {
+        let letter = self.letters.iter().find(|letter| letter.id == id);
+        letter.map(|letter| letter.attempts)
+    }
+
     /// A queue's time has come again: what was refused is tried once more.
     pub fn retry_queue(&mut self, queue: &str, now: Time) {
         for letter in self.letters.iter_mut().filter(|l| l.report.queue == queue) {

@@ -11,7 +11,8 @@ use crate::report::{self, Report, Status};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
-/// The hosts and escalation counters that a report speaks of: settled when it is delivered.
+/// The hosts and escalation counters that a report speaks of. They begin anew with the report; if it
+/// cannot be sent, they go on.
 pub type Hosts = Vec<(RuleId, BString, u64)>;
 
 /// A queue's reports, just taken out of it. A queue with pagers among its recipients has two.
@@ -21,7 +22,7 @@ pub struct Due {
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
-    /// What [`Monitor::delivered`] is to be told once they are.
+    /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
     pub hosts: Hosts,
 }
 
@@ -164,8 +165,15 @@ impl Monitor {
         self.queues.iter().all(|queue| queue.tally.is_empty())
     }
 
-    /// A report was taken by its server: its lines count for no further escalation.
-    pub fn delivered(&mut self, hosts: &Hosts) {
+    /// A report could not be sent: its lines count again for escalation.
+    pub fn undelivered(&mut self, hosts: &Hosts) {
+        for (rule, host, count) in hosts {
+            self.escalations.give_back(*rule, host.as_ref(), *count);
+        }
+    }
+
+    /// A report that could not be sent was taken at last: its lines count no more.
+    pub fn delivered_at_last(&mut self, hosts: &Hosts) {
         for (rule, host, count) in hosts {
             self.escalations.settle(*rule, host.as_ref(), *count);
         }
@@ -241,8 +249,9 @@ impl Monitor {
         remarks
     }
 
-    /// The escalation counters of the rules whose leftmost queue this is, for the report's hosts.
-    fn escalated(&self, queue: QueueId, lines: &[HostLines<'_>]) -> Hosts {
+    /// The escalation counters of the rules whose leftmost queue this is, for the report's hosts: they
+    /// are taken out.
+    fn escalated(&mut self, queue: QueueId, lines: &[HostLines<'_>]) -> Hosts {
         let leftmost = |(index, action): (usize, &Action)| match action {
             Action::Queues(targets) => {
                 let counts = targets.iter().any(|t| t.escalation.is_some());
@@ -260,16 +269,16 @@ impl Monitor {
             .map(|rule| &rule.action)
             .enumerate();
         let rules: Vec<RuleId> = actions.filter_map(leftmost).collect();
-        let counters = rules.iter().flat_map(|&rule| {
-            lines.iter().map(move |host| {
-                (
-                    rule,
-                    host.host.to_owned(),
-                    self.escalations.get(rule, host.host),
-                )
-            })
-        });
-        counters.filter(|(_, _, count)| *count > 0).collect()
+        let mut hosts = Hosts::new();
+        for rule in rules {
+            for host in lines.iter().map(|lines| lines.host) {
+                let count = self.escalations.take(rule, host);
+                if count > 0 {
+                    hosts.push((rule, host.to_owned(), count));
+                }
+            }
+        }
+        hosts
     }
 }
 

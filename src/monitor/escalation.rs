@@ -1,15 +1,24 @@
 //! Escalation: each Nth line of a rule and host goes to a further queue.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use bstr::{BStr, BString};
 
 use crate::config::RuleId;
+use crate::fast::Map;
 
-/// How many lines of each host a rule has taken since its leftmost queue was delivered.
+/// How many lines of each host a rule has taken since its leftmost queue was reported. A report that
+/// could not be sent gives its lines back.
 #[derive(Clone, Debug, Default)]
-pub struct Escalations(HashMap<RuleId, HashMap<BString, u64>>);
+pub struct Escalations(Map<RuleId, Map<BString, Counted>>);
+
+/// A counter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    lines: u64,
+    /// So far it was seen whether a further queue is reached.
+    looked: u64,
+}
 
 /// A counter's move from one value to a later one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,43 +42,49 @@ impl Step {
 impl Escalations {
     /// Moves a counter on by `n` lines.
     pub(super) fn advance(&mut self, rule: RuleId, host: &[u8], n: u64) -> Step {
-        let hosts = self.0.entry(rule).or_default();
-        let before = hosts.get(BStr::new(host)).copied().unwrap_or(0);
-        let after = before.saturating_add(n);
-        match hosts.get_mut(BStr::new(host)) {
-            Some(count) => *count = after,
-            None => {
-                hosts.insert(BString::from(host), after);
-            }
-        }
+        let counted = self.counter(rule, BStr::new(host));
+        let before = counted.looked;
+        let after = counted.lines.saturating_add(n);
+        (counted.lines, counted.looked) = (after, after);
         Step { before, after }
     }
 
-    /// A counter's value.
-    pub fn get(&self, rule: RuleId, host: &BStr) -> u64 {
-        self.0
-            .get(&rule)
-            .and_then(|hosts| hosts.get(host))
-            .copied()
-            .unwrap_or(0)
+    fn counter(&mut self, rule: RuleId, host: &BStr) -> &mut Counted {
+        let hosts = self.0.entry(rule).or_default();
+        hosts.entry_ref(host).or_default()
+    }
+
+    /// Takes the lines out of a counter, for a report.
+    pub(super) fn take(&mut self, rule: RuleId, host: &BStr) -> u64 {
+        let hosts = self.0.get_mut(&rule);
+        let counted = hosts.and_then(|hosts| hosts.remove(host));
+        counted.map_or(0, |counted| counted.lines)
+    }
+
+    /// The report with these lines could not be sent: they count again. What they and the lines since
+    /// reach together is reached by the next line.
+    pub(super) fn give_back(&mut self, rule: RuleId, host: &BStr, lines: u64) {
+        let counted = self.counter(rule, host);
+        counted.looked = counted.lines.max(lines);
+        counted.lines = counted.lines.saturating_add(lines);
     }
 
     /// All counters.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RuleId, &BStr, u64)> {
         self.0.iter().flat_map(|(&rule, hosts)| {
-            hosts
-                .iter()
-                .map(move |(host, &count)| (rule, host.as_ref(), count))
+            let counters = hosts.iter();
+            counters.map(move |(host, counted)| (rule, host.as_ref(), counted.lines))
         })
     }
 
-    /// Takes the lines of a delivered report off a counter.
+    /// Takes the lines of a report, sent at last, off a counter.
     pub(super) fn settle(&mut self, rule: RuleId, host: &BStr, delivered: u64) {
         if let Some(hosts) = self.0.get_mut(&rule)
-            && let Some(count) = hosts.get_mut(host)
+            && let Some(counted) = hosts.get_mut(host)
         {
-            *count = count.saturating_sub(delivered);
-            if *count == 0 {
+            counted.lines = counted.lines.saturating_sub(delivered);
+            counted.looked = counted.looked.saturating_sub(delivered);
+            if counted.lines == 0 {
                 hosts.remove(host);
             }
         }
