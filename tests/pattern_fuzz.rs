@@ -329,7 +329,7 @@ fn cases(count: usize, random: &mut Random) -> Vec<Case> {
         Case::new(regex, |ours| {
             let subject = |_| {
                 let mut subject = match ours {
-                    Ok(pattern) => subjects::from(pattern.tree(), random),
+                    Ok(pattern) => subjects::from(&pattern.tree(), random),
                     Err(_) => b"error: a b 1.2.3.4".to_vec(),
                 };
                 if random.percent(60) {
@@ -376,7 +376,7 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
         let trees: Vec<_> = config.iter().map(|rule| rule.pattern.clone()).collect();
         let mut index = Index::new(&config);
         for pattern in &trees {
-            let mut line = subjects::from(pattern.tree(), &mut random);
+            let mut line = subjects::from(&pattern.tree(), &mut random);
             if random.percent(40) {
                 subjects::damage(&mut line, &mut random);
             }

@@ -459,7 +459,11 @@ mod tests {
     use crate::pattern::Pattern;
 
     fn shown(pattern: &str) -> String {
-        let fields = Pattern::compile(pattern.as_bytes()).unwrap().fields();
+        let fields = Pattern::compile(pattern.as_bytes())
+            .unwrap()
+            .outline()
+            .fields
+            .clone();
         let list = |all: Option<Vec<Vec<u8>>>| match all {
             Some(all) => all
                 .iter()
@@ -525,7 +529,13 @@ mod tests {
 
     #[test]
     fn what_must_follow_and_what_is_enough() {
-        let of = |pattern: &str| Pattern::compile(pattern.as_bytes()).unwrap().fields();
+        let of = |pattern: &str| {
+            Pattern::compile(pattern.as_bytes())
+                .unwrap()
+                .outline()
+                .fields
+                .clone()
+        };
         let literal = |pattern: &str| {
             of(pattern)
                 .keys

@@ -1,6 +1,6 @@
 //! What a subject must hold for a pattern to match: so that most patterns need not be tried.
 
-use super::ast::{Anchor, Node};
+use super::ast::Node;
 use super::set::ByteSet;
 
 /// More alternatives than these are not worth looking for.
@@ -8,57 +8,8 @@ const MOST: usize = 64;
 /// A longer literal says no more, bytes.
 const LONG: usize = 32;
 
-/// What every subject that a pattern matches must hold.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Needs {
-    /// The subject begins with these bytes.
-    pub start: Vec<u8>,
-    /// The subject holds one of these somewhere; nothing is known if there are none.
-    pub inside: Vec<Vec<u8>>,
-}
-
-/// The needs of a pattern. Case that does not count, and sets of a few bytes, are alternatives.
-pub fn needs(root: &Node) -> Needs {
-    Needs {
-        start: start(root),
-        inside: inside(root).unwrap_or_default(),
-    }
-}
-
-/// The literal bytes right behind an anchored start.
-fn start(root: &Node) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut anchored = false;
-    walk_start(root, &mut anchored, &mut bytes);
-    bytes
-}
-
-/// Goes along what comes first; whether what follows may go on.
-fn walk_start(node: &Node, anchored: &mut bool, bytes: &mut Vec<u8>) -> bool {
-    match node {
-        Node::Empty | Node::Keep => true,
-        Node::Anchor(Anchor::Start) => {
-            *anchored = true;
-            true
-        }
-        Node::Set(set) => match (*anchored && bytes.len() < LONG, set.single()) {
-            (true, Some(byte)) => {
-                bytes.push(byte);
-                true
-            }
-            _ => false,
-        },
-        Node::Concat(items) => items.iter().all(|item| walk_start(item, anchored, bytes)),
-        Node::Capture { body, .. } | Node::Atomic(body) => walk_start(body, anchored, bytes),
-        Node::Repeat { body, min, max, .. } if *min > 0 => {
-            walk_start(body, anchored, bytes) && *max == Some(1)
-        }
-        _ => false,
-    }
-}
-
 /// Alternatives of which every match holds one; `None` if there are none to be found.
-fn inside(node: &Node) -> Option<Vec<Vec<u8>>> {
+pub fn inside(node: &Node) -> Option<Vec<Vec<u8>>> {
     match node {
         Node::Concat(items) => best(runs(items)),
         Node::Set(set) => few(set),

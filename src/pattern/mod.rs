@@ -29,7 +29,7 @@ pub struct Pattern(Arc<Inner>);
 
 struct Inner {
     source: Vec<u8>,
-    root: ast::Node,
+    outline: Outline,
     groups: usize,
     notes: Vec<Note>,
     engine: Engine,
@@ -77,6 +77,19 @@ impl Alone {
             Self::Never
         }
     }
+}
+
+/// What can be said of the subjects that a pattern matches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outline {
+    /// It holds one of these somewhere; nothing is known if there are none, or if the pattern is
+    /// quicker than a look for them.
+    pub inside: Vec<Vec<u8>>,
+    /// What its first words must be.
+    pub fields: fields::Fields,
+    /// It surely matches every subject without a newline, like `.*`. Where this says no, it may all
+    /// the same.
+    pub everything: bool,
 }
 
 /// What runs a pattern.
@@ -176,9 +189,17 @@ impl Pattern {
         let alone = alone(engine);
         let imitator =
             (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
+        let quick = direct.as_ref().is_some_and(Direct::anchored);
         Ok(Self(Arc::new(Inner {
+            outline: Outline {
+                inside: match quick {
+                    true => Vec::new(),
+                    false => literals::inside(&parsed.root).unwrap_or_default(),
+                },
+                fields: fields::fields(&parsed.root),
+                everything: notes::matches_everything(&parsed.root),
+            },
             source: source.to_vec(),
-            root: parsed.root,
             groups: parsed.groups,
             notes,
             engine,
@@ -217,14 +238,9 @@ impl Pattern {
         &self.0.notes
     }
 
-    /// What a subject without a newline must hold for the pattern to match.
-    pub fn needs(&self) -> literals::Needs {
-        literals::needs(&self.0.root)
-    }
-
-    /// What the first words of a subject must be for the pattern to match.
-    pub fn fields(&self) -> fields::Fields {
-        fields::fields(&self.0.root)
+    /// What can be said of the subjects that it matches.
+    pub fn outline(&self) -> &Outline {
+        &self.0.outline
     }
 
     /// What runs it.
@@ -232,27 +248,15 @@ impl Pattern {
         self.0.engine
     }
 
-    /// The pattern as a tree.
-    pub fn tree(&self) -> &ast::Node {
-        &self.0.root
+    /// The pattern as a tree. It is read anew each time: a tree is large, and hardly ever wanted.
+    pub fn tree(&self) -> ast::Node {
+        parse::parse(&self.0.source).map_or(ast::Node::Empty, |parsed| parsed.root)
     }
 
     /// The pattern as an engine gets it, for subjects without newlines.
     pub fn canonical(&self) -> String {
-        let emitted = emit::emit(&self.0.root, self.0.groups, Purpose::Line);
+        let emitted = emit::emit(&self.tree(), self.0.groups, Purpose::Line);
         emitted.map(|emitted| emitted.text).unwrap_or_default()
-    }
-
-    /// Whether it surely matches every subject without a newline, like `.*`. It may match all and
-    /// not be known to.
-    pub fn matches_everything(&self) -> bool {
-        notes::matches_everything(&self.0.root)
-    }
-
-    /// Whether it begins at the start of a subject and needs no engine: most subjects are turned away
-    /// at once.
-    pub fn is_quick(&self) -> bool {
-        self.0.direct.as_ref().is_some_and(Direct::anchored)
     }
 
     /// Whether it matches anywhere in `subject`.
@@ -332,8 +336,9 @@ impl Pattern {
             true => (&inner.newlines, Purpose::Newlines),
         };
         let make = || {
-            let emitted = emit::emit(&inner.root, inner.groups, purpose).ok()?;
-            engine::build(&inner.root, &emitted, inner.source.len()).ok()
+            let root = self.tree();
+            let emitted = emit::emit(&root, inner.groups, purpose).ok()?;
+            engine::build(&root, &emitted, inner.source.len()).ok()
         };
         place.get_or_init(make).as_ref()
     }

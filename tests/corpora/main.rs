@@ -62,7 +62,7 @@ fn cases(regexes: Vec<Vec<u8>>, usual: &[Vec<u8>], times: usize, random: &mut Ra
             let mut subjects: Vec<Vec<u8>> = (0..10 * times).map(pick).collect();
             let trees = ours.iter().map(Pattern::tree).cycle().take(6 * times);
             for (at, tree) in trees.enumerate() {
-                let mut subject = subjects::from(tree, random);
+                let mut subject = subjects::from(&tree, random);
                 if at % 2 == 1 {
                     subjects::damage(&mut subject, random);
                 }

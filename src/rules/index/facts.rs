@@ -7,7 +7,8 @@ use memchr::memmem;
 use super::{MOST_NAMES, number};
 use crate::config::{Action, Rule};
 use crate::fast::OwnMap;
-use crate::pattern::fields::{Beginning, Fields, KEY, Key, Keys, Word};
+use crate::pattern::Pattern;
+use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
 
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -15,8 +16,8 @@ pub(super) struct Facts {
     pub is_group: bool,
     /// The subject begins with one of these words; nothing is known if there is none.
     pub words: Option<Arc<[Word]>>,
-    /// What the beginning of a message tells.
-    pub beginning: Beginning,
+    /// The pattern, if it is for messages.
+    pattern: Option<Pattern>,
     /// What stands behind the first two blanks, by their numbers; sorted. In lines without and with a
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
@@ -34,6 +35,12 @@ pub(super) struct Facts {
 type NumberedKeys = [Option<Arc<[u32]>>; 2];
 
 impl Facts {
+    /// What the head of a message tells.
+    pub(super) fn fit(&self, head: &[u8]) -> Fit {
+        let pattern = self.pattern.as_ref();
+        pattern.map_or(Fit::Maybe, |p| p.outline().fields.beginning.fit(head))
+    }
+
     /// Whether a line with these keys may match.
     pub(super) fn fits(&self, stamped: bool, keys: [u32; 2]) -> bool {
         let mut known = self.keys[usize::from(stamped)].iter().zip(keys);
@@ -75,15 +82,15 @@ pub(super) fn facts(rules: &[Rule], keys: &mut OwnMap<u32, u32>) -> Vec<Facts> {
 fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Facts {
     let on_host = matches!(rule.action, Action::GroupHost { .. });
     let is_group = on_host || matches!(rule.action, Action::Group { .. });
+    let outline = rule.pattern.outline();
+    let nothing = Fields::default();
     let known = match on_host {
-        true => Fields::default(),
-        false => rule.pattern.fields(),
+        true => &nothing,
+        false => &outline.fields,
     };
-    let behind: [Keys; 2] = [known.keys, known.stamped];
-    let literals = behind
-        .each_ref()
-        .map(|two| two.each_ref().map(|b| b.literal[..].into()));
-    let own_keys = behind.map(|two| two.map(|behind| numbered(keys, behind.keys)));
+    let behind: [&Keys; 2] = [&known.keys, &known.stamped];
+    let literals = behind.map(|two| two.each_ref().map(|b| b.literal[..].into()));
+    let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
     // What a rule does not say, the group around it may: a line in it is in both.
     let inherit = |own: Option<Arc<[u32]>>, stamped: usize, at: usize| {
@@ -94,33 +101,33 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         [inherit(a, 0, 0), inherit(b, 0, 1)],
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
-    let words = known.words.map(Arc::from);
+    let words = known.words.as_deref().map(Arc::from);
     // Where the words name the rule already, its pattern is the quicker look.
-    let inside = match named || is_group || rule.pattern.is_quick() {
-        true => Vec::new(),
-        false => rule.pattern.needs().inside,
+    let inside: &[Vec<u8>] = match named || is_group {
+        true => &[],
+        false => &outline.inside,
     };
     let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
     Facts {
         is_group,
         words: words.or_else(|| around?.words.clone()),
-        beginning: known.beginning,
+        pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
         literals,
         inside: inside.iter().map(finder).collect(),
         group: None,
-        takes_all: !is_group && around.is_none() && rule.pattern.matches_everything(),
+        takes_all: !is_group && around.is_none() && outline.everything,
     }
 }
 
 /// The numbers of these keys; new ones are added.
-fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<Vec<Key>>) -> Option<Arc<[u32]>> {
+fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u32]>> {
     let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
-    let mut add = |key: Key| {
+    let mut add = |key: &Key| {
         let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
-        *known.entry(number(&key)).or_insert(next)
+        *known.entry(number(key)).or_insert(next)
     };
-    let mut numbers: Vec<u32> = keys.into_iter().map(&mut add).collect();
+    let mut numbers: Vec<u32> = keys.iter().map(&mut add).collect();
     numbers.sort_unstable();
     Some(numbers.into())
 }

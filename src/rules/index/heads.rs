@@ -105,7 +105,7 @@ impl Heads {
             known.is_none_or(|known| known.iter().any(begins))
         };
         let fit = |facts: &Facts| match may(facts) {
-            true => facts.beginning.fit(head),
+            true => facts.fit(head),
             false => Fit::No,
         };
         // A group comes before what is in it.
