@@ -145,7 +145,7 @@ fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
         .filter(|(_, facts)| !facts.is_group);
     let rules = rules.filter(|&(_, one)| {
         let around = |one: &&Facts| one.group.and_then(|group| facts.get(group));
-        std::iter::successors(Some(one), around).all(|facts| may(facts))
+        std::iter::successors(Some(one), around).all(may)
     });
     let possible = rules.map(|(rule, facts)| Possible {
         rule,
