@@ -5,22 +5,15 @@
 //! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
 //! each. What would take more than a bounded number of steps is left to the engine, which is linear.
 
+mod compile;
+
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
 use super::Spans;
-use super::ast::{Anchor, Mode, Node};
-use super::set::ByteSet;
-
-/// Longer programs are left to the engine.
-const MOST_STEPS: usize = 400;
-/// A part is written out so often at most.
-const MOST_COPIES: u32 = 32;
-/// So far a choice looks ahead.
-const DEPTH: usize = 24;
+use super::ast::{Mode, Node};
 /// So many steps for a byte of the subject, and some more, before the engine decides.
 const PATIENCE: usize = 4;
 /// A group that took no part.
@@ -149,14 +142,7 @@ thread_local! {
 impl Direct {
     /// The program of a pattern with this many groups, if it is one that pays.
     pub(super) fn new(root: &Node, groups: usize) -> Option<Self> {
-        let mut anchored = false;
-        let mut steps = Vec::new();
-        let first = without_start(root, &mut anchored);
-        add(&first, &mut steps)?;
-        if steps.len() > MOST_STEPS {
-            return None;
-        }
-        look_ahead(&mut steps);
+        let (steps, mut anchored) = compile::steps(root)?;
         let begin = steps.iter().find(|step| !matches!(step, Step::Open(_)));
         let mut finder = None;
         if !anchored {
@@ -439,230 +425,6 @@ impl Run<'_> {
     }
 }
 
-/// The pattern without the anchor that it begins with.
-fn without_start(root: &Node, anchored: &mut bool) -> Node {
-    match root {
-        Node::Anchor(Anchor::Start) => {
-            *anchored = true;
-            Node::Empty
-        }
-        Node::Concat(items) => {
-            let mut items = items.clone();
-            if let Some(first) = items.first_mut() {
-                *first = without_start(first, anchored);
-            }
-            Node::Concat(items)
-        }
-        other => other.clone(),
-    }
-}
-
-/// Appends the steps of a part; nothing if it needs an engine.
-fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
-    match node {
-        Node::Empty => {}
-        Node::Anchor(Anchor::Start | Anchor::LineStart) => steps.push(Step::AtStart),
-        Node::Anchor(Anchor::End | Anchor::EndOrNewline | Anchor::LineEnd) => {
-            steps.push(Step::AtEnd);
-        }
-        Node::Set(set) => match set.single() {
-            Some(byte) => steps.push(Step::Literal(Box::new([byte]))),
-            None => steps.push(Step::One(table(*set))),
-        },
-        Node::Concat(items) => items.iter().try_for_each(|item| add(item, steps))?,
-        Node::Capture { number, body, .. } => {
-            steps.push(Step::Open(*number));
-            add(body, steps)?;
-            steps.push(Step::Close(*number));
-        }
-        Node::Repeat {
-            body,
-            min,
-            max,
-            mode,
-            ..
-        } => match (&**body, min, max) {
-            (_, 1, Some(1)) => add(body, steps)?,
-            (Node::Set(set), _, _) if *mode != Mode::Possessive => {
-                steps.push(Step::Repeat(Box::new(Repeat {
-                    set: table(*set),
-                    stops: stops(*set),
-                    min: usize::try_from(*min).ok()?,
-                    max: max.map_or(usize::MAX, |max| max as usize),
-                    mode: *mode,
-                    next: Next::Any,
-                })))
-            }
-            (_, _, _) if *mode != Mode::Possessive && !body.nullable() => {
-                rounds(body, *min, *max, *mode, steps)?;
-            }
-            _ => return None,
-        },
-        Node::Alternate(branches) => alternate(branches, steps)?,
-        _ => return None,
-    }
-    (steps.len() <= MOST_STEPS).then_some(())
-}
-
-/// A part that is there several times.
-fn rounds(
-    body: &Node,
-    min: u32,
-    max: Option<u32>,
-    mode: Mode,
-    steps: &mut Vec<Step>,
-) -> Option<()> {
-    if min.max(max.unwrap_or(0)) > MOST_COPIES {
-        return None;
-    }
-    for _ in 0..min {
-        add(body, steps)?;
-    }
-    let mut splits = Vec::new();
-    match max {
-        Some(max) => {
-            for _ in min..max {
-                splits.push(steps.len());
-                steps.push(Step::Jump(0));
-                add(body, steps)?;
-            }
-        }
-        None => {
-            let again = steps.len();
-            splits.push(again);
-            steps.push(Step::Jump(0));
-            add(body, steps)?;
-            steps.push(Step::Jump(again));
-        }
-    }
-    let end = steps.len();
-    for split in splits {
-        let ways = match mode {
-            Mode::Lazy => [end, split + 1],
-            _ => [split + 1, end],
-        };
-        steps[split] = Step::Split(Split::new(ways));
-    }
-    (steps.len() <= MOST_STEPS).then_some(())
-}
-
-fn alternate(branches: &[Node], steps: &mut Vec<Step>) -> Option<()> {
-    let (last, others) = branches.split_last()?;
-    let mut jumps = Vec::new();
-    for branch in others {
-        let split = steps.len();
-        steps.push(Step::Jump(0));
-        add(branch, steps)?;
-        jumps.push(steps.len());
-        steps.push(Step::Jump(0));
-        steps[split] = Step::Split(Split::new([split + 1, steps.len()]));
-    }
-    add(last, steps)?;
-    for jump in jumps {
-        steps[jump] = Step::Jump(steps.len());
-    }
-    Some(())
-}
-
-impl Split {
-    fn new(ways: [usize; 2]) -> Self {
-        Self {
-            ways,
-            first: [None, None],
-        }
-    }
-}
-
-/// Joins literals that stand side by side, and tells each step what must come behind it.
-fn look_ahead(steps: &mut Vec<Step>) {
-    join(steps);
-    for at in 0..steps.len() {
-        if let Some(Step::Split(split)) = steps.get(at) {
-            let first = split.ways.map(|way| first(steps, way, DEPTH).map(table));
-            if let Some(Step::Split(split)) = steps.get_mut(at) {
-                split.first = first;
-            }
-        }
-    }
-    for at in 0..steps.len() {
-        let mut behind = at + 1;
-        while let Some(step) = steps.get(behind) {
-            behind = match step {
-                Step::Open(_) | Step::Close(_) => behind + 1,
-                &Step::Jump(to) => to,
-                _ => break,
-            };
-        }
-        let next = match (steps.get(behind), first(steps, behind, DEPTH)) {
-            (Some(Step::AtEnd), _) => Next::End,
-            (_, None) => Next::Any,
-            (_, Some(set)) => set
-                .single()
-                .map_or_else(|| Next::Set(table(set)), Next::Byte),
-        };
-        if let Some(Step::Repeat(repeat)) = steps.get_mut(at) {
-            repeat.next = next;
-        }
-    }
-}
-
-/// The bytes that a match of the steps from `at` on can begin with; `None` if it may be empty.
-fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
-    let depth = depth.checked_sub(1)?;
-    match steps.get(at)? {
-        Step::Literal(bytes) => bytes.first().map(|&byte| ByteSet::range(byte, byte)),
-        Step::One(set) => Some(set_of(set)),
-        Step::Repeat(repeat) if repeat.min > 0 => Some(set_of(&repeat.set)),
-        Step::Repeat(repeat) => {
-            let behind = first(steps, at + 1, depth)?;
-            Some(behind.union(set_of(&repeat.set)))
-        }
-        Step::Split(split) => {
-            let [one, other] = split.ways;
-            Some(first(steps, one, depth)?.union(first(steps, other, depth)?))
-        }
-        &Step::Jump(to) => first(steps, to, depth),
-        Step::Open(_) | Step::Close(_) => first(steps, at + 1, depth),
-        Step::AtStart | Step::AtEnd => None,
-    }
-}
-
-/// Makes one literal of several, and moves the targets of jumps accordingly.
-fn join(steps: &mut Vec<Step>) {
-    let mut targets = vec![false; steps.len() + 1];
-    for step in steps.iter() {
-        match step {
-            Step::Split(split) => split.ways.iter().for_each(|&to| targets[to] = true),
-            &Step::Jump(to) => targets[to] = true,
-            _ => {}
-        }
-    }
-    let mut moved = Vec::with_capacity(steps.len() + 1);
-    let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
-    for (at, step) in steps.drain(..).enumerate() {
-        match (joined.last_mut(), step) {
-            (Some(Step::Literal(bytes)), Step::Literal(more)) if !targets[at] => {
-                let both = [&bytes[..], &more[..]].concat();
-                *bytes = both.into();
-                moved.push(joined.len() - 1);
-            }
-            (_, step) => {
-                moved.push(joined.len());
-                joined.push(step);
-            }
-        }
-    }
-    moved.push(joined.len());
-    for step in &mut joined {
-        match step {
-            Step::Split(split) => split.ways = split.ways.map(|to| moved[to]),
-            Step::Jump(to) => *to = moved[*to],
-            _ => {}
-        }
-    }
-    *steps = joined;
-}
-
 /// How many bytes there are before the first that is not in `set`, where only bytes up to the blank
 /// are not in it: eight at a time, as words are long.
 fn until_blank(window: &[u8], set: &[bool; 256]) -> usize {
@@ -682,30 +444,4 @@ fn until_blank(window: &[u8], set: &[bool; 256]) -> usize {
     }
     let rest = window.get(at..).unwrap_or_default();
     at + rest.iter().position(outside).unwrap_or(rest.len())
-}
-
-fn stops(set: ByteSet) -> Stops {
-    let others = set.union(ByteSet::range(b'\n', b'\n')).negate();
-    let blanks = ByteSet::range(0, b' ');
-    match others.single() {
-        _ if others == ByteSet::default() => Stops::Nothing,
-        None if others.union(blanks) == blanks => Stops::Blanks,
-        Some(byte) => Stops::At(byte),
-        None => Stops::Many,
-    }
-}
-
-fn table(set: ByteSet) -> Table {
-    static KNOWN: LazyLock<Mutex<HashMap<ByteSet, Table>>> = LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let make = || Arc::new(std::array::from_fn(|byte| set.contains(byte as u8)));
-    Arc::clone(known.entry(set).or_insert_with(make))
-}
-
-fn set_of(table: &[bool; 256]) -> ByteSet {
-    let mut set = ByteSet::default();
-    for byte in (0..=255u8).filter(|&byte| table[usize::from(byte)]) {
-        set.insert(byte);
-    }
-    set
 }
