@@ -99,8 +99,18 @@ struct Scratch {
     gave_up: Vec<Pattern>,
 }
 
+/// What is known of a line before it is looked at.
+#[derive(Clone, Copy)]
+struct Known {
+    /// It is valid UTF-8.
+    utf8: bool,
+    /// It holds a newline, as an element of a Redis list may.
+    newlines: bool,
+}
+
 /// The part of it that a rule needs.
 struct Work<'a> {
+    newlines: bool,
     spans: &'a mut Spans,
     masked: &'a mut Vec<u8>,
     gave_up: &'a mut Vec<Pattern>,
@@ -241,33 +251,39 @@ impl Monitor {
 
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
-        // What is UTF-8 as a whole is so line by line.
-        let utf8 = std::str::from_utf8(text).is_ok();
+        let known = Known {
+            // What is UTF-8 as a whole is so line by line.
+            utf8: std::str::from_utf8(text).is_ok(),
+            newlines: false,
+        };
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', text) {
-            self.take_line(&text[from..end], utf8, &config, &mut scratch);
+            self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
         }
         if from < text.len() {
-            self.take_line(&text[from..], utf8, &config, &mut scratch);
+            self.take_line(&text[from..], known, &config, &mut scratch);
         }
         self.scratch = scratch;
     }
 
     /// Takes one line without its newline.
     pub fn line(&mut self, line: &[u8]) {
-        let utf8 = std::str::from_utf8(line).is_ok();
+        let known = Known {
+            utf8: std::str::from_utf8(line).is_ok(),
+            newlines: memchr::memchr(b'\n', line).is_some(),
+        };
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
-        self.take_line(line, utf8, &config, &mut scratch);
+        self.take_line(line, known, &config, &mut scratch);
         self.scratch = scratch;
     }
 
-    fn take_line(&mut self, line: &[u8], utf8: bool, config: &Config, scratch: &mut Scratch) {
+    fn take_line(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {
         self.counters.add(Counter::Lines, 1);
-        if !utf8 && std::str::from_utf8(line).is_err() {
+        if !known.utf8 && std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
         }
         let Scratch {
@@ -294,6 +310,7 @@ impl Monitor {
                     false => &record.message,
                 };
                 let work = Work {
+                    newlines: known.newlines,
                     spans,
                     masked,
                     gave_up,
@@ -312,12 +329,15 @@ impl Monitor {
 
     fn record(&mut self, config: &Config, host: &[u8], message: &[u8], work: Work<'_>) {
         let Work {
+            newlines,
             spans,
             masked,
             gave_up,
         } = work;
         let rules = &config.rules;
-        let taken = self.index.decide(rules, host, message, spans, gave_up);
+        let taken = self
+            .index
+            .decide(rules, host, message, newlines, spans, gave_up);
         let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
             trace::taken(host, message, rule.map(|(_, rule)| rule), config);

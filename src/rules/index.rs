@@ -110,12 +110,14 @@ impl Index {
         }
     }
 
-    /// Which rule takes a line: see [`super::decide`], which this never differs from.
+    /// Which rule takes a line: see [`super::decide`], which this never differs from. `newlines` tells
+    /// whether the line holds some.
     pub fn decide(
         &mut self,
         rules: &[Rule],
         host: &[u8],
         message: &[u8],
+        newlines: bool,
         spans: &mut Spans,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
@@ -137,7 +139,7 @@ impl Index {
             rules,
             host,
             message,
-            newlines: memchr(b'\n', message).is_some(),
+            newlines,
             spans,
             gave_up,
             groups,

@@ -103,7 +103,7 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             let mut gave_up = Vec::new();
             let (host, line) = (host.as_bytes(), line.as_bytes());
             let want = decide(&rules, host, line, &mut one, &mut gave_up);
-            let got = index.decide(&rules, host, line, &mut other, &mut gave_up);
+            let got = index.decide(&rules, host, line, false, &mut other, &mut gave_up);
             assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
             let kept = want.and_then(|id| rules.get(id.index()));
             if kept.is_some_and(|rule| rule.action != Action::Trash) {
