@@ -423,6 +423,11 @@ fn the_check_looks_at_log_files_as_the_daemon_will() {
         nix::unistd::chown(&log, Some(Uid::from_raw(0)), group).unwrap();
         config += &format!("set logfile {}\n", log.display());
     }
+    let remote = dir.path("remote");
+    fs::create_dir(&remote).unwrap();
+    fs::write(remote.join("h1.log"), "").unwrap();
+    fs::set_permissions(&remote, fs::Permissions::from_mode(0o700)).unwrap();
+    config += &format!("set logfile {}/*.log\n", remote.display());
     let file = dir.write("tenshi.conf", config);
     let check = |user: Option<&User>| {
         let mut command = Command::new(PROGRAM);
@@ -441,6 +446,11 @@ fn the_check_looks_at_log_files_as_the_daemon_will() {
         "{told}"
     );
     assert!(told.contains("/secret`: Permission denied"), "{told}");
+    let shut = format!(
+        "cannot list `{}` for this pattern: Permission denied",
+        remote.display()
+    );
+    assert!(told.contains(&shut), "{told}");
     // Who is not root has no other rights to try.
     let told = check(Some(&user));
     assert_eq!(

@@ -26,6 +26,10 @@ fn unused_queues(assembly: &mut Assembly<'_>) {
     }
 }
 
+/// What to do where the daemon may not read.
+const RIGHTS: &str = "it is tried again and again; is the user of `set uid` (else `tenshi`) in the group \
+                      that may read it?";
+
 /// Log files that are not there, or cannot be read by the daemon.
 fn logs(assembly: &mut Assembly<'_>) {
     let Assembly {
@@ -47,11 +51,23 @@ fn log(path: &Path, spot: &Spot, tail_missing: bool, machine: &dyn Machine, repo
     let Err(e) = machine.try_log(path) else {
         return;
     };
-    let missing = e.kind() == ErrorKind::NotFound;
-    if let Some(pattern) = path.to_str().filter(|text| missing && is_glob(text)) {
-        if machine.count_glob(pattern) == 0 {
-            let hint = "files that match later are taken up".into();
-            reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
+    // A directory that may not even be entered has no file of that very name for us either.
+    let no_file = matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
+    if let Some(pattern) = path.to_str().filter(|text| no_file && is_glob(text)) {
+        let dir = path
+            .parent()
+            .filter(|dir| !dir.to_str().is_none_or(is_glob));
+        let shut = dir.and_then(|dir| Some((dir, machine.list(dir).err()?)));
+        match shut.filter(|(_, e)| e.kind() == ErrorKind::PermissionDenied) {
+            Some((dir, e)) => {
+                let message = format!("cannot list `{}` for this pattern: {e}", dir.display());
+                reports.warn(spot.clone(), message, Some(RIGHTS.into()));
+            }
+            None if machine.count_glob(pattern) == 0 => {
+                let hint = "files that match later are taken up".into();
+                reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
+            }
+            None => {}
         }
         return;
     }
@@ -61,10 +77,7 @@ fn log(path: &Path, spot: &Spot, tail_missing: bool, machine: &dyn Machine, repo
         }
         ErrorKind::NotFound => "with `set tail_missing off` it is left out for good",
         ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
-        _ => {
-            "it is tried again and again; is the user of `set uid` (else `tenshi`) in the group \
-             that may read it?"
-        }
+        _ => RIGHTS,
     };
     let message = format!("cannot read the log file `{}`: {e}", path.display());
     reports.warn(spot.clone(), message, Some(hint.into()));

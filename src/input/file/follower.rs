@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Follower<F: FileSystem> {
     resume: Vec<PathMarks>,
     /// Paths that were missing at the start and are not waited for.
     skipped: HashSet<PathBuf>,
+    /// Patterns whose directory we may not list, and what to say of it.
+    shut: BTreeMap<PathBuf, String>,
     /// What was told to be wrong, by path.
     faults: BTreeMap<PathBuf, String>,
     /// What was there when the configuration was read begins where `set tail` says.
@@ -79,6 +82,7 @@ impl<F: FileSystem> Follower<F> {
             tracks: Vec::new(),
             resume,
             skipped: HashSet::new(),
+            shut: BTreeMap::new(),
             faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),
@@ -101,6 +105,7 @@ impl<F: FileSystem> Follower<F> {
         self.configured = paths.to_vec();
         self.skipped.clear();
         self.since.retain(|path, _| paths.contains(path));
+        self.shut.retain(|path, _| paths.contains(path));
         let configured = self.configured.clone();
         self.tracks
             .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
@@ -209,6 +214,7 @@ impl<F: FileSystem> Follower<F> {
                 continue;
             }
             let mut found = self.fs.glob(&configured.to_string_lossy());
+            self.look_into(&configured, emit);
             // What was followed when the state was written is found again even if it is gone now.
             found.extend(
                 self.resume
@@ -235,6 +241,31 @@ impl<F: FileSystem> Follower<F> {
         }
         self.fresh.clear();
         self.resume.clear();
+    }
+
+    /// Tells if the directory of a pattern may not be listed: it matches nothing then, without a word.
+    fn look_into(&mut self, pattern: &Path, emit: &mut dyn FnMut(Event)) {
+        let dir = pattern.parent().filter(|dir| !has_wildcard(dir));
+        let shut = dir.and_then(|dir| {
+            let fault = self.fs.list(dir).err()?;
+            let shut = fault.kind() == io::ErrorKind::PermissionDenied;
+            shut.then(|| format!("cannot list {}: {fault}", dir.display()))
+        });
+        let Some(fault) = shut else {
+            self.shut.remove(pattern);
+            return;
+        };
+        let before = self.shut.insert(pattern.to_path_buf(), fault.clone());
+        if before.as_ref() != Some(&fault) {
+            let mut counters = Counters::default();
+            counters.add(Counter::InputFaults, 1);
+            emit(Event::Notice(Notice {
+                level: log::Level::Warn,
+                text: format!("{}: {fault}", pattern.display()),
+                report: false,
+                counters,
+            }));
+        }
     }
 
     fn add(
@@ -317,9 +348,13 @@ impl<F: FileSystem> Follower<F> {
     /// happens: a path that is no longer in the list has nobody else to tell it.
     fn tell_faults(&mut self, emit: &mut dyn FnMut(Event)) {
         let skipped = self.skipped.iter().map(|path| (path.as_path(), SKIPPED));
+        let shut = self
+            .shut
+            .iter()
+            .map(|(path, fault)| (path.as_path(), fault.as_str()));
         let tracks = self.tracks.iter();
         let faulty = tracks.filter_map(|t| Some((t.path.as_path(), t.fault()?)));
-        let now: BTreeMap<&Path, &str> = skipped.chain(faulty).collect();
+        let now: BTreeMap<&Path, &str> = skipped.chain(shut).chain(faulty).collect();
         let told = self.faults.iter();
         if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
             return;

@@ -235,11 +235,52 @@ impl FileSystem for Shut {
         RealFs.meta(path)
     }
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        if self.0.lock().unwrap().iter().any(|shut| shut == dir) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         RealFs.list(dir)
     }
     fn glob(&self, pattern: &str) -> Vec<PathBuf> {
-        RealFs.glob(pattern)
+        let found = RealFs.glob(pattern);
+        let shut = self.0.lock().unwrap();
+        let open = |path: &PathBuf| !shut.iter().any(|dir| path.starts_with(dir));
+        found.into_iter().filter(open).collect()
     }
+}
+
+#[test]
+fn a_directory_that_may_not_be_listed_is_told_once_and_looked_into_when_it_may() {
+    let w = World::new();
+    w.append(&w.log, "0\n");
+    let dir = w.log.parent().unwrap().to_path_buf();
+    let shut = Shut(std::sync::Arc::new(vec![dir.clone()].into()));
+    let pattern = dir.join("*");
+    let paths = std::slice::from_ref(&pattern);
+    let mut follower = Follower::new(shut.clone(), settings(), paths, Vec::new());
+    let (mut text, mut told, mut health) = (String::new(), Vec::new(), Vec::new());
+    for round in 0..4 {
+        if round == 2 {
+            shut.0.lock().unwrap().clear();
+            w.append(&w.log, "1\n");
+        }
+        follower.rescan();
+        for _ in 0..50 {
+            let turn = follower.turn(SystemClock.now(), &mut |event| match event {
+                Event::Batch(batch) => text += &String::from_utf8(batch.text).unwrap(),
+                Event::Notice(notice) => told.push(notice.text),
+                Event::Health { fault, .. } => health.push(fault),
+                Event::Drained => {}
+            });
+            if !turn.more && !turn.waiting {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    assert_eq!(text, "0\n1\n");
+    let fault = format!("cannot list {}: permission denied", dir.display());
+    assert_eq!(told, [format!("{}: {fault}", pattern.display())]);
+    assert_eq!(health, [Some(fault), None]);
 }
 
 #[test]
