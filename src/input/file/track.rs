@@ -121,6 +121,9 @@ pub(super) struct Track<F: FileSystem> {
     begun: bool,
     alias: bool,
     recheck: bool,
+    /// Bytes that were seen of a file when it was truncated before a line of it was read: lost, if no
+    /// copy of it turns up.
+    cut: u64,
     seen: i64,
     last_line: i64,
     told: Option<PathMarks>,
@@ -154,6 +157,7 @@ impl<F: FileSystem> Track<F> {
             start: if resume.is_some() { None } else { start },
             alias: false,
             recheck: false,
+            cut: 0,
             seen: since,
             last_line: 0,
             told: resume.clone(),
@@ -473,7 +477,7 @@ impl<F: FileSystem> Track<F> {
                 self.recheck = false;
                 match self.survey(cx) {
                     None => self.recheck = true,
-                    Some(siblings) if self.insert_unknown(at, &siblings, cx) > 0 => continue,
+                    Some(siblings) if self.insert_missed(at, &siblings, cx) => continue,
                     Some(_) => {}
                 }
             }
@@ -486,7 +490,7 @@ impl<F: FileSystem> Track<F> {
                 };
                 self.gens[at].judged = true;
                 self.recheck = false;
-                self.insert_unknown(at, &siblings, cx);
+                self.insert_missed(at, &siblings, cx);
                 continue;
             }
             match self.drain(at, cx, false) {

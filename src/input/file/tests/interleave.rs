@@ -69,23 +69,25 @@ impl FileSystem for Changing {
 }
 
 /// A log of some lines, of which the first was read; then `change` before call `n` of the reading.
-/// The lines, and whether the change came to pass.
-fn play(n: usize, first: &str, then: &str, change: fn(&Path)) -> (Vec<String>, bool) {
+/// The lines and what was told, and whether the change came to pass.
+fn play(n: usize, first: &str, then: &str, change: fn(&Path)) -> (Vec<String>, Vec<String>, bool) {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     fs::write(&log, "").unwrap();
     let changing = Changing::default();
     let paths = std::slice::from_ref(&log);
     let mut follower = Follower::new(changing.clone(), settings(), paths, Vec::new());
-    let mut lines = Vec::new();
+    let (mut lines, mut told) = (Vec::new(), Vec::new());
     let mut scan = |follower: &mut Follower<Changing>| {
         follower.rescan();
         for _ in 0..200 {
-            let turn = follower.turn(SystemClock.now(), &mut |event| {
-                if let Event::Batch(batch) = event {
+            let turn = follower.turn(SystemClock.now(), &mut |event| match event {
+                Event::Batch(batch) => {
                     let text = String::from_utf8_lossy(&batch.text).into_owned();
                     lines.extend(text.lines().map(str::to_owned));
                 }
+                Event::Notice(notice) => told.push(notice.text),
+                Event::Health { .. } | Event::Drained => {}
             });
             if !turn.more && !turn.waiting {
                 return;
@@ -108,18 +110,22 @@ fn play(n: usize, first: &str, then: &str, change: fn(&Path)) -> (Vec<String>, b
     let done = changing.0.lock().unwrap().is_none();
     *changing.0.lock().unwrap() = None;
     scan(&mut follower);
-    (lines, done)
+    (lines, told, done)
 }
 
 /// Every call of a read, until the change comes after all of them.
 fn all_calls(first: &str, then: &str, want: &[String], change: fn(&Path)) {
     let mut played = 0;
     loop {
-        let (lines, done) = play(played, first, then, change);
+        let (lines, told, done) = play(played, first, then, change);
         if !done {
             break;
         }
         assert_eq!(lines, want, "change before call {played}");
+        assert_eq!(
+            told, [""; 0],
+            "nothing is lost: change before call {played}"
+        );
         played += 1;
     }
     assert!(played >= 10, "only {played} calls");
@@ -158,4 +164,37 @@ fn i7_renamed_and_made_anew_inside_a_read() {
         fs::write(log, numbered(60, 80)).unwrap();
     };
     all_calls(&numbered(0, 20), &numbered(20, 60), &expected(80), change);
+}
+
+/// Of the file, half a line was seen before: it is lost only if no copy has it.
+#[test]
+fn i7_a_file_of_which_half_a_line_was_seen_is_copied_and_truncated_inside_a_read() {
+    let change = |log: &Path| {
+        fs::copy(log, log.with_extension("1")).unwrap();
+        fs::write(log, numbered(60, 200)).unwrap();
+    };
+    let text = numbered(0, 60);
+    all_calls(&text[..9], &text[9..], &expected(200), change);
+}
+
+#[test]
+fn i7_a_file_of_which_half_a_line_was_seen_is_truncated_inside_a_read() {
+    let change = |log: &Path| fs::write(log, numbered(60, 200)).unwrap();
+    let text = numbered(0, 60);
+    let (mut played, mut lost) = (0, 0);
+    loop {
+        let (lines, told, done) = play(played, &text[..9], &text[9..], change);
+        if !done {
+            break;
+        }
+        let all = lines.len() == 200;
+        assert!(all || lines == expected(200)[60..], "{lines:?}");
+        assert!(told.len() <= usize::from(!all), "{all} {told:?}");
+        lost += told.len();
+        played += 1;
+    }
+    assert!(
+        played >= 10 && lost > 0,
+        "{played} calls, {lost} losses told"
+    );
 }

@@ -144,15 +144,46 @@ impl<F: FileSystem> Track<F> {
             }
             None => {
                 let unread = mark.end.saturating_sub(mark.offset);
-                if mark.offset > 0 {
-                    self.remember(mark, cx.now);
-                }
-                if unread > 0 {
-                    self.lost(cx, "it was truncated before all was read", unread);
+                match mark.offset {
+                    0 => self.cut = self.cut.max(unread),
+                    _ => {
+                        self.remember(mark, cx.now);
+                        self.truncated_unread(unread, cx);
+                    }
                 }
             }
         }
         true
+    }
+
+    fn truncated_unread(&mut self, bytes: u64, cx: &mut Context<F>) {
+        if bytes > 0 {
+            self.lost(cx, "it was truncated before all was read", bytes);
+        }
+    }
+
+    /// [`Self::insert_unknown`]; whether there were any. If not, what was cut off a file of which
+    /// nothing was read has no copy.
+    pub(super) fn insert_missed(
+        &mut self,
+        at: usize,
+        siblings: &[Sibling],
+        cx: &mut Context<F>,
+    ) -> bool {
+        let found = self.insert_unknown(at, siblings, cx);
+        if found > 0 {
+            self.cut = 0;
+            // What was seen of this one may have been seen in a copy that has it.
+            let own = self.gens.get_mut(at + found);
+            if let Some(own) = own.filter(|own| own.mark.offset == 0) {
+                own.mark.end = 0;
+            }
+        } else if !self.recheck {
+            // What moved meanwhile would be looked for again.
+            let cut = std::mem::take(&mut self.cut);
+            self.truncated_unread(cut, cx);
+        }
+        found > 0
     }
 
     /// Puts generations that were born and rotated away unseen before the one at `at`.
