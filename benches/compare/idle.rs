@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::rules;
+use super::rules::ourselves;
 
 /// How long it settles before it is looked at.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -32,10 +32,12 @@ pub struct Seen {
 }
 
 impl Idle {
-    /// Starts it with the example configuration, all rule files, and empty logs in `dir`.
-    pub fn start(dir: &Path) -> Self {
-        let conf = dir.join("idle.conf");
-        fs::write(&conf, example(dir)).expect("a configuration");
+    /// Starts it in the directory `dir`, which nobody else uses, with the example configuration and
+    /// empty logs; with all rule files, or with none, as it is installed.
+    pub fn start(dir: &Path, rules: bool) -> Self {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        let conf = dir.join("tenshi.conf");
+        fs::write(&conf, example(dir, rules)).expect("a configuration");
         let child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
             .args(["-f", "--print", "-c"])
             .arg(&conf)
@@ -103,20 +105,25 @@ impl Drop for Idle {
 }
 
 /// etc/tenshi.conf, with the files and accounts of this machine.
-fn example(dir: &Path) -> String {
+fn example(dir: &Path, rules: bool) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc");
     let own = fs::read_to_string(root.join("tenshi.conf")).expect("the example configuration");
     let dir = dir.display();
-    let mut text = format!("{}set pidfile {dir}/idle.pid\n", rules::ourselves());
+    let mut text = format!(
+        "{}set pidfile {dir}/pid\nset statedir {dir}/state\n",
+        ourselves()
+    );
     let mut logs = 0;
     for line in own.lines() {
         if line.starts_with("set logfile ") {
-            let log = format!("{dir}/idle{logs}.log");
+            let log = format!("{dir}/{logs}.log");
             fs::write(&log, "").expect("an empty log");
             text += &format!("set logfile {log}\n");
             logs += 1;
         } else if line.starts_with("includedir ") {
-            text += &format!("includedir {}/includes-available\n", root.display());
+            if rules {
+                text += &format!("includedir {}/includes-available\n", root.display());
+            }
         } else {
             text += &format!("{line}\n");
         }

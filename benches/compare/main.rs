@@ -57,7 +57,10 @@ pub struct Results {
     pub grep: f64,
     /// The processor time of a start with 1,000 rules, seconds.
     pub start: f64,
+    /// The idle daemon with the configuration as it is installed.
     pub idle: idle::Seen,
+    /// The same with all rule files.
+    pub full: idle::Seen,
     pub lines: u64,
     pub bytes: u64,
 }
@@ -113,6 +116,7 @@ impl Bench {
         let sets = rules::sets(&sample);
         let all = [
             &sets.debian,
+            &sets.flat,
             &sets.ours,
             &sets.logcheck100,
             &sets.logcheck,
@@ -139,11 +143,14 @@ impl Bench {
     }
 
     fn measure(&self) -> Results {
-        let idle = idle::Idle::start(&self.dir);
+        // They sleep while the others run.
+        let idle = idle::Idle::start(&self.dir.join("idle"), false);
+        let full = idle::Idle::start(&self.dir.join("idle-rules"), true);
         let sets = &self.sets;
         page::print_head();
         let rows = vec![
             self.row(&sets.debian, "log", 10),
+            self.row(&sets.flat, "log", 10),
             self.row(&sets.ours, "log", 10),
             self.row(&sets.logcheck100, "log", 20),
             self.row(&sets.logcheck, "log", 100),
@@ -162,6 +169,7 @@ impl Bench {
             start: run::in_turn(&[thousand.job()], 2 * ROUNDS + 1)[0].cpu,
             rows,
             idle: idle.finish(),
+            full: full.finish(),
             lines: self.lines,
             bytes: fs::metadata(&log).expect("the log").len(),
         }

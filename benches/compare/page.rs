@@ -96,11 +96,11 @@ fn at_most(what: &'static str, (goal, unit): (f64, &str), measured: f64) -> Bar 
 }
 
 fn all_bars(results: &Results) -> Vec<Bar> {
-    let [debian, _, hundred, logcheck, unknown, _] = &results.rows[..] else {
+    let [debian, _, _, hundred, logcheck, unknown, _] = &results.rows[..] else {
         panic!("{} rows", results.rows.len());
     };
     let (perl, ours) = results.memory;
-    let idle = results.idle;
+    let (idle, full) = (results.idle, results.full);
     vec![
         at_least(
             "Lines a second against Perl, Debian's rules",
@@ -134,15 +134,25 @@ fn all_bars(results: &Results) -> Vec<Bar> {
         ),
         at_most("Start with 1,000 rules", (50.0, " ms"), 1e3 * results.start),
         at_most(
-            "Resident memory of the idle daemon",
+            "Resident memory of the idle daemon, as installed",
             (10.0, " MiB"),
             idle.resident as f64 / 1024.0,
         ),
+        at_most(
+            "Resident memory of the idle daemon, with all our rule files",
+            (10.0, " MiB"),
+            full.resident as f64 / 1024.0,
+        ),
         Bar {
-            what: "Wake-ups of the idle daemon",
+            what: "Wake-ups of each of the two idle daemons",
             goal: "0".into(),
-            measured: format!("{} in {} s", idle.wakeups, idle.seconds),
-            met: idle.wakeups == 0,
+            measured: format!(
+                "{} and {} in {} s",
+                idle.wakeups,
+                full.wakeups,
+                idle.seconds.min(full.seconds)
+            ),
+            met: idle.wakeups == 0 && full.wakeups == 0,
         },
     ]
 }
@@ -268,13 +278,13 @@ const TAIL: &str = "
 - Each number is the median of ROUNDS runs on one core. The programs take turns, so that a machine
   that gets slower does so for all. Numbers of one table can be compared, those of two machines only
   as ratios.
-- The log is that of 25 hosts, the same on every machine: sshd, Postfix, cron, sudo, Courier, systemd
-  and others as Debian 12 has them, with process ids, addresses, queue ids and sizes that differ from
+- The log is that of 25 hosts, the same on every machine ([benches/logs.rs](../benches/logs.rs)): sshd, Postfix, cron, sudo, Courier, systemd
+  and others as Debian 12 has them, most lines known to the rules, with process ids, addresses, queue ids and sizes that differ from
   line to line. The Perl program gets the beginning of it, a fifth to a hundredth: all of it would
   take it minutes. Its peak memory is for that part only, ours for the whole log.
 - *Number* counts rules and groups. *To the last* is the share of lines that no rule but the last
   takes (`misc .*`), *New* the share whose text, after masking, was not there yet and is kept for a
-  report.
+  report; both in the first 100,000 lines.
 - Debian's rules are those of its tenshi.conf with all its include files; *no program known* is the
   same with `app-` before the name of each program, so that no rule but the last takes a line.
 - logcheck's rules come out of the package `logcheck-database` and are turned into `trash` rules. The
@@ -283,9 +293,10 @@ const TAIL: &str = "
 - One rule `trash .*` is the floor: reading lines, taking their prefixes off, and no more.
 - The memory is that of one rule `misc .*`: every distinct line is kept with its count until the
   report is sent.
-- The idle daemon runs etc/tenshi.conf with all rule files and empty logs. Its wake-ups are the
-  voluntary context switches of all its threads (`/proc/PID/task/*/status`): a thread that woke for
-  nothing has to sleep again. Its resident memory includes the pages of the program and of libc.
+- The idle daemon runs etc/tenshi.conf on empty logs: once as it is installed, with no rule file linked,
+  once with all of etc/includes-available. Its wake-ups are the voluntary context switches of all its
+  threads (`/proc/PID/task/*/status`) while the other programs run: a thread that woke for nothing has
+  to sleep again. Its resident memory includes the pages of the program and of libc.
 
 ## Measure it yourself
 

@@ -13,7 +13,7 @@ use tenshi::rules::{Index, mask};
 
 use super::fetch;
 
-/// The end of each set.
+/// The end of each set but the smallest.
 const LAST: &[u8] = b"misc .*";
 
 /// A configuration.
@@ -27,6 +27,8 @@ pub struct Set {
 /// All of them.
 pub struct Sets {
     pub debian: Set,
+    /// The same rules, without the groups around them.
+    pub flat: Set,
     pub ours: Set,
     pub logcheck100: Set,
     pub logcheck: Set,
@@ -56,8 +58,10 @@ pub fn sets(sample: &[u8]) -> Sets {
     let whole = set("logcheck", "logcheck's, all as `trash`", false, all.clone());
     let some = spread(&all, &taking(&whole, sample), 100);
     let first = all[..1000].to_vec();
+    let debian = debian(&shipped);
     Sets {
-        debian: debian(&shipped),
+        flat: flat(&debian),
+        debian,
         ours: set(
             "ours",
             "ours, all of `etc/includes-available`",
@@ -67,7 +71,7 @@ pub fn sets(sample: &[u8]) -> Sets {
         logcheck100: set("logcheck100", "logcheck's, 100 as `trash`", false, some),
         logcheck: whole,
         thousand: set("thousand", "logcheck's first 1,000", false, first),
-        trash: set(
+        trash: only(
             "trash",
             "one rule, `trash .*`",
             true,
@@ -107,7 +111,27 @@ fn debian(shipped: &Path) -> Set {
     }
 }
 
-fn set(id: &'static str, name: &'static str, hidepid: bool, rules: Vec<Vec<u8>>) -> Set {
+/// The same rules without groups: a group only spares the tries of what is in it.
+fn flat(set: &Set) -> Set {
+    let lines = set.text.split_inclusive(|&byte| byte == b'\n');
+    Set {
+        id: "flat",
+        name: "the same without its groups",
+        text: lines
+            .filter(|line| !line.starts_with(b"group"))
+            .flatten()
+            .copied()
+            .collect(),
+    }
+}
+
+/// Rules, and behind them the last one.
+fn set(id: &'static str, name: &'static str, hidepid: bool, mut rules: Vec<Vec<u8>>) -> Set {
+    rules.push(LAST.to_vec());
+    only(id, name, hidepid, rules)
+}
+
+fn only(id: &'static str, name: &'static str, hidepid: bool, rules: Vec<Vec<u8>>) -> Set {
     let head = "set logfile /dev/null\nset mailserver localhost\n";
     let mut text = format!("{}{head}", ourselves()).into_bytes();
     if hidepid {
@@ -121,8 +145,6 @@ fn set(id: &'static str, name: &'static str, hidepid: bool, rules: Vec<Vec<u8>>)
         text.extend(rule);
         text.push(b'\n');
     }
-    text.extend_from_slice(LAST);
-    text.push(b'\n');
     Set { id, name, text }
 }
 
