@@ -4,7 +4,7 @@
 //! Arguments: `prepare` only makes the logs and configurations, for a look with perf; `count` counts
 //! instructions with callgrind instead (`make bench-count`).
 //!
-//! Environment: `TENSHI_BENCH_LINES` (1,000,000) is the length of the long log.
+//! Environment: `TENSHI_BENCH_LINES` (300,000) is the length of the log.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -30,6 +30,8 @@ const ROUNDS: usize = 5;
 const WORD: &str = "freshclam";
 /// The log for the memory.
 const MANY: u64 = 600_000;
+/// What part of the log the original gets with very many rules.
+const TENTH: u64 = 10;
 /// How many lines show what a set of rules does with them.
 const SAMPLE: u64 = 100_000;
 
@@ -41,7 +43,7 @@ pub struct Row {
     pub perl: (u64, Figures),
     /// The same of this program.
     pub ours: (u64, Figures),
-    /// `grep -c` on the log that we read.
+    /// `grep -c` on the log that we read, without its start.
     pub grep: f64,
     /// Seconds from the start of this program to its end if there is no line.
     pub start: f64,
@@ -69,7 +71,7 @@ fn main() {
     let lines: u64 = std::env::var("TENSHI_BENCH_LINES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(1_000_000);
+        .unwrap_or(300_000);
     assert!(lines >= 100_000, "a log this short says nothing");
     let bench = Bench::prepare(lines);
     match std::env::args().nth(1).as_deref() {
@@ -110,6 +112,8 @@ impl Bench {
         );
         let sample = write_logs(&dir, "log", lines, logs::Logs::new());
         let unknown = write_logs(&dir, "unknown", lines, logs::Logs::unknown());
+        // The start of grep and wc, each with something to say.
+        fs::write(dir.join("word.log"), format!("{WORD}\n")).expect("a log");
         let mut text = Vec::new();
         logs::distinct(MANY, &mut text).expect("lines");
         fs::write(dir.join("distinct.log"), &text).expect("a log");
@@ -149,24 +153,32 @@ impl Bench {
         let sets = &self.sets;
         page::print_head();
         let rows = vec![
-            self.row(&sets.debian, "log", 10),
-            self.row(&sets.flat, "log", 10),
-            self.row(&sets.ours, "log", 10),
-            self.row(&sets.logcheck100, "log", 20),
-            self.row(&sets.logcheck, "log", 100),
-            self.row(&sets.debian, "unknown", 10),
-            self.row(&sets.trash, "log", 5),
+            self.row(&sets.debian, "log", 1),
+            self.row(&sets.flat, "log", 1),
+            self.row(&sets.ours, "log", 1),
+            self.row(&sets.logcheck100, "log", 1),
+            self.row(&sets.logcheck, "log", TENTH),
+            self.row(&sets.debian, "unknown", 1),
+            self.row(&sets.trash, "log", 1),
         ];
-        let log = self.path("log.log");
-        let grep = job(&["grep", "-c", WORD], Some(Path::new(&log)));
-        let wc = job(&["wc", "-l"], Some(Path::new(&log)));
-        let tools = run::in_turn(&[grep, wc], 2 * ROUNDS + 1);
+        let (log, word) = (self.path("log.log"), self.path("word.log"));
+        let jobs = [
+            job(&["grep", "-c", WORD], &log),
+            job(&["grep", "-c", WORD], &word),
+            job(&["wc", "-l"], &log),
+            job(&["wc", "-l"], &word),
+        ];
+        let tools = run::in_turn(&jobs, 4 * ROUNDS + 1);
         let thousand = self.ours(&sets.thousand, None);
+        let start = Job {
+            memory: false,
+            ..thousand.job()
+        };
         Results {
             memory: self.memory(),
-            grep: tools[0].cpu,
-            wc: tools[1].cpu,
-            start: run::in_turn(&[thousand.job()], 2 * ROUNDS + 1)[0].cpu,
+            grep: without(tools[0], tools[1]).cpu,
+            wc: without(tools[2], tools[3]).cpu,
+            start: run::in_turn(&[start], 2 * ROUNDS + 1)[0].cpu,
             rows,
             idle: idle.finish(),
             full: full.finish(),
@@ -178,32 +190,33 @@ impl Bench {
     /// Both programs and grep in turn with one set of rules; the original gets one line in `part` of
     /// the log, from its beginning.
     fn row(&self, set: &Set, log: &str, part: u64) -> Row {
-        let long = PathBuf::from(self.path(&format!("{log}.log")));
-        let short = PathBuf::from(self.path(&format!("{log}-{part}.log")));
-        let (perl, perl_start) = (self.perl(set, Some(&short)), self.perl(set, None));
-        let (ours, our_start) = (self.ours(set, Some(&long)), self.ours(set, None));
-        let jobs = [
-            perl.job(),
-            ours.job(),
-            job(&["grep", "-c", WORD], Some(&long)),
-            perl_start.job(),
-            our_start.job(),
-        ];
-        let figures = run::in_turn(&jobs, ROUNDS);
-        let without = |whole: Figures, start: Figures| Figures {
-            cpu: (whole.cpu - start.cpu).max(1e-4),
-            ..whole
-        };
         let (sample, what) = match log {
             "unknown" => (&self.unknown, ", no program known"),
             _ => (&self.sample, ""),
         };
+        let long = self.path(&format!("{log}.log"));
+        let theirs = match part {
+            1 => long.clone(),
+            _ => self.path(&format!("{log}-{part}.log")),
+        };
+        let (perl, perl_start) = (self.perl(set, Some(&theirs)), self.perl(set, None));
+        let (ours, our_start) = (self.ours(set, Some(&long)), self.ours(set, None));
+        let word = self.path("word.log");
+        let jobs = [
+            perl.job(),
+            ours.job(),
+            job(&["grep", "-c", WORD], &long),
+            perl_start.job(),
+            our_start.job(),
+            job(&["grep", "-c", WORD], &word),
+        ];
+        let figures = run::in_turn(&jobs, ROUNDS);
         let row = Row {
             name: format!("{}{what}", set.name),
             effect: rules::effect(set, sample),
             perl: (self.lines / part, without(figures[0], figures[3])),
             ours: (self.lines, without(figures[1], figures[4])),
-            grep: figures[2].cpu,
+            grep: without(figures[2], figures[5]).cpu,
             start: figures[4].cpu,
         };
         page::print_row(&row);
@@ -212,7 +225,7 @@ impl Bench {
 
     /// The peaks on the log with most lines distinct.
     fn memory(&self) -> (u64, u64) {
-        let log = PathBuf::from(self.path("distinct.log"));
+        let log = self.path("distinct.log");
         let (perl, ours) = (
             self.perl(&self.sets.misc, Some(&log)),
             self.ours(&self.sets.misc, Some(&log)),
@@ -221,16 +234,16 @@ impl Bench {
         (figures[0].memory, figures[1].memory)
     }
 
-    fn perl<'a>(&self, set: &Set, input: Option<&'a Path>) -> Owned<'a> {
+    fn perl<'a>(&self, set: &Set, input: Option<&'a str>) -> Owned<'a> {
         let program = self.perl.to_str().expect("a path in UTF-8");
         self.owned(&["/usr/bin/perl", program], set, input)
     }
 
-    fn ours<'a>(&self, set: &Set, input: Option<&'a Path>) -> Owned<'a> {
+    fn ours<'a>(&self, set: &Set, input: Option<&'a str>) -> Owned<'a> {
         self.owned(&[env!("CARGO_BIN_EXE_tenshi")], set, input)
     }
 
-    fn owned<'a>(&self, program: &[&str], set: &Set, input: Option<&'a Path>) -> Owned<'a> {
+    fn owned<'a>(&self, program: &[&str], set: &Set, input: Option<&'a str>) -> Owned<'a> {
         let mut command: Vec<String> = program.iter().map(ToString::to_string).collect();
         let conf = self.path(&format!("{}.conf", set.id));
         command.extend(["-c".to_owned(), conf, "-p".to_owned()]);
@@ -241,38 +254,44 @@ impl Bench {
 /// A tenshi with `-p`.
 struct Owned<'a> {
     command: Vec<String>,
-    input: Option<&'a Path>,
+    input: Option<&'a str>,
 }
 
 impl Owned<'_> {
     fn job(&self) -> Job<'_> {
         Job {
             command: self.command.iter().map(String::as_str).collect(),
-            input: self.input,
-            memory: self.input.is_some(),
+            input: self.input.map(Path::new),
+            memory: true,
         }
     }
 }
 
-fn job<'a>(command: &[&'a str], input: Option<&'a Path>) -> Job<'a> {
+fn job<'a>(command: &[&'a str], input: &'a str) -> Job<'a> {
     Job {
         command: command.to_vec(),
-        input,
+        input: Some(Path::new(input)),
         memory: false,
     }
 }
 
-/// Writes `NAME.log`, and its beginnings as `NAME-PART.log`. Gives a sample.
+/// What was taken besides the start.
+fn without(whole: Figures, start: Figures) -> Figures {
+    Figures {
+        // Nothing takes less than the clock can tell.
+        cpu: (whole.cpu - start.cpu).max(1e-5),
+        ..whole
+    }
+}
+
+/// Writes `NAME.log`, and its beginning as `NAME-10.log`. Gives a sample.
 fn write_logs(dir: &Path, name: &str, lines: u64, mut logs: logs::Logs) -> Vec<u8> {
-    const PARTS: [u64; 4] = [5, 10, 20, 100];
     let mut text = Vec::new();
     let mut sample = 0;
     for at in 1..=lines {
         logs.line(&mut text).expect("a line");
-        for part in PARTS {
-            if at == lines / part {
-                fs::write(dir.join(format!("{name}-{part}.log")), &text).expect("a log");
-            }
+        if at == lines / TENTH {
+            fs::write(dir.join(format!("{name}-{TENTH}.log")), &text).expect("a log");
         }
         if at <= SAMPLE {
             sample = text.len();
