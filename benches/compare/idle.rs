@@ -1,23 +1,25 @@
 //! What the daemon takes when nothing happens.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::rules::ourselves;
 
 /// How long it settles before it is looked at.
 const SETTLE: Duration = Duration::from_secs(2);
-/// How long it is looked at, at least.
 const WATCH: Duration = Duration::from_secs(60);
 
 /// A daemon with nothing to do.
 pub struct Idle {
     child: Child,
     since: Instant,
-    before: u64,
     resident: u64,
+    before: u64,
+    /// Looks when a minute is over.
+    minute: JoinHandle<u64>,
 }
 
 /// What was seen.
@@ -25,75 +27,76 @@ pub struct Idle {
 pub struct Seen {
     /// Resident memory, KiB.
     pub resident: u64,
+    /// How often a thread slept anew in a minute, which it does after each wake-up.
+    pub minute: u64,
+    /// The same in all the time.
+    pub all: u64,
     pub seconds: u64,
-    /// How often a thread slept anew, which it does after each wake-up.
-    pub wakeups: u64,
-    pub threads: usize,
 }
 
 impl Idle {
-    /// Starts it in the directory `dir`, which nobody else uses, with the example configuration and
-    /// empty logs; with all rule files, or with none, as it is installed.
-    pub fn start(dir: &Path, rules: bool) -> Self {
-        fs::create_dir_all(dir.join("state")).expect("a directory");
-        let conf = dir.join("tenshi.conf");
-        fs::write(&conf, example(dir, rules)).expect("a configuration");
+    /// Starts two, each in a directory of its own, with the example configuration and empty logs: as
+    /// it is installed, with no rule file, and with all of them.
+    pub fn two(dir: &Path) -> [Self; 2] {
+        // Both directories first: who makes one beside that of a daemon wakes it.
+        [("idle", false), ("idle-rules", true)]
+            .map(|(name, rules)| prepare(&dir.join(name), rules))
+            .map(|conf| Self::start(&conf))
+    }
+
+    fn start(conf: &Path) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
             .args(["-f", "--print", "-c"])
-            .arg(&conf)
+            .arg(conf)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("the daemon");
         std::thread::sleep(SETTLE);
-        let mut idle = Self {
+        let pid = child.id();
+        Self {
             child,
             since: Instant::now(),
-            before: 0,
-            resident: 0,
-        };
-        idle.resident = idle.field("status", "VmRSS:");
-        idle.before = idle.sleeps().0;
-        idle
+            resident: field(pid, "status", "VmRSS:"),
+            before: sleeps(pid),
+            minute: std::thread::spawn(move || {
+                std::thread::sleep(WATCH);
+                sleeps(pid)
+            }),
+        }
     }
 
-    /// Looks at it again when its time is over, and ends it.
+    /// Looks at it again, after a minute at the earliest, and ends it.
     pub fn finish(mut self) -> Seen {
-        std::thread::sleep(WATCH.saturating_sub(self.since.elapsed()));
-        let (after, threads) = self.sleeps();
-        let seen = Seen {
-            resident: self.resident.max(self.field("status", "VmRSS:")),
+        let minute = std::mem::replace(&mut self.minute, std::thread::spawn(|| 0));
+        let minute = minute.join().expect("a look at the daemon");
+        let pid = self.child.id();
+        Seen {
+            resident: self.resident.max(field(pid, "status", "VmRSS:")),
+            minute: minute - self.before,
+            all: sleeps(pid) - self.before,
             seconds: self.since.elapsed().as_secs(),
-            wakeups: after - self.before,
-            threads,
-        };
-        assert!(
-            self.child.try_wait().expect("the daemon").is_none(),
-            "the idle daemon ended"
-        );
-        seen
+        }
     }
+}
 
-    /// The voluntary context switches of all threads, and how many threads there are.
-    fn sleeps(&self) -> (u64, usize) {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("threads");
-        let counts: Vec<u64> = tasks
-            .map(|task| {
-                let name = task.expect("a thread").file_name();
-                let file = format!("task/{}/status", name.to_string_lossy());
-                self.field(&file, "voluntary_ctxt_switches:")
-            })
-            .collect();
-        (counts.iter().sum(), counts.len())
-    }
+/// The voluntary context switches of all threads of a process.
+fn sleeps(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the daemon runs");
+    tasks
+        .map(|task| {
+            let name = task.expect("a thread").file_name();
+            let file = format!("task/{}/status", name.to_string_lossy());
+            field(pid, &file, "voluntary_ctxt_switches:")
+        })
+        .sum()
+}
 
-    fn field(&self, file: &str, name: &str) -> u64 {
-        let path = format!("/proc/{}/{file}", self.child.id());
-        let text = fs::read_to_string(&path).expect("the daemon runs");
-        let value = text.lines().find_map(|line| line.strip_prefix(name));
-        let number = value.and_then(|value| value.split_whitespace().next());
-        number.and_then(|n| n.parse().ok()).expect(name)
-    }
+fn field(pid: u32, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the daemon runs");
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = value.and_then(|value| value.split_whitespace().next());
+    number.and_then(|n| n.parse().ok()).expect(name)
 }
 
 impl Drop for Idle {
@@ -102,6 +105,16 @@ impl Drop for Idle {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Makes the directory anew, with a configuration. What an earlier run left there would have to be
+/// read, and saved again.
+fn prepare(dir: &Path, rules: bool) -> PathBuf {
+    let _ = fs::remove_dir_all(dir);
+    fs::create_dir_all(dir.join("state")).expect("a directory");
+    let conf = dir.join("tenshi.conf");
+    fs::write(&conf, example(dir, rules)).expect("a configuration");
+    conf
 }
 
 /// etc/tenshi.conf, with the files and accounts of this machine.

@@ -148,8 +148,7 @@ impl Bench {
 
     fn measure(&self) -> Results {
         // They sleep while the others run.
-        let idle = idle::Idle::start(&self.dir.join("idle"), false);
-        let full = idle::Idle::start(&self.dir.join("idle-rules"), true);
+        let [idle, full] = idle::Idle::two(&self.dir);
         let sets = &self.sets;
         page::print_head();
         let rows = vec![
