@@ -7,8 +7,11 @@ DESTDIR ?=
 # Debian packages that the tests use: the original to compare with, and the programs around us.
 TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
 	mandoc man-db
+# And those that the benchmark measures, and measures with.
+BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 
-.PHONY: help build demo test torture audit install test-packages deb test-package
+.PHONY: help build demo test torture bench bench-count bench-stages audit install test-packages deb \
+	test-package
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +30,17 @@ test-packages:
 
 torture: test-packages ## Run the random tests with many more seeds
 	TENSHI_TORTURE=1 $(CARGO) test --locked -- --nocapture
+
+bench: ## Measure it beside the Perl original, grep and wc; writes docs/performance.md
+	@scripts/test-packages $(BENCH_PACKAGES)
+	$(CARGO) bench --locked --bench compare
+
+bench-count: ## Count instructions a line with callgrind, for a machine that is not quiet
+	@scripts/test-packages $(BENCH_PACKAGES) valgrind
+	$(CARGO) bench --locked --bench compare -- count
+
+bench-stages: ## Measure each step of a line by itself
+	$(CARGO) bench --locked --bench stages
 
 audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }

@@ -1,82 +1,151 @@
 //! The rules to time: those that Debian ships with the original, ours, logcheck's, and one that
-//! takes every line.
+//! takes every line. None of the others' is kept here: they come out of their packages.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Group, User, getgid, getuid};
+use tenshi::config::{self, Action, Rule};
+use tenshi::pattern::Spans;
+use tenshi::record::{self, Parsed};
+use tenshi::rules::{Index, mask};
+
 use super::fetch;
 
-/// The set of one rule that takes all.
-pub const ALL: &str = "one rule, `misc .*`";
+/// The end of each set but the smallest.
+const LAST: &[u8] = b"misc .*";
 
 /// A configuration.
 pub struct Set {
+    /// A word for file names.
+    pub id: &'static str,
     pub name: &'static str,
-    /// Rules and groups.
-    pub rules: usize,
     pub text: Vec<u8>,
 }
 
-/// All sets, the smallest first.
-pub fn sets() -> Vec<Set> {
-    let shipped = fetch::package("tenshi").join("etc/tenshi/includes-available");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
-    let logcheck = logcheck();
-    assert!(
-        logcheck.len() > 1_700,
-        "only {} rules of logcheck",
-        logcheck.len()
-    );
-    // Spread over all programs, as the whole is.
-    let step = logcheck.len() / 100;
-    let some: Vec<Vec<u8>> = logcheck.iter().step_by(step).take(100).cloned().collect();
-    let misc = vec![b"misc .*".to_vec()];
-    let all = |mut rules: Vec<Vec<u8>>| {
-        rules.extend(misc.clone());
-        rules
-    };
-    vec![
-        set(ALL, true, misc.clone()),
-        set(
-            "Debian's, as shipped with the original",
-            true,
-            all(files(&shipped)),
-        ),
-        set(
-            "ours, all files of `etc/includes-available`",
-            true,
-            all(files(&own)),
-        ),
-        set("logcheck's, 100 of them as `trash`", false, all(some)),
-        set("logcheck's, all as `trash`", false, all(logcheck)),
-    ]
+/// All of them.
+pub struct Sets {
+    pub debian: Set,
+    /// The same rules, without the groups around them.
+    pub flat: Set,
+    pub ours: Set,
+    pub logcheck100: Set,
+    pub logcheck: Set,
+    /// logcheck's first thousand.
+    pub thousand: Set,
+    pub trash: Set,
+    pub misc: Set,
 }
 
-fn set(name: &'static str, hidepid: bool, rules: Vec<Vec<u8>>) -> Set {
-    let mut text =
-        b"set uid root\nset gid root\nset logfile /dev/null\nset mailserver localhost\n".to_vec();
+/// What a set does with a log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Effect {
+    /// Rules and groups.
+    pub rules: usize,
+    /// The share of the lines that fall to the last rule.
+    pub last: f64,
+    /// The share of the lines whose text was not yet counted for their host.
+    pub new: f64,
+}
+
+/// Makes them; `sample` is a log, to see which of logcheck's rules its lines come to.
+pub fn sets(sample: &[u8]) -> Sets {
+    let shipped = fetch::package("tenshi").join("etc/tenshi");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
+    let all = logcheck();
+    assert!(all.len() > 1_700, "only {} rules of logcheck", all.len());
+    let whole = set("logcheck", "logcheck's, all as `trash`", false, all.clone());
+    let some = spread(&all, &taking(&whole, sample), 100);
+    let first = all[..1000].to_vec();
+    let debian = debian(&shipped);
+    Sets {
+        flat: flat(&debian),
+        debian,
+        ours: set(
+            "ours",
+            "ours, all of `etc/includes-available`",
+            true,
+            files(&own),
+        ),
+        logcheck100: set("logcheck100", "logcheck's, 100 as `trash`", false, some),
+        logcheck: whole,
+        thousand: set("thousand", "logcheck's first 1,000", false, first),
+        trash: only(
+            "trash",
+            "one rule, `trash .*`",
+            true,
+            vec![b"trash .*".to_vec()],
+        ),
+        misc: set("misc", "one rule, `misc .*`", true, Vec::new()),
+    }
+}
+
+/// The account that runs this, as settings: both programs become the user `tenshi` otherwise.
+pub fn ourselves() -> String {
+    let user = User::from_uid(getuid()).ok().flatten();
+    let group = Group::from_gid(getgid()).ok().flatten();
+    let (user, group) = (user.expect("this account"), group.expect("its group"));
+    format!("set uid {}\nset gid {}\n", user.name, group.name)
+}
+
+/// Debian's tenshi.conf with all its rule files, as it is but for the files and accounts of this
+/// machine.
+fn debian(shipped: &Path) -> Set {
+    const HERE: [&[u8]; 4] = [b"set uid ", b"set gid ", b"set pidfile ", b"set logfile "];
+    let mut text = format!("{}set logfile /dev/null\n", ourselves()).into_bytes();
+    for line in lines(&shipped.join("tenshi.conf")) {
+        if line.starts_with(b"includedir ") {
+            text.extend(files(&shipped.join("includes-available")).join(&b'\n'));
+        } else if HERE.iter().any(|setting| line.starts_with(setting)) {
+            continue;
+        } else {
+            text.extend(line);
+        }
+        text.push(b'\n');
+    }
+    Set {
+        id: "debian",
+        name: "Debian's, as shipped with the original",
+        text,
+    }
+}
+
+/// The same rules without groups: a group only spares the tries of what is in it.
+fn flat(set: &Set) -> Set {
+    let lines = set.text.split_inclusive(|&byte| byte == b'\n');
+    Set {
+        id: "flat",
+        name: "the same without its groups",
+        text: lines
+            .filter(|line| !line.starts_with(b"group"))
+            .flatten()
+            .copied()
+            .collect(),
+    }
+}
+
+/// Rules, and behind them the last one.
+fn set(id: &'static str, name: &'static str, hidepid: bool, mut rules: Vec<Vec<u8>>) -> Set {
+    rules.push(LAST.to_vec());
+    only(id, name, hidepid, rules)
+}
+
+fn only(id: &'static str, name: &'static str, hidepid: bool, rules: Vec<Vec<u8>>) -> Set {
+    let head = "set logfile /dev/null\nset mailserver localhost\n";
+    let mut text = format!("{}{head}", ourselves()).into_bytes();
     if hidepid {
         text.extend_from_slice(b"set hidepid on\n");
     }
-    for queue in [
-        "misc", "mail", "nf", "report", "critical", "root", "pager", "mobile",
-    ] {
+    for queue in ["misc", "report", "critical"] {
         let line = format!("set queue {queue} tenshi@localhost root@localhost [0 0 1 1 *]\n");
         text.extend_from_slice(line.as_bytes());
     }
-    let count = rules
-        .iter()
-        .filter(|rule| !rule.starts_with(b"group_end"))
-        .count();
     for rule in rules {
         text.extend(rule);
         text.push(b'\n');
     }
-    Set {
-        name,
-        rules: count,
-        text,
-    }
+    Set { id, name, text }
 }
 
 /// The rules of all files of a directory.
@@ -119,4 +188,75 @@ fn logcheck() -> Vec<Vec<u8>> {
         }
     }
     rules
+}
+
+/// The numbers of the rules that take a line of the sample, the last rule left out.
+fn taking(set: &Set, sample: &[u8]) -> BTreeSet<usize> {
+    let mut taking = BTreeSet::new();
+    let count = decide(set, sample, |at, _, _, _| {
+        taking.insert(at);
+    });
+    taking.remove(&(count - 1));
+    taking
+}
+
+/// `count` of the rules: those that take lines, so that the same lines are trash as with all of
+/// them, and others spread over the whole.
+fn spread(rules: &[Vec<u8>], taking: &BTreeSet<usize>, count: usize) -> Vec<Vec<u8>> {
+    assert!(taking.len() < count, "{} rules take lines", taking.len());
+    let rest: Vec<usize> = (0..rules.len()).filter(|at| !taking.contains(at)).collect();
+    let wanted = count - taking.len();
+    let mut chosen = taking.clone();
+    chosen.extend((0..wanted).map(|n| rest[n * rest.len() / wanted]));
+    chosen.iter().map(|&at| rules[at].clone()).collect()
+}
+
+/// What a set does with a sample.
+pub fn effect(set: &Set, sample: &[u8]) -> Effect {
+    let mut effect = Effect::default();
+    let (mut all, mut last, mut texts) = (0.0, Vec::new(), HashSet::new());
+    let mut masked = Vec::new();
+    effect.rules = decide(set, sample, |at, rule, (host, message), spans| {
+        all += 1.0;
+        last.push(at);
+        if let Action::Queues(_) = rule.action {
+            mask(message, &rule.pattern, spans, b"___", &mut masked);
+            texts.insert((host.to_vec(), masked.clone()));
+        }
+    });
+    last.retain(|&at| at == effect.rules - 1);
+    effect.last = last.len() as f64 / all;
+    effect.new = texts.len() as f64 / all;
+    effect
+}
+
+/// Tells of each line of the sample which rule takes it. Gives the number of rules.
+fn decide(
+    set: &Set,
+    sample: &[u8],
+    mut take: impl FnMut(usize, &Rule, (&[u8], &[u8]), &Spans),
+) -> usize {
+    let loaded = config::parse_bytes(&set.text);
+    let Some(config) = loaded.config else {
+        let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
+        let errors: Vec<String> = errors.map(ToString::to_string).collect();
+        panic!("{}: {}", set.name, errors.join("\n"));
+    };
+    let mut index = Index::new(&config.rules);
+    let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+    for line in sample
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        let parsed = record::parse(line, &config.lines, &mut spans, &mut gave_up);
+        let Parsed::Record(record) = parsed else {
+            panic!("a line without prefix: {}", String::from_utf8_lossy(line));
+        };
+        let (host, message) = (record.host, &*record.message);
+        let id = index.decide(&config.rules, host, message, &mut spans, &mut gave_up);
+        let at = id.expect("the last rule takes all").index();
+        take(at, &config.rules[at], (host, message), &spans);
+    }
+    assert!(gave_up.is_empty(), "{}: patterns were given up", set.name);
+    config.rules.len()
 }
