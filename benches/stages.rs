@@ -92,7 +92,14 @@ fn decide(c: &mut Criterion) {
     group.bench_function(format!("{} rules", config.rules.len()), |b| {
         b.iter(|| {
             for (host, message) in &records {
-                let id = index.decide(&config.rules, host, message, &mut spans, &mut gave_up);
+                let id = index.decide(
+                    &config.rules,
+                    host,
+                    message,
+                    false,
+                    &mut spans,
+                    &mut gave_up,
+                );
                 assert!(black_box(id).is_some());
             }
         });
