@@ -253,7 +253,14 @@ fn decide(
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
         let (host, message) = (record.host, &*record.message);
-        let id = index.decide(&config.rules, host, message, &mut spans, &mut gave_up);
+        let id = index.decide(
+            &config.rules,
+            host,
+            message,
+            false,
+            &mut spans,
+            &mut gave_up,
+        );
         let at = id.expect("the last rule takes all").index();
         take(at, &config.rules[at], (host, message), &spans);
     }
