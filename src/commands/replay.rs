@@ -123,7 +123,7 @@ fn feed(
 ) -> io::Result<()> {
     let max = monitor.config().inputs.max_line;
     let mut block = vec![0; BLOCK];
-    // What is there of the line that the last block ended in.
+    // How much is there that was not handed over yet: as a rule, the beginning of a line.
     let mut begun = 0;
     loop {
         if begun == block.len() {
@@ -135,9 +135,10 @@ fn feed(
             Err(e) => return Err(e),
         };
         let filled = begun + read;
-        let whole = match memchr::memrchr(b'\n', &block[begun..filled]) {
+        // Behind a line that was too long, there may be newlines in what was there already.
+        let whole = match memchr::memrchr(b'\n', &block[..filled]) {
             _ if read == 0 => filled,
-            Some(end) => begun + end + 1,
+            Some(end) => end + 1,
             None => 0,
         };
         take(&block[..whole], max, monitor);
@@ -228,5 +229,49 @@ fn mails(config: &Config, due: Due) -> Vec<crate::report::Report> {
     {
         Some(Output::Mail(_)) => due.reports,
         Some(Output::Csv(_)) | None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_bytes;
+
+    /// Gives what it holds piece by piece, as a pipe does.
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let Some(piece) = self.0.first_mut() else {
+                return Ok(0);
+            };
+            let n = piece.len().min(buf.len());
+            buf[..n].copy_from_slice(&piece[..n]);
+            piece.drain(..n);
+            if piece.is_empty() {
+                self.0.remove(0);
+            }
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn lines_behind_one_that_is_too_long_are_each_counted() {
+        let text = b"set mailserver h\nset max_line 1024\nset queue a f@x t@x [now]\na .*\n";
+        let config = parse_bytes(text).config.unwrap();
+        let mut monitor = Monitor::new(Arc::new(config), SystemClock.now());
+        let short = b"Nov 23 21:44:00 h1 a line\n".repeat(100);
+        // The end of the long line comes with many whole lines, and then half a line by itself.
+        let pieces = vec![
+            vec![b'x'; 2000],
+            [&[b'x'; 10], &b"\n"[..], &short].concat(),
+            b"Nov 23 21:44:00 h1 ".to_vec(),
+            b"the last\n".to_vec(),
+        ];
+        feed(&mut Pieces(pieces), &mut monitor, None).unwrap();
+        let counted = |counter| monitor.counters().get(counter);
+        assert_eq!(counted(Counter::Lines), 102);
+        assert_eq!(counted(Counter::TooLong), 1);
+        assert_eq!(counted(Counter::Matched), 101);
     }
 }
