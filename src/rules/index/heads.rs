@@ -28,7 +28,7 @@ pub(super) struct Heads {
     rules: Vec<Vec<Possible>>,
     /// How the words that rules name begin, and the words that are shorter.
     starts: OwnMap<[u8; START], ()>,
-    short: Vec<Vec<u8>>,
+    short: Vec<Word>,
 }
 
 /// A rule that a line may match.
@@ -50,7 +50,7 @@ impl Heads {
         {
             match word.bytes.first_chunk::<START>() {
                 Some(start) => drop(starts.insert(*start, ())),
-                None => short.push(word.bytes.clone()),
+                None => short.push(word.clone()),
             }
         }
         short.sort_unstable();
@@ -86,8 +86,12 @@ impl Heads {
     /// Whether a rule may name this head.
     fn named(&self, head: &[u8]) -> bool {
         let start = head.first_chunk::<START>();
-        start.is_some_and(|start| self.starts.contains_key(start))
-            || self.short.iter().any(|word| head.starts_with(word))
+        let word = word_of(head);
+        let begins = |known: &Word| match known.whole {
+            true => word == known.bytes,
+            false => word.starts_with(&known.bytes),
+        };
+        start.is_some_and(|start| self.starts.contains_key(start)) || self.short.iter().any(begins)
     }
 
     #[cold]
@@ -95,7 +99,7 @@ impl Heads {
         if self.known.len() >= MOST {
             return OTHERS;
         }
-        let word = head.split(|&b| ends_word(b)).next().unwrap_or_default();
+        let word = word_of(head);
         let begins = |known: &Word| match known.whole && head.len() < LONGEST {
             true => word == known.bytes,
             false => word.starts_with(&known.bytes) || known.bytes.starts_with(word),
@@ -137,6 +141,11 @@ impl Heads {
     }
 }
 
+/// The first word of a head.
+fn word_of(head: &[u8]) -> &[u8] {
+    head.split(|&b| ends_word(b)).next().unwrap_or_default()
+}
+
 /// All rules for which `may` holds, and for the groups around them.
 fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
     let rules = facts
@@ -152,4 +161,35 @@ fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
         group: facts.group,
     });
     possible.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::facts;
+    use super::*;
+    use crate::config::parse_bytes;
+
+    #[test]
+    fn programs_that_no_rule_names_are_not_learnt() {
+        let text = b"set mailserver h\nset queue q f@x t@x [now]\n\
+                     q ^\\(pam\nq ^su: x\nq ^sshd: y\nq .*\n";
+        let rules = parse_bytes(text).config.unwrap().rules;
+        let facts = facts(&rules, &mut OwnMap::default());
+        let mut heads = Heads::new(&facts);
+        for n in 0..100 {
+            let message = format!("prog{n}: text");
+            assert_eq!(heads.number(message.as_bytes(), &facts), UNNAMED);
+        }
+        assert!(heads.known.is_empty(), "{:?}", heads.known);
+        for (message, rules) in [
+            ("(pam_unix) x", 2),
+            ("su: x", 2),
+            ("sshd: y", 2),
+            ("sshdx: y", 1),
+        ] {
+            let number = heads.number(message.as_bytes(), &facts);
+            assert!(number > OTHERS, "{message}");
+            assert_eq!(heads.rules(number).len(), rules, "{message}");
+        }
+    }
 }
