@@ -68,6 +68,18 @@ fn has_wildcard(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
+/// Tells what is wrong with a path.
+fn fault_of(path: &Path, fault: &str) -> Event {
+    let mut counters = Counters::default();
+    counters.add(Counter::InputFaults, 1);
+    Event::Notice(Notice {
+        level: log::Level::Warn,
+        text: format!("{}: {fault}", path.display()),
+        report: false,
+        counters,
+    })
+}
+
 fn nanos(now: Time) -> i64 {
     now.timestamp_nanos_opt().unwrap_or(i64::MAX)
 }
@@ -257,14 +269,7 @@ impl<F: FileSystem> Follower<F> {
         };
         let before = self.shut.insert(pattern.to_path_buf(), fault.clone());
         if before.as_ref() != Some(&fault) {
-            let mut counters = Counters::default();
-            counters.add(Counter::InputFaults, 1);
-            emit(Event::Notice(Notice {
-                level: log::Level::Warn,
-                text: format!("{}: {fault}", pattern.display()),
-                report: false,
-                counters,
-            }));
+            emit(fault_of(pattern, &fault));
         }
     }
 
@@ -282,15 +287,7 @@ impl<F: FileSystem> Follower<F> {
         let resume = self.resume.iter().find(|m| m.path == path).cloned();
         if !exists && resume.is_none() && !self.settings.wait_for_missing {
             self.skipped.insert(path.to_path_buf());
-            let text = format!("{}: {SKIPPED}", path.display());
-            let mut counters = Counters::default();
-            counters.add(Counter::InputFaults, 1);
-            emit(Event::Notice(Notice {
-                level: log::Level::Warn,
-                text,
-                report: false,
-                counters,
-            }));
+            emit(fault_of(path, SKIPPED));
             return;
         }
         let start = (fresh && exists).then_some(self.settings.start);
