@@ -95,7 +95,7 @@ fn decide(c: &mut Criterion) {
                 let id = index.decide(
                     &config.rules,
                     host,
-                    message,
+                    message[..].into(),
                     false,
                     &mut spans,
                     &mut gave_up,

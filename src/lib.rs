@@ -26,6 +26,7 @@ pub mod counters;
 pub mod daemon;
 pub mod delivery;
 pub mod fast;
+pub mod hosts;
 pub mod input;
 pub mod logging;
 pub mod monitor;

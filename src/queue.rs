@@ -2,23 +2,71 @@
 
 mod lines;
 
+use std::collections::HashMap;
+
 use bstr::{BStr, BString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::config::{SortOrder, Threshold};
-use crate::fast::Map;
+use crate::hosts::Host;
 use crate::pattern::{Found, Pattern};
-use lines::Lines;
+use lines::{Change, Lines};
 
 /// So often in a report a threshold's pattern may hit its limit before it is left out.
 const MOST_LIMITS: usize = 20;
 
 /// What a queue has collected since its last report.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub struct Tally {
-    hosts: Map<BString, HostTally>,
+    #[serde(serialize_with = "as_map")]
+    hosts: Vec<(BString, HostTally)>,
+    distinct: usize,
+    /// Where in `hosts` each host stands, by its number in the table of hosts; [`UNKNOWN`] where it
+    /// was not looked for yet.
+    #[serde(skip)]
+    places: Vec<u32>,
+    /// Where the hosts stand that came out of a snapshot, by name.
+    #[serde(skip)]
+    restored: HashMap<BString, u32>,
+}
+
+/// What a snapshot holds of it.
+#[derive(Deserialize)]
+#[serde(rename = "Tally")]
+struct Saved {
+    hosts: HashMap<BString, HostTally>,
     distinct: usize,
 }
+
+impl From<Saved> for Tally {
+    fn from(saved: Saved) -> Self {
+        let hosts: Vec<(BString, HostTally)> = saved.hosts.into_iter().collect();
+        let names = hosts.iter().map(|(name, _)| name.clone()).zip(0..);
+        Self {
+            restored: names.collect(),
+            hosts,
+            distinct: saved.distinct,
+            places: Vec::new(),
+        }
+    }
+}
+
+fn as_map<S: Serializer>(hosts: &[(BString, HostTally)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(hosts.iter().map(|(name, tally)| (name, tally)))
+}
+
+/// The same lines with the same counts, whichever host came first.
+impl PartialEq for Tally {
+    fn eq(&self, other: &Self) -> bool {
+        self.distinct == other.distinct && self.sorted() == other.sorted()
+    }
+}
+
+impl Eq for Tally {}
+
+/// The place of a host that was not looked for yet.
+const UNKNOWN: u32 = u32::MAX;
 
 /// What a queue has collected of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -41,39 +89,64 @@ pub struct HostLines<'a> {
 
 impl Tally {
     /// Counts `n` lines more. Gives whether the line was kept: beyond `max_lines` distinct lines a
-    /// new one is only counted for its host.
-    pub fn add(&mut self, host: &[u8], line: &[u8], n: u64, max_lines: usize) -> bool {
+    /// new one is only counted for its host. All hosts must be of the same table.
+    pub fn add(&mut self, host: Host<'_>, line: &[u8], n: u64, max_lines: usize) -> bool {
         self.change(host, line, max_lines, n, |count| count.saturating_add(n))
     }
 
     /// Sets a line's count: an escalated line carries the running total of its rule.
-    pub fn set(&mut self, host: &[u8], line: &[u8], total: u64, max_lines: usize) -> bool {
+    pub fn set(&mut self, host: Host<'_>, line: &[u8], total: u64, max_lines: usize) -> bool {
         self.change(host, line, max_lines, 1, |_| total)
     }
 
     fn change(
         &mut self,
-        host: &[u8],
+        host: Host<'_>,
         line: &[u8],
         max_lines: usize,
         n: u64,
         new: impl Fn(u64) -> u64,
     ) -> bool {
-        let tally = self.hosts.entry_ref(BStr::new(host)).or_default();
-        if tally.lines.update(line, &new) {
-            return true;
-        }
-        if self.distinct >= max_lines || !tally.lines.insert(line, new(0)) {
-            tally.others = tally.others.saturating_add(n);
+        let place = match self.places.get(host.number()) {
+            Some(&place) if place != UNKNOWN => place as usize,
+            _ => self.place(host),
+        };
+        let Some((_, tally)) = self.hosts.get_mut(place) else {
             return false;
+        };
+        let full = self.distinct >= max_lines;
+        match tally.lines.change(line, full, new) {
+            Change::Counted => true,
+            Change::Added => {
+                self.distinct += 1;
+                true
+            }
+            Change::Refused => {
+                tally.others = tally.others.saturating_add(n);
+                false
+            }
         }
-        self.distinct += 1;
-        true
     }
 
-    /// Whether there are lines of this host.
-    pub fn knows(&self, host: &[u8]) -> bool {
-        self.hosts.contains_key(BStr::new(host))
+    /// Where this host stands; a new one is added.
+    #[cold]
+    fn place(&mut self, host: Host<'_>) -> usize {
+        if self.places.len() <= host.number() {
+            self.places.resize(host.number() + 1, UNKNOWN);
+        }
+        let place = self.restored.remove(host.name()).unwrap_or_else(|| {
+            self.hosts
+                .push((host.name().to_owned(), HostTally::default()));
+            u32::try_from(self.hosts.len() - 1).unwrap_or(UNKNOWN)
+        });
+        self.places[host.number()] = place;
+        place as usize
+    }
+
+    /// Whether this host was counted since the start.
+    pub fn knows(&self, host: Host<'_>) -> bool {
+        let place = self.places.get(host.number());
+        place.is_some_and(|&place| place != UNKNOWN)
     }
 
     /// Whether nothing was collected.
@@ -92,7 +165,8 @@ impl Tally {
             let add = |sum: u64, (_, n): (&BStr, u64)| sum.saturating_add(n);
             h.lines.iter().fold(h.others, add)
         };
-        self.hosts.values().map(host).fold(0, u64::saturating_add)
+        let hosts = self.hosts.iter().map(|(_, tally)| host(tally));
+        hosts.fold(0, u64::saturating_add)
     }
 
     /// The hosts, by name.
@@ -169,6 +243,7 @@ fn given_up(pattern: &Pattern, gave_up: &[(Pattern, usize)]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hosts::HostTable;
 
     fn shown(tally: &Tally, order: SortOrder) -> Vec<(String, Vec<(u64, String)>)> {
         let lines = tally.lines(order, &[], &mut Vec::new());
@@ -181,12 +256,12 @@ mod tests {
 
     #[test]
     fn equal_lines_are_one_entry_and_the_order_is_stable() {
-        let mut tally = Tally::default();
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
         for line in ["b", "a", "c", "c", "b", "c"] {
-            assert!(tally.add(b"h2", line.as_bytes(), 1, 100));
+            assert!(tally.add(table.host(b"h2"), line.as_bytes(), 1, 100));
         }
-        tally.add(b"h1", b"x", 2, 100);
-        tally.add(b"h1", b"w", 2, 100);
+        tally.add(table.host(b"h1"), b"x", 2, 100);
+        tally.add(table.host(b"h1"), b"w", 2, 100);
         let want = |lines: &[(u64, &str)]| {
             lines
                 .iter()
@@ -209,14 +284,40 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_lines_are_counted_for_their_host() {
-        let mut tally = Tally::default();
-        assert!(tally.add(b"h", b"one", 1, 1));
-        assert!(!tally.add(b"h", b"two", 3, 1));
-        assert!(tally.add(b"h", b"one", 1, 1));
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        let host = table.host(b"h");
+        assert!(tally.add(host, b"one", 1, 1));
+        assert!(!tally.add(host, b"two", 3, 1));
+        assert!(tally.add(host, b"one", 1, 1));
         let lines = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
         assert_eq!(
             (lines[0].lines.len(), lines[0].others, tally.total()),
             (1, 3, 5)
+        );
+    }
+
+    #[test]
+    fn a_tally_out_of_a_snapshot_goes_on_counting() {
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        for (host, line) in [("a", "x"), ("b", "x"), ("b", "y")] {
+            tally.add(table.host(host.as_bytes()), line.as_bytes(), 1, 100);
+        }
+        let bytes = postcard::to_stdvec(&tally).unwrap();
+        let mut again: Tally = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(again, tally);
+        // The table of another run counts its hosts in another order.
+        let mut table = HostTable::default();
+        for host in ["c", "b", "a", "b"] {
+            again.add(table.host(host.as_bytes()), b"x", 1, 100);
+        }
+        let line = |n: u64, text: &str| (n, text.to_owned());
+        assert_eq!(
+            shown(&again, SortOrder::Descending),
+            [
+                ("a".to_owned(), vec![line(2, "x")]),
+                ("b".to_owned(), vec![line(3, "x"), line(1, "y")]),
+                ("c".to_owned(), vec![line(1, "x")])
+            ]
         );
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
+use crate::fast::{digits_end, is_space, space, word_end};
 use crate::pattern::{Found, Pattern, Spans};
 
 /// The pseudo host of lines without a known prefix.
@@ -47,7 +48,7 @@ pub fn parse<'a>(
     }
 }
 
-/// The same, `hidepid` left to [`hide_pid_in`].
+/// The same, `hidepid` left to [`Text::hidden`].
 pub fn split<'a>(
     line: &'a [u8],
     settings: &LineSettings,
@@ -75,15 +76,56 @@ pub fn split<'a>(
     }
 }
 
-/// The message without its process id, made in `room` if it has one.
-pub fn hide_pid_in<'a>(message: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
-    let Some((start, end)) = pid_span(message) else {
-        return message;
-    };
-    room.clear();
-    room.extend_from_slice(&message[..start]);
-    room.extend_from_slice(&message[end..]);
-    room
+/// A message as the rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// The message, its process id taken out where that is wanted.
+    pub message: &'a [u8],
+    /// The message as it is written in the log.
+    written: &'a [u8],
+    /// Where the process id stands in it, if the first word goes up to it.
+    pid: Option<(usize, usize)>,
+}
+
+impl<'a> From<&'a [u8]> for Text<'a> {
+    /// A message that is taken as it is.
+    fn from(message: &'a [u8]) -> Self {
+        Self {
+            message,
+            written: message,
+            pid: None,
+        }
+    }
+}
+
+impl<'a> Text<'a> {
+    /// The message without its process id, made in `room` if it has one.
+    pub fn hidden(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
+        let Some(Pid { start, end, named }) = pid(written) else {
+            return Self::from(written);
+        };
+        room.clear();
+        room.extend_from_slice(&written[..start]);
+        room.extend_from_slice(&written[end..]);
+        Self {
+            message: room,
+            written: if named { written } else { room },
+            pid: named.then_some((start, end)),
+        }
+    }
+
+    /// Where the first word ends, and the text that begins with it; the text behind the word comes
+    /// next. Nobody has to read what was just written in another shape.
+    pub fn first_word(&self) -> (&'a [u8], usize, &'a [u8]) {
+        let (end, behind) = match self.pid {
+            Some(pid) => pid,
+            None => {
+                let end = word_end(self.written);
+                (end, end)
+            }
+        };
+        (self.written, end, &self.written[behind..])
+    }
 }
 
 fn by_patterns<'a>(
@@ -119,26 +161,21 @@ fn without(line: &[u8], (start, end): (usize, usize)) -> Cow<'_, [u8]> {
     Cow::Owned([&line[..start], &line[end..]].concat())
 }
 
-/// White space as Perl's `\s` has it on bytes.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
-}
-
 /// `Nov 23 21:44:00 HOST `: the host and where the message begins. Digits are not checked for range.
 fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
-    let stamp = line.get(..16)?;
-    let is = |i: usize, test: fn(&u8) -> bool| test(&stamp[i]);
-    let digits = [5, 7, 8, 10, 11, 13, 14];
-    let matches = is(0, u8::is_ascii_uppercase)
-        && is(1, u8::is_ascii_lowercase)
-        && is(2, u8::is_ascii_lowercase)
-        && is_space(stamp[3])
-        && (is_space(stamp[4]) || stamp[4].is_ascii_digit())
-        && is_space(stamp[6])
-        && stamp[9] == b':'
-        && stamp[12] == b':'
-        && is_space(stamp[15])
-        && digits.iter().all(|&i| stamp[i].is_ascii_digit());
+    let stamp = line.first_chunk::<16>()?;
+    let digit = |i: usize| stamp[i].is_ascii_digit();
+    // No `&&`: all is looked at in one go.
+    let matches = stamp[0].is_ascii_uppercase()
+        & stamp[1].is_ascii_lowercase()
+        & stamp[2].is_ascii_lowercase()
+        & is_space(stamp[3])
+        & (is_space(stamp[4]) | digit(4))
+        & digit(5)
+        & is_space(stamp[6])
+        & (digit(7) & digit(8) & (stamp[9] == b':'))
+        & (digit(10) & digit(11) & (stamp[12] == b':'))
+        & (digit(13) & digit(14) & is_space(stamp[15]));
     matches.then(|| host_at(line, 16)).flatten()
 }
 
@@ -189,28 +226,58 @@ fn offset_length(rest: &[u8]) -> Option<usize> {
 
 /// The word at `start` and where the text after its one white space begins.
 fn host_at(line: &[u8], start: usize) -> Option<(&[u8], usize)> {
-    let length = line[start..].iter().position(|&b| is_space(b))?;
+    let length = space(line.get(start..)?)?;
     (length > 0).then(|| (&line[start..start + length], start + length + 1))
 }
 
 /// `sshd[123]: x` becomes `sshd: x` (`set hidepid on`).
 fn hide_pid(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    match pid_span(&message) {
+    match pid(&message) {
         None => message,
-        Some((start, end)) => Cow::Owned([&message[..start], &message[end..]].concat()),
+        Some(Pid { start, end, .. }) => Cow::Owned([&message[..start], &message[end..]].concat()),
     }
 }
 
-/// Where `[digits]` stands in front of the colon that ends the first word.
-fn pid_span(message: &[u8]) -> Option<(usize, usize)> {
-    let end = message.iter().position(|&b| is_space(b))?;
+/// Where `[digits]` stands in front of the colon that ends the first word with a blank behind it.
+struct Pid {
+    start: usize,
+    end: usize,
+    /// What a program may be called goes up to it.
+    named: bool,
+}
+
+fn pid(message: &[u8]) -> Option<Pid> {
+    let start = word_end(message);
+    let inside = match message.get(start) {
+        Some(b'[') => &message[start + 1..],
+        Some(b':') if message.get(start + 1) == Some(&b' ') => return None,
+        _ => return pid_of_any(message),
+    };
+    let digits = digits_end(inside);
+    if start == 0 || digits == 0 || !inside[digits..].starts_with(b"]: ") {
+        return pid_of_any(message);
+    }
+    Some(Pid {
+        start,
+        end: start + digits + 2,
+        named: true,
+    })
+}
+
+/// The same, whatever the first word is.
+fn pid_of_any(message: &[u8]) -> Option<Pid> {
+    let end = space(message)?;
     if message[end] != b' ' {
         return None;
     }
     let word = message[..end].strip_suffix(b"]:")?;
     let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let open = word.len().checked_sub(digits + 1)?;
-    (digits > 0 && open > 0 && word[open] == b'[').then_some((open, end - 1))
+    let start = word.len().checked_sub(digits + 1)?;
+    (digits > 0 && start > 0 && word[start] == b'[').then_some(Pid {
+        start,
+        end: end - 1,
+        named: false,
+    })
 }
 
 #[cfg(test)]

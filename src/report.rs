@@ -162,17 +162,18 @@ fn put(out: &mut Vec<u8>, words: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::config::SortOrder;
+    use crate::hosts::HostTable;
     use crate::queue::Tally;
 
     fn tally() -> Tally {
-        let mut tally = Tally::default();
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
         for (host, line, n) in [
             ("h1", "five", 5),
             ("h1", "three", 3),
             ("h1", "one", 1),
             ("h2", "x", 2),
         ] {
-            tally.add(host.as_bytes(), line.as_bytes(), n, 100);
+            tally.add(table.host(host.as_bytes()), line.as_bytes(), n, 100);
         }
         tally
     }
@@ -206,7 +207,7 @@ mod tests {
         let hosts = tally.lines(SortOrder::Ascending, &[], &mut Vec::new());
         assert_eq!(pager(&hosts, NonZeroU64::new(1)), "h1,1,one\nh2,2,x\n");
         let mut quoted = Tally::default();
-        quoted.add(b"h", b"say \"hi\", he", 2, 9);
+        quoted.add(HostTable::default().host(b"h"), b"say \"hi\", he", 2, 9);
         let out = csv(&quoted.lines(SortOrder::Ascending, &[], &mut Vec::new())).unwrap();
         assert_eq!(out, "h,\"say \"\"hi\"\", he\",2\n");
     }

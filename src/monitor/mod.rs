@@ -13,8 +13,6 @@ mod trace;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bstr::{BStr, BString};
-
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
@@ -25,10 +23,10 @@ use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
-use crate::fast::Map;
+use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
-use crate::record::{self, Parsed};
+use crate::record::{self, Parsed, Text};
 use crate::resolve::Resolver;
 use crate::rules::{self, Index};
 
@@ -38,8 +36,9 @@ pub struct Monitor {
     config: Arc<Config>,
     queues: Vec<Waiting>,
     escalations: Escalations,
-    /// The line before, a host: what `repeat` adds to.
-    last: Map<BString, Last>,
+    hosts: HostTable,
+    /// The line before of each host, by its number: what `repeat` adds to.
+    last: Vec<Last>,
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
@@ -95,7 +94,6 @@ struct Scratch {
     spans: Spans,
     /// The message, where its process id is taken out.
     message: Vec<u8>,
-    masked: Vec<u8>,
     gave_up: Vec<Pattern>,
 }
 
@@ -112,7 +110,6 @@ struct Known {
 struct Work<'a> {
     newlines: bool,
     spans: &'a mut Spans,
-    masked: &'a mut Vec<u8>,
     gave_up: &'a mut Vec<Pattern>,
 }
 
@@ -125,7 +122,8 @@ impl Monitor {
             names: RuleNames::new(&config),
             config,
             escalations: Escalations::default(),
-            last: Map::default(),
+            hosts: HostTable::default(),
+            last: Vec::new(),
             counters: Counters::default(),
             remarks: Vec::new(),
             slow: Vec::new(),
@@ -241,8 +239,8 @@ impl Monitor {
             let index = config.queues.iter().position(|q| q.name == *name)?;
             u16::try_from(index).ok().map(QueueId)
         };
-        for last in self.last.values_mut() {
-            last.reconfigure(&moved);
+        for last in &mut self.last {
+            last.reconfigure(&old, &moved);
         }
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
@@ -289,7 +287,6 @@ impl Monitor {
         let Scratch {
             spans,
             message,
-            masked,
             gave_up,
         } = scratch;
         match record::split(line, &config.lines, spans, gave_up) {
@@ -297,7 +294,8 @@ impl Monitor {
                 trace::no_rules(line, "without a known prefix");
                 self.counters.add(Counter::NoPrefix, 1);
                 if let Some(queue) = config.noprefix {
-                    self.add(queue, record::UNPREFIXED, line, 1);
+                    let host = self.hosts.host(record::UNPREFIXED);
+                    self.add(queue, host, line, 1);
                 }
             }
             Parsed::NoHost => {
@@ -306,13 +304,12 @@ impl Monitor {
             }
             Parsed::Record(record) => {
                 let text = match config.lines.hidepid {
-                    true => record::hide_pid_in(&record.message, message),
-                    false => &record.message,
+                    true => Text::hidden(&record.message, message),
+                    false => Text::from(&*record.message),
                 };
                 let work = Work {
                     newlines: known.newlines,
                     spans,
-                    masked,
                     gave_up,
                 };
                 self.record(config, record.host, text, work);
@@ -327,17 +324,17 @@ impl Monitor {
         }
     }
 
-    fn record(&mut self, config: &Config, host: &[u8], message: &[u8], work: Work<'_>) {
+    fn record(&mut self, config: &Config, host: &[u8], text: Text<'_>, work: Work<'_>) {
+        let Text { message, .. } = text;
         let Work {
             newlines,
             spans,
-            masked,
             gave_up,
         } = work;
         let rules = &config.rules;
         let taken = self
             .index
-            .decide(rules, host, message, newlines, spans, gave_up);
+            .decide(rules, host, text, newlines, spans, gave_up);
         let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
             trace::taken(host, message, rule.map(|(_, rule)| rule), config);
@@ -347,23 +344,33 @@ impl Monitor {
             return;
         };
         self.counters.add(Counter::Matched, 1);
+        let host = self.hosts.host(host);
         match &rule.action {
-            Action::Repeat => self.repeat(host, message, spans),
+            Action::Repeat => self.repeat(config, host, message, spans),
             Action::Queues(targets) => {
+                let mut last = std::mem::take(self.last(host.number()));
+                let masked = last.take(id);
                 rules::mask(message, &rule.pattern, spans, &config.report.mask, masked);
                 trace::masked(masked);
                 self.count_line(id, targets, host, masked, 1);
-                self.last(host).take(id, targets, masked);
+                *self.last(host.number()) = last;
             }
-            Action::Trash => self.last(host).drop_line(),
+            Action::Trash => self.last(host.number()).drop_line(),
             Action::Group { .. } | Action::GroupHost { .. } => {}
         }
     }
 
     /// Counts a masked line `n` times in the queues of its rule.
-    fn count_line(&mut self, rule: RuleId, targets: &[Target], host: &[u8], line: &[u8], n: u64) {
+    fn count_line(
+        &mut self,
+        rule: RuleId,
+        targets: &[Target],
+        host: Host<'_>,
+        line: &[u8],
+        n: u64,
+    ) {
         let highest = targets.iter().filter_map(|t| t.escalation).max();
-        let step = highest.map(|_| self.escalations.advance(rule, host, n));
+        let step = highest.map(|_| self.escalations.advance(rule, host.name(), n));
         for target in targets {
             match (target.escalation, highest, step) {
                 (Some(at), Some(highest), Some(step)) => {
@@ -376,7 +383,7 @@ impl Monitor {
         }
     }
 
-    fn add(&mut self, queue: QueueId, host: &[u8], line: &[u8], n: u64) {
+    fn add(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
         let max = self.config.state.max_lines;
         let Some(waiting) = self.queues.get_mut(queue.index()) else {
             return;
@@ -387,14 +394,14 @@ impl Monitor {
             .filter(|_| !waiting.tally.knows(host))
         {
             // The first call begins the search: the name is there when the report is made.
-            resolver.name(host);
+            resolver.name(host.name());
         }
         if !waiting.tally.add(host, line, n, max) {
             self.counters.add(Counter::OverLimit, n);
         }
     }
 
-    fn set(&mut self, queue: QueueId, host: &[u8], line: &[u8], total: u64) {
+    fn set(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], total: u64) {
         let max = self.config.state.max_lines;
         if let Some(waiting) = self.queues.get_mut(queue.index())
             && !waiting.tally.set(host, line, total, max)
@@ -403,9 +410,12 @@ impl Monitor {
         }
     }
 
-    /// The line before of this host.
-    fn last(&mut self, host: &[u8]) -> &mut Last {
-        self.last.entry_ref(BStr::new(host)).or_default()
+    /// The line before of the host with this number.
+    fn last(&mut self, host: usize) -> &mut Last {
+        if self.last.len() <= host {
+            self.last.resize_with(host + 1, Last::default);
+        }
+        &mut self.last[host]
     }
 }
 

@@ -5,53 +5,68 @@ use std::sync::Arc;
 use bstr::{BStr, BString};
 
 use super::Monitor;
-use crate::config::{QueueId, RuleId, Target};
+use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
+use crate::hosts::Host;
 use crate::pattern::Spans;
 
-/// The last line of a host that a rule took.
+/// The line before of a host.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Last {
-    /// The rule that took it; nothing after a reload, which begins all escalation anew.
-    rule: Option<RuleId>,
-    /// Its queues; none for `trash`.
-    targets: Option<Arc<[Target]>>,
+    taken: Taken,
+    /// The masked line.
     line: BString,
-    /// One of its queues is gone since.
-    queue_gone: bool,
+}
+
+/// What took a line.
+#[derive(Clone, Debug, Default)]
+enum Taken {
+    /// There was none yet.
+    #[default]
+    None,
+    /// A `trash` rule: its repetitions are thrown away too.
+    Trash,
+    /// A rule with queues.
+    Rule(RuleId),
+    /// A rule of a configuration that is gone, with these queues that are still there: all escalation
+    /// has begun anew since.
+    Queues(Arc<[Target]>),
+    /// A rule whose queues are gone: repetitions belong nowhere.
+    Gone,
 }
 
 impl Last {
-    /// A rule took this line. Reuses the memory of the line before.
-    pub(super) fn take(&mut self, rule: RuleId, targets: &Arc<[Target]>, line: &[u8]) {
-        if self.rule != Some(rule) {
-            self.rule = Some(rule);
-            self.targets = Some(Arc::clone(targets));
-        }
-        self.line.clear();
-        self.line.extend_from_slice(line);
-        self.queue_gone = false;
+    /// A rule takes the line that is written here. Reuses the memory of the line before.
+    pub(super) fn take(&mut self, rule: RuleId) -> &mut Vec<u8> {
+        self.taken = Taken::Rule(rule);
+        &mut self.line
     }
 
     /// `trash` took the line.
     pub(super) fn drop_line(&mut self) {
-        self.rule = None;
-        self.targets = None;
+        self.taken = Taken::Trash;
         self.line.clear();
-        self.queue_gone = false;
     }
 
-    /// A line whose rule is gone: its repetitions belong nowhere.
+    /// A line whose rule is gone.
     pub(super) fn gone() -> Self {
         Self {
-            queue_gone: true,
+            taken: Taken::Gone,
             ..Self::default()
         }
     }
 
+    /// Whether there was a line.
+    pub(super) fn is_some(&self) -> bool {
+        !matches!(self.taken, Taken::None)
+    }
+
     /// The rule that took it.
     pub(super) fn rule(&self) -> Option<RuleId> {
-        self.rule
+        match self.taken {
+            Taken::Rule(rule) => Some(rule),
+            _ => None,
+        }
     }
 
     /// The masked line.
@@ -60,9 +75,11 @@ impl Last {
     }
 
     /// Moves it to the queues of a new configuration.
-    pub(super) fn reconfigure(&mut self, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
-        let Some(targets) = self.targets.take() else {
-            return;
+    pub(super) fn reconfigure(&mut self, old: &Config, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
+        let targets = match &self.taken {
+            Taken::Rule(rule) => targets_of(old, *rule),
+            Taken::Queues(targets) => targets,
+            Taken::None | Taken::Trash | Taken::Gone => return,
         };
         let plain = targets.iter().filter(|t| t.escalation.is_none());
         let moved = plain.filter_map(|t| {
@@ -72,29 +89,43 @@ impl Last {
             })
         });
         let kept: Vec<Target> = moved.collect();
-        self.queue_gone |= kept.len() < targets.len();
-        self.rule = None;
-        self.targets = Some(kept.into());
+        self.taken = match kept.is_empty() && !targets.is_empty() {
+            true => Taken::Gone,
+            false => Taken::Queues(kept.into()),
+        };
+    }
+}
+
+/// The queues of a rule.
+pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
+    match config.rules.get(rule.index()).map(|rule| &rule.action) {
+        Some(Action::Queues(targets)) => targets,
+        _ => &[],
     }
 }
 
 impl Monitor {
     /// Adds the number of a `repeat` line's first group to the host's line before.
-    pub(super) fn repeat(&mut self, host: &[u8], message: &[u8], spans: &Spans) {
+    pub(super) fn repeat(
+        &mut self,
+        config: &Config,
+        host: Host<'_>,
+        message: &[u8],
+        spans: &Spans,
+    ) {
         let group = spans.0.get(1).copied().flatten();
         let number = group.and_then(|(start, end)| number(&message[start..end]));
-        let (Some(n), Some(last)) = (number, self.last.get(BStr::new(host)).cloned()) else {
+        let last = self.last.get(host.number());
+        let (Some(n), Some(Last { taken, line })) = (number, last.cloned()) else {
             return self.tell(Counter::RepeatDropped);
         };
-        let targets = last.targets.as_deref().unwrap_or_default();
-        if last.queue_gone && targets.is_empty() {
-            return self.tell(Counter::RepeatDropped);
-        }
-        match last.rule {
-            Some(rule) => self.count_line(rule, targets, host, &last.line, n),
-            None => {
-                for target in targets {
-                    self.add(target.queue, host, &last.line, n);
+        match taken {
+            Taken::None | Taken::Gone => self.tell(Counter::RepeatDropped),
+            Taken::Trash => {}
+            Taken::Rule(rule) => self.count_line(rule, targets_of(config, rule), host, &line, n),
+            Taken::Queues(targets) => {
+                for target in &*targets {
+                    self.add(target.queue, host, &line, n);
                 }
             }
         }

@@ -101,16 +101,17 @@ impl Monitor {
 
     /// The last lines of the hosts, for a snapshot.
     pub fn saved_last(&self) -> Vec<SavedLast> {
-        let last = self.last.iter();
-        last.map(|(host, last)| SavedLast {
-            host: host.clone(),
-            rule: last
-                .rule()
-                .and_then(|rule| self.names.names.get(&rule))
-                .cloned(),
-            line: last.text().to_owned(),
-        })
-        .collect()
+        let last = self.hosts.names().zip(&self.last);
+        last.filter(|(_, last)| last.is_some())
+            .map(|(host, last)| SavedLast {
+                host: host.to_owned(),
+                rule: last
+                    .rule()
+                    .and_then(|rule| self.names.names.get(&rule))
+                    .cloned(),
+                line: last.text().to_owned(),
+            })
+            .collect()
     }
 
     /// What a snapshot settles with a letter, in terms of this configuration.
@@ -146,7 +147,8 @@ impl Monitor {
         }
         for saved in &snapshot.last {
             let last = self.last_from(saved);
-            self.last.insert(saved.host.clone(), last);
+            let number = self.hosts.host(&saved.host).number();
+            *self.last(number) = last;
         }
         self.counters = std::mem::take::<Counters>(&mut snapshot.counters);
         self.dropped = Dropped::since(&self.counters);
@@ -158,16 +160,18 @@ impl Monitor {
 
     fn last_from(&self, saved: &SavedLast) -> Last {
         let Some(name) = &saved.rule else {
-            return Last::default();
+            let mut last = Last::default();
+            last.drop_line();
+            return last;
         };
         let rule = self.names.ids.get(name).copied();
         let action = rule
             .and_then(|rule| self.config.rules.get(rule.index()))
             .map(|r| &r.action);
         match (rule, action) {
-            (Some(rule), Some(Action::Queues(targets))) => {
+            (Some(rule), Some(Action::Queues(_))) => {
                 let mut last = Last::default();
-                last.take(rule, targets, &saved.line);
+                last.take(rule).extend_from_slice(&saved.line);
                 last
             }
             _ => Last::gone(),

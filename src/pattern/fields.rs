@@ -7,6 +7,7 @@
 
 use super::ast::{Anchor, Mode, Node};
 use super::set::ByteSet;
+use crate::fast::ends_word;
 
 /// So many bytes behind a blank are looked at.
 pub const KEY: usize = 3;
@@ -107,11 +108,6 @@ pub fn stamp_length(text: &[u8]) -> Option<usize> {
 
 fn in_stamp(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b' ' | b'.')
-}
-
-/// Whether a byte ends the first word of a message.
-pub fn ends_word(byte: u8) -> bool {
-    !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
 }
 
 /// What is known of the subjects of a pattern.

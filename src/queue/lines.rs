@@ -1,8 +1,8 @@
 //! The lines of one host with their counts, in little memory.
 //!
 //! A site may have half a million distinct lines a day. So the bytes of all lines stand one behind
-//! the other, and beside them, for each line, there is only where it begins, its count, and a place
-//! in a hash table: some thirteen bytes a line, and no allocation of its own.
+//! the other, and beside them, for each line, there is only where it begins, its count, its hash, and
+//! a place in a hash table: some seventeen bytes a line, and no allocation of its own.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ use hashbrown::{HashMap, HashTable};
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::fast::mark;
 
 /// Distinct lines and their counts.
 #[derive(Clone, Default)]
@@ -23,9 +25,36 @@ pub struct Lines {
     counts: Vec<u32>,
     /// The counts that are too large for `counts`.
     big: HashMap<u32, u64, ahash::RandomState>,
-    /// The numbers of the lines, by their hashes.
+    /// A part of the hash of each line.
+    hashes: Vec<u32>,
+    /// The numbers of the lines, by [`spread`] hashes.
     table: HashTable<u32>,
     hasher: ahash::RandomState,
+    recent: Recent,
+}
+
+/// The numbers of lines that came of late, by [`mark`]: most lines need no more than a look here.
+#[derive(Clone)]
+struct Recent([u32; RECENT]);
+
+/// A power of two.
+const RECENT: usize = 64;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([u32::MAX; RECENT])
+    }
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It was known, and its count is another one now.
+    Counted,
+    /// It was not known, and was added.
+    Added,
+    /// It was not known, and there is no room for it.
+    Refused,
 }
 
 /// A count that stands in `big`.
@@ -37,40 +66,55 @@ impl Lines {
         self.starts.len()
     }
 
-    /// Changes the count of a line that is known; whether it is.
-    pub fn update(&mut self, line: &[u8], new: impl FnOnce(u64) -> u64) -> bool {
-        let hash = self.hasher.hash_one(line);
-        let same = |&at: &u32| text_of(&self.text, &self.starts, at) == line;
-        let Some(&at) = self.table.find(hash, same) else {
-            return false;
-        };
-        let count = new(self.count(at));
-        self.set(at, count);
-        true
+    /// Changes the count of a line from what it is. One that is not known is added with a count made of
+    /// 0, if it is not `full`. A host's lines take 4 GiB at most.
+    pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
+        let place = mark(line) as usize % RECENT;
+        let at = self.recent.0[place];
+        if (at as usize) < self.starts.len() && text_of(&self.text, &self.starts, at) == line {
+            self.set(at, new(self.count(at)));
+            return Change::Counted;
+        }
+        let hash = part(self.hasher.hash_one(line));
+        if let Some(at) = self.find(line, hash) {
+            self.recent.0[place] = at;
+            self.set(at, new(self.count(at)));
+            return Change::Counted;
+        }
+        if full {
+            return Change::Refused;
+        }
+        match self.insert(line, hash, new(0)) {
+            Some(at) => {
+                self.recent.0[place] = at;
+                Change::Added
+            }
+            None => Change::Refused,
+        }
     }
 
-    /// Adds a line that is not known. Gives whether there was room: a host's lines take 4 GiB at most.
-    pub fn insert(&mut self, line: &[u8], count: u64) -> bool {
-        let (Ok(at), Ok(start)) = (
-            u32::try_from(self.starts.len()),
-            u32::try_from(self.text.len()),
-        ) else {
-            return false;
+    /// The number of a line.
+    fn find(&self, line: &[u8], hash: u32) -> Option<u32> {
+        let same = |&at: &u32| {
+            self.hashes.get(at as usize) == Some(&hash)
+                && text_of(&self.text, &self.starts, at) == line
         };
+        self.table.find(spread(hash), same).copied()
+    }
+
+    /// Adds a line that is not known. Gives its number, if there was room.
+    fn insert(&mut self, line: &[u8], hash: u32, count: u64) -> Option<u32> {
+        let at = u32::try_from(self.starts.len()).ok()?;
+        let start = u32::try_from(self.text.len()).ok()?;
         self.text.extend_from_slice(line);
         self.starts.push(start);
         self.counts.push(0);
+        self.hashes.push(hash);
         self.set(at, count);
-        let Self {
-            text,
-            starts,
-            table,
-            hasher,
-            ..
-        } = self;
-        let hash_of = |&at: &u32| hasher.hash_one(text_of(text, starts, at));
-        table.insert_unique(hasher.hash_one(line), at, hash_of);
-        true
+        let Self { hashes, table, .. } = self;
+        let hash_of = |&at: &u32| hashes.get(at as usize).map_or(0, |&hash| spread(hash));
+        table.insert_unique(spread(hash), at, hash_of);
+        Some(at)
     }
 
     /// Each line with its count, in the order in which they came.
@@ -101,6 +145,18 @@ impl Lines {
     }
 }
 
+/// What is kept of a hash.
+fn part(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// The hash for the table, which looks at the highest bits and the lowest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(32)
+}
+
 /// The bytes of a line.
 fn text_of<'a>(text: &'a [u8], starts: &[u32], at: u32) -> &'a [u8] {
     let at = at as usize;
@@ -119,9 +175,8 @@ impl fmt::Debug for Lines {
 impl PartialEq for Lines {
     fn eq(&self, other: &Self) -> bool {
         let known = |line: &[u8]| {
-            let hash = other.hasher.hash_one(line);
-            let same = |&at: &u32| text_of(&other.text, &other.starts, at) == line;
-            other.table.find(hash, same).map(|&at| other.count(at))
+            let at = other.find(line, part(other.hasher.hash_one(line)))?;
+            Some(other.count(at))
         };
         self.len() == other.len() && self.iter().all(|(line, n)| known(line) == Some(n))
     }
@@ -152,9 +207,7 @@ impl<'de> Deserialize<'de> for Lines {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lines, A::Error> {
                 let mut lines = Lines::default();
                 while let Some((line, count)) = map.next_entry::<BString, u64>()? {
-                    if !lines.update(&line, |_| count) {
-                        lines.insert(&line, count);
-                    }
+                    lines.change(&line, false, |_| count);
                 }
                 Ok(lines)
             }
@@ -170,14 +223,15 @@ mod tests {
     #[test]
     fn counts_are_kept_by_line_whatever_their_size() {
         let mut lines = Lines::default();
-        assert!(!lines.update(b"a", |n| n + 1));
+        assert_eq!(lines.change(b"a", true, |n| n + 1), Change::Refused);
         let big = u64::from(u32::MAX) + 5;
         for (line, count) in [("", 1), ("a", 2), ("ab", u64::from(BIG) - 1), ("b", big)] {
-            assert!(lines.insert(line.as_bytes(), count));
+            let added = lines.change(line.as_bytes(), false, |_| count);
+            assert_eq!(added, Change::Added);
         }
-        assert!(lines.update(b"ab", |n| n + 1));
-        assert!(lines.update(b"b", |n| n - 10));
-        assert!(lines.update(b"", |n| n + 1));
+        assert_eq!(lines.change(b"ab", true, |n| n + 1), Change::Counted);
+        assert_eq!(lines.change(b"b", true, |n| n - 10), Change::Counted);
+        assert_eq!(lines.change(b"", true, |n| n + 1), Change::Counted);
         let all: Vec<(String, u64)> = lines.iter().map(|(l, n)| (l.to_string(), n)).collect();
         let want = [("", 2), ("a", 2), ("ab", u64::from(BIG)), ("b", big - 10)];
         assert_eq!(all, want.map(|(line, n)| (line.to_owned(), n)));
@@ -185,7 +239,7 @@ mod tests {
         let bytes = postcard::to_stdvec(&lines).unwrap();
         let again: Lines = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(again, lines);
-        assert!(lines.update(b"a", |n| n + 1));
+        assert_eq!(lines.change(b"a", true, |n| n + 1), Change::Counted);
         assert_ne!(again, lines);
     }
 
@@ -193,13 +247,15 @@ mod tests {
     fn many_lines_are_found_again() {
         let mut lines = Lines::default();
         for n in 0..10_000_u64 {
-            assert!(lines.insert(format!("line {n}").as_bytes(), n));
+            let added = lines.change(format!("line {n}").as_bytes(), false, |_| n);
+            assert_eq!(added, Change::Added);
         }
         for n in 0..10_000_u64 {
-            assert!(lines.update(format!("line {n}").as_bytes(), |old| {
+            let counted = lines.change(format!("line {n}").as_bytes(), true, |old| {
                 assert_eq!(old, n);
                 old + 1
-            }));
+            });
+            assert_eq!(counted, Change::Counted);
         }
         assert_eq!((lines.len(), lines.iter().count()), (10_000, 10_000));
     }

@@ -9,20 +9,21 @@
 
 mod facts;
 mod heads;
+mod kind;
 mod line;
 mod scan;
 
 use std::sync::Arc;
 
-use memchr::memchr;
-
 use super::id;
-use crate::config::{Rule, RuleId};
+use crate::config::{Action, Rule, RuleId};
 use crate::fast::OwnMap;
-use crate::pattern::fields::{self, KEY};
+use crate::pattern::fields::KEY;
 use crate::pattern::{Pattern, Spans};
+use crate::record::Text;
 use facts::{Facts, facts};
 use heads::{Heads, Possible};
+use kind::{Look, Memory, number};
 use line::Line;
 use scan::Scan;
 
@@ -44,6 +45,7 @@ pub struct Index {
     /// The lists that were made, by the kind of line.
     lists: OwnMap<u64, usize>,
     made: Vec<List>,
+    memory: Memory,
     room: Room,
 }
 
@@ -83,6 +85,11 @@ struct Candidate {
     gate: Option<(usize, Arc<[u8]>)>,
     /// Its literal is to be looked for first.
     literal: bool,
+    pattern: Pattern,
+    /// Whether the spans of its groups are wanted.
+    spans: bool,
+    /// It takes every line without a newline, and has no groups that are wanted.
+    all: bool,
 }
 
 /// Memory that is used again for each line.
@@ -103,6 +110,7 @@ impl Index {
         Self {
             heads: Heads::new(&facts),
             facts,
+            memory: Memory::new(&keys),
             keys,
             lists: OwnMap::default(),
             made: Vec::new(),
@@ -111,21 +119,19 @@ impl Index {
     }
 
     /// Which rule takes a line: see [`super::decide`], which this never differs from. `newlines` tells
-    /// whether the line holds some.
+    /// whether the line holds some. Of the `spans`, the first, that of the whole match, may be missing.
     pub fn decide(
         &mut self,
         rules: &[Rule],
         host: &[u8],
-        message: &[u8],
+        text: Text<'_>,
         newlines: bool,
         spans: &mut Spans,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
-        let (kind, rests) = self.kind(message);
-        let place = match self.lists.get(&kind.packed()) {
-            Some(&place) => place,
-            None => self.make(kind),
-        };
+        let Text { message, .. } = text;
+        let look = Look::at(&text);
+        let place = self.place(rules, message, &look);
         let list = self.made.get(place)?;
         let Room {
             wanted,
@@ -148,7 +154,7 @@ impl Index {
         let mut scanned = false;
         for (at, candidate) in list.rules.iter().enumerate() {
             if let Some((blank, bytes)) = &candidate.gate
-                && !rests[*blank].starts_with(bytes)
+                && !look.rests[*blank].starts_with(bytes)
             {
                 continue;
             }
@@ -174,63 +180,78 @@ impl Index {
         None
     }
 
-    /// What kind of line this is, and what stands behind its first two blanks.
-    fn kind<'a>(&mut self, message: &'a [u8]) -> (Kind, [&'a [u8]; 2]) {
-        let behind = |text: &[u8]| memchr(b' ', text).map_or(text.len(), |at| at + 1);
-        let mut rest = &message[behind(message)..];
-        let stamp = fields::stamp_length(rest);
-        if let Some(length) = stamp {
-            rest = &rest[length..];
+    /// Where the list for such a line is.
+    #[inline]
+    fn place(&mut self, rules: &[Rule], message: &[u8], look: &Look<'_>) -> usize {
+        let mark = self.memory.mark(look);
+        if let Some(list) = mark.and_then(|mark| self.memory.list(&mark)) {
+            return list;
         }
         let key = |text: &[u8]| {
             let key = text.first_chunk::<KEY>().map(number);
             let key = key.and_then(|key| self.keys.get(&key).copied());
             key.unwrap_or(0)
         };
-        let rests = [rest, &rest[behind(rest)..]];
         let kind = Kind {
-            keys: rests.map(key),
-            stamped: stamp.is_some(),
-            head: self.heads.number(message, &self.facts),
+            keys: look.rests.map(key),
+            stamped: look.stamped,
+            head: self
+                .heads
+                .number(&message[..look.head_length()], &self.facts),
         };
-        (kind, rests)
+        let list = match self.lists.get(&kind.packed()) {
+            Some(&list) => list,
+            None => self.make(rules, kind),
+        };
+        if let Some(mark) = mark {
+            self.memory.remember(mark, list);
+        }
+        list
     }
 
     /// Makes the list for a kind of line.
     #[cold]
-    fn make(&mut self, kind: Kind) -> usize {
+    fn make(&mut self, rules: &[Rule], kind: Kind) -> usize {
         if self.made.len() >= MOST_LISTS {
             self.made.clear();
             self.lists.clear();
+            self.memory.clear();
         }
-        let mut rules = Vec::new();
+        let mut candidates = Vec::new();
         for &Possible { rule, group } in self.heads.rules(kind.head) {
             let facts = self.facts.get(rule);
             let Some(facts) = facts.filter(|facts| facts.fits(kind.stamped, kind.keys)) else {
                 continue;
             };
-            rules.push(Candidate {
+            let Some(Rule {
+                pattern, action, ..
+            }) = rules.get(rule)
+            else {
+                continue;
+            };
+            let spans = !matches!(action, Action::Trash);
+            candidates.push(Candidate {
                 rule,
                 group,
                 gate: facts.gate(kind.stamped),
                 literal: !facts.inside.is_empty(),
+                spans,
+                all: pattern.outline().everything && (!spans || pattern.groups() == 0),
+                pattern: pattern.clone(),
             });
             if facts.takes_all {
                 break;
             }
         }
-        let many = rules.iter().filter(|c| c.literal).count() > FEW;
-        let scan = many.then(|| Scan::new(&rules, &self.facts)).flatten();
-        self.made.push(List { rules, scan });
+        let many = candidates.iter().filter(|c| c.literal).count() > FEW;
+        let scan = many.then(|| Scan::new(&candidates, &self.facts));
+        self.made.push(List {
+            rules: candidates,
+            scan: scan.flatten(),
+        });
         self.lists.insert(kind.packed(), self.made.len() - 1);
         self.made.len() - 1
     }
-}
-
-/// A key as a number.
-fn number(key: &[u8; KEY]) -> u32 {
-    key.iter()
-        .fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 #[cfg(test)]

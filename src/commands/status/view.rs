@@ -256,7 +256,8 @@ mod tests {
         };
         let shown = |saved: &SavedQueue| QueueView::new(saved, now).next;
         assert_eq!(shown(&saved), Some(at(14).unwrap().to_utc()));
-        saved.tally.add(b"h", b"line", 1, 9);
+        let mut table = crate::hosts::HostTable::default();
+        saved.tally.add(table.host(b"h"), b"line", 1, 9);
         assert_eq!(shown(&saved), Some(next), "lines that nobody has mailed");
         saved.next = None;
         assert_eq!(shown(&saved), None);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::{MOST_NAMES, number};
+use super::MOST_NAMES;
+use super::kind::number;
 use crate::config::{Action, Rule};
 use crate::fast::OwnMap;
 use crate::pattern::Pattern;

@@ -6,8 +6,8 @@
 //! this large by inventing programs.
 
 use super::facts::Facts;
-use crate::fast::{Map, OwnMap};
-use crate::pattern::fields::{Fit, Word, ends_word};
+use crate::fast::{Map, OwnMap, ends_word};
+use crate::pattern::fields::{Fit, Word};
 
 /// More heads than these are not told from each other.
 const MOST: usize = 4_096;
@@ -64,13 +64,9 @@ impl Heads {
         }
     }
 
-    /// The number of a message's head.
-    pub(super) fn number(&mut self, message: &[u8], facts: &[Facts]) -> u32 {
-        let end = message.iter().position(|&b| ends_word(b));
-        let end = end.map_or(message.len(), |end| end + 1);
-        // `sshd: ` says more than `sshd:`.
-        let end = end + usize::from(message.get(end) == Some(&b' '));
-        let head = &message[..end.min(LONGEST)];
+    /// The number of a head.
+    pub(super) fn number(&mut self, head: &[u8], facts: &[Facts]) -> u32 {
+        let head = &head[..head.len().min(LONGEST)];
         match self.known.get(head) {
             Some(&number) => number,
             None if !self.named(head) => UNNAMED,
@@ -166,8 +162,13 @@ fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
 #[cfg(test)]
 mod tests {
     use super::super::facts::facts;
+    use super::super::kind::Look;
     use super::*;
     use crate::config::parse_bytes;
+
+    fn head(message: &str) -> &[u8] {
+        &message.as_bytes()[..Look::at(&message.as_bytes().into()).head_length()]
+    }
 
     #[test]
     fn programs_that_no_rule_names_are_not_learnt() {
@@ -178,7 +179,7 @@ mod tests {
         let mut heads = Heads::new(&facts);
         for n in 0..100 {
             let message = format!("prog{n}: text");
-            assert_eq!(heads.number(message.as_bytes(), &facts), UNNAMED);
+            assert_eq!(heads.number(head(&message), &facts), UNNAMED);
         }
         assert!(heads.known.is_empty(), "{:?}", heads.known);
         for (message, rules) in [
@@ -187,7 +188,7 @@ mod tests {
             ("sshd: y", 2),
             ("sshdx: y", 1),
         ] {
-            let number = heads.number(message.as_bytes(), &facts);
+            let number = heads.number(head(message), &facts);
             assert!(number > OTHERS, "{message}");
             assert_eq!(heads.rules(number).len(), rules, "{message}");
         }

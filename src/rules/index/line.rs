@@ -30,26 +30,24 @@ impl Line<'_> {
 
     /// Whether this rule takes the line.
     pub(super) fn takes(&mut self, candidate: &Candidate) -> bool {
-        let Some(rule) = self.rules.get(candidate.rule) else {
-            return false;
-        };
         if !candidate.group.is_none_or(|group| self.enters(group)) {
             return false;
         }
-        let found = match rule.action {
-            Action::Trash => rule.pattern.is_match_in(self.message, self.newlines),
-            Action::Repeat | Action::Queues(_) => {
-                rule.pattern
-                    .captures_in(self.message, self.newlines, self.spans)
-            }
-            Action::Group { .. } | Action::GroupHost { .. } => Found::No,
+        let Candidate { pattern, .. } = candidate;
+        if candidate.all && !self.newlines {
+            self.spans.0.clear();
+            return true;
+        }
+        let found = match candidate.spans {
+            true => pattern.captures_in(self.message, self.newlines, self.spans),
+            false => pattern.is_match_in(self.message, self.newlines),
         };
-        self.judge(found, rule)
+        self.judge(found, pattern)
     }
 
-    fn judge(&mut self, found: Found, rule: &Rule) -> bool {
+    fn judge(&mut self, found: Found, pattern: &Pattern) -> bool {
         if found == Found::GaveUp {
-            self.gave_up.push(rule.pattern.clone());
+            self.gave_up.push(pattern.clone());
         }
         found == Found::Yes
     }
@@ -70,7 +68,7 @@ impl Line<'_> {
                 Action::GroupHost { .. } => rule.pattern.is_match(self.host),
                 _ => rule.pattern.is_match_in(self.message, self.newlines),
             };
-            self.judge(found, rule)
+            self.judge(found, &rule.pattern)
         };
         if let Some(known) = self.groups.get_mut(group) {
             *known = (self.stamp, entered);

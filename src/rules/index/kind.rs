@@ -1,0 +1,204 @@
+//! What kind of line this is: its head, and what stands behind its first two blanks.
+
+use crate::fast::{OwnMap, blank};
+use crate::pattern::fields::{self, KEY};
+use crate::record::Text;
+
+/// Longer first words are looked up in full.
+const LONGEST: usize = 8 * WORDS;
+const WORDS: usize = 4;
+/// So many kinds are remembered; a power of two.
+const REMEMBERED: usize = 512;
+/// So many bits tell which keys a rule names; a power of two.
+const BITS: usize = 1 << 14;
+
+/// A message, as far as it is looked at to tell its kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    /// A text that begins with the first word, and the length of the word.
+    word: (&'a [u8], usize),
+    /// The byte behind the word.
+    end: Option<u8>,
+    /// Whether a blank stands behind that: `sshd: ` says more than `sshd:`.
+    blank: bool,
+    /// What stands behind the first two blanks; behind the kernel's time stamp, if there is one.
+    pub rests: [&'a [u8]; 2],
+    /// Whether a kernel's time stamp stands behind the first blank.
+    pub stamped: bool,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn at(text: &Text<'a>) -> Self {
+        let (begin, word, behind) = text.first_word();
+        let (end, next) = (behind.first().copied(), behind.get(1).copied());
+        let mut rest = match (end, next) {
+            (Some(b' '), _) => &behind[1..],
+            (_, Some(b' ')) => &behind[2..],
+            _ => behind_blank(behind),
+        };
+        let stamp = fields::stamp_length(rest);
+        if let Some(length) = stamp {
+            rest = &rest[length..];
+        }
+        Self {
+            word: (begin, word),
+            end,
+            blank: next == Some(b' '),
+            rests: [rest, behind_blank(rest)],
+            stamped: stamp.is_some(),
+        }
+    }
+
+    /// The length of the head: the name of the program, the byte behind it, and a blank.
+    pub(super) fn head_length(&self) -> usize {
+        self.word.1 + usize::from(self.end.is_some()) + usize::from(self.blank)
+    }
+}
+
+fn behind_blank(text: &[u8]) -> &[u8] {
+    blank(text).map_or(&[], |at| &text[at + 1..])
+}
+
+/// Which keys rules name, for a first look: it may say yes where they do not.
+#[derive(Debug)]
+pub(super) struct Named(Box<[u64; BITS / 64]>);
+
+impl Named {
+    pub(super) fn new(keys: &OwnMap<u32, u32>) -> Self {
+        let mut bits = Box::new([0; BITS / 64]);
+        for &key in keys.keys() {
+            let (word, bit) = Self::place(key);
+            bits[word] |= bit;
+        }
+        Self(bits)
+    }
+
+    fn place(key: u32) -> (usize, u64) {
+        let place = key.wrapping_mul(0x9e37_79b1) as usize / (1 << 18);
+        (place / 64 % (BITS / 64), 1 << (place % 64))
+    }
+
+    /// The key that a text begins with, 0 if no rule names it.
+    fn key(&self, text: &[u8]) -> u32 {
+        let key = text.first_chunk::<KEY>().map_or(0, number);
+        let (word, bit) = Self::place(key);
+        if self.0[word] & bit == 0 { 0 } else { key }
+    }
+}
+
+/// A key as a number.
+pub(super) fn number(key: &[u8; KEY]) -> u32 {
+    key.iter()
+        .fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+
+/// The kinds of lines that came of late, and their lists.
+#[derive(Debug)]
+pub(super) struct Memory {
+    named: Named,
+    entries: Vec<Entry>,
+}
+
+/// A kind of line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Mark {
+    /// The first word.
+    word: [u64; WORDS],
+    /// Both keys, whether it is stamped, the length of the word, the byte behind it, and whether a
+    /// blank is behind that.
+    rest: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    mark: Mark,
+    list: usize,
+}
+
+impl Memory {
+    pub(super) fn new(keys: &OwnMap<u32, u32>) -> Self {
+        let mut memory = Self {
+            named: Named::new(keys),
+            entries: Vec::new(),
+        };
+        memory.clear();
+        memory
+    }
+
+    /// Forgets all lists.
+    pub(super) fn clear(&mut self) {
+        let none = Entry {
+            mark: Mark {
+                word: [0; WORDS],
+                // No word is so long.
+                rest: u64::MAX,
+            },
+            list: usize::MAX,
+        };
+        self.entries.clear();
+        self.entries.resize(REMEMBERED, none);
+    }
+
+    /// What a line is remembered by; nothing if its first word is too long, or all there is.
+    #[inline]
+    pub(super) fn mark(&self, look: &Look<'_>) -> Option<Mark> {
+        let (text, length) = look.word;
+        let (masks, end) = (MASKS.get(length)?, look.end?);
+        let mut room = [0; LONGEST];
+        let bytes = match text.first_chunk::<LONGEST>() {
+            Some(bytes) => bytes,
+            None => {
+                room[..text.len()].copy_from_slice(text);
+                &room
+            }
+        };
+        let word = |at: usize| {
+            let bytes: [u8; 8] = std::array::from_fn(|byte| bytes[8 * at + byte]);
+            u64::from_le_bytes(bytes) & masks[at]
+        };
+        let [first, second] = look.rests.map(|rest| u64::from(self.named.key(rest)));
+        let bits = u64::from(look.stamped) | (length as u64) << 1 | u64::from(look.blank) << 7;
+        Some(Mark {
+            word: std::array::from_fn(word),
+            rest: first | second << 24 | bits << 48 | u64::from(end) << 56,
+        })
+    }
+
+    /// The list of such lines, if it is remembered.
+    #[inline]
+    pub(super) fn list(&self, mark: &Mark) -> Option<usize> {
+        let entry = self.entries.get(mark.place())?;
+        (entry.mark == *mark).then_some(entry.list)
+    }
+
+    /// Remembers a list.
+    pub(super) fn remember(&mut self, mark: Mark, list: usize) {
+        if let Some(entry) = self.entries.get_mut(mark.place()) {
+            *entry = Entry { mark, list };
+        }
+    }
+}
+
+impl Mark {
+    fn place(&self) -> usize {
+        let [a, b, c, d] = self.word;
+        let mixed = a ^ b.rotate_left(17) ^ c.rotate_left(34) ^ d.rotate_left(51);
+        let mixed = (mixed ^ self.rest).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as usize % REMEMBERED
+    }
+}
+
+/// By the length of a word, what belongs to it.
+const MASKS: [[u64; WORDS]; LONGEST + 1] = {
+    let mut masks = [[0; WORDS]; LONGEST + 1];
+    let mut length = 0;
+    while length <= LONGEST {
+        let mut at = 0;
+        while at < length {
+            masks[length][at / 8] |= 0xff << (8 * (at % 8));
+            at += 1;
+        }
+        length += 1;
+    }
+    masks
+};
