@@ -73,11 +73,12 @@ pub fn mark(bytes: &[u8]) -> u64 {
 }
 
 /// A byte in each place of a word.
-const fn each(byte: u8) -> u64 {
+pub const fn each(byte: u8) -> u64 {
     0x0101_0101_0101_0101 * byte as u64
 }
 
-const HIGH: u64 = each(0x80);
+/// The high bit of each byte of a word.
+pub const HIGH: u64 = each(0x80);
 
 /// The high bit of each byte of `word` that is from `low` to `high`; all bytes must be ASCII.
 const fn between(word: u64, low: u8, high: u8) -> u64 {

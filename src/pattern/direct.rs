@@ -5,6 +5,7 @@
 //! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
 //! each. What would take more than a bounded number of steps is left to the engine, which is linear.
 
+mod class;
 mod compile;
 
 use std::cell::RefCell;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::Spans;
-use super::ast::{Mode, Node};
+use super::ast::Node;
+use class::Class;
+
 /// So many steps for a byte of the subject, and some more, before the engine decides.
 const PATIENCE: usize = 4;
 /// A group that took no part.
@@ -24,7 +27,7 @@ const UNSET: usize = usize::MAX;
 pub(super) struct Direct {
     /// Whether a match can only begin at the start of the subject.
     anchored: bool,
-    steps: Vec<Step>,
+    steps: Box<[Step]>,
     /// Finds the literal that the pattern begins with, where it is not anchored.
     finder: Option<Finder<'static>>,
     groups: usize,
@@ -32,10 +35,15 @@ pub(super) struct Direct {
 
 #[derive(Debug)]
 enum Step {
+    /// These bytes must stand here.
     Literal(Box<[u8]>),
-    One(Table),
+    /// The same, if they are eight at most.
+    Short(Short),
+    One(Arc<Class>),
+    /// A repeat that can end at one place only, as what comes behind is not in its set.
+    Run(Run),
     Repeat(Box<Repeat>),
-    Split(Split),
+    Split(Box<Split>),
     Jump(usize),
     Open(usize),
     Close(usize),
@@ -43,64 +51,158 @@ enum Step {
     AtEnd,
 }
 
-/// A set of bytes that is quick to ask; patterns share them.
-type Table = Arc<[bool; 256]>;
+/// Up to eight bytes.
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    /// The first is the lowest.
+    word: u64,
+    length: u8,
+    /// The bits of a word that are not looked at.
+    shift: u8,
+}
+
+impl Short {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let length = u8::try_from(bytes.len())
+            .ok()
+            .filter(|n| (1..=8).contains(n))?;
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        Some(Self {
+            word: u64::from_le_bytes(word),
+            length,
+            shift: 64 - 8 * length,
+        })
+    }
+
+    #[inline(always)]
+    fn is_at(self, subject: &[u8], at: usize) -> bool {
+        let rest = subject.get(at..).unwrap_or_default();
+        match rest.first_chunk() {
+            Some(chunk) => (u64::from_le_bytes(*chunk) ^ self.word) << self.shift == 0,
+            None => rest.starts_with(&self.word.to_le_bytes()[..usize::from(self.length)]),
+        }
+    }
+}
+
+/// Whether a text begins with these bytes, as a rule more than eight: a call would take longer.
+#[inline]
+fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
+    let (Some(text), Some(last)) = (text.get(..bytes.len()), bytes.last_chunk::<8>()) else {
+        return text.starts_with(bytes);
+    };
+    let mut pairs = text.as_chunks::<8>().0.iter().zip(bytes.as_chunks().0);
+    pairs.all(|(one, other)| one == other) && text.last_chunk() == Some(last)
+}
 
 /// Two ways to go on, in their order. A way that cannot begin with the byte that comes is not taken.
 #[derive(Debug)]
 struct Split {
     ways: [usize; 2],
     /// What each way begins with; `None` if it may do without a byte.
-    first: [Option<Table>; 2],
-}
-
-/// What ends a repeat.
-#[derive(Debug)]
-enum Stops {
-    /// Nothing: it takes every byte but the newline, which a subject has not.
-    Nothing,
-    /// This byte alone.
-    At(u8),
-    /// What is not in the set, and that is blanks and control characters at most.
-    Blanks,
-    /// Whatever is not in the set.
-    Many,
+    first: [Option<Arc<Class>>; 2],
 }
 
 /// A repeated set.
 #[derive(Debug)]
+struct Run {
+    class: Arc<Class>,
+    min: u32,
+    /// `u32::MAX` is without a limit: no line is that long.
+    max: u32,
+}
+
+impl Run {
+    /// How many bytes it takes at most.
+    #[inline]
+    fn length(&self, subject: &[u8], at: usize) -> usize {
+        let most = (self.max as usize).min(subject.len().saturating_sub(at));
+        self.class.run(subject, at, most)
+    }
+}
+
+/// A repeated set that may end at several places.
+#[derive(Debug)]
 struct Repeat {
-    set: Table,
-    stops: Stops,
-    min: usize,
-    max: usize,
-    mode: Mode,
+    run: Run,
+    lazy: bool,
     next: Next,
 }
 
 /// What must come behind a repeat.
 #[derive(Debug)]
 enum Next {
-    /// This byte.
-    Byte(u8),
+    /// These bytes; the one at this place is the rarest of them.
+    Literal(Box<[u8]>, usize),
     /// A byte of this set.
-    Set(Table),
+    Set(Arc<Class>),
     /// The end of the subject.
     End,
+    /// The pattern is at its end.
+    Nothing,
     /// Nothing is known.
     Any,
 }
 
 impl Next {
-    /// The last place in `window` where it is, or the first; the window ends one byte behind the last
-    /// place that is asked for.
-    fn find(&self, window: &[u8], last: bool) -> Option<usize> {
+    /// The last place from `low` to `high` where it may be, or the first.
+    fn find(&self, subject: &[u8], (low, high): (usize, usize), last: bool) -> Option<usize> {
         match self {
-            Self::Byte(byte) if last => memchr::memrchr(*byte, window),
-            Self::Byte(byte) => memchr::memchr(*byte, window),
-            Self::Set(set) if last => window.iter().rposition(|&b| set[usize::from(b)]),
-            Self::Set(set) => window.iter().position(|&b| set[usize::from(b)]),
-            Self::End | Self::Any => None,
+            Self::Literal(bytes, rarest) => {
+                let byte = bytes[*rarest];
+                let end = (high + rarest + 1).min(subject.len());
+                let (mut from, mut to) = (low + rarest, end);
+                loop {
+                    let window = subject.get(from..to)?;
+                    let found = match last {
+                        true => memchr::memrchr(byte, window),
+                        false => memchr::memchr(byte, window),
+                    };
+                    let found = from + found?;
+                    let begin = found - rarest;
+                    if begins_with(&subject[begin..], bytes) {
+                        return Some(begin);
+                    }
+                    match last {
+                        true => to = found,
+                        false => from = found + 1,
+                    }
+                }
+            }
+            Self::Set(class) => {
+                let window = &subject[low..(high + 1).min(subject.len())];
+                let place = match last {
+                    true => window.iter().rposition(|&byte| class.contains(byte)),
+                    false => window.iter().position(|&byte| class.contains(byte)),
+                };
+                place.map(|place| low + place)
+            }
+            Self::End | Self::Nothing | Self::Any => None,
+        }
+    }
+}
+
+impl Repeat {
+    /// Whether it can end at one place only.
+    fn has_one_end(&self) -> bool {
+        let apart = |byte: u8| !self.run.class.contains(byte);
+        match &self.next {
+            Next::Literal(bytes, _) => bytes.first().is_some_and(|&byte| apart(byte)),
+            Next::Set(class) => !class.set.intersects(self.run.class.set),
+            Next::End => true,
+            Next::Nothing => !self.lazy,
+            Next::Any => false,
+        }
+    }
+}
+
+impl Step {
+    /// Brings it into the form that is quickest to try.
+    fn settle(&mut self) {
+        if let Self::Literal(bytes) = self
+            && let Some(short) = Short::new(bytes)
+        {
+            *self = Self::Short(short);
         }
     }
 }
@@ -143,17 +245,21 @@ impl Direct {
     /// The program of a pattern with this many groups, if it is one that pays.
     pub(super) fn new(root: &Node, groups: usize) -> Option<Self> {
         let (steps, mut anchored) = compile::steps(root)?;
+        let takes_all = |run: &Run| run.class.everything() && run.max == u32::MAX;
         let begin = steps.iter().find(|step| !matches!(step, Step::Open(_)));
         let mut finder = None;
         if !anchored {
             match begin {
-                Some(Step::Literal(bytes)) => finder = Some(Finder::new(bytes).into_owned()),
-                // It takes whatever is before a match: if there is one, there is one at the start.
-                Some(Step::Repeat(r))
-                    if matches!(r.stops, Stops::Nothing) && r.max == usize::MAX =>
-                {
-                    anchored = true;
+                Some(Step::Short(short)) => {
+                    let bytes = short.word.to_le_bytes();
+                    finder = Some(Finder::new(&bytes[..short.length.into()]).into_owned());
                 }
+                Some(Step::Literal(bytes)) => {
+                    finder = Some(Finder::new(bytes).into_owned());
+                }
+                // It takes whatever is before a match: if there is one, there is one at the start.
+                Some(Step::Repeat(repeat)) if takes_all(&repeat.run) => anchored = true,
+                Some(Step::Run(run)) if takes_all(run) => anchored = true,
                 Some(Step::AtStart) | None => anchored = true,
                 // Without a literal to jump to, each place would have to be tried.
                 Some(_) => return None,
@@ -161,7 +267,7 @@ impl Direct {
         }
         Some(Self {
             anchored,
-            steps,
+            steps: steps.into(),
             finder,
             groups,
         })
@@ -174,13 +280,6 @@ impl Direct {
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
     pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
-        // Most lines are turned away by the first literal.
-        if self.anchored
-            && let Some(Step::Literal(bytes)) = self.steps.first()
-            && !subject.starts_with(bytes)
-        {
-            return Some(false);
-        }
         self.run(subject, None)
     }
 
@@ -200,7 +299,7 @@ impl Direct {
         if spans.is_some() {
             room.slots.resize(2 * (self.groups + 1), UNSET);
         }
-        let mut run = Run {
+        let mut attempt = Attempt {
             steps: &self.steps,
             subject,
             room,
@@ -208,8 +307,8 @@ impl Direct {
             patience: PATIENCE * subject.len() + 128,
         };
         let (start, end) = match &self.finder {
-            None => (0, run.at(0)?),
-            Some(finder) => run.search(finder)?,
+            None => (0, attempt.at(0)?),
+            Some(finder) => attempt.search(finder)?,
         };
         if let (Some(end), Some(spans)) = (end, spans) {
             spans.0.push(Some((start, end)));
@@ -224,7 +323,7 @@ impl Direct {
 }
 
 /// A match at work.
-struct Run<'a> {
+struct Attempt<'a> {
     steps: &'a [Step],
     subject: &'a [u8],
     room: &'a mut Room,
@@ -234,7 +333,7 @@ struct Run<'a> {
     patience: usize,
 }
 
-impl Run<'_> {
+impl Attempt<'_> {
     /// Where the leftmost match begins, and its end if there is one; nothing outside if patience is at
     /// its end.
     fn search(&mut self, finder: &Finder<'_>) -> Option<(usize, Option<usize>)> {
@@ -255,76 +354,88 @@ impl Run<'_> {
         if !self.room.slots.is_empty() {
             self.room.slots.fill(UNSET);
         }
-        self.step = 0;
-        let mut at = start;
+        let (steps, subject) = (self.steps, self.subject);
+        let (mut step, mut at) = (0, start);
         loop {
-            self.patience = self.patience.checked_sub(1)?;
-            let Some(one) = self.steps.get(self.step) else {
+            let Some(one) = steps.get(step) else {
                 return Some(Some(at));
             };
-            at = match self.forward(one, at) {
-                Some(next) => next,
-                None => match self.back() {
-                    Some(next) => next,
-                    None => return Some(None),
-                },
+            step += 1;
+            let goes_on = match one {
+                Step::Short(short) => {
+                    let same = short.is_at(subject, at);
+                    at += usize::from(short.length);
+                    same
+                }
+                Step::Literal(bytes) => {
+                    let same = begins_with(subject.get(at..).unwrap_or_default(), bytes);
+                    at += bytes.len();
+                    same
+                }
+                Step::One(class) => {
+                    let byte = subject.get(at);
+                    at += 1;
+                    byte.is_some_and(|&byte| class.contains(byte))
+                }
+                Step::Run(run) => {
+                    let length = run.length(subject, at);
+                    at += length;
+                    length >= run.min as usize
+                }
+                &Step::Jump(other) => {
+                    step = other;
+                    true
+                }
+                &Step::Open(group) => self.slot(2 * group, at),
+                &Step::Close(group) => self.slot(2 * group + 1, at),
+                Step::AtStart => at == 0,
+                Step::AtEnd => at == subject.len(),
+                Step::Repeat(_) | Step::Split(_) => {
+                    self.patience = self.patience.checked_sub(1)?;
+                    self.step = step;
+                    let next = match one {
+                        Step::Repeat(repeat) => self.repeat(repeat, at),
+                        Step::Split(split) => self.split(split, at),
+                        _ => None,
+                    };
+                    step = self.step;
+                    at = next.unwrap_or(at);
+                    next.is_some()
+                }
             };
+            if !goes_on {
+                self.patience = self.patience.checked_sub(1)?;
+                let Some(back) = self.back() else {
+                    return Some(None);
+                };
+                (step, at) = (self.step, back);
+            }
         }
     }
 
-    /// One step forward, to where it goes on; `self.step` is the next step then.
-    #[inline(always)]
-    fn forward(&mut self, one: &Step, at: usize) -> Option<usize> {
-        let next = match one {
-            Step::Literal(bytes) => {
-                // Most differ in the first byte already.
-                let same =
-                    self.subject.get(at) == bytes.first() && self.subject[at..].starts_with(bytes);
-                same.then(|| at + bytes.len())
-            }
-            Step::One(set) => {
-                let byte = *self.subject.get(at)?;
-                set[usize::from(byte)].then_some(at + 1)
-            }
-            Step::Repeat(repeat) => self.repeat(repeat, at),
-            Step::Split(split) => {
-                self.step = self.split(split, at)?;
-                return Some(at);
-            }
-            &Step::Jump(other) => {
-                self.step = other;
-                return Some(at);
-            }
-            &Step::Open(group) => self.slot(2 * group, at),
-            &Step::Close(group) => self.slot(2 * group + 1, at),
-            Step::AtStart => (at == 0).then_some(at),
-            Step::AtEnd => (at == self.subject.len()).then_some(at),
-        };
-        self.step += 1;
-        next
-    }
-
-    /// The way to take; the other one is a choice to come back to, if it is open too.
+    /// Takes the first way that is open; the other one is a choice to come back to, if it is open too.
     fn split(&mut self, split: &Split, at: usize) -> Option<usize> {
         let byte = self.subject.get(at);
-        let open = |first: &Option<Table>| match (first, byte) {
+        let open = |first: &Option<Arc<Class>>| match (first, byte) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(set), Some(&byte)) => set[usize::from(byte)],
+            (Some(class), Some(&byte)) => class.contains(byte),
         };
         let [one, other] = split.ways;
-        match (open(&split.first[0]), open(&split.first[1])) {
+        self.step = match (open(&split.first[0]), open(&split.first[1])) {
             (true, true) => {
                 self.room.choices.push(Choice::Branch { step: other, at });
-                Some(one)
+                one
             }
-            (true, false) => Some(one),
-            (false, true) => Some(other),
-            (false, false) => None,
-        }
+            (true, false) => one,
+            (false, true) => other,
+            (false, false) => return None,
+        };
+        Some(at)
     }
 
-    fn slot(&mut self, slot: usize, at: usize) -> Option<usize> {
+    /// Notes a place for the groups; it goes on in any case.
+    fn slot(&mut self, slot: usize, at: usize) -> bool {
         // Without slots, nobody asks for the groups.
         if let Some(place) = self.room.slots.get_mut(slot) {
             let value = std::mem::replace(place, at);
@@ -332,43 +443,30 @@ impl Run<'_> {
                 self.room.choices.push(Choice::Slot { slot, value });
             }
         }
-        Some(at)
+        true
     }
 
     fn repeat(&mut self, repeat: &Repeat, at: usize) -> Option<usize> {
-        let step = self.step;
-        let most = repeat.max.min(self.subject.len() - at);
-        let window = &self.subject[at..at + most];
-        let length = match repeat.stops {
-            Stops::Nothing => most,
-            Stops::At(byte) => memchr::memchr(byte, window).unwrap_or(most),
-            Stops::Blanks => until_blank(window, &repeat.set),
-            Stops::Many => {
-                let outside = |&b: &u8| !repeat.set[usize::from(b)];
-                window.iter().position(outside).unwrap_or(most)
-            }
-        };
-        if length < repeat.min {
+        // The step behind it comes next.
+        let step = self.step - 1;
+        let length = repeat.run.length(self.subject, at);
+        if length < repeat.run.min as usize {
             return None;
         }
-        let (low, high) = (at + repeat.min, at + length);
-        match repeat.mode {
-            Mode::Lazy => self.longer(repeat, step, low, high),
-            Mode::Greedy | Mode::Possessive => self.shorter(repeat, step, low, high),
+        let (low, high) = (at + repeat.run.min as usize, at + length);
+        match repeat.lazy {
+            true => self.longer(repeat, step, low, high),
+            false => self.shorter(repeat, step, low, high),
         }
     }
 
     /// Ends a repeat at the last place from `low` to `high` where what follows may begin.
     fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
-            Next::End if high < self.subject.len() => return None,
-            Next::End | Next::Any => high,
-            next => {
-                let window = &self.subject[low..(high + 1).min(self.subject.len())];
-                low + next.find(window, true)?
-            }
+            Next::Any => high,
+            next => next.find(self.subject, (low, high), true)?,
         };
-        if end > low && !matches!(repeat.next, Next::End) {
+        if end > low {
             let high = end - 1;
             self.room.choices.push(Choice::Shorter { step, low, high });
         }
@@ -378,13 +476,8 @@ impl Run<'_> {
     /// Ends a lazy repeat at the first such place.
     fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
-            Next::End if high < self.subject.len() => return None,
-            Next::End => high,
-            Next::Any => low,
-            next => {
-                let window = &self.subject[low..(high + 1).min(self.subject.len())];
-                low + next.find(window, false)?
-            }
+            Next::Any | Next::Nothing => low,
+            next => next.find(self.subject, (low, high), false)?,
         };
         if end < high {
             let low = end + 1;
@@ -423,25 +516,4 @@ impl Run<'_> {
         }
         None
     }
-}
-
-/// How many bytes there are before the first that is not in `set`, where only bytes up to the blank
-/// are not in it: eight at a time, as words are long.
-fn until_blank(window: &[u8], set: &[bool; 256]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let outside = |&b: &u8| !set[usize::from(b)];
-    let mut at = 0;
-    while let Some(chunk) = window.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        // The high bit of each byte that is less than 0x21 (and, never missing one, of a few others).
-        let low = word.wrapping_sub(ONES * 0x21) & !word & (ONES * 0x80);
-        if low != 0
-            && let Some(end) = chunk.iter().position(outside)
-        {
-            return at + end;
-        }
-        at += 8;
-    }
-    let rest = window.get(at..).unwrap_or_default();
-    at + rest.iter().position(outside).unwrap_or(rest.len())
 }

@@ -1,9 +1,7 @@
 //! From the tree of a pattern to the steps that match it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-
-use super::{Next, Repeat, Split, Step, Stops, Table};
+use super::class::Class;
+use super::{Next, Repeat, Run, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
@@ -23,6 +21,9 @@ pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
         return None;
     }
     look_ahead(&mut steps);
+    for step in &mut steps {
+        step.settle();
+    }
     Some((steps, anchored))
 }
 
@@ -54,7 +55,7 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
         }
         Node::Set(set) => match set.single() {
             Some(byte) => steps.push(Step::Literal(Box::new([byte]))),
-            None => steps.push(Step::One(table(*set))),
+            None => steps.push(Step::One(Class::of(*set))),
         },
         Node::Concat(items) => items.iter().try_for_each(|item| add(item, steps))?,
         Node::Capture { number, body, .. } => {
@@ -72,11 +73,12 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
             (_, 1, Some(1)) => add(body, steps)?,
             (Node::Set(set), _, _) if *mode != Mode::Possessive => {
                 steps.push(Step::Repeat(Box::new(Repeat {
-                    set: table(*set),
-                    stops: stops(*set),
-                    min: usize::try_from(*min).ok()?,
-                    max: max.map_or(usize::MAX, |max| max as usize),
-                    mode: *mode,
+                    run: Run {
+                        class: Class::of(*set),
+                        min: *min,
+                        max: max.unwrap_or(u32::MAX),
+                    },
+                    lazy: *mode == Mode::Lazy,
                     next: Next::Any,
                 })))
             }
@@ -128,7 +130,7 @@ fn rounds(
             Mode::Lazy => [end, split + 1],
             _ => [split + 1, end],
         };
-        steps[split] = Step::Split(Split::new(ways));
+        steps[split] = Step::Split(Box::new(Split::new(ways)));
     }
     (steps.len() <= MOST_STEPS).then_some(())
 }
@@ -142,7 +144,7 @@ fn alternate(branches: &[Node], steps: &mut Vec<Step>) -> Option<()> {
         add(branch, steps)?;
         jumps.push(steps.len());
         steps.push(Step::Jump(0));
-        steps[split] = Step::Split(Split::new([split + 1, steps.len()]));
+        steps[split] = Step::Split(Box::new(Split::new([split + 1, steps.len()])));
     }
     add(last, steps)?;
     for jump in jumps {
@@ -165,7 +167,9 @@ fn look_ahead(steps: &mut Vec<Step>) {
     join(steps);
     for at in 0..steps.len() {
         if let Some(Step::Split(split)) = steps.get(at) {
-            let first = split.ways.map(|way| first(steps, way, DEPTH).map(table));
+            let first = split
+                .ways
+                .map(|way| first(steps, way, DEPTH).map(Class::of));
             if let Some(Step::Split(split)) = steps.get_mut(at) {
                 split.first = first;
             }
@@ -180,17 +184,41 @@ fn look_ahead(steps: &mut Vec<Step>) {
                 _ => break,
             };
         }
-        let next = match (steps.get(behind), first(steps, behind, DEPTH)) {
-            (Some(Step::AtEnd), _) => Next::End,
-            (_, None) => Next::Any,
-            (_, Some(set)) => set
-                .single()
-                .map_or_else(|| Next::Set(table(set)), Next::Byte),
-        };
+        let next = next(steps, behind);
         if let Some(Step::Repeat(repeat)) = steps.get_mut(at) {
             repeat.next = next;
         }
     }
+    for at in 0..steps.len() {
+        if let Some(Step::Repeat(repeat)) = steps.get(at)
+            && repeat.has_one_end()
+        {
+            let Run { class, min, max } = &repeat.run;
+            let (class, min, max) = (class.clone(), *min, *max);
+            steps[at] = Step::Run(Run { class, min, max });
+        }
+    }
+}
+
+/// What must come at this step.
+fn next(steps: &[Step], at: usize) -> Next {
+    match (steps.get(at), first(steps, at, DEPTH)) {
+        (None, _) => Next::Nothing,
+        (Some(Step::AtEnd), _) => Next::End,
+        (Some(Step::Literal(bytes)), _) => {
+            let rarest = (0..bytes.len()).min_by_key(|&place| commonness(bytes[place]));
+            Next::Literal(bytes.clone(), rarest.unwrap_or(0))
+        }
+        (_, None) => Next::Any,
+        (_, Some(set)) => Next::Set(Class::of(set)),
+    }
+}
+
+/// How often a byte is met in logs, roughly.
+fn commonness(byte: u8) -> u8 {
+    const COMMON: &[u8] = b" eotainrs10cldm2pu-.:35h=46f789,g/wyb[]vk()_<>x\"'jqz;@";
+    let place = COMMON.iter().position(|&common| common == byte);
+    place.map_or(0, |place| u8::MAX - place as u8)
 }
 
 /// The bytes that a match of the steps from `at` on can begin with; `None` if it may be empty.
@@ -198,12 +226,14 @@ fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
     let depth = depth.checked_sub(1)?;
     match steps.get(at)? {
         Step::Literal(bytes) => bytes.first().map(|&byte| ByteSet::range(byte, byte)),
-        Step::One(set) => Some(set_of(set)),
-        Step::Repeat(repeat) if repeat.min > 0 => Some(set_of(&repeat.set)),
-        Step::Repeat(repeat) => {
-            let behind = first(steps, at + 1, depth)?;
-            Some(behind.union(set_of(&repeat.set)))
-        }
+        Step::Short(short) => short
+            .word
+            .to_le_bytes()
+            .first()
+            .map(|&b| ByteSet::range(b, b)),
+        Step::One(class) => Some(class.set),
+        Step::Run(run) => run_first(run, steps, at, depth),
+        Step::Repeat(repeat) => run_first(&repeat.run, steps, at, depth),
         Step::Split(split) => {
             let [one, other] = split.ways;
             Some(first(steps, one, depth)?.union(first(steps, other, depth)?))
@@ -212,6 +242,14 @@ fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
         Step::Open(_) | Step::Close(_) => first(steps, at + 1, depth),
         Step::AtStart | Step::AtEnd => None,
     }
+}
+
+fn run_first(run: &Run, steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
+    if run.min > 0 {
+        return Some(run.class.set);
+    }
+    let behind = first(steps, at + 1, depth)?;
+    Some(behind.union(run.class.set))
 }
 
 /// Makes one literal of several, and moves the targets of jumps accordingly.
@@ -248,30 +286,4 @@ fn join(steps: &mut Vec<Step>) {
         }
     }
     *steps = joined;
-}
-
-fn stops(set: ByteSet) -> Stops {
-    let others = set.union(ByteSet::range(b'\n', b'\n')).negate();
-    let blanks = ByteSet::range(0, b' ');
-    match others.single() {
-        _ if others == ByteSet::default() => Stops::Nothing,
-        None if others.union(blanks) == blanks => Stops::Blanks,
-        Some(byte) => Stops::At(byte),
-        None => Stops::Many,
-    }
-}
-
-fn table(set: ByteSet) -> Table {
-    static KNOWN: LazyLock<Mutex<HashMap<ByteSet, Table>>> = LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let make = || Arc::new(std::array::from_fn(|byte| set.contains(byte as u8)));
-    Arc::clone(known.entry(set).or_insert_with(make))
-}
-
-fn set_of(table: &[bool; 256]) -> ByteSet {
-    let mut set = ByteSet::default();
-    for byte in (0..=255u8).filter(|&byte| table[usize::from(byte)]) {
-        set.insert(byte);
-    }
-    set
 }
