@@ -72,6 +72,25 @@ pub fn mark(bytes: &[u8]) -> u64 {
     mixed >> 32
 }
 
+/// Whether two short byte strings are the same: no call, as a comparison of slices makes.
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    match (one.first_chunk::<8>(), one.last_chunk::<8>()) {
+        (Some(first), Some(last)) if one.len() <= 16 => {
+            other.first_chunk() == Some(first) && other.last_chunk() == Some(last)
+        }
+        (Some(_), _) => one == other,
+        _ => match (one.first_chunk::<4>(), one.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                other.first_chunk() == Some(first) && other.last_chunk() == Some(last)
+            }
+            _ => one.iter().eq(other),
+        },
+    }
+}
+
 /// A byte in each place of a word.
 pub const fn each(byte: u8) -> u64 {
     0x0101_0101_0101_0101 * byte as u64
@@ -81,7 +100,7 @@ pub const fn each(byte: u8) -> u64 {
 pub const HIGH: u64 = each(0x80);
 
 /// The high bit of each byte of `word` that is from `low` to `high`; all bytes must be ASCII.
-const fn between(word: u64, low: u8, high: u8) -> u64 {
+pub const fn between(word: u64, low: u8, high: u8) -> u64 {
     (word + each(0x80 - low)) & !(word + each(0x7f - high)) & HIGH
 }
 
@@ -151,6 +170,20 @@ pub fn blank(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_strings_are_the_same_only_byte_for_byte() {
+        for length in 0..40 {
+            let text = vec![b'x'; length];
+            assert!(same(&text, &text));
+            assert!(!same(&text, &vec![b'x'; length + 1]));
+            for at in 0..length {
+                let mut other = text.clone();
+                other[at] = b'y';
+                assert!(!same(&text, &other), "{length} {at}");
+            }
+        }
+    }
 
     #[test]
     fn eight_bytes_at_once_are_the_same_as_one_by_one() {

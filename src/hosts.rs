@@ -3,7 +3,7 @@
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
-use crate::fast::mark;
+use crate::fast::{mark, same};
 
 /// So many places remember the host that was last seen there; a power of two.
 const NEAR: usize = 256;
@@ -54,7 +54,11 @@ impl HostTable {
     pub fn host<'a>(&mut self, name: &'a [u8]) -> Host<'a> {
         let place = mark(name) as usize % NEAR;
         let number = self.near[place] as usize;
-        if self.names.get(number).is_some_and(|known| known == name) {
+        if self
+            .names
+            .get(number)
+            .is_some_and(|known| same(known, name))
+        {
             return Host { number, name };
         }
         let number = self.find(name);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
-use crate::fast::{digits_end, is_space, space, word_end};
+use crate::fast::{HIGH, between, digits_end, each, is_space, space, word_end};
 use crate::pattern::{Found, Pattern, Spans};
 
 /// The pseudo host of lines without a known prefix.
@@ -164,19 +164,52 @@ fn without(line: &[u8], (start, end): (usize, usize)) -> Cow<'_, [u8]> {
 /// `Nov 23 21:44:00 HOST `: the host and where the message begins. Digits are not checked for range.
 fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
     let stamp = line.first_chunk::<16>()?;
-    let digit = |i: usize| stamp[i].is_ascii_digit();
-    // No `&&`: all is looked at in one go.
-    let matches = stamp[0].is_ascii_uppercase()
-        & stamp[1].is_ascii_lowercase()
-        & stamp[2].is_ascii_lowercase()
-        & is_space(stamp[3])
-        & (is_space(stamp[4]) | digit(4))
-        & digit(5)
-        & is_space(stamp[6])
-        & (digit(7) & digit(8) & (stamp[9] == b':'))
-        & (digit(10) & digit(11) & (stamp[12] == b':'))
-        & (digit(13) & digit(14) & is_space(stamp[15]));
-    matches.then(|| host_at(line, 16)).flatten()
+    (is_common_stamp(stamp) || is_stamp(stamp))
+        .then(|| host_at(line, 16))
+        .flatten()
+}
+
+/// Whether this is a stamp with blanks for its white space, eight bytes at once.
+fn is_common_stamp(stamp: &[u8; 16]) -> bool {
+    let halves = stamp.as_chunks::<8>().0;
+    let [date, time] = [0, 1].map(|half| u64::from_le_bytes(halves[half]));
+    let at = |places: &[u32], byte: u8| {
+        let bits = |all, &place: &u32| all | u64::from(byte) << (8 * place);
+        places.iter().fold(0, bits)
+    };
+    // `Nov 23 2`, `1:44:00 `; the first digit of the day may be a blank.
+    let fixed = |word: u64, known: u64, mask: u64| (word ^ known) & mask == 0;
+    let digits = |word: u64| between(word & !HIGH, b'0', b'9');
+    let all = |found: u64, places: u64| found & places == places;
+    let one_digit = between(date & !HIGH, b' ', b' ') & at(&[4], 0x80);
+    let letters = at(&[0, 1, 2], 0xff);
+    ((date | time) & HIGH == 0)
+        & fixed(date, at(&[3, 6], b' '), at(&[3, 6], 0xff))
+        & fixed(
+            time,
+            at(&[1, 4], b':') | at(&[7], b' '),
+            at(&[1, 4, 7], 0xff),
+        )
+        & all(digits(date) | one_digit, at(&[4, 5, 7], 0x80))
+        & all(digits(time), at(&[0, 2, 3, 5, 6], 0x80))
+        & fixed(date, at(&[1, 2], 0x20), at(&[0, 1, 2], 0x20))
+        & (between((date | each(0x20)) & letters, b'a', b'z') == at(&[0, 1, 2], 0x80))
+}
+
+/// Whether this is a stamp of the traditional form, as loosely as the original reads it.
+fn is_stamp(stamp: &[u8; 16]) -> bool {
+    let is = |i: usize, test: fn(&u8) -> bool| test(&stamp[i]);
+    let digits = [5, 7, 8, 10, 11, 13, 14];
+    is(0, u8::is_ascii_uppercase)
+        && is(1, u8::is_ascii_lowercase)
+        && is(2, u8::is_ascii_lowercase)
+        && is_space(stamp[3])
+        && (is_space(stamp[4]) || stamp[4].is_ascii_digit())
+        && is_space(stamp[6])
+        && stamp[9] == b':'
+        && stamp[12] == b':'
+        && is_space(stamp[15])
+        && digits.iter().all(|&i| stamp[i].is_ascii_digit())
 }
 
 /// The host of either built-in prefix, and where the message begins: what an input that writes
@@ -333,6 +366,28 @@ mod tests {
             let want = want.map(|(h, m)| (h.to_owned(), m.to_owned()));
             assert_eq!(read(line, &plain), want, "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_stamp_at_a_glance_is_a_stamp() {
+        let stamps = ["Nov 23 21:44:00 ", "Nov  3 21:44:00 ", "Xyz 00 99:99:99 "];
+        let mut checked = 0;
+        for stamp in stamps {
+            let stamp: [u8; 16] = stamp.as_bytes().try_into().unwrap();
+            assert!(is_common_stamp(&stamp) && is_stamp(&stamp));
+            for at in 0..16 {
+                for byte in 0..=255 {
+                    let mut other = stamp;
+                    other[at] = byte;
+                    let (one, all) = (is_common_stamp(&other), is_stamp(&other));
+                    let blanks = [3, 6, 15].iter().all(|&i| other[i] == b' ');
+                    let blanks = blanks && !(b'\t'..=b'\r').contains(&other[4]);
+                    assert_eq!(one, all && blanks, "{:?}", bstr::BStr::new(&other));
+                    checked += 1;
+                }
+            }
+        }
+        assert_eq!(checked, 3 * 16 * 256);
     }
 
     #[test]

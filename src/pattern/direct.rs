@@ -273,9 +273,13 @@ impl Direct {
         })
     }
 
-    /// Whether a match can only begin at the start of the subject.
-    pub(super) fn anchored(&self) -> bool {
-        self.anchored
+    /// Whether it turns most subjects away at their first bytes.
+    pub(super) fn is_quick(&self) -> bool {
+        let mut steps = self
+            .steps
+            .iter()
+            .filter(|step| !matches!(step, Step::Open(_)));
+        self.anchored && !matches!(steps.next(), Some(Step::Repeat(_)))
     }
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.

@@ -189,7 +189,7 @@ impl Pattern {
         let alone = alone(engine);
         let imitator =
             (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
-        let quick = direct.as_ref().is_some_and(Direct::anchored);
+        let quick = direct.as_ref().is_some_and(Direct::is_quick);
         Ok(Self(Arc::new(Inner {
             outline: Outline {
                 inside: match quick {

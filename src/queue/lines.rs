@@ -33,16 +33,31 @@ pub struct Lines {
     recent: Recent,
 }
 
-/// The numbers of lines that came of late, by [`mark`]: most lines need no more than a look here.
+/// Lines that came of late, by [`mark`]: most lines need no more than a look here.
 #[derive(Clone)]
-struct Recent([u32; RECENT]);
+struct Recent([Place; RECENT]);
 
 /// A power of two.
 const RECENT: usize = 64;
 
+/// Where a line is.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its number.
+    at: u32,
+    /// Where it begins in the text, and ends.
+    start: u32,
+    end: u32,
+}
+
 impl Default for Recent {
     fn default() -> Self {
-        Self([u32::MAX; RECENT])
+        let none = Place {
+            at: u32::MAX,
+            start: 0,
+            end: 0,
+        };
+        Self([none; RECENT])
     }
 }
 
@@ -70,14 +85,14 @@ impl Lines {
     /// 0, if it is not `full`. A host's lines take 4 GiB at most.
     pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
         let place = mark(line) as usize % RECENT;
-        let at = self.recent.0[place];
-        if (at as usize) < self.starts.len() && text_of(&self.text, &self.starts, at) == line {
+        let Place { at, start, end } = self.recent.0[place];
+        if self.text.get(start as usize..end as usize) == Some(line) && at != u32::MAX {
             self.set(at, new(self.count(at)));
             return Change::Counted;
         }
         let hash = part(self.hasher.hash_one(line));
         if let Some(at) = self.find(line, hash) {
-            self.recent.0[place] = at;
+            self.remember(place, at);
             self.set(at, new(self.count(at)));
             return Change::Counted;
         }
@@ -86,10 +101,18 @@ impl Lines {
         }
         match self.insert(line, hash, new(0)) {
             Some(at) => {
-                self.recent.0[place] = at;
+                self.remember(place, at);
                 Change::Added
             }
             None => Change::Refused,
+        }
+    }
+
+    fn remember(&mut self, place: usize, at: u32) {
+        let (start, end) = range_of(&self.text, &self.starts, at);
+        // The end of a last line that goes beyond 4 GiB cannot be remembered.
+        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
+            self.recent.0[place] = Place { at, start, end };
         }
     }
 
@@ -159,10 +182,16 @@ fn spread(hash: u32) -> u64 {
 
 /// The bytes of a line.
 fn text_of<'a>(text: &'a [u8], starts: &[u32], at: u32) -> &'a [u8] {
+    let (start, end) = range_of(text, starts, at);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// Where a line begins and ends.
+fn range_of(text: &[u8], starts: &[u32], at: u32) -> (usize, usize) {
     let at = at as usize;
     let start = starts.get(at).map_or(text.len(), |&start| start as usize);
     let end = starts.get(at + 1).map_or(text.len(), |&end| end as usize);
-    text.get(start..end).unwrap_or_default()
+    (start, end)
 }
 
 impl fmt::Debug for Lines {

@@ -13,6 +13,7 @@ mod kind;
 mod line;
 mod scan;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::id;
@@ -46,6 +47,8 @@ pub struct Index {
     lists: OwnMap<u64, usize>,
     made: Vec<List>,
     memory: Memory,
+    /// For lists with many literals; made when the first of them is.
+    scan: OnceCell<Option<Scan>>,
     room: Room,
 }
 
@@ -73,7 +76,8 @@ impl Kind {
 #[derive(Debug, Default)]
 struct List {
     rules: Vec<Candidate>,
-    scan: Option<Scan>,
+    /// The literals of its rules are looked for all at once.
+    scans: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -81,8 +85,7 @@ struct Candidate {
     rule: usize,
     /// The group that must be entered, where the kind of line does not tell that it is.
     group: Option<usize>,
-    /// Behind which of the two blanks these bytes must stand.
-    gate: Option<(usize, Arc<[u8]>)>,
+    gate: Gate,
     /// Its literal is to be looked for first.
     literal: bool,
     pattern: Pattern,
@@ -92,10 +95,76 @@ struct Candidate {
     all: bool,
 }
 
+/// What must stand behind a blank: up to eight bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gate {
+    /// Which of the two blanks.
+    blank: usize,
+    bytes: u64,
+    mask: u64,
+}
+
+/// The bytes right behind a blank; zeros where there are no more.
+#[derive(Clone, Copy)]
+struct Begin(u64);
+
+impl Begin {
+    fn of(text: &[u8]) -> Self {
+        Self(match text.first_chunk() {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => text
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        })
+    }
+}
+
+impl Gate {
+    fn new(known: Option<(usize, Arc<[u8]>)>) -> Self {
+        let Some((blank, bytes)) = known else {
+            return Self::default();
+        };
+        let bytes = &bytes[..bytes.len().min(8)];
+        let Begin(word) = Begin::of(bytes);
+        let mask = u64::MAX.checked_shr(64 - 8 * bytes.len() as u32);
+        Self {
+            blank,
+            bytes: word,
+            mask: mask.unwrap_or(0),
+        }
+    }
+
+    fn lets(self, begins: [Begin; 2]) -> bool {
+        let [first, second] = begins.map(|Begin(word)| word);
+        let word = if self.blank == 0 { first } else { second };
+        (word ^ self.bytes) & self.mask == 0
+    }
+}
+
+/// A scan for literals, done when it is asked for.
+enum Scanning<'a> {
+    Not(&'a Scan),
+    Done { some: bool },
+}
+
+impl Scanning<'_> {
+    /// Whether a literal of this rule is in the message.
+    fn wants(&mut self, rule: usize, message: &[u8], wanted: &mut Vec<u64>) -> bool {
+        if let Self::Not(scan) = self {
+            let some = scan.want(message, wanted);
+            *self = Self::Done { some };
+        }
+        let bits = wanted.get(rule / 64);
+        matches!(self, Self::Done { some: true })
+            && bits.is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
+}
+
 /// Memory that is used again for each line.
 #[derive(Debug, Default)]
 struct Room {
-    /// The rules of the list whose literals are there, a bit each.
+    /// The rules whose literals are there, a bit each.
     wanted: Vec<u64>,
     /// Whether each group was entered by this line; known if its stamp is this line's.
     groups: Vec<(u64, bool)>,
@@ -114,6 +183,7 @@ impl Index {
             keys,
             lists: OwnMap::default(),
             made: Vec::new(),
+            scan: OnceCell::new(),
             room: Room::default(),
         }
     }
@@ -151,23 +221,17 @@ impl Index {
             groups,
             stamp: *stamp,
         };
-        let mut scanned = false;
-        for (at, candidate) in list.rules.iter().enumerate() {
-            if let Some((blank, bytes)) = &candidate.gate
-                && !look.rests[*blank].starts_with(bytes)
-            {
+        let begins = look.rests.map(Begin::of);
+        let scan = self.scan.get().and_then(Option::as_ref);
+        let mut scan = scan.filter(|_| list.scans).map(Scanning::Not);
+        for candidate in &list.rules {
+            if !candidate.gate.lets(begins) {
                 continue;
             }
             if candidate.literal {
-                let there = match &list.scan {
+                let there = match &mut scan {
                     None => line.holds(candidate.rule),
-                    Some(scan) => {
-                        if !std::mem::replace(&mut scanned, true) {
-                            scan.want(message, list.rules.len(), wanted);
-                        }
-                        let bits = wanted.get(at / 64);
-                        bits.is_some_and(|bits| bits >> (at % 64) & 1 == 1)
-                    }
+                    Some(scan) => scan.wants(candidate.rule, message, wanted),
                 };
                 if !there {
                     continue;
@@ -233,7 +297,7 @@ impl Index {
             candidates.push(Candidate {
                 rule,
                 group,
-                gate: facts.gate(kind.stamped),
+                gate: Gate::new(facts.gate(kind.stamped)),
                 literal: !facts.inside.is_empty(),
                 spans,
                 all: pattern.outline().everything && (!spans || pattern.groups() == 0),
@@ -243,11 +307,11 @@ impl Index {
                 break;
             }
         }
-        let many = candidates.iter().filter(|c| c.literal).count() > FEW;
-        let scan = many.then(|| Scan::new(&candidates, &self.facts));
+        let literals = candidates.iter().filter(|c| c.literal).count();
+        let scans = literals > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some();
         self.made.push(List {
             rules: candidates,
-            scan: scan.flatten(),
+            scans,
         });
         self.lists.insert(kind.packed(), self.made.len() - 1);
         self.made.len() - 1

@@ -4,26 +4,26 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, packed};
 
-use super::Candidate;
 use super::facts::Facts;
 
-/// Finds the rules of a list whose literals are in a line.
+/// Finds the rules whose literals are in a line.
 #[derive(Debug)]
 pub(super) struct Scan {
     /// Tells quickly whether any is there; most lines have none.
     any: Option<packed::Searcher>,
     automaton: AhoCorasick,
-    /// The places in the list of the rules that each literal stands for.
+    /// The rules that each literal stands for.
     owners: Vec<Vec<u32>>,
+    rules: usize,
 }
 
 impl Scan {
-    pub(super) fn new(rules: &[Candidate], facts: &[Facts]) -> Option<Self> {
+    pub(super) fn new(facts: &[Facts]) -> Option<Self> {
         let mut owners: HashMap<&[u8], Vec<u32>> = HashMap::new();
-        for (place, candidate) in rules.iter().enumerate() {
-            for literal in &facts.get(candidate.rule)?.inside {
+        for (rule, facts) in facts.iter().enumerate() {
+            for literal in &facts.inside {
                 let owners = owners.entry(literal.needle()).or_default();
-                owners.push(u32::try_from(place).ok()?);
+                owners.push(u32::try_from(rule).ok()?);
             }
         }
         let (literals, owners): (Vec<&[u8]>, Vec<Vec<u32>>) = owners.into_iter().unzip();
@@ -41,24 +41,28 @@ impl Scan {
             any: packed::Searcher::new(&literals),
             automaton,
             owners,
+            rules: facts.len(),
         })
     }
 
-    /// Sets the bits of the rules whose literals are in this line.
-    pub(super) fn want(&self, message: &[u8], rules: usize, wanted: &mut Vec<u64>) {
-        wanted.clear();
-        wanted.resize(rules.div_ceil(64), 0);
+    /// Sets the bits of the rules whose literals are in this line. Whether there are any.
+    pub(super) fn want(&self, message: &[u8], wanted: &mut Vec<u64>) -> bool {
         if self
             .any
             .as_ref()
             .is_some_and(|any| any.find(message).is_none())
         {
-            return;
+            return false;
         }
+        wanted.clear();
+        wanted.resize(self.rules.div_ceil(64), 0);
+        let mut some = false;
         for found in self.automaton.find_overlapping_iter(message) {
-            for &place in &self.owners[found.pattern().as_usize()] {
-                wanted[place as usize / 64] |= 1 << (place % 64);
+            some = true;
+            for &rule in &self.owners[found.pattern().as_usize()] {
+                wanted[rule as usize / 64] |= 1 << (rule % 64);
             }
         }
+        some
     }
 }
