@@ -5,6 +5,7 @@
 //! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
 //! each. What would take more than a bounded number of steps is left to the engine, which is linear.
 
+mod chain;
 mod class;
 mod compile;
 
@@ -15,6 +16,7 @@ use memchr::memmem::Finder;
 
 use super::Spans;
 use super::ast::Node;
+use chain::{Chain, Needle};
 use class::Class;
 
 /// So many steps for a byte of the subject, and some more, before the engine decides.
@@ -44,6 +46,8 @@ enum Step {
     Run(Run),
     Repeat(Box<Repeat>),
     Split(Box<Split>),
+    /// The rest of the pattern.
+    Chain(Box<Chain>),
     Jump(usize),
     Open(usize),
     Close(usize),
@@ -132,8 +136,8 @@ struct Repeat {
 /// What must come behind a repeat.
 #[derive(Debug)]
 enum Next {
-    /// These bytes; the one at this place is the rarest of them.
-    Literal(Box<[u8]>, usize),
+    /// These bytes.
+    Literal(Needle),
     /// A byte of this set.
     Set(Arc<Class>),
     /// The end of the subject.
@@ -148,27 +152,8 @@ impl Next {
     /// The last place from `low` to `high` where it may be, or the first.
     fn find(&self, subject: &[u8], (low, high): (usize, usize), last: bool) -> Option<usize> {
         match self {
-            Self::Literal(bytes, rarest) => {
-                let byte = bytes[*rarest];
-                let end = (high + rarest + 1).min(subject.len());
-                let (mut from, mut to) = (low + rarest, end);
-                loop {
-                    let window = subject.get(from..to)?;
-                    let found = match last {
-                        true => memchr::memrchr(byte, window),
-                        false => memchr::memchr(byte, window),
-                    };
-                    let found = from + found?;
-                    let begin = found - rarest;
-                    if begins_with(&subject[begin..], bytes) {
-                        return Some(begin);
-                    }
-                    match last {
-                        true => to = found,
-                        false => from = found + 1,
-                    }
-                }
-            }
+            Self::Literal(needle) if last => needle.last(subject, low, high),
+            Self::Literal(needle) => needle.first_place(subject, low, high),
             Self::Set(class) => {
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
@@ -187,7 +172,7 @@ impl Repeat {
     fn has_one_end(&self) -> bool {
         let apart = |byte: u8| !self.run.class.contains(byte);
         match &self.next {
-            Next::Literal(bytes, _) => bytes.first().is_some_and(|&byte| apart(byte)),
+            Next::Literal(needle) => needle.first().is_some_and(apart),
             Next::Set(class) => !class.set.intersects(self.run.class.set),
             Next::End => true,
             Next::Nothing => !self.lazy,
@@ -233,11 +218,13 @@ enum Choice {
 struct Room {
     choices: Vec<Choice>,
     slots: Vec<usize>,
+    /// Where the literals of a chain are.
+    starts: Vec<usize>,
 }
 
 thread_local! {
     static ROOM: RefCell<Room> = const {
-        RefCell::new(Room { choices: Vec::new(), slots: Vec::new() })
+        RefCell::new(Room { choices: Vec::new(), slots: Vec::new(), starts: Vec::new() })
     };
 }
 
@@ -259,6 +246,7 @@ impl Direct {
                 }
                 // It takes whatever is before a match: if there is one, there is one at the start.
                 Some(Step::Repeat(repeat)) if takes_all(&repeat.run) => anchored = true,
+                Some(Step::Chain(_)) => anchored = true,
                 Some(Step::Run(run)) if takes_all(run) => anchored = true,
                 Some(Step::AtStart) | None => anchored = true,
                 // Without a literal to jump to, each place would have to be tried.
@@ -279,7 +267,7 @@ impl Direct {
             .steps
             .iter()
             .filter(|step| !matches!(step, Step::Open(_)));
-        self.anchored && !matches!(steps.next(), Some(Step::Repeat(_)))
+        self.anchored && !matches!(steps.next(), Some(Step::Repeat(_) | Step::Chain(_)))
     }
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
@@ -394,6 +382,14 @@ impl Attempt<'_> {
                 &Step::Close(group) => self.slot(2 * group + 1, at),
                 Step::AtStart => at == 0,
                 Step::AtEnd => at == subject.len(),
+                Step::Chain(chain) => {
+                    let Room { starts, slots, .. } = &mut *self.room;
+                    let end = chain.end(subject, at, starts, slots);
+                    if end.is_some() {
+                        return Some(end);
+                    }
+                    false
+                }
                 Step::Repeat(_) | Step::Split(_) => {
                     self.patience = self.patience.checked_sub(1)?;
                     self.step = step;

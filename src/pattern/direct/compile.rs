@@ -1,5 +1,6 @@
 //! From the tree of a pattern to the steps that match it.
 
+use super::chain::{Chain, Needle};
 use super::class::Class;
 use super::{Next, Repeat, Run, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
@@ -21,6 +22,7 @@ pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
         return None;
     }
     look_ahead(&mut steps);
+    Chain::replace(&mut steps);
     for step in &mut steps {
         step.settle();
     }
@@ -205,20 +207,10 @@ fn next(steps: &[Step], at: usize) -> Next {
     match (steps.get(at), first(steps, at, DEPTH)) {
         (None, _) => Next::Nothing,
         (Some(Step::AtEnd), _) => Next::End,
-        (Some(Step::Literal(bytes)), _) => {
-            let rarest = (0..bytes.len()).min_by_key(|&place| commonness(bytes[place]));
-            Next::Literal(bytes.clone(), rarest.unwrap_or(0))
-        }
+        (Some(Step::Literal(bytes)), _) => Next::Literal(Needle::new(bytes)),
         (_, None) => Next::Any,
         (_, Some(set)) => Next::Set(Class::of(set)),
     }
-}
-
-/// How often a byte is met in logs, roughly.
-fn commonness(byte: u8) -> u8 {
-    const COMMON: &[u8] = b" eotainrs10cldm2pu-.:35h=46f789,g/wyb[]vk()_<>x\"'jqz;@";
-    let place = COMMON.iter().position(|&common| common == byte);
-    place.map_or(0, |place| u8::MAX - place as u8)
 }
 
 /// The bytes that a match of the steps from `at` on can begin with; `None` if it may be empty.
@@ -240,7 +232,7 @@ fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
         }
         &Step::Jump(to) => first(steps, to, depth),
         Step::Open(_) | Step::Close(_) => first(steps, at + 1, depth),
-        Step::AtStart | Step::AtEnd => None,
+        Step::AtStart | Step::AtEnd | Step::Chain(_) => None,
     }
 }
 
