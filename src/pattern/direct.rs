@@ -107,6 +107,21 @@ struct Split {
     first: [Option<Arc<Class>>; 2],
 }
 
+impl Split {
+    /// The only way for this byte, if there is one only.
+    fn only(&self, byte: u8) -> Option<usize> {
+        let open = |way: usize| {
+            let first = self.first[way].as_ref();
+            first.is_none_or(|class| class.contains(byte))
+        };
+        match (open(0), open(1)) {
+            (true, false) => Some(self.ways[0]),
+            (false, true) => Some(self.ways[1]),
+            _ => None,
+        }
+    }
+}
+
 /// A repeated set.
 #[derive(Debug)]
 struct Run {
@@ -213,6 +228,29 @@ enum Choice {
     Slot { slot: usize, value: usize },
 }
 
+/// Where a match begins, or goes on if what is before is known to match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Start {
+    /// The step that is next.
+    step: usize,
+    /// Its place in the subject.
+    at: usize,
+}
+
+/// A step of a pattern that is reached in one way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry(usize);
+
+impl Entry {
+    /// It is reached at this place of the subject.
+    pub fn at(self, place: usize) -> Start {
+        Start {
+            step: self.0,
+            at: place,
+        }
+    }
+}
+
 /// Memory that is used again for each match.
 #[derive(Default)]
 struct Room {
@@ -271,22 +309,73 @@ impl Direct {
     }
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
-    pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
-        self.run(subject, None)
+    pub(super) fn is_match(&self, subject: &[u8], start: Start) -> Option<bool> {
+        self.run(subject, start, None)
+    }
+
+    /// The step that is reached where a subject begins with `head`, if that is the same whatever comes
+    /// behind it. A `1` at `number` stands for any number. With `spans`, no group may begin before.
+    pub(super) fn behind(&self, head: &[u8], number: Option<usize>, spans: bool) -> Option<Entry> {
+        if !self.anchored {
+            return None;
+        }
+        // Bytes that are not the number.
+        let apart = |at: usize, length: usize| {
+            let apart = number.is_none_or(|number| number < at || at + length <= number);
+            apart.then_some(length)
+        };
+        let (mut step, mut at) = (0, 0);
+        while at < head.len() {
+            let one = self.steps.get(step)?;
+            let here = number == Some(at);
+            step += 1;
+            at += match one {
+                Step::Short(short) if short.is_at(head, at) => apart(at, short.length.into())?,
+                Step::Literal(bytes) if head[at..].starts_with(bytes) => apart(at, bytes.len())?,
+                Step::One(class) if class.contains(head[at]) => apart(at, 1)?,
+                Step::Run(run) if here => {
+                    let digits = (b'0'..=b'9').all(|digit| run.class.contains(digit));
+                    let ends = head.get(at + 1).is_some_and(|&b| !run.class.contains(b));
+                    (digits && ends && run.min <= 1 && run.max == u32::MAX).then_some(1)?
+                }
+                Step::Run(run) => {
+                    let length = run.length(head, at);
+                    let inside = at + length < head.len() && length >= run.min as usize;
+                    apart(at, length).filter(|_| inside)?
+                }
+                Step::Split(split) if !here => {
+                    step = split.only(head[at])?;
+                    0
+                }
+                &Step::Jump(other) => {
+                    step = other;
+                    0
+                }
+                Step::Open(_) | Step::Close(_) if !spans => 0,
+                _ => return None,
+            };
+        }
+        (at == head.len()).then_some(Entry(step))
     }
 
     /// The leftmost match and its groups; `None` if the engine has to decide. The subject holds no
     /// newline.
-    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Option<bool> {
+    pub(super) fn captures(&self, subject: &[u8], start: Start, spans: &mut Spans) -> Option<bool> {
         spans.0.clear();
-        self.run(subject, Some(spans))
+        self.run(subject, start, Some(spans))
     }
 
-    fn run(&self, subject: &[u8], spans: Option<&mut Spans>) -> Option<bool> {
-        ROOM.with_borrow_mut(|room| self.run_in(room, subject, spans))
+    fn run(&self, subject: &[u8], start: Start, spans: Option<&mut Spans>) -> Option<bool> {
+        ROOM.with_borrow_mut(|room| self.run_in(room, subject, start, spans))
     }
 
-    fn run_in(&self, room: &mut Room, subject: &[u8], spans: Option<&mut Spans>) -> Option<bool> {
+    fn run_in(
+        &self,
+        room: &mut Room,
+        subject: &[u8],
+        begin: Start,
+        spans: Option<&mut Spans>,
+    ) -> Option<bool> {
         room.slots.clear();
         if spans.is_some() {
             room.slots.resize(2 * (self.groups + 1), UNSET);
@@ -299,7 +388,7 @@ impl Direct {
             patience: PATIENCE * subject.len() + 128,
         };
         let (start, end) = match &self.finder {
-            None => (0, attempt.at(0)?),
+            None => (0, attempt.at(begin)?),
             Some(finder) => attempt.search(finder)?,
         };
         if let (Some(end), Some(spans)) = (end, spans) {
@@ -332,7 +421,7 @@ impl Attempt<'_> {
         let mut from = 0;
         while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
             let start = from + at;
-            if let Some(end) = self.at(start)? {
+            if let Some(end) = self.at(Start { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
             from = start + 1;
@@ -340,14 +429,14 @@ impl Attempt<'_> {
         Some((from, None))
     }
 
-    /// The end of a match that begins at `start`; nothing outside if patience is at its end.
-    fn at(&mut self, start: usize) -> Option<Option<usize>> {
+    /// The end of a match that goes on at `start`; nothing outside if patience is at its end.
+    fn at(&mut self, start: Start) -> Option<Option<usize>> {
         self.room.choices.clear();
         if !self.room.slots.is_empty() {
             self.room.slots.fill(UNSET);
         }
         let (steps, subject) = (self.steps, self.subject);
-        let (mut step, mut at) = (0, start);
+        let Start { mut step, mut at } = start;
         loop {
             let Some(one) = steps.get(step) else {
                 return Some(Some(at));

@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use direct::Direct;
+pub use direct::{Entry, Start};
 use emit::Purpose;
 use engine::Matcher;
 use imitate::Imitator;
@@ -264,11 +265,23 @@ impl Pattern {
         self.is_match_in(subject, memchr::memchr(b'\n', subject).is_some())
     }
 
+    /// Where a match goes on in subjects that begin with `head`, if that is the same for all of them:
+    /// that `head` matches need not be looked at then. A `1` at `number` stands for any number. `spans`
+    /// tells whether those will be asked for.
+    pub fn behind(&self, head: &[u8], number: Option<usize>, spans: bool) -> Option<Entry> {
+        self.0.direct.as_ref()?.behind(head, number, spans)
+    }
+
     /// The same, where it is known whether the subject holds a newline.
     pub fn is_match_in(&self, subject: &[u8], newlines: bool) -> Found {
+        self.is_match_from(subject, newlines, Start::default())
+    }
+
+    /// The same, where `start` comes from [`Pattern::behind`].
+    pub fn is_match_from(&self, subject: &[u8], newlines: bool, start: Start) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
-            && let Some(found) = direct.is_match(subject)
+            && let Some(found) = direct.is_match(subject, start)
         {
             return if found { Found::Yes } else { Found::No };
         }
@@ -291,10 +304,21 @@ impl Pattern {
 
     /// The same, where it is known whether the subject holds a newline.
     pub fn captures_in(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
+        self.captures_from(subject, newlines, Start::default(), spans)
+    }
+
+    /// The same, where `start` comes from [`Pattern::behind`].
+    pub fn captures_from(
+        &self,
+        subject: &[u8],
+        newlines: bool,
+        start: Start,
+        spans: &mut Spans,
+    ) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
             && self.0.imitator.is_none()
-            && let Some(found) = direct.captures(subject, spans)
+            && let Some(found) = direct.captures(subject, start, spans)
         {
             return if found { Found::Yes } else { Found::No };
         }

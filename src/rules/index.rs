@@ -20,7 +20,7 @@ use super::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::fast::OwnMap;
 use crate::pattern::fields::KEY;
-use crate::pattern::{Pattern, Spans};
+use crate::pattern::{Entry, Pattern, Spans};
 use crate::record::Text;
 use facts::{Facts, facts};
 use heads::{Heads, Possible};
@@ -59,6 +59,8 @@ struct Kind {
     head: u32,
     /// Whether a kernel's time stamp stands behind the first blank; the keys are behind it then.
     stamped: bool,
+    /// Whether a process id stands behind the first word.
+    numbered: bool,
     /// The numbers of its keys, 0 for one that no rule names.
     keys: [u32; 2],
 }
@@ -67,8 +69,8 @@ impl Kind {
     /// The kind as a key of its own.
     fn packed(self) -> u64 {
         let [first, second] = self.keys.map(u64::from);
-        let head = u64::from(self.head) << 1 | u64::from(self.stamped);
-        head << 40 | first << 20 | second
+        let bits = u64::from(self.stamped) | u64::from(self.numbered) << 1;
+        (u64::from(self.head) << 2 | bits) << 40 | first << 20 | second
     }
 }
 
@@ -91,6 +93,8 @@ struct Candidate {
     pattern: Pattern,
     /// Whether the spans of its groups are wanted.
     spans: bool,
+    /// How its pattern goes on behind the first blank.
+    entry: Option<Entry>,
     /// It takes every line without a newline, and has no groups that are wanted.
     all: bool,
 }
@@ -215,6 +219,7 @@ impl Index {
             rules,
             host,
             message,
+            begin: look.begin,
             newlines,
             spans,
             gave_up,
@@ -259,13 +264,14 @@ impl Index {
         let kind = Kind {
             keys: look.rests.map(key),
             stamped: look.stamped,
+            numbered: look.numbered,
             head: self
                 .heads
                 .number(&message[..look.head_length()], &self.facts),
         };
         let list = match self.lists.get(&kind.packed()) {
             Some(&list) => list,
-            None => self.make(rules, kind),
+            None => self.make(rules, kind, message, look),
         };
         if let Some(mark) = mark {
             self.memory.remember(mark, list);
@@ -275,13 +281,15 @@ impl Index {
 
     /// Makes the list for a kind of line.
     #[cold]
-    fn make(&mut self, rules: &[Rule], kind: Kind) -> usize {
+    fn make(&mut self, rules: &[Rule], kind: Kind, message: &[u8], look: &Look<'_>) -> usize {
         if self.made.len() >= MOST_LISTS {
             self.made.clear();
             self.lists.clear();
             self.memory.clear();
         }
         let mut candidates = Vec::new();
+        // Lines whose heads are not told from each other are of one kind.
+        let told = self.heads.tells(kind.head);
         for &Possible { rule, group } in self.heads.rules(kind.head) {
             let facts = self.facts.get(rule);
             let Some(facts) = facts.filter(|facts| facts.fits(kind.stamped, kind.keys)) else {
@@ -300,6 +308,7 @@ impl Index {
                 gate: Gate::new(facts.gate(kind.stamped)),
                 literal: !facts.inside.is_empty(),
                 spans,
+                entry: told.then(|| look.entry(message, pattern, spans)).flatten(),
                 all: pattern.outline().everything && (!spans || pattern.groups() == 0),
                 pattern: pattern.clone(),
             });

@@ -21,6 +21,7 @@ pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
     if steps.len() > MOST_STEPS {
         return None;
     }
+    join(&mut steps, anchored);
     look_ahead(&mut steps);
     Chain::replace(&mut steps);
     for step in &mut steps {
@@ -164,9 +165,8 @@ impl Split {
     }
 }
 
-/// Joins literals that stand side by side, and tells each step what must come behind it.
-fn look_ahead(steps: &mut Vec<Step>) {
-    join(steps);
+/// Tells each step what must come behind it.
+fn look_ahead(steps: &mut [Step]) {
     for at in 0..steps.len() {
         if let Some(Step::Split(split)) = steps.get(at) {
             let first = split
@@ -244,8 +244,11 @@ fn run_first(run: &Run, steps: &[Step], at: usize, depth: usize) -> Option<ByteS
     Some(behind.union(run.class.set))
 }
 
-/// Makes one literal of several, and moves the targets of jumps accordingly.
-fn join(steps: &mut Vec<Step>) {
+/// Makes one literal of several that stand side by side, and moves the targets of jumps accordingly.
+/// Where the pattern begins at the start of the subject, the first blank ends a literal: what is before
+/// it is often known to match.
+fn join(steps: &mut Vec<Step>, anchored: bool) {
+    let mut blank = !anchored;
     let mut targets = vec![false; steps.len() + 1];
     for step in steps.iter() {
         match step {
@@ -258,12 +261,15 @@ fn join(steps: &mut Vec<Step>) {
     let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
     for (at, step) in steps.drain(..).enumerate() {
         match (joined.last_mut(), step) {
-            (Some(Step::Literal(bytes)), Step::Literal(more)) if !targets[at] => {
+            (Some(Step::Literal(bytes)), Step::Literal(more))
+                if !targets[at] && (blank || !bytes.ends_with(b" ")) =>
+            {
                 let both = [&bytes[..], &more[..]].concat();
                 *bytes = both.into();
                 moved.push(joined.len() - 1);
             }
-            (_, step) => {
+            (last, step) => {
+                blank |= matches!(last, Some(Step::Literal(bytes)) if bytes.ends_with(b" "));
                 moved.push(joined.len());
                 joined.push(step);
             }

@@ -12,7 +12,7 @@ use crate::pattern::fields::{Fit, Word};
 /// More heads than these are not told from each other.
 const MOST: usize = 4_096;
 /// A longer head is cut.
-const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 /// The number of all heads that no rule names.
 const UNNAMED: u32 = 0;
 /// The number of all heads beyond [`MOST`].
@@ -77,6 +77,11 @@ impl Heads {
     /// The rules that lines with this head may match, in their order.
     pub(super) fn rules(&self, number: u32) -> &[Possible] {
         self.rules.get(number as usize).map_or(&[], |rules| rules)
+    }
+
+    /// Whether all lines with this number have the same head.
+    pub(super) fn tells(&self, number: u32) -> bool {
+        number > OTHERS
     }
 
     /// Whether a rule may name this head.

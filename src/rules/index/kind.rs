@@ -1,7 +1,9 @@
 //! What kind of line this is: its head, and what stands behind its first two blanks.
 
-use crate::fast::{OwnMap, blank};
+use super::heads;
+use crate::fast::{OwnMap, blank, digits_end};
 use crate::pattern::fields::{self, KEY};
+use crate::pattern::{Entry, Pattern};
 use crate::record::Text;
 
 /// Longer first words are looked up in full.
@@ -21,8 +23,13 @@ pub(super) struct Look<'a> {
     end: Option<u8>,
     /// Whether a blank stands behind that: `sshd: ` says more than `sshd:`.
     blank: bool,
+    /// Where the first blank ends in the message, if nothing but `: ` or `[123]: ` is behind the word
+    /// up to there.
+    pub begin: Option<usize>,
     /// What stands behind the first two blanks; behind the kernel's time stamp, if there is one.
     pub rests: [&'a [u8]; 2],
+    /// Whether a process id stands behind the word.
+    pub numbered: bool,
     /// Whether a kernel's time stamp stands behind the first blank.
     pub stamped: bool,
 }
@@ -31,10 +38,20 @@ impl<'a> Look<'a> {
     pub(super) fn at(text: &Text<'a>) -> Self {
         let (begin, word, behind) = text.first_word();
         let (end, next) = (behind.first().copied(), behind.get(1).copied());
-        let mut rest = match (end, next) {
-            (Some(b' '), _) => &behind[1..],
-            (_, Some(b' ')) => &behind[2..],
-            _ => behind_blank(behind),
+        let (length, numbered) = match (end, next) {
+            (Some(b' '), Some(b' ')) => (None, false),
+            (Some(b' '), _) => (Some(1), false),
+            (_, Some(b' ')) => (Some(2), false),
+            (Some(b'['), Some(b'0'..=b'9')) => {
+                let digits = digits_end(&behind[1..]);
+                let ends = behind[1 + digits..].starts_with(b"]: ");
+                (ends.then_some(digits + 4), ends)
+            }
+            _ => (None, false),
+        };
+        let mut rest = match length {
+            Some(length) => &behind[length..],
+            None => behind_blank(behind),
         };
         let stamp = fields::stamp_length(rest);
         if let Some(length) = stamp {
@@ -44,7 +61,9 @@ impl<'a> Look<'a> {
             word: (begin, word),
             end,
             blank: next == Some(b' '),
+            begin: length.map(|length| word + length),
             rests: [rest, behind_blank(rest)],
+            numbered,
             stamped: stamp.is_some(),
         }
     }
@@ -52,6 +71,19 @@ impl<'a> Look<'a> {
     /// The length of the head: the name of the program, the byte behind it, and a blank.
     pub(super) fn head_length(&self) -> usize {
         self.word.1 + usize::from(self.end.is_some()) + usize::from(self.blank)
+    }
+
+    /// How a pattern goes on behind the first blank of lines of this kind.
+    pub(super) fn entry(&self, message: &[u8], pattern: &Pattern, spans: bool) -> Option<Entry> {
+        self.begin?;
+        let head = &message[..self.head_length()];
+        if head.len() >= heads::LONGEST {
+            return None;
+        }
+        match self.numbered {
+            true => pattern.behind(&[head, b"1]: "].concat(), Some(head.len()), spans),
+            false => pattern.behind(head, None, spans),
+        }
     }
 }
 
@@ -96,7 +128,7 @@ pub(super) fn number(key: &[u8; KEY]) -> u32 {
 #[derive(Debug)]
 pub(super) struct Memory {
     named: Named,
-    entries: Vec<Entry>,
+    entries: Vec<Remembered>,
 }
 
 /// A kind of line.
@@ -104,13 +136,14 @@ pub(super) struct Memory {
 pub(super) struct Mark {
     /// The first word.
     word: [u64; WORDS],
-    /// Both keys, whether it is stamped, the length of the word, the byte behind it, and whether a
-    /// blank is behind that.
-    rest: u64,
+    /// Both keys, and the byte behind the word.
+    keys: u64,
+    /// The length of the word, and all that is said with yes or no.
+    rest: u32,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct Remembered {
     mark: Mark,
     list: usize,
 }
@@ -127,11 +160,12 @@ impl Memory {
 
     /// Forgets all lists.
     pub(super) fn clear(&mut self) {
-        let none = Entry {
+        let none = Remembered {
             mark: Mark {
                 word: [0; WORDS],
+                keys: 0,
                 // No word is so long.
-                rest: u64::MAX,
+                rest: u32::MAX,
             },
             list: usize::MAX,
         };
@@ -157,10 +191,17 @@ impl Memory {
             u64::from_le_bytes(bytes) & masks[at]
         };
         let [first, second] = look.rests.map(|rest| u64::from(self.named.key(rest)));
-        let bits = u64::from(look.stamped) | (length as u64) << 1 | u64::from(look.blank) << 7;
+        let Look {
+            blank,
+            numbered,
+            stamped,
+            ..
+        } = look;
+        let bits = u32::from(*blank) | u32::from(*numbered) << 1 | u32::from(*stamped) << 2;
         Some(Mark {
             word: std::array::from_fn(word),
-            rest: first | second << 24 | bits << 48 | u64::from(end) << 56,
+            keys: first | second << 24 | u64::from(end) << 48,
+            rest: bits << 8 | length as u32,
         })
     }
 
@@ -174,7 +215,7 @@ impl Memory {
     /// Remembers a list.
     pub(super) fn remember(&mut self, mark: Mark, list: usize) {
         if let Some(entry) = self.entries.get_mut(mark.place()) {
-            *entry = Entry { mark, list };
+            *entry = Remembered { mark, list };
         }
     }
 }
@@ -183,7 +224,8 @@ impl Mark {
     fn place(&self) -> usize {
         let [a, b, c, d] = self.word;
         let mixed = a ^ b.rotate_left(17) ^ c.rotate_left(34) ^ d.rotate_left(51);
-        let mixed = (mixed ^ self.rest).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (mixed ^ self.keys ^ u64::from(self.rest) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 40) as usize % REMEMBERED
     }
 }

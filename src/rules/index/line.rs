@@ -3,7 +3,7 @@
 use super::Candidate;
 use super::facts::Facts;
 use crate::config::{Action, Rule};
-use crate::pattern::{Found, Pattern, Spans};
+use crate::pattern::{Found, Pattern, Spans, Start};
 
 /// A line on its way through the rules.
 pub(super) struct Line<'a> {
@@ -11,6 +11,8 @@ pub(super) struct Line<'a> {
     pub rules: &'a [Rule],
     pub host: &'a [u8],
     pub message: &'a [u8],
+    /// Where the first blank ends.
+    pub begin: Option<usize>,
     /// Whether the message holds a newline, as an element of a Redis list may.
     pub newlines: bool,
     pub spans: &'a mut Spans,
@@ -38,9 +40,13 @@ impl Line<'_> {
             self.spans.0.clear();
             return true;
         }
+        let start = match (candidate.entry, self.begin) {
+            (Some(entry), Some(place)) => entry.at(place),
+            _ => Start::default(),
+        };
         let found = match candidate.spans {
-            true => pattern.captures_in(self.message, self.newlines, self.spans),
-            false => pattern.is_match_in(self.message, self.newlines),
+            true => pattern.captures_from(self.message, self.newlines, start, self.spans),
+            false => pattern.is_match_from(self.message, self.newlines, start),
         };
         self.judge(found, pattern)
     }
