@@ -19,6 +19,8 @@ pub(super) struct Class {
 enum Stops {
     /// Nothing: it takes every byte but the newline, which a subject has not.
     Nothing,
+    /// Some of the control characters and the blank.
+    Blanks,
     /// A byte of few ranges, or one outside of them.
     One(Ranges<1>),
     Two(Ranges<2>),
@@ -72,6 +74,7 @@ impl Class {
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
         match &self.stops {
             Stops::Nothing => most,
+            Stops::Blanks => self.until_blank(subject, at, most),
             Stops::One(ranges) => ranges.run::<false>(subject, at, most, &self.table),
             Stops::Two(ranges) => ranges.run::<false>(subject, at, most, &self.table),
             Stops::Letters(ranges) => ranges.run::<true>(subject, at, most, &self.table),
@@ -82,6 +85,31 @@ impl Class {
                 end.unwrap_or(most)
             }
         }
+    }
+}
+
+impl Class {
+    /// The same where only bytes up to the blank stop: most eight bytes have none of them.
+    #[inline]
+    fn until_blank(&self, subject: &[u8], at: usize, most: usize) -> usize {
+        let stops = |byte: &u8| !self.contains(*byte);
+        let mut length = 0;
+        while length < most {
+            let rest = subject.get(at + length..).unwrap_or_default();
+            let Some(chunk) = rest.first_chunk::<8>() else {
+                let end = rest.iter().position(stops);
+                return most.min(length + end.unwrap_or(rest.len()));
+            };
+            let word = u64::from_le_bytes(*chunk);
+            // If there is such a byte, a high bit is set, if not, none.
+            if word.wrapping_sub(each(b' ' + 1)) & !word & HIGH != 0
+                && let Some(end) = chunk.iter().position(stops)
+            {
+                return most.min(length + end);
+            }
+            length += 8;
+        }
+        most
     }
 }
 
@@ -178,6 +206,9 @@ fn stops(set: ByteSet) -> Stops {
     }
     let all_high = ByteSet::range(0x80, 0xff);
     let high = !others.intersects(all_high);
+    if !others.intersects(ByteSet::range(b' ' + 1, 0xff)) {
+        return Stops::Blanks;
+    }
     if !high && set.intersects(all_high) {
         return Stops::Others;
     }
