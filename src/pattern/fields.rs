@@ -5,6 +5,8 @@
 //! nondeterministic automaton that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
+use std::sync::Arc;
+
 use super::ast::{Anchor, Mode, Node};
 use super::set::ByteSet;
 
@@ -31,16 +33,16 @@ pub type Keys = [Behind; 2];
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Behind {
     /// It begins with one of these; `None`: nothing is known.
-    pub keys: Option<Vec<Key>>,
+    pub keys: Option<Box<[Key]>>,
     /// It begins with these bytes; they may be none.
-    pub literal: Vec<u8>,
+    pub literal: Box<[u8]>,
 }
 
 /// What is known of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
     /// The first word is one of these; `None`: nothing is known.
-    pub words: Option<Vec<Word>>,
+    pub words: Option<Arc<[Word]>>,
     /// Behind the first two blanks.
     pub keys: Keys,
     /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
@@ -50,7 +52,8 @@ pub struct Fields {
     pub beginning: Beginning,
 }
 
-/// Tells from the beginning of a subject whether the pattern can match.
+/// Tells from the head of a subject (its first word, the byte behind it, and a blank) whether the
+/// pattern can match. Of what is behind that it tells nothing: the automaton is kept no further.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Beginning(Option<Automaton>);
 
@@ -93,7 +96,7 @@ impl Beginning {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Word {
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Box<[u8]>,
     /// Whether they are the whole word.
     pub whole: bool,
 }
@@ -132,14 +135,14 @@ pub fn fields(root: &Node) -> Fields {
     let known = words
         .iter()
         .all(|word| word.whole || !word.bytes.is_empty());
-    let words = (known && words.len() <= MOST).then(|| sorted(words));
+    let words = (known && words.len() <= MOST).then(|| sorted(words).into());
     let behind = automaton.behind_blank(&start);
     let stamped = automaton.behind_stamp(&behind);
     Fields {
         words,
         keys: automaton.two_keys(behind),
         stamped: automaton.two_keys(stamped),
-        beginning: Beginning(Some(automaton)),
+        beginning: Beginning(Some(automaton.of_heads())),
     }
 }
 
@@ -174,12 +177,23 @@ fn anchored(node: &Node) -> bool {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
+    /// This byte, then on.
+    One(u8, u32),
     /// One byte of the set with this number, then on.
     Byte(u32, u32),
     /// Both.
     Both(u32, u32),
     /// The pattern is at its end, or not known from here on: any bytes.
     Anything,
+}
+
+/// What may come next of a head.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Part {
+    Word,
+    End,
+    Blank,
+    Behind,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -203,6 +217,9 @@ impl Automaton {
     }
 
     fn byte(&mut self, set: ByteSet, next: usize) -> usize {
+        if let Some(byte) = set.single() {
+            return self.push(State::One(byte, next as u32));
+        }
         let known = self.sets.iter().position(|&known| known == set);
         let number = known.unwrap_or_else(|| {
             self.sets.push(set);
@@ -218,6 +235,7 @@ impl Automaton {
     /// What a state takes, and where it goes on.
     fn takes(&self, state: usize) -> Option<(ByteSet, usize)> {
         match self.states[state] {
+            State::One(byte, next) => Some((ByteSet::range(byte, byte), next as usize)),
             State::Byte(set, next) => Some((self.sets[set as usize], next as usize)),
             State::Both(..) | State::Anything => None,
         }
@@ -292,6 +310,77 @@ impl Automaton {
         at
     }
 
+    /// As much of it as tells of the heads of subjects: one of hundreds of states is kept for each
+    /// pattern.
+    fn of_heads(&self) -> Self {
+        let part = self.head_part();
+        let mut small = Self {
+            loose: self.loose,
+            ..Self::default()
+        };
+        let mut place = vec![UNKNOWN as u32; self.states.len()];
+        let kept = (0..self.states.len()).filter(|&at| at <= ACCEPT || part[at] != Part::Behind);
+        let kept: Vec<usize> = kept.collect();
+        for (to, &at) in kept.iter().enumerate() {
+            place[at] = to as u32;
+        }
+        let mut numbers: Vec<Option<u32>> = vec![None; self.sets.len()];
+        for &at in &kept {
+            small.states.push(match self.states[at] {
+                State::One(byte, next) => State::One(byte, place[next as usize]),
+                State::Both(one, other) => State::Both(place[one as usize], place[other as usize]),
+                State::Anything => State::Anything,
+                State::Byte(set, next) => {
+                    let sets = &mut small.sets;
+                    let number = *numbers[set as usize].get_or_insert_with(|| {
+                        sets.push(self.sets[set as usize]);
+                        sets.len() as u32 - 1
+                    });
+                    State::Byte(number, place[next as usize])
+                }
+            });
+        }
+        small.start = place[self.start] as usize;
+        small.states.shrink_to_fit();
+        small.sets.shrink_to_fit();
+        small
+    }
+
+    /// In which part of a head each state can be, the first of them.
+    fn head_part(&self) -> Vec<Part> {
+        let blank = ByteSet::range(b' ', b' ');
+        let mut ends = ByteSet::default();
+        (0..=255)
+            .filter(|&b| ends_word(b))
+            .for_each(|b| ends.insert(b));
+        let mut part = vec![Part::Behind; self.states.len()];
+        let mut open = vec![(self.start, Part::Word)];
+        while let Some((at, now)) = open.pop() {
+            let ways = match (self.states[at], now) {
+                (State::Anything, _) => continue,
+                // What ends with a blank need not be known, but that something ends there.
+                (State::One(..) | State::Byte(..), Part::Blank | Part::Behind) => continue,
+                (_, now) if part[at] <= now => continue,
+                (State::Both(one, other), now) => [(one as usize, now), (other as usize, now)],
+                (_, now) => self
+                    .takes(at)
+                    .map_or([(at, Part::Behind); 2], |(set, next)| {
+                        let way = |open: bool, part| (next, if open { part } else { Part::Behind });
+                        match now {
+                            Part::Word => [
+                                way(set.intersects(ends.negate()), Part::Word),
+                                way(set.intersects(ends), Part::End),
+                            ],
+                            _ => [way(set.intersects(blank), Part::Blank); 2],
+                        }
+                    }),
+            };
+            part[at] = now;
+            open.extend(ways.into_iter().filter(|&(_, part)| part != Part::Behind));
+        }
+        part
+    }
+
     /// What can be reached from these without a byte; sorted.
     fn closure(&self, from: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut seen = vec![false; self.states.len()];
@@ -303,7 +392,7 @@ impl Automaton {
             }
             match self.states[at] {
                 State::Both(one, other) => open.extend([one as usize, other as usize]),
-                State::Byte(..) | State::Anything => all.push(at),
+                State::One(..) | State::Byte(..) | State::Anything => all.push(at),
             }
         }
         all.sort_unstable();
@@ -343,14 +432,14 @@ impl Automaton {
         let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_word(byte)).collect();
         let ends = bytes.bytes().any(ends_word);
         if self.anything(states) || letters.len() > FEW || begun.len() > LONGEST {
-            let bytes = begun.clone();
+            let bytes = begun[..].into();
             return words.push(Word {
                 bytes,
                 whole: false,
             });
         }
         if ends {
-            let bytes = begun.clone();
+            let bytes = begun[..].into();
             words.push(Word { bytes, whole: true });
         }
         for byte in letters {
@@ -369,14 +458,14 @@ impl Automaton {
             let mut keys = Vec::new();
             let known = self.keys(&states, &mut Vec::new(), &mut keys);
             Behind {
-                keys: known.then(|| sorted(keys)),
+                keys: known.then(|| sorted(keys).into()),
                 literal: self.literal(states),
             }
         })
     }
 
     /// The bytes that must follow.
-    fn literal(&self, mut states: Vec<usize>) -> Vec<u8> {
+    fn literal(&self, mut states: Vec<usize>) -> Box<[u8]> {
         let mut literal = Vec::new();
         while literal.len() < LONGEST && !self.anything(&states) {
             let Some(byte) = self.next_bytes(&states).single() else {
@@ -385,7 +474,7 @@ impl Automaton {
             literal.push(byte);
             states = self.after(&states, byte);
         }
-        literal
+        literal.into()
     }
 
     /// The states behind a kernel's time stamp.
@@ -417,7 +506,7 @@ impl Automaton {
             match self.states[at] {
                 State::Both(one, other) => open.extend([one as usize, other as usize]),
                 State::Anything => behind.push(at),
-                State::Byte(..) => {
+                State::One(..) | State::Byte(..) => {
                     let Some((set, next)) = self.takes(at) else {
                         continue;
                     };
@@ -473,7 +562,7 @@ mod tests {
             None => "?".into(),
         };
         let word = |word: &crate::pattern::fields::Word| match word.whole {
-            true => word.bytes.clone(),
+            true => word.bytes.to_vec(),
             false => [&word.bytes[..], b"~"].concat(),
         };
         let keys = |keys: crate::pattern::fields::Keys| {
@@ -539,7 +628,7 @@ mod tests {
         let literal = |pattern: &str| {
             of(pattern)
                 .keys
-                .map(|b| String::from_utf8(b.literal).unwrap())
+                .map(|b| String::from_utf8(b.literal.into()).unwrap())
         };
         assert_eq!(literal(r"^\S+ Failed (?:none|null) x"), ["Failed n", "n"]);
         assert_eq!(literal(r"^a (?:b|c) de+f"), ["", "de"]);

@@ -338,6 +338,10 @@ impl<F: FileSystem> Follower<F> {
             all.waiting |= progress.waiting;
         });
         self.tell_faults(emit);
+        if !all.more && !self.told {
+            // Nothing comes: the room is made again when it is needed.
+            self.buf = Vec::new();
+        }
         let departed = self.tracks.iter().any(|track| track.lingers(now));
         if all.more {
             self.secret = self.woken && !self.told;

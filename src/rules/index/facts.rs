@@ -8,7 +8,7 @@ use super::{MOST_NAMES, number};
 use crate::config::{Action, Rule};
 use crate::fast::OwnMap;
 use crate::pattern::Pattern;
-use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
+use crate::pattern::fields::{Behind, Fields, Fit, KEY, Key, Keys, Word};
 
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -22,7 +22,7 @@ pub(super) struct Facts {
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
     /// The same, as far as it is always the same.
-    literals: [[Arc<[u8]>; 2]; 2],
+    literals: [[Option<Arc<[u8]>>; 2]; 2],
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
@@ -56,8 +56,9 @@ impl Facts {
         let longest = literals
             .iter()
             .enumerate()
+            .filter_map(|(blank, bytes)| Some((blank, bytes.as_ref()?)))
             .max_by_key(|(_, bytes)| bytes.len());
-        let (blank, bytes) = longest.filter(|(_, bytes)| bytes.len() > KEY)?;
+        let (blank, bytes) = longest?;
         Some((blank, Arc::clone(bytes)))
     }
 }
@@ -89,7 +90,9 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         false => &outline.fields,
     };
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
-    let literals = behind.map(|two| two.each_ref().map(|b| b.literal[..].into()));
+    // Shorter ones are no gate: see [`Facts::gate`].
+    let literal = |b: &Behind| (b.literal.len() > KEY).then(|| Arc::from(&b.literal[..]));
+    let literals = behind.map(|two| two.each_ref().map(literal));
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
     // What a rule does not say, the group around it may: a line in it is in both.
@@ -101,7 +104,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         [inherit(a, 0, 0), inherit(b, 0, 1)],
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
-    let words = known.words.as_deref().map(Arc::from);
+    let words = known.words.clone();
     // Where the words name the rule already, its pattern is the quicker look.
     let inside: &[Vec<u8>] = match named || is_group {
         true => &[],
