@@ -8,7 +8,7 @@ use super::{MOST_NAMES, number};
 use crate::config::{Action, Rule};
 use crate::fast::OwnMap;
 use crate::pattern::Pattern;
-use crate::pattern::fields::{Behind, Fields, Fit, KEY, Key, Keys, Word};
+use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
 
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -22,7 +22,7 @@ pub(super) struct Facts {
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
     /// The same, as far as it is always the same.
-    literals: [[Option<Arc<[u8]>>; 2]; 2],
+    gates: [Option<Gate>; 2],
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
@@ -33,6 +33,9 @@ pub(super) struct Facts {
 
 /// [`Keys`], by their numbers.
 type NumberedKeys = [Option<Arc<[u32]>>; 2];
+
+/// Behind which of two blanks these bytes must stand.
+type Gate = (usize, Arc<[u8]>);
 
 impl Facts {
     /// What the head of a message tells.
@@ -51,16 +54,16 @@ impl Facts {
     }
 
     /// What is worth a look before the pattern is tried: behind which blank these bytes must stand.
-    pub(super) fn gate(&self, stamped: bool) -> Option<(usize, Arc<[u8]>)> {
-        let literals = &self.literals[usize::from(stamped)];
-        let longest = literals
-            .iter()
-            .enumerate()
-            .filter_map(|(blank, bytes)| Some((blank, bytes.as_ref()?)))
-            .max_by_key(|(_, bytes)| bytes.len());
-        let (blank, bytes) = longest?;
-        Some((blank, Arc::clone(bytes)))
+    pub(super) fn gate(&self, stamped: bool) -> Option<Gate> {
+        self.gates[usize::from(stamped)].clone()
     }
+}
+
+/// The longest bytes that must stand behind one of two blanks, if they say more than the keys.
+fn gate_of(behind: &Keys) -> Option<Gate> {
+    let longest = behind.iter().map(|behind| &behind.literal).enumerate();
+    let (blank, bytes) = longest.max_by_key(|(_, bytes)| bytes.len())?;
+    (bytes.len() > KEY).then(|| (blank, bytes[..].into()))
 }
 
 /// The facts of all rules; `keys` gets the numbers of their keys.
@@ -90,9 +93,6 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         false => &outline.fields,
     };
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
-    // Shorter ones are no gate: see [`Facts::gate`].
-    let literal = |b: &Behind| (b.literal.len() > KEY).then(|| Arc::from(&b.literal[..]));
-    let literals = behind.map(|two| two.each_ref().map(literal));
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
     // What a rule does not say, the group around it may: a line in it is in both.
@@ -116,7 +116,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         words: words.or_else(|| around?.words.clone()),
         pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
-        literals,
+        gates: behind.map(gate_of),
         inside: inside.iter().map(finder).collect(),
         group: None,
         takes_all: !is_group && around.is_none() && outline.everything,
@@ -132,5 +132,9 @@ fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u
     };
     let mut numbers: Vec<u32> = keys.iter().map(&mut add).collect();
     numbers.sort_unstable();
-    Some(numbers.into())
+    Some(match numbers.is_empty() {
+        // Shared: most rules match no line with a kernel's time stamp.
+        true => Arc::default(),
+        false => numbers.into(),
+    })
 }
