@@ -5,6 +5,8 @@
 //! nondeterministic automaton that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
+mod heads;
+
 use std::sync::Arc;
 
 use super::ast::{Anchor, Mode, Node};
@@ -122,13 +124,7 @@ pub fn fields(root: &Node) -> Fields {
     if !anchored(root) {
         return Fields::default();
     }
-    let mut automaton = Automaton::default();
-    for _ in [UNKNOWN, ACCEPT] {
-        automaton.push(State::Anything);
-    }
-    automaton.start = automaton.build(root, ACCEPT);
-    let starts = |node: &Node| matches!(node, Node::Anchor(Anchor::Start));
-    automaton.loose |= count(root, &starts) > 1;
+    let automaton = Automaton::new(root);
     let start = automaton.closure([automaton.start]);
     let mut words = Vec::new();
     automaton.words(&start, &mut Vec::new(), &mut words);
@@ -187,15 +183,6 @@ enum State {
     Anything,
 }
 
-/// What may come next of a head.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Part {
-    Word,
-    End,
-    Blank,
-    Behind,
-}
-
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Automaton {
     states: Vec<State>,
@@ -211,6 +198,18 @@ const UNKNOWN: usize = 0;
 const ACCEPT: usize = 1;
 
 impl Automaton {
+    /// What matches where the pattern does.
+    fn new(root: &Node) -> Self {
+        let mut automaton = Self::default();
+        for _ in [UNKNOWN, ACCEPT] {
+            automaton.push(State::Anything);
+        }
+        automaton.start = automaton.build(root, ACCEPT);
+        let starts = |node: &Node| matches!(node, Node::Anchor(Anchor::Start));
+        automaton.loose |= count(root, &starts) > 1;
+        automaton
+    }
+
     fn push(&mut self, state: State) -> usize {
         self.states.push(state);
         self.states.len() - 1
@@ -308,77 +307,6 @@ impl Automaton {
             at = self.build(body, at);
         }
         at
-    }
-
-    /// As much of it as tells of the heads of subjects: one of hundreds of states is kept for each
-    /// pattern.
-    fn of_heads(&self) -> Self {
-        let part = self.head_part();
-        let mut small = Self {
-            loose: self.loose,
-            ..Self::default()
-        };
-        let mut place = vec![UNKNOWN as u32; self.states.len()];
-        let kept = (0..self.states.len()).filter(|&at| at <= ACCEPT || part[at] != Part::Behind);
-        let kept: Vec<usize> = kept.collect();
-        for (to, &at) in kept.iter().enumerate() {
-            place[at] = to as u32;
-        }
-        let mut numbers: Vec<Option<u32>> = vec![None; self.sets.len()];
-        for &at in &kept {
-            small.states.push(match self.states[at] {
-                State::One(byte, next) => State::One(byte, place[next as usize]),
-                State::Both(one, other) => State::Both(place[one as usize], place[other as usize]),
-                State::Anything => State::Anything,
-                State::Byte(set, next) => {
-                    let sets = &mut small.sets;
-                    let number = *numbers[set as usize].get_or_insert_with(|| {
-                        sets.push(self.sets[set as usize]);
-                        sets.len() as u32 - 1
-                    });
-                    State::Byte(number, place[next as usize])
-                }
-            });
-        }
-        small.start = place[self.start] as usize;
-        small.states.shrink_to_fit();
-        small.sets.shrink_to_fit();
-        small
-    }
-
-    /// In which part of a head each state can be, the first of them.
-    fn head_part(&self) -> Vec<Part> {
-        let blank = ByteSet::range(b' ', b' ');
-        let mut ends = ByteSet::default();
-        (0..=255)
-            .filter(|&b| ends_word(b))
-            .for_each(|b| ends.insert(b));
-        let mut part = vec![Part::Behind; self.states.len()];
-        let mut open = vec![(self.start, Part::Word)];
-        while let Some((at, now)) = open.pop() {
-            let ways = match (self.states[at], now) {
-                (State::Anything, _) => continue,
-                // What ends with a blank need not be known, but that something ends there.
-                (State::One(..) | State::Byte(..), Part::Blank | Part::Behind) => continue,
-                (_, now) if part[at] <= now => continue,
-                (State::Both(one, other), now) => [(one as usize, now), (other as usize, now)],
-                (_, now) => self
-                    .takes(at)
-                    .map_or([(at, Part::Behind); 2], |(set, next)| {
-                        let way = |open: bool, part| (next, if open { part } else { Part::Behind });
-                        match now {
-                            Part::Word => [
-                                way(set.intersects(ends.negate()), Part::Word),
-                                way(set.intersects(ends), Part::End),
-                            ],
-                            _ => [way(set.intersects(blank), Part::Blank); 2],
-                        }
-                    }),
-            };
-            part[at] = now;
-            open.extend(ways.into_iter().filter(|&(_, part)| part != Part::Behind));
-        }
-        part
     }
 
     /// What can be reached from these without a byte; sorted.
