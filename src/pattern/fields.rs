@@ -174,11 +174,11 @@ fn anchored(node: &Node) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// This byte, then on.
-    One(u8, u32),
+    One(u8, u16),
     /// One byte of the set with this number, then on.
-    Byte(u32, u32),
+    Byte(u16, u16),
     /// Both.
-    Both(u32, u32),
+    Both(u16, u16),
     /// The pattern is at its end, or not known from here on: any bytes.
     Anything,
 }
@@ -210,25 +210,30 @@ impl Automaton {
         automaton
     }
 
+    /// Adds a state, if there is a number left for it.
     fn push(&mut self, state: State) -> usize {
+        if self.states.len() > usize::from(u16::MAX) {
+            self.loose = true;
+            return UNKNOWN;
+        }
         self.states.push(state);
         self.states.len() - 1
     }
 
     fn byte(&mut self, set: ByteSet, next: usize) -> usize {
         if let Some(byte) = set.single() {
-            return self.push(State::One(byte, next as u32));
+            return self.push(State::One(byte, next as u16));
         }
         let known = self.sets.iter().position(|&known| known == set);
         let number = known.unwrap_or_else(|| {
             self.sets.push(set);
             self.sets.len() - 1
         });
-        self.push(State::Byte(number as u32, next as u32))
+        self.push(State::Byte(number as u16, next as u16))
     }
 
     fn both(&mut self, one: usize, other: usize) -> usize {
-        self.push(State::Both(one as u32, other as u32))
+        self.push(State::Both(one as u16, other as u16))
     }
 
     /// What a state takes, and where it goes on.
@@ -299,7 +304,10 @@ impl Automaton {
             _ => {
                 let choice = self.push(State::Anything);
                 let round = self.build(body, choice);
-                self.states[choice] = State::Both(round as u32, next as u32);
+                if choice == UNKNOWN {
+                    return UNKNOWN;
+                }
+                self.states[choice] = State::Both(round as u16, next as u16);
                 choice
             }
         };

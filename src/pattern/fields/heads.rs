@@ -22,13 +22,13 @@ impl Automaton {
             loose: self.loose,
             ..Self::default()
         };
-        let mut place = vec![UNKNOWN as u32; self.states.len()];
+        let mut place = vec![UNKNOWN as u16; self.states.len()];
         let kept = (0..self.states.len()).filter(|&at| at <= ACCEPT || part[at] != Part::Behind);
         let kept: Vec<usize> = kept.collect();
         for (to, &at) in kept.iter().enumerate() {
-            place[at] = to as u32;
+            place[at] = to as u16;
         }
-        let mut numbers: Vec<Option<u32>> = vec![None; self.sets.len()];
+        let mut numbers: Vec<Option<u16>> = vec![None; self.sets.len()];
         for &at in &kept {
             small.states.push(match self.states[at] {
                 State::One(byte, next) => State::One(byte, place[next as usize]),
@@ -38,7 +38,7 @@ impl Automaton {
                     let sets = &mut small.sets;
                     let number = *numbers[set as usize].get_or_insert_with(|| {
                         sets.push(self.sets[set as usize]);
-                        sets.len() as u32 - 1
+                        sets.len() as u16 - 1
                     });
                     State::Byte(number, place[next as usize])
                 }
@@ -88,7 +88,7 @@ impl Automaton {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Automaton, Beginning, anchored, ends_word};
+    use super::super::{Automaton, Beginning, Fit, anchored, ends_word};
     use crate::pattern::Pattern;
 
     /// The patterns of our own rules, and the first words of the lines that they were written for.
@@ -135,5 +135,19 @@ mod tests {
         }
         assert!(heads > 100_000, "{heads} heads");
         assert!(kept * 5 < states, "{kept} of {states} states");
+    }
+
+    #[test]
+    fn a_pattern_with_more_parts_than_there_are_numbers_is_not_misjudged() {
+        let pattern = format!("^(?:{}su)+: ", "sshd|".repeat(70_000));
+        let beginning = Pattern::compile(pattern.as_bytes())
+            .unwrap()
+            .outline()
+            .fields
+            .beginning
+            .clone();
+        for begin in ["sshd: ", "su: ", "sshdsu: "] {
+            assert_ne!(beginning.fit(begin.as_bytes()), Fit::No, "{begin}");
+        }
     }
 }
