@@ -310,8 +310,8 @@ const TAIL: &str = "
 - The idle daemon runs etc/tenshi.conf on empty logs: once as it is installed, with no rule file linked,
   once with all of etc/includes-available. Its wake-ups are the voluntary context switches of all its
   threads (`/proc/PID/task/*/status`), from two seconds after its start on: a thread that woke for
-  nothing has to sleep again. In SECONDS seconds there were WAKEUPS: it looks at its files
-  after one minute, and then ever more rarely, down to once in five, in case the kernel told it nothing.
+  nothing has to sleep again. In SECONDS seconds there were WAKEUPS: it looks at its
+  files once in five minutes, in case the kernel told it nothing.
   Its resident memory includes the pages of the program and of libc.
 
 ## Measure it yourself

@@ -31,7 +31,7 @@ pub(super) struct Direct {
     anchored: bool,
     steps: Box<[Step]>,
     /// Finds the literal that the pattern begins with, where it is not anchored.
-    finder: Option<Finder<'static>>,
+    finder: Option<Box<Finder<'static>>>,
     groups: usize,
 }
 
@@ -277,10 +277,11 @@ impl Direct {
             match begin {
                 Some(Step::Short(short)) => {
                     let bytes = short.word.to_le_bytes();
-                    finder = Some(Finder::new(&bytes[..short.length.into()]).into_owned());
+                    let finder_of = Finder::new(&bytes[..short.length.into()]).into_owned();
+                    finder = Some(Box::new(finder_of));
                 }
                 Some(Step::Literal(bytes)) => {
-                    finder = Some(Finder::new(bytes).into_owned());
+                    finder = Some(Box::new(Finder::new(bytes).into_owned()));
                 }
                 // It takes whatever is before a match: if there is one, there is one at the start.
                 Some(Step::Repeat(repeat)) if takes_all(&repeat.run) => anchored = true,

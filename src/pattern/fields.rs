@@ -5,6 +5,10 @@
 //! nondeterministic automaton that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
+mod heads;
+
+use std::sync::Arc;
+
 use super::ast::{Anchor, Mode, Node};
 use super::set::ByteSet;
 use crate::fast::ends_word;
@@ -32,16 +36,16 @@ pub type Keys = [Behind; 2];
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Behind {
     /// It begins with one of these; `None`: nothing is known.
-    pub keys: Option<Vec<Key>>,
+    pub keys: Option<Box<[Key]>>,
     /// It begins with these bytes; they may be none.
-    pub literal: Vec<u8>,
+    pub literal: Box<[u8]>,
 }
 
 /// What is known of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
     /// The first word is one of these; `None`: nothing is known.
-    pub words: Option<Vec<Word>>,
+    pub words: Option<Arc<[Word]>>,
     /// Behind the first two blanks.
     pub keys: Keys,
     /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
@@ -51,7 +55,8 @@ pub struct Fields {
     pub beginning: Beginning,
 }
 
-/// Tells from the beginning of a subject whether the pattern can match.
+/// Tells from the head of a subject (its first word, the byte behind it, and a blank) whether the
+/// pattern can match. Of what is behind that it tells nothing: the automaton is kept no further.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Beginning(Option<Automaton>);
 
@@ -94,7 +99,7 @@ impl Beginning {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Word {
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Box<[u8]>,
     /// Whether they are the whole word.
     pub whole: bool,
 }
@@ -115,27 +120,21 @@ pub fn fields(root: &Node) -> Fields {
     if !anchored(root) {
         return Fields::default();
     }
-    let mut automaton = Automaton::default();
-    for _ in [UNKNOWN, ACCEPT] {
-        automaton.push(State::Anything);
-    }
-    automaton.start = automaton.build(root, ACCEPT);
-    let starts = |node: &Node| matches!(node, Node::Anchor(Anchor::Start));
-    automaton.loose |= count(root, &starts) > 1;
+    let automaton = Automaton::new(root);
     let start = automaton.closure([automaton.start]);
     let mut words = Vec::new();
     automaton.words(&start, &mut Vec::new(), &mut words);
     let known = words
         .iter()
         .all(|word| word.whole || !word.bytes.is_empty());
-    let words = (known && words.len() <= MOST).then(|| sorted(words));
+    let words = (known && words.len() <= MOST).then(|| sorted(words).into());
     let behind = automaton.behind_blank(&start);
     let stamped = automaton.behind_stamp(&behind);
     Fields {
         words,
         keys: automaton.two_keys(behind),
         stamped: automaton.two_keys(stamped),
-        beginning: Beginning(Some(automaton)),
+        beginning: Beginning(Some(automaton.of_heads())),
     }
 }
 
@@ -170,10 +169,12 @@ fn anchored(node: &Node) -> bool {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
+    /// This byte, then on.
+    One(u8, u16),
     /// One byte of the set with this number, then on.
-    Byte(u32, u32),
+    Byte(u16, u16),
     /// Both.
-    Both(u32, u32),
+    Both(u16, u16),
     /// The pattern is at its end, or not known from here on: any bytes.
     Anything,
 }
@@ -193,27 +194,48 @@ const UNKNOWN: usize = 0;
 const ACCEPT: usize = 1;
 
 impl Automaton {
+    /// What matches where the pattern does.
+    fn new(root: &Node) -> Self {
+        let mut automaton = Self::default();
+        for _ in [UNKNOWN, ACCEPT] {
+            automaton.push(State::Anything);
+        }
+        automaton.start = automaton.build(root, ACCEPT);
+        let starts = |node: &Node| matches!(node, Node::Anchor(Anchor::Start));
+        automaton.loose |= count(root, &starts) > 1;
+        automaton
+    }
+
+    /// Adds a state, if there is a number left for it.
     fn push(&mut self, state: State) -> usize {
+        if self.states.len() > usize::from(u16::MAX) {
+            self.loose = true;
+            return UNKNOWN;
+        }
         self.states.push(state);
         self.states.len() - 1
     }
 
     fn byte(&mut self, set: ByteSet, next: usize) -> usize {
+        if let Some(byte) = set.single() {
+            return self.push(State::One(byte, next as u16));
+        }
         let known = self.sets.iter().position(|&known| known == set);
         let number = known.unwrap_or_else(|| {
             self.sets.push(set);
             self.sets.len() - 1
         });
-        self.push(State::Byte(number as u32, next as u32))
+        self.push(State::Byte(number as u16, next as u16))
     }
 
     fn both(&mut self, one: usize, other: usize) -> usize {
-        self.push(State::Both(one as u32, other as u32))
+        self.push(State::Both(one as u16, other as u16))
     }
 
     /// What a state takes, and where it goes on.
     fn takes(&self, state: usize) -> Option<(ByteSet, usize)> {
         match self.states[state] {
+            State::One(byte, next) => Some((ByteSet::range(byte, byte), next as usize)),
             State::Byte(set, next) => Some((self.sets[set as usize], next as usize)),
             State::Both(..) | State::Anything => None,
         }
@@ -278,7 +300,10 @@ impl Automaton {
             _ => {
                 let choice = self.push(State::Anything);
                 let round = self.build(body, choice);
-                self.states[choice] = State::Both(round as u32, next as u32);
+                if choice == UNKNOWN {
+                    return UNKNOWN;
+                }
+                self.states[choice] = State::Both(round as u16, next as u16);
                 choice
             }
         };
@@ -299,7 +324,7 @@ impl Automaton {
             }
             match self.states[at] {
                 State::Both(one, other) => open.extend([one as usize, other as usize]),
-                State::Byte(..) | State::Anything => all.push(at),
+                State::One(..) | State::Byte(..) | State::Anything => all.push(at),
             }
         }
         all.sort_unstable();
@@ -339,14 +364,14 @@ impl Automaton {
         let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_word(byte)).collect();
         let ends = bytes.bytes().any(ends_word);
         if self.anything(states) || letters.len() > FEW || begun.len() > LONGEST {
-            let bytes = begun.clone();
+            let bytes = begun[..].into();
             return words.push(Word {
                 bytes,
                 whole: false,
             });
         }
         if ends {
-            let bytes = begun.clone();
+            let bytes = begun[..].into();
             words.push(Word { bytes, whole: true });
         }
         for byte in letters {
@@ -365,14 +390,14 @@ impl Automaton {
             let mut keys = Vec::new();
             let known = self.keys(&states, &mut Vec::new(), &mut keys);
             Behind {
-                keys: known.then(|| sorted(keys)),
+                keys: known.then(|| sorted(keys).into()),
                 literal: self.literal(states),
             }
         })
     }
 
     /// The bytes that must follow.
-    fn literal(&self, mut states: Vec<usize>) -> Vec<u8> {
+    fn literal(&self, mut states: Vec<usize>) -> Box<[u8]> {
         let mut literal = Vec::new();
         while literal.len() < LONGEST && !self.anything(&states) {
             let Some(byte) = self.next_bytes(&states).single() else {
@@ -381,7 +406,7 @@ impl Automaton {
             literal.push(byte);
             states = self.after(&states, byte);
         }
-        literal
+        literal.into()
     }
 
     /// The states behind a kernel's time stamp.
@@ -413,7 +438,7 @@ impl Automaton {
             match self.states[at] {
                 State::Both(one, other) => open.extend([one as usize, other as usize]),
                 State::Anything => behind.push(at),
-                State::Byte(..) => {
+                State::One(..) | State::Byte(..) => {
                     let Some((set, next)) = self.takes(at) else {
                         continue;
                     };
@@ -469,7 +494,7 @@ mod tests {
             None => "?".into(),
         };
         let word = |word: &crate::pattern::fields::Word| match word.whole {
-            true => word.bytes.clone(),
+            true => word.bytes.to_vec(),
             false => [&word.bytes[..], b"~"].concat(),
         };
         let keys = |keys: crate::pattern::fields::Keys| {
@@ -535,7 +560,7 @@ mod tests {
         let literal = |pattern: &str| {
             of(pattern)
                 .keys
-                .map(|b| String::from_utf8(b.literal).unwrap())
+                .map(|b| String::from_utf8(b.literal.into()).unwrap())
         };
         assert_eq!(literal(r"^\S+ Failed (?:none|null) x"), ["Failed n", "n"]);
         assert_eq!(literal(r"^a (?:b|c) de+f"), ["", "de"]);

@@ -38,11 +38,11 @@ struct Inner {
     direct: Option<Direct>,
     /// The matcher for subjects without newlines. Where `direct` does nearly all, it is made when it
     /// is needed; `None` if it cannot be made.
-    line: OnceLock<Option<Matcher>>,
+    line: OnceLock<Option<Box<Matcher>>>,
     /// The one for subjects with newlines.
-    newlines: OnceLock<Option<Matcher>>,
+    newlines: OnceLock<Option<Box<Matcher>>>,
     /// Finds the captures in loops, if there are any for which the engine will not do.
-    imitator: Option<Imitator>,
+    imitator: Option<Box<Imitator>>,
     /// When the imitator's answer counts, and not the engine's.
     alone: Alone,
     /// By group the group directly around it, if there is one wherever the group stands.
@@ -185,11 +185,11 @@ impl Pattern {
                 engine = Engine::Backtracking;
             }
             let matcher = engine::build(&parsed.root, &emitted, source.len())?;
-            line.get_or_init(|| Some(matcher));
+            line.get_or_init(|| Some(Box::new(matcher)));
         }
         let alone = alone(engine);
-        let imitator =
-            (looped || alone != Alone::Never).then(|| Imitator::new(&parsed.root, parsed.groups));
+        let imitator = (looped || alone != Alone::Never)
+            .then(|| Box::new(Imitator::new(&parsed.root, parsed.groups)));
         let quick = direct.as_ref().is_some_and(Direct::is_quick);
         Ok(Self(Arc::new(Inner {
             outline: Outline {
@@ -349,7 +349,7 @@ impl Pattern {
             Alone::OffAscii => !subject.is_ascii(),
             Alone::Always => true,
         };
-        self.0.imitator.as_ref().filter(|_| asked)
+        self.0.imitator.as_deref().filter(|_| asked)
     }
 
     /// The matcher for subjects with or without newlines.
@@ -362,9 +362,10 @@ impl Pattern {
         let make = || {
             let root = self.tree();
             let emitted = emit::emit(&root, inner.groups, purpose).ok()?;
-            engine::build(&root, &emitted, inner.source.len()).ok()
+            let matcher = engine::build(&root, &emitted, inner.source.len());
+            matcher.ok().map(Box::new)
         };
-        place.get_or_init(make).as_ref()
+        place.get_or_init(make).as_deref()
     }
 }
 

@@ -15,10 +15,9 @@ use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
 
-/// The first pause between two scans where nothing wakes us, and where the kernel does.
+/// The first pause between two scans where nothing wakes us.
 const UNWOKEN: Duration = Duration::from_secs(1);
-const WOKEN: Duration = Duration::from_secs(60);
-/// The longest pause between two scans while nothing happens.
+/// The longest pause between two scans while nothing happens, and every one where the kernel wakes.
 const IDLE: Duration = Duration::from_secs(300);
 /// The same while a rotated file is soon to be let go.
 const DEPARTED: Duration = Duration::from_secs(30);
@@ -58,9 +57,15 @@ pub struct Follower<F: FileSystem> {
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
     since: HashMap<PathBuf, i64>,
     rescan: bool,
-    /// The first pause after something happened; they double from there.
-    first_pause: Duration,
+    /// The kernel tells of every change.
+    woken: bool,
+    /// The next pause, if nothing happens; they double.
     idle: Duration,
+    /// Whether this turn has another reason than the clock.
+    told: bool,
+    /// The last lines were found by the clock alone: somebody writes whom the kernel does not tell
+    /// of (through a mapping, or another directory's name of the file).
+    secret: bool,
     buf: Vec<u8>,
 }
 
@@ -99,8 +104,10 @@ impl<F: FileSystem> Follower<F> {
             fresh: HashSet::new(),
             since: HashMap::new(),
             rescan: true,
-            first_pause: UNWOKEN,
+            woken: false,
             idle: UNWOKEN,
+            told: true,
+            secret: false,
             buf: Vec::new(),
         };
         follower.set_paths(paths);
@@ -127,15 +134,29 @@ impl<F: FileSystem> Follower<F> {
     /// Names may have changed: the next turn expands the globs again.
     pub fn rescan(&mut self) {
         self.rescan = true;
-        self.idle = self.first_pause;
+        self.idle = self.first_pause();
     }
 
     /// Whether the kernel tells of every change: then scans are the safety net alone, and rare.
     pub(super) fn set_woken(&mut self, woken: bool) {
-        let pause = if woken { WOKEN } else { UNWOKEN };
-        if self.first_pause != pause {
-            self.first_pause = pause;
-            self.idle = pause;
+        if self.woken != woken {
+            self.woken = woken;
+            self.secret = false;
+            self.idle = self.first_pause();
+        }
+    }
+
+    /// Whether the next turn has another reason than that it is time. Lines that it finds without
+    /// one make the scans as quick as if nothing woke us, until the next lines that were told of.
+    pub(super) fn set_told(&mut self, told: bool) {
+        self.told = told;
+    }
+
+    /// How soon it looks again after something happened.
+    fn first_pause(&self) -> Duration {
+        match self.woken && !self.secret {
+            true => IDLE,
+            false => UNWOKEN,
         }
     }
 
@@ -317,9 +338,16 @@ impl<F: FileSystem> Follower<F> {
             all.waiting |= progress.waiting;
         });
         self.tell_faults(emit);
+        if !all.more && !self.told {
+            // Nothing comes: the room is made again when it is needed.
+            self.buf = Vec::new();
+        }
         let departed = self.tracks.iter().any(|track| track.lingers(now));
+        if all.more {
+            self.secret = self.woken && !self.told;
+        }
         if all.changed || all.more || all.waiting {
-            self.idle = self.first_pause;
+            self.idle = self.first_pause();
         }
         let longest = if departed { DEPARTED } else { IDLE };
         self.idle = self.idle.min(longest);

@@ -336,14 +336,20 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Dry);
         }
         let back = mark.anchor.len();
-        buf.resize(back + want, 0);
+        // Room for what is there, and for one byte that came since: a small file needs no large one.
+        let there = usize::try_from(meta.size - mark.offset).unwrap_or(want);
+        let room = want.min(there + 1);
+        if buf.len() < back + room {
+            buf.resize(back + room, 0);
+        }
+        let buf = &mut buf[..back + room];
         let from = mark.offset - back as u64;
         let n = file.read_at(from, buf)?;
         if n < back || buf[..back] != mark.anchor[..] {
             return Ok(Step::Truncated);
         }
         let data = &buf[back..n];
-        self.at_end = data.len() < want;
+        self.at_end = data.len() < room;
         let mut head = vec![0; HEAD];
         let length = file.read_at(0, &mut head)?;
         head.truncate(length);

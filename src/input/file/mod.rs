@@ -3,7 +3,7 @@
 //! The logs are the write-ahead log, and the daemon's state is a fold of them: a [`PathMarks`]
 //! goes out with each batch and is committed with the counts of its lines, so after a crash the
 //! lines behind the marks are read again and lead to the same state. [`Follower`] is a state
-//! machine over a [`FileSystem`]; [`spawn`] runs it in a thread that `notify` wakes early.
+//! machine over a [`FileSystem`]; [`spawn`] runs it in a thread that the kernel wakes early.
 
 use std::time::Duration;
 

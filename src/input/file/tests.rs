@@ -12,6 +12,7 @@ use crate::input::{Event, Receipt};
 
 mod interleave;
 mod names;
+mod pauses;
 mod settings;
 
 struct World {

@@ -136,14 +136,27 @@ struct Run<F: FileSystem> {
     drain: Option<bool>,
 }
 
+/// What ended a pause.
+enum Woken {
+    /// A command or a hint; whether names are to be looked at again.
+    By(bool),
+    /// Its time is over.
+    Timeout,
+    /// Nobody is left to hand over to.
+    Ended,
+}
+
 impl<F: FileSystem> Run<F> {
     fn run(mut self) {
         let mut names = true;
         // Names changed, and were not looked at since.
         let mut owed = false;
+        // Somebody told that there is something to see; else it was only time to look.
+        let mut told = true;
         loop {
             let began = Instant::now();
-            self.follower.set_woken(!self.watch.polling);
+            self.follower.set_woken(!self.watch.polling());
+            self.follower.set_told(told);
             let events = &self.events;
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();
@@ -167,7 +180,7 @@ impl<F: FileSystem> Run<F> {
                 continue;
             }
             let mut pause = if turn.more { Duration::ZERO } else { turn.next };
-            if self.watch.polling {
+            if self.watch.polling() {
                 pause = pause.min(POLL);
             }
             // Not more than a third of the time goes into looking.
@@ -175,8 +188,11 @@ impl<F: FileSystem> Run<F> {
                 .max(began.elapsed() * 2)
                 .min(Duration::from_millis(100));
             match self.wait(pause, gather) {
-                Some(scan) => names = scan,
-                None => return,
+                Woken::By(commands) => (told, names) = (true, commands),
+                // A pause in the middle of something is no look of its own.
+                Woken::Timeout if pause < POLL => names = false,
+                Woken::Timeout => (told, names) = (false, true),
+                Woken::Ended => return,
             }
             owed |= names;
             // Waiting for a quiet directory is no reason to list it again and again.
@@ -187,16 +203,13 @@ impl<F: FileSystem> Run<F> {
         }
     }
 
-    /// Waits for a command, a hint or the time of the next scan. Tells whether names are to be
-    /// looked at again; nothing when the thread shall end.
-    fn wait(&mut self, pause: Duration, gather: Duration) -> Option<bool> {
+    /// Waits for a command, a hint or the time of the next scan.
+    fn wait(&mut self, pause: Duration, gather: Duration) -> Woken {
         let mut names = false;
         let mut next = match self.commands.recv_timeout(pause) {
             Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => {
-                return Some(pause >= POLL);
-            }
-            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => return Woken::Timeout,
+            Err(RecvTimeoutError::Disconnected) => return Woken::Ended,
         };
         while let Some(command) = next {
             match command {
@@ -214,10 +227,10 @@ impl<F: FileSystem> Run<F> {
                     self.follower.ask_drain();
                     names = true;
                 }
-                Control::Stop => return None,
+                Control::Stop => return Woken::Ended,
             }
             next = self.commands.try_recv().ok();
         }
-        Some(names)
+        Woken::By(names)
     }
 }

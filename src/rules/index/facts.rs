@@ -23,7 +23,7 @@ pub(super) struct Facts {
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
     /// The same, as far as it is always the same.
-    literals: [[Arc<[u8]>; 2]; 2],
+    gates: [Option<Gate>; 2],
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
@@ -34,6 +34,9 @@ pub(super) struct Facts {
 
 /// [`Keys`], by their numbers.
 type NumberedKeys = [Option<Arc<[u32]>>; 2];
+
+/// Behind which of two blanks these bytes must stand.
+type Gate = (usize, Arc<[u8]>);
 
 impl Facts {
     /// What the head of a message tells.
@@ -52,15 +55,16 @@ impl Facts {
     }
 
     /// What is worth a look before the pattern is tried: behind which blank these bytes must stand.
-    pub(super) fn gate(&self, stamped: bool) -> Option<(usize, Arc<[u8]>)> {
-        let literals = &self.literals[usize::from(stamped)];
-        let longest = literals
-            .iter()
-            .enumerate()
-            .max_by_key(|(_, bytes)| bytes.len());
-        let (blank, bytes) = longest.filter(|(_, bytes)| bytes.len() > KEY)?;
-        Some((blank, Arc::clone(bytes)))
+    pub(super) fn gate(&self, stamped: bool) -> Option<Gate> {
+        self.gates[usize::from(stamped)].clone()
     }
+}
+
+/// The longest bytes that must stand behind one of two blanks, if they say more than the keys.
+fn gate_of(behind: &Keys) -> Option<Gate> {
+    let longest = behind.iter().map(|behind| &behind.literal).enumerate();
+    let (blank, bytes) = longest.max_by_key(|(_, bytes)| bytes.len())?;
+    (bytes.len() > KEY).then(|| (blank, bytes[..].into()))
 }
 
 /// The facts of all rules; `keys` gets the numbers of their keys.
@@ -90,7 +94,6 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         false => &outline.fields,
     };
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
-    let literals = behind.map(|two| two.each_ref().map(|b| b.literal[..].into()));
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
     // What a rule does not say, the group around it may: a line in it is in both.
@@ -102,7 +105,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         [inherit(a, 0, 0), inherit(b, 0, 1)],
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
-    let words = known.words.as_deref().map(Arc::from);
+    let words = known.words.clone();
     // Where the words name the rule already, its pattern is the quicker look.
     let inside: &[Vec<u8>] = match named || is_group {
         true => &[],
@@ -114,7 +117,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         words: words.or_else(|| around?.words.clone()),
         pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
-        literals,
+        gates: behind.map(gate_of),
         inside: inside.iter().map(finder).collect(),
         group: None,
         takes_all: !is_group && around.is_none() && outline.everything,
@@ -130,5 +133,9 @@ fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u
     };
     let mut numbers: Vec<u32> = keys.iter().map(&mut add).collect();
     numbers.sort_unstable();
-    Some(numbers.into())
+    Some(match numbers.is_empty() {
+        // Shared: most rules match no line with a kernel's time stamp.
+        true => Arc::default(),
+        false => numbers.into(),
+    })
 }

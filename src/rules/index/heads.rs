@@ -89,7 +89,7 @@ impl Heads {
         let start = head.first_chunk::<START>();
         let word = word_of(head);
         let begins = |known: &Word| match known.whole {
-            true => word == known.bytes,
+            true => *word == *known.bytes,
             false => word.starts_with(&known.bytes),
         };
         start.is_some_and(|start| self.starts.contains_key(start)) || self.short.iter().any(begins)
@@ -102,7 +102,7 @@ impl Heads {
         }
         let word = word_of(head);
         let begins = |known: &Word| match known.whole && head.len() < LONGEST {
-            true => word == known.bytes,
+            true => *word == *known.bytes,
             false => word.starts_with(&known.bytes) || known.bytes.starts_with(word),
         };
         let may = |facts: &Facts| {
