@@ -16,6 +16,7 @@ use memchr::memmem::Finder;
 
 use super::Spans;
 use super::ast::Node;
+use super::set::{Bits, ByteSet};
 use chain::{Chain, Needle};
 use class::Class;
 
@@ -104,7 +105,7 @@ fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
 struct Split {
     ways: [usize; 2],
     /// What each way begins with; `None` if it may do without a byte.
-    first: [Option<Arc<Class>>; 2],
+    first: [Option<Bits>; 2],
 }
 
 impl Split {
@@ -154,7 +155,7 @@ enum Next {
     /// These bytes.
     Literal(Needle),
     /// A byte of this set.
-    Set(Arc<Class>),
+    Set(Box<ByteSet>),
     /// The end of the subject.
     End,
     /// The pattern is at its end.
@@ -169,7 +170,8 @@ impl Next {
         match self {
             Self::Literal(needle) if last => needle.last(subject, low, high),
             Self::Literal(needle) => needle.first_place(subject, low, high),
-            Self::Set(class) => {
+            Self::Set(set) => {
+                let class = set.bits();
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
                     true => window.iter().rposition(|&byte| class.contains(byte)),
@@ -188,7 +190,7 @@ impl Repeat {
         let apart = |byte: u8| !self.run.class.contains(byte);
         match &self.next {
             Next::Literal(needle) => needle.first().is_some_and(apart),
-            Next::Set(class) => !class.set.intersects(self.run.class.set),
+            Next::Set(set) => !set.intersects(self.run.class.set),
             Next::End => true,
             Next::Nothing => !self.lazy,
             Next::Any => false,
@@ -506,7 +508,7 @@ impl Attempt<'_> {
     /// Takes the first way that is open; the other one is a choice to come back to, if it is open too.
     fn split(&mut self, split: &Split, at: usize) -> Option<usize> {
         let byte = self.subject.get(at);
-        let open = |first: &Option<Arc<Class>>| match (first, byte) {
+        let open = |first: &Option<Bits>| match (first, byte) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(class), Some(&byte)) => class.contains(byte),

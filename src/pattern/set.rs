@@ -27,6 +27,17 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] >> (byte & 0x7F) & 1 == 1
     }
 
+    /// The set in words of 64 bits: which is quicker to ask.
+    pub fn bits(self) -> Bits {
+        let [low, high] = self.0;
+        Bits([
+            low as u64,
+            (low >> 64) as u64,
+            high as u64,
+            (high >> 64) as u64,
+        ])
+    }
+
     /// Whether there is a byte in both sets.
     pub fn intersects(self, other: Self) -> bool {
         self.0[0] & other.0[0] != 0 || self.0[1] & other.0[1] != 0
@@ -90,6 +101,18 @@ impl ByteSet {
     }
 }
 
+/// A [`ByteSet`] that is only asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bits([u64; 4]);
+
+impl Bits {
+    /// Whether `byte` is in it.
+    #[inline]
+    pub fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +142,7 @@ mod tests {
                     "{byte:#x} {}",
                     set.to_class()
                 );
+                assert_eq!(set.bits().contains(byte), set.contains(byte));
                 checked += 1;
             }
         }

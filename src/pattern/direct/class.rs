@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::fast::{HIGH, each};
-use crate::pattern::set::ByteSet;
+use crate::pattern::set::{Bits, ByteSet};
 
 /// A set of bytes; patterns share them.
 #[derive(Debug)]
 pub(super) struct Class {
     pub set: ByteSet,
-    table: [bool; 256],
+    bits: Bits,
     stops: Stops,
 }
 
@@ -51,7 +51,7 @@ impl Class {
         let make = || {
             Arc::new(Self {
                 set,
-                table: std::array::from_fn(|byte| set.contains(byte as u8)),
+                bits: set.bits(),
                 stops: stops(set),
             })
         };
@@ -66,7 +66,7 @@ impl Class {
     /// Whether `byte` is in it.
     #[inline]
     pub(super) fn contains(&self, byte: u8) -> bool {
-        self.table[usize::from(byte)]
+        self.bits.contains(byte)
     }
 
     /// How many bytes of the set there are from `at` on, `most` at most.
@@ -75,10 +75,10 @@ impl Class {
         match &self.stops {
             Stops::Nothing => most,
             Stops::Blanks => self.until_blank(subject, at, most),
-            Stops::One(ranges) => ranges.run::<false>(subject, at, most, &self.table),
-            Stops::Two(ranges) => ranges.run::<false>(subject, at, most, &self.table),
-            Stops::Letters(ranges) => ranges.run::<true>(subject, at, most, &self.table),
-            Stops::ManyLetters(ranges) => ranges.run::<true>(subject, at, most, &self.table),
+            Stops::One(ranges) => ranges.run::<false>(subject, at, most, &self.bits),
+            Stops::Two(ranges) => ranges.run::<false>(subject, at, most, &self.bits),
+            Stops::Letters(ranges) => ranges.run::<true>(subject, at, most, &self.bits),
+            Stops::ManyLetters(ranges) => ranges.run::<true>(subject, at, most, &self.bits),
             Stops::Others => {
                 let window = &subject[at..at + most];
                 let end = window.iter().position(|&byte| !self.contains(byte));
@@ -143,7 +143,7 @@ impl<const N: usize> Ranges<N> {
         subject: &[u8],
         from: usize,
         most: usize,
-        table: &[bool; 256],
+        set: &Bits,
     ) -> usize {
         let mut length = 0;
         while length < most {
@@ -158,7 +158,7 @@ impl<const N: usize> Ranges<N> {
                 continue;
             }
             let Some(last) = subject.last_chunk() else {
-                let end = rest.iter().position(|&byte| !table[usize::from(byte)]);
+                let end = rest.iter().position(|&byte| !set.contains(byte));
                 return most.min(length + end.unwrap_or(rest.len()));
             };
             // The last bytes, with others in front that are shifted out.

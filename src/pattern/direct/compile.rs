@@ -171,7 +171,7 @@ fn look_ahead(steps: &mut [Step]) {
         if let Some(Step::Split(split)) = steps.get(at) {
             let first = split
                 .ways
-                .map(|way| first(steps, way, DEPTH).map(Class::of));
+                .map(|way| first(steps, way, DEPTH).map(ByteSet::bits));
             if let Some(Step::Split(split)) = steps.get_mut(at) {
                 split.first = first;
             }
@@ -209,7 +209,7 @@ fn next(steps: &[Step], at: usize) -> Next {
         (Some(Step::AtEnd), _) => Next::End,
         (Some(Step::Literal(bytes)), _) => Next::Literal(Needle::new(bytes)),
         (_, None) => Next::Any,
-        (_, Some(set)) => Next::Set(Class::of(set)),
+        (_, Some(set)) => Next::Set(Box::new(set)),
     }
 }
 
