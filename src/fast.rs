@@ -54,6 +54,7 @@ impl Hasher for OwnHasher {
 
 /// A number that equal byte strings share, made of their ends and length in a few steps: for places
 /// that remember what was last seen, where it does not matter if two share one.
+#[inline]
 pub fn mark(bytes: &[u8]) -> u64 {
     let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
@@ -73,6 +74,7 @@ pub fn mark(bytes: &[u8]) -> u64 {
 }
 
 /// Whether two short byte strings are the same: no call, as a comparison of slices makes.
+#[inline]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
@@ -106,6 +108,7 @@ pub const fn between(word: u64, low: u8, high: u8) -> u64 {
 
 /// How many bytes stand before the first for which `ends` holds; `marks` gives the high bits of those
 /// among eight bytes, the first in the lowest place.
+#[inline]
 fn before(text: &[u8], ends: impl Fn(u8) -> bool, marks: impl Fn(u64) -> u64) -> Option<usize> {
     let mut at = 0;
     while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -125,6 +128,7 @@ pub fn ends_word(byte: u8) -> bool {
 }
 
 /// Where the first word of a text ends.
+#[inline]
 pub fn word_end(text: &[u8]) -> usize {
     let end = before(text, ends_word, |word| {
         let ascii = word & !HIGH;
@@ -136,6 +140,7 @@ pub fn word_end(text: &[u8]) -> usize {
 }
 
 /// Where the digits end that a text begins with.
+#[inline]
 pub fn digits_end(text: &[u8]) -> usize {
     let end = before(
         text,
@@ -146,6 +151,7 @@ pub fn digits_end(text: &[u8]) -> usize {
 }
 
 /// Where the first white space is (Perl's `\s` on bytes).
+#[inline]
 pub fn space(text: &[u8]) -> Option<usize> {
     before(text, is_space, |word| {
         let ascii = word & !HIGH;
@@ -159,6 +165,7 @@ pub fn is_space(byte: u8) -> bool {
 }
 
 /// Where the first blank is.
+#[inline]
 pub fn blank(text: &[u8]) -> Option<usize> {
     before(
         text,

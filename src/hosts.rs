@@ -51,6 +51,7 @@ impl Default for HostTable {
 
 impl HostTable {
     /// The host of this name; a new one gets the next number.
+    #[inline]
     pub fn host<'a>(&mut self, name: &'a [u8]) -> Host<'a> {
         let place = mark(name) as usize % NEAR;
         let number = self.near[place] as usize;
@@ -67,6 +68,7 @@ impl HostTable {
         Host { number, name }
     }
 
+    #[cold]
     fn find(&mut self, name: &[u8]) -> u32 {
         let Self {
             names,

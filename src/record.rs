@@ -49,6 +49,7 @@ pub fn parse<'a>(
 }
 
 /// The same, `hidepid` left to [`Text::hidden`].
+#[inline]
 pub fn split<'a>(
     line: &'a [u8],
     settings: &LineSettings,
@@ -100,6 +101,7 @@ impl<'a> From<&'a [u8]> for Text<'a> {
 
 impl<'a> Text<'a> {
     /// The message without its process id, made in `room` if it has one.
+    #[inline]
     pub fn hidden(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
         let Some(Pid { start, end, named }) = pid(written) else {
             return Self::from(written);
@@ -116,6 +118,7 @@ impl<'a> Text<'a> {
 
     /// Where the first word ends, and the text that begins with it; the text behind the word comes
     /// next. Nobody has to read what was just written in another shape.
+    #[inline]
     pub fn first_word(&self) -> (&'a [u8], usize, &'a [u8]) {
         let (end, behind) = match self.pid {
             Some(pid) => pid,
@@ -128,6 +131,7 @@ impl<'a> Text<'a> {
     }
 }
 
+#[cold]
 fn by_patterns<'a>(
     line: &'a [u8],
     prefixes: &[Pattern],
@@ -162,6 +166,7 @@ fn without(line: &[u8], (start, end): (usize, usize)) -> Cow<'_, [u8]> {
 }
 
 /// `Nov 23 21:44:00 HOST `: the host and where the message begins. Digits are not checked for range.
+#[inline]
 fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
     let stamp = line.first_chunk::<16>()?;
     (is_common_stamp(stamp) || is_stamp(stamp))
@@ -170,6 +175,7 @@ fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
 }
 
 /// Whether this is a stamp with blanks for its white space, eight bytes at once.
+#[inline]
 fn is_common_stamp(stamp: &[u8; 16]) -> bool {
     let halves = stamp.as_chunks::<8>().0;
     let [date, time] = [0, 1].map(|half| u64::from_le_bytes(halves[half]));
@@ -279,6 +285,7 @@ struct Pid {
     named: bool,
 }
 
+#[inline]
 fn pid(message: &[u8]) -> Option<Pid> {
     let start = word_end(message);
     let inside = match message.get(start) {
@@ -298,6 +305,7 @@ fn pid(message: &[u8]) -> Option<Pid> {
 }
 
 /// The same, whatever the first word is.
+#[cold]
 fn pid_of_any(message: &[u8]) -> Option<Pid> {
     let end = space(message)?;
     if message[end] != b' ' {

@@ -250,8 +250,8 @@ impl Monitor {
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
         let known = Known {
-            // What is UTF-8 as a whole is so line by line.
-            utf8: std::str::from_utf8(text).is_ok(),
+            // What is UTF-8 as a whole is so line by line; most of it is plain ASCII.
+            utf8: text.is_ascii() || std::str::from_utf8(text).is_ok(),
             newlines: false,
         };
         let config = Arc::clone(&self.config);
@@ -324,6 +324,7 @@ impl Monitor {
         }
     }
 
+    #[inline]
     fn record(&mut self, config: &Config, host: &[u8], text: Text<'_>, work: Work<'_>) {
         let Text { message, .. } = text;
         let Work {
@@ -411,6 +412,7 @@ impl Monitor {
     }
 
     /// The line before of the host with this number.
+    #[inline]
     fn last(&mut self, host: usize) -> &mut Last {
         if self.last.len() <= host {
             self.last.resize_with(host + 1, Last::default);

@@ -70,7 +70,7 @@ impl Class {
     }
 
     /// How many bytes of the set there are from `at` on, `most` at most.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
         match &self.stops {
             Stops::Nothing => most,

@@ -35,6 +35,7 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    #[inline]
     pub(super) fn at(text: &Text<'a>) -> Self {
         let (begin, word, behind) = text.first_word();
         let (end, next) = (behind.first().copied(), behind.get(1).copied());
