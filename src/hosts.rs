@@ -128,7 +128,7 @@ mod tests {
             }
         }
         assert_eq!(table.len(), names.len());
-        assert!(table.names().eq(names.iter().map(|name| BStr::new(name))));
+        assert!(table.names().eq(names.iter().map(BStr::new)));
         for name in ["", "a", "ab", "abc", "abcd"] {
             let number = table.host(name.as_bytes()).number();
             assert_eq!(table.host(name.as_bytes()).number(), number);

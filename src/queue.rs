@@ -29,7 +29,14 @@ pub struct Tally {
     /// Where the hosts stand that came out of a snapshot, by name.
     #[serde(skip)]
     restored: HashMap<BString, u32>,
+    /// Where [`OTHER_HOSTS`] stands.
+    #[serde(skip)]
+    other_hosts: Option<u32>,
 }
+
+/// Under this name the lines of hosts are counted that come when there are as many lines as may be:
+/// whoever sends lines can invent names.
+pub const OTHER_HOSTS: &[u8] = b"[other hosts]";
 
 /// What a snapshot holds of it.
 #[derive(Deserialize)]
@@ -47,7 +54,7 @@ impl From<Saved> for Tally {
             restored: names.collect(),
             hosts,
             distinct: saved.distinct,
-            places: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -109,12 +116,12 @@ impl Tally {
     ) -> bool {
         let place = match self.places.get(host.number()) {
             Some(&place) if place != UNKNOWN => place as usize,
-            _ => self.place(host),
+            _ => self.place(host, self.distinct >= max_lines),
         };
+        let full = self.distinct >= max_lines;
         let Some((_, tally)) = self.hosts.get_mut(place) else {
             return false;
         };
-        let full = self.distinct >= max_lines;
         match tally.lines.change(line, full, new) {
             Change::Counted => true,
             Change::Added => {
@@ -128,19 +135,39 @@ impl Tally {
         }
     }
 
-    /// Where this host stands; a new one is added.
+    /// Where this host stands; a new one is added, if the tally is not `full`.
     #[cold]
-    fn place(&mut self, host: Host<'_>) -> usize {
+    fn place(&mut self, host: Host<'_>, full: bool) -> usize {
+        let known = self.restored.remove(host.name());
+        let place = match known {
+            Some(place) => place,
+            None if full => {
+                let place = self
+                    .other_hosts
+                    .or_else(|| self.restored.remove(OTHER_HOSTS));
+                let place = place.unwrap_or_else(|| self.push(OTHER_HOSTS));
+                self.other_hosts = Some(place);
+                place
+            }
+            None => self.push(host.name()),
+        };
         if self.places.len() <= host.number() {
             self.places.resize(host.number() + 1, UNKNOWN);
         }
-        let place = self.restored.remove(host.name()).unwrap_or_else(|| {
-            self.hosts
-                .push((host.name().to_owned(), HostTally::default()));
-            u32::try_from(self.hosts.len() - 1).unwrap_or(UNKNOWN)
-        });
         self.places[host.number()] = place;
         place as usize
+    }
+
+    fn push(&mut self, host: &[u8]) -> u32 {
+        self.hosts.push((host.into(), HostTally::default()));
+        u32::try_from(self.hosts.len() - 1).unwrap_or(UNKNOWN)
+    }
+
+    /// Another table of hosts is used from now on.
+    pub fn forget_numbers(&mut self) {
+        self.places.clear();
+        let names = self.hosts.iter().map(|(name, _)| name.clone()).zip(0..);
+        self.restored = names.collect();
     }
 
     /// Whether this host was counted since the start.
@@ -294,6 +321,33 @@ mod tests {
             (lines[0].lines.len(), lines[0].others, tally.total()),
             (1, 3, 5)
         );
+    }
+
+    #[test]
+    fn beyond_the_bound_new_hosts_are_counted_as_one() {
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        assert!(tally.add(table.host(b"h"), b"one", 1, 1));
+        for number in 0..1_000 {
+            let host = format!("invented{number}");
+            assert!(!tally.add(table.host(host.as_bytes()), b"one", 1, 1));
+        }
+        assert_eq!(tally.hosts.len(), 2);
+        tally.forget_numbers();
+        let mut table = HostTable::default();
+        for host in ["x", "h", "invented7"] {
+            tally.add(table.host(host.as_bytes()), b"one", 1, 1);
+        }
+        let bytes = postcard::to_stdvec(&tally).unwrap();
+        let mut tally: Tally = postcard::from_bytes(&bytes).unwrap();
+        assert!(!tally.add(HostTable::default().host(b"y"), b"one", 1, 1));
+        let lines = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
+        let shown: Vec<(String, u64, usize)> = lines
+            .iter()
+            .map(|host| (host.host.to_string(), host.others, host.lines.len()))
+            .collect();
+        let others = String::from_utf8(OTHER_HOSTS.to_vec()).unwrap();
+        assert_eq!(shown, [(others, 1_003, 0), ("h".to_owned(), 0, 1)]);
+        assert_eq!(tally.total(), 1_005);
     }
 
     #[test]

@@ -30,6 +30,9 @@ use crate::record::{self, Parsed, Text};
 use crate::resolve::Resolver;
 use crate::rules::{self, Index};
 
+/// More hosts than these are not remembered between their lines.
+const MOST_HOSTS: usize = 1 << 14;
+
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
 pub struct Monitor {
@@ -249,6 +252,7 @@ impl Monitor {
 
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
+        self.bound_hosts();
         let known = Known {
             // What is UTF-8 as a whole is so line by line; most of it is plain ASCII.
             utf8: text.is_ascii() || std::str::from_utf8(text).is_ok(),
@@ -269,6 +273,7 @@ impl Monitor {
 
     /// Takes one line without its newline.
     pub fn line(&mut self, line: &[u8]) {
+        self.bound_hosts();
         let known = Known {
             utf8: std::str::from_utf8(line).is_ok(),
             newlines: memchr::memchr(b'\n', line).is_some(),
@@ -277,6 +282,18 @@ impl Monitor {
         let mut scratch = std::mem::take(&mut self.scratch);
         self.take_line(line, known, &config, &mut scratch);
         self.scratch = scratch;
+    }
+
+    /// Begins the table of hosts anew where it has grown beyond all measure: names can be invented. What
+    /// is counted stays; only `repeat` has no line before.
+    fn bound_hosts(&mut self) {
+        if self.hosts.len() > MOST_HOSTS {
+            self.hosts = HostTable::default();
+            self.last.clear();
+            for queue in &mut self.queues {
+                queue.tally.forget_numbers();
+            }
+        }
     }
 
     fn take_line(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {

@@ -50,6 +50,23 @@ fn equal_masked_lines_are_counted_in_every_queue_of_their_rule() {
 }
 
 #[test]
+fn hosts_beyond_the_bound_are_forgotten_and_their_lines_are_not() {
+    let mut monitor = monitor("a ^x\n");
+    for round in 0..3 {
+        feed(&mut monitor, &["x"]);
+        let line = |n: usize| format!("Nov 23 12:00:00 invented{round}-{n} x\n");
+        let lines: String = (0..MOST_HOSTS).map(line).collect();
+        monitor.take(lines.as_bytes());
+    }
+    feed(&mut monitor, &["x"]);
+    assert_eq!(monitor.hosts.len(), 1);
+    let reports = flushed(&mut monitor);
+    assert!(reports[0].1.contains("\nh1: \n    4: x\n"));
+    let hosts = reports[0].1.matches("    1: x\n").count();
+    assert_eq!(hosts, 3 * MOST_HOSTS);
+}
+
+#[test]
 fn an_escalated_queue_gets_the_running_total() {
     let mut monitor = monitor("a,b:3 ^x\n");
     feed(&mut monitor, &["x"; 7]);

@@ -5,7 +5,7 @@
 //! that each literal stands as far behind as the literals after it allow. So they are looked for from
 //! the end, each in what is left of the subject, and nothing is tried twice.
 
-use super::{Run, Step};
+use super::steps::{Run, Step, begins_with};
 
 /// The end of such a pattern.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Needle {
     }
 
     fn is_at(&self, subject: &[u8], at: usize) -> bool {
-        super::begins_with(subject.get(at..).unwrap_or_default(), &self.bytes)
+        begins_with(subject.get(at..).unwrap_or_default(), &self.bytes)
     }
 }
 
@@ -237,9 +237,9 @@ fn slots_here<'a>(
     slots: &mut Vec<(usize, Place)>,
 ) {
     while let Some(step) = steps.next_if(|step| matches!(step, Step::Open(_) | Step::Close(_))) {
-        match step {
-            &Step::Open(group) => slots.push((2 * group, place)),
-            &Step::Close(group) => slots.push((2 * group + 1, place)),
+        match *step {
+            Step::Open(group) => slots.push((2 * group, place)),
+            Step::Close(group) => slots.push((2 * group + 1, place)),
             _ => {}
         }
     }

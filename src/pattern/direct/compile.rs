@@ -2,7 +2,7 @@
 
 use super::chain::{Chain, Needle};
 use super::class::Class;
-use super::{Next, Repeat, Run, Split, Step};
+use super::steps::{Next, Repeat, Run, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
