@@ -106,9 +106,10 @@ impl<'a> Text<'a> {
         let Some(Pid { start, end, named }) = pid(written) else {
             return Self::from(written);
         };
+        // What stands before the process id is moved over it.
         room.clear();
-        room.extend_from_slice(&written[..start]);
-        room.extend_from_slice(&written[end..]);
+        room.extend_from_slice(&written[end - start..]);
+        room[..start].copy_from_slice(&written[..start]);
         Self {
             message: room,
             written: if named { written } else { room },

@@ -66,6 +66,7 @@ impl Attempt<'_> {
             if let Some(end) = self.at(Start { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
+            self.room.slots.fill(UNSET);
             from = start + 1;
         }
         Some((from, None))
@@ -74,9 +75,6 @@ impl Attempt<'_> {
     /// The end of a match that goes on at `start`; nothing outside if patience is at its end.
     pub(super) fn at(&mut self, start: Start) -> Option<Option<usize>> {
         self.room.choices.clear();
-        if !self.room.slots.is_empty() {
-            self.room.slots.fill(UNSET);
-        }
         let (steps, subject) = (self.steps, self.subject);
         let Start { mut step, mut at } = start;
         loop {
