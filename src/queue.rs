@@ -138,10 +138,14 @@ impl Tally {
     /// Where this host stands; a new one is added, if the tally is not `full`.
     #[cold]
     fn place(&mut self, host: Host<'_>, full: bool) -> usize {
-        let known = self.restored.remove(host.name());
+        let others = host.name() == OTHER_HOSTS;
+        let known = match others {
+            true => None,
+            false => self.restored.remove(host.name()),
+        };
         let place = match known {
             Some(place) => place,
-            None if full => {
+            None if full || others => {
                 let place = self
                     .other_hosts
                     .or_else(|| self.restored.remove(OTHER_HOSTS));

@@ -56,9 +56,10 @@ impl Last {
         }
     }
 
-    /// Whether there was a line.
-    pub(super) fn is_some(&self) -> bool {
-        !matches!(self.taken, Taken::None)
+    /// Whether it can be known again after a restart. Repetitions of others are counted as such that
+    /// nothing is known of.
+    pub(super) fn can_be_saved(&self) -> bool {
+        matches!(self.taken, Taken::Trash | Taken::Rule(_))
     }
 
     /// The rule that took it.

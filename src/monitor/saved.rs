@@ -102,7 +102,7 @@ impl Monitor {
     /// The last lines of the hosts, for a snapshot.
     pub fn saved_last(&self) -> Vec<SavedLast> {
         let last = self.hosts.names().zip(&self.last);
-        last.filter(|(_, last)| last.is_some())
+        last.filter(|(_, last)| last.can_be_saved())
             .map(|(host, last)| SavedLast {
                 host: host.to_owned(),
                 rule: last

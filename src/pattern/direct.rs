@@ -17,11 +17,9 @@ use memchr::memmem::Finder;
 
 use super::Spans;
 use super::ast::Node;
-use attempt::{Attempt, Room};
+use attempt::{Attempt, Patience, Room};
 use steps::{Run, Step};
 
-/// So many steps for a byte of the subject, and some more, before the engine decides.
-const PATIENCE: usize = 4;
 /// A group that took no part.
 const UNSET: usize = usize::MAX;
 
@@ -183,7 +181,7 @@ impl Direct {
             subject,
             room,
             step: 0,
-            patience: PATIENCE * subject.len() + 128,
+            patience: Patience::new(subject.len()),
         };
         let (start, end) = match &self.finder {
             None => (0, attempt.at(begin)?),
@@ -198,5 +196,40 @@ impl Direct {
             }));
         }
         Some(end.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::parse;
+
+    /// Lines on which a step may read far, again and again: they are left to the engine, which is
+    /// linear. Timing is not asserted; what each of these took before it was bounded is told.
+    #[test]
+    fn what_would_take_long_is_left_to_the_engine() {
+        let abab = b"ab".repeat(32 * 1024);
+        let half = [b"a ".repeat(16 * 1024), b"x".repeat(32 * 1024)].concat();
+        let abc = b" a b c".repeat(11_000);
+        let cases: [(&str, &[u8]); 7] = [
+            // 26 s
+            ("^(.+?)(.+?)a(.+)baaaa(.+)", &abab),
+            ("^(?:.+?){4}a(.+)baaaa(.+)baaaa(.+)", &abab),
+            ("a.*?a(.+)baaaaaaaaaaaaaaaaaaaaaa(.+)", &abab),
+            // 3 s
+            ("^(.+?)a(.+)baaaa(.+)", &abab),
+            // 1 s
+            ("^(?:a.*)+z", &half),
+            ("^(?:a.*?)+z", &half),
+            ("^(.+?) (.+)a a a a a b(.+)", &abc),
+        ];
+        for (pattern, line) in cases {
+            let parsed = parse::parse(pattern.as_bytes()).unwrap();
+            let direct = Direct::new(&parsed.root, parsed.groups).unwrap();
+            let found = direct.is_match(line, Start::default());
+            assert_eq!(found, None, "{pattern}");
+            let mut spans = Spans::default();
+            assert_eq!(direct.captures(line, Start::default(), &mut spans), None);
+        }
     }
 }

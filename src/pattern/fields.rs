@@ -21,6 +21,8 @@ const MOST: usize = 40;
 const FEW: usize = 4;
 /// Longer first words are not listed.
 const LONGEST: usize = 40;
+/// So many ways to go on are looked at for words: they multiply, and may all lead nowhere.
+const MOST_VISITS: usize = 2_000;
 /// A larger automaton is cut: beyond its end everything matches.
 const MOST_STATES: usize = 1_500;
 /// Quantified parts are written out so often at most.
@@ -123,7 +125,7 @@ pub fn fields(root: &Node) -> Fields {
     let automaton = Automaton::new(root);
     let start = automaton.closure([automaton.start]);
     let mut words = Vec::new();
-    automaton.words(&start, &mut Vec::new(), &mut words);
+    automaton.words(&start, (&mut Vec::new(), &mut 0), &mut words);
     let known = words
         .iter()
         .all(|word| word.whole || !word.bytes.is_empty());
@@ -359,7 +361,20 @@ impl Automaton {
 
     /// Lists the first words behind `begun`. Where too many letters may follow, it is what the words
     /// begin with.
-    fn words(&self, states: &[usize], begun: &mut Vec<u8>, words: &mut Vec<Word>) {
+    fn words(
+        &self,
+        states: &[usize],
+        (begun, visits): (&mut Vec<u8>, &mut usize),
+        words: &mut Vec<Word>,
+    ) {
+        *visits += 1;
+        if *visits > MOST_VISITS {
+            // They may be any.
+            return words.push(Word {
+                bytes: Box::default(),
+                whole: false,
+            });
+        }
         let bytes = self.next_bytes(states);
         let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_word(byte)).collect();
         let ends = bytes.bytes().any(ends_word);
@@ -379,7 +394,7 @@ impl Automaton {
                 return;
             }
             begun.push(byte);
-            self.words(&self.after(states, byte), begun, words);
+            self.words(&self.after(states, byte), (begun, visits), words);
             begun.pop();
         }
     }
@@ -516,6 +531,11 @@ mod tests {
         let cases = [
             ("sshd: Failed", "?|?|?"),
             ("^sshd: Failed password", "sshd|Fai|pas"),
+            // 4 to the 20th ways that lead nowhere.
+            (
+                r"^[ab]{2}[ab]{2}[ab]{2}[ab]{2}[ab]{2}[ab]{2}[ab]{2}[ab]{2}[ab]{2}[^\s\S]",
+                "?|?|?",
+            ),
             (
                 r"^sshd\[\d+\]: Failed (?:none|password) for",
                 "sshd|Fai|non pas",

@@ -30,7 +30,8 @@ pub struct Lines {
     /// The numbers of the lines, by [`spread`] hashes.
     table: HashTable<u32>,
     hasher: ahash::RandomState,
-    recent: Recent,
+    /// Made when there are some lines: most hosts of a large site have few.
+    recent: Option<Box<Recent>>,
 }
 
 /// Lines that came of late, by [`mark`]: most lines need no more than a look here.
@@ -39,6 +40,8 @@ struct Recent([Place; RECENT]);
 
 /// A power of two.
 const RECENT: usize = 64;
+/// With fewer lines, the table is small enough.
+const FEW: usize = 16;
 
 /// Where a line is.
 #[derive(Clone, Copy)]
@@ -85,10 +88,12 @@ impl Lines {
     /// 0, if it is not `full`. A host's lines take 4 GiB at most.
     pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
         let place = mark(line) as usize % RECENT;
-        let Place { at, start, end } = self.recent.0[place];
-        if self.text.get(start as usize..end as usize) == Some(line) && at != u32::MAX {
-            self.set(at, new(self.count(at)));
-            return Change::Counted;
+        if let Some(recent) = &self.recent {
+            let Place { at, start, end } = recent.0[place];
+            if self.text.get(start as usize..end as usize) == Some(line) && at != u32::MAX {
+                self.set(at, new(self.count(at)));
+                return Change::Counted;
+            }
         }
         let hash = part(self.hasher.hash_one(line));
         if let Some(at) = self.find(line, hash) {
@@ -109,10 +114,14 @@ impl Lines {
     }
 
     fn remember(&mut self, place: usize, at: u32) {
+        if self.recent.is_none() && self.starts.len() <= FEW {
+            return;
+        }
         let (start, end) = range_of(&self.text, &self.starts, at);
         // The end of a last line that goes beyond 4 GiB cannot be remembered.
         if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
-            self.recent.0[place] = Place { at, start, end };
+            let recent = self.recent.get_or_insert_default();
+            recent.0[place] = Place { at, start, end };
         }
     }
 

@@ -30,8 +30,9 @@ use scan::Scan;
 
 /// With fewer such rules in a list, each literal is looked for by itself.
 const FEW: usize = 8;
-/// More lists than these are made anew: a log may be made to have many kinds of lines.
-const MOST_LISTS: usize = 20_000;
+/// With more rules in all lists together they are made anew: a log may be made to have many kinds of
+/// lines.
+const MOST_CANDIDATES: usize = 100_000;
 /// More keys than these get no number: what they would say of their rules is not used.
 const MOST_NAMES: usize = (1 << 20) - 1;
 
@@ -46,6 +47,8 @@ pub struct Index {
     /// The lists that were made, by the kind of line.
     lists: OwnMap<u64, usize>,
     made: Vec<List>,
+    /// How many rules stand in all lists, and lists.
+    candidates: usize,
     memory: Memory,
     /// For lists with many literals; made when the first of them is.
     scan: OnceCell<Option<Scan>>,
@@ -187,6 +190,7 @@ impl Index {
             keys,
             lists: OwnMap::default(),
             made: Vec::new(),
+            candidates: 0,
             scan: OnceCell::new(),
             room: Room::default(),
         }
@@ -282,7 +286,8 @@ impl Index {
     /// Makes the list for a kind of line.
     #[cold]
     fn make(&mut self, rules: &[Rule], kind: Kind, message: &[u8], look: &Look<'_>) -> usize {
-        if self.made.len() >= MOST_LISTS {
+        if self.candidates >= MOST_CANDIDATES {
+            self.candidates = 0;
             self.made.clear();
             self.lists.clear();
             self.memory.clear();
@@ -312,12 +317,11 @@ impl Index {
                 all: pattern.outline().everything && (!spans || pattern.groups() == 0),
                 pattern: pattern.clone(),
             });
-            if facts.takes_all {
-                break;
-            }
         }
         let literals = candidates.iter().filter(|c| c.literal).count();
         let scans = literals > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some();
+        self.candidates += 1 + candidates.len();
+        candidates.shrink_to_fit();
         self.made.push(List {
             rules: candidates,
             scans,

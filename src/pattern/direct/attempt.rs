@@ -52,8 +52,34 @@ pub(super) struct Attempt<'a> {
     pub room: &'a mut Room,
     /// The step that comes next.
     pub step: usize,
-    /// So many steps are left.
-    pub patience: usize,
+    pub patience: Patience,
+}
+
+/// How much work is left before the engine decides: a place gone back to, or some bytes read.
+pub(super) struct Patience(usize);
+
+impl Patience {
+    /// So much for each byte of the subject, and some more.
+    const A_BYTE: usize = 4;
+    /// So many bytes are read for the price of one.
+    const BYTES: usize = 16;
+
+    /// That for a subject of this length.
+    pub(super) fn new(length: usize) -> Self {
+        Self(Self::A_BYTE * length + 128)
+    }
+
+    /// Some bytes were read.
+    #[inline]
+    pub(super) fn pay_for(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_sub(1 + bytes / Self::BYTES);
+    }
+
+    /// Nothing, if it is at its end.
+    #[inline]
+    fn left(&self) -> Option<()> {
+        (self.0 > 0).then_some(())
+    }
 }
 
 impl Attempt<'_> {
@@ -63,6 +89,8 @@ impl Attempt<'_> {
         let mut from = 0;
         while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
             let start = from + at;
+            self.patience.pay_for(at);
+            self.patience.left()?;
             if let Some(end) = self.at(Start { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
@@ -91,14 +119,14 @@ impl Attempt<'_> {
                 &Step::Close(group) => self.slot(2 * group + 1, at),
                 Step::Chain(chain) => {
                     let Room { starts, slots, .. } = &mut *self.room;
-                    let end = chain.end(subject, at, starts, slots);
+                    let end = chain.end(subject, at, (starts, slots), &mut self.patience);
                     if end.is_some() {
                         return Some(end);
                     }
                     false
                 }
                 Step::Repeat(_) | Step::Split(_) => {
-                    self.patience = self.patience.checked_sub(1)?;
+                    self.patience.left()?;
                     self.step = step;
                     let next = match one {
                         Step::Repeat(repeat) => self.repeat(repeat, at),
@@ -116,10 +144,11 @@ impl Attempt<'_> {
                 }
             };
             if !goes_on {
-                self.patience = self.patience.checked_sub(1)?;
                 let Some(back) = self.back() else {
-                    return Some(None);
+                    // There is no other choice, or no patience to look for one.
+                    return self.patience.left().map(|()| None);
                 };
+                self.patience.pay_for(at.saturating_sub(back));
                 (step, at) = (self.step, back);
             }
         }
@@ -127,6 +156,7 @@ impl Attempt<'_> {
 
     /// Takes the first way that is open; the other one is a choice to come back to, if it is open too.
     fn split(&mut self, split: &Split, at: usize) -> Option<usize> {
+        self.patience.pay_for(0);
         let byte = self.subject.get(at);
         let open = |first: &Option<Bits>| match (first, byte) {
             (None, _) => true,
@@ -162,6 +192,7 @@ impl Attempt<'_> {
         // The step behind it comes next.
         let step = self.step - 1;
         let length = repeat.run.length(self.subject, at);
+        self.patience.pay_for(length);
         if length < repeat.run.min as usize {
             return None;
         }
@@ -176,7 +207,7 @@ impl Attempt<'_> {
     fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
             Next::Any => high,
-            next => next.find(self.subject, (low, high), true)?,
+            next => next.find(self.subject, (low, high), true, &mut self.patience)?,
         };
         if end > low {
             let high = end - 1;
@@ -189,7 +220,7 @@ impl Attempt<'_> {
     fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
         let end = match &repeat.next {
             Next::Any | Next::Nothing => low,
-            next => next.find(self.subject, (low, high), false)?,
+            next => next.find(self.subject, (low, high), false, &mut self.patience)?,
         };
         if end < high {
             let low = end + 1;
@@ -201,6 +232,7 @@ impl Attempt<'_> {
     /// Back to the last choice: where to go on, at `self.step`.
     fn back(&mut self) -> Option<usize> {
         while let Some(choice) = self.room.choices.pop() {
+            self.patience.left()?;
             match choice {
                 Choice::Branch { step, at } => {
                     self.step = step;

@@ -5,6 +5,7 @@
 //! that each literal stands as far behind as the literals after it allow. So they are looked for from
 //! the end, each in what is left of the subject, and nothing is tried twice.
 
+use super::attempt::Patience;
 use super::steps::{Run, Step, begins_with};
 
 /// The end of such a pattern.
@@ -70,12 +71,20 @@ impl Needle {
     }
 
     /// The last place from `low` to `high` where it begins.
-    pub(super) fn last(&self, subject: &[u8], low: usize, high: usize) -> Option<usize> {
+    pub(super) fn last(
+        &self,
+        subject: &[u8],
+        (low, high): (usize, usize),
+        patience: &mut Patience,
+    ) -> Option<usize> {
         let byte = *self.bytes.get(self.rarest)?;
         let from = low + self.rarest;
         let mut to = (high + self.rarest + 1).min(subject.len());
         loop {
-            let found = from + memchr::memrchr(byte, subject.get(from..to)?)?;
+            let window = subject.get(from..to)?;
+            let found = memchr::memrchr(byte, window);
+            patience.pay_for(found.map_or(window.len(), |found| window.len() - found));
+            let found = from + found?;
             if self.is_at(subject, found - self.rarest) {
                 return Some(found - self.rarest);
             }
@@ -84,12 +93,20 @@ impl Needle {
     }
 
     /// The first such place.
-    pub(super) fn first_place(&self, subject: &[u8], low: usize, high: usize) -> Option<usize> {
+    pub(super) fn first_place(
+        &self,
+        subject: &[u8],
+        (low, high): (usize, usize),
+        patience: &mut Patience,
+    ) -> Option<usize> {
         let byte = *self.bytes.get(self.rarest)?;
         let mut from = low + self.rarest;
         let to = (high + self.rarest + 1).min(subject.len());
         loop {
-            let found = from + memchr::memchr(byte, subject.get(from..to)?)?;
+            let window = subject.get(from..to)?;
+            let found = memchr::memchr(byte, window);
+            patience.pay_for(found.unwrap_or(window.len()));
+            let found = from + found?;
             if self.is_at(subject, found - self.rarest) {
                 return Some(found - self.rarest);
             }
@@ -116,8 +133,8 @@ impl Chain {
         &self,
         subject: &[u8],
         at: usize,
-        starts: &mut Vec<usize>,
-        slots: &mut [usize],
+        (starts, slots): (&mut Vec<usize>, &mut [usize]),
+        patience: &mut Patience,
     ) -> Option<usize> {
         starts.clear();
         starts.resize(self.parts.len(), 0);
@@ -132,7 +149,7 @@ impl Chain {
             if matches!(self.end, End::Here) && limit == subject.len() {
                 low = low.max(high);
             }
-            *start = part.literal.last(subject, low, high)?;
+            *start = part.literal.last(subject, (low, high), patience)?;
             limit = start.checked_sub(part.min)?;
         }
         let end = match self.end {

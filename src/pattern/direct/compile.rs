@@ -12,6 +12,7 @@ const MOST_STEPS: usize = 400;
 const MOST_COPIES: u32 = 32;
 /// So far a choice looks ahead.
 const DEPTH: usize = 24;
+
 /// The steps of a pattern, and whether it begins at the start of the subject; nothing if it needs an
 /// engine.
 pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
@@ -269,7 +270,12 @@ fn join(steps: &mut Vec<Step>, anchored: bool) {
                 moved.push(joined.len() - 1);
             }
             (last, step) => {
-                blank |= matches!(last, Some(Step::Literal(bytes)) if bytes.ends_with(b" "));
+                blank |= match (last, &step) {
+                    (Some(Step::Literal(bytes)), _) if bytes.ends_with(b" ") => true,
+                    // The blank may be in there.
+                    (_, Step::Repeat(repeat)) => repeat.run.class.contains(b' '),
+                    _ => false,
+                };
                 moved.push(joined.len());
                 joined.push(step);
             }

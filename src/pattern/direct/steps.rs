@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::attempt::Patience;
 use super::chain::{Chain, Needle};
 use super::class::Class;
 use crate::pattern::set::{Bits, ByteSet};
@@ -141,17 +142,23 @@ impl Next {
         subject: &[u8],
         (low, high): (usize, usize),
         last: bool,
+        patience: &mut Patience,
     ) -> Option<usize> {
         match self {
-            Self::Literal(needle) if last => needle.last(subject, low, high),
-            Self::Literal(needle) => needle.first_place(subject, low, high),
+            Self::Literal(needle) if last => needle.last(subject, (low, high), patience),
+            Self::Literal(needle) => needle.first_place(subject, (low, high), patience),
             Self::Set(set) => {
-                let class = set.bits();
+                let set = set.bits();
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
-                    true => window.iter().rposition(|&byte| class.contains(byte)),
-                    false => window.iter().position(|&byte| class.contains(byte)),
+                    true => window.iter().rposition(|&byte| set.contains(byte)),
+                    false => window.iter().position(|&byte| set.contains(byte)),
                 };
+                patience.pay_for(match place {
+                    Some(place) if last => window.len() - place,
+                    Some(place) => place,
+                    None => window.len(),
+                });
                 place.map(|place| low + place)
             }
             Self::End | Self::Nothing | Self::Any => None,

@@ -28,8 +28,6 @@ pub(super) struct Facts {
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
     pub group: Option<usize>,
-    /// No line gets past it.
-    pub takes_all: bool,
 }
 
 /// [`Keys`], by their numbers.
@@ -120,7 +118,6 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         gates: behind.map(gate_of),
         inside: inside.iter().map(finder).collect(),
         group: None,
-        takes_all: !is_group && around.is_none() && outline.everything,
     }
 }
 

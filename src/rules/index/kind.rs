@@ -111,11 +111,18 @@ impl Named {
         (place / 64 % (BITS / 64), 1 << (place % 64))
     }
 
-    /// The key that a text begins with, 0 if no rule names it.
-    fn key(&self, text: &[u8]) -> u32 {
-        let key = text.first_chunk::<KEY>().map_or(0, number);
+    /// The key that a text begins with and a bit above it, or 0 if no rule names it.
+    fn key(&self, text: &[u8]) -> u64 {
+        let Some(key) = text.first_chunk::<KEY>().map(number) else {
+            return 0;
+        };
         let (word, bit) = Self::place(key);
-        if self.0[word] & bit == 0 { 0 } else { key }
+        let named = 1 << (8 * KEY);
+        if self.0[word] & bit == 0 {
+            0
+        } else {
+            named | u64::from(key)
+        }
     }
 }
 
@@ -191,7 +198,7 @@ impl Memory {
             let bytes: [u8; 8] = std::array::from_fn(|byte| bytes[8 * at + byte]);
             u64::from_le_bytes(bytes) & masks[at]
         };
-        let [first, second] = look.rests.map(|rest| u64::from(self.named.key(rest)));
+        let [first, second] = look.rests.map(|rest| self.named.key(rest));
         let Look {
             blank,
             numbered,
@@ -201,7 +208,7 @@ impl Memory {
         let bits = u32::from(*blank) | u32::from(*numbered) << 1 | u32::from(*stamped) << 2;
         Some(Mark {
             word: std::array::from_fn(word),
-            keys: first | second << 24 | u64::from(end) << 48,
+            keys: first | second << 25 | u64::from(end) << 50,
             rest: bits << 8 | length as u32,
         })
     }

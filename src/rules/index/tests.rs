@@ -1,7 +1,7 @@
 //! The index against the loop over all rules.
 
 use super::super::decide;
-use super::Index;
+use super::{Index, MOST_CANDIDATES};
 use crate::config::{Action, Rule, parse_bytes};
 use crate::pattern::Spans;
 use crate::record::Text;
@@ -134,6 +134,56 @@ fn rules(random: &mut Random, count: usize) -> Vec<Rule> {
     config.map(|c| c.rules).unwrap_or_default()
 }
 
+/// Which rule takes each line.
+fn taken(rules: &str, lines: &[&[u8]]) -> Vec<Option<u32>> {
+    let text = format!("set mailserver h\nset queue q f@x t@x [now]\n{rules}");
+    let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
+    let mut index = Index::new(&rules);
+    let mut decide = |line: &&[u8]| {
+        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+        let newlines = line.contains(&b'\n');
+        let text = Text::from(*line);
+        let id = index.decide(&rules, b"h", text, newlines, &mut spans, &mut gave_up);
+        id.map(|id| id.0)
+    };
+    lines.iter().map(&mut decide).collect()
+}
+
+#[test]
+fn a_key_of_zeros_is_a_key() {
+    let lines: [&[u8]; 3] = [b"x: other", b"x: \0\0\0y", b"x: \0\0\0z"];
+    let rules = "q ^x: \\x00\\x00\\x00y\n";
+    assert_eq!(taken(rules, &lines), [None, Some(0), None]);
+    assert_eq!(taken(rules, &[lines[1], lines[0]]), [Some(0), None]);
+}
+
+#[test]
+fn a_line_with_newlines_gets_past_what_takes_all_others() {
+    let lines: [&[u8]; 3] = [b"a\nc", b"b\nx", b"b"];
+    let rules = "q ^.*$\nq ^b\nq c$\n";
+    assert_eq!(taken(rules, &lines), [Some(2), Some(1), Some(0)]);
+}
+
+#[test]
+fn kinds_of_lines_do_not_pile_up() {
+    let rules: String = (0..300).map(|n| format!("q word{n}\n")).collect();
+    let text = format!("set mailserver h\nset queue q f@x t@x [now]\nq ^sshd\\S*: foo\n{rules}");
+    let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
+    let mut index = Index::new(&rules);
+    for number in 0..2_000 {
+        let line = format!("sshd{number}: x");
+        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+        let text = Text::from(line.as_bytes());
+        assert_eq!(
+            index.decide(&rules, b"h", text, false, &mut spans, &mut gave_up),
+            None
+        );
+        let all: usize = index.made.iter().map(|list| list.rules.len()).sum();
+        assert!(all <= MOST_CANDIDATES + rules.len(), "{all}");
+    }
+    assert!(index.made.len() < 400, "{}", index.made.len());
+}
+
 #[test]
 fn it_decides_as_a_loop_over_all_rules_does() {
     let (mut compared, mut taken, mut hidden) = (0, 0, 0);
@@ -149,6 +199,10 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             if random.below(2) == 0 {
                 line = line.replacen(": ", random.pick(&["[1]: ", "[12345678]: ", "[x]: "]), 1);
             }
+            // As an element of a Redis list may hold.
+            if random.below(10) == 0 {
+                line += random.pick(&["\n", "\nx ", "\nfail"]);
+            }
             let host = random.pick(&["h1", "h2", "h3"]);
             let (mut one, mut other) = (Spans::default(), Spans::default());
             let mut gave_up = Vec::new();
@@ -158,7 +212,8 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             hidden += usize::from(text.message.len() < line.len());
             let line = text.message;
             let want = decide(&rules, host, line, &mut one, &mut gave_up);
-            let got = index.decide(&rules, host, text, false, &mut other, &mut gave_up);
+            let newlines = line.contains(&b'\n');
+            let got = index.decide(&rules, host, text, newlines, &mut other, &mut gave_up);
             assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
             let kept = want.and_then(|id| rules.get(id.index()));
             if kept.is_some_and(|rule| rule.action != Action::Trash) {
