@@ -211,7 +211,8 @@ mod tests {
         let abab = b"ab".repeat(32 * 1024);
         let half = [b"a ".repeat(16 * 1024), b"x".repeat(32 * 1024)].concat();
         let abc = b" a b c".repeat(11_000);
-        let cases: [(&str, &[u8]); 7] = [
+        let others = b"a..b".repeat(16 * 1024);
+        let cases: [(&str, &[u8]); 8] = [
             // 26 s
             ("^(.+?)(.+?)a(.+)baaaa(.+)", &abab),
             ("^(?:.+?){4}a(.+)baaaa(.+)baaaa(.+)", &abab),
@@ -219,6 +220,7 @@ mod tests {
             // 3 s
             ("^(.+?)a(.+)baaaa(.+)", &abab),
             // 1 s
+            (r"a[^\x41\x43\x45\x47\x49\x4b\x4d\x4f\xe0]*?\xe0", &others),
             ("^(?:a.*)+z", &half),
             ("^(?:a.*?)+z", &half),
             ("^(.+?) (.+)a a a a a b(.+)", &abc),

@@ -105,6 +105,8 @@ impl Attempt<'_> {
         self.room.choices.clear();
         let (steps, subject) = (self.steps, self.subject);
         let Start { mut step, mut at } = start;
+        // What is read since here is not paid for yet.
+        let mut from = at;
         loop {
             let Some(one) = steps.get(step) else {
                 return Some(Some(at));
@@ -144,12 +146,12 @@ impl Attempt<'_> {
                 }
             };
             if !goes_on {
+                self.patience.pay_for(at.saturating_sub(from));
                 let Some(back) = self.back() else {
                     // There is no other choice, or no patience to look for one.
                     return self.patience.left().map(|()| None);
                 };
-                self.patience.pay_for(at.saturating_sub(back));
-                (step, at) = (self.step, back);
+                (step, at, from) = (self.step, back, back);
             }
         }
     }
