@@ -2,8 +2,8 @@
 //! with such a head may match.
 //!
 //! The rules of a head are found out when the first line with it comes: each pattern is asked what
-//! it makes of the head. Lines whose program no rule names are all alike, so that nobody can make
-//! this large by inventing programs.
+//! it makes of the head. Lines whose program begins as none that a rule names are all alike. As to the
+//! others, whoever sends lines may invent many: so what is learnt is bounded.
 
 use super::facts::Facts;
 use crate::fast::{Map, OwnMap, ends_word};
@@ -11,11 +11,13 @@ use crate::pattern::fields::{Fit, Word};
 
 /// More heads than these are not told from each other.
 const MOST: usize = 4_096;
+/// Nor are others when so many rules stand in the lists of all heads.
+const MOST_POSSIBLE: usize = 400_000;
 /// A longer head is cut.
 pub(super) const LONGEST: usize = 64;
 /// The number of all heads that no rule names.
 const UNNAMED: u32 = 0;
-/// The number of all heads beyond [`MOST`].
+/// The number of all heads beyond [`MOST`] and [`MOST_POSSIBLE`].
 const OTHERS: u32 = 1;
 /// Words are told from each other by so many bytes.
 const START: usize = 4;
@@ -26,6 +28,8 @@ pub(super) struct Heads {
     known: Map<Vec<u8>, u32>,
     /// By number, the rules.
     rules: Vec<Vec<Possible>>,
+    /// How many rules stand there.
+    possible: usize,
     /// How the words that rules name begin, and the words that are shorter.
     starts: OwnMap<[u8; START], ()>,
     short: Vec<Word>,
@@ -58,6 +62,7 @@ impl Heads {
         let rest = |facts: &Facts| facts.words.is_none();
         Self {
             known: Map::default(),
+            possible: 0,
             rules: vec![all(facts, &rest), all(facts, &|_| true)],
             starts,
             short,
@@ -97,7 +102,7 @@ impl Heads {
 
     #[cold]
     fn learn(&mut self, head: &[u8], facts: &[Facts]) -> u32 {
-        if self.known.len() >= MOST {
+        if self.known.len() >= MOST || self.possible >= MOST_POSSIBLE {
             return OTHERS;
         }
         let word = word_of(head);
@@ -135,6 +140,8 @@ impl Heads {
                 rules.push(Possible { rule: at, group });
             }
         }
+        rules.shrink_to_fit();
+        self.possible += rules.len();
         self.rules.push(rules);
         let number = u32::try_from(self.rules.len() - 1).unwrap_or(OTHERS);
         self.known.insert(head.to_vec(), number);
@@ -197,5 +204,23 @@ mod tests {
             assert!(number > OTHERS, "{message}");
             assert_eq!(heads.rules(number).len(), rules, "{message}");
         }
+    }
+
+    #[test]
+    fn invented_programs_take_bounded_memory() {
+        let rules: String = (0..300).map(|n| format!("q word{n}\n")).collect();
+        let text = format!("set mailserver h\nset queue q f@x t@x [now]\nq ^sshd: x\n{rules}");
+        let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
+        let facts = facts(&rules, &mut OwnMap::default());
+        let mut heads = Heads::new(&facts);
+        let mut numbers = Vec::new();
+        for n in 0..2_000 {
+            let message = format!("sshd{n}: text");
+            numbers.push(heads.number(head(&message), &facts));
+        }
+        assert!(numbers[0] > OTHERS);
+        assert_eq!(numbers[1_999], OTHERS);
+        assert!(heads.possible < MOST_POSSIBLE + rules.len());
+        assert_eq!(heads.rules(OTHERS).len(), rules.len());
     }
 }
