@@ -26,7 +26,7 @@ pub struct Tally {
     /// was not looked for yet.
     #[serde(skip)]
     places: Vec<u32>,
-    /// Where the hosts stand that came out of a snapshot, by name.
+    /// Where the hosts stand whose numbers are not known, by name.
     #[serde(skip)]
     restored: HashMap<BString, u32>,
     /// Where [`OTHER_HOSTS`] stands.
@@ -48,14 +48,13 @@ struct Saved {
 
 impl From<Saved> for Tally {
     fn from(saved: Saved) -> Self {
-        let hosts: Vec<(BString, HostTally)> = saved.hosts.into_iter().collect();
-        let names = hosts.iter().map(|(name, _)| name.clone()).zip(0..);
-        Self {
-            restored: names.collect(),
-            hosts,
+        let mut tally = Self {
+            hosts: saved.hosts.into_iter().collect(),
             distinct: saved.distinct,
             ..Self::default()
-        }
+        };
+        tally.forget_numbers();
+        tally
     }
 }
 

@@ -132,7 +132,6 @@ impl<'a> Text<'a> {
     }
 }
 
-#[cold]
 fn by_patterns<'a>(
     line: &'a [u8],
     prefixes: &[Pattern],

@@ -18,7 +18,7 @@ use memchr::memmem::Finder;
 use super::Spans;
 use super::ast::Node;
 use attempt::{Attempt, Patience, Room};
-use steps::{Run, Step};
+use steps::Step;
 
 /// A group that took no part.
 const UNSET: usize = usize::MAX;
@@ -65,7 +65,6 @@ impl Direct {
     /// The program of a pattern with this many groups, if it is one that pays.
     pub(super) fn new(root: &Node, groups: usize) -> Option<Self> {
         let (steps, mut anchored) = compile::steps(root)?;
-        let takes_all = |run: &Run| run.class.everything() && run.max == u32::MAX;
         let begin = steps.iter().find(|step| !matches!(step, Step::Open(_)));
         let mut finder = None;
         if !anchored {
@@ -79,9 +78,9 @@ impl Direct {
                     finder = Some(Box::new(Finder::new(bytes).into_owned()));
                 }
                 // It takes whatever is before a match: if there is one, there is one at the start.
-                Some(Step::Repeat(repeat)) if takes_all(&repeat.run) => anchored = true,
+                Some(Step::Repeat(repeat)) if repeat.run.takes_all() => anchored = true,
                 Some(Step::Chain(_)) => anchored = true,
-                Some(Step::Run(run)) if takes_all(run) => anchored = true,
+                Some(Step::Run(run)) if run.takes_all() => anchored = true,
                 Some(Step::AtStart) | None => anchored = true,
                 // Without a literal to jump to, each place would have to be tried.
                 Some(_) => return None,

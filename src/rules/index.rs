@@ -14,7 +14,6 @@ mod line;
 mod scan;
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
@@ -22,7 +21,7 @@ use crate::fast::OwnMap;
 use crate::pattern::fields::KEY;
 use crate::pattern::{Entry, Pattern, Spans};
 use crate::record::Text;
-use facts::{Facts, facts};
+use facts::{Begin, Facts, Gate, facts};
 use heads::{Heads, Possible};
 use kind::{Look, Memory, number};
 use line::Line;
@@ -102,53 +101,6 @@ struct Candidate {
     all: bool,
 }
 
-/// What must stand behind a blank: up to eight bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Gate {
-    /// Which of the two blanks.
-    blank: usize,
-    bytes: u64,
-    mask: u64,
-}
-
-/// The bytes right behind a blank; zeros where there are no more.
-#[derive(Clone, Copy)]
-struct Begin(u64);
-
-impl Begin {
-    fn of(text: &[u8]) -> Self {
-        Self(match text.first_chunk() {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => text
-                .iter()
-                .rev()
-                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
-        })
-    }
-}
-
-impl Gate {
-    fn new(known: Option<(usize, Arc<[u8]>)>) -> Self {
-        let Some((blank, bytes)) = known else {
-            return Self::default();
-        };
-        let bytes = &bytes[..bytes.len().min(8)];
-        let Begin(word) = Begin::of(bytes);
-        let mask = u64::MAX.checked_shr(64 - 8 * bytes.len() as u32);
-        Self {
-            blank,
-            bytes: word,
-            mask: mask.unwrap_or(0),
-        }
-    }
-
-    fn lets(self, begins: [Begin; 2]) -> bool {
-        let [first, second] = begins.map(|Begin(word)| word);
-        let word = if self.blank == 0 { first } else { second };
-        (word ^ self.bytes) & self.mask == 0
-    }
-}
-
 /// A scan for literals, done when it is asked for.
 enum Scanning<'a> {
     Not(&'a Scan),
@@ -192,7 +144,10 @@ impl Index {
             made: Vec::new(),
             candidates: 0,
             scan: OnceCell::new(),
-            room: Room::default(),
+            room: Room {
+                groups: vec![(0, false); rules.len()],
+                ..Room::default()
+            },
         }
     }
 
@@ -217,7 +172,6 @@ impl Index {
             stamp,
         } = &mut self.room;
         *stamp += 1;
-        groups.resize(rules.len(), (0, false));
         let mut line = Line {
             facts: &self.facts,
             rules,
@@ -310,7 +264,7 @@ impl Index {
             candidates.push(Candidate {
                 rule,
                 group,
-                gate: Gate::new(facts.gate(kind.stamped)),
+                gate: facts.gate(kind.stamped),
                 literal: !facts.inside.is_empty(),
                 spans,
                 entry: told.then(|| look.entry(message, pattern, spans)).flatten(),

@@ -6,7 +6,7 @@
 //! the end, each in what is left of the subject, and nothing is tried twice.
 
 use super::attempt::Patience;
-use super::steps::{Run, Step, begins_with};
+use super::steps::{Step, begins_with};
 
 /// The end of such a pattern.
 #[derive(Debug)]
@@ -70,47 +70,37 @@ impl Needle {
         self.bytes.first().copied()
     }
 
-    /// The last place from `low` to `high` where it begins.
-    pub(super) fn last(
+    /// The last place from `low` to `high` where it begins, or the first.
+    #[inline]
+    pub(super) fn find(
         &self,
         subject: &[u8],
         (low, high): (usize, usize),
-        patience: &mut Patience,
-    ) -> Option<usize> {
-        let byte = *self.bytes.get(self.rarest)?;
-        let from = low + self.rarest;
-        let mut to = (high + self.rarest + 1).min(subject.len());
-        loop {
-            let window = subject.get(from..to)?;
-            let found = memchr::memrchr(byte, window);
-            patience.pay_for(found.map_or(window.len(), |found| window.len() - found));
-            let found = from + found?;
-            if self.is_at(subject, found - self.rarest) {
-                return Some(found - self.rarest);
-            }
-            to = found;
-        }
-    }
-
-    /// The first such place.
-    pub(super) fn first_place(
-        &self,
-        subject: &[u8],
-        (low, high): (usize, usize),
+        last: bool,
         patience: &mut Patience,
     ) -> Option<usize> {
         let byte = *self.bytes.get(self.rarest)?;
         let mut from = low + self.rarest;
-        let to = (high + self.rarest + 1).min(subject.len());
+        let mut to = (high + self.rarest + 1).min(subject.len());
         loop {
             let window = subject.get(from..to)?;
-            let found = memchr::memchr(byte, window);
-            patience.pay_for(found.unwrap_or(window.len()));
+            let found = match last {
+                true => memchr::memrchr(byte, window),
+                false => memchr::memchr(byte, window),
+            };
+            patience.pay_for(match found {
+                Some(found) if last => window.len() - found,
+                Some(found) => found,
+                None => window.len(),
+            });
             let found = from + found?;
             if self.is_at(subject, found - self.rarest) {
                 return Some(found - self.rarest);
             }
-            from = found + 1;
+            match last {
+                true => to = found,
+                false => from = found + 1,
+            }
         }
     }
 
@@ -149,7 +139,7 @@ impl Chain {
             if matches!(self.end, End::Here) && limit == subject.len() {
                 low = low.max(high);
             }
-            *start = part.literal.last(subject, (low, high), patience)?;
+            *start = part.literal.find(subject, (low, high), true, patience)?;
             limit = start.checked_sub(part.min)?;
         }
         let end = match self.end {
@@ -202,7 +192,7 @@ impl Chain {
         let mut steps = steps.iter().peekable();
         while let Some(step) = steps.next() {
             match step {
-                Step::Repeat(repeat) if !repeat.lazy && is_any(&repeat.run) => {
+                Step::Repeat(repeat) if !repeat.lazy && repeat.run.takes_all() => {
                     let min = repeat.run.min as usize;
                     let part = parts.len();
                     slots_here(&mut steps, Place::Repeat(part), &mut slots);
@@ -219,7 +209,7 @@ impl Chain {
                     before += bytes.len();
                     slots_here(&mut steps, Place::Literal(part), &mut slots);
                 }
-                Step::Run(run) if is_any(run) && !parts.is_empty() => {
+                Step::Run(run) if run.takes_all() && !parts.is_empty() => {
                     end = End::Repeat(run.min as usize);
                     slots_here(&mut steps, Place::Last, &mut slots);
                     steps.next_if(|step| matches!(step, Step::AtEnd));
@@ -240,11 +230,6 @@ impl Chain {
             slots: slots.into(),
         })
     }
-}
-
-/// Whether a repeat takes any number of any bytes.
-fn is_any(run: &Run) -> bool {
-    run.class.everything() && run.max == u32::MAX
 }
 
 /// Takes the groups that begin or end at a place.

@@ -104,6 +104,11 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Whether it takes any number of any bytes.
+    pub(super) fn takes_all(&self) -> bool {
+        self.class.everything() && self.max == u32::MAX
+    }
+
     /// How many bytes it takes at most.
     #[inline]
     pub(super) fn length(&self, subject: &[u8], at: usize) -> usize {
@@ -145,8 +150,7 @@ impl Next {
         patience: &mut Patience,
     ) -> Option<usize> {
         match self {
-            Self::Literal(needle) if last => needle.last(subject, (low, high), patience),
-            Self::Literal(needle) => needle.first_place(subject, (low, high), patience),
+            Self::Literal(needle) => needle.find(subject, (low, high), last, patience),
             Self::Set(set) => {
                 let set = set.bits();
                 let window = &subject[low..(high + 1).min(subject.len())];

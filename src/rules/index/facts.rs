@@ -23,7 +23,7 @@ pub(super) struct Facts {
     /// kernel's time stamp.
     keys: [NumberedKeys; 2],
     /// The same, as far as it is always the same.
-    gates: [Option<Gate>; 2],
+    gates: [Gate; 2],
     /// The subject holds one of these somewhere, if there are any and they are worth a look.
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
@@ -33,8 +33,54 @@ pub(super) struct Facts {
 /// [`Keys`], by their numbers.
 type NumberedKeys = [Option<Arc<[u32]>>; 2];
 
-/// Behind which of two blanks these bytes must stand.
-type Gate = (usize, Arc<[u8]>);
+/// What is worth a look before a pattern is tried: up to eight bytes that must stand behind a blank.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gate {
+    /// Which of the two blanks.
+    blank: usize,
+    bytes: u64,
+    mask: u64,
+}
+
+/// The bytes right behind a blank; zeros where there are no more.
+#[derive(Clone, Copy)]
+pub(super) struct Begin(u64);
+
+impl Begin {
+    pub(super) fn of(text: &[u8]) -> Self {
+        Self(match text.first_chunk() {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => text
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        })
+    }
+}
+
+impl Gate {
+    /// The longest bytes that must stand behind one of two blanks, if they say more than the keys.
+    fn of(behind: &Keys) -> Self {
+        let longest = behind.iter().map(|behind| &behind.literal).enumerate();
+        let longest = longest.max_by_key(|(_, bytes)| bytes.len());
+        let Some((blank, bytes)) = longest.filter(|(_, bytes)| bytes.len() > KEY) else {
+            return Self::default();
+        };
+        let bytes = &bytes[..bytes.len().min(8)];
+        let Begin(word) = Begin::of(bytes);
+        Self {
+            blank,
+            bytes: word,
+            mask: u64::MAX >> (64 - 8 * bytes.len()),
+        }
+    }
+
+    pub(super) fn lets(self, begins: [Begin; 2]) -> bool {
+        let [first, second] = begins.map(|Begin(word)| word);
+        let word = if self.blank == 0 { first } else { second };
+        (word ^ self.bytes) & self.mask == 0
+    }
+}
 
 impl Facts {
     /// What the head of a message tells.
@@ -52,17 +98,10 @@ impl Facts {
         })
     }
 
-    /// What is worth a look before the pattern is tried: behind which blank these bytes must stand.
-    pub(super) fn gate(&self, stamped: bool) -> Option<Gate> {
-        self.gates[usize::from(stamped)].clone()
+    /// What is worth a look before the pattern is tried.
+    pub(super) fn gate(&self, stamped: bool) -> Gate {
+        self.gates[usize::from(stamped)]
     }
-}
-
-/// The longest bytes that must stand behind one of two blanks, if they say more than the keys.
-fn gate_of(behind: &Keys) -> Option<Gate> {
-    let longest = behind.iter().map(|behind| &behind.literal).enumerate();
-    let (blank, bytes) = longest.max_by_key(|(_, bytes)| bytes.len())?;
-    (bytes.len() > KEY).then(|| (blank, bytes[..].into()))
 }
 
 /// The facts of all rules; `keys` gets the numbers of their keys.
@@ -115,7 +154,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
         words: words.or_else(|| around?.words.clone()),
         pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
-        gates: behind.map(gate_of),
+        gates: behind.map(Gate::of),
         inside: inside.iter().map(finder).collect(),
         group: None,
     }
