@@ -1,6 +1,10 @@
-//! The hot path's maps, and looks at eight bytes at once.
+//! The hot path's maps, and looks at many bytes at once.
+
+mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
+
+pub use sixteen::{Marks, Range, Sixteen, before as before_mark};
 
 /// A hash map that is fast on short byte strings, takes a borrowed key where it must own one only
 /// if it is new, and is keyed anew in each process, so that no log line can be made to collide.
