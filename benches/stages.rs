@@ -96,7 +96,7 @@ fn decide(c: &mut Criterion) {
                 let id = index.decide(
                     &config.rules,
                     host,
-                    message[..].into(),
+                    &mut message[..].into(),
                     false,
                     &mut spans,
                     &mut gave_up,

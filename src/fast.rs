@@ -4,7 +4,7 @@ mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub use sixteen::{Marks, Range, Sixteen, before as before_mark};
+pub use sixteen::{Marks, Range, Sixteen, before as before_mark, far_before as far_before_mark};
 
 /// A hash map that is fast on short byte strings, takes a borrowed key where it must own one only
 /// if it is new, and is keyed anew in each process, so that no log line can be made to collide.
@@ -77,26 +77,6 @@ pub fn mark(bytes: &[u8]) -> u64 {
     mixed >> 32
 }
 
-/// Whether two short byte strings are the same: no call, as a comparison of slices makes.
-#[inline]
-pub fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
-    }
-    match (one.first_chunk::<8>(), one.last_chunk::<8>()) {
-        (Some(first), Some(last)) if one.len() <= 16 => {
-            other.first_chunk() == Some(first) && other.last_chunk() == Some(last)
-        }
-        (Some(_), _) => one == other,
-        _ => match (one.first_chunk::<4>(), one.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                other.first_chunk() == Some(first) && other.last_chunk() == Some(last)
-            }
-            _ => one.iter().eq(other),
-        },
-    }
-}
-
 /// A byte in each place of a word.
 pub const fn each(byte: u8) -> u64 {
     0x0101_0101_0101_0101 * byte as u64
@@ -105,62 +85,49 @@ pub const fn each(byte: u8) -> u64 {
 /// The high bit of each byte of a word.
 pub const HIGH: u64 = each(0x80);
 
-/// The high bit of each byte of `word` that is from `low` to `high`; all bytes must be ASCII.
-pub const fn between(word: u64, low: u8, high: u8) -> u64 {
-    (word + each(0x80 - low)) & !(word + each(0x7f - high)) & HIGH
-}
-
-/// How many bytes stand before the first for which `ends` holds; `marks` gives the high bits of those
-/// among eight bytes, the first in the lowest place.
-#[inline]
-fn before(text: &[u8], ends: impl Fn(u8) -> bool, marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let mut at = 0;
-    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-        let found = marks(u64::from_le_bytes(*chunk));
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    rest.iter().position(|&byte| ends(byte)).map(|end| at + end)
-}
-
 /// Whether a byte ends the first word of a message.
 pub fn ends_word(byte: u8) -> bool {
     !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
 }
 
-/// Where the first word of a text ends.
+/// How many bytes of a first word there are from `at` on.
 #[inline]
-pub fn word_end(text: &[u8]) -> usize {
-    let end = before(text, ends_word, |word| {
-        let ascii = word & !HIGH;
-        let letters = between(ascii | each(0x20), b'a', b'z');
-        let others = between(ascii, b'-', b'9') | between(ascii, b'_', b'_');
-        !((letters | others) & !word) & HIGH
-    });
-    end.unwrap_or(text.len())
-}
-
-/// Where the digits end that a text begins with.
-#[inline]
-pub fn digits_end(text: &[u8]) -> usize {
-    let end = before(
-        text,
-        |byte| !byte.is_ascii_digit(),
-        |word| !(between(word & !HIGH, b'0', b'9') & !word) & HIGH,
-    );
-    end.unwrap_or(text.len())
-}
-
-/// Where the first white space is (Perl's `\s` on bytes).
-#[inline]
-pub fn space(text: &[u8]) -> Option<usize> {
-    before(text, is_space, |word| {
-        let ascii = word & !HIGH;
-        (between(ascii, b'\t', b'\r') | between(ascii, b' ', b' ')) & !word
+pub fn word_length(text: &[u8], at: usize) -> usize {
+    const OTHERS: Range = Range::new(b'-', b'9');
+    const SMALL: Range = Range::new(b'a', b'z');
+    before_mark(text, at, |bytes| {
+        let letters = bytes.folded().within(SMALL);
+        let others = bytes.within(OTHERS).or(bytes.are(b'_'));
+        letters.or(others).others()
     })
+}
+
+/// How many digits there are from `at` on.
+#[inline]
+pub fn digits_length(text: &[u8], at: usize) -> usize {
+    const DIGITS: Range = Range::new(b'0', b'9');
+    before_mark(text, at, |bytes| bytes.within(DIGITS).others())
+}
+
+/// How many bytes stand from `at` on before white space (Perl's `\s` on bytes) or the end.
+#[inline]
+pub fn before_space(text: &[u8], at: usize) -> usize {
+    const CONTROLS: Range = Range::new(b'\t', b'\r');
+    before_mark(text, at, |bytes| {
+        bytes.within(CONTROLS).or(bytes.are(b' ')).bits()
+    })
+}
+
+/// How many bytes stand from `at` on before a blank or the end.
+#[inline]
+pub fn before_blank(text: &[u8], at: usize) -> usize {
+    before_mark(text, at, |bytes| bytes.are(b' ').bits())
+}
+
+/// How many bytes stand from `at` on before a newline or the end.
+#[inline]
+pub fn before_newline(text: &[u8], at: usize) -> usize {
+    far_before_mark(text, at, |bytes| bytes.are(b'\n').bits())
 }
 
 /// White space as Perl's `\s` has it on bytes.
@@ -168,55 +135,37 @@ pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// Where the first blank is.
-#[inline]
-pub fn blank(text: &[u8]) -> Option<usize> {
-    before(
-        text,
-        |byte| byte == b' ',
-        |word| between(word & !HIGH, b' ', b' ') & !word,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn short_strings_are_the_same_only_byte_for_byte() {
-        for length in 0..40 {
-            let text = vec![b'x'; length];
-            assert!(same(&text, &text));
-            assert!(!same(&text, &vec![b'x'; length + 1]));
-            for at in 0..length {
-                let mut other = text.clone();
-                other[at] = b'y';
-                assert!(!same(&text, &other), "{length} {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn eight_bytes_at_once_are_the_same_as_one_by_one() {
+    fn many_bytes_at_once_are_the_same_as_one_by_one() {
         let mut checked = 0;
-        for length in 0..20 {
+        for length in [5, 16, 17, 33] {
             for at in 0..length {
                 for byte in 0..=255_u8 {
                     for around in [b'x', b'7', 0x80, b' ', 0] {
                         let mut text = vec![around; length];
                         text[at] = byte;
-                        let by_one = |ends: fn(u8) -> bool| text.iter().position(|&b| ends(b));
-                        let all = by_one(ends_word).unwrap_or(length);
-                        assert_eq!(word_end(&text), all, "{text:?}");
-                        let all = by_one(|byte| !byte.is_ascii_digit()).unwrap_or(length);
-                        assert_eq!(digits_end(&text), all, "{text:?}");
-                        assert_eq!(space(&text), by_one(is_space), "{text:?}");
-                        assert_eq!(blank(&text), by_one(|byte| byte == b' '), "{text:?}");
-                        checked += 1;
+                        for from in [0, 1, 17] {
+                            let rest = text.get(from..).unwrap_or_default();
+                            let by_one = |ends: fn(u8) -> bool| {
+                                let end = rest.iter().position(|&b| ends(b));
+                                end.unwrap_or(rest.len())
+                            };
+                            assert_eq!(word_length(&text, from), by_one(ends_word), "{text:?}");
+                            let digits = by_one(|byte| !byte.is_ascii_digit());
+                            assert_eq!(digits_length(&text, from), digits, "{text:?}");
+                            assert_eq!(before_space(&text, from), by_one(is_space), "{text:?}");
+                            let blank = by_one(|byte| byte == b' ');
+                            assert_eq!(before_blank(&text, from), blank, "{text:?}");
+                            checked += 1;
+                        }
                     }
                 }
             }
         }
-        assert_eq!(checked, 190 * 256 * 5);
+        assert_eq!(checked, 71 * 256 * 5 * 3);
     }
 }

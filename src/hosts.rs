@@ -3,8 +3,6 @@
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
-use crate::fast::{mark, same};
-
 /// So many places remember the host that was last seen there; a power of two.
 const NEAR: usize = 256;
 
@@ -34,8 +32,55 @@ pub struct HostTable {
     /// The numbers, by the hashes of the names.
     numbers: HashTable<u32>,
     hasher: ahash::RandomState,
-    /// The numbers of hosts seen of late, by [`mark`]: most lines need no more than a look here.
-    near: Box<[u32; NEAR]>,
+    /// Hosts seen of late: most lines need no more than a look here.
+    near: Box<[Near; NEAR]>,
+}
+
+/// A host that was seen of late.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    name: Short,
+    number: u32,
+}
+
+/// A short name: its ends, which may overlap, and its length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Short {
+    ends: [u64; 2],
+    length: usize,
+}
+
+impl Short {
+    /// No name.
+    const NONE: Self = Self {
+        ends: [0; 2],
+        length: usize::MAX,
+    };
+
+    /// The name, if it is one of four to sixteen bytes, as most are.
+    #[inline(always)]
+    fn new(name: &[u8]) -> Option<Self> {
+        let ends = match (name.first_chunk(), name.last_chunk()) {
+            (Some(first), Some(last)) if name.len() <= 16 => {
+                [first, last].map(|bytes| u64::from_le_bytes(*bytes))
+            }
+            (Some(_), _) => return None,
+            _ => {
+                let (first, last) = (name.first_chunk()?, name.last_chunk()?);
+                [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)))
+            }
+        };
+        Some(Self {
+            ends,
+            length: name.len(),
+        })
+    }
+
+    fn place(self) -> usize {
+        let [first, last] = self.ends;
+        let mixed = (first.rotate_left(23) ^ last).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 56) as usize % NEAR
+    }
 }
 
 impl Default for HostTable {
@@ -44,7 +89,12 @@ impl Default for HostTable {
             names: Vec::new(),
             numbers: HashTable::new(),
             hasher: ahash::RandomState::new(),
-            near: Box::new([u32::MAX; NEAR]),
+            near: Box::new(
+                [Near {
+                    name: Short::NONE,
+                    number: 0,
+                }; NEAR],
+            ),
         }
     }
 }
@@ -53,19 +103,28 @@ impl HostTable {
     /// The host of this name; a new one gets the next number.
     #[inline]
     pub fn host<'a>(&mut self, name: &'a [u8]) -> Host<'a> {
-        let place = mark(name) as usize % NEAR;
-        let number = self.near[place] as usize;
-        if self
-            .names
-            .get(number)
-            .is_some_and(|known| same(known, name))
-        {
-            return Host { number, name };
-        }
-        let number = self.find(name);
-        self.near[place] = number;
+        let number = match Short::new(name) {
+            Some(short) => {
+                let near = self.near[short.place()];
+                match near.name == short {
+                    true => near.number,
+                    false => self.learn(name, short),
+                }
+            }
+            None => self.find(name),
+        };
         let number = number as usize;
         Host { number, name }
+    }
+
+    #[cold]
+    fn learn(&mut self, name: &[u8], short: Short) -> u32 {
+        let number = self.find(name);
+        self.near[short.place()] = Near {
+            name: short,
+            number,
+        };
+        number
     }
 
     #[cold]

@@ -3,11 +3,15 @@
 //! The traditional prefix comes first, then each `logprefix` in its order, and the RFC 3339 prefix
 //! last, so that no line that the original understood is read in another way.
 
+mod text;
+
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
-use crate::fast::{HIGH, between, digits_end, each, is_space, space, word_end};
+use crate::fast::{Range, Sixteen, before_space, is_space};
 use crate::pattern::{Found, Pattern, Spans};
+pub use text::Text;
+use text::hide_pid;
 
 /// The pseudo host of lines without a known prefix.
 pub const UNPREFIXED: &[u8] = b"[unprefixed logs]";
@@ -49,87 +53,39 @@ pub fn parse<'a>(
 }
 
 /// The same, `hidepid` left to [`Text::hidden`].
-#[inline]
 pub fn split<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
-    match traditional(line) {
-        Some((host, start)) => Parsed::Record(Record {
+    let record = |(host, start): (&'a [u8], usize)| {
+        Parsed::Record(Record {
             host,
             message: Cow::Borrowed(&line[start..]),
-        }),
-        None => {
-            by_patterns(line, &settings.prefixes, spans, gave_up).unwrap_or_else(|| match rfc3339(
-                line,
-            )
-            .filter(|_| settings.rfc3339)
-            {
-                Some((host, start)) => Parsed::Record(Record {
-                    host,
-                    message: Cow::Borrowed(&line[start..]),
-                }),
-                None => Parsed::NoPrefix,
-            })
-        }
-    }
+        })
+    };
+    let built_in = || rfc3339(line).filter(|_| settings.rfc3339).map(record);
+    traditional(line)
+        .map(record)
+        .or_else(|| by_patterns(line, &settings.prefixes, spans, gave_up))
+        .or_else(built_in)
+        .unwrap_or(Parsed::NoPrefix)
 }
 
-/// A message as the rules see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    /// The message, its process id taken out where that is wanted.
-    pub message: &'a [u8],
-    /// The message as it is written in the log.
-    written: &'a [u8],
-    /// Where the process id stands in it, if the first word goes up to it.
-    pid: Option<(usize, usize)>,
-}
-
-impl<'a> From<&'a [u8]> for Text<'a> {
-    /// A message that is taken as it is.
-    fn from(message: &'a [u8]) -> Self {
-        Self {
-            message,
-            written: message,
-            pid: None,
-        }
-    }
-}
-
-impl<'a> Text<'a> {
-    /// The message without its process id, made in `room` if it has one.
-    #[inline]
-    pub fn hidden(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
-        let Some(Pid { start, end, named }) = pid(written) else {
-            return Self::from(written);
-        };
-        // What stands before the process id is moved over it.
-        room.clear();
-        room.extend_from_slice(&written[end - start..]);
-        room[..start].copy_from_slice(&written[..start]);
-        Self {
-            message: room,
-            written: if named { written } else { room },
-            pid: named.then_some((start, end)),
-        }
-    }
-
-    /// Where the first word ends, and the text that begins with it; the text behind the word comes
-    /// next. Nobody has to read what was just written in another shape.
-    #[inline]
-    pub fn first_word(&self) -> (&'a [u8], usize, &'a [u8]) {
-        let (end, behind) = match self.pid {
-            Some(pid) => pid,
-            None => {
-                let end = word_end(self.written);
-                (end, end)
-            }
-        };
-        (self.written, end, &self.written[behind..])
-    }
+/// The host and where the message begins, if the prefix is one of those that most lines have. Any other
+/// line is for [`split`].
+#[inline]
+pub fn common<'a>(line: &'a [u8], settings: &LineSettings) -> Option<(&'a [u8], usize)> {
+    let stamp = line.first_chunk::<16>()?;
+    let start = if is_common_stamp(stamp, line[DAY]) {
+        16
+    } else if settings.rfc3339 && settings.prefixes.is_empty() {
+        common_rfc3339(line)?
+    } else {
+        return None;
+    };
+    host_at(line, start)
 }
 
 fn by_patterns<'a>(
@@ -166,40 +122,41 @@ fn without(line: &[u8], (start, end): (usize, usize)) -> Cow<'_, [u8]> {
 }
 
 /// `Nov 23 21:44:00 HOST `: the host and where the message begins. Digits are not checked for range.
-#[inline]
 fn traditional(line: &[u8]) -> Option<(&[u8], usize)> {
     let stamp = line.first_chunk::<16>()?;
-    (is_common_stamp(stamp) || is_stamp(stamp))
-        .then(|| host_at(line, 16))
-        .flatten()
+    is_stamp(stamp).then(|| host_at(line, 16)).flatten()
 }
 
-/// Whether this is a stamp with blanks for its white space, eight bytes at once.
+/// The ranges of the bytes of two stamps, place by place.
+const fn ranges(lowest: &[u8; 16], highest: &[u8; 16]) -> Range {
+    Range::each(*lowest, *highest)
+}
+
+/// Where the day stands in the traditional stamp: a blank, if it has one digit only.
+const DAY: usize = 4;
+
+/// Whether this is a stamp with blanks for its white space.
 #[inline]
-fn is_common_stamp(stamp: &[u8; 16]) -> bool {
-    let halves = stamp.as_chunks::<8>().0;
-    let [date, time] = [0, 1].map(|half| u64::from_le_bytes(halves[half]));
-    let at = |places: &[u32], byte: u8| {
-        let bits = |all, &place: &u32| all | u64::from(byte) << (8 * place);
-        places.iter().fold(0, bits)
+fn is_common_stamp(stamp: &[u8; 16], day: u8) -> bool {
+    const STAMP: Range = ranges(b"Aaa 00 00:00:00 ", b"Zzz 99 99:99:99 ");
+    let others = Sixteen::new(*stamp).within(STAMP).others();
+    others == 0 || (others == 1 << DAY && day == b' ')
+}
+
+/// Where the host begins behind `2026-11-23T21:44:00.123456+09:00 `, as rsyslog writes it.
+#[inline]
+fn common_rfc3339(line: &[u8]) -> Option<usize> {
+    const DATE: Range = ranges(b"0000-00-00T00:00", b"9999-99-99T99:99");
+    // From the plus to the minus there is a comma, too.
+    const TIME: Range = ranges(b":00.000000+00:00", b":99.999999-99:99");
+    const SIGN: usize = 26;
+    let stamp = line.first_chunk::<33>()?;
+    let [date, time] = stamp.as_chunks::<16>().0 else {
+        return None;
     };
-    // `Nov 23 2`, `1:44:00 `; the first digit of the day may be a blank.
-    let fixed = |word: u64, known: u64, mask: u64| (word ^ known) & mask == 0;
-    let digits = |word: u64| between(word & !HIGH, b'0', b'9');
-    let all = |found: u64, places: u64| found & places == places;
-    let one_digit = between(date & !HIGH, b' ', b' ') & at(&[4], 0x80);
-    let letters = at(&[0, 1, 2], 0xff);
-    ((date | time) & HIGH == 0)
-        & fixed(date, at(&[3, 6], b' '), at(&[3, 6], 0xff))
-        & fixed(
-            time,
-            at(&[1, 4], b':') | at(&[7], b' '),
-            at(&[1, 4, 7], 0xff),
-        )
-        & all(digits(date) | one_digit, at(&[4, 5, 7], 0x80))
-        & all(digits(time), at(&[0, 2, 3, 5, 6], 0x80))
-        & fixed(date, at(&[1, 2], 0x20), at(&[0, 1, 2], 0x20))
-        & (between((date | each(0x20)) & letters, b'a', b'z') == at(&[0, 1, 2], 0x80))
+    let others =
+        Sixteen::new(*date).within(DATE).others() | Sixteen::new(*time).within(TIME).others();
+    (others == 0 && stamp[SIGN] != b',' && stamp[32] == b' ').then_some(33)
 }
 
 /// Whether this is a stamp of the traditional form, as loosely as the original reads it.
@@ -264,61 +221,10 @@ fn offset_length(rest: &[u8]) -> Option<usize> {
 }
 
 /// The word at `start` and where the text after its one white space begins.
-fn host_at(line: &[u8], start: usize) -> Option<(&[u8], usize)> {
-    let length = space(line.get(start..)?)?;
-    (length > 0).then(|| (&line[start..start + length], start + length + 1))
-}
-
-/// `sshd[123]: x` becomes `sshd: x` (`set hidepid on`).
-fn hide_pid(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    match pid(&message) {
-        None => message,
-        Some(Pid { start, end, .. }) => Cow::Owned([&message[..start], &message[end..]].concat()),
-    }
-}
-
-/// Where `[digits]` stands in front of the colon that ends the first word with a blank behind it.
-struct Pid {
-    start: usize,
-    end: usize,
-    /// What a program may be called goes up to it.
-    named: bool,
-}
-
 #[inline]
-fn pid(message: &[u8]) -> Option<Pid> {
-    let start = word_end(message);
-    let inside = match message.get(start) {
-        Some(b'[') => &message[start + 1..],
-        Some(b':') if message.get(start + 1) == Some(&b' ') => return None,
-        _ => return pid_of_any(message),
-    };
-    let digits = digits_end(inside);
-    if start == 0 || digits == 0 || !inside[digits..].starts_with(b"]: ") {
-        return pid_of_any(message);
-    }
-    Some(Pid {
-        start,
-        end: start + digits + 2,
-        named: true,
-    })
-}
-
-/// The same, whatever the first word is.
-#[cold]
-fn pid_of_any(message: &[u8]) -> Option<Pid> {
-    let end = space(message)?;
-    if message[end] != b' ' {
-        return None;
-    }
-    let word = message[..end].strip_suffix(b"]:")?;
-    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let start = word.len().checked_sub(digits + 1)?;
-    (digits > 0 && start > 0 && word[start] == b'[').then_some(Pid {
-        start,
-        end: end - 1,
-        named: false,
-    })
+fn host_at(line: &[u8], start: usize) -> Option<(&[u8], usize)> {
+    let end = start + before_space(line, start);
+    (start < end && end < line.len()).then(|| (&line[start..end], end + 1))
 }
 
 #[cfg(test)]
@@ -382,12 +288,12 @@ mod tests {
         let mut checked = 0;
         for stamp in stamps {
             let stamp: [u8; 16] = stamp.as_bytes().try_into().unwrap();
-            assert!(is_common_stamp(&stamp) && is_stamp(&stamp));
+            assert!(is_common_stamp(&stamp, stamp[DAY]) && is_stamp(&stamp));
             for at in 0..16 {
                 for byte in 0..=255 {
                     let mut other = stamp;
                     other[at] = byte;
-                    let (one, all) = (is_common_stamp(&other), is_stamp(&other));
+                    let (one, all) = (is_common_stamp(&other, other[DAY]), is_stamp(&other));
                     let blanks = [3, 6, 15].iter().all(|&i| other[i] == b' ');
                     let blanks = blanks && !(b'\t'..=b'\r').contains(&other[4]);
                     assert_eq!(one, all && blanks, "{:?}", bstr::BStr::new(&other));

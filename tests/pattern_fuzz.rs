@@ -383,7 +383,14 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
             line.retain(|byte| *byte != b'\n');
             let (mut one, mut other, mut lost) = Default::default();
             let want = decide(&config, b"h", &line, &mut one, &mut lost);
-            let got = index.decide(&config, b"h", line[..].into(), false, &mut other, &mut lost);
+            let got = index.decide(
+                &config,
+                b"h",
+                &mut line[..].into(),
+                false,
+                &mut other,
+                &mut lost,
+            );
             let told = || format!("seed {seed}: {} {:?}", line.escape_ascii(), got);
             assert_eq!(got, want, "{}", told());
             if want.is_some_and(|id| config[id.index()].action != Action::Trash) {

@@ -256,7 +256,7 @@ fn decide(
         let id = index.decide(
             &config.rules,
             host,
-            message.into(),
+            &mut message.into(),
             false,
             &mut spans,
             &mut gave_up,

@@ -13,7 +13,7 @@ pub struct Sixteen(u8x16);
 #[derive(Clone, Copy, Debug)]
 pub struct Marks(u8x16);
 
-/// The bytes from one to another, both included, made ready.
+/// The bytes from one to another, both included, made ready; in each of sixteen places perhaps others.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     low: u8x16,
@@ -52,9 +52,20 @@ impl Range {
     /// The bytes from `low` to `last`.
     #[inline(always)]
     pub const fn new(low: u8, last: u8) -> Self {
+        Self::each([low; SIZE], [last; SIZE])
+    }
+
+    /// In each place the bytes from `low` to `last`.
+    #[inline(always)]
+    pub const fn each(low: [u8; SIZE], last: [u8; SIZE]) -> Self {
+        let (mut most, mut at) = ([0; SIZE], 0);
+        while at < SIZE {
+            most[at] = last[at].wrapping_sub(low[at]);
+            at += 1;
+        }
         Self {
-            low: u8x16::new([low; SIZE]),
-            most: u8x16::new([last.wrapping_sub(low); SIZE]),
+            low: u8x16::new(low),
+            most: u8x16::new(most),
         }
     }
 }
@@ -83,27 +94,43 @@ impl Marks {
 /// none does. It is quickest where sixteen bytes can be read behind `at`, or are in the text at all.
 #[inline(always)]
 pub fn before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let (chunks, few) = rest.as_chunks::<SIZE>();
     let mut length = 0;
-    loop {
-        let rest = text.get(at + length..).unwrap_or_default();
-        let Some(chunk) = rest.first_chunk::<SIZE>() else {
-            let bits = match text.last_chunk::<SIZE>() {
-                // The last bytes, with others in front that are shifted out.
-                Some(last) => stops(Sixteen::new(*last)) >> (SIZE - rest.len()),
-                None => {
-                    let mut few = [0; SIZE];
-                    few[..rest.len()].copy_from_slice(rest);
-                    stops(Sixteen::new(few))
-                }
-            };
-            return length + rest.len().min(bits.trailing_zeros() as usize);
-        };
+    for chunk in chunks {
         let bits = stops(Sixteen::new(*chunk));
         if bits != 0 {
             return length + bits.trailing_zeros() as usize;
         }
         length += SIZE;
     }
+    let bits = match text.last_chunk::<SIZE>() {
+        // The last bytes, with others in front that are shifted out.
+        Some(last) => stops(Sixteen::new(*last)) >> (SIZE - few.len()),
+        None => {
+            let mut room = [0; SIZE];
+            room[..few.len()].copy_from_slice(few);
+            stops(Sixteen::new(room))
+        }
+    };
+    length + few.len().min(bits.trailing_zeros() as usize)
+}
+
+/// The same, where the end is expected far away.
+#[inline(always)]
+pub fn far_before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let mut length = 0;
+    for chunk in rest.as_chunks::<{ 2 * SIZE }>().0 {
+        let halves = chunk.as_chunks::<SIZE>().0;
+        let [one, other] = [0, 1].map(|half| stops(Sixteen::new(halves[half])));
+        let bits = one | other << SIZE;
+        if bits != 0 {
+            return length + bits.trailing_zeros() as usize;
+        }
+        length += 2 * SIZE;
+    }
+    length + before(text, at + length, stops)
 }
 
 #[cfg(test)]
@@ -133,6 +160,13 @@ mod tests {
                 let small = Range::new(b'a', b'z');
                 let letters = one.folded().within(small).bits();
                 assert_eq!(letters, by_one(&|b| b.is_ascii_alphabetic()));
+                // In each place all bytes up to its number.
+                let each = Range::each([0; SIZE], std::array::from_fn(|at| at as u8));
+                let up_to = bytes.iter().enumerate();
+                let up_to = up_to.fold(0, |all, (at, &b)| {
+                    all | u32::from(usize::from(b) <= at) << at
+                });
+                assert_eq!(one.within(each).bits(), up_to);
                 let both = one.within(digit).or(one.are(b' ')).bits();
                 assert_eq!(both, by_one(&|b| b.is_ascii_digit() || b == b' '));
                 checked += 1;
@@ -144,7 +178,7 @@ mod tests {
     #[test]
     fn a_run_ends_at_the_first_mark_or_with_the_text() {
         let mut checked = 0;
-        for length in 0..50 {
+        for length in 0..70 {
             for end in 0..=length {
                 let mut text = vec![b'x'; length];
                 if let Some(byte) = text.get_mut(end) {
@@ -157,6 +191,8 @@ mod tests {
                     assert_eq!(found, wanted.unwrap_or(rest.len()), "{length} {end} {at}");
                     // What is not there must not stop either.
                     let found = before(&text, at, |bytes| bytes.are(b'x').others());
+                    assert_eq!(found, wanted.unwrap_or(rest.len()), "{length} {end} {at}");
+                    let found = far_before(&text, at, |bytes| bytes.are(b' ').bits());
                     assert_eq!(found, wanted.unwrap_or(rest.len()), "{length} {end} {at}");
                     checked += 1;
                 }

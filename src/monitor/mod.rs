@@ -23,6 +23,7 @@ use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
+use crate::fast::before_newline;
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
@@ -107,13 +108,6 @@ struct Known {
     utf8: bool,
     /// It holds a newline, as an element of a Redis list may.
     newlines: bool,
-}
-
-/// The part of it that a rule needs.
-struct Work<'a> {
-    newlines: bool,
-    spans: &'a mut Spans,
-    gave_up: &'a mut Vec<Pattern>,
 }
 
 impl Monitor {
@@ -261,12 +255,10 @@ impl Monitor {
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', text) {
+        while from < text.len() {
+            let end = from + before_newline(text, from);
             self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
-        }
-        if from < text.len() {
-            self.take_line(&text[from..], known, &config, &mut scratch);
         }
         self.scratch = scratch;
     }
@@ -301,11 +293,24 @@ impl Monitor {
         if !known.utf8 && std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
         }
-        let Scratch {
-            spans,
-            message,
-            gave_up,
-        } = scratch;
+        match record::common(line, &config.lines) {
+            Some((host, start)) => self.record(config, host, &line[start..], known, scratch),
+            None => self.take_other(line, known, config, scratch),
+        }
+        if !scratch.gave_up.is_empty() {
+            let mut gave_up = std::mem::take(&mut scratch.gave_up);
+            for pattern in gave_up.drain(..) {
+                self.note_limit(&pattern, line.len());
+            }
+            scratch.gave_up = gave_up;
+        }
+    }
+
+    /// Takes a line that has no common prefix.
+    #[cold]
+    #[inline(never)]
+    fn take_other(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {
+        let Scratch { spans, gave_up, .. } = scratch;
         match record::split(line, &config.lines, spans, gave_up) {
             Parsed::NoPrefix => {
                 trace::no_rules(line, "without a known prefix");
@@ -320,42 +325,36 @@ impl Monitor {
                 self.counters.add(Counter::NoHost, 1);
             }
             Parsed::Record(record) => {
-                let text = match config.lines.hidepid {
-                    true => Text::hidden(&record.message, message),
-                    false => Text::from(&*record.message),
-                };
-                let work = Work {
-                    newlines: known.newlines,
-                    spans,
-                    gave_up,
-                };
-                self.record(config, record.host, text, work);
+                self.record(config, record.host, &record.message, known, scratch);
             }
-        }
-        if !scratch.gave_up.is_empty() {
-            let mut gave_up = std::mem::take(&mut scratch.gave_up);
-            for pattern in gave_up.drain(..) {
-                self.note_limit(&pattern, line.len());
-            }
-            scratch.gave_up = gave_up;
         }
     }
 
-    #[inline]
-    fn record(&mut self, config: &Config, host: &[u8], text: Text<'_>, work: Work<'_>) {
-        let Text { message, .. } = text;
-        let Work {
-            newlines,
+    #[inline(always)]
+    fn record(
+        &mut self,
+        config: &Config,
+        host: &[u8],
+        written: &[u8],
+        known: Known,
+        scratch: &mut Scratch,
+    ) {
+        let Scratch {
             spans,
+            message,
             gave_up,
-        } = work;
-        let rules = &config.rules;
+        } = scratch;
+        let mut text = match config.lines.hidepid {
+            true => Text::hidden(written, message),
+            false => Text::from(written),
+        };
+        let (rules, newlines) = (&config.rules, known.newlines);
         let taken = self
             .index
-            .decide(rules, host, text, newlines, spans, gave_up);
+            .decide(rules, host, &mut text, newlines, spans, gave_up);
         let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
-            trace::taken(host, message, rule.map(|(_, rule)| rule), config);
+            trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);
         }
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
@@ -364,11 +363,17 @@ impl Monitor {
         self.counters.add(Counter::Matched, 1);
         let host = self.hosts.host(host);
         match &rule.action {
-            Action::Repeat => self.repeat(config, host, message, spans),
+            Action::Repeat => self.repeat(config, host, text.message(), spans),
             Action::Queues(targets) => {
                 let mut last = std::mem::take(self.last(host.number()));
                 let masked = last.take(id);
-                rules::mask(message, &rule.pattern, spans, &config.report.mask, masked);
+                rules::mask(
+                    text.message(),
+                    &rule.pattern,
+                    spans,
+                    &config.report.mask,
+                    masked,
+                );
                 trace::masked(masked);
                 self.count_line(id, targets, host, masked, 1);
                 *self.last(host.number()) = last;
@@ -432,9 +437,14 @@ impl Monitor {
     #[inline]
     fn last(&mut self, host: usize) -> &mut Last {
         if self.last.len() <= host {
-            self.last.resize_with(host + 1, Last::default);
+            self.know(host);
         }
         &mut self.last[host]
+    }
+
+    #[cold]
+    fn know(&mut self, host: usize) {
+        self.last.resize_with(host + 1, Last::default);
     }
 }
 

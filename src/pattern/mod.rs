@@ -274,14 +274,9 @@ impl Pattern {
 
     /// The same, where it is known whether the subject holds a newline.
     pub fn is_match_in(&self, subject: &[u8], newlines: bool) -> Found {
-        self.is_match_from(subject, newlines, Start::default())
-    }
-
-    /// The same, where `start` comes from [`Pattern::behind`].
-    pub fn is_match_from(&self, subject: &[u8], newlines: bool, start: Start) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
-            && let Some(found) = direct.is_match(subject, start)
+            && let Some(found) = direct.is_match(subject, Start::default())
         {
             return if found { Found::Yes } else { Found::No };
         }
@@ -297,6 +292,19 @@ impl Pattern {
         }
     }
 
+    /// Whether a match goes on at `start`, which comes from [`Pattern::behind`], and the groups of the
+    /// match, if there is room for them: that of the whole match is not told. What stands before `start`
+    /// is not looked at. `None` if only a match of the whole subject can tell. It holds no newline.
+    #[inline]
+    pub fn goes_on(&self, subject: &[u8], start: Start, spans: Option<&mut Spans>) -> Option<bool> {
+        let direct = self.0.direct.as_ref()?;
+        match spans {
+            None => direct.is_match(subject, start),
+            Some(_) if self.0.imitator.is_some() => None,
+            Some(spans) => direct.captures(subject, start, spans),
+        }
+    }
+
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
         self.captures_in(subject, memchr::memchr(b'\n', subject).is_some(), spans)
@@ -304,21 +312,10 @@ impl Pattern {
 
     /// The same, where it is known whether the subject holds a newline.
     pub fn captures_in(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
-        self.captures_from(subject, newlines, Start::default(), spans)
-    }
-
-    /// The same, where `start` comes from [`Pattern::behind`].
-    pub fn captures_from(
-        &self,
-        subject: &[u8],
-        newlines: bool,
-        start: Start,
-        spans: &mut Spans,
-    ) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
             && self.0.imitator.is_none()
-            && let Some(found) = direct.captures(subject, start, spans)
+            && let Some(found) = direct.captures(subject, Start::default(), spans)
         {
             return if found { Found::Yes } else { Found::No };
         }

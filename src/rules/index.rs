@@ -18,12 +18,11 @@ use std::cell::OnceCell;
 use super::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::fast::OwnMap;
-use crate::pattern::fields::KEY;
 use crate::pattern::{Entry, Pattern, Spans};
 use crate::record::Text;
 use facts::{Begin, Facts, Gate, facts};
 use heads::{Heads, Possible};
-use kind::{Look, Memory, number};
+use kind::{Look, Memory};
 use line::Line;
 use scan::Scan;
 
@@ -44,7 +43,7 @@ pub struct Index {
     /// The keys that rules name, as the numbers of their bytes, from 1.
     keys: OwnMap<u32, u32>,
     /// The lists that were made, by the kind of line.
-    lists: OwnMap<u64, usize>,
+    lists: OwnMap<u64, u32>,
     made: Vec<List>,
     /// How many rules stand in all lists, and lists.
     candidates: usize,
@@ -86,19 +85,27 @@ struct List {
 
 #[derive(Clone, Debug)]
 struct Candidate {
+    id: RuleId,
     rule: usize,
     /// The group that must be entered, where the kind of line does not tell that it is.
     group: Option<usize>,
     gate: Gate,
-    /// Its literal is to be looked for first.
-    literal: bool,
     pattern: Pattern,
     /// Whether the spans of its groups are wanted.
     spans: bool,
-    /// How its pattern goes on behind the first blank.
-    entry: Option<Entry>,
-    /// It takes every line without a newline, and has no groups that are wanted.
-    all: bool,
+    quick: Quick,
+}
+
+/// How a candidate is tried.
+#[derive(Clone, Copy, Debug)]
+enum Quick {
+    /// It takes every line without newlines, and has no groups that are wanted.
+    All,
+    /// On lines without newlines its pattern goes on behind the first blank.
+    Entry(Entry),
+    /// Its literal is looked for first.
+    Literal,
+    Whole,
 }
 
 /// A scan for literals, done when it is asked for.
@@ -109,15 +116,23 @@ enum Scanning<'a> {
 
 impl Scanning<'_> {
     /// Whether a literal of this rule is in the message.
-    fn wants(&mut self, rule: usize, message: &[u8], wanted: &mut Vec<u64>) -> bool {
+    #[inline]
+    fn wants(&mut self, rule: usize, text: &mut Text<'_>, wanted: &mut Vec<u64>) -> bool {
         if let Self::Not(scan) = self {
-            let some = scan.want(message, wanted);
+            let some = scan.want(text.message(), wanted);
             *self = Self::Done { some };
         }
-        let bits = wanted.get(rule / 64);
         matches!(self, Self::Done { some: true })
-            && bits.is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+            && (wanted.get(rule / 64)).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
+}
+
+/// Whether one of the rule's literals is in the message.
+fn holds(facts: &[Facts], rule: usize, message: &[u8]) -> bool {
+    facts.get(rule).is_some_and(|facts| {
+        let mut literals = facts.inside.iter();
+        literals.any(|literal| literal.find(message).is_some())
+    })
 }
 
 /// Memory that is used again for each line.
@@ -157,51 +172,64 @@ impl Index {
         &mut self,
         rules: &[Rule],
         host: &[u8],
-        text: Text<'_>,
+        text: &mut Text<'_>,
         newlines: bool,
         spans: &mut Spans,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
-        let Text { message, .. } = text;
-        let look = Look::at(&text);
-        let place = self.place(rules, message, &look);
-        let list = self.made.get(place)?;
+        let look = Look::at(text);
+        let list = self.place(rules, text, &look);
+        let list = self.made.get(list as usize)?;
         let Room {
             wanted,
             groups,
             stamp,
         } = &mut self.room;
         *stamp += 1;
-        let mut line = Line {
-            facts: &self.facts,
-            rules,
-            host,
-            message,
-            begin: look.begin,
-            newlines,
-            spans,
-            gave_up,
-            groups,
-            stamp: *stamp,
-        };
-        let begins = look.rests.map(Begin::of);
         let scan = self.scan.get().and_then(Option::as_ref);
         let mut scan = scan.filter(|_| list.scans).map(Scanning::Not);
         for candidate in &list.rules {
-            if !candidate.gate.lets(begins) {
+            if !candidate.gate.lets(look.begins) {
                 continue;
             }
-            if candidate.literal {
-                let there = match &mut scan {
-                    None => line.holds(candidate.rule),
-                    Some(scan) => scan.wants(candidate.rule, message, wanted),
-                };
-                if !there {
-                    continue;
+            match (candidate.quick, look.begin) {
+                (Quick::All, _) if !newlines => {
+                    spans.0.clear();
+                    return Some(candidate.id);
                 }
+                (Quick::Entry(entry), Some(place)) if !newlines => {
+                    let spans = candidate.spans.then_some(&mut *spans);
+                    let start = entry.at(place);
+                    match candidate.pattern.goes_on(text.tail(), start, spans) {
+                        Some(true) => return Some(candidate.id),
+                        Some(false) => continue,
+                        None => {}
+                    }
+                }
+                (Quick::Literal, _) => {
+                    let there = match &mut scan {
+                        None => holds(&self.facts, candidate.rule, text.message()),
+                        Some(scan) => scan.wants(candidate.rule, text, wanted),
+                    };
+                    if !there {
+                        continue;
+                    }
+                }
+                _ => {}
             }
+            let mut line = Line {
+                facts: &self.facts,
+                rules,
+                host,
+                message: text.message(),
+                newlines,
+                spans,
+                gave_up,
+                groups,
+                stamp: *stamp,
+            };
             if line.takes(candidate) {
-                return id(candidate.rule);
+                return Some(candidate.id);
             }
         }
         None
@@ -209,37 +237,39 @@ impl Index {
 
     /// Where the list for such a line is.
     #[inline]
-    fn place(&mut self, rules: &[Rule], message: &[u8], look: &Look<'_>) -> usize {
+    fn place(&mut self, rules: &[Rule], text: &Text<'_>, look: &Look<'_>) -> u32 {
         let mark = self.memory.mark(look);
         if let Some(list) = mark.and_then(|mark| self.memory.list(&mark)) {
             return list;
         }
-        let key = |text: &[u8]| {
-            let key = text.first_chunk::<KEY>().map(number);
-            let key = key.and_then(|key| self.keys.get(&key).copied());
-            key.unwrap_or(0)
-        };
-        let kind = Kind {
-            keys: look.rests.map(key),
-            stamped: look.stamped,
-            numbered: look.numbered,
-            head: self
-                .heads
-                .number(&message[..look.head_length()], &self.facts),
-        };
-        let list = match self.lists.get(&kind.packed()) {
-            Some(&list) => list,
-            None => self.make(rules, kind, message, look),
-        };
+        let list = self.list(rules, text);
         if let Some(mark) = mark {
             self.memory.remember(mark, list);
         }
         list
     }
 
-    /// Makes the list for a kind of line.
+    /// The same for lines that did not come of late.
     #[cold]
-    fn make(&mut self, rules: &[Rule], kind: Kind, message: &[u8], look: &Look<'_>) -> usize {
+    #[inline(never)]
+    fn list(&mut self, rules: &[Rule], text: &Text<'_>) -> u32 {
+        let look = Look::at(text);
+        let key = |begin: Begin| self.keys.get(&begin.key()).copied().unwrap_or(0);
+        let head = look.head();
+        let kind = Kind {
+            keys: look.begins.map(key),
+            stamped: look.stamped,
+            numbered: look.numbered,
+            head: self.heads.number(&head, &self.facts),
+        };
+        match self.lists.get(&kind.packed()) {
+            Some(&list) => list,
+            None => self.make(rules, kind, &head, &look),
+        }
+    }
+
+    /// Makes the list for a kind of line.
+    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> u32 {
         if self.candidates >= MOST_CANDIDATES {
             self.candidates = 0;
             self.made.clear();
@@ -260,19 +290,31 @@ impl Index {
             else {
                 continue;
             };
+            let Some(id) = id(rule) else {
+                continue;
+            };
             let spans = !matches!(action, Action::Trash);
+            let all = pattern.outline().everything && (!spans || pattern.groups() == 0);
+            let entry = || told.then(|| look.entry(head, pattern, spans)).flatten();
+            let quick = match group {
+                _ if !facts.inside.is_empty() => Quick::Literal,
+                None if all => Quick::All,
+                None => entry().map_or(Quick::Whole, Quick::Entry),
+                Some(_) => Quick::Whole,
+            };
             candidates.push(Candidate {
+                id,
                 rule,
                 group,
                 gate: facts.gate(kind.stamped),
-                literal: !facts.inside.is_empty(),
                 spans,
-                entry: told.then(|| look.entry(message, pattern, spans)).flatten(),
-                all: pattern.outline().everything && (!spans || pattern.groups() == 0),
+                quick,
                 pattern: pattern.clone(),
             });
         }
-        let literals = candidates.iter().filter(|c| c.literal).count();
+        let literals = candidates.iter();
+        let literals = literals.filter(|c| matches!(c.quick, Quick::Literal));
+        let literals = literals.count();
         let scans = literals > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some();
         self.candidates += 1 + candidates.len();
         candidates.shrink_to_fit();
@@ -280,8 +322,9 @@ impl Index {
             rules: candidates,
             scans,
         });
-        self.lists.insert(kind.packed(), self.made.len() - 1);
-        self.made.len() - 1
+        let list = u32::try_from(self.made.len() - 1).unwrap_or(u32::MAX);
+        self.lists.insert(kind.packed(), list);
+        list
     }
 }
 

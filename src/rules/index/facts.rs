@@ -43,18 +43,31 @@ pub(super) struct Gate {
 }
 
 /// The bytes right behind a blank; zeros where there are no more.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Begin(u64);
 
 impl Begin {
-    pub(super) fn of(text: &[u8]) -> Self {
-        Self(match text.first_chunk() {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => text
-                .iter()
-                .rev()
-                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    /// Those at `at`.
+    #[inline]
+    pub(super) fn at(text: &[u8], at: usize) -> Self {
+        let rest = text.get(at..).unwrap_or_default();
+        Self(match (rest.first_chunk(), text.last_chunk::<8>()) {
+            (Some(chunk), _) => u64::from_le_bytes(*chunk),
+            (None, _) if rest.is_empty() => 0,
+            // The last bytes, with others in front that are shifted out.
+            (None, Some(last)) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+            (None, None) => Self::few(rest),
         })
+    }
+
+    fn few(bytes: &[u8]) -> u64 {
+        let bytes = bytes.iter().rev();
+        bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+    }
+
+    /// The key that they begin with.
+    pub(super) fn key(self) -> u32 {
+        self.0 as u32 & (1 << (8 * KEY)) - 1
     }
 }
 
@@ -67,7 +80,7 @@ impl Gate {
             return Self::default();
         };
         let bytes = &bytes[..bytes.len().min(8)];
-        let Begin(word) = Begin::of(bytes);
+        let Begin(word) = Begin::at(bytes, 0);
         Self {
             blank,
             bytes: word,

@@ -1,16 +1,16 @@
 //! What kind of line this is: its head, and what stands behind its first two blanks.
 
+use super::facts::Begin;
 use super::heads;
-use crate::fast::{OwnMap, blank, digits_end};
+use crate::fast::{OwnMap, before_blank, digits_length};
 use crate::pattern::fields::{self, KEY};
 use crate::pattern::{Entry, Pattern};
 use crate::record::Text;
 
-/// Longer first words are looked up in full.
-const LONGEST: usize = 8 * WORDS;
-const WORDS: usize = 4;
-/// So many kinds are remembered; a power of two.
-const REMEMBERED: usize = 512;
+/// Lines with longer first words are looked up in full.
+const LONGEST: usize = 16;
+/// In so many places two kinds are remembered each; a power of two.
+const PLACES: usize = 256;
 /// So many bits tell which keys a rule names; a power of two.
 const BITS: usize = 1 << 14;
 
@@ -27,7 +27,7 @@ pub(super) struct Look<'a> {
     /// up to there.
     pub begin: Option<usize>,
     /// What stands behind the first two blanks; behind the kernel's time stamp, if there is one.
-    pub rests: [&'a [u8]; 2],
+    pub begins: [Begin; 2],
     /// Whether a process id stands behind the word.
     pub numbered: bool,
     /// Whether a kernel's time stamp stands behind the first blank.
@@ -35,49 +35,52 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(text: &Text<'a>) -> Self {
-        let (begin, word, behind) = text.first_word();
-        let (end, next) = (behind.first().copied(), behind.get(1).copied());
-        let (length, numbered) = match (end, next) {
+        let (head, word, tail) = (text.head(), text.word_end(), text.tail());
+        let (end, next) = (tail.get(word).copied(), tail.get(word + 1).copied());
+        let (begin, numbered) = match (end, next) {
             (Some(b' '), Some(b' ')) => (None, false),
-            (Some(b' '), _) => (Some(1), false),
-            (_, Some(b' ')) => (Some(2), false),
+            (Some(b' '), _) => (Some(word + 1), false),
+            (_, Some(b' ')) => (Some(word + 2), false),
             (Some(b'['), Some(b'0'..=b'9')) => {
-                let digits = digits_end(&behind[1..]);
-                let ends = behind[1 + digits..].starts_with(b"]: ");
-                (ends.then_some(digits + 4), ends)
+                let end = word + 1 + digits_length(tail, word + 1);
+                let ends = tail[end..].starts_with(b"]: ");
+                (ends.then_some(end + 3), ends)
             }
             _ => (None, false),
         };
-        let mut rest = match length {
-            Some(length) => &behind[length..],
-            None => behind_blank(behind),
-        };
-        let stamp = fields::stamp_length(rest);
-        if let Some(length) = stamp {
-            rest = &rest[length..];
+        let mut first = begin.unwrap_or_else(|| behind_blank(tail, word));
+        let mut stamped = false;
+        if tail.get(first) == Some(&b'[')
+            && let Some(length) = fields::stamp_length(&tail[first..])
+        {
+            (first, stamped) = (first + length, true);
         }
+        let second = behind_blank(tail, first);
         Self {
-            word: (begin, word),
+            word: (head, word),
             end,
             blank: next == Some(b' '),
-            begin: length.map(|length| word + length),
-            rests: [rest, behind_blank(rest)],
+            begin,
+            begins: [Begin::at(tail, first), Begin::at(tail, second)],
             numbered,
-            stamped: stamp.is_some(),
+            stamped,
         }
     }
 
-    /// The length of the head: the name of the program, the byte behind it, and a blank.
-    pub(super) fn head_length(&self) -> usize {
-        self.word.1 + usize::from(self.end.is_some()) + usize::from(self.blank)
+    /// The head: the name of the program, the byte behind it, and a blank.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let (text, length) = self.word;
+        let mut head = text[..length].to_vec();
+        head.extend(self.end);
+        head.extend(self.blank.then_some(b' '));
+        head
     }
 
     /// How a pattern goes on behind the first blank of lines of this kind.
-    pub(super) fn entry(&self, message: &[u8], pattern: &Pattern, spans: bool) -> Option<Entry> {
+    pub(super) fn entry(&self, head: &[u8], pattern: &Pattern, spans: bool) -> Option<Entry> {
         self.begin?;
-        let head = &message[..self.head_length()];
         if head.len() >= heads::LONGEST {
             return None;
         }
@@ -88,8 +91,10 @@ impl<'a> Look<'a> {
     }
 }
 
-fn behind_blank(text: &[u8]) -> &[u8] {
-    blank(text).map_or(&[], |at| &text[at + 1..])
+/// Where the first blank from `at` on ends; behind the text, if there is none.
+#[inline]
+fn behind_blank(text: &[u8], at: usize) -> usize {
+    at + before_blank(text, at) + 1
 }
 
 /// Which keys rules name, for a first look: it may say yes where they do not.
@@ -111,11 +116,9 @@ impl Named {
         (place / 64 % (BITS / 64), 1 << (place % 64))
     }
 
-    /// The key that a text begins with and a bit above it, or 0 if no rule names it.
-    fn key(&self, text: &[u8]) -> u64 {
-        let Some(key) = text.first_chunk::<KEY>().map(number) else {
-            return 0;
-        };
+    /// A key and a bit above it, or 0 if no rule names it.
+    fn key(&self, begin: Begin) -> u64 {
+        let key = begin.key();
         let (word, bit) = Self::place(key);
         let named = 1 << (8 * KEY);
         if self.0[word] & bit == 0 {
@@ -126,9 +129,10 @@ impl Named {
     }
 }
 
-/// A key as a number.
+/// A key as a number, as [`Begin::key`] has it.
 pub(super) fn number(key: &[u8; KEY]) -> u32 {
     key.iter()
+        .rev()
         .fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
@@ -136,49 +140,49 @@ pub(super) fn number(key: &[u8; KEY]) -> u32 {
 #[derive(Debug)]
 pub(super) struct Memory {
     named: Named,
-    entries: Vec<Remembered>,
+    places: Box<[[Remembered; 2]; PLACES]>,
 }
 
 /// A kind of line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Mark {
     /// The first word.
-    word: [u64; WORDS],
+    word: [u64; 2],
     /// Both keys, and the byte behind the word.
     keys: u64,
     /// The length of the word, and all that is said with yes or no.
     rest: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Remembered {
     mark: Mark,
-    list: usize,
+    list: u32,
+}
+
+impl Remembered {
+    const NOTHING: Self = Self {
+        mark: Mark {
+            word: [0; 2],
+            keys: 0,
+            // No word is so long.
+            rest: u32::MAX,
+        },
+        list: u32::MAX,
+    };
 }
 
 impl Memory {
     pub(super) fn new(keys: &OwnMap<u32, u32>) -> Self {
-        let mut memory = Self {
+        Self {
             named: Named::new(keys),
-            entries: Vec::new(),
-        };
-        memory.clear();
-        memory
+            places: Box::new([[Remembered::NOTHING; 2]; PLACES]),
+        }
     }
 
     /// Forgets all lists.
     pub(super) fn clear(&mut self) {
-        let none = Remembered {
-            mark: Mark {
-                word: [0; WORDS],
-                keys: 0,
-                // No word is so long.
-                rest: u32::MAX,
-            },
-            list: usize::MAX,
-        };
-        self.entries.clear();
-        self.entries.resize(REMEMBERED, none);
+        self.places.fill([Remembered::NOTHING; 2]);
     }
 
     /// What a line is remembered by; nothing if its first word is too long, or all there is.
@@ -198,7 +202,7 @@ impl Memory {
             let bytes: [u8; 8] = std::array::from_fn(|byte| bytes[8 * at + byte]);
             u64::from_le_bytes(bytes) & masks[at]
         };
-        let [first, second] = look.rests.map(|rest| self.named.key(rest));
+        let [first, second] = look.begins.map(|begin| self.named.key(begin));
         let Look {
             blank,
             numbered,
@@ -207,7 +211,7 @@ impl Memory {
         } = look;
         let bits = u32::from(*blank) | u32::from(*numbered) << 1 | u32::from(*stamped) << 2;
         Some(Mark {
-            word: std::array::from_fn(word),
+            word: [word(0), word(1)],
             keys: first | second << 25 | u64::from(end) << 50,
             rest: bits << 8 | length as u32,
         })
@@ -215,32 +219,34 @@ impl Memory {
 
     /// The list of such lines, if it is remembered.
     #[inline]
-    pub(super) fn list(&self, mark: &Mark) -> Option<usize> {
-        let entry = self.entries.get(mark.place())?;
-        (entry.mark == *mark).then_some(entry.list)
+    pub(super) fn list(&self, mark: &Mark) -> Option<u32> {
+        let [one, other] = &self.places[mark.place()];
+        if one.mark == *mark {
+            return Some(one.list);
+        }
+        (other.mark == *mark).then_some(other.list)
     }
 
-    /// Remembers a list.
-    pub(super) fn remember(&mut self, mark: Mark, list: usize) {
-        if let Some(entry) = self.entries.get_mut(mark.place()) {
-            *entry = Remembered { mark, list };
-        }
+    /// Remembers a list in the place of the older one.
+    pub(super) fn remember(&mut self, mark: Mark, list: u32) {
+        let [one, other] = &mut self.places[mark.place()];
+        *other = *one;
+        *one = Remembered { mark, list };
     }
 }
 
 impl Mark {
     fn place(&self) -> usize {
-        let [a, b, c, d] = self.word;
-        let mixed = a ^ b.rotate_left(17) ^ c.rotate_left(34) ^ d.rotate_left(51);
-        let mixed =
-            (mixed ^ self.keys ^ u64::from(self.rest) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 40) as usize % REMEMBERED
+        let [first, second] = self.word;
+        let mixed = first ^ second.rotate_left(17) ^ self.keys.rotate_left(34);
+        let mixed = (mixed ^ u64::from(self.rest) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as usize % PLACES
     }
 }
 
 /// By the length of a word, what belongs to it.
-const MASKS: [[u64; WORDS]; LONGEST + 1] = {
-    let mut masks = [[0; WORDS]; LONGEST + 1];
+const MASKS: [[u64; 2]; LONGEST + 1] = {
+    let mut masks = [[0; 2]; LONGEST + 1];
     let mut length = 0;
     while length <= LONGEST {
         let mut at = 0;

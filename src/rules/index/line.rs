@@ -3,7 +3,7 @@
 use super::Candidate;
 use super::facts::Facts;
 use crate::config::{Action, Rule};
-use crate::pattern::{Found, Pattern, Spans, Start};
+use crate::pattern::{Found, Pattern, Spans};
 
 /// A line on its way through the rules.
 pub(super) struct Line<'a> {
@@ -11,8 +11,6 @@ pub(super) struct Line<'a> {
     pub rules: &'a [Rule],
     pub host: &'a [u8],
     pub message: &'a [u8],
-    /// Where the first blank ends.
-    pub begin: Option<usize>,
     /// Whether the message holds a newline, as an element of a Redis list may.
     pub newlines: bool,
     pub spans: &'a mut Spans,
@@ -22,31 +20,15 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Whether one of the rule's literals is there.
-    pub(super) fn holds(&self, rule: usize) -> bool {
-        self.facts.get(rule).is_some_and(|facts| {
-            let mut literals = facts.inside.iter();
-            literals.any(|literal| literal.find(self.message).is_some())
-        })
-    }
-
     /// Whether this rule takes the line.
     pub(super) fn takes(&mut self, candidate: &Candidate) -> bool {
         if !candidate.group.is_none_or(|group| self.enters(group)) {
             return false;
         }
-        let Candidate { pattern, .. } = candidate;
-        if candidate.all && !self.newlines {
-            self.spans.0.clear();
-            return true;
-        }
-        let start = match (candidate.entry, self.begin) {
-            (Some(entry), Some(place)) => entry.at(place),
-            _ => Start::default(),
-        };
+        let pattern = &candidate.pattern;
         let found = match candidate.spans {
-            true => pattern.captures_from(self.message, self.newlines, start, self.spans),
-            false => pattern.is_match_from(self.message, self.newlines, start),
+            true => pattern.captures_in(self.message, self.newlines, self.spans),
+            false => pattern.is_match_in(self.message, self.newlines),
         };
         self.judge(found, pattern)
     }
