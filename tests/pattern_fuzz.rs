@@ -8,7 +8,7 @@ mod support;
 use support::patterns::{Case, Outcome, compare};
 use support::random::Random;
 use support::subjects;
-use tenshi::config::{Action, Rule};
+use tenshi::config::{Action, Rule, RuleId};
 use tenshi::pattern::{Found, Pattern};
 use tenshi::rules::{Index, decide};
 
@@ -392,7 +392,11 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
                 &mut lost,
             );
             let told = || format!("seed {seed}: {} {:?}", line.escape_ascii(), got);
-            assert_eq!(got, want, "{}", told());
+            // Whether this rule of two that throw away took it or that does not matter.
+            let trash = |id: &Option<RuleId>| {
+                id.is_some_and(|id| config[id.index()].action == Action::Trash)
+            };
+            assert!(got == want || (trash(&got) && trash(&want)), "{}", told());
             if want.is_some_and(|id| config[id.index()].action != Action::Trash) {
                 // The index leaves out the whole match where nobody wants it.
                 assert!(

@@ -348,10 +348,14 @@ impl Monitor {
             true => Text::hidden(written, message),
             false => Text::from(written),
         };
-        let (rules, newlines) = (&config.rules, known.newlines);
-        let taken = self
-            .index
-            .decide(rules, host, &mut text, newlines, spans, gave_up);
+        let (rules, newlines) = (&config.rules[..], known.newlines);
+        let taken = match trace::on() {
+            // Whoever looks on wants to know the very rule.
+            true => rules::decide(rules, host, text.message(), spans, gave_up),
+            false => self
+                .index
+                .decide(rules, host, &mut text, newlines, spans, gave_up),
+        };
         let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
             trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);

@@ -85,15 +85,14 @@ struct List {
 
 #[derive(Clone, Debug)]
 struct Candidate {
-    id: RuleId,
-    rule: usize,
-    /// The group that must be entered, where the kind of line does not tell that it is.
-    group: Option<usize>,
+    quick: Quick,
     gate: Gate,
     pattern: Pattern,
-    /// Whether the spans of its groups are wanted.
+    rule: RuleId,
+    /// The group that must be entered, where the kind of line does not tell that it is.
+    group: Option<u32>,
+    /// Whether the spans of its groups are wanted; of a line that is thrown away they are not.
     spans: bool,
-    quick: Quick,
 }
 
 /// How a candidate is tried.
@@ -103,9 +102,21 @@ enum Quick {
     All,
     /// On lines without newlines its pattern goes on behind the first blank.
     Entry(Entry),
+    Whole,
     /// Its literal is looked for first.
     Literal,
-    Whole,
+}
+
+impl Quick {
+    /// The quickest first.
+    fn step(self) -> u8 {
+        match self {
+            Self::All => 0,
+            Self::Entry(_) => 1,
+            Self::Whole => 2,
+            Self::Literal => 3,
+        }
+    }
 }
 
 /// A scan for literals, done when it is asked for.
@@ -166,8 +177,9 @@ impl Index {
         }
     }
 
-    /// Which rule takes a line: see [`super::decide`], which this never differs from. `newlines` tells
-    /// whether the line holds some. Of the `spans`, the first, that of the whole match, may be missing.
+    /// Which rule takes a line: see [`super::decide`], which this never differs from, but that of two
+    /// `trash` rules side by side either may take it. `newlines` tells whether the line holds some. Of
+    /// the `spans`, the first, that of the whole match, may be missing.
     pub fn decide(
         &mut self,
         rules: &[Rule],
@@ -195,21 +207,21 @@ impl Index {
             match (candidate.quick, look.begin) {
                 (Quick::All, _) if !newlines => {
                     spans.0.clear();
-                    return Some(candidate.id);
+                    return Some(candidate.rule);
                 }
                 (Quick::Entry(entry), Some(place)) if !newlines => {
                     let spans = candidate.spans.then_some(&mut *spans);
                     let start = entry.at(place);
                     match candidate.pattern.goes_on(text.tail(), start, spans) {
-                        Some(true) => return Some(candidate.id),
+                        Some(true) => return Some(candidate.rule),
                         Some(false) => continue,
                         None => {}
                     }
                 }
                 (Quick::Literal, _) => {
                     let there = match &mut scan {
-                        None => holds(&self.facts, candidate.rule, text.message()),
-                        Some(scan) => scan.wants(candidate.rule, text, wanted),
+                        None => holds(&self.facts, candidate.rule.index(), text.message()),
+                        Some(scan) => scan.wants(candidate.rule.index(), text, wanted),
                     };
                     if !there {
                         continue;
@@ -229,7 +241,7 @@ impl Index {
                 stamp: *stamp,
             };
             if line.takes(candidate) {
-                return Some(candidate.id);
+                return Some(candidate.rule);
             }
         }
         None
@@ -303,14 +315,17 @@ impl Index {
                 Some(_) => Quick::Whole,
             };
             candidates.push(Candidate {
-                id,
-                rule,
-                group,
-                gate: facts.gate(kind.stamped),
-                spans,
                 quick,
+                gate: facts.gate(kind.stamped),
                 pattern: pattern.clone(),
+                rule: id,
+                group: group.and_then(|group| u32::try_from(group).ok()),
+                spans,
             });
+        }
+        // Of rules that throw away it does not matter which one does.
+        for equal in candidates.chunk_by_mut(|one, next| !one.spans && !next.spans) {
+            equal.sort_by_key(|candidate| candidate.quick.step());
         }
         let literals = candidates.iter();
         let literals = literals.filter(|c| matches!(c.quick, Quick::Literal));

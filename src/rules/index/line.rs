@@ -22,7 +22,10 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// Whether this rule takes the line.
     pub(super) fn takes(&mut self, candidate: &Candidate) -> bool {
-        if !candidate.group.is_none_or(|group| self.enters(group)) {
+        if !candidate
+            .group
+            .is_none_or(|group| self.enters(group as usize))
+        {
             return false;
         }
         let pattern = &candidate.pattern;

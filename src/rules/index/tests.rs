@@ -2,7 +2,7 @@
 
 use super::super::decide;
 use super::{Index, MOST_CANDIDATES};
-use crate::config::{Action, Rule, parse_bytes};
+use crate::config::{Action, Rule, RuleId, parse_bytes};
 use crate::pattern::Spans;
 use crate::record::Text;
 
@@ -186,7 +186,7 @@ fn kinds_of_lines_do_not_pile_up() {
 
 #[test]
 fn it_decides_as_a_loop_over_all_rules_does() {
-    let (mut compared, mut taken, mut hidden) = (0, 0, 0);
+    let (mut compared, mut taken, mut hidden, mut others) = (0, 0, 0, 0);
     for seed in 1..=600_u64 {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let rules = match random.below(2) {
@@ -216,7 +216,18 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             let want = decide(&rules, host, line, &mut one, &mut gave_up);
             let newlines = line.contains(&b'\n');
             let got = index.decide(&rules, host, &mut text, newlines, &mut other, &mut gave_up);
-            assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
+            // Whether this rule of two that throw away took it or that does not matter.
+            let trash = |id: &Option<RuleId>| {
+                let rule = id.and_then(|id| rules.get(id.index()));
+                rule.is_some_and(|rule| rule.action == Action::Trash)
+            };
+            let same = got == want || (trash(&got) && trash(&want));
+            assert!(
+                same,
+                "seed {seed}: {:?} {got:?} {want:?}",
+                bstr::BStr::new(line)
+            );
+            others += usize::from(got != want);
             let kept = want.and_then(|id| rules.get(id.index()));
             if kept.is_some_and(|rule| rule.action != Action::Trash) {
                 // The whole match is of no use to anybody.
@@ -229,5 +240,6 @@ fn it_decides_as_a_loop_over_all_rules_does() {
     }
     assert_eq!(compared, 36_000);
     assert!(taken > 6_000, "only {taken} lines were taken by a rule");
+    assert!(others < 1_500, "{others} lines were taken by another rule");
     assert!(hidden > 2_000, "only {hidden} lines had a process id");
 }
