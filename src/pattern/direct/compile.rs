@@ -25,9 +25,6 @@ pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
     join(&mut steps, anchored);
     look_ahead(&mut steps);
     Chain::replace(&mut steps);
-    for step in &mut steps {
-        step.settle();
-    }
     Some((steps, anchored))
 }
 
@@ -219,11 +216,6 @@ fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
     let depth = depth.checked_sub(1)?;
     match steps.get(at)? {
         Step::Literal(bytes) => bytes.first().map(|&byte| ByteSet::range(byte, byte)),
-        Step::Short(short) => short
-            .word
-            .to_le_bytes()
-            .first()
-            .map(|&b| ByteSet::range(b, b)),
         Step::One(class) => Some(class.set),
         Step::Run(run) => run_first(run, steps, at, depth),
         Step::Repeat(repeat) => run_first(&repeat.run, steps, at, depth),

@@ -11,8 +11,6 @@ use crate::pattern::set::{Bits, ByteSet};
 pub(super) enum Step {
     /// These bytes must stand here.
     Literal(Box<[u8]>),
-    /// The same, if they are eight at most.
-    Short(Short),
     One(Arc<Class>),
     /// A repeat that can end at one place only, as what comes behind is not in its set.
     Run(Run),
@@ -25,40 +23,6 @@ pub(super) enum Step {
     Close(usize),
     AtStart,
     AtEnd,
-}
-
-/// Up to eight bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Short {
-    /// The first is the lowest.
-    pub word: u64,
-    pub length: u8,
-    /// The bits of a word that are not looked at.
-    pub shift: u8,
-}
-
-impl Short {
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
-        let length = u8::try_from(bytes.len())
-            .ok()
-            .filter(|n| (1..=8).contains(n))?;
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        Some(Self {
-            word: u64::from_le_bytes(word),
-            length,
-            shift: 64 - 8 * length,
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn is_at(self, subject: &[u8], at: usize) -> bool {
-        let rest = subject.get(at..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(chunk) => (u64::from_le_bytes(*chunk) ^ self.word) << self.shift == 0,
-            None => rest.starts_with(&self.word.to_le_bytes()[..usize::from(self.length)]),
-        }
-    }
 }
 
 /// Whether a text begins with these bytes, as a rule more than eight: a call would take longer.
@@ -79,21 +43,6 @@ pub(super) struct Split {
     pub first: [Option<Bits>; 2],
 }
 
-impl Split {
-    /// The only way for this byte, if there is one only.
-    pub(super) fn only(&self, byte: u8) -> Option<usize> {
-        let open = |way: usize| {
-            let first = self.first[way].as_ref();
-            first.is_none_or(|class| class.contains(byte))
-        };
-        match (open(0), open(1)) {
-            (true, false) => Some(self.ways[0]),
-            (false, true) => Some(self.ways[1]),
-            _ => None,
-        }
-    }
-}
-
 /// A repeated set.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -110,10 +59,8 @@ impl Run {
     }
 
     /// How many bytes it takes at most.
-    #[inline]
     pub(super) fn length(&self, subject: &[u8], at: usize) -> usize {
-        let most = (self.max as usize).min(subject.len().saturating_sub(at));
-        self.class.run(subject, at, most)
+        self.class.run(subject, at, self.max as usize)
     }
 }
 
@@ -150,19 +97,14 @@ impl Next {
         patience: &mut Patience,
     ) -> Option<usize> {
         match self {
-            Self::Literal(needle) => needle.find(subject, (low, high), last, patience),
+            Self::Literal(needle) if last => needle.find_last(subject, (low, high), patience),
+            Self::Literal(needle) => needle.find_first(subject, (low, high), patience),
             Self::Set(set) => {
-                let set = set.bits();
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
                     true => window.iter().rposition(|&byte| set.contains(byte)),
                     false => window.iter().position(|&byte| set.contains(byte)),
                 };
-                patience.pay_for(match place {
-                    Some(place) if last => window.len() - place,
-                    Some(place) => place,
-                    None => window.len(),
-                });
                 place.map(|place| low + place)
             }
             Self::End | Self::Nothing | Self::Any => None,
@@ -180,17 +122,6 @@ impl Repeat {
             Next::End => true,
             Next::Nothing => !self.lazy,
             Next::Any => false,
-        }
-    }
-}
-
-impl Step {
-    /// Brings it into the form that is quickest to try.
-    pub(super) fn settle(&mut self) {
-        if let Self::Literal(bytes) = self
-            && let Some(short) = Short::new(bytes)
-        {
-            *self = Self::Short(short);
         }
     }
 }
