@@ -20,8 +20,8 @@ use memchr::memmem::Finder;
 use super::Spans;
 use super::ast::Node;
 use attempt::{Attempt, Choices, Patience};
-use program::{Act, Op, Ways};
-use steps::{Run, Step};
+use program::{Act, Op, Stretch, Ways};
+use steps::Step;
 use straight::{Groups, Noted, Span, Turn, Unasked, walk};
 
 /// A pattern made ready.
@@ -129,7 +129,10 @@ impl Direct {
                 Act::One(class) if class.contains(head[at]) => apart(at, 1)?,
                 Act::RunOne(run) | Act::RunFew(run) | Act::Run(run) => {
                     let length = run_in(run, head, at, here)?;
-                    if here { length } else { apart(at, length)? }
+                    if !here {
+                        apart(at, length + usize::from(run.back))?;
+                    }
+                    length
                 }
                 Act::Fork(fork) if !here => {
                     next = match fork.open(head.get(at)) {
@@ -207,15 +210,16 @@ impl Direct {
 
 /// How many bytes a run takes at `at`, if that is known from `head` alone; `number` tells whether a
 /// number is there.
-fn run_in(run: &Run, head: &[u8], at: usize, number: bool) -> Option<usize> {
+fn run_in(run: &Stretch, head: &[u8], at: usize, number: bool) -> Option<usize> {
     if number {
         let digits = (b'0'..=b'9').all(|digit| run.class.contains(digit));
         let ends = head.get(at + 1).is_some_and(|&b| !run.class.contains(b));
-        return (digits && ends && run.min <= 1 && run.max == u32::MAX).then_some(1);
+        let whole = run.min <= 1 && run.max == u32::MAX && run.back == 0;
+        return (digits && ends && whole).then_some(1);
     }
-    let length = run.length(head, at);
-    let inside = at + length < head.len() && length >= run.min as usize;
-    inside.then_some(length)
+    let length = run.class.run(head, at, run.max as usize);
+    let inside = at + length < head.len() && length >= usize::from(run.min);
+    inside.then_some(length - usize::from(run.back))
 }
 
 #[cfg(test)]

@@ -76,8 +76,10 @@ impl Needle {
         }
     }
 
-    pub(super) fn first(&self) -> Option<u8> {
-        self.bytes.first().copied()
+    /// How many bytes of it stand before the first one like this.
+    pub(super) fn before(&self, like: impl Fn(u8) -> bool) -> Option<u32> {
+        let place = self.bytes.iter().position(|&byte| like(byte))?;
+        u32::try_from(place).ok()
     }
 
     /// The last place from `low` to `high` where it begins. Places that are looked at in vain are paid

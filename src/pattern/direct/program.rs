@@ -25,11 +25,11 @@ pub(super) enum Act {
     Long(Box<[u8]>),
     One(Arc<Class>),
     /// A repeat that can end at one place only, of a class of one range.
-    RunOne(Run),
+    RunOne(Stretch),
     /// The same of several ranges.
-    RunFew(Run),
+    RunFew(Stretch),
     /// The same of any.
-    Run(Run),
+    Run(Stretch),
     /// So many bytes at least, and all that are left.
     Rest(usize),
     Fork(Box<Fork>),
@@ -41,6 +41,15 @@ pub(super) enum Act {
     AtStart,
     AtEnd,
     Nothing,
+}
+
+/// A [`Run`] in less room.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub class: Arc<Class>,
+    pub max: u32,
+    pub min: u16,
+    pub back: u16,
 }
 
 /// Up to eight bytes.
@@ -80,6 +89,17 @@ pub(super) enum Ways {
     First,
     Second,
     Both,
+}
+
+impl Stretch {
+    fn new(run: Run) -> Option<Self> {
+        Some(Self {
+            class: run.class,
+            max: run.max,
+            min: u16::try_from(run.min).ok()?,
+            back: u16::try_from(run.back).ok()?,
+        })
+    }
 }
 
 impl Short {
@@ -148,12 +168,17 @@ impl Fork {
             open_at_end: 0,
             ways,
         };
-        for (first, bit) in split.first.iter().zip([1, 2]) {
-            let may_be = |byte| first.is_none_or(|first| first.contains(byte));
-            for byte in (0..=255_u8).filter(|&byte| may_be(byte)) {
-                fork.open[usize::from(byte >> 2)] |= bit << (2 * (byte & 3));
+        for (ahead, bit) in split.ahead.iter().zip([1, 2]) {
+            let bytes = ahead.bytes.bits();
+            for (place, open) in (0..).zip(&mut fork.open) {
+                let four = if ahead.anything {
+                    0xf
+                } else {
+                    bytes.four(place)
+                };
+                *open |= bit * spread(four);
             }
-            if first.is_none() {
+            if ahead.anything || ahead.at_end {
                 fork.open_at_end |= bit;
             }
         }
@@ -176,6 +201,12 @@ impl Fork {
     }
 }
 
+/// Four bits, each with one beside it.
+fn spread(bits: u8) -> u8 {
+    let pairs = (bits | bits << 2) & 0b0011_0011;
+    (pairs | pairs << 1) & 0b0101_0101
+}
+
 impl Op {
     /// Makes steps ready; nothing if there are too many.
     pub(super) fn link(steps: Vec<Step>) -> Option<Box<[Self]>> {
@@ -191,11 +222,13 @@ impl Op {
         });
         let ways = ways.collect::<Option<Vec<_>>>()?;
         let ops = steps.into_iter().zip(next).zip(ways);
-        let ops = ops.map(|((step, next), ways)| Self {
-            act: Act::of(step, ways),
-            next,
+        let ops = ops.map(|((step, next), ways)| {
+            Some(Self {
+                act: Act::of(step, ways)?,
+                next,
+            })
         });
-        Some(ops.collect())
+        ops.collect()
     }
 }
 
@@ -212,8 +245,8 @@ fn behind(steps: &[Step], mut at: usize, spans: bool) -> Option<u16> {
 }
 
 impl Act {
-    fn of(step: Step, ways: [[u16; 2]; 2]) -> Self {
-        match step {
+    fn of(step: Step, ways: [[u16; 2]; 2]) -> Option<Self> {
+        Some(match step {
             Step::Literal(bytes) => {
                 let short = Short::new(&bytes).map(Self::Short);
                 let medium = || Medium::new(&bytes).map(Self::Medium);
@@ -222,9 +255,9 @@ impl Act {
             Step::One(class) => Self::One(class),
             Step::Run(run) if run.takes_all() => Self::Rest(run.min as usize),
             Step::Run(run) => match run.class.shape {
-                Shape::One => Self::RunOne(run),
-                Shape::Few => Self::RunFew(run),
-                _ => Self::Run(run),
+                Shape::One => Self::RunOne(Stretch::new(run)?),
+                Shape::Few => Self::RunFew(Stretch::new(run)?),
+                _ => Self::Run(Stretch::new(run)?),
             },
             Step::Repeat(repeat) => Self::Repeat(repeat),
             Step::Split(split) => Self::Fork(Box::new(Fork::new(&split, ways))),
@@ -234,6 +267,6 @@ impl Act {
             Step::Close(group) => Self::Close(group),
             Step::AtStart => Self::AtStart,
             Step::AtEnd => Self::AtEnd,
-        }
+        })
     }
 }

@@ -35,12 +35,23 @@ pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
     pairs.all(|(one, other)| one == other) && text.last_chunk() == Some(last)
 }
 
-/// Two ways to go on, in their order. A way that cannot begin with the byte that comes is not taken.
+/// What can come at a place for a match to go on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ahead {
+    /// One of these bytes.
+    pub bytes: ByteSet,
+    /// The end of the subject.
+    pub at_end: bool,
+    /// Anything: the pattern may be at its end there, or it is not known.
+    pub anything: bool,
+}
+
+/// Two ways to go on, in their order. A way that cannot begin with what comes is not taken.
 #[derive(Debug)]
 pub(super) struct Split {
     pub ways: [usize; 2],
-    /// What each way begins with; `None` if it may do without a byte.
-    pub first: [Option<Bits>; 2],
+    /// What each way begins with.
+    pub ahead: [Ahead; 2],
 }
 
 /// A repeated set.
@@ -50,6 +61,8 @@ pub(super) struct Run {
     pub min: u32,
     /// `u32::MAX` is without a limit: no line is that long.
     pub max: u32,
+    /// So many of the bytes that it could take belong to what follows; it must take `min` and these.
+    pub back: u32,
 }
 
 impl Run {
@@ -70,6 +83,7 @@ pub(super) struct Repeat {
     pub run: Run,
     pub lazy: bool,
     pub next: Next,
+    pub ahead: Ahead,
 }
 
 /// What must come behind a repeat.
@@ -78,7 +92,7 @@ pub(super) enum Next {
     /// These bytes.
     Literal(Needle),
     /// A byte of this set.
-    Set(Box<ByteSet>),
+    Set(Bits),
     /// The end of the subject.
     End,
     /// The pattern is at its end.
@@ -113,15 +127,27 @@ impl Next {
 }
 
 impl Repeat {
-    /// Whether it can end at one place only.
-    pub(super) fn has_one_end(&self) -> bool {
-        let apart = |byte: u8| !self.run.class.contains(byte);
+    /// The same as a run, if it can end at one place only.
+    pub(super) fn with_one_end(&self) -> Option<Run> {
+        let Run {
+            class, min, max, ..
+        } = &self.run;
+        let run = |back: u32| Run {
+            class: Arc::clone(class),
+            min: min + back,
+            max: *max,
+            back,
+        };
+        let ahead = &self.ahead;
         match &self.next {
-            Next::Literal(needle) => needle.first().is_some_and(apart),
-            Next::Set(set) => !set.intersects(self.run.class.set),
-            Next::End => true,
-            Next::Nothing => !self.lazy,
-            Next::Any => false,
+            // If the greatest length will not do, no other will: what comes then is one of its bytes.
+            _ if !ahead.anything && !ahead.bytes.intersects(class.set) => Some(run(0)),
+            Next::Nothing if !self.lazy => Some(run(0)),
+            // The first byte that it does not take is one of the literal, always the same.
+            Next::Literal(needle) if *max == u32::MAX && !class.everything() => {
+                needle.before(|byte| !class.contains(byte)).map(run)
+            }
+            _ => None,
         }
     }
 }

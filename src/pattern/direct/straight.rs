@@ -2,8 +2,8 @@
 
 use super::Start;
 use super::attempt::Patience;
-use super::program::{Act, Op, Ways};
-use super::steps::{Run, begins_with};
+use super::program::{Act, Op, Stretch, Ways};
+use super::steps::begins_with;
 
 /// Where a group stands, if it took part.
 pub(super) type Span = Option<(usize, usize)>;
@@ -175,7 +175,8 @@ fn next<G: Groups>(next: [u16; 2], _: &G) -> usize {
 
 /// Goes past a run of this length, if it is long enough.
 #[inline(always)]
-fn pass(run: &Run, length: usize, at: &mut usize) -> bool {
-    *at += length;
-    length >= run.min as usize
+fn pass(run: &Stretch, length: usize, at: &mut usize) -> bool {
+    let back = usize::from(run.back);
+    *at = (*at + length).saturating_sub(back);
+    length >= usize::from(run.min)
 }
