@@ -28,6 +28,18 @@ impl Sixteen {
         Self(u8x16::new(bytes))
     }
 
+    /// The same byte in each place.
+    #[inline(always)]
+    pub const fn all(byte: u8) -> Self {
+        Self(u8x16::new([byte; SIZE]))
+    }
+
+    /// The same bytes, each with the bits of the other besides.
+    #[inline(always)]
+    pub fn with(self, bits: Self) -> Self {
+        Self(self.0 | bits.0)
+    }
+
     /// Those that are `byte`.
     #[inline(always)]
     pub fn are(self, byte: u8) -> Marks {

@@ -9,7 +9,9 @@ mod attempt;
 mod chain;
 mod class;
 mod compile;
+mod program;
 mod steps;
+mod straight;
 
 use std::cell::RefCell;
 
@@ -17,18 +19,19 @@ use memchr::memmem::Finder;
 
 use super::Spans;
 use super::ast::Node;
-use attempt::{Attempt, Patience, Room};
+use attempt::{Attempt, Choices, Patience};
+use program::{Act, Op, Stretch, Ways};
 use steps::Step;
-
-/// A group that took no part.
-const UNSET: usize = usize::MAX;
+use straight::{Groups, Noted, Span, Turn, Unasked, walk};
 
 /// A pattern made ready.
 #[derive(Debug)]
 pub(super) struct Direct {
     /// Whether a match can only begin at the start of the subject.
     anchored: bool,
-    steps: Box<[Step]>,
+    /// Whether it turns most subjects away at their first bytes.
+    quick: bool,
+    ops: Box<[Op]>,
     /// Finds the literal that the pattern begins with, where it is not anchored.
     finder: Option<Box<Finder<'static>>>,
     groups: usize,
@@ -58,7 +61,8 @@ impl Entry {
 }
 
 thread_local! {
-    static ROOM: RefCell<Room> = const { RefCell::new(Room::new()) };
+    /// Memory that is used again for each match.
+    static CHOICES: RefCell<Choices> = const { RefCell::new(Vec::new()) };
 }
 
 impl Direct {
@@ -69,11 +73,6 @@ impl Direct {
         let mut finder = None;
         if !anchored {
             match begin {
-                Some(Step::Short(short)) => {
-                    let bytes = short.word.to_le_bytes();
-                    let finder_of = Finder::new(&bytes[..short.length.into()]).into_owned();
-                    finder = Some(Box::new(finder_of));
-                }
                 Some(Step::Literal(bytes)) => {
                     finder = Some(Box::new(Finder::new(bytes).into_owned()));
                 }
@@ -86,9 +85,11 @@ impl Direct {
                 Some(_) => return None,
             }
         }
+        let begins_anyhow = matches!(begin, Some(Step::Repeat(_) | Step::Chain(_)));
         Some(Self {
             anchored,
-            steps: steps.into(),
+            quick: anchored && !begins_anyhow,
+            ops: Op::link(steps)?,
             finder,
             groups,
         })
@@ -96,16 +97,13 @@ impl Direct {
 
     /// Whether it turns most subjects away at their first bytes.
     pub(super) fn is_quick(&self) -> bool {
-        let mut steps = self
-            .steps
-            .iter()
-            .filter(|step| !matches!(step, Step::Open(_)));
-        self.anchored && !matches!(steps.next(), Some(Step::Repeat(_) | Step::Chain(_)))
+        self.quick
     }
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
     pub(super) fn is_match(&self, subject: &[u8], start: Start) -> Option<bool> {
-        self.run(subject, start, None)
+        self.run(subject, start, &mut Unasked)
+            .map(|found| found.is_some())
     }
 
     /// The step that is reached where a subject begins with `head`, if that is the same whatever comes
@@ -121,34 +119,34 @@ impl Direct {
         };
         let (mut step, mut at) = (0, 0);
         while at < head.len() {
-            let one = self.steps.get(step)?;
+            let op = self.ops.get(step)?;
             let here = number == Some(at);
-            step += 1;
-            at += match one {
-                Step::Short(short) if short.is_at(head, at) => apart(at, short.length.into())?,
-                Step::Literal(bytes) if head[at..].starts_with(bytes) => apart(at, bytes.len())?,
-                Step::One(class) if class.contains(head[at]) => apart(at, 1)?,
-                Step::Run(run) if here => {
-                    let digits = (b'0'..=b'9').all(|digit| run.class.contains(digit));
-                    let ends = head.get(at + 1).is_some_and(|&b| !run.class.contains(b));
-                    (digits && ends && run.min <= 1 && run.max == u32::MAX).then_some(1)?
+            let mut next = op.next;
+            at += match &op.act {
+                Act::Short(short) if short.is_at(head, at) => apart(at, short.length.into())?,
+                Act::Medium(medium) if medium.is_at(head, at) => apart(at, medium.length.into())?,
+                Act::Long(bytes) if head[at..].starts_with(bytes) => apart(at, bytes.len())?,
+                Act::One(class) if class.contains(head[at]) => apart(at, 1)?,
+                Act::RunOne(run) | Act::RunFew(run) | Act::Run(run) => {
+                    let length = run_in(run, head, at, here)?;
+                    if !here {
+                        apart(at, length + usize::from(run.back))?;
+                    }
+                    length
                 }
-                Step::Run(run) => {
-                    let length = run.length(head, at);
-                    let inside = at + length < head.len() && length >= run.min as usize;
-                    apart(at, length).filter(|_| inside)?
-                }
-                Step::Split(split) if !here => {
-                    step = split.only(head[at])?;
+                Act::Fork(fork) if !here => {
+                    next = match fork.open(head.get(at)) {
+                        Ways::First => fork.ways[0],
+                        Ways::Second => fork.ways[1],
+                        Ways::Neither | Ways::Both => return None,
+                    };
                     0
                 }
-                &Step::Jump(other) => {
-                    step = other;
-                    0
-                }
-                Step::Open(_) | Step::Close(_) if !spans => 0,
+                Act::Nothing => 0,
+                Act::Open(_) | Act::Close(_) if !spans => 0,
                 _ => return None,
             };
+            step = usize::from(next[usize::from(spans)]);
         }
         (at == head.len()).then_some(Entry(step))
     }
@@ -157,45 +155,71 @@ impl Direct {
     /// newline.
     pub(super) fn captures(&self, subject: &[u8], start: Start, spans: &mut Spans) -> Option<bool> {
         spans.0.clear();
-        self.run(subject, start, Some(spans))
+        spans.0.resize(self.groups + 1, None);
+        let found = self.run(subject, start, &mut Noted(&mut spans.0));
+        match found {
+            Some(Some(whole)) => spans.0[0] = Some(whole),
+            _ => spans.0.clear(),
+        }
+        found.map(|found| found.is_some())
     }
 
-    fn run(&self, subject: &[u8], start: Start, spans: Option<&mut Spans>) -> Option<bool> {
-        ROOM.with_borrow_mut(|room| self.run_in(room, subject, start, spans))
+    /// Where the leftmost match is; nothing outside if the engine has to decide.
+    #[inline(always)]
+    fn run(&self, subject: &[u8], start: Start, groups: &mut impl Groups) -> Option<Span> {
+        let mut patience = Patience::new(subject.len());
+        let mut reached = Start::default();
+        // As a rule there is one way only.
+        if self.finder.is_none() {
+            let turn;
+            (turn, reached) = walk(&self.ops, subject, start, groups, &mut patience);
+            match turn {
+                Turn::Match => return Some(Some((0, reached.at))),
+                Turn::Fail => return Some(None),
+                Turn::Choice => {}
+            }
+        }
+        self.choose(subject, reached, groups.spans(), patience)
     }
 
-    fn run_in(
+    /// The same where there are choices.
+    #[inline(never)]
+    fn choose(
         &self,
-        room: &mut Room,
         subject: &[u8],
-        begin: Start,
-        spans: Option<&mut Spans>,
-    ) -> Option<bool> {
-        room.slots.clear();
-        if spans.is_some() {
-            room.slots.resize(2 * (self.groups + 1), UNSET);
-        }
-        let mut attempt = Attempt {
-            steps: &self.steps,
-            subject,
-            room,
-            step: 0,
-            patience: Patience::new(subject.len()),
-        };
-        let (start, end) = match &self.finder {
-            None => (0, attempt.at(begin)?),
-            Some(finder) => attempt.search(finder)?,
-        };
-        if let (Some(end), Some(spans)) = (end, spans) {
-            spans.0.push(Some((start, end)));
-            let pairs = room.slots.chunks_exact(2).skip(1);
-            spans.0.extend(pairs.map(|pair| {
-                let set = pair[0] != UNSET && pair[1] != UNSET;
-                set.then_some((pair[0], pair[1]))
-            }));
-        }
-        Some(end.is_some())
+        start: Start,
+        spans: Option<&mut [Span]>,
+        patience: Patience,
+    ) -> Option<Span> {
+        CHOICES.with_borrow_mut(|choices| {
+            let mut attempt = Attempt {
+                ops: &self.ops,
+                subject,
+                choices,
+                spans,
+                patience,
+            };
+            let (start, end) = match &self.finder {
+                None => (0, attempt.at(start)?),
+                Some(finder) => attempt.search(finder)?,
+            };
+            Some(end.map(|end| (start, end)))
+        })
     }
+}
+
+/// How many bytes a run takes at `at`, if that is known from `head` alone; `number` tells whether a
+/// number is there.
+fn run_in(run: &Stretch, head: &[u8], at: usize, number: bool) -> Option<usize> {
+    if number {
+        let digits = (b'0'..=b'9').all(|digit| run.class.contains(digit));
+        let ends = head.get(at + 1).is_some_and(|&b| !run.class.contains(b));
+        let whole = run.min <= 1 && run.max == u32::MAX && run.back == 0;
+        return (digits && ends && whole).then_some(1);
+    }
+    let length = run.class.run(head, at, run.max as usize);
+    let inside = at + length < head.len() && length >= usize::from(run.min);
+    inside.then_some(length - usize::from(run.back))
 }
 
 #[cfg(test)]

@@ -111,6 +111,12 @@ impl Bits {
     pub fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
+
+    /// A bit for each of four bytes, the first of which is four times `place`.
+    pub fn four(&self, place: u8) -> u8 {
+        let word = self.0[usize::from(place >> 4 & 3)];
+        (word >> (4 * (place & 15)) & 15) as u8
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +149,8 @@ mod tests {
                     set.to_class()
                 );
                 assert_eq!(set.bits().contains(byte), set.contains(byte));
+                let four = set.bits().four(byte / 4);
+                assert_eq!(four >> (byte % 4) & 1 == 1, set.contains(byte));
                 checked += 1;
             }
         }

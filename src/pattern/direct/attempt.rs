@@ -2,15 +2,16 @@
 
 use memchr::memmem::Finder;
 
-use super::steps::{Next, Repeat, Split, Step, begins_with};
-use super::{Start, UNSET};
-use crate::pattern::set::Bits;
+use super::Start;
+use super::program::{Act, Op, Ways};
+use super::steps::{Next, Repeat};
+use super::straight::{Groups, Noted, Span, Turn, Unasked, walk};
 
 /// A choice to come back to.
 #[derive(Clone, Copy)]
-enum Choice {
-    /// Go on at this step and place.
-    Branch { step: usize, at: usize },
+pub(super) enum Choice {
+    /// Go on here.
+    Branch(Start),
     /// A repeat may end anywhere from `low` to `high`.
     Shorter {
         step: usize,
@@ -23,35 +24,20 @@ enum Choice {
         low: usize,
         high: usize,
     },
-    /// What a slot held before.
-    Slot { slot: usize, value: usize },
+    /// Where a group stood before.
+    Group { group: u32, span: Span },
 }
 
 /// Memory that is used again for each match.
-pub(super) struct Room {
-    choices: Vec<Choice>,
-    pub slots: Vec<usize>,
-    /// Where the literals of a chain are.
-    starts: Vec<usize>,
-}
-
-impl Room {
-    pub(super) const fn new() -> Self {
-        Self {
-            choices: Vec::new(),
-            slots: Vec::new(),
-            starts: Vec::new(),
-        }
-    }
-}
+pub(super) type Choices = Vec<Choice>;
 
 /// A match at work.
 pub(super) struct Attempt<'a> {
-    pub steps: &'a [Step],
+    pub ops: &'a [Op],
     pub subject: &'a [u8],
-    pub room: &'a mut Room,
-    /// The step that comes next.
-    pub step: usize,
+    pub choices: &'a mut Choices,
+    /// The groups, if somebody asks for them.
+    pub spans: Option<&'a mut [Span]>,
     pub patience: Patience,
 }
 
@@ -65,6 +51,7 @@ impl Patience {
     const BYTES: usize = 16;
 
     /// That for a subject of this length.
+    #[inline(always)]
     pub(super) fn new(length: usize) -> Self {
         Self(Self::A_BYTE * length + 128)
     }
@@ -82,6 +69,42 @@ impl Patience {
     }
 }
 
+/// The groups are noted so that they can be put back.
+struct Undone<'a> {
+    now: Noted<'a>,
+    choices: &'a mut Choices,
+}
+
+impl Undone<'_> {
+    /// Notes where a group stands now.
+    fn keep(&mut self, group: usize) {
+        if !self.choices.is_empty()
+            && let Some(&span) = self.now.0.get(group)
+            && let Ok(group) = u32::try_from(group)
+        {
+            self.choices.push(Choice::Group { group, span });
+        }
+    }
+}
+
+impl Groups for Undone<'_> {
+    const NEXT: usize = Noted::NEXT;
+
+    fn open(&mut self, group: usize, at: usize) {
+        self.keep(group);
+        self.now.open(group, at);
+    }
+
+    fn close(&mut self, group: usize, at: usize) {
+        self.keep(group);
+        self.now.close(group, at);
+    }
+
+    fn spans(&mut self) -> Option<&mut [Span]> {
+        self.now.spans()
+    }
+}
+
 impl Attempt<'_> {
     /// Where the leftmost match begins, and its end if there is one; nothing outside if patience is at
     /// its end.
@@ -94,7 +117,9 @@ impl Attempt<'_> {
             if let Some(end) = self.at(Start { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
-            self.room.slots.fill(UNSET);
+            if let Some(spans) = &mut self.spans {
+                spans.fill(None);
+            }
             from = start + 1;
         }
         Some((from, None))
@@ -102,190 +127,146 @@ impl Attempt<'_> {
 
     /// The end of a match that goes on at `start`; nothing outside if patience is at its end.
     pub(super) fn at(&mut self, start: Start) -> Option<Option<usize>> {
-        self.room.choices.clear();
-        let (steps, subject) = (self.steps, self.subject);
-        let Start { mut step, mut at } = start;
-        // What is read since here is not paid for yet.
-        let mut from = at;
+        self.choices.clear();
+        let mut start = start;
         loop {
-            let Some(one) = steps.get(step) else {
-                return Some(Some(at));
-            };
-            step += 1;
-            let goes_on = match one {
-                &Step::Jump(other) => {
-                    step = other;
-                    true
-                }
-                &Step::Open(group) => self.slot(2 * group, at),
-                &Step::Close(group) => self.slot(2 * group + 1, at),
-                Step::Chain(chain) => {
-                    let Room { starts, slots, .. } = &mut *self.room;
-                    let end = chain.end(subject, at, (starts, slots), &mut self.patience);
-                    if end.is_some() {
-                        return Some(end);
-                    }
-                    false
-                }
-                Step::Repeat(_) | Step::Split(_) => {
+            let (turn, reached) = self.walk(start);
+            self.patience.pay_for(reached.at.saturating_sub(start.at));
+            let next = match turn {
+                Turn::Match => return Some(Some(reached.at)),
+                Turn::Fail => None,
+                Turn::Choice => {
                     self.patience.left()?;
-                    self.step = step;
-                    let next = match one {
-                        Step::Repeat(repeat) => self.repeat(repeat, at),
-                        Step::Split(split) => self.split(split, at),
-                        _ => None,
-                    };
-                    step = self.step;
-                    at = next.unwrap_or(at);
-                    next.is_some()
-                }
-                plain => {
-                    let next = pass(plain, subject, at);
-                    at = next.unwrap_or(at);
-                    next.is_some()
+                    self.choose(reached)
                 }
             };
-            if !goes_on {
-                self.patience.pay_for(at.saturating_sub(from));
-                let Some(back) = self.back() else {
-                    // There is no other choice, or no patience to look for one.
-                    return self.patience.left().map(|()| None);
+            let Some(next) = next.or_else(|| self.back()) else {
+                // There is no other choice, or no patience to look for one.
+                return self.patience.left().map(|()| None);
+            };
+            start = next;
+        }
+    }
+
+    fn walk(&mut self, start: Start) -> (Turn, Start) {
+        let (ops, subject, patience) = (self.ops, self.subject, &mut self.patience);
+        match &mut self.spans {
+            None => walk(ops, subject, start, &mut Unasked, patience),
+            Some(spans) => {
+                let mut groups = Undone {
+                    now: Noted(spans),
+                    choices: self.choices,
                 };
-                (step, at, from) = (self.step, back, back);
+                walk(ops, subject, start, &mut groups, patience)
             }
         }
     }
 
-    /// Takes the first way that is open; the other one is a choice to come back to, if it is open too.
-    fn split(&mut self, split: &Split, at: usize) -> Option<usize> {
-        self.patience.pay_for(0);
-        let byte = self.subject.get(at);
-        let open = |first: &Option<Bits>| match (first, byte) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(class), Some(&byte)) => class.contains(byte),
-        };
-        let [one, other] = split.ways;
-        self.step = match (open(&split.first[0]), open(&split.first[1])) {
-            (true, true) => {
-                self.room.choices.push(Choice::Branch { step: other, at });
-                one
-            }
-            (true, false) => one,
-            (false, true) => other,
-            (false, false) => return None,
-        };
-        Some(at)
+    /// The step behind one.
+    fn next(&self, next: [u16; 2]) -> usize {
+        usize::from(next[usize::from(self.spans.is_some())])
     }
 
-    /// Notes a place for the groups; it goes on in any case.
-    fn slot(&mut self, slot: usize, at: usize) -> bool {
-        // Without slots, nobody asks for the groups.
-        if let Some(place) = self.room.slots.get_mut(slot) {
-            let value = std::mem::replace(place, at);
-            if !self.room.choices.is_empty() {
-                self.room.choices.push(Choice::Slot { slot, value });
+    /// Takes the first way that a step leaves open; the others are choices to come back to.
+    fn choose(&mut self, start: Start) -> Option<Start> {
+        let Start { step, at } = start;
+        let (ops, subject) = (self.ops, self.subject);
+        match &ops.get(step)?.act {
+            Act::Repeat(repeat) => {
+                let length = repeat.run.length(subject, at);
+                self.patience.pay_for(length);
+                if length < repeat.run.min as usize {
+                    return None;
+                }
+                let (low, high) = (at + repeat.run.min as usize, at + length);
+                match repeat.lazy {
+                    true => self.longer(repeat, step, low, high),
+                    false => self.shorter(repeat, step, low, high),
+                }
             }
-        }
-        true
-    }
-
-    fn repeat(&mut self, repeat: &Repeat, at: usize) -> Option<usize> {
-        // The step behind it comes next.
-        let step = self.step - 1;
-        let length = repeat.run.length(self.subject, at);
-        self.patience.pay_for(length);
-        if length < repeat.run.min as usize {
-            return None;
-        }
-        let (low, high) = (at + repeat.run.min as usize, at + length);
-        match repeat.lazy {
-            true => self.longer(repeat, step, low, high),
-            false => self.shorter(repeat, step, low, high),
+            Act::Fork(fork) => {
+                let [one, other] = fork.ways.map(|way| self.next(way));
+                let step = match fork.open(subject.get(at)) {
+                    Ways::Neither => return None,
+                    Ways::First => one,
+                    Ways::Second => other,
+                    Ways::Both => {
+                        self.choices.push(Choice::Branch(Start { step: other, at }));
+                        one
+                    }
+                };
+                Some(Start { step, at })
+            }
+            _ => None,
         }
     }
 
     /// Ends a repeat at the last place from `low` to `high` where what follows may begin.
-    fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
+    fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<Start> {
         let end = match &repeat.next {
             Next::Any => high,
-            next => next.find(self.subject, (low, high), true, &mut self.patience)?,
+            next => {
+                let found = next.find(self.subject, (low, high), true, &mut self.patience);
+                self.patience.pay_for(high - found.unwrap_or(low));
+                found?
+            }
         };
         if end > low {
             let high = end - 1;
-            self.room.choices.push(Choice::Shorter { step, low, high });
+            self.choices.push(Choice::Shorter { step, low, high });
         }
-        Some(end)
+        self.behind(step, end)
     }
 
     /// Ends a lazy repeat at the first such place.
-    fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<usize> {
+    fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<Start> {
         let end = match &repeat.next {
             Next::Any | Next::Nothing => low,
-            next => next.find(self.subject, (low, high), false, &mut self.patience)?,
+            next => {
+                let found = next.find(self.subject, (low, high), false, &mut self.patience);
+                self.patience.pay_for(found.unwrap_or(high) - low);
+                found?
+            }
         };
         if end < high {
             let low = end + 1;
-            self.room.choices.push(Choice::Longer { step, low, high });
+            self.choices.push(Choice::Longer { step, low, high });
         }
-        Some(end)
+        self.behind(step, end)
     }
 
-    /// Back to the last choice: where to go on, at `self.step`.
-    fn back(&mut self) -> Option<usize> {
-        while let Some(choice) = self.room.choices.pop() {
+    /// Goes on at `at` behind a step.
+    fn behind(&self, step: usize, at: usize) -> Option<Start> {
+        let step = self.next(self.ops.get(step)?.next);
+        Some(Start { step, at })
+    }
+
+    /// Back to the last choice: where to go on.
+    fn back(&mut self) -> Option<Start> {
+        while let Some(choice) = self.choices.pop() {
             self.patience.left()?;
             match choice {
-                Choice::Branch { step, at } => {
-                    self.step = step;
-                    return Some(at);
-                }
-                Choice::Slot { slot, value } => {
-                    if let Some(place) = self.room.slots.get_mut(slot) {
-                        *place = value;
+                Choice::Branch(start) => return Some(start),
+                Choice::Group { group, span } => {
+                    let spans = self.spans.as_deref_mut().unwrap_or_default();
+                    if let Some(place) = spans.get_mut(group as usize) {
+                        *place = span;
                     }
                 }
                 Choice::Shorter { step, low, high } | Choice::Longer { step, low, high } => {
-                    let Some(Step::Repeat(repeat)) = self.steps.get(step) else {
+                    let Some(Act::Repeat(repeat)) = self.ops.get(step).map(|op| &op.act) else {
                         continue;
                     };
-                    let end = match choice {
+                    let start = match choice {
                         Choice::Shorter { .. } => self.shorter(repeat, step, low, high),
                         _ => self.longer(repeat, step, low, high),
                     };
-                    if end.is_some() {
-                        self.step = step + 1;
-                        return end;
+                    if start.is_some() {
+                        return start;
                     }
                 }
             }
         }
         None
-    }
-}
-
-/// Where a step ends that can go one way only.
-#[inline(always)]
-fn pass(step: &Step, subject: &[u8], at: usize) -> Option<usize> {
-    match step {
-        Step::Short(short) => {
-            let end = at + usize::from(short.length);
-            short.is_at(subject, at).then_some(end)
-        }
-        Step::Literal(bytes) => {
-            let rest = subject.get(at..).unwrap_or_default();
-            begins_with(rest, bytes).then_some(at + bytes.len())
-        }
-        Step::One(class) => {
-            let byte = *subject.get(at)?;
-            class.contains(byte).then_some(at + 1)
-        }
-        Step::Run(run) => {
-            let length = run.length(subject, at);
-            (length >= run.min as usize).then_some(at + length)
-        }
-        Step::AtStart => (at == 0).then_some(at),
-        Step::AtEnd => (at == subject.len()).then_some(at),
-        _ => None,
     }
 }

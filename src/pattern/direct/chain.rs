@@ -7,14 +7,15 @@
 
 use super::attempt::Patience;
 use super::steps::{Step, begins_with};
+use super::straight::Groups;
 
 /// The end of such a pattern.
 #[derive(Debug)]
 pub(super) struct Chain {
     parts: Box<[Part]>,
     end: End,
-    /// Groups that begin or end here: the slot, and which place it gets.
-    slots: Box<[(usize, Place)]>,
+    /// Groups that begin or end where the match does.
+    last: Box<[Edge]>,
 }
 
 /// A repeat of any byte and the literal behind it.
@@ -25,6 +26,8 @@ struct Part {
     literal: Needle,
     /// So many bytes must stand between the start of the chain and the literal.
     before: usize,
+    /// Groups that begin or end where the literal begins, or behind it: so far from where it begins.
+    edges: Box<[(Edge, usize)]>,
 }
 
 /// What stands behind the last literal.
@@ -38,15 +41,22 @@ enum End {
     Repeat(usize),
 }
 
-/// Where a part stands.
+/// An edge of a group.
 #[derive(Clone, Copy, Debug)]
-enum Place {
-    /// The end of this repeat, where its literal begins.
-    Repeat(usize),
-    /// The end of the literal of this part.
-    Literal(usize),
-    /// The end of the match.
-    Last,
+enum Edge {
+    Open(usize),
+    Close(usize),
+}
+
+impl Edge {
+    /// It is here.
+    #[inline(always)]
+    fn note(self, at: usize, groups: &mut impl Groups) {
+        match self {
+            Self::Open(group) => groups.open(group, at),
+            Self::Close(group) => groups.close(group, at),
+        }
+    }
 }
 
 /// Bytes to look for.
@@ -66,41 +76,50 @@ impl Needle {
         }
     }
 
-    pub(super) fn first(&self) -> Option<u8> {
-        self.bytes.first().copied()
+    /// How many bytes of it stand before the first one like this.
+    pub(super) fn before(&self, like: impl Fn(u8) -> bool) -> Option<u32> {
+        let place = self.bytes.iter().position(|&byte| like(byte))?;
+        u32::try_from(place).ok()
     }
 
-    /// The last place from `low` to `high` where it begins, or the first.
-    #[inline]
-    pub(super) fn find(
+    /// The last place from `low` to `high` where it begins. Places that are looked at in vain are paid
+    /// for, but not what is read on the way.
+    pub(super) fn find_last(
         &self,
         subject: &[u8],
         (low, high): (usize, usize),
-        last: bool,
+        patience: &mut Patience,
+    ) -> Option<usize> {
+        let byte = *self.bytes.get(self.rarest)?;
+        let from = low + self.rarest;
+        let mut to = (high + self.rarest + 1).min(subject.len());
+        loop {
+            let found = from + memchr::memrchr(byte, subject.get(from..to)?)?;
+            if self.is_at(subject, found - self.rarest) {
+                return Some(found - self.rarest);
+            }
+            patience.pay_for(0);
+            to = found;
+        }
+    }
+
+    /// The first such place.
+    pub(super) fn find_first(
+        &self,
+        subject: &[u8],
+        (low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
         let byte = *self.bytes.get(self.rarest)?;
         let mut from = low + self.rarest;
-        let mut to = (high + self.rarest + 1).min(subject.len());
+        let to = (high + self.rarest + 1).min(subject.len());
         loop {
-            let window = subject.get(from..to)?;
-            let found = match last {
-                true => memchr::memrchr(byte, window),
-                false => memchr::memchr(byte, window),
-            };
-            patience.pay_for(match found {
-                Some(found) if last => window.len() - found,
-                Some(found) => found,
-                None => window.len(),
-            });
-            let found = from + found?;
+            let found = from + memchr::memchr(byte, subject.get(from..to)?)?;
             if self.is_at(subject, found - self.rarest) {
                 return Some(found - self.rarest);
             }
-            match last {
-                true => to = found,
-                false => from = found + 1,
-            }
+            patience.pay_for(0);
+            from = found + 1;
         }
     }
 
@@ -117,51 +136,44 @@ fn commonness(byte: u8) -> u8 {
 }
 
 impl Chain {
-    /// The end of a match that is at the start of the chain at `at`. `starts` is memory for the places
-    /// of the literals; `slots` are those of the groups, if anybody asks for them.
-    pub(super) fn end(
+    /// The end of a match that is at the start of the chain at `at`. Places that are looked at in vain
+    /// are paid for, but not what is read on the way.
+    #[inline]
+    pub(super) fn end<G: Groups>(
         &self,
         subject: &[u8],
         at: usize,
-        (starts, slots): (&mut Vec<usize>, &mut [usize]),
+        groups: &mut G,
         patience: &mut Patience,
     ) -> Option<usize> {
-        starts.clear();
-        starts.resize(self.parts.len(), 0);
-        let last = self.parts.last()?.literal.bytes.len();
         let mut limit = match self.end {
             End::Anything | End::Here => subject.len(),
             End::Repeat(min) => subject.len().checked_sub(min)?,
         };
-        for (part, start) in self.parts.iter().zip(starts.iter_mut()).rev() {
-            let high = limit.checked_sub(part.literal.bytes.len())?;
+        let mut end = None;
+        for part in self.parts.iter().rev() {
+            let length = part.literal.bytes.len();
+            let high = limit.checked_sub(length)?;
             let mut low = at + part.before;
             if matches!(self.end, End::Here) && limit == subject.len() {
                 low = low.max(high);
             }
-            *start = part.literal.find(subject, (low, high), true, patience)?;
+            let start = part.literal.find_last(subject, (low, high), patience)?;
+            if G::NEXT == 1 {
+                for &(edge, behind) in &part.edges {
+                    edge.note(start + behind, groups);
+                }
+            }
+            end = end.or(Some(start + length));
             limit = start.checked_sub(part.min)?;
         }
         let end = match self.end {
-            End::Anything => starts.last()? + last,
+            End::Anything => end?,
             End::Here | End::Repeat(_) => subject.len(),
         };
-        if !slots.is_empty() {
-            for &(slot, place) in &self.slots {
-                let place = match place {
-                    Place::Repeat(part) => starts.get(part).copied(),
-                    Place::Literal(part) => {
-                        let length = self.parts.get(part).map(|part| part.literal.bytes.len());
-                        starts
-                            .get(part)
-                            .zip(length)
-                            .map(|(start, length)| start + length)
-                    }
-                    Place::Last => Some(end),
-                };
-                if let (Some(slot), Some(place)) = (slots.get_mut(slot), place) {
-                    *slot = place;
-                }
+        if G::NEXT == 1 {
+            for &edge in &self.last {
+                edge.note(end, groups);
             }
         }
         Some(end)
@@ -186,7 +198,7 @@ impl Chain {
     }
 
     fn of(steps: &[Step]) -> Option<Self> {
-        let (mut parts, mut slots) = (Vec::new(), Vec::new());
+        let (mut parts, mut last) = (Vec::new(), Vec::new());
         let mut end = End::Anything;
         let mut before = 0;
         let mut steps = steps.iter().peekable();
@@ -194,31 +206,32 @@ impl Chain {
             match step {
                 Step::Repeat(repeat) if !repeat.lazy && repeat.run.takes_all() => {
                     let min = repeat.run.min as usize;
-                    let part = parts.len();
-                    slots_here(&mut steps, Place::Repeat(part), &mut slots);
+                    let in_front = edges(&mut steps);
                     let Some(Step::Literal(bytes)) = steps.next() else {
                         return None;
                     };
+                    let behind = edges(&mut steps);
                     before += min;
-                    let literal = Needle::new(bytes);
+                    let in_front = in_front.into_iter().map(|edge| (edge, 0));
+                    let behind = behind.into_iter().map(|edge| (edge, bytes.len()));
                     parts.push(Part {
                         min,
-                        literal,
+                        literal: Needle::new(bytes),
                         before,
+                        edges: in_front.chain(behind).collect(),
                     });
                     before += bytes.len();
-                    slots_here(&mut steps, Place::Literal(part), &mut slots);
                 }
                 Step::Run(run) if run.takes_all() && !parts.is_empty() => {
                     end = End::Repeat(run.min as usize);
-                    slots_here(&mut steps, Place::Last, &mut slots);
+                    last = edges(&mut steps);
                     steps.next_if(|step| matches!(step, Step::AtEnd));
-                    slots_here(&mut steps, Place::Last, &mut slots);
+                    last.extend(edges(&mut steps));
                     break;
                 }
                 Step::AtEnd if !parts.is_empty() => {
                     end = End::Here;
-                    slots_here(&mut steps, Place::Last, &mut slots);
+                    last = edges(&mut steps);
                     break;
                 }
                 _ => return None,
@@ -227,24 +240,23 @@ impl Chain {
         (!parts.is_empty() && steps.next().is_none()).then(|| Self {
             parts: parts.into(),
             end,
-            slots: slots.into(),
+            last: last.into(),
         })
     }
 }
 
 /// Takes the groups that begin or end at a place.
-fn slots_here<'a>(
-    steps: &mut std::iter::Peekable<impl Iterator<Item = &'a Step>>,
-    place: Place,
-    slots: &mut Vec<(usize, Place)>,
-) {
-    while let Some(step) = steps.next_if(|step| matches!(step, Step::Open(_) | Step::Close(_))) {
-        match *step {
-            Step::Open(group) => slots.push((2 * group, place)),
-            Step::Close(group) => slots.push((2 * group + 1, place)),
-            _ => {}
-        }
+fn edges<'a>(steps: &mut std::iter::Peekable<impl Iterator<Item = &'a Step>>) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    while let Some(step) = steps.peek() {
+        edges.push(match **step {
+            Step::Open(group) => Edge::Open(group),
+            Step::Close(group) => Edge::Close(group),
+            _ => break,
+        });
+        steps.next();
     }
+    edges
 }
 
 #[cfg(test)]

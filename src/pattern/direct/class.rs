@@ -1,46 +1,46 @@
-//! Sets of bytes that are quick to ask, eight bytes at once.
+//! Sets of bytes that are quick to ask, sixteen bytes at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use crate::fast::{HIGH, each};
+use crate::fast::{Range, Sixteen, before_mark};
 use crate::pattern::set::{Bits, ByteSet};
+
+/// A set of more ranges is asked byte by byte.
+const MOST_RANGES: usize = 10;
 
 /// A set of bytes; patterns share them.
 #[derive(Debug)]
 pub(super) struct Class {
     pub set: ByteSet,
     bits: Bits,
-    stops: Stops,
+    pub shape: Shape,
+    ranges: Ranges,
 }
 
-/// What ends a run of bytes of the set.
-#[derive(Debug)]
-enum Stops {
-    /// Nothing: it takes every byte but the newline, which a subject has not.
-    Nothing,
-    /// Some of the control characters and the blank.
-    Blanks,
-    /// A byte of few ranges, or one outside of them.
-    One(Ranges<1>),
-    Two(Ranges<2>),
-    /// The same, letters of either case among them.
-    Letters(Ranges<2>),
-    ManyLetters(Ranges<5>),
-    /// Whatever is not in the set.
-    Others,
+/// How the end of a run of bytes of the set is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shape {
+    /// It takes every byte but the newline, which a subject has not.
+    Everything,
+    /// By one range.
+    One,
+    /// By several.
+    Few,
+    /// Byte by byte.
+    Many,
 }
 
-/// Ranges of ASCII bytes, made ready for eight bytes at once.
+/// Ranges that are the set, or what is not in it.
 #[derive(Debug)]
-struct Ranges<const N: usize> {
-    /// For each range what has to be added to a byte so that its high bit is set if it is not below
-    /// the range, and if it is above. The last may be one of small letters that stand for both cases.
-    added: [[u64; 2]; N],
-    /// All bits, if the bytes of the ranges go on and the others stop.
-    inverted: u64,
-    /// All bits, if bytes that are not ASCII go on.
-    high: u64,
+struct Ranges {
+    /// The first may be one of small letters, which stand for both cases: the bits that make them so.
+    fold: Sixteen,
+    first: Range,
+    second: Range,
+    more: Box<[Range]>,
+    /// A bit for each byte, if the bytes of the ranges go on and the others stop.
+    inverted: u32,
 }
 
 impl Class {
@@ -49,10 +49,12 @@ impl Class {
         static KNOWN: LazyLock<Mutex<HashMap<ByteSet, Arc<Class>>>> = LazyLock::new(Mutex::default);
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
+            let (shape, ranges) = Ranges::new(set);
             Arc::new(Self {
                 set,
                 bits: set.bits(),
-                stops: stops(set),
+                shape,
+                ranges,
             })
         };
         Arc::clone(known.entry(set).or_insert_with(make))
@@ -60,11 +62,11 @@ impl Class {
 
     /// Whether it takes every byte of a subject.
     pub(super) fn everything(&self) -> bool {
-        matches!(self.stops, Stops::Nothing)
+        self.shape == Shape::Everything
     }
 
     /// Whether `byte` is in it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.bits.contains(byte)
     }
@@ -72,193 +74,145 @@ impl Class {
     /// How many bytes of the set there are from `at` on, `most` at most.
     #[inline(always)]
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        match &self.stops {
-            Stops::Nothing => most,
-            Stops::Blanks => self.until_blank(subject, at, most),
-            Stops::One(ranges) => ranges.run::<false>(subject, at, most, &self.bits),
-            Stops::Two(ranges) => ranges.run::<false>(subject, at, most, &self.bits),
-            Stops::Letters(ranges) => ranges.run::<true>(subject, at, most, &self.bits),
-            Stops::ManyLetters(ranges) => ranges.run::<true>(subject, at, most, &self.bits),
-            Stops::Others => {
-                let window = &subject[at..at + most];
-                let end = window.iter().position(|&byte| !self.contains(byte));
-                end.unwrap_or(most)
-            }
+        match self.shape {
+            Shape::Everything => most.min(subject.len().saturating_sub(at)),
+            Shape::One => self.run_one(subject, at, most),
+            Shape::Few => self.run_few(subject, at, most),
+            Shape::Many => self.run_many(subject, at, most),
         }
+    }
+
+    /// The same where there is one range.
+    #[inline(always)]
+    pub(super) fn run_one(&self, subject: &[u8], at: usize, most: usize) -> usize {
+        run(subject, at, most, |bytes| self.ranges.one(bytes))
+    }
+
+    /// The same where there are several.
+    #[inline(always)]
+    pub(super) fn run_few(&self, subject: &[u8], at: usize, most: usize) -> usize {
+        run(subject, at, most, |bytes| self.ranges.few(bytes))
+    }
+
+    /// The same byte by byte.
+    pub(super) fn run_many(&self, subject: &[u8], at: usize, most: usize) -> usize {
+        let window = subject.get(at..).unwrap_or_default();
+        let window = &window[..most.min(window.len())];
+        let end = window.iter().position(|&byte| !self.contains(byte));
+        end.unwrap_or(window.len())
     }
 }
 
-impl Class {
-    /// The same where only bytes up to the blank stop: most eight bytes have none of them.
-    #[inline]
-    fn until_blank(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        let stops = |byte: &u8| !self.contains(*byte);
-        let mut length = 0;
-        while length < most {
-            let rest = subject.get(at + length..).unwrap_or_default();
-            let Some(chunk) = rest.first_chunk::<8>() else {
-                let end = rest.iter().position(stops);
-                return most.min(length + end.unwrap_or(rest.len()));
-            };
-            let word = u64::from_le_bytes(*chunk);
-            // If there is such a byte, a high bit is set, if not, none.
-            if word.wrapping_sub(each(b' ' + 1)) & !word & HIGH != 0
-                && let Some(end) = chunk.iter().position(stops)
-            {
-                return most.min(length + end);
-            }
-            length += 8;
+/// How many bytes there are from `at` on before one that stops, `most` at most. As a rule it is among
+/// the next sixteen.
+#[inline(always)]
+fn run(subject: &[u8], at: usize, most: usize, stops: impl Fn(Sixteen) -> u32 + Copy) -> usize {
+    let rest = subject.get(at..).unwrap_or_default();
+    if let Some(chunk) = rest.first_chunk() {
+        let bits = stops(Sixteen::new(*chunk));
+        if bits != 0 {
+            return most.min(bits.trailing_zeros() as usize);
         }
-        most
+    } else if let Some(last) = subject.last_chunk::<16>() {
+        // The last bytes, with others in front that are shifted out; behind them it stops.
+        let bits = stops(Sixteen::new(*last)) >> (16 - rest.len()) | 1 << rest.len();
+        return most.min(bits.trailing_zeros() as usize);
+    }
+    far(subject, at, most, stops)
+}
+
+/// The same, wherever it ends.
+#[inline(never)]
+fn far(subject: &[u8], at: usize, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+    let end = subject.len().min(at.saturating_add(most));
+    before_mark(&subject[..end], at, stops)
+}
+
+impl Ranges {
+    fn new(set: ByteSet) -> (Shape, Self) {
+        // No subject has a newline: it may be in the set or not.
+        let newline = ByteSet::range(b'\n', b'\n');
+        let others = set.negate();
+        let (most, least) = (set.union(newline), others.union(newline).negate());
+        let stops = [others, others.union(newline), most.negate()].map(|set| (set, false));
+        let ways = stops
+            .into_iter()
+            .chain([set, most, least].map(|set| (set, true)));
+        let plans = ways.map(|(set, inside)| (Plan::new(set), inside));
+        let (plan, inside) = plans
+            .filter(|(plan, _)| !plan.ranges.is_empty())
+            .min_by_key(|(plan, _)| plan.ranges.len())
+            .unwrap_or_default();
+        let shape = match (&plan.ranges[..], plan.letters) {
+            _ if most.negate() == ByteSet::default() => Shape::Everything,
+            ([_], false) => Shape::One,
+            (ranges, _) if ranges.len() <= MOST_RANGES => Shape::Few,
+            _ => Shape::Many,
+        };
+        let all = plan.ranges.iter();
+        let mut all = all.map(|&(low, last)| Range::new(low, last));
+        let first = all.next().unwrap_or(Range::new(0, 0));
+        let second = all.next();
+        let ranges = Self {
+            fold: Sixteen::all(if plan.letters { 0x20 } else { 0 }),
+            first,
+            second: second.unwrap_or(first),
+            more: all.collect(),
+            inverted: if inside { 0xffff } else { 0 },
+        };
+        (shape, ranges)
+    }
+
+    /// A bit for each byte that stops, where there is one range.
+    #[inline(always)]
+    fn one(&self, bytes: Sixteen) -> u32 {
+        bytes.within(self.first).bits() ^ self.inverted
+    }
+
+    /// The same where there are several.
+    #[inline(always)]
+    fn few(&self, bytes: Sixteen) -> u32 {
+        let first = bytes.with(self.fold).within(self.first);
+        let mut found = first.or(bytes.within(self.second));
+        for &range in &self.more {
+            found = found.or(bytes.within(range));
+        }
+        found.bits() ^ self.inverted
     }
 }
 
-impl<const N: usize> Ranges<N> {
-    /// The ranges, if they are not too many; `letters` are small ones that stand for both cases.
-    fn new(kept: &Kept, letters: Option<(u8, u8)>) -> Option<Self> {
-        let mut ranges = kept.ranges.clone();
-        if ranges.len() + usize::from(letters.is_some()) > N {
-            return None;
-        }
-        let added = |(low, last): (u8, u8)| [each(0x80 - low), each(0x7f - last)];
-        // A range that no byte is in.
-        let never = [0, 0];
-        let mut all = [never; N];
-        for (place, range) in all.iter_mut().zip(ranges.drain(..)) {
-            *place = added(range);
-        }
-        if let (Some(range), Some(last)) = (letters, all.last_mut()) {
-            *last = added(range);
-        }
-        Some(Self {
-            added: all,
-            inverted: if kept.inside { !0 } else { 0 },
-            high: if kept.high { !0 } else { 0 },
-        })
-    }
-
-    #[inline]
-    fn run<const LETTERS: bool>(
-        &self,
-        subject: &[u8],
-        from: usize,
-        most: usize,
-        set: &Bits,
-    ) -> usize {
-        let mut length = 0;
-        while length < most {
-            let at = from + length;
-            let rest = subject.get(at..).unwrap_or_default();
-            if let Some(chunk) = rest.first_chunk() {
-                let stops = self.stops::<LETTERS>(u64::from_le_bytes(*chunk));
-                if stops != 0 {
-                    return most.min(length + stops.trailing_zeros() as usize / 8);
-                }
-                length += 8;
-                continue;
-            }
-            let Some(last) = subject.last_chunk() else {
-                let end = rest.iter().position(|&byte| !set.contains(byte));
-                return most.min(length + end.unwrap_or(rest.len()));
-            };
-            // The last bytes, with others in front that are shifted out.
-            let word = u64::from_le_bytes(*last) >> (8 * (8 - rest.len()));
-            let end = self.stops::<LETTERS>(word).trailing_zeros() as usize / 8;
-            return most.min(length + end.min(rest.len()));
-        }
-        most
-    }
-
-    /// The high bits of the bytes that stop.
-    #[inline]
-    fn stops<const LETTERS: bool>(&self, word: u64) -> u64 {
-        let ascii = word & !HIGH;
-        // Whatever becomes a small letter so was a letter.
-        let folded = ascii | each(0x20);
-        let mut found = 0;
-        for (place, [low, last]) in self.added.iter().enumerate() {
-            let bytes = if LETTERS && place + 1 == N {
-                folded
-            } else {
-                ascii
-            };
-            found |= (bytes + low) & !(bytes + last);
-        }
-        let stops = found ^ self.inverted;
-        ((stops & !word & self.high) | ((stops | word) & !self.high)) & HIGH
-    }
-}
-
-/// The ranges that are looked for.
-#[derive(Clone, Debug)]
-struct Kept {
+/// The ranges of a set.
+#[derive(Default)]
+struct Plan {
     ranges: Vec<(u8, u8)>,
-    /// Whether their bytes go on.
-    inside: bool,
-    /// Whether bytes that are not ASCII go on.
-    high: bool,
+    /// Whether the first is one of small letters that stand for both cases.
+    letters: bool,
 }
 
-fn stops(set: ByteSet) -> Stops {
-    let others = set.union(ByteSet::range(b'\n', b'\n')).negate();
-    if others == ByteSet::default() {
-        return Stops::Nothing;
-    }
-    let all_high = ByteSet::range(0x80, 0xff);
-    let high = !others.intersects(all_high);
-    if !others.intersects(ByteSet::range(b' ' + 1, 0xff)) {
-        return Stops::Blanks;
-    }
-    if !high && set.intersects(all_high) {
-        return Stops::Others;
-    }
-    let kept = |set, inside| Kept {
-        ranges: ranges(set),
-        inside,
-        high,
-    };
-    let ways = [kept(others, false), kept(set, true)];
-    let plain = ways
-        .iter()
-        .find_map(|kept| Ranges::new(kept, None).map(Stops::One));
-    let plain = plain.or_else(|| {
-        ways.iter()
-            .find_map(|kept| Ranges::new(kept, None).map(Stops::Two))
-    });
-    let letters = || {
-        ways.iter().find_map(|kept| {
-            let (kept, letters) = kept.without_letters()?;
-            let few = Ranges::new(&kept, Some(letters)).map(Stops::Letters);
-            few.or_else(|| Ranges::new(&kept, Some(letters)).map(Stops::ManyLetters))
-        })
-    };
-    plain.or_else(letters).unwrap_or(Stops::Others)
-}
-
-impl Kept {
-    /// The other ranges, and one of small letters, if the same capitals are there too.
-    fn without_letters(&self) -> Option<(Self, (u8, u8))> {
-        let small = |&(low, last): &(u8, u8)| low.is_ascii_lowercase() && last.is_ascii_lowercase();
-        let letters = *self.ranges.iter().find(|range| small(range))?;
-        let capitals = (letters.0 & !0x20, letters.1 & !0x20);
-        let both = self.ranges.contains(&capitals);
-        let mut kept = self.clone();
-        kept.ranges
-            .retain(|&range| range != letters && range != capitals);
-        both.then_some((kept, letters))
-    }
-}
-
-/// The ranges of ASCII bytes that are in a set.
-fn ranges(set: ByteSet) -> Vec<(u8, u8)> {
-    let mut ranges: Vec<(u8, u8)> = Vec::new();
-    for byte in set.bytes().filter(u8::is_ascii) {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == byte => *last = byte,
-            _ => ranges.push((byte, byte)),
+impl Plan {
+    fn new(set: ByteSet) -> Self {
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for byte in set.bytes() {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == byte => *last = byte,
+                _ => ranges.push((byte, byte)),
+            }
+        }
+        let small =
+            |&&(low, last): &&(u8, u8)| low.is_ascii_lowercase() && last.is_ascii_lowercase();
+        let capitals = |(low, last): (u8, u8)| (low & !0x20, last & !0x20);
+        let mut small = ranges.iter().filter(small);
+        let both = small.find(|&&letters| ranges.contains(&capitals(letters)));
+        let letters = both.copied();
+        if let Some(letters) = letters {
+            ranges.retain(|&range| range != letters && range != capitals(letters));
+            ranges.insert(0, letters);
+        }
+        Self {
+            ranges,
+            letters: letters.is_some(),
         }
     }
-    ranges
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::chain::{Chain, Needle};
 use super::class::Class;
-use super::steps::{Next, Repeat, Run, Split, Step};
+use super::steps::{Ahead, Next, Repeat, Run, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
@@ -10,8 +10,6 @@ use crate::pattern::set::ByteSet;
 const MOST_STEPS: usize = 400;
 /// A part is written out so often at most.
 const MOST_COPIES: u32 = 32;
-/// So far a choice looks ahead.
-const DEPTH: usize = 24;
 
 /// The steps of a pattern, and whether it begins at the start of the subject; nothing if it needs an
 /// engine.
@@ -25,9 +23,6 @@ pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
     join(&mut steps, anchored);
     look_ahead(&mut steps);
     Chain::replace(&mut steps);
-    for step in &mut steps {
-        step.settle();
-    }
     Some((steps, anchored))
 }
 
@@ -81,9 +76,11 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
                         class: Class::of(*set),
                         min: *min,
                         max: max.unwrap_or(u32::MAX),
+                        back: 0,
                     },
                     lazy: *mode == Mode::Lazy,
                     next: Next::Any,
+                    ahead: Ahead::default(),
                 })))
             }
             (_, _, _) if *mode != Mode::Possessive && !body.nullable() => {
@@ -161,88 +158,103 @@ impl Split {
     fn new(ways: [usize; 2]) -> Self {
         Self {
             ways,
-            first: [None, None],
+            ahead: [Ahead::default(); 2],
         }
     }
 }
 
 /// Tells each step what must come behind it.
 fn look_ahead(steps: &mut [Step]) {
+    let mut room = Vec::new();
     for at in 0..steps.len() {
-        if let Some(Step::Split(split)) = steps.get(at) {
-            let first = split
-                .ways
-                .map(|way| first(steps, way, DEPTH).map(ByteSet::bits));
-            if let Some(Step::Split(split)) = steps.get_mut(at) {
-                split.first = first;
+        match &steps[at] {
+            Step::Split(split) => {
+                let ahead = split.ways.map(|way| ahead(steps, way, &mut room));
+                if let Step::Split(split) = &mut steps[at] {
+                    split.ahead = ahead;
+                }
             }
+            Step::Repeat(_) => {
+                let next = next(steps, at + 1, &mut room);
+                if let Step::Repeat(repeat) = &mut steps[at] {
+                    (repeat.next, repeat.ahead) = next;
+                }
+            }
+            _ => {}
         }
     }
-    for at in 0..steps.len() {
-        let mut behind = at + 1;
-        while let Some(step) = steps.get(behind) {
-            behind = match step {
-                Step::Open(_) | Step::Close(_) => behind + 1,
-                &Step::Jump(to) => to,
-                _ => break,
-            };
-        }
-        let next = next(steps, behind);
-        if let Some(Step::Repeat(repeat)) = steps.get_mut(at) {
-            repeat.next = next;
-        }
-    }
-    for at in 0..steps.len() {
-        if let Some(Step::Repeat(repeat)) = steps.get(at)
-            && repeat.has_one_end()
+    for step in steps {
+        if let Step::Repeat(repeat) = step
+            && let Some(run) = repeat.with_one_end()
         {
-            let Run { class, min, max } = &repeat.run;
-            let (class, min, max) = (class.clone(), *min, *max);
-            steps[at] = Step::Run(Run { class, min, max });
+            *step = Step::Run(run);
         }
     }
 }
 
 /// What must come at this step.
-fn next(steps: &[Step], at: usize) -> Next {
-    match (steps.get(at), first(steps, at, DEPTH)) {
-        (None, _) => Next::Nothing,
-        (Some(Step::AtEnd), _) => Next::End,
-        (Some(Step::Literal(bytes)), _) => Next::Literal(Needle::new(bytes)),
-        (_, None) => Next::Any,
-        (_, Some(set)) => Next::Set(Box::new(set)),
+fn next(steps: &[Step], mut at: usize, room: &mut Vec<bool>) -> (Next, Ahead) {
+    let ahead = ahead(steps, at, room);
+    while let Some(step) = steps.get(at) {
+        at = match step {
+            Step::Open(_) | Step::Close(_) => at + 1,
+            &Step::Jump(to) => to,
+            _ => break,
+        };
     }
+    let next = match steps.get(at) {
+        None => Next::Nothing,
+        Some(Step::AtEnd) => Next::End,
+        Some(Step::Literal(bytes)) => Next::Literal(Needle::new(bytes)),
+        _ if ahead.at_end || ahead.anything => Next::Any,
+        _ => Next::Set(ahead.bytes.bits()),
+    };
+    (next, ahead)
 }
 
-/// The bytes that a match of the steps from `at` on can begin with; `None` if it may be empty.
-fn first(steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
-    let depth = depth.checked_sub(1)?;
-    match steps.get(at)? {
-        Step::Literal(bytes) => bytes.first().map(|&byte| ByteSet::range(byte, byte)),
-        Step::Short(short) => short
-            .word
-            .to_le_bytes()
-            .first()
-            .map(|&b| ByteSet::range(b, b)),
-        Step::One(class) => Some(class.set),
-        Step::Run(run) => run_first(run, steps, at, depth),
-        Step::Repeat(repeat) => run_first(&repeat.run, steps, at, depth),
-        Step::Split(split) => {
-            let [one, other] = split.ways;
-            Some(first(steps, one, depth)?.union(first(steps, other, depth)?))
+/// What can come where the step at `at` is taken. `seen` is memory for the steps that were looked at.
+fn ahead(steps: &[Step], at: usize, seen: &mut Vec<bool>) -> Ahead {
+    let mut found = Ahead::default();
+    seen.clear();
+    seen.resize(steps.len() + 1, false);
+    let mut ways = vec![at];
+    while let Some(at) = ways.pop() {
+        if std::mem::replace(&mut seen[at], true) {
+            continue;
         }
-        &Step::Jump(to) => first(steps, to, depth),
-        Step::Open(_) | Step::Close(_) => first(steps, at + 1, depth),
-        Step::AtStart | Step::AtEnd | Step::Chain(_) => None,
+        let (set, may_be_none) = match steps.get(at) {
+            Some(Step::Literal(bytes)) => {
+                let first = bytes.iter().take(1);
+                let set = first.fold(ByteSet::default(), |_, &byte| ByteSet::range(byte, byte));
+                (set, bytes.is_empty())
+            }
+            Some(Step::One(class)) => (class.set, false),
+            Some(Step::Run(run)) => (run.class.set, run.min == 0),
+            Some(Step::Repeat(repeat)) => (repeat.run.class.set, repeat.run.min == 0),
+            Some(Step::Split(split)) => {
+                ways.extend(split.ways);
+                continue;
+            }
+            Some(&Step::Jump(to)) => {
+                ways.push(to);
+                continue;
+            }
+            Some(Step::Open(_) | Step::Close(_)) => (ByteSet::default(), true),
+            Some(Step::AtEnd) => {
+                found.at_end = true;
+                continue;
+            }
+            Some(Step::AtStart | Step::Chain(_)) | None => {
+                found.anything = true;
+                continue;
+            }
+        };
+        found.bytes = found.bytes.union(set);
+        if may_be_none {
+            ways.push(at + 1);
+        }
     }
-}
-
-fn run_first(run: &Run, steps: &[Step], at: usize, depth: usize) -> Option<ByteSet> {
-    if run.min > 0 {
-        return Some(run.class.set);
-    }
-    let behind = first(steps, at + 1, depth)?;
-    Some(behind.union(run.class.set))
+    found
 }
 
 /// Makes one literal of several that stand side by side, and moves the targets of jumps accordingly.

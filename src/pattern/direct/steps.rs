@@ -11,8 +11,6 @@ use crate::pattern::set::{Bits, ByteSet};
 pub(super) enum Step {
     /// These bytes must stand here.
     Literal(Box<[u8]>),
-    /// The same, if they are eight at most.
-    Short(Short),
     One(Arc<Class>),
     /// A repeat that can end at one place only, as what comes behind is not in its set.
     Run(Run),
@@ -27,40 +25,6 @@ pub(super) enum Step {
     AtEnd,
 }
 
-/// Up to eight bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Short {
-    /// The first is the lowest.
-    pub word: u64,
-    pub length: u8,
-    /// The bits of a word that are not looked at.
-    pub shift: u8,
-}
-
-impl Short {
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
-        let length = u8::try_from(bytes.len())
-            .ok()
-            .filter(|n| (1..=8).contains(n))?;
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        Some(Self {
-            word: u64::from_le_bytes(word),
-            length,
-            shift: 64 - 8 * length,
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn is_at(self, subject: &[u8], at: usize) -> bool {
-        let rest = subject.get(at..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(chunk) => (u64::from_le_bytes(*chunk) ^ self.word) << self.shift == 0,
-            None => rest.starts_with(&self.word.to_le_bytes()[..usize::from(self.length)]),
-        }
-    }
-}
-
 /// Whether a text begins with these bytes, as a rule more than eight: a call would take longer.
 #[inline]
 pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
@@ -71,27 +35,23 @@ pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
     pairs.all(|(one, other)| one == other) && text.last_chunk() == Some(last)
 }
 
-/// Two ways to go on, in their order. A way that cannot begin with the byte that comes is not taken.
+/// What can come at a place for a match to go on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ahead {
+    /// One of these bytes.
+    pub bytes: ByteSet,
+    /// The end of the subject.
+    pub at_end: bool,
+    /// Anything: the pattern may be at its end there, or it is not known.
+    pub anything: bool,
+}
+
+/// Two ways to go on, in their order. A way that cannot begin with what comes is not taken.
 #[derive(Debug)]
 pub(super) struct Split {
     pub ways: [usize; 2],
-    /// What each way begins with; `None` if it may do without a byte.
-    pub first: [Option<Bits>; 2],
-}
-
-impl Split {
-    /// The only way for this byte, if there is one only.
-    pub(super) fn only(&self, byte: u8) -> Option<usize> {
-        let open = |way: usize| {
-            let first = self.first[way].as_ref();
-            first.is_none_or(|class| class.contains(byte))
-        };
-        match (open(0), open(1)) {
-            (true, false) => Some(self.ways[0]),
-            (false, true) => Some(self.ways[1]),
-            _ => None,
-        }
-    }
+    /// What each way begins with.
+    pub ahead: [Ahead; 2],
 }
 
 /// A repeated set.
@@ -101,6 +61,8 @@ pub(super) struct Run {
     pub min: u32,
     /// `u32::MAX` is without a limit: no line is that long.
     pub max: u32,
+    /// So many of the bytes that it could take belong to what follows; it must take `min` and these.
+    pub back: u32,
 }
 
 impl Run {
@@ -110,10 +72,8 @@ impl Run {
     }
 
     /// How many bytes it takes at most.
-    #[inline]
     pub(super) fn length(&self, subject: &[u8], at: usize) -> usize {
-        let most = (self.max as usize).min(subject.len().saturating_sub(at));
-        self.class.run(subject, at, most)
+        self.class.run(subject, at, self.max as usize)
     }
 }
 
@@ -123,6 +83,7 @@ pub(super) struct Repeat {
     pub run: Run,
     pub lazy: bool,
     pub next: Next,
+    pub ahead: Ahead,
 }
 
 /// What must come behind a repeat.
@@ -131,7 +92,7 @@ pub(super) enum Next {
     /// These bytes.
     Literal(Needle),
     /// A byte of this set.
-    Set(Box<ByteSet>),
+    Set(Bits),
     /// The end of the subject.
     End,
     /// The pattern is at its end.
@@ -150,19 +111,14 @@ impl Next {
         patience: &mut Patience,
     ) -> Option<usize> {
         match self {
-            Self::Literal(needle) => needle.find(subject, (low, high), last, patience),
+            Self::Literal(needle) if last => needle.find_last(subject, (low, high), patience),
+            Self::Literal(needle) => needle.find_first(subject, (low, high), patience),
             Self::Set(set) => {
-                let set = set.bits();
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
                     true => window.iter().rposition(|&byte| set.contains(byte)),
                     false => window.iter().position(|&byte| set.contains(byte)),
                 };
-                patience.pay_for(match place {
-                    Some(place) if last => window.len() - place,
-                    Some(place) => place,
-                    None => window.len(),
-                });
                 place.map(|place| low + place)
             }
             Self::End | Self::Nothing | Self::Any => None,
@@ -171,26 +127,27 @@ impl Next {
 }
 
 impl Repeat {
-    /// Whether it can end at one place only.
-    pub(super) fn has_one_end(&self) -> bool {
-        let apart = |byte: u8| !self.run.class.contains(byte);
+    /// The same as a run, if it can end at one place only.
+    pub(super) fn with_one_end(&self) -> Option<Run> {
+        let Run {
+            class, min, max, ..
+        } = &self.run;
+        let run = |back: u32| Run {
+            class: Arc::clone(class),
+            min: min + back,
+            max: *max,
+            back,
+        };
+        let ahead = &self.ahead;
         match &self.next {
-            Next::Literal(needle) => needle.first().is_some_and(apart),
-            Next::Set(set) => !set.intersects(self.run.class.set),
-            Next::End => true,
-            Next::Nothing => !self.lazy,
-            Next::Any => false,
-        }
-    }
-}
-
-impl Step {
-    /// Brings it into the form that is quickest to try.
-    pub(super) fn settle(&mut self) {
-        if let Self::Literal(bytes) = self
-            && let Some(short) = Short::new(bytes)
-        {
-            *self = Self::Short(short);
+            // If the greatest length will not do, no other will: what comes then is one of its bytes.
+            _ if !ahead.anything && !ahead.bytes.intersects(class.set) => Some(run(0)),
+            Next::Nothing if !self.lazy => Some(run(0)),
+            // The first byte that it does not take is one of the literal, always the same.
+            Next::Literal(needle) if *max == u32::MAX && !class.everything() => {
+                needle.before(|byte| !class.contains(byte)).map(run)
+            }
+            _ => None,
         }
     }
 }
