@@ -4,7 +4,7 @@ mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub use sixteen::{Marks, Range, Sixteen, before as before_mark, far_before as far_before_mark};
+pub use sixteen::{Marks, Newlines, Range, Sixteen, before as before_mark};
 
 /// A hash map that is fast on short byte strings, takes a borrowed key where it must own one only
 /// if it is new, and is keyed anew in each process, so that no log line can be made to collide.
@@ -59,7 +59,7 @@ impl Hasher for OwnHasher {
 /// A number that equal byte strings share, made of their ends and length in a few steps: for places
 /// that remember what was last seen, where it does not matter if two share one.
 #[inline]
-pub fn mark(bytes: &[u8]) -> u64 {
+pub fn mark(bytes: &[u8]) -> u32 {
     let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
             u64::from_le_bytes(*first).rotate_left(23) ^ u64::from_le_bytes(*last)
@@ -74,7 +74,7 @@ pub fn mark(bytes: &[u8]) -> u64 {
         },
     };
     let mixed = (ends ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed >> 32
+    (mixed >> 32) as u32
 }
 
 /// A byte in each place of a word.
@@ -122,12 +122,6 @@ pub fn before_space(text: &[u8], at: usize) -> usize {
 #[inline]
 pub fn before_blank(text: &[u8], at: usize) -> usize {
     before_mark(text, at, |bytes| bytes.are(b' ').bits())
-}
-
-/// How many bytes stand from `at` on before a newline or the end.
-#[inline]
-pub fn before_newline(text: &[u8], at: usize) -> usize {
-    far_before_mark(text, at, |bytes| bytes.are(b'\n').bits())
 }
 
 /// White space as Perl's `\s` has it on bytes.

@@ -220,7 +220,8 @@ pub fn effect(set: &Set, sample: &[u8]) -> Effect {
         all += 1.0;
         last.push(at);
         if let Action::Queues(_) = rule.action {
-            mask(message, &rule.pattern, spans, b"___", &mut masked);
+            let mut text = message.into();
+            mask(&mut text, &rule.pattern, spans, b"___", &mut masked);
             texts.insert((host.to_vec(), masked.clone()));
         }
     });

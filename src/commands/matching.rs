@@ -199,7 +199,13 @@ impl<'a> Shower<'a> {
                 None => writeln!(out, "  {name}: took no part")?,
             }
         }
-        mask(line, self.pattern, &self.spans, self.mask, &mut self.masked);
+        mask(
+            &mut line.into(),
+            self.pattern,
+            &self.spans,
+            self.mask,
+            &mut self.masked,
+        );
         writeln!(out, "  masked: {}", shown(&self.masked))
     }
 }

@@ -128,21 +128,100 @@ pub fn before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
     length + few.len().min(bits.trailing_zeros() as usize)
 }
 
-/// The same, where the end is expected far away.
-#[inline(always)]
-pub fn far_before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
-    let mut length = 0;
-    for chunk in rest.as_chunks::<{ 2 * SIZE }>().0 {
-        let halves = chunk.as_chunks::<SIZE>().0;
-        let [one, other] = [0, 1].map(|half| stops(Sixteen::new(halves[half])));
-        let bits = one | other << SIZE;
-        if bits != 0 {
-            return length + bits.trailing_zeros() as usize;
+/// So many bytes are searched for newlines at once.
+const WORD: usize = 4 * SIZE;
+/// There is room for the newlines of several such words.
+const ROOM: usize = 4 * WORD;
+
+/// Where newlines stand in a text: found for many lines at once, as the end of one line does not tell
+/// where that of the next is.
+#[derive(Debug)]
+pub struct Newlines<'a> {
+    text: &'a [u8],
+    /// What was not looked at yet begins here.
+    from: usize,
+    /// Some of the places.
+    places: [usize; ROOM],
+    filled: usize,
+    given: usize,
+}
+
+impl<'a> Newlines<'a> {
+    /// Those of a text.
+    pub fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            from: 0,
+            places: [0; ROOM],
+            filled: 0,
+            given: 0,
         }
-        length += 2 * SIZE;
     }
-    length + before(text, at + length, stops)
+
+    /// Looks for more.
+    fn fill(&mut self) {
+        (self.filled, self.given) = (0, 0);
+        let rest = self.text.get(self.from..).unwrap_or_default();
+        let (words, few) = rest.as_chunks::<{ WORD }>();
+        for word in words {
+            if self.filled + WORD > ROOM {
+                return;
+            }
+            let mut bits = 0;
+            for (at, chunk) in word.as_chunks::<SIZE>().0.iter().enumerate() {
+                let newlines = Sixteen::new(*chunk).are(b'\n').bits();
+                bits |= u64::from(newlines) << (SIZE * at);
+            }
+            self.note(bits);
+            self.from += WORD;
+        }
+        if self.filled + few.len() <= ROOM {
+            let newlines = few.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+            for (at, _) in newlines {
+                self.places[self.filled] = self.from + at;
+                self.filled += 1;
+            }
+            self.from += few.len();
+        }
+    }
+
+    /// Notes the places of the bits. Most words have one or none: which, nobody can tell before, so
+    /// it is not asked.
+    #[inline(always)]
+    fn note(&mut self, mut bits: u64) {
+        loop {
+            let room = self.places.get_mut(self.filled..self.filled + 2);
+            let Some([first, second]) = room else {
+                return;
+            };
+            *first = self.from + bits.trailing_zeros() as usize;
+            let one = usize::from(bits != 0);
+            bits &= bits.wrapping_sub(1);
+            *second = self.from + bits.trailing_zeros() as usize;
+            self.filled += one + usize::from(bits != 0);
+            bits &= bits.wrapping_sub(1);
+            if bits == 0 {
+                return;
+            }
+        }
+    }
+}
+
+impl Iterator for Newlines<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.given == self.filled {
+            if self.from >= self.text.len() {
+                return None;
+            }
+            self.fill();
+        }
+        let place = self.places.get(self.given).copied();
+        self.given += 1;
+        place
+    }
 }
 
 #[cfg(test)]
@@ -204,12 +283,33 @@ mod tests {
                     // What is not there must not stop either.
                     let found = before(&text, at, |bytes| bytes.are(b'x').others());
                     assert_eq!(found, wanted.unwrap_or(rest.len()), "{length} {end} {at}");
-                    let found = far_before(&text, at, |bytes| bytes.are(b' ').bits());
-                    assert_eq!(found, wanted.unwrap_or(rest.len()), "{length} {end} {at}");
                     checked += 1;
                 }
             }
         }
         assert!(checked > 20_000, "only {checked}");
+    }
+
+    #[test]
+    fn all_newlines_are_found() {
+        let mut checked = 0;
+        for length in 0..700_usize {
+            for step in [1, 2, 7, 30, 63, 64, 65, 129, 1000] {
+                let text: Vec<u8> = (0..length)
+                    .map(|at| match (at + length) % step {
+                        0 => b'\n',
+                        other => other as u8 | 0x40,
+                    })
+                    .collect();
+                let found: Vec<usize> = Newlines::new(&text).collect();
+                let wanted = (0..length).filter(|&at| text[at] == b'\n');
+                assert!(
+                    wanted.eq(found.iter().copied()),
+                    "{length} {step} {found:?}"
+                );
+                checked += found.len();
+            }
+        }
+        assert!(checked > 400_000, "only {checked}");
     }
 }

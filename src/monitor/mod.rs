@@ -23,7 +23,7 @@ use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
-use crate::fast::before_newline;
+use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
@@ -255,10 +255,12 @@ impl Monitor {
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut from = 0;
-        while from < text.len() {
-            let end = from + before_newline(text, from);
+        for end in Newlines::new(text) {
             self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
+        }
+        if from < text.len() {
+            self.take_line(&text[from..], known, &config, &mut scratch);
         }
         self.scratch = scratch;
     }
@@ -371,13 +373,8 @@ impl Monitor {
             Action::Queues(targets) => {
                 let mut last = std::mem::take(self.last(host.number()));
                 let masked = last.take(id);
-                rules::mask(
-                    text.message(),
-                    &rule.pattern,
-                    spans,
-                    &config.report.mask,
-                    masked,
-                );
+                let mask = &config.report.mask;
+                rules::mask(&mut text, &rule.pattern, spans, mask, masked);
                 trace::masked(masked);
                 self.count_line(id, targets, host, masked, 1);
                 *self.last(host.number()) = last;

@@ -46,6 +46,8 @@ const FEW: usize = 16;
 /// Where a line is.
 #[derive(Clone, Copy)]
 struct Place {
+    /// Its [`mark`].
+    mark: u32,
     /// Its number.
     at: u32,
     /// Where it begins in the text, and ends.
@@ -56,6 +58,7 @@ struct Place {
 impl Default for Recent {
     fn default() -> Self {
         let none = Place {
+            mark: 0,
             at: u32::MAX,
             start: 0,
             end: 0,
@@ -87,9 +90,12 @@ impl Lines {
     /// Changes the count of a line from what it is. One that is not known is added with a count made of
     /// 0, if it is not `full`. A host's lines take 4 GiB at most.
     pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
-        let place = mark(line) as usize % RECENT;
-        if let Some(recent) = &self.recent {
-            let Place { at, start, end } = recent.0[place];
+        let mark = mark(line);
+        if let Some(recent) = &self.recent
+            && let known = recent.0[mark as usize % RECENT]
+            && known.mark == mark
+        {
+            let Place { at, start, end, .. } = known;
             if self.text.get(start as usize..end as usize) == Some(line) && at != u32::MAX {
                 self.set(at, new(self.count(at)));
                 return Change::Counted;
@@ -97,7 +103,7 @@ impl Lines {
         }
         let hash = part(self.hasher.hash_one(line));
         if let Some(at) = self.find(line, hash) {
-            self.remember(place, at);
+            self.remember(mark, at);
             self.set(at, new(self.count(at)));
             return Change::Counted;
         }
@@ -106,14 +112,14 @@ impl Lines {
         }
         match self.insert(line, hash, new(0)) {
             Some(at) => {
-                self.remember(place, at);
+                self.remember(mark, at);
                 Change::Added
             }
             None => Change::Refused,
         }
     }
 
-    fn remember(&mut self, place: usize, at: u32) {
+    fn remember(&mut self, mark: u32, at: u32) {
         if self.recent.is_none() && self.starts.len() <= FEW {
             return;
         }
@@ -121,7 +127,12 @@ impl Lines {
         // The end of a last line that goes beyond 4 GiB cannot be remembered.
         if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
             let recent = self.recent.get_or_insert_default();
-            recent.0[place] = Place { at, start, end };
+            recent.0[mark as usize % RECENT] = Place {
+                mark,
+                at,
+                start,
+                end,
+            };
         }
     }
 

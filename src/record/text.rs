@@ -88,6 +88,16 @@ impl<'a> Text<'a> {
         hidden.message
     }
 
+    /// How the message begins, and a text that is as the message behind that.
+    #[inline]
+    pub fn parts(&self) -> (&'a [u8], &'a [u8]) {
+        let begin = match self.hidden {
+            Some(_) => &self.written[..self.word],
+            None => &[],
+        };
+        (begin, self.tail())
+    }
+
     /// A text that is as the message from [`Text::word_end`] on; what is before is another.
     #[inline]
     pub fn tail(&self) -> &'a [u8] {

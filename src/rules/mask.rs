@@ -1,30 +1,28 @@
 //! Masking: what the groups of a rule matched is replaced, so that lines become equal.
 
 use crate::pattern::{Pattern, Spans};
+use crate::record::Text;
 
-/// Writes `message` to `out` with the span of each outermost capture group of `pattern` replaced by
+/// Writes the message to `out` with the span of each outermost capture group of `pattern` replaced by
 /// `mask`.
 ///
 /// A group inside another is not masked by itself, if the other took part. A group that took no part
 /// stays away; one that matched nothing puts the mask where it stands.
-pub fn mask(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+    let (begin, message) = text.parts();
     out.clear();
+    out.extend_from_slice(begin);
     // As a rule the groups stand side by side, in their order.
-    let mut done = 0;
-    let mut in_order = true;
+    let mut done = begin.len();
     for (group, span) in spans.0.iter().enumerate().skip(1) {
         if let &Some((start, end)) = span {
-            in_order &= start >= done && end > start && pattern.parent(group).is_none();
-            if !in_order {
-                break;
+            if start < done || end <= start || pattern.parent(group).is_some() {
+                return mask_any(text.message(), pattern, spans, mask, out);
             }
             out.extend_from_slice(&message[done..start]);
             out.extend_from_slice(mask);
             done = end;
         }
-    }
-    if !in_order {
-        return mask_any(message, pattern, spans, mask, out);
     }
     out.extend_from_slice(&message[done..]);
 }
@@ -71,8 +69,26 @@ mod tests {
         let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
         let found = pattern.captures(text.as_bytes(), &mut spans);
         assert_eq!(found, Found::Yes, "{pattern:?}");
-        mask(text.as_bytes(), &pattern, &spans, with.as_bytes(), &mut out);
+        let mut text = text.as_bytes().into();
+        mask(&mut text, &pattern, &spans, with.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_stands_around_a_process_id_is_masked_too() {
+        for (pattern, want) in [
+            (r"^sshd: user (\w+) (\S+)", "sshd: user * *"),
+            (r"^(\w+): user (\w+)", "*: user * eve"),
+            (r"^ss(hd: us)er", "ss*er bob eve"),
+        ] {
+            let (mut spans, mut out, mut room) = (Spans::default(), Vec::new(), Vec::new());
+            let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
+            let mut text = Text::hidden(b"sshd[12]: user bob eve", &mut room);
+            assert_eq!(pattern.captures(text.message(), &mut spans), Found::Yes);
+            let mut text = Text::hidden(b"sshd[12]: user bob eve", &mut room);
+            mask(&mut text, &pattern, &spans, b"*", &mut out);
+            assert_eq!(bstr::BStr::new(&out), want, "{pattern:?}");
+        }
     }
 
     #[test]
