@@ -119,23 +119,10 @@ impl Quick {
     }
 }
 
-/// A scan for literals, done when it is asked for.
-enum Scanning<'a> {
-    Not(&'a Scan),
-    Done { some: bool },
-}
-
-impl Scanning<'_> {
-    /// Whether a literal of this rule is in the message.
-    #[inline]
-    fn wants(&mut self, rule: usize, text: &mut Text<'_>, wanted: &mut Vec<u64>) -> bool {
-        if let Self::Not(scan) = self {
-            let some = scan.want(text.message(), wanted);
-            *self = Self::Done { some };
-        }
-        matches!(self, Self::Done { some: true })
-            && (wanted.get(rule / 64)).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
-    }
+/// Whether the scan found a literal of this rule.
+fn is_wanted(wanted: &[u64], rule: usize) -> bool {
+    let bits = wanted.get(rule / 64);
+    bits.is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
 }
 
 /// Whether one of the rule's literals is in the message.
@@ -189,39 +176,45 @@ impl Index {
         spans: &mut Spans,
         gave_up: &mut Vec<Pattern>,
     ) -> Option<RuleId> {
+        self.room.stamp += 1;
         let look = Look::at(text);
         let list = self.place(rules, text, &look);
         let list = self.made.get(list as usize)?;
-        let Room {
-            wanted,
-            groups,
-            stamp,
-        } = &mut self.room;
-        *stamp += 1;
-        let scan = self.scan.get().and_then(Option::as_ref);
-        let mut scan = scan.filter(|_| list.scans).map(Scanning::Not);
+        let (tail, begin) = (text.tail(), look.begin.filter(|_| !newlines));
+        // Whether any of the literals that are looked for is there, once that was asked.
+        let mut scanned = None;
         for candidate in &list.rules {
             if !candidate.gate.lets(look.begins) {
                 continue;
             }
-            match (candidate.quick, look.begin) {
+            match (candidate.quick, begin) {
                 (Quick::All, _) if !newlines => {
                     spans.0.clear();
                     return Some(candidate.rule);
                 }
-                (Quick::Entry(entry), Some(place)) if !newlines => {
+                (Quick::Entry(entry), Some(place)) => {
                     let spans = candidate.spans.then_some(&mut *spans);
                     let start = entry.at(place);
-                    match candidate.pattern.goes_on(text.tail(), start, spans) {
+                    match candidate.pattern.goes_on(tail, start, spans) {
                         Some(true) => return Some(candidate.rule),
                         Some(false) => continue,
                         None => {}
                     }
                 }
                 (Quick::Literal, _) => {
-                    let there = match &mut scan {
-                        None => holds(&self.facts, candidate.rule.index(), text.message()),
-                        Some(scan) => scan.wants(candidate.rule.index(), text, wanted),
+                    if scanned == Some(false) {
+                        continue;
+                    }
+                    let rule = candidate.rule.index();
+                    let scan = self.scan.get().and_then(Option::as_ref);
+                    let there = match scan.filter(|_| list.scans) {
+                        None => holds(&self.facts, rule, text.message()),
+                        Some(scan) => {
+                            let wanted = &mut self.room.wanted;
+                            let some =
+                                *scanned.get_or_insert_with(|| scan.want(text.message(), wanted));
+                            some && is_wanted(wanted, rule)
+                        }
                     };
                     if !there {
                         continue;
@@ -237,8 +230,8 @@ impl Index {
                 newlines,
                 spans,
                 gave_up,
-                groups,
-                stamp: *stamp,
+                groups: &mut self.room.groups,
+                stamp: self.room.stamp,
             };
             if line.takes(candidate) {
                 return Some(candidate.rule);
