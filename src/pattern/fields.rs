@@ -190,6 +190,8 @@ struct Automaton {
     loose: bool,
 }
 
+/// So many states are looked for one by one.
+const FEW_STATES: usize = 32;
 /// The state where nothing is known any more.
 const UNKNOWN: usize = 0;
 /// The state where the pattern is at its end.
@@ -317,9 +319,30 @@ impl Automaton {
 
     /// What can be reached from these without a byte; sorted.
     fn closure(&self, from: impl IntoIterator<Item = usize>) -> Vec<usize> {
-        let mut seen = vec![false; self.states.len()];
         let mut open: Vec<usize> = from.into_iter().collect();
-        let mut all = Vec::new();
+        let (mut all, mut passed) = (Vec::with_capacity(open.len()), Vec::new());
+        // Most are so few that it takes longer to make room for marks on all states.
+        while all.len() + passed.len() < FEW_STATES {
+            let Some(at) = open.pop() else {
+                all.sort_unstable();
+                return all;
+            };
+            match self.states[at] {
+                State::Both(one, other) => {
+                    if !passed.contains(&at) {
+                        passed.push(at);
+                        open.extend([one as usize, other as usize]);
+                    }
+                }
+                State::One(..) | State::Byte(..) | State::Anything => {
+                    if !all.contains(&at) {
+                        all.push(at);
+                    }
+                }
+            }
+        }
+        let mut seen = vec![false; self.states.len()];
+        all.iter().chain(&passed).for_each(|&at| seen[at] = true);
         while let Some(at) = open.pop() {
             if std::mem::replace(&mut seen[at], true) {
                 continue;
@@ -348,9 +371,13 @@ impl Automaton {
 
     /// The states after a byte. After [`State::Anything`] there is anything still.
     fn after(&self, states: &[usize], byte: u8) -> Vec<usize> {
-        let next = states.iter().filter_map(|&at| match self.takes(at) {
-            Some((set, next)) => set.contains(byte).then_some(next),
-            None => Some(at),
+        let next = states.iter().filter_map(|&at| match self.states[at] {
+            State::One(one, next) => (one == byte).then_some(next as usize),
+            State::Byte(set, next) => {
+                let set = &self.sets[set as usize];
+                set.contains(byte).then_some(next as usize)
+            }
+            State::Both(..) | State::Anything => Some(at),
         });
         let next: Vec<usize> = next.collect();
         match next.is_empty() {
