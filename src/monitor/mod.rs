@@ -98,6 +98,8 @@ struct Scratch {
     spans: Spans,
     /// The message, where its process id is taken out.
     message: Vec<u8>,
+    /// The line as it is counted.
+    masked: Vec<u8>,
     gave_up: Vec<Pattern>,
 }
 
@@ -344,6 +346,7 @@ impl Monitor {
         let Scratch {
             spans,
             message,
+            masked,
             gave_up,
         } = scratch;
         let mut text = match config.lines.hidepid {
@@ -371,13 +374,11 @@ impl Monitor {
         match &rule.action {
             Action::Repeat => self.repeat(config, host, text.message(), spans),
             Action::Queues(targets) => {
-                let mut last = std::mem::take(self.last(host.number()));
-                let masked = last.take(id);
                 let mask = &config.report.mask;
                 rules::mask(&mut text, &rule.pattern, spans, mask, masked);
                 trace::masked(masked);
                 self.count_line(id, targets, host, masked, 1);
-                *self.last(host.number()) = last;
+                self.last(host.number()).take(id, masked);
             }
             Action::Trash => self.last(host.number()).drop_line(),
             Action::Group { .. } | Action::GroupHost { .. } => {}
@@ -385,6 +386,7 @@ impl Monitor {
     }
 
     /// Counts a masked line `n` times in the queues of its rule.
+    #[inline]
     fn count_line(
         &mut self,
         rule: RuleId,
@@ -393,6 +395,15 @@ impl Monitor {
         line: &[u8],
         n: u64,
     ) {
+        if let [
+            Target {
+                queue,
+                escalation: None,
+            },
+        ] = targets
+        {
+            return self.add(*queue, host, line, n);
+        }
         let highest = targets.iter().filter_map(|t| t.escalation).max();
         let step = highest.map(|_| self.escalations.advance(rule, host.name(), n));
         for target in targets {

@@ -36,10 +36,10 @@ enum Taken {
 }
 
 impl Last {
-    /// A rule takes the line that is written here. Reuses the memory of the line before.
-    pub(super) fn take(&mut self, rule: RuleId) -> &mut Vec<u8> {
+    /// A rule took this line, in the place of which comes memory to use again.
+    pub(super) fn take(&mut self, rule: RuleId, line: &mut Vec<u8>) {
         self.taken = Taken::Rule(rule);
-        &mut self.line
+        std::mem::swap(&mut *self.line, line);
     }
 
     /// `trash` took the line.

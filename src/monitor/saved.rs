@@ -171,7 +171,7 @@ impl Monitor {
         match (rule, action) {
             (Some(rule), Some(Action::Queues(_))) => {
                 let mut last = Last::default();
-                last.take(rule).extend_from_slice(&saved.line);
+                last.take(rule, &mut saved.line.to_vec());
                 last
             }
             _ => Last::gone(),

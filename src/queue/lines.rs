@@ -111,10 +111,8 @@ impl Lines {
             return Change::Refused;
         }
         match self.insert(line, hash, new(0)) {
-            Some(at) => {
-                self.remember(mark, at);
-                Change::Added
-            }
+            // Many come once only: the places are for those that come again.
+            Some(_) => Change::Added,
             None => Change::Refused,
         }
     }

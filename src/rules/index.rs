@@ -98,7 +98,7 @@ struct Candidate {
 /// How a candidate is tried.
 #[derive(Clone, Copy, Debug)]
 enum Quick {
-    /// It takes every line without newlines, and has no groups that are wanted.
+    /// It takes every such line without newlines, and has no groups that are wanted.
     All,
     /// On lines without newlines its pattern goes on behind the first blank.
     Entry(Entry),
@@ -284,7 +284,12 @@ impl Index {
         let mut candidates = Vec::new();
         // Lines whose heads are not told from each other are of one kind.
         let told = self.heads.tells(kind.head);
-        for &Possible { rule, group } in self.heads.rules(kind.head) {
+        for possible in self.heads.rules(kind.head) {
+            let &Possible {
+                rule,
+                group,
+                surely,
+            } = possible;
             let facts = self.facts.get(rule);
             let Some(facts) = facts.filter(|facts| facts.fits(kind.stamped, kind.keys)) else {
                 continue;
@@ -299,7 +304,8 @@ impl Index {
                 continue;
             };
             let spans = !matches!(action, Action::Trash);
-            let all = pattern.outline().everything && (!spans || pattern.groups() == 0);
+            let all = surely || pattern.outline().everything;
+            let all = all && (!spans || pattern.groups() == 0);
             let entry = || told.then(|| look.entry(head, pattern, spans)).flatten();
             let quick = match group {
                 _ if !facts.inside.is_empty() => Quick::Literal,

@@ -41,6 +41,8 @@ pub(super) struct Possible {
     pub rule: usize,
     /// The group to be entered, where the head does not tell that it is.
     pub group: Option<usize>,
+    /// The head tells that the pattern matches.
+    pub surely: bool,
 }
 
 impl Heads {
@@ -137,7 +139,11 @@ impl Heads {
                 groups[at] = Some(both);
             } else if own != Fit::No {
                 let group = one.group.filter(|_| around != Fit::Surely);
-                rules.push(Possible { rule: at, group });
+                rules.push(Possible {
+                    rule: at,
+                    group,
+                    surely: own == Fit::Surely,
+                });
             }
         }
         rules.shrink_to_fit();
@@ -167,6 +173,7 @@ fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
     let possible = rules.map(|(rule, facts)| Possible {
         rule,
         group: facts.group,
+        surely: false,
     });
     possible.collect()
 }
