@@ -4,6 +4,7 @@ use super::Start;
 use super::attempt::Patience;
 use super::program::{Act, Op, Stretch, Ways};
 use super::steps::begins_with;
+use super::text::Text;
 
 /// Where a group stands, if it took part.
 pub(super) type Span = Option<(usize, usize)>;
@@ -74,109 +75,107 @@ pub(super) enum Turn {
 /// Takes steps from `start` on. With what ended the way comes the step where it did, and the place up
 /// to which the subject was read, which is not paid for.
 #[inline(always)]
-pub(super) fn walk(
+pub(super) fn walk<G: Groups>(
     ops: &[Op],
     subject: &[u8],
     start: Start,
-    groups: &mut impl Groups,
+    groups: &mut G,
     patience: &mut Patience,
 ) -> (Turn, Start) {
-    let Start { mut step, mut at } = start;
+    let mut text = Text::new(subject, start.at);
+    let mut step = start.step;
     let turn = loop {
         let Some(op) = ops.get(step) else {
             break Turn::Match;
         };
-        let goes_on = match &op.act {
-            Act::Short(short) => {
-                let found = short.is_at(subject, at);
-                at += usize::from(short.length);
-                found
-            }
+        let mut next = op.next;
+        let rest = match &op.act {
+            Act::Short(word, length) => word.pass(text, *length),
             Act::RunOne(run) => {
-                let length = run.class.run_one(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_one(text, run.max as usize);
+                run.pass(&mut text, length)
             }
             Act::RunFew(run) => {
-                let length = run.class.run_few(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_few(text, run.max as usize);
+                run.pass(&mut text, length)
             }
-            Act::Fork(fork) => match fork.open(subject.get(at)) {
-                Ways::Neither => false,
-                Ways::First => {
-                    step = next(fork.ways[0], groups);
-                    continue;
+            Act::Fork(fork) => {
+                let open = fork.open(text);
+                if open == Ways::BOTH {
+                    break Turn::Choice;
                 }
-                Ways::Second => {
-                    step = next(fork.ways[1], groups);
-                    continue;
-                }
-                Ways::Both => break Turn::Choice,
-            },
+                next = fork.way(open);
+                (open != Ways::NEITHER).then_some(text.rest)
+            }
             &Act::Open(group) => {
-                groups.open(group, at);
-                true
+                groups.open(group, text.at());
+                Some(text.rest)
             }
             &Act::Close(group) => {
-                groups.close(group, at);
-                true
+                groups.close(group, text.at());
+                Some(text.rest)
             }
-            Act::Medium(medium) => {
-                let found = medium.is_at(subject, at);
-                at += usize::from(medium.length);
-                found
-            }
-            Act::Long(bytes) => {
-                let found = begins_with(subject.get(at..).unwrap_or_default(), bytes);
-                at += bytes.len();
-                found
-            }
-            Act::AtEnd => at == subject.len(),
+            Act::Medium(medium) => medium.pass(text),
+            Act::Long(bytes) => after(text.rest, bytes),
+            Act::AtEnd => text.rest.is_empty().then_some(text.rest),
             &Act::Rest(min) => {
-                let rest = subject.len().saturating_sub(at);
-                at = subject.len();
-                rest >= min
+                let long = text.rest.len() >= min;
+                text.rest = &[];
+                long.then_some(text.rest)
             }
-            Act::Chain(chain) => match chain.end(subject, at, groups, patience) {
+            Act::Chain(chain) => match chain.end(subject, text.at(), groups, patience) {
                 Some(end) => {
-                    at = end;
+                    text = Text::new(subject, end);
                     break Turn::Match;
                 }
                 None => {
-                    at = subject.len();
-                    false
+                    text.rest = &[];
+                    None
                 }
             },
             Act::One(class) => {
-                let byte = subject.get(at);
-                at += 1;
-                byte.is_some_and(|&byte| class.contains(byte))
+                let next = text.rest.split_first();
+                next.and_then(|(&byte, rest)| class.contains(byte).then_some(rest))
             }
             Act::Repeat(_) => break Turn::Choice,
             Act::Run(run) => {
-                let length = run.class.run(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_any(text.rest, run.max as usize);
+                run.pass(&mut text, length)
             }
-            Act::AtStart => at == 0,
-            Act::Nothing => true,
+            Act::AtStart => (text.at() == 0).then_some(text.rest),
+            Act::Nothing => Some(text.rest),
         };
-        if !goes_on {
+        let Some(rest) = rest else {
             break Turn::Fail;
-        }
-        step = next(op.next, groups);
+        };
+        text.rest = rest;
+        step = usize::from(next[G::NEXT]);
     };
-    (turn, Start { step, at })
+    (
+        turn,
+        Start {
+            step,
+            at: text.at(),
+        },
+    )
 }
 
-/// The step that comes next.
+/// What is left behind these bytes.
 #[inline(always)]
-fn next<G: Groups>(next: [u16; 2], _: &G) -> usize {
-    usize::from(next[G::NEXT])
+fn after<'a>(text: &'a [u8], bytes: &[u8]) -> Option<&'a [u8]> {
+    let (text, rest) = text.split_at_checked(bytes.len())?;
+    begins_with(text, bytes).then_some(rest)
 }
 
-/// Goes past a run of this length, if it is long enough.
-#[inline(always)]
-fn pass(run: &Stretch, length: usize, at: &mut usize) -> bool {
-    let back = usize::from(run.back);
-    *at = (*at + length).saturating_sub(back);
-    length >= usize::from(run.min)
+impl Stretch {
+    /// What is left behind a run of this length, if it is long enough.
+    #[inline(always)]
+    fn pass<'a>(&self, text: &mut Text<'a>, length: usize) -> Option<&'a [u8]> {
+        if length < usize::from(self.min) {
+            // It was read all the same.
+            text.rest = text.rest.get(length..)?;
+            return None;
+        }
+        text.rest.get(length - usize::from(self.back)..)
+    }
 }
