@@ -125,10 +125,15 @@ impl Direct {
             let here = number == Some(at);
             let mut next = op.next;
             let text = Text::new(head, at);
-            let passed = |rest: Option<&[u8]>| Some(head.len() - at - rest?.len());
             at += match &op.act {
-                Act::Short(word, length) => apart(at, passed(word.pass(text, *length))?)?,
-                Act::Medium(medium) => apart(at, passed(medium.pass(text))?)?,
+                Act::Short(word, length) if word.may_be(text.word()) => {
+                    apart(at, usize::from(*length))?
+                }
+                Act::Medium(medium) => {
+                    let length = usize::from(medium.length);
+                    let same = medium.is(text.rest.get(..length)?);
+                    apart(at, length).filter(|_| same)?
+                }
                 Act::Long(bytes) if head[at..].starts_with(bytes) => apart(at, bytes.len())?,
                 Act::One(class) if class.contains(head[at]) => apart(at, 1)?,
                 Act::RunOne(run) | Act::RunFew(run) | Act::Run(run) => {

@@ -122,15 +122,8 @@ impl Word {
 
     /// Whether they may be these: zeros may stand for no bytes.
     #[inline(always)]
-    fn may_be(&self, word: u64) -> bool {
+    pub(super) fn may_be(&self, word: u64) -> bool {
         (word ^ self.bytes) & self.mask == 0
-    }
-
-    /// What is left behind them, which are so many.
-    #[inline(always)]
-    pub(super) fn pass<'a>(&self, text: Text<'a>, length: u8) -> Option<&'a [u8]> {
-        let rest = text.rest.get(usize::from(length)..)?;
-        self.may_be(text.word()).then_some(rest)
     }
 }
 
@@ -144,12 +137,10 @@ impl Medium {
         })
     }
 
-    /// What is left behind them.
+    /// Whether these bytes, which are as many, are the same.
     #[inline(always)]
-    pub(super) fn pass<'a>(&self, text: Text<'a>) -> Option<&'a [u8]> {
-        let (bytes, rest) = text.rest.split_at_checked(usize::from(self.length))?;
-        let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
-        (*first == self.first && *last == self.last).then_some(rest)
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        bytes.first_chunk() == Some(&self.first) && bytes.last_chunk() == Some(&self.last)
     }
 }
 

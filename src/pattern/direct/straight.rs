@@ -2,7 +2,7 @@
 
 use super::Start;
 use super::attempt::Patience;
-use super::program::{Act, Op, Stretch, Ways};
+use super::program::{Act, Op, Ways};
 use super::steps::begins_with;
 use super::text::Text;
 
@@ -89,39 +89,64 @@ pub(super) fn walk<G: Groups>(
             break Turn::Match;
         };
         let mut next = op.next;
-        let rest = match &op.act {
-            Act::Short(word, length) => word.pass(text, *length),
+        let length = match &op.act {
+            Act::Short(word, length) if word.may_be(text.word()) => usize::from(*length),
             Act::RunOne(run) => {
                 let length = run.class.run_one(text, run.max as usize);
-                run.pass(&mut text, length)
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
             Act::RunFew(run) => {
                 let length = run.class.run_few(text, run.max as usize);
-                run.pass(&mut text, length)
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
             Act::Fork(fork) => {
                 let open = fork.open(text);
                 if open == Ways::BOTH {
                     break Turn::Choice;
                 }
+                if open == Ways::NEITHER {
+                    break Turn::Fail;
+                }
                 next = fork.way(open);
-                (open != Ways::NEITHER).then_some(text.rest)
+                0
             }
             &Act::Open(group) => {
                 groups.open(group, text.at());
-                Some(text.rest)
+                0
             }
             &Act::Close(group) => {
                 groups.close(group, text.at());
-                Some(text.rest)
+                0
             }
-            Act::Medium(medium) => medium.pass(text),
-            Act::Long(bytes) => after(text.rest, bytes),
-            Act::AtEnd => text.rest.is_empty().then_some(text.rest),
+            Act::Medium(medium) => {
+                let length = usize::from(medium.length);
+                let Some(bytes) = text.rest.get(..length) else {
+                    break Turn::Fail;
+                };
+                if !medium.is(bytes) {
+                    break Turn::Fail;
+                }
+                length
+            }
+            Act::Long(bytes) if begins_with(text.rest, bytes) => bytes.len(),
+            Act::AtEnd if text.rest.is_empty() => 0,
             &Act::Rest(min) => {
-                let long = text.rest.len() >= min;
-                text.rest = &[];
-                long.then_some(text.rest)
+                let length = text.rest.len();
+                if length < min {
+                    text.rest = &[];
+                    break Turn::Fail;
+                }
+                length
             }
             Act::Chain(chain) => match chain.end(subject, text.at(), groups, patience) {
                 Some(end) => {
@@ -130,22 +155,25 @@ pub(super) fn walk<G: Groups>(
                 }
                 None => {
                     text.rest = &[];
-                    None
+                    break Turn::Fail;
                 }
             },
-            Act::One(class) => {
-                let next = text.rest.split_first();
-                next.and_then(|(&byte, rest)| class.contains(byte).then_some(rest))
-            }
+            Act::One(class) if text.rest.first().is_some_and(|&byte| class.contains(byte)) => 1,
             Act::Repeat(_) => break Turn::Choice,
             Act::Run(run) => {
                 let length = run.class.run_any(text.rest, run.max as usize);
-                run.pass(&mut text, length)
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
-            Act::AtStart => (text.at() == 0).then_some(text.rest),
-            Act::Nothing => Some(text.rest),
+            Act::AtStart if text.at() == 0 => 0,
+            Act::Nothing => 0,
+            _ => break Turn::Fail,
         };
-        let Some(rest) = rest else {
+        let Some(rest) = text.rest.get(length..) else {
             break Turn::Fail;
         };
         text.rest = rest;
@@ -158,24 +186,4 @@ pub(super) fn walk<G: Groups>(
             at: text.at(),
         },
     )
-}
-
-/// What is left behind these bytes.
-#[inline(always)]
-fn after<'a>(text: &'a [u8], bytes: &[u8]) -> Option<&'a [u8]> {
-    let (text, rest) = text.split_at_checked(bytes.len())?;
-    begins_with(text, bytes).then_some(rest)
-}
-
-impl Stretch {
-    /// What is left behind a run of this length, if it is long enough.
-    #[inline(always)]
-    fn pass<'a>(&self, text: &mut Text<'a>, length: usize) -> Option<&'a [u8]> {
-        if length < usize::from(self.min) {
-            // It was read all the same.
-            text.rest = text.rest.get(length..)?;
-            return None;
-        }
-        text.rest.get(length - usize::from(self.back)..)
-    }
 }

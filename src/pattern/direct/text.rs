@@ -27,21 +27,21 @@ impl<'a> Text<'a> {
         if let Some(chunk) = self.rest.first_chunk() {
             return u64::from_le_bytes(*chunk);
         }
-        match self.whole.last_chunk() {
-            // The last bytes, with others in front that are shifted out.
-            Some(last) if !self.rest.is_empty() => {
-                u64::from_le_bytes(*last) >> (64 - 8 * self.rest.len())
-            }
-            _ => few(self.rest),
-        }
+        last_word(self.whole, self.rest)
     }
 }
 
-/// Less than eight bytes as a word.
-#[cold]
-fn few(bytes: &[u8]) -> u64 {
-    let bytes = bytes.iter().rev();
-    bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+/// The same where there are less than eight.
+#[inline(never)]
+fn last_word(whole: &[u8], rest: &[u8]) -> u64 {
+    match whole.last_chunk() {
+        // The last bytes, with others in front that are shifted out.
+        Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        _ => {
+            let bytes = rest.iter().rev();
+            bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+        }
+    }
 }
 
 #[cfg(test)]
