@@ -12,6 +12,7 @@ mod compile;
 mod program;
 mod steps;
 mod straight;
+mod text;
 
 use std::cell::RefCell;
 
@@ -23,6 +24,7 @@ use attempt::{Attempt, Choices, Patience};
 use program::{Act, Op, Stretch, Ways};
 use steps::Step;
 use straight::{Groups, Noted, Span, Turn, Unasked, walk};
+use text::Text;
 
 /// A pattern made ready.
 #[derive(Debug)]
@@ -122,9 +124,16 @@ impl Direct {
             let op = self.ops.get(step)?;
             let here = number == Some(at);
             let mut next = op.next;
+            let text = Text::new(head, at);
             at += match &op.act {
-                Act::Short(short) if short.is_at(head, at) => apart(at, short.length.into())?,
-                Act::Medium(medium) if medium.is_at(head, at) => apart(at, medium.length.into())?,
+                Act::Short(word, length) if word.may_be(text.word()) => {
+                    apart(at, usize::from(*length))?
+                }
+                Act::Medium(medium) => {
+                    let length = usize::from(medium.length);
+                    let same = medium.is(text.rest.get(..length)?);
+                    apart(at, length).filter(|_| same)?
+                }
                 Act::Long(bytes) if head[at..].starts_with(bytes) => apart(at, bytes.len())?,
                 Act::One(class) if class.contains(head[at]) => apart(at, 1)?,
                 Act::RunOne(run) | Act::RunFew(run) | Act::Run(run) => {
@@ -135,11 +144,11 @@ impl Direct {
                     length
                 }
                 Act::Fork(fork) if !here => {
-                    next = match fork.open(head.get(at)) {
-                        Ways::First => fork.ways[0],
-                        Ways::Second => fork.ways[1],
-                        Ways::Neither | Ways::Both => return None,
-                    };
+                    let open = fork.open_for(head.get(at));
+                    if open == Ways::BOTH || open == Ways::NEITHER {
+                        return None;
+                    }
+                    next = fork.way(open);
                     0
                 }
                 Act::Nothing => 0,

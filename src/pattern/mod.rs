@@ -280,6 +280,11 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
+        self.is_match_by_engine(subject, newlines)
+    }
+
+    #[inline(never)]
+    fn is_match_by_engine(&self, subject: &[u8], newlines: bool) -> Found {
         if let Some(imitator) = self.alone(subject) {
             return imitator.search(subject, &mut Spans::default());
         }
@@ -319,6 +324,11 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
+        self.captures_by_engine(subject, newlines, spans)
+    }
+
+    #[inline(never)]
+    fn captures_by_engine(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
         if let Some(imitator) = self.alone(subject) {
             return imitator.search(subject, spans);
         }

@@ -3,7 +3,7 @@
 use memchr::memmem::Finder;
 
 use super::Start;
-use super::program::{Act, Op, Ways};
+use super::program::{Act, Op};
 use super::steps::{Next, Repeat};
 use super::straight::{Groups, Noted, Span, Turn, Unasked, walk};
 
@@ -184,18 +184,11 @@ impl Attempt<'_> {
                     false => self.shorter(repeat, step, low, high),
                 }
             }
+            // Both ways are open.
             Act::Fork(fork) => {
                 let [one, other] = fork.ways.map(|way| self.next(way));
-                let step = match fork.open(subject.get(at)) {
-                    Ways::Neither => return None,
-                    Ways::First => one,
-                    Ways::Second => other,
-                    Ways::Both => {
-                        self.choices.push(Choice::Branch(Start { step: other, at }));
-                        one
-                    }
-                };
-                Some(Start { step, at })
+                self.choices.push(Choice::Branch(Start { step: other, at }));
+                Some(Start { step: one, at })
             }
             _ => None,
         }

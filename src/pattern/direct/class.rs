@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use super::text::Text;
 use crate::fast::{Range, Sixteen, before_mark};
 use crate::pattern::set::{Bits, ByteSet};
 
@@ -72,60 +73,63 @@ impl Class {
     }
 
     /// How many bytes of the set there are from `at` on, `most` at most.
-    #[inline(always)]
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
+        let text = Text::new(subject, at);
         match self.shape {
-            Shape::Everything => most.min(subject.len().saturating_sub(at)),
-            Shape::One => self.run_one(subject, at, most),
-            Shape::Few => self.run_few(subject, at, most),
-            Shape::Many => self.run_many(subject, at, most),
+            Shape::One => self.run_one(text, most),
+            Shape::Few => self.run_few(text, most),
+            Shape::Everything | Shape::Many => self.run_any(text.rest, most),
         }
     }
 
     /// The same where there is one range.
     #[inline(always)]
-    pub(super) fn run_one(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        run(subject, at, most, |bytes| self.ranges.one(bytes))
+    pub(super) fn run_one(&self, text: Text<'_>, most: usize) -> usize {
+        run(text, most, |bytes| self.ranges.one(bytes))
     }
 
     /// The same where there are several.
     #[inline(always)]
-    pub(super) fn run_few(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        run(subject, at, most, |bytes| self.ranges.few(bytes))
+    pub(super) fn run_few(&self, text: Text<'_>, most: usize) -> usize {
+        run(text, most, |bytes| self.ranges.few(bytes))
     }
 
-    /// The same byte by byte.
-    pub(super) fn run_many(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        let window = subject.get(at..).unwrap_or_default();
-        let window = &window[..most.min(window.len())];
+    /// The same in any case, byte by byte.
+    #[inline(never)]
+    pub(super) fn run_any(&self, rest: &[u8], most: usize) -> usize {
+        let window = &rest[..most.min(rest.len())];
+        if self.everything() {
+            return window.len();
+        }
         let end = window.iter().position(|&byte| !self.contains(byte));
         end.unwrap_or(window.len())
     }
 }
 
-/// How many bytes there are from `at` on before one that stops, `most` at most. As a rule it is among
-/// the next sixteen.
+/// How many bytes are left before one that stops, `most` at most. As a rule it is among the next
+/// sixteen.
 #[inline(always)]
-fn run(subject: &[u8], at: usize, most: usize, stops: impl Fn(Sixteen) -> u32 + Copy) -> usize {
-    let rest = subject.get(at..).unwrap_or_default();
-    if let Some(chunk) = rest.first_chunk() {
+fn run(text: Text<'_>, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+    if let Some(chunk) = text.rest.first_chunk() {
         let bits = stops(Sixteen::new(*chunk));
         if bits != 0 {
             return most.min(bits.trailing_zeros() as usize);
         }
-    } else if let Some(last) = subject.last_chunk::<16>() {
+    } else if let Some(last) = text.whole.last_chunk::<16>() {
         // The last bytes, with others in front that are shifted out; behind them it stops.
-        let bits = stops(Sixteen::new(*last)) >> (16 - rest.len()) | 1 << rest.len();
+        let length = text.rest.len();
+        let bits = stops(Sixteen::new(*last)) >> (16 - length) | 1 << length;
         return most.min(bits.trailing_zeros() as usize);
     }
-    far(subject, at, most, stops)
+    far(text.whole, text.rest, most, stops)
 }
 
 /// The same, wherever it ends.
 #[inline(never)]
-fn far(subject: &[u8], at: usize, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
-    let end = subject.len().min(at.saturating_add(most));
-    before_mark(&subject[..end], at, stops)
+fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+    let at = whole.len() - rest.len();
+    let end = whole.len().min(at.saturating_add(most));
+    before_mark(&whole[..end], at, stops)
 }
 
 impl Ranges {

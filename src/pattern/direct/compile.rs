@@ -159,6 +159,7 @@ impl Split {
         Self {
             ways,
             ahead: [Ahead::default(); 2],
+            words: [Vec::new(), Vec::new()],
         }
     }
 }
@@ -170,8 +171,9 @@ fn look_ahead(steps: &mut [Step]) {
         match &steps[at] {
             Step::Split(split) => {
                 let ahead = split.ways.map(|way| ahead(steps, way, &mut room));
+                let words = split.ways.map(|way| words(steps, way));
                 if let Step::Split(split) = &mut steps[at] {
-                    split.ahead = ahead;
+                    (split.ahead, split.words) = (ahead, words);
                 }
             }
             Step::Repeat(_) => {
@@ -210,6 +212,26 @@ fn next(steps: &[Step], mut at: usize, room: &mut Vec<bool>) -> (Next, Ahead) {
         _ => Next::Set(ahead.bytes.bits()),
     };
     (next, ahead)
+}
+
+/// The literals that must come at this step, up to eight bytes of them.
+fn words(steps: &[Step], mut at: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(step) = steps.get(at)
+        && bytes.len() < 8
+    {
+        at = match step {
+            Step::Literal(more) => {
+                bytes.extend_from_slice(more);
+                at + 1
+            }
+            Step::Open(_) | Step::Close(_) => at + 1,
+            &Step::Jump(to) => to,
+            _ => break,
+        };
+    }
+    bytes.truncate(8);
+    bytes
 }
 
 /// What can come where the step at `at` is taken. `seen` is memory for the steps that were looked at.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::chain::Chain;
 use super::class::{Class, Shape};
 use super::steps::{Repeat, Run, Split, Step};
+use super::text::Text;
 
 /// A step and what comes behind it.
 #[derive(Debug)]
@@ -14,11 +15,14 @@ pub(super) struct Op {
     pub next: [u16; 2],
 }
 
+// Two of them are in a line of the cache.
+const _: () = assert!(size_of::<Op>() <= 32);
+
 /// What is done in a step.
 #[derive(Debug)]
 pub(super) enum Act {
-    /// Up to eight bytes must stand here.
-    Short(Short),
+    /// Up to eight bytes must stand here, so many.
+    Short(Word, u8),
     /// Up to sixteen.
     Medium(Medium),
     /// More.
@@ -52,14 +56,13 @@ pub(super) struct Stretch {
     pub back: u16,
 }
 
-/// Up to eight bytes.
+/// Up to eight bytes that must come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Short {
+pub(super) struct Word {
     /// The first is the lowest.
-    word: u64,
-    pub length: u8,
-    /// The bits of a word that are not looked at.
-    shift: u8,
+    bytes: u64,
+    /// The bits that are looked at.
+    mask: u64,
 }
 
 /// Nine to sixteen bytes.
@@ -78,17 +81,19 @@ pub(super) struct Fork {
     open: [u8; 64],
     /// The same for the end of the subject.
     open_at_end: u8,
+    /// The bytes that each way must begin with, if they are known.
+    words: [Word; 2],
     /// The steps of the ways, each as `next` of a step.
     pub ways: [[u16; 2]; 2],
 }
 
-/// Which ways of a [`Fork`] are open.
+/// Which ways of a [`Fork`] are open: a bit for each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ways {
-    Neither,
-    First,
-    Second,
-    Both,
+pub(super) struct Ways(u8);
+
+impl Ways {
+    pub(super) const NEITHER: Self = Self(0);
+    pub(super) const BOTH: Self = Self(3);
 }
 
 impl Stretch {
@@ -102,44 +107,23 @@ impl Stretch {
     }
 }
 
-impl Short {
-    fn new(bytes: &[u8]) -> Option<Self> {
-        let length = u8::try_from(bytes.len()).ok();
-        let length = length.filter(|length| (1..=8).contains(length))?;
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        Some(Self {
-            word: u64::from_le_bytes(word),
-            length,
-            shift: 64 - 8 * length,
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn is_at(&self, subject: &[u8], at: usize) -> bool {
-        let rest = subject.get(at..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(chunk) => self.is(u64::from_le_bytes(*chunk)),
-            None => self.is_last(subject, rest),
+impl Word {
+    /// The first eight of these bytes.
+    fn new(bytes: &[u8]) -> Self {
+        let (mut word, mut mask) = ([0; 8], [0; 8]);
+        for ((&byte, place), bits) in bytes.iter().zip(&mut word).zip(&mut mask) {
+            (*place, *bits) = (byte, 0xff);
+        }
+        Self {
+            bytes: u64::from_le_bytes(word),
+            mask: u64::from_le_bytes(mask),
         }
     }
 
+    /// Whether they may be these: zeros may stand for no bytes.
     #[inline(always)]
-    fn is(&self, word: u64) -> bool {
-        (word ^ self.word) << self.shift == 0
-    }
-
-    /// The same where there are less than eight bytes.
-    #[inline(always)]
-    fn is_last(&self, subject: &[u8], rest: &[u8]) -> bool {
-        if rest.len() < usize::from(self.length) {
-            return false;
-        }
-        match subject.last_chunk() {
-            // The last bytes, with others in front that are shifted out.
-            Some(last) => self.is(u64::from_le_bytes(*last) >> (64 - 8 * rest.len())),
-            None => rest.starts_with(&self.word.to_le_bytes()[..usize::from(self.length)]),
-        }
+    pub(super) fn may_be(&self, word: u64) -> bool {
+        (word ^ self.bytes) & self.mask == 0
     }
 }
 
@@ -153,11 +137,10 @@ impl Medium {
         })
     }
 
+    /// Whether these bytes, which are as many, are the same.
     #[inline(always)]
-    pub(super) fn is_at(&self, subject: &[u8], at: usize) -> bool {
-        let rest = subject.get(at..).unwrap_or_default();
-        let text = rest.get(..usize::from(self.length)).unwrap_or_default();
-        text.first_chunk() == Some(&self.first) && text.last_chunk() == Some(&self.last)
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        bytes.first_chunk() == Some(&self.first) && bytes.last_chunk() == Some(&self.last)
     }
 }
 
@@ -166,6 +149,7 @@ impl Fork {
         let mut fork = Self {
             open: [0; 64],
             open_at_end: 0,
+            words: [Word::new(&split.words[0]), Word::new(&split.words[1])],
             ways,
         };
         for (ahead, bit) in split.ahead.iter().zip([1, 2]) {
@@ -185,19 +169,32 @@ impl Fork {
         fork
     }
 
-    /// The ways that are open here.
+    /// The ways that are open where this byte comes, or the end of the subject.
     #[inline(always)]
-    pub(super) fn open(&self, byte: Option<&u8>) -> Ways {
+    pub(super) fn open_for(&self, byte: Option<&u8>) -> Ways {
         let open = match byte {
             Some(&byte) => self.open[usize::from(byte >> 2)] >> (2 * (byte & 3)),
             None => self.open_at_end,
         };
-        match open & 3 {
-            0 => Ways::Neither,
-            1 => Ways::First,
-            2 => Ways::Second,
-            _ => Ways::Both,
+        Ways(open & 3)
+    }
+
+    /// The ways that are open here.
+    #[inline(always)]
+    pub(super) fn open(&self, text: Text<'_>) -> Ways {
+        let open = self.open_for(text.rest.first());
+        if open != Ways::BOTH {
+            return open;
         }
+        let word = text.word();
+        let [one, other] = &self.words;
+        Ways(u8::from(one.may_be(word)) | u8::from(other.may_be(word)) << 1)
+    }
+
+    /// The step to go on at where one way is open.
+    #[inline(always)]
+    pub(super) fn way(&self, ways: Ways) -> [u16; 2] {
+        self.ways[usize::from(ways.0 >> 1 & 1)]
     }
 }
 
@@ -247,11 +244,10 @@ fn behind(steps: &[Step], mut at: usize, spans: bool) -> Option<u16> {
 impl Act {
     fn of(step: Step, ways: [[u16; 2]; 2]) -> Option<Self> {
         Some(match step {
-            Step::Literal(bytes) => {
-                let short = Short::new(&bytes).map(Self::Short);
-                let medium = || Medium::new(&bytes).map(Self::Medium);
-                short.or_else(medium).unwrap_or(Self::Long(bytes))
-            }
+            Step::Literal(bytes) => match u8::try_from(bytes.len()) {
+                Ok(length @ 0..=8) => Self::Short(Word::new(&bytes), length),
+                _ => Medium::new(&bytes).map_or(Self::Long(bytes), Self::Medium),
+            },
             Step::One(class) => Self::One(class),
             Step::Run(run) if run.takes_all() => Self::Rest(run.min as usize),
             Step::Run(run) => match run.class.shape {

@@ -52,6 +52,8 @@ pub(super) struct Split {
     pub ways: [usize; 2],
     /// What each way begins with.
     pub ahead: [Ahead; 2],
+    /// The literals that each way begins with, up to eight bytes of them.
+    pub words: [Vec<u8>; 2],
 }
 
 /// A repeated set.

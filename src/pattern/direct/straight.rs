@@ -2,8 +2,9 @@
 
 use super::Start;
 use super::attempt::Patience;
-use super::program::{Act, Op, Stretch, Ways};
+use super::program::{Act, Op, Ways};
 use super::steps::begins_with;
+use super::text::Text;
 
 /// Where a group stands, if it took part.
 pub(super) type Span = Option<(usize, usize)>;
@@ -74,109 +75,115 @@ pub(super) enum Turn {
 /// Takes steps from `start` on. With what ended the way comes the step where it did, and the place up
 /// to which the subject was read, which is not paid for.
 #[inline(always)]
-pub(super) fn walk(
+pub(super) fn walk<G: Groups>(
     ops: &[Op],
     subject: &[u8],
     start: Start,
-    groups: &mut impl Groups,
+    groups: &mut G,
     patience: &mut Patience,
 ) -> (Turn, Start) {
-    let Start { mut step, mut at } = start;
+    let mut text = Text::new(subject, start.at);
+    let mut step = start.step;
     let turn = loop {
         let Some(op) = ops.get(step) else {
             break Turn::Match;
         };
-        let goes_on = match &op.act {
-            Act::Short(short) => {
-                let found = short.is_at(subject, at);
-                at += usize::from(short.length);
-                found
-            }
+        let mut next = op.next;
+        let length = match &op.act {
+            Act::Short(word, length) if word.may_be(text.word()) => usize::from(*length),
             Act::RunOne(run) => {
-                let length = run.class.run_one(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_one(text, run.max as usize);
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
             Act::RunFew(run) => {
-                let length = run.class.run_few(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_few(text, run.max as usize);
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
-            Act::Fork(fork) => match fork.open(subject.get(at)) {
-                Ways::Neither => false,
-                Ways::First => {
-                    step = next(fork.ways[0], groups);
-                    continue;
+            Act::Fork(fork) => {
+                let open = fork.open(text);
+                if open == Ways::BOTH {
+                    break Turn::Choice;
                 }
-                Ways::Second => {
-                    step = next(fork.ways[1], groups);
-                    continue;
+                if open == Ways::NEITHER {
+                    break Turn::Fail;
                 }
-                Ways::Both => break Turn::Choice,
-            },
+                next = fork.way(open);
+                0
+            }
             &Act::Open(group) => {
-                groups.open(group, at);
-                true
+                groups.open(group, text.at());
+                0
             }
             &Act::Close(group) => {
-                groups.close(group, at);
-                true
+                groups.close(group, text.at());
+                0
             }
             Act::Medium(medium) => {
-                let found = medium.is_at(subject, at);
-                at += usize::from(medium.length);
-                found
+                let length = usize::from(medium.length);
+                let Some(bytes) = text.rest.get(..length) else {
+                    break Turn::Fail;
+                };
+                if !medium.is(bytes) {
+                    break Turn::Fail;
+                }
+                length
             }
-            Act::Long(bytes) => {
-                let found = begins_with(subject.get(at..).unwrap_or_default(), bytes);
-                at += bytes.len();
-                found
-            }
-            Act::AtEnd => at == subject.len(),
+            Act::Long(bytes) if begins_with(text.rest, bytes) => bytes.len(),
+            Act::AtEnd if text.rest.is_empty() => 0,
             &Act::Rest(min) => {
-                let rest = subject.len().saturating_sub(at);
-                at = subject.len();
-                rest >= min
+                let length = text.rest.len();
+                if length < min {
+                    text.rest = &[];
+                    break Turn::Fail;
+                }
+                length
             }
-            Act::Chain(chain) => match chain.end(subject, at, groups, patience) {
+            Act::Chain(chain) => match chain.end(subject, text.at(), groups, patience) {
                 Some(end) => {
-                    at = end;
+                    text = Text::new(subject, end);
                     break Turn::Match;
                 }
                 None => {
-                    at = subject.len();
-                    false
+                    text.rest = &[];
+                    break Turn::Fail;
                 }
             },
-            Act::One(class) => {
-                let byte = subject.get(at);
-                at += 1;
-                byte.is_some_and(|&byte| class.contains(byte))
-            }
+            Act::One(class) if text.rest.first().is_some_and(|&byte| class.contains(byte)) => 1,
             Act::Repeat(_) => break Turn::Choice,
             Act::Run(run) => {
-                let length = run.class.run(subject, at, run.max as usize);
-                pass(run, length, &mut at)
+                let length = run.class.run_any(text.rest, run.max as usize);
+                if length < usize::from(run.min) {
+                    // It was read all the same.
+                    text.rest = text.rest.get(length..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length - usize::from(run.back)
             }
-            Act::AtStart => at == 0,
-            Act::Nothing => true,
+            Act::AtStart if text.at() == 0 => 0,
+            Act::Nothing => 0,
+            _ => break Turn::Fail,
         };
-        if !goes_on {
+        let Some(rest) = text.rest.get(length..) else {
             break Turn::Fail;
-        }
-        step = next(op.next, groups);
+        };
+        text.rest = rest;
+        step = usize::from(next[G::NEXT]);
     };
-    (turn, Start { step, at })
-}
-
-/// The step that comes next.
-#[inline(always)]
-fn next<G: Groups>(next: [u16; 2], _: &G) -> usize {
-    usize::from(next[G::NEXT])
-}
-
-/// Goes past a run of this length, if it is long enough.
-#[inline(always)]
-fn pass(run: &Stretch, length: usize, at: &mut usize) -> bool {
-    let back = usize::from(run.back);
-    *at = (*at + length).saturating_sub(back);
-    length >= usize::from(run.min)
+    (
+        turn,
+        Start {
+            step,
+            at: text.at(),
+        },
+    )
 }

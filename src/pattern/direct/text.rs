@@ -1,0 +1,69 @@
+//! A subject and how far it was read.
+
+/// A subject and what is left of it.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub whole: &'a [u8],
+    pub rest: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// A subject from `at` on.
+    #[inline(always)]
+    pub(super) fn new(whole: &'a [u8], at: usize) -> Self {
+        let rest = whole.get(at..).unwrap_or_default();
+        Self { whole, rest }
+    }
+
+    /// How many bytes were read.
+    #[inline(always)]
+    pub(super) fn at(self) -> usize {
+        self.whole.len() - self.rest.len()
+    }
+
+    /// The next eight bytes, the first in the lowest place, with zeros for those that are not there.
+    #[inline(always)]
+    pub(super) fn word(self) -> u64 {
+        if let Some(chunk) = self.rest.first_chunk() {
+            return u64::from_le_bytes(*chunk);
+        }
+        last_word(self.whole, self.rest)
+    }
+}
+
+/// The same where there are less than eight.
+#[inline(never)]
+fn last_word(whole: &[u8], rest: &[u8]) -> u64 {
+    match whole.last_chunk() {
+        // The last bytes, with others in front that are shifted out.
+        Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        _ => {
+            let bytes = rest.iter().rev();
+            bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_the_next_eight_bytes_or_what_there_is_of_them() {
+        let mut checked = 0;
+        for length in 0..20_u8 {
+            let whole: Vec<u8> = (1..=length).collect();
+            for at in 0..=whole.len() + 1 {
+                let text = Text::new(&whole, at);
+                let mut wanted = [0; 8];
+                for (place, &byte) in wanted.iter_mut().zip(whole.iter().skip(at)) {
+                    *place = byte;
+                }
+                assert_eq!(text.word().to_le_bytes(), wanted, "{whole:?} {at}");
+                assert_eq!(text.at(), at.min(whole.len()));
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 20 * 2 + 19 * 20 / 2);
+    }
+}
