@@ -43,10 +43,9 @@ pub struct Index {
     /// The keys that rules name, as the numbers of their bytes, from 1.
     keys: OwnMap<u32, u32>,
     /// The lists that were made, by the kind of line.
-    lists: OwnMap<u64, u32>,
-    made: Vec<List>,
-    /// How many rules stand in all lists, and lists.
-    candidates: usize,
+    lists: OwnMap<u64, List>,
+    /// The rules of all lists, one behind the other.
+    candidates: Vec<Candidate>,
     memory: Memory,
     /// For lists with many literals; made when the first of them is.
     scan: OnceCell<Option<Scan>>,
@@ -75,12 +74,19 @@ impl Kind {
     }
 }
 
-/// The rules that a kind of line may match, in their order.
-#[derive(Debug, Default)]
+/// The rules that a kind of line may match, in their order: so many from there on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct List {
-    rules: Vec<Candidate>,
-    /// The literals of its rules are looked for all at once.
-    scans: bool,
+    start: u32,
+    length: u32,
+}
+
+impl List {
+    /// No rule.
+    const NONE: Self = Self {
+        start: 0,
+        length: 0,
+    };
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +111,8 @@ enum Quick {
     Whole,
     /// Its literal is looked for first.
     Literal,
+    /// The same, along with all others.
+    Scan,
 }
 
 impl Quick {
@@ -114,7 +122,7 @@ impl Quick {
             Self::All => 0,
             Self::Entry(_) => 1,
             Self::Whole => 2,
-            Self::Literal => 3,
+            Self::Literal | Self::Scan => 3,
         }
     }
 }
@@ -154,8 +162,7 @@ impl Index {
             memory: Memory::new(&keys),
             keys,
             lists: OwnMap::default(),
-            made: Vec::new(),
-            candidates: 0,
+            candidates: Vec::new(),
             scan: OnceCell::new(),
             room: Room {
                 groups: vec![(0, false); rules.len()],
@@ -179,11 +186,11 @@ impl Index {
         self.room.stamp += 1;
         let look = Look::at(text);
         let list = self.place(rules, text, &look);
-        let list = self.made.get(list as usize)?;
         let (tail, begin) = (text.tail(), look.begin.filter(|_| !newlines));
         // Whether any of the literals that are looked for is there, once that was asked.
         let mut scanned = None;
-        for candidate in &list.rules {
+        let candidates = self.candidates.get(list.start as usize..)?;
+        for candidate in candidates.iter().take(list.length as usize) {
             if !candidate.gate.lets(look.begins) {
                 continue;
             }
@@ -201,22 +208,17 @@ impl Index {
                         None => {}
                     }
                 }
-                (Quick::Literal, _) => {
-                    if scanned == Some(false) {
-                        continue;
-                    }
-                    let rule = candidate.rule.index();
+                (Quick::Literal, _)
+                    if !holds(&self.facts, candidate.rule.index(), text.message()) =>
+                {
+                    continue;
+                }
+                (Quick::Scan, _) => {
                     let scan = self.scan.get().and_then(Option::as_ref);
-                    let there = match scan.filter(|_| list.scans) {
-                        None => holds(&self.facts, rule, text.message()),
-                        Some(scan) => {
-                            let wanted = &mut self.room.wanted;
-                            let some =
-                                *scanned.get_or_insert_with(|| scan.want(text.message(), wanted));
-                            some && is_wanted(wanted, rule)
-                        }
-                    };
-                    if !there {
+                    let wanted = &mut self.room.wanted;
+                    let want = |scan: &Scan| scan.want(text.message(), wanted);
+                    let some = *scanned.get_or_insert_with(|| scan.is_some_and(want));
+                    if !some || !is_wanted(&self.room.wanted, candidate.rule.index()) {
                         continue;
                     }
                 }
@@ -242,7 +244,7 @@ impl Index {
 
     /// Where the list for such a line is.
     #[inline]
-    fn place(&mut self, rules: &[Rule], text: &Text<'_>, look: &Look<'_>) -> u32 {
+    fn place(&mut self, rules: &[Rule], text: &Text<'_>, look: &Look<'_>) -> List {
         let mark = self.memory.mark(look);
         if let Some(list) = mark.and_then(|mark| self.memory.list(&mark)) {
             return list;
@@ -257,7 +259,7 @@ impl Index {
     /// The same for lines that did not come of late.
     #[cold]
     #[inline(never)]
-    fn list(&mut self, rules: &[Rule], text: &Text<'_>) -> u32 {
+    fn list(&mut self, rules: &[Rule], text: &Text<'_>) -> List {
         let look = Look::at(text);
         let key = |begin: Begin| self.keys.get(&begin.key()).copied().unwrap_or(0);
         let head = look.head();
@@ -274,71 +276,75 @@ impl Index {
     }
 
     /// Makes the list for a kind of line.
-    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> u32 {
-        if self.candidates >= MOST_CANDIDATES {
-            self.candidates = 0;
-            self.made.clear();
+    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> List {
+        if self.candidates.len() + self.lists.len() >= MOST_CANDIDATES {
+            self.candidates.clear();
             self.lists.clear();
             self.memory.clear();
         }
-        let mut candidates = Vec::new();
-        // Lines whose heads are not told from each other are of one kind.
-        let told = self.heads.tells(kind.head);
-        for possible in self.heads.rules(kind.head) {
-            let &Possible {
-                rule,
-                group,
-                surely,
-            } = possible;
-            let facts = self.facts.get(rule);
-            let Some(facts) = facts.filter(|facts| facts.fits(kind.stamped, kind.keys)) else {
-                continue;
-            };
-            let Some(Rule {
-                pattern, action, ..
-            }) = rules.get(rule)
-            else {
-                continue;
-            };
-            let Some(id) = id(rule) else {
-                continue;
-            };
-            let spans = !matches!(action, Action::Trash);
-            let all = surely || pattern.outline().everything;
-            let all = all && (!spans || pattern.groups() == 0);
-            let entry = || told.then(|| look.entry(head, pattern, spans)).flatten();
-            let quick = match group {
-                _ if !facts.inside.is_empty() => Quick::Literal,
-                None if all => Quick::All,
-                None => entry().map_or(Quick::Whole, Quick::Entry),
-                Some(_) => Quick::Whole,
-            };
-            candidates.push(Candidate {
-                quick,
-                gate: facts.gate(kind.stamped),
-                pattern: pattern.clone(),
-                rule: id,
-                group: group.and_then(|group| u32::try_from(group).ok()),
-                spans,
-            });
-        }
+        let possible = self.heads.rules(kind.head).iter();
+        let candidates = possible.filter_map(|one| self.candidate(rules, kind, head, look, *one));
+        let mut candidates: Vec<Candidate> = candidates.collect();
         // Of rules that throw away it does not matter which one does.
         for equal in candidates.chunk_by_mut(|one, next| !one.spans && !next.spans) {
             equal.sort_by_key(|candidate| candidate.quick.step());
         }
-        let literals = candidates.iter();
-        let literals = literals.filter(|c| matches!(c.quick, Quick::Literal));
-        let literals = literals.count();
-        let scans = literals > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some();
-        self.candidates += 1 + candidates.len();
-        candidates.shrink_to_fit();
-        self.made.push(List {
-            rules: candidates,
-            scans,
-        });
-        let list = u32::try_from(self.made.len() - 1).unwrap_or(u32::MAX);
+        let literals = candidates
+            .iter_mut()
+            .filter(|candidate| matches!(candidate.quick, Quick::Literal));
+        let literals: Vec<_> = literals.collect();
+        if literals.len() > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some() {
+            for candidate in literals {
+                candidate.quick = Quick::Scan;
+            }
+        }
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let list = List {
+            start: number(self.candidates.len()),
+            length: number(candidates.len()),
+        };
+        self.candidates.append(&mut candidates);
         self.lists.insert(kind.packed(), list);
         list
+    }
+
+    /// A rule that may match lines of this kind, as a line of the kind tells.
+    fn candidate(
+        &self,
+        rules: &[Rule],
+        kind: Kind,
+        head: &[u8],
+        look: &Look<'_>,
+        possible: Possible,
+    ) -> Option<Candidate> {
+        let Possible { rule, group, .. } = possible;
+        let facts = self.facts.get(rule)?;
+        let Rule {
+            pattern, action, ..
+        } = rules.get(rule)?;
+        if !facts.fits(kind.stamped, kind.keys) {
+            return None;
+        }
+        let spans = !matches!(action, Action::Trash);
+        let all = possible.surely || pattern.outline().everything;
+        let all = all && (!spans || pattern.groups() == 0);
+        // Lines whose heads are not told from each other are of one kind.
+        let told = self.heads.tells(kind.head);
+        let entry = || told.then(|| look.entry(head, pattern, spans)).flatten();
+        let quick = match group {
+            _ if !facts.inside.is_empty() => Quick::Literal,
+            None if all => Quick::All,
+            None => entry().map_or(Quick::Whole, Quick::Entry),
+            Some(_) => Quick::Whole,
+        };
+        Some(Candidate {
+            quick,
+            gate: facts.gate(kind.stamped),
+            pattern: pattern.clone(),
+            rule: id(rule)?,
+            group: group.and_then(|group| u32::try_from(group).ok()),
+            spans,
+        })
     }
 }
 

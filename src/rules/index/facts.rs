@@ -67,7 +67,7 @@ impl Begin {
 
     /// The key that they begin with.
     pub(super) fn key(self) -> u32 {
-        self.0 as u32 & (1 << (8 * KEY)) - 1
+        self.0 as u32 & ((1 << (8 * KEY)) - 1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What kind of line this is: its head, and what stands behind its first two blanks.
 
 use super::facts::Begin;
-use super::heads;
+use super::{List, heads};
 use crate::fast::{OwnMap, before_blank, digits_length};
 use crate::pattern::fields::{self, KEY};
 use crate::pattern::{Entry, Pattern};
@@ -144,31 +144,28 @@ pub(super) struct Memory {
 }
 
 /// A kind of line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
-    /// The first word.
+    /// The first word. It holds no zeros: so its length need not be told.
     word: [u64; 2],
-    /// Both keys, and the byte behind the word.
-    keys: u64,
-    /// The length of the word, and all that is said with yes or no.
-    rest: u32,
+    /// Both keys, the byte behind the word, and all that is said with yes or no.
+    rest: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
     mark: Mark,
-    list: u32,
+    list: List,
 }
 
 impl Remembered {
     const NOTHING: Self = Self {
         mark: Mark {
             word: [0; 2],
-            keys: 0,
-            // No word is so long.
-            rest: u32::MAX,
+            // This bit is used by no line.
+            rest: 1 << 63,
         },
-        list: u32::MAX,
+        list: List::NONE,
     };
 }
 
@@ -203,32 +200,29 @@ impl Memory {
             u64::from_le_bytes(bytes) & masks[at]
         };
         let [first, second] = look.begins.map(|begin| self.named.key(begin));
-        let Look {
-            blank,
-            numbered,
-            stamped,
-            ..
-        } = look;
-        let bits = u32::from(*blank) | u32::from(*numbered) << 1 | u32::from(*stamped) << 2;
+        let bits = [look.blank, look.numbered, look.stamped].map(u64::from);
+        let bits = bits[0] | bits[1] << 1 | bits[2] << 2;
         Some(Mark {
             word: [word(0), word(1)],
-            keys: first | second << 25 | u64::from(end) << 50,
-            rest: bits << 8 | length as u32,
+            rest: first | second << 25 | u64::from(end) << 50 | bits << 58,
         })
     }
 
     /// The list of such lines, if it is remembered.
     #[inline]
-    pub(super) fn list(&self, mark: &Mark) -> Option<u32> {
+    pub(super) fn list(&self, mark: &Mark) -> Option<List> {
         let [one, other] = &self.places[mark.place()];
-        if one.mark == *mark {
-            return Some(one.list);
-        }
-        (other.mark == *mark).then_some(other.list)
+        // Which of them it is nobody can tell before: so it is not asked.
+        let (first, second) = (one.mark.differs(mark), other.mark.differs(mark));
+        let list = match first == 0 {
+            true => one.list,
+            false => other.list,
+        };
+        (first == 0 || second == 0).then_some(list)
     }
 
     /// Remembers a list in the place of the older one.
-    pub(super) fn remember(&mut self, mark: Mark, list: u32) {
+    pub(super) fn remember(&mut self, mark: Mark, list: List) {
         let [one, other] = &mut self.places[mark.place()];
         *other = *one;
         *one = Remembered { mark, list };
@@ -238,9 +232,15 @@ impl Memory {
 impl Mark {
     fn place(&self) -> usize {
         let [first, second] = self.word;
-        let mixed = first ^ second.rotate_left(17) ^ self.keys.rotate_left(34);
-        let mixed = (mixed ^ u64::from(self.rest) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 40) as usize % PLACES
+        let mixed = first ^ second.rotate_left(17) ^ self.rest.rotate_left(34);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES
+    }
+
+    /// Nothing but zeros, if they are the same.
+    #[inline(always)]
+    fn differs(&self, other: &Self) -> u64 {
+        let [first, second] = [0, 1].map(|at| self.word[at] ^ other.word[at]);
+        first | second | (self.rest ^ other.rest)
     }
 }
 
