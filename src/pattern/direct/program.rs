@@ -109,7 +109,7 @@ impl Stretch {
 
 impl Word {
     /// The first eight of these bytes.
-    fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         let (mut word, mut mask) = ([0; 8], [0; 8]);
         for ((&byte, place), bits) in bytes.iter().zip(&mut word).zip(&mut mask) {
             (*place, *bits) = (byte, 0xff);
