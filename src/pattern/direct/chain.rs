@@ -6,8 +6,10 @@
 //! the end, each in what is left of the subject, and nothing is tried twice.
 
 use super::attempt::Patience;
+use super::program::Word;
 use super::steps::{Step, begins_with};
 use super::straight::Groups;
+use super::text::Text;
 
 /// The end of such a pattern.
 #[derive(Debug)]
@@ -63,8 +65,11 @@ impl Edge {
 #[derive(Clone, Debug)]
 pub(super) struct Needle {
     bytes: Box<[u8]>,
+    /// The first of them.
+    word: Word,
     /// The place of the rarest of them.
     rarest: usize,
+    byte: u8,
 }
 
 impl Needle {
@@ -72,7 +77,9 @@ impl Needle {
         let rarest = (0..bytes.len()).min_by_key(|&place| commonness(bytes[place]));
         Self {
             bytes: bytes.into(),
+            word: Word::new(bytes),
             rarest: rarest.unwrap_or(0),
+            byte: rarest.map_or(0, |place| bytes[place]),
         }
     }
 
@@ -90,16 +97,16 @@ impl Needle {
         (low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
-        let byte = *self.bytes.get(self.rarest)?;
         let from = low + self.rarest;
-        let mut to = (high + self.rarest + 1).min(subject.len());
+        let to = (high + self.rarest + 1).min(subject.len());
+        let mut window = subject.get(from..to)?;
         loop {
-            let found = from + memchr::memrchr(byte, subject.get(from..to)?)?;
-            if self.is_at(subject, found - self.rarest) {
-                return Some(found - self.rarest);
+            let found = memchr::memrchr(self.byte, window)?;
+            if self.is_at(subject, low + found) {
+                return Some(low + found);
             }
             patience.pay_for(0);
-            to = found;
+            window = &window[..found];
         }
     }
 
@@ -110,11 +117,10 @@ impl Needle {
         (low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
-        let byte = *self.bytes.get(self.rarest)?;
         let mut from = low + self.rarest;
         let to = (high + self.rarest + 1).min(subject.len());
         loop {
-            let found = from + memchr::memchr(byte, subject.get(from..to)?)?;
+            let found = from + memchr::memchr(self.byte, subject.get(from..to)?)?;
             if self.is_at(subject, found - self.rarest) {
                 return Some(found - self.rarest);
             }
@@ -123,8 +129,13 @@ impl Needle {
         }
     }
 
+    #[inline(always)]
     fn is_at(&self, subject: &[u8], at: usize) -> bool {
-        begins_with(subject.get(at..).unwrap_or_default(), &self.bytes)
+        let text = Text::new(subject, at);
+        let length = self.bytes.len();
+        text.rest.len() >= length
+            && self.word.may_be(text.word())
+            && (length <= 8 || begins_with(text.rest, &self.bytes))
     }
 }
 

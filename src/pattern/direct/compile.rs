@@ -185,25 +185,44 @@ fn look_ahead(steps: &mut [Step]) {
             _ => {}
         }
     }
-    for step in steps {
-        if let Step::Repeat(repeat) = step
-            && let Some(run) = repeat.with_one_end()
-        {
-            *step = Step::Run(run);
+    for at in 0..steps.len() {
+        if let Step::Repeat(repeat) = &steps[at] {
+            let until = || last(steps, at + 1).and_then(|last| repeat.until(last));
+            let run = repeat.with_one_end().map(Step::Run);
+            if let Some(run) = run.or_else(|| until().map(Step::Until)) {
+                steps[at] = run;
+            }
         }
+    }
+}
+
+/// The first step from `at` on that takes bytes or asks for something.
+fn pass(steps: &[Step], mut at: usize) -> usize {
+    loop {
+        at = match steps.get(at) {
+            Some(Step::Open(_) | Step::Close(_)) => at + 1,
+            Some(&Step::Jump(to)) => to,
+            _ => return at,
+        };
+    }
+}
+
+/// How many bytes there are, if the pattern ends with a literal at this step and the end of the subject.
+fn last(steps: &[Step], at: usize) -> Option<u32> {
+    let at = pass(steps, at);
+    let Some(Step::Literal(bytes)) = steps.get(at) else {
+        return None;
+    };
+    match steps.get(pass(steps, at + 1)) {
+        Some(Step::AtEnd) => u32::try_from(bytes.len()).ok(),
+        _ => None,
     }
 }
 
 /// What must come at this step.
 fn next(steps: &[Step], mut at: usize, room: &mut Vec<bool>) -> (Next, Ahead) {
     let ahead = ahead(steps, at, room);
-    while let Some(step) = steps.get(at) {
-        at = match step {
-            Step::Open(_) | Step::Close(_) => at + 1,
-            &Step::Jump(to) => to,
-            _ => break,
-        };
-    }
+    at = pass(steps, at);
     let next = match steps.get(at) {
         None => Next::Nothing,
         Some(Step::AtEnd) => Next::End,
@@ -217,18 +236,13 @@ fn next(steps: &[Step], mut at: usize, room: &mut Vec<bool>) -> (Next, Ahead) {
 /// The literals that must come at this step, up to eight bytes of them.
 fn words(steps: &[Step], mut at: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while let Some(step) = steps.get(at)
-        && bytes.len() < 8
-    {
-        at = match step {
-            Step::Literal(more) => {
-                bytes.extend_from_slice(more);
-                at + 1
-            }
-            Step::Open(_) | Step::Close(_) => at + 1,
-            &Step::Jump(to) => to,
-            _ => break,
+    while bytes.len() < 8 {
+        at = pass(steps, at);
+        let Some(Step::Literal(more)) = steps.get(at) else {
+            break;
         };
+        bytes.extend_from_slice(more);
+        at += 1;
     }
     bytes.truncate(8);
     bytes
@@ -251,7 +265,7 @@ fn ahead(steps: &[Step], at: usize, seen: &mut Vec<bool>) -> Ahead {
                 (set, bytes.is_empty())
             }
             Some(Step::One(class)) => (class.set, false),
-            Some(Step::Run(run)) => (run.class.set, run.min == 0),
+            Some(Step::Run(run) | Step::Until(run)) => (run.class.set, run.min == 0),
             Some(Step::Repeat(repeat)) => (repeat.run.class.set, repeat.run.min == 0),
             Some(Step::Split(split)) => {
                 ways.extend(split.ways);

@@ -34,6 +34,8 @@ pub(super) enum Act {
     RunFew(Stretch),
     /// The same of any.
     Run(Stretch),
+    /// One that must end `back` bytes before the end of the subject.
+    Until(Stretch),
     /// So many bytes at least, and all that are left.
     Rest(usize),
     Fork(Box<Fork>),
@@ -109,7 +111,7 @@ impl Stretch {
 
 impl Word {
     /// The first eight of these bytes.
-    fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         let (mut word, mut mask) = ([0; 8], [0; 8]);
         for ((&byte, place), bits) in bytes.iter().zip(&mut word).zip(&mut mask) {
             (*place, *bits) = (byte, 0xff);
@@ -255,6 +257,7 @@ impl Act {
                 Shape::Few => Self::RunFew(Stretch::new(run)?),
                 _ => Self::Run(Stretch::new(run)?),
             },
+            Step::Until(run) => Self::Until(Stretch::new(run)?),
             Step::Repeat(repeat) => Self::Repeat(repeat),
             Step::Split(split) => Self::Fork(Box::new(Fork::new(&split, ways))),
             Step::Chain(chain) => Self::Chain(chain),

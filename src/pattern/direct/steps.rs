@@ -14,6 +14,8 @@ pub(super) enum Step {
     One(Arc<Class>),
     /// A repeat that can end at one place only, as what comes behind is not in its set.
     Run(Run),
+    /// One that must end `back` bytes before the end of the subject.
+    Until(Run),
     Repeat(Box<Repeat>),
     Split(Box<Split>),
     /// The rest of the pattern.
@@ -151,5 +153,19 @@ impl Repeat {
             }
             _ => None,
         }
+    }
+
+    /// The same as a run, if the subject must end so many bytes behind it.
+    pub(super) fn until(&self, last: u32) -> Option<Run> {
+        let Run {
+            class, min, max, ..
+        } = &self.run;
+        let any = class.everything() || *max != u32::MAX;
+        (!any).then(|| Run {
+            class: Arc::clone(class),
+            min: *min,
+            max: *max,
+            back: last,
+        })
     }
 }

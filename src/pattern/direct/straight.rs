@@ -169,6 +169,18 @@ pub(super) fn walk<G: Groups>(
                 }
                 length - usize::from(run.back)
             }
+            Act::Until(run) => {
+                let length = text.rest.len().checked_sub(usize::from(run.back));
+                let Some(length) = length.filter(|&length| length >= usize::from(run.min)) else {
+                    break Turn::Fail;
+                };
+                let taken = run.class.run(subject, text.at(), length);
+                if taken < length {
+                    text.rest = text.rest.get(taken..).unwrap_or_default();
+                    break Turn::Fail;
+                }
+                length
+            }
             Act::AtStart if text.at() == 0 => 0,
             Act::Nothing => 0,
             _ => break Turn::Fail,
