@@ -15,6 +15,7 @@ mod straight;
 mod text;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
@@ -33,31 +34,46 @@ pub(super) struct Direct {
     anchored: bool,
     /// Whether it turns most subjects away at their first bytes.
     quick: bool,
-    ops: Box<[Op]>,
+    ops: Arc<[Op]>,
     /// Finds the literal that the pattern begins with, where it is not anchored.
     finder: Option<Box<Finder<'static>>>,
     groups: usize,
 }
 
-/// Where a match begins, or goes on if what is before is known to match.
+/// A step of a pattern, and where in the subject it comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Start {
-    /// The step that is next.
+struct Start {
     step: usize,
-    /// Its place in the subject.
     at: usize,
 }
 
-/// A step of a pattern that is reached in one way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Entry(usize);
+/// What is left of a pattern behind a head that it matches in one way.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    ops: Arc<[Op]>,
+    step: u32,
+    groups: u32,
+}
 
 impl Entry {
-    /// It is reached at this place of the subject.
-    pub fn at(self, place: usize) -> Start {
+    /// Whether the match goes on to its end from `at` on; `None` if only a match of the whole subject
+    /// can tell. What stands before is not looked at. The subject holds no newline.
+    #[inline]
+    pub fn is_match(&self, subject: &[u8], at: usize) -> Option<bool> {
+        is_match(&self.ops, None, subject, self.at(at))
+    }
+
+    /// The same, and the groups of the match: that of the whole is not told.
+    #[inline]
+    pub fn captures(&self, subject: &[u8], at: usize, spans: &mut Spans) -> Option<bool> {
+        let groups = self.groups as usize;
+        captures(&self.ops, None, groups, subject, self.at(at), spans)
+    }
+
+    fn at(&self, at: usize) -> Start {
         Start {
-            step: self.0,
-            at: place,
+            step: self.step as usize,
+            at,
         }
     }
 }
@@ -91,7 +107,7 @@ impl Direct {
         Some(Self {
             anchored,
             quick: anchored && !begins_anyhow,
-            ops: Op::link(steps)?,
+            ops: Op::link(steps)?.into(),
             finder,
             groups,
         })
@@ -103,13 +119,12 @@ impl Direct {
     }
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
-    pub(super) fn is_match(&self, subject: &[u8], start: Start) -> Option<bool> {
-        self.run(subject, start, &mut Unasked)
-            .map(|found| found.is_some())
+    pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
+        is_match(&self.ops, self.finder.as_deref(), subject, Start::default())
     }
 
-    /// The step that is reached where a subject begins with `head`, if that is the same whatever comes
-    /// behind it. A `1` at `number` stands for any number. With `spans`, no group may begin before.
+    /// What is left of it where a subject begins with `head`, if that is the same whatever comes behind
+    /// it. A `1` at `number` stands for any number. With `spans`, no group may begin before.
     pub(super) fn behind(&self, head: &[u8], number: Option<usize>, spans: bool) -> Option<Entry> {
         if !self.anchored {
             return None;
@@ -157,64 +172,102 @@ impl Direct {
             };
             step = usize::from(next[usize::from(spans)]);
         }
-        (at == head.len()).then_some(Entry(step))
+        if at < head.len() {
+            return None;
+        }
+        Some(Entry {
+            ops: Arc::clone(&self.ops),
+            step: u32::try_from(step).ok()?,
+            groups: u32::try_from(self.groups).ok()?,
+        })
     }
 
     /// The leftmost match and its groups; `None` if the engine has to decide. The subject holds no
     /// newline.
-    pub(super) fn captures(&self, subject: &[u8], start: Start, spans: &mut Spans) -> Option<bool> {
-        spans.0.clear();
-        spans.0.resize(self.groups + 1, None);
-        let found = self.run(subject, start, &mut Noted(&mut spans.0));
-        match found {
-            Some(Some(whole)) => spans.0[0] = Some(whole),
-            _ => spans.0.clear(),
-        }
-        found.map(|found| found.is_some())
+    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Option<bool> {
+        let finder = self.finder.as_deref();
+        captures(
+            &self.ops,
+            finder,
+            self.groups,
+            subject,
+            Start::default(),
+            spans,
+        )
     }
+}
 
-    /// Where the leftmost match is; nothing outside if the engine has to decide.
-    #[inline(always)]
-    fn run(&self, subject: &[u8], start: Start, groups: &mut impl Groups) -> Option<Span> {
-        let mut patience = Patience::new(subject.len());
-        let mut reached = Start::default();
-        // As a rule there is one way only.
-        if self.finder.is_none() {
-            let turn;
-            (turn, reached) = walk(&self.ops, subject, start, groups, &mut patience);
-            match turn {
-                Turn::Match => return Some(Some((0, reached.at))),
-                Turn::Fail => return Some(None),
-                Turn::Choice => {}
-            }
-        }
-        self.choose(subject, reached, groups.spans(), patience)
-    }
+fn is_match(ops: &[Op], finder: Option<&Finder<'_>>, subject: &[u8], start: Start) -> Option<bool> {
+    let found = run(ops, finder, subject, start, &mut Unasked);
+    found.map(|found| found.is_some())
+}
 
-    /// The same where there are choices.
-    #[inline(never)]
-    fn choose(
-        &self,
-        subject: &[u8],
-        start: Start,
-        spans: Option<&mut [Span]>,
-        patience: Patience,
-    ) -> Option<Span> {
-        CHOICES.with_borrow_mut(|choices| {
-            let mut attempt = Attempt {
-                ops: &self.ops,
-                subject,
-                choices,
-                spans,
-                patience,
-            };
-            let (start, end) = match &self.finder {
-                None => (0, attempt.at(start)?),
-                Some(finder) => attempt.search(finder)?,
-            };
-            Some(end.map(|end| (start, end)))
-        })
+fn captures(
+    ops: &[Op],
+    finder: Option<&Finder<'_>>,
+    groups: usize,
+    subject: &[u8],
+    start: Start,
+    spans: &mut Spans,
+) -> Option<bool> {
+    spans.0.clear();
+    spans.0.resize(groups + 1, None);
+    let found = run(ops, finder, subject, start, &mut Noted(&mut spans.0));
+    match found {
+        Some(Some(whole)) => spans.0[0] = Some(whole),
+        _ => spans.0.clear(),
     }
+    found.map(|found| found.is_some())
+}
+
+/// Where the leftmost match is; nothing outside if the engine has to decide.
+#[inline(always)]
+fn run(
+    ops: &[Op],
+    finder: Option<&Finder<'_>>,
+    subject: &[u8],
+    start: Start,
+    groups: &mut impl Groups,
+) -> Option<Span> {
+    let mut patience = Patience::new(subject.len());
+    let mut reached = Start::default();
+    // As a rule there is one way only.
+    if finder.is_none() {
+        let turn;
+        (turn, reached) = walk(ops, subject, start, groups, &mut patience);
+        match turn {
+            Turn::Match => return Some(Some((0, reached.at))),
+            Turn::Fail => return Some(None),
+            Turn::Choice => {}
+        }
+    }
+    choose(ops, finder, subject, reached, groups.spans(), patience)
+}
+
+/// The same where there are choices.
+#[inline(never)]
+fn choose(
+    ops: &[Op],
+    finder: Option<&Finder<'_>>,
+    subject: &[u8],
+    start: Start,
+    spans: Option<&mut [Span]>,
+    patience: Patience,
+) -> Option<Span> {
+    CHOICES.with_borrow_mut(|choices| {
+        let mut attempt = Attempt {
+            ops,
+            subject,
+            choices,
+            spans,
+            patience,
+        };
+        let (start, end) = match finder {
+            None => (0, attempt.at(start)?),
+            Some(finder) => attempt.search(finder)?,
+        };
+        Some(end.map(|end| (start, end)))
+    })
 }
 
 /// How many bytes a run takes at `at`, if that is known from `head` alone; `number` tells whether a
@@ -260,10 +313,10 @@ mod tests {
         for (pattern, line) in cases {
             let parsed = parse::parse(pattern.as_bytes()).unwrap();
             let direct = Direct::new(&parsed.root, parsed.groups).unwrap();
-            let found = direct.is_match(line, Start::default());
+            let found = direct.is_match(line);
             assert_eq!(found, None, "{pattern}");
             let mut spans = Spans::default();
-            assert_eq!(direct.captures(line, Start::default(), &mut spans), None);
+            assert_eq!(direct.captures(line, &mut spans), None);
         }
     }
 }

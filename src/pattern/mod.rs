@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use direct::Direct;
-pub use direct::{Entry, Start};
+pub use direct::Entry;
 use emit::Purpose;
 use engine::Matcher;
 use imitate::Imitator;
@@ -265,18 +265,20 @@ impl Pattern {
         self.is_match_in(subject, memchr::memchr(b'\n', subject).is_some())
     }
 
-    /// Where a match goes on in subjects that begin with `head`, if that is the same for all of them:
-    /// that `head` matches need not be looked at then. A `1` at `number` stands for any number. `spans`
-    /// tells whether those will be asked for.
+    /// What is left of it in subjects that begin with `head`, if that is the same for all of them: that
+    /// `head` matches need not be looked at then. A `1` at `number` stands for any number. `spans` tells
+    /// whether those will be asked for.
     pub fn behind(&self, head: &[u8], number: Option<usize>, spans: bool) -> Option<Entry> {
-        self.0.direct.as_ref()?.behind(head, number, spans)
+        let direct = self.0.direct.as_ref()?;
+        let known = !spans || self.0.imitator.is_none();
+        known.then(|| direct.behind(head, number, spans)).flatten()
     }
 
     /// The same, where it is known whether the subject holds a newline.
     pub fn is_match_in(&self, subject: &[u8], newlines: bool) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
-            && let Some(found) = direct.is_match(subject, Start::default())
+            && let Some(found) = direct.is_match(subject)
         {
             return if found { Found::Yes } else { Found::No };
         }
@@ -297,19 +299,6 @@ impl Pattern {
         }
     }
 
-    /// Whether a match goes on at `start`, which comes from [`Pattern::behind`], and the groups of the
-    /// match, if there is room for them: that of the whole match is not told. What stands before `start`
-    /// is not looked at. `None` if only a match of the whole subject can tell. It holds no newline.
-    #[inline]
-    pub fn goes_on(&self, subject: &[u8], start: Start, spans: Option<&mut Spans>) -> Option<bool> {
-        let direct = self.0.direct.as_ref()?;
-        match spans {
-            None => direct.is_match(subject, start),
-            Some(_) if self.0.imitator.is_some() => None,
-            Some(spans) => direct.captures(subject, start, spans),
-        }
-    }
-
     /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
         self.captures_in(subject, memchr::memchr(b'\n', subject).is_some(), spans)
@@ -320,7 +309,7 @@ impl Pattern {
         if let Some(direct) = &self.0.direct
             && !newlines
             && self.0.imitator.is_none()
-            && let Some(found) = direct.captures(subject, Start::default(), spans)
+            && let Some(found) = direct.captures(subject, spans)
         {
             return if found { Found::Yes } else { Found::No };
         }

@@ -102,7 +102,7 @@ struct Candidate {
 }
 
 /// How a candidate is tried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Quick {
     /// It takes every such line without newlines, and has no groups that are wanted.
     All,
@@ -117,7 +117,7 @@ enum Quick {
 
 impl Quick {
     /// The quickest first.
-    fn step(self) -> u8 {
+    fn step(&self) -> u8 {
         match self {
             Self::All => 0,
             Self::Entry(_) => 1,
@@ -194,15 +194,17 @@ impl Index {
             if !candidate.gate.lets(look.begins) {
                 continue;
             }
-            match (candidate.quick, begin) {
+            match (&candidate.quick, begin) {
                 (Quick::All, _) if !newlines => {
                     spans.0.clear();
                     return Some(candidate.rule);
                 }
                 (Quick::Entry(entry), Some(place)) => {
-                    let spans = candidate.spans.then_some(&mut *spans);
-                    let start = entry.at(place);
-                    match candidate.pattern.goes_on(tail, start, spans) {
+                    let found = match candidate.spans {
+                        true => entry.captures(tail, place, spans),
+                        false => entry.is_match(tail, place),
+                    };
+                    match found {
                         Some(true) => return Some(candidate.rule),
                         Some(false) => continue,
                         None => {}
