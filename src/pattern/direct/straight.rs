@@ -2,7 +2,8 @@
 
 use super::Start;
 use super::attempt::Patience;
-use super::program::{Act, Op, Ways};
+use super::chain::Chain;
+use super::program::{Act, Medium, Op, Stretch, Ways};
 use super::steps::begins_with;
 use super::text::Text;
 
@@ -82,120 +83,107 @@ pub(super) fn walk<G: Groups>(
     groups: &mut G,
     patience: &mut Patience,
 ) -> (Turn, Start) {
-    let mut text = Text::new(subject, start.at);
-    let mut step = start.step;
+    let (mut text, mut step) = (Text::new(subject, start.at), start.step);
     let turn = loop {
         let Some(op) = ops.get(step) else {
             break Turn::Match;
         };
         let mut next = op.next;
-        let length = match &op.act {
-            Act::Short(word, length) if word.may_be(text.word()) => usize::from(*length),
-            Act::RunOne(run) => {
-                let length = run.class.run_one(text, run.max as usize);
-                if length < usize::from(run.min) {
-                    // It was read all the same.
-                    text.rest = text.rest.get(length..).unwrap_or_default();
-                    break Turn::Fail;
+        let taken = match &op.act {
+            Act::Short(word, length) if word.may_be(text.word()) => Ok(usize::from(*length)),
+            Act::RunOne(run) => run.taken(run.class.run_one(text, run.max as usize)),
+            Act::RunFew(run) => run.taken(run.class.run_few(text, run.max as usize)),
+            Act::Fork(fork) => match fork.open(text) {
+                Ways::BOTH => break Turn::Choice,
+                Ways::NEITHER => Err(0),
+                open => {
+                    next = fork.way(open);
+                    Ok(0)
                 }
-                length - usize::from(run.back)
-            }
-            Act::RunFew(run) => {
-                let length = run.class.run_few(text, run.max as usize);
-                if length < usize::from(run.min) {
-                    // It was read all the same.
-                    text.rest = text.rest.get(length..).unwrap_or_default();
-                    break Turn::Fail;
-                }
-                length - usize::from(run.back)
-            }
-            Act::Fork(fork) => {
-                let open = fork.open(text);
-                if open == Ways::BOTH {
-                    break Turn::Choice;
-                }
-                if open == Ways::NEITHER {
-                    break Turn::Fail;
-                }
-                next = fork.way(open);
-                0
-            }
+            },
             &Act::Open(group) => {
                 groups.open(group, text.at());
-                0
+                Ok(0)
             }
             &Act::Close(group) => {
                 groups.close(group, text.at());
-                0
+                Ok(0)
             }
-            Act::Medium(medium) => {
-                let length = usize::from(medium.length);
-                let Some(bytes) = text.rest.get(..length) else {
-                    break Turn::Fail;
-                };
-                if !medium.is(bytes) {
-                    break Turn::Fail;
-                }
-                length
-            }
-            Act::Long(bytes) if begins_with(text.rest, bytes) => bytes.len(),
-            Act::AtEnd if text.rest.is_empty() => 0,
-            &Act::Rest(min) => {
-                let length = text.rest.len();
-                if length < min {
-                    text.rest = &[];
-                    break Turn::Fail;
-                }
-                length
-            }
-            Act::Chain(chain) => match chain.end(subject, text.at(), groups, patience) {
-                Some(end) => {
-                    text = Text::new(subject, end);
-                    break Turn::Match;
-                }
-                None => {
-                    text.rest = &[];
-                    break Turn::Fail;
-                }
-            },
-            Act::One(class) if text.rest.first().is_some_and(|&byte| class.contains(byte)) => 1,
+            Act::Medium(medium) => medium.taken(text.rest),
+            Act::Long(bytes) if begins_with(text.rest, bytes) => Ok(bytes.len()),
+            Act::AtEnd if text.rest.is_empty() => Ok(0),
+            Act::Rest(min) if text.rest.len() >= *min => Ok(text.rest.len()),
+            Act::Chain(chain) => break end(chain, &mut text, groups, patience),
+            Act::One(class) if text.rest.first().is_some_and(|&b| class.contains(b)) => Ok(1),
             Act::Repeat(_) => break Turn::Choice,
-            Act::Run(run) => {
-                let length = run.class.run_any(text.rest, run.max as usize);
-                if length < usize::from(run.min) {
-                    // It was read all the same.
-                    text.rest = text.rest.get(length..).unwrap_or_default();
-                    break Turn::Fail;
-                }
-                length - usize::from(run.back)
-            }
-            Act::Until(run) => {
-                let length = text.rest.len().checked_sub(usize::from(run.back));
-                let Some(length) = length.filter(|&length| length >= usize::from(run.min)) else {
-                    break Turn::Fail;
-                };
-                let taken = run.class.run(subject, text.at(), length);
-                if taken < length {
-                    text.rest = text.rest.get(taken..).unwrap_or_default();
-                    break Turn::Fail;
-                }
-                length
-            }
-            Act::AtStart if text.at() == 0 => 0,
-            Act::Nothing => 0,
-            _ => break Turn::Fail,
+            Act::Run(run) => run.taken(run.class.run_any(text.rest, run.max as usize)),
+            Act::Until(run) => run.until(text),
+            Act::AtStart if text.at() == 0 => Ok(0),
+            Act::Nothing => Ok(0),
+            _ => Err(0),
         };
-        let Some(rest) = text.rest.get(length..) else {
-            break Turn::Fail;
-        };
-        text.rest = rest;
+        match text.pass(taken) {
+            Ok(rest) => text.rest = rest,
+            Err(read) => {
+                text.rest = read;
+                break Turn::Fail;
+            }
+        }
         step = usize::from(next[G::NEXT]);
     };
-    (
-        turn,
-        Start {
-            step,
-            at: text.at(),
-        },
-    )
+    let at = text.at();
+    (turn, Start { step, at })
+}
+
+/// Takes the rest of a pattern that is a chain.
+#[inline(always)]
+fn end(
+    chain: &Chain,
+    text: &mut Text<'_>,
+    groups: &mut impl Groups,
+    patience: &mut Patience,
+) -> Turn {
+    let end = chain.end(text.whole, text.at(), groups, patience);
+    *text = Text::new(text.whole, end.unwrap_or(text.whole.len()));
+    if end.is_some() {
+        Turn::Match
+    } else {
+        Turn::Fail
+    }
+}
+
+impl Medium {
+    /// How many bytes it takes.
+    #[inline(always)]
+    fn taken(&self, text: &[u8]) -> Result<usize, usize> {
+        let length = usize::from(self.length);
+        match text.get(..length) {
+            Some(bytes) if self.is(bytes) => Ok(length),
+            _ => Err(0),
+        }
+    }
+}
+
+impl Stretch {
+    /// How many bytes it takes where it could take so many.
+    #[inline(always)]
+    fn taken(&self, length: usize) -> Result<usize, usize> {
+        if length < usize::from(self.min) {
+            return Err(length);
+        }
+        Ok(length - usize::from(self.back))
+    }
+
+    /// How many bytes it takes where its end is known.
+    fn until(&self, text: Text<'_>) -> Result<usize, usize> {
+        let length = text.rest.len().checked_sub(usize::from(self.back));
+        let length = length.filter(|&length| length >= usize::from(self.min));
+        let length = length.ok_or(0_usize)?;
+        let taken = self.class.run(text.whole, text.at(), length);
+        if taken < length {
+            Err(taken)
+        } else {
+            Ok(length)
+        }
+    }
 }

@@ -21,6 +21,15 @@ impl<'a> Text<'a> {
         self.whole.len() - self.rest.len()
     }
 
+    /// What is left behind so many bytes, or those that were read in vain.
+    #[inline(always)]
+    pub(super) fn pass(self, taken: Result<usize, usize>) -> Result<&'a [u8], &'a [u8]> {
+        match taken {
+            Ok(taken) => self.rest.get(taken..).ok_or(self.rest),
+            Err(read) => Err(self.rest.get(read..).unwrap_or_default()),
+        }
+    }
+
     /// The next eight bytes, the first in the lowest place, with zeros for those that are not there.
     #[inline(always)]
     pub(super) fn word(self) -> u64 {
