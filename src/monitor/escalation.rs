@@ -6,11 +6,16 @@ use bstr::{BStr, BString};
 
 use crate::config::RuleId;
 use crate::fast::Map;
+use crate::queue::OTHER_HOSTS;
 
 /// How many lines of each host a rule has taken since its leftmost queue was reported. A report that
 /// could not be sent gives its lines back.
 #[derive(Clone, Debug, Default)]
-pub struct Escalations(Map<RuleId, Map<BString, Counted>>);
+pub struct Escalations {
+    counters: Map<RuleId, Map<BString, Counted>>,
+    /// How many counters there are.
+    number: usize,
+}
 
 /// A counter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +45,14 @@ impl Step {
 }
 
 impl Escalations {
-    /// Moves a counter on by `n` lines.
-    pub(super) fn advance(&mut self, rule: RuleId, host: &[u8], n: u64) -> Step {
+    /// Moves a counter on by `n` lines. Where there are `most` counters, hosts that have none share one:
+    /// whoever sends lines can invent names.
+    pub(super) fn advance(&mut self, rule: RuleId, host: &[u8], n: u64, most: usize) -> Step {
+        let known = |hosts: &Map<BString, Counted>| hosts.contains_key(BStr::new(host));
+        let host = match self.number >= most && !self.counters.get(&rule).is_some_and(known) {
+            true => OTHER_HOSTS,
+            false => host,
+        };
         let counted = self.counter(rule, BStr::new(host));
         let before = counted.looked;
         let after = counted.lines.saturating_add(n);
@@ -50,15 +61,21 @@ impl Escalations {
     }
 
     fn counter(&mut self, rule: RuleId, host: &BStr) -> &mut Counted {
-        let hosts = self.0.entry(rule).or_default();
-        hosts.entry_ref(host).or_default()
+        let hosts = self.counters.entry(rule).or_default();
+        hosts.entry_ref(host).or_insert_with(|| {
+            self.number += 1;
+            Counted::default()
+        })
     }
 
     /// Takes the lines out of a counter, for a report.
     pub(super) fn take(&mut self, rule: RuleId, host: &BStr) -> u64 {
-        let hosts = self.0.get_mut(&rule);
-        let counted = hosts.and_then(|hosts| hosts.remove(host));
-        counted.map_or(0, |counted| counted.lines)
+        let hosts = self.counters.get_mut(&rule);
+        let Some(counted) = hosts.and_then(|hosts| hosts.remove(host)) else {
+            return 0;
+        };
+        self.number -= 1;
+        counted.lines
     }
 
     /// The report with these lines could not be sent: they count again. What they and the lines since
@@ -71,7 +88,7 @@ impl Escalations {
 
     /// All counters.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RuleId, &BStr, u64)> {
-        self.0.iter().flat_map(|(&rule, hosts)| {
+        self.counters.iter().flat_map(|(&rule, hosts)| {
             let counters = hosts.iter();
             counters.map(move |(host, counted)| (rule, host.as_ref(), counted.lines))
         })
@@ -79,20 +96,21 @@ impl Escalations {
 
     /// Takes the lines of a report, sent at last, off a counter.
     pub(super) fn settle(&mut self, rule: RuleId, host: &BStr, delivered: u64) {
-        if let Some(hosts) = self.0.get_mut(&rule)
+        if let Some(hosts) = self.counters.get_mut(&rule)
             && let Some(counted) = hosts.get_mut(host)
         {
             counted.lines = counted.lines.saturating_sub(delivered);
             counted.looked = counted.looked.saturating_sub(delivered);
             if counted.lines == 0 {
                 hosts.remove(host);
+                self.number -= 1;
             }
         }
     }
 
     /// Forgets all counters (a reload).
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
 
@@ -107,7 +125,7 @@ mod tests {
         let highest = *numbers.iter().max().unwrap();
         let mut totals = vec![Vec::new(); numbers.len()];
         for _ in 0..lines {
-            let step = counters.advance(RuleId(0), b"h", 1);
+            let step = counters.advance(RuleId(0), b"h", 1, usize::MAX);
             for (i, &at) in numbers.iter().enumerate() {
                 totals[i].extend(step.reaches(at, highest));
             }
@@ -121,6 +139,24 @@ mod tests {
         assert_eq!(fired(&[3], 7), [vec![3, 6]]);
         assert_eq!(fired(&[1, 4], 6), [vec![1, 5], vec![4]]);
         assert_eq!(fired(&[2, 2], 4), [vec![2, 4], vec![2, 4]]);
+    }
+
+    #[test]
+    fn hosts_beyond_the_bound_share_a_counter() {
+        let mut counters = Escalations::default();
+        for n in 0..1_000 {
+            let step = counters.advance(RuleId(n % 2), format!("h{n}").as_bytes(), 1, 100);
+            let before = u64::from(n.saturating_sub(100) / 2);
+            assert_eq!(step.before, before, "{n}");
+        }
+        assert_eq!(counters.iter().count(), 102);
+        let known = counters.advance(RuleId(1), b"h1", 1, 100);
+        assert_eq!((known.before, known.after), (1, 2));
+        let others = BStr::new(OTHER_HOSTS);
+        assert_eq!(counters.take(RuleId(0), others), 450);
+        assert_eq!(counters.take(RuleId(0), others), 0);
+        counters.settle(RuleId(1), others, 450);
+        assert_eq!((counters.number, counters.iter().count()), (100, 100));
     }
 
     #[test]

@@ -405,7 +405,8 @@ impl Monitor {
             return self.add(*queue, host, line, n);
         }
         let highest = targets.iter().filter_map(|t| t.escalation).max();
-        let step = highest.map(|_| self.escalations.advance(rule, host.name(), n));
+        let most = self.config.state.max_lines;
+        let step = highest.map(|_| self.escalations.advance(rule, host.name(), n, most));
         for target in targets {
             match (target.escalation, highest, step) {
                 (Some(at), Some(highest), Some(step)) => {

@@ -142,7 +142,8 @@ impl Monitor {
         }
         for counter in &snapshot.escalations {
             if let Some(&rule) = self.names.ids.get(&counter.rule) {
-                self.escalations.advance(rule, &counter.host, counter.count);
+                let (host, most) = (&counter.host, usize::MAX);
+                self.escalations.advance(rule, host, counter.count, most);
             }
         }
         for saved in &snapshot.last {
