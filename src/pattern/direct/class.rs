@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::text::Text;
-use crate::fast::{Range, Sixteen, before_mark};
+use crate::fast::{Range, Sixteen};
 use crate::pattern::set::{Bits, ByteSet};
 
 /// A set of more ranges is asked byte by byte.
@@ -115,21 +115,47 @@ fn run(text: Text<'_>, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
         if bits != 0 {
             return most.min(bits.trailing_zeros() as usize);
         }
-    } else if let Some(last) = text.whole.last_chunk::<16>() {
-        // The last bytes, with others in front that are shifted out; behind them it stops.
-        let length = text.rest.len();
-        let bits = stops(Sixteen::new(*last)) >> (16 - length) | 1 << length;
-        return most.min(bits.trailing_zeros() as usize);
+    } else if text.whole.len() >= 16 {
+        return most.min(last(text.whole, text.rest, stops));
     }
     far(text.whole, text.rest, most, stops)
 }
 
-/// The same, wherever it ends.
+/// The same where none of the next sixteen stops, or the subject is shorter than that.
 #[inline(never)]
 fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
-    let at = whole.len() - rest.len();
-    let end = whole.len().min(at.saturating_add(most));
-    before_mark(&whole[..end], at, stops)
+    let mut left = rest.get(16..).unwrap_or(rest);
+    let length = loop {
+        let length = rest.len() - left.len();
+        if length >= most {
+            break most;
+        }
+        let Some((chunk, behind)) = left.split_first_chunk() else {
+            break length + last(whole, left, stops);
+        };
+        let bits = stops(Sixteen::new(*chunk));
+        if bits != 0 {
+            break length + bits.trailing_zeros() as usize;
+        }
+        left = behind;
+    };
+    length.min(most)
+}
+
+/// How many of less than sixteen bytes there are before one that stops.
+#[inline(always)]
+fn last(whole: &[u8], rest: &[u8], stops: impl Fn(Sixteen) -> u32) -> usize {
+    let bits = match whole.last_chunk::<16>() {
+        // The last bytes, with others in front that are shifted out.
+        Some(last) => stops(Sixteen::new(*last)) >> (16 - rest.len()),
+        None => {
+            let mut few = [0; 16];
+            few[..rest.len()].copy_from_slice(rest);
+            stops(Sixteen::new(few))
+        }
+    };
+    // Behind them it stops.
+    (bits | 1 << rest.len()).trailing_zeros() as usize
 }
 
 impl Ranges {
