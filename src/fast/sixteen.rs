@@ -52,6 +52,18 @@ impl Sixteen {
         Marks((self.0 - range.low).simd_le(range.most))
     }
 
+    /// The bits of either.
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all are ASCII.
+    #[inline(always)]
+    fn ascii(self) -> bool {
+        self.0.to_bitmask() == 0
+    }
+
     /// The same bytes, capital letters among them as small ones; a byte that is no letter may become
     /// another, but no small letter.
     #[inline(always)]
@@ -130,8 +142,8 @@ pub fn before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
 
 /// So many bytes are searched for newlines at once.
 const WORD: usize = 4 * SIZE;
-/// There is room for the newlines of several such words.
-const ROOM: usize = 4 * WORD;
+/// There is room for the newlines of some lines: as many as stay near while they are worked on.
+const ROOM: usize = 2 * WORD;
 
 /// Where newlines stand in a text: found for many lines at once, as the end of one line does not tell
 /// where that of the next is.
@@ -144,6 +156,9 @@ pub struct Newlines<'a> {
     places: [usize; ROOM],
     filled: usize,
     given: usize,
+    /// Bits from the bytes that were looked at: the high one is that of a byte that is not ASCII. First
+    /// those of the last look, then those of the one before, where the first line may begin.
+    bits: [u8; 2],
 }
 
 impl<'a> Newlines<'a> {
@@ -155,31 +170,44 @@ impl<'a> Newlines<'a> {
             places: [0; ROOM],
             filled: 0,
             given: 0,
+            bits: [0; 2],
         }
+    }
+
+    /// Whether all is ASCII from the newline before to the one that was given last. It may say no where it
+    /// is.
+    #[inline(always)]
+    pub fn ascii(&self) -> bool {
+        (self.bits[0] | self.bits[1]).is_ascii()
     }
 
     /// Looks for more.
     fn fill(&mut self) {
         (self.filled, self.given) = (0, 0);
+        self.bits = [0, self.bits[0]];
         let rest = self.text.get(self.from..).unwrap_or_default();
-        let (words, few) = rest.as_chunks::<{ WORD }>();
+        let (words, few) = rest.as_chunks::<WORD>();
         for word in words {
             if self.filled + WORD > ROOM {
                 return;
             }
-            let mut bits = 0;
+            let (mut bits, mut all) = (0, Sixteen::new([0; SIZE]));
             for (at, chunk) in word.as_chunks::<SIZE>().0.iter().enumerate() {
-                let newlines = Sixteen::new(*chunk).are(b'\n').bits();
-                bits |= u64::from(newlines) << (SIZE * at);
+                let chunk = Sixteen::new(*chunk);
+                bits |= u64::from(chunk.are(b'\n').bits()) << (SIZE * at);
+                all = all.or(chunk);
             }
+            self.bits[0] |= u8::from(!all.ascii()) << 7;
             self.note(bits);
             self.from += WORD;
         }
         if self.filled + few.len() <= ROOM {
-            let newlines = few.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
-            for (at, _) in newlines {
-                self.places[self.filled] = self.from + at;
-                self.filled += 1;
+            for (&byte, at) in few.iter().zip(self.from..) {
+                self.bits[0] |= byte;
+                if byte == b'\n' {
+                    self.places[self.filled] = at;
+                    self.filled += 1;
+                }
             }
             self.from += few.len();
         }
@@ -298,7 +326,7 @@ mod tests {
                 let text: Vec<u8> = (0..length)
                     .map(|at| match (at + length) % step {
                         0 => b'\n',
-                        other => other as u8 | 0x40,
+                        other => other as u8 & 0x3f | 0x40,
                     })
                     .collect();
                 let found: Vec<usize> = Newlines::new(&text).collect();
@@ -311,5 +339,32 @@ mod tests {
             }
         }
         assert!(checked > 400_000, "only {checked}");
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_told_with_its_line() {
+        let (mut checked, mut ascii) = (0, 0);
+        for length in [0, 1, 30, 70, 200] {
+            let line = [vec![b'x'; length], vec![b'\n']].concat();
+            let all = line.repeat(300);
+            for at in (0..all.len()).step_by(41).filter(|&at| all[at] != b'\n') {
+                let mut text = all.clone();
+                text[at] = 0x80;
+                let mut newlines = Newlines::new(&text);
+                let mut from = 0;
+                while let Some(end) = newlines.next() {
+                    assert!(
+                        !newlines.ascii() || text[from..end].is_ascii(),
+                        "{length} {at}"
+                    );
+                    checked += 1;
+                    ascii += usize::from(newlines.ascii());
+                    from = end + 1;
+                }
+                assert_eq!(from, text.len());
+            }
+        }
+        assert!(checked > 500_000, "only {checked}");
+        assert!(ascii > checked / 2, "only {ascii} of {checked}");
     }
 }

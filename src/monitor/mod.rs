@@ -106,7 +106,7 @@ struct Scratch {
 /// What is known of a line before it is looked at.
 #[derive(Clone, Copy)]
 struct Known {
-    /// It is valid UTF-8.
+    /// It is valid UTF-8: if not, it may be all the same.
     utf8: bool,
     /// It holds a newline, as an element of a Redis list may.
     newlines: bool,
@@ -249,19 +249,20 @@ impl Monitor {
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
         self.bound_hosts();
-        let known = Known {
-            // What is UTF-8 as a whole is so line by line; most of it is plain ASCII.
-            utf8: text.is_ascii() || std::str::from_utf8(text).is_ok(),
-            newlines: false,
-        };
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut from = 0;
-        for end in Newlines::new(text) {
+        let mut known = Known {
+            utf8: false,
+            newlines: false,
+        };
+        let (mut newlines, mut from) = (Newlines::new(text), 0);
+        while let Some(end) = newlines.next() {
+            known.utf8 = newlines.ascii();
             self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
         }
         if from < text.len() {
+            known.utf8 = false;
             self.take_line(&text[from..], known, &config, &mut scratch);
         }
         self.scratch = scratch;
