@@ -228,7 +228,7 @@ fn run_in(run: &Stretch, head: &[u8], at: usize, number: bool) -> Option<usize> 
     }
     let length = run.class.run(head, at, run.max as usize);
     let inside = at + length < head.len() && length >= usize::from(run.min);
-    inside.then_some(length - usize::from(run.back))
+    inside.then(|| length - usize::from(run.back))
 }
 
 #[cfg(test)]
@@ -347,5 +347,49 @@ mod tests {
         assert!(left < 1_500, "{left} are left to the engine");
         assert!(compared > 300_000, "only {compared} pairs");
         assert!(matched > 50_000, "only {matched} matches");
+    }
+
+    /// A match that goes on behind a head is the one from the start.
+    #[test]
+    fn what_is_behind_a_head_decides_as_the_whole_does() {
+        let patterns = [
+            r"^x\[\d+\]: a(b|c)",
+            "^x[^ ]+b y",
+            "^x[^ ]{3,}]: y",
+            "^x[1b]+1]: y",
+            r"^(?:x|xb)\S*: y",
+            "^xb+ y$",
+        ];
+        let heads = ["x[1]: ", "x ", "xb ", "xbbb]: ", "x", "xb1]: ", "xb: "];
+        let rests = ["", "y", "ab", "ac", "b", "xb y"];
+        let (mut asked, mut known) = (0, 0);
+        for pattern in patterns {
+            let parsed = parse::parse(pattern.as_bytes()).unwrap();
+            let direct = Direct::new(&parsed.root, parsed.groups).unwrap();
+            for (head, spans) in heads.iter().flat_map(|head| [(head, false), (head, true)]) {
+                let numbers = head.find('1').into_iter().map(Some).chain([None]);
+                for number in numbers {
+                    asked += 1;
+                    let Some(entry) = direct.behind(head.as_bytes(), number, spans) else {
+                        continue;
+                    };
+                    known += 1;
+                    for (rest, digits) in rests.iter().flat_map(|rest| [(rest, "1"), (rest, "23")])
+                    {
+                        let before = match number {
+                            Some(_) => head.replace('1', digits),
+                            None => (*head).to_string(),
+                        };
+                        let line = format!("{before}{rest}");
+                        let start = entry.at(before.len());
+                        let whole = direct.is_match(line.as_bytes(), Start::default());
+                        let got = direct.is_match(line.as_bytes(), start);
+                        assert_eq!(got, whole, "{pattern} {line:?} {entry:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(asked, patterns.len() * 2 * (heads.len() + 2));
+        assert!(known > 15, "only {known} of {asked} are known");
     }
 }
