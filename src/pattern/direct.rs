@@ -104,8 +104,7 @@ impl Direct {
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
     pub(super) fn is_match(&self, subject: &[u8], start: Start) -> Option<bool> {
-        self.run(subject, start, &mut Unasked)
-            .map(|found| found.is_some())
+        self.run(subject, start, &mut Unasked, |found| found.is_some())
     }
 
     /// The step that is reached where a subject begins with `head`, if that is the same whatever comes
@@ -165,7 +164,7 @@ impl Direct {
     pub(super) fn captures(&self, subject: &[u8], start: Start, spans: &mut Spans) -> Option<bool> {
         spans.0.clear();
         spans.0.resize(self.groups + 1, None);
-        let found = self.run(subject, start, &mut Noted(&mut spans.0));
+        let found = self.run(subject, start, &mut Noted(&mut spans.0), |found| found);
         match found {
             Some(Some(whole)) => spans.0[0] = Some(whole),
             _ => spans.0.clear(),
@@ -173,9 +172,15 @@ impl Direct {
         found.map(|found| found.is_some())
     }
 
-    /// Where the leftmost match is; nothing outside if the engine has to decide.
+    /// What is made of where the leftmost match is; nothing if the engine has to decide.
     #[inline(always)]
-    fn run(&self, subject: &[u8], start: Start, groups: &mut impl Groups) -> Option<Span> {
+    fn run<T>(
+        &self,
+        subject: &[u8],
+        start: Start,
+        groups: &mut impl Groups,
+        found: impl Fn(Span) -> T,
+    ) -> Option<T> {
         let mut patience = Patience::new(subject.len());
         let mut reached = Start::default();
         // As a rule there is one way only.
@@ -183,12 +188,13 @@ impl Direct {
             let turn;
             (turn, reached) = walk(&self.ops, subject, start, groups, &mut patience);
             match turn {
-                Turn::Match => return Some(Some((0, reached.at))),
-                Turn::Fail => return Some(None),
+                Turn::Match => return Some(found(Some((0, reached.at)))),
+                Turn::Fail => return Some(found(None)),
                 Turn::Choice => {}
             }
         }
-        self.choose(subject, reached, groups.spans(), patience)
+        let whole = self.choose(subject, reached, groups.spans(), patience)?;
+        Some(found(whole))
     }
 
     /// The same where there are choices.
