@@ -60,17 +60,24 @@ impl Entry {
     /// can tell. What stands before is not looked at. The subject holds no newline.
     #[inline]
     pub fn is_match(&self, subject: &[u8], at: usize) -> Option<bool> {
-        is_match(&self.ops, None, subject, self.at(at))
+        self.program().is_match(subject, self.start(at))
     }
 
     /// The same, and the groups of the match: that of the whole is not told.
     #[inline]
     pub fn captures(&self, subject: &[u8], at: usize, spans: &mut Spans) -> Option<bool> {
-        let groups = self.groups as usize;
-        captures(&self.ops, None, groups, subject, self.at(at), spans)
+        self.program().captures(subject, self.start(at), spans)
     }
 
-    fn at(&self, at: usize) -> Start {
+    fn program(&self) -> Program<'_> {
+        Program {
+            ops: &self.ops,
+            finder: None,
+            groups: self.groups as usize,
+        }
+    }
+
+    fn start(&self, at: usize) -> Start {
         Start {
             step: self.step as usize,
             at,
@@ -120,7 +127,7 @@ impl Direct {
 
     /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
     pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
-        is_match(&self.ops, self.finder.as_deref(), subject, Start::default())
+        self.program().is_match(subject, Start::default())
     }
 
     /// What is left of it where a subject begins with `head`, if that is the same whatever comes behind
@@ -185,89 +192,93 @@ impl Direct {
     /// The leftmost match and its groups; `None` if the engine has to decide. The subject holds no
     /// newline.
     pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Option<bool> {
-        let finder = self.finder.as_deref();
-        captures(
-            &self.ops,
-            finder,
-            self.groups,
-            subject,
-            Start::default(),
-            spans,
-        )
+        self.program().captures(subject, Start::default(), spans)
     }
-}
 
-fn is_match(ops: &[Op], finder: Option<&Finder<'_>>, subject: &[u8], start: Start) -> Option<bool> {
-    let found = run(ops, finder, subject, start, &mut Unasked);
-    found.map(|found| found.is_some())
-}
-
-fn captures(
-    ops: &[Op],
-    finder: Option<&Finder<'_>>,
-    groups: usize,
-    subject: &[u8],
-    start: Start,
-    spans: &mut Spans,
-) -> Option<bool> {
-    spans.0.clear();
-    spans.0.resize(groups + 1, None);
-    let found = run(ops, finder, subject, start, &mut Noted(&mut spans.0));
-    match found {
-        Some(Some(whole)) => spans.0[0] = Some(whole),
-        _ => spans.0.clear(),
-    }
-    found.map(|found| found.is_some())
-}
-
-/// Where the leftmost match is; nothing outside if the engine has to decide.
-#[inline(always)]
-fn run(
-    ops: &[Op],
-    finder: Option<&Finder<'_>>,
-    subject: &[u8],
-    start: Start,
-    groups: &mut impl Groups,
-) -> Option<Span> {
-    let mut patience = Patience::new(subject.len());
-    let mut reached = Start::default();
-    // As a rule there is one way only.
-    if finder.is_none() {
-        let turn;
-        (turn, reached) = walk(ops, subject, start, groups, &mut patience);
-        match turn {
-            Turn::Match => return Some(Some((0, reached.at))),
-            Turn::Fail => return Some(None),
-            Turn::Choice => {}
+    fn program(&self) -> Program<'_> {
+        Program {
+            ops: &self.ops,
+            finder: self.finder.as_deref(),
+            groups: self.groups,
         }
     }
-    choose(ops, finder, subject, reached, groups.spans(), patience)
 }
 
-/// The same where there are choices.
-#[inline(never)]
-fn choose(
-    ops: &[Op],
-    finder: Option<&Finder<'_>>,
-    subject: &[u8],
-    start: Start,
-    spans: Option<&mut [Span]>,
-    patience: Patience,
-) -> Option<Span> {
-    CHOICES.with_borrow_mut(|choices| {
-        let mut attempt = Attempt {
-            ops,
-            subject,
-            choices,
-            spans,
-            patience,
-        };
-        let (start, end) = match finder {
-            None => (0, attempt.at(start)?),
-            Some(finder) => attempt.search(finder)?,
-        };
-        Some(end.map(|end| (start, end)))
-    })
+/// What it takes to match.
+#[derive(Clone, Copy)]
+struct Program<'a> {
+    ops: &'a [Op],
+    finder: Option<&'a Finder<'static>>,
+    groups: usize,
+}
+
+impl Program<'_> {
+    #[inline(never)]
+    fn is_match(self, subject: &[u8], start: Start) -> Option<bool> {
+        self.run(subject, start, &mut Unasked, |found| found.is_some())
+    }
+
+    #[inline(never)]
+    fn captures(self, subject: &[u8], start: Start, spans: &mut Spans) -> Option<bool> {
+        spans.0.clear();
+        spans.0.resize(self.groups + 1, None);
+        let found = self.run(subject, start, &mut Noted(&mut spans.0), |found| found);
+        match found {
+            Some(Some(whole)) => spans.0[0] = Some(whole),
+            _ => spans.0.clear(),
+        }
+        found.map(|found| found.is_some())
+    }
+
+    /// What is made of where the leftmost match is; nothing if the engine has to decide.
+    #[inline(always)]
+    fn run<T>(
+        self,
+        subject: &[u8],
+        start: Start,
+        groups: &mut impl Groups,
+        found: impl Fn(Span) -> T,
+    ) -> Option<T> {
+        let mut patience = Patience::new(subject.len());
+        let mut reached = Start::default();
+        // As a rule there is one way only.
+        if self.finder.is_none() {
+            let turn;
+            (turn, reached) = walk(self.ops, subject, start, groups, &mut patience);
+            match turn {
+                Turn::Match => return Some(found(Some((0, reached.at)))),
+                Turn::Fail => return Some(found(None)),
+                Turn::Choice => {}
+            }
+        }
+        let whole = self.choose(subject, reached, groups.spans(), patience)?;
+        Some(found(whole))
+    }
+
+    /// The same where there are choices.
+    #[inline(never)]
+    fn choose(
+        self,
+        subject: &[u8],
+        start: Start,
+        spans: Option<&mut [Span]>,
+        patience: Patience,
+    ) -> Option<Span> {
+        CHOICES.with_borrow_mut(|choices| {
+            let mut attempt = Attempt {
+                ops: self.ops,
+                subject,
+                choices,
+                spans,
+                patience,
+            };
+            let (start, end) = match self.finder {
+                None => (0, attempt.at(start)?),
+                Some(finder) => attempt.search(finder)?,
+            };
+            Some(end.map(|end| (start, end)))
+        })
+    }
 }
 
 /// How many bytes a run takes at `at`, if that is known from `head` alone; `number` tells whether a
@@ -376,8 +387,8 @@ mod tests {
                 let regex = regex.unicode(false).build().unwrap();
                 for line in lines.iter().skip(number % 7).step_by(7) {
                     let mut spans = Spans::default();
-                    let found = direct.captures(line, Start::default(), &mut spans);
-                    let is_match = direct.is_match(line, Start::default());
+                    let found = direct.captures(line, &mut spans);
+                    let is_match = direct.is_match(line);
                     compared += 1;
                     if found.is_none() && is_match.is_none() {
                         left += 1;
@@ -434,9 +445,8 @@ mod tests {
                             None => (*head).to_string(),
                         };
                         let line = format!("{before}{rest}");
-                        let start = entry.at(before.len());
-                        let whole = direct.is_match(line.as_bytes(), Start::default());
-                        let got = direct.is_match(line.as_bytes(), start);
+                        let whole = direct.is_match(line.as_bytes());
+                        let got = entry.is_match(line.as_bytes(), before.len());
                         assert_eq!(got, whole, "{pattern} {line:?} {entry:?}");
                     }
                 }
