@@ -304,6 +304,51 @@ mod tests {
         assert_eq!(checked, 3 * 16 * 256);
     }
 
+    /// What is known at a glance is what is found when one looks closely.
+    #[test]
+    fn a_common_prefix_is_the_same_as_at_a_close_look() {
+        let lines = [
+            &b"Nov 23 21:44:00 h1 foo bar"[..],
+            b"Nov  3 21:44:00 h1 x",
+            b"2026-11-23T21:44:00.123456+09:00 h1 foo",
+            b"2026-11-23T21:44:00.123456-09:00 a-long-name-of-a-host. foo",
+        ];
+        let mut all = vec![settings(&[], false), settings(&[b"^2(\\d+)-"], false)];
+        all.push(LineSettings {
+            rfc3339: false,
+            ..settings(&[], false)
+        });
+        let (mut checked, mut common_ones) = (0, 0);
+        for settings in &all {
+            for line in lines {
+                for (length, at) in
+                    (0..=line.len()).flat_map(|l| [(l, None), (line.len(), Some(l))])
+                {
+                    for byte in 0..=255 {
+                        let mut line = line[..length].to_vec();
+                        match at.and_then(|at| line.get_mut(at)) {
+                            Some(place) => *place = byte,
+                            None if byte > 0 => break,
+                            None => {}
+                        }
+                        checked += 1;
+                        let Some((host, start)) = common(&line, settings) else {
+                            continue;
+                        };
+                        common_ones += 1;
+                        let message = Cow::Borrowed(&line[start..]);
+                        let wanted = Parsed::Record(Record { host, message });
+                        let (mut spans, mut gave_up) = Default::default();
+                        let split = split(&line, settings, &mut spans, &mut gave_up);
+                        assert_eq!(split, wanted, "{:?}", bstr::BStr::new(&line));
+                    }
+                }
+            }
+        }
+        assert!(checked > 100_000, "only {checked}");
+        assert!(common_ones > 15_000, "only {common_ones}");
+    }
+
     #[test]
     fn rfc_3339_comes_last_and_can_be_switched_off() {
         let mut plain = settings(&[], false);
