@@ -44,7 +44,7 @@ enum End {
 }
 
 /// An edge of a group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Edge {
     Open(usize),
     Close(usize),
@@ -248,11 +248,37 @@ impl Chain {
                 _ => return None,
             }
         }
-        (!parts.is_empty() && steps.next().is_none()).then(|| Self {
+        if parts.is_empty() || steps.next().is_some() {
+            return None;
+        }
+        let mut chain = Self {
             parts: parts.into(),
             end,
             last: last.into(),
-        })
+        };
+        chain.keep_last();
+        Some(chain)
+    }
+
+    /// Forgets where a group stood before, if it is there several times: the last place counts, but
+    /// the parts are looked for from the end.
+    fn keep_last(&mut self) {
+        let mut seen = Vec::new();
+        let mut is_last = |edge: Edge| {
+            let new = !seen.contains(&edge);
+            seen.push(edge);
+            new
+        };
+        let mut last: Vec<_> = self.last.to_vec();
+        last.reverse();
+        last.retain(|&edge| is_last(edge));
+        self.last = last.into();
+        for part in self.parts.iter_mut().rev() {
+            let mut edges = part.edges.to_vec();
+            edges.reverse();
+            edges.retain(|&(edge, _)| is_last(edge));
+            part.edges = edges.into();
+        }
     }
 }
 
@@ -277,7 +303,9 @@ mod tests {
     /// All patterns of a few parts on all lines of a few letters, against the `regex` crate.
     #[test]
     fn chains_match_as_an_engine_does() {
-        let parts = ["(.+)", "(.*)", "(.{2,})", "x", "xy", "(x)", "(?:.+)", "$"];
+        let parts = [
+            "(.+)", "(.*)", "(.{2,})", "x", "xy", "(x)", "(?:.+)", "$", "(.+y){2}", "(.*x){2}",
+        ];
         let mut lines = vec![Vec::new()];
         for length in 1..=6 {
             for number in 0..3_usize.pow(length) {
