@@ -127,18 +127,32 @@ impl Quick {
     }
 }
 
-/// Whether the scan found a literal of this rule.
-fn is_wanted(wanted: &[u64], rule: usize) -> bool {
-    let bits = wanted.get(rule / 64);
-    bits.is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+/// What is asked of the literals of a line.
+struct Literals<'a> {
+    facts: &'a [Facts],
+    scan: &'a OnceCell<Option<Scan>>,
+    /// The rules whose literals are there, once that was looked for.
+    wanted: &'a mut Vec<u64>,
+    /// Whether there are any.
+    scanned: Option<bool>,
 }
 
-/// Whether one of the rule's literals is in the message.
-fn holds(facts: &[Facts], rule: usize, message: &[u8]) -> bool {
-    facts.get(rule).is_some_and(|facts| {
-        let mut literals = facts.inside.iter();
-        literals.any(|literal| literal.find(message).is_some())
-    })
+impl Literals<'_> {
+    /// Whether one of the rule's literals is in the message.
+    fn may_be(&mut self, candidate: &Candidate, text: &mut Text<'_>) -> bool {
+        let rule = candidate.rule.index();
+        let scan = self.scan.get().and_then(Option::as_ref);
+        let Some(scan) = scan.filter(|_| matches!(candidate.quick, Quick::Scan)) else {
+            let mut literals = self.facts.get(rule).into_iter().flat_map(|f| &f.inside);
+            return literals.any(|literal| literal.find(text.message()).is_some());
+        };
+        let wanted = &mut *self.wanted;
+        let some = self
+            .scanned
+            .get_or_insert_with(|| scan.want(text.message(), wanted));
+        let bits = || self.wanted.get(rule / 64);
+        *some && bits().is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
 }
 
 /// Memory that is used again for each line.
@@ -187,8 +201,12 @@ impl Index {
         let look = Look::at(text);
         let list = self.place(rules, text, &look);
         let (tail, begin) = (text.tail(), look.begin.filter(|_| !newlines));
-        // Whether any of the literals that are looked for is there, once that was asked.
-        let mut scanned = None;
+        let mut literals = Literals {
+            facts: &self.facts,
+            scan: &self.scan,
+            wanted: &mut self.room.wanted,
+            scanned: None,
+        };
         let candidates = self.candidates.get(list.start as usize..)?;
         for candidate in candidates.iter().take(list.length as usize) {
             if !candidate.gate.lets(look.begins) {
@@ -210,20 +228,7 @@ impl Index {
                         None => {}
                     }
                 }
-                (Quick::Literal, _)
-                    if !holds(&self.facts, candidate.rule.index(), text.message()) =>
-                {
-                    continue;
-                }
-                (Quick::Scan, _) => {
-                    let scan = self.scan.get().and_then(Option::as_ref);
-                    let wanted = &mut self.room.wanted;
-                    let want = |scan: &Scan| scan.want(text.message(), wanted);
-                    let some = *scanned.get_or_insert_with(|| scan.is_some_and(want));
-                    if !some || !is_wanted(&self.room.wanted, candidate.rule.index()) {
-                        continue;
-                    }
-                }
+                (Quick::Literal | Quick::Scan, _) if !literals.may_be(candidate, text) => continue,
                 _ => {}
             }
             let mut line = Line {

@@ -1,7 +1,8 @@
 //! The part of an automaton that heads of subjects lead through: one state of many. It is all that
 //! is kept of each pattern.
 
-use super::{ACCEPT, Automaton, State, UNKNOWN, ends_word};
+use super::automaton::{ACCEPT, Automaton, State, UNKNOWN};
+use super::ends_word;
 use crate::pattern::set::ByteSet;
 
 /// What may come next of a head.
