@@ -1,12 +1,12 @@
 //! Which queues are to be reported, and their reports.
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use chrono::Local;
 
 use super::Monitor;
 use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
-use crate::queue::HostLines;
+use crate::queue::{HostLines, OTHER_HOSTS};
 use crate::report::{self, Report, Status};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
@@ -271,7 +271,9 @@ impl Monitor {
         let rules: Vec<RuleId> = actions.filter_map(leftmost).collect();
         let mut hosts = Hosts::new();
         for rule in rules {
-            for host in lines.iter().map(|lines| lines.host) {
+            // The hosts that share a counter may stand in the report by their names.
+            let shared = (!lines.is_empty()).then_some(BStr::new(OTHER_HOSTS));
+            for host in lines.iter().map(|lines| lines.host).chain(shared) {
                 let count = self.escalations.take(rule, host);
                 if count > 0 {
                     hosts.push((rule, host.to_owned(), count));

@@ -101,6 +101,20 @@ fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
 }
 
 #[test]
+fn a_report_takes_out_the_counter_that_hosts_share() {
+    let queues = "set queue c f@x c@x [0 0 1 1 *]\nset queue d f@x d@x [0 0 1 1 *]\n";
+    let rules = format!("set max_lines 3\n{queues}a,b:2 ^x\nc,d:2 ^y\n");
+    let mut monitor = monitor(&rules);
+    for _ in 0..3 {
+        for line in ["h1 x", "h2 x", "h3 x", "h9 y"] {
+            monitor.take(format!("Nov 23 12:00:00 {line}\n").as_bytes());
+        }
+        let queues: Vec<String> = flushed(&mut monitor).into_iter().map(|r| r.0).collect();
+        assert_eq!(queues, ["a", "c"]);
+    }
+}
+
+#[test]
 fn repeat_adds_to_the_line_before() {
     let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";
     let mut monitor = monitor(rules);

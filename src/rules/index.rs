@@ -186,8 +186,9 @@ impl Index {
     }
 
     /// Which rule takes a line: see [`super::decide`], which this never differs from, but that of two
-    /// `trash` rules side by side either may take it. `newlines` tells whether the line holds some. Of
-    /// the `spans`, the first, that of the whole match, may be missing.
+    /// `trash` rules side by side either may take it (and patterns that would be given up may not be
+    /// tried). `newlines` tells whether the line holds some. Of the `spans`, the first, that of the
+    /// whole match, may be missing.
     pub fn decide(
         &mut self,
         rules: &[Rule],
@@ -200,6 +201,7 @@ impl Index {
         self.room.stamp += 1;
         let look = Look::at(text);
         let list = self.place(rules, text, &look);
+        // What is known of patterns holds for lines without newlines.
         let (tail, begin) = (text.tail(), look.begin.filter(|_| !newlines));
         let mut literals = Literals {
             facts: &self.facts,

@@ -53,7 +53,7 @@ impl Patience {
     /// That for a subject of this length.
     #[inline(always)]
     pub(super) fn new(length: usize) -> Self {
-        Self(Self::A_BYTE * length + 128)
+        Self(Self::A_BYTE * length + 512)
     }
 
     /// Some bytes were read.

@@ -122,7 +122,8 @@ impl Word {
         }
     }
 
-    /// Whether they may be these: zeros may stand for no bytes.
+    /// Whether they may be these: zeros may stand for no bytes, so who asks has to see that there are so
+    /// many.
     #[inline(always)]
     pub(super) fn may_be(&self, word: u64) -> bool {
         (word ^ self.bytes) & self.mask == 0

@@ -112,7 +112,7 @@ impl Named {
     }
 
     fn place(key: u32) -> (usize, u64) {
-        let place = key.wrapping_mul(0x9e37_79b1) as usize / (1 << 18);
+        let place = (key.wrapping_mul(0x9e37_79b1) >> (32 - BITS.ilog2())) as usize;
         (place / 64 % (BITS / 64), 1 << (place % 64))
     }
 
