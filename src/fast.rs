@@ -4,7 +4,8 @@ mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub use sixteen::{Marks, Newlines, Range, Sixteen, before as before_mark};
+use sixteen::before as before_mark;
+pub use sixteen::{Newlines, Range, Sixteen, few_before};
 
 /// A hash map that is fast on short byte strings, takes a borrowed key where it must own one only
 /// if it is new, and is keyed anew in each process, so that no log line can be made to collide.
@@ -60,30 +61,47 @@ impl Hasher for OwnHasher {
 /// that remember what was last seen, where it does not matter if two share one.
 #[inline]
 pub fn mark(bytes: &[u8]) -> u32 {
-    let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => {
-            u64::from_le_bytes(*first).rotate_left(23) ^ u64::from_le_bytes(*last)
-        }
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                u64::from(u32::from_le_bytes(*first)) << 32 ^ u64::from(u32::from_le_bytes(*last))
-            }
-            _ => bytes
-                .iter()
-                .fold(0, |all, &byte| all << 8 | u64::from(byte)),
-        },
+    let ends = match ends(bytes) {
+        Some([first, last]) => first.rotate_left(23) ^ last,
+        None => word(bytes, bytes),
     };
     let mixed = (ends ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 32) as u32
 }
 
-/// A byte in each place of a word.
-pub const fn each(byte: u8) -> u64 {
-    0x0101_0101_0101_0101 * byte as u64
+/// The first eight bytes and the last of a string of eight or more, or four and four of a shorter one of
+/// four or more. With the length they are all of it, if it has no more than sixteen.
+#[inline(always)]
+pub fn ends(bytes: &[u8]) -> Option<[u64; 2]> {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return Some([first, last].map(|eight| u64::from_le_bytes(*eight)));
+    }
+    let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
+    Some([first, last].map(|four| u64::from(u32::from_le_bytes(*four))))
 }
 
-/// The high bit of each byte of a word.
-pub const HIGH: u64 = each(0x80);
+/// The first eight bytes of `rest`, which is the end of `whole`, the first in the lowest place; zeros
+/// stand for those that are not there.
+#[inline(always)]
+pub fn word(whole: &[u8], rest: &[u8]) -> u64 {
+    match rest.first_chunk() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => last_word(whole, rest),
+    }
+}
+
+/// The same where there are less than eight.
+#[inline(never)]
+fn last_word(whole: &[u8], rest: &[u8]) -> u64 {
+    match whole.last_chunk() {
+        // The last bytes, with others in front that are shifted out.
+        Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        _ => {
+            let bytes = rest.iter().rev();
+            bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+        }
+    }
+}
 
 /// Whether a byte ends the first word of a message.
 pub fn ends_word(byte: u8) -> bool {

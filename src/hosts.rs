@@ -3,6 +3,8 @@
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
+use crate::fast::ends;
+
 /// So many places remember the host that was last seen there; a power of two.
 const NEAR: usize = 256;
 
@@ -60,18 +62,8 @@ impl Short {
     /// The name, if it is one of four to sixteen bytes, as most are.
     #[inline(always)]
     fn new(name: &[u8]) -> Option<Self> {
-        let ends = match (name.first_chunk(), name.last_chunk()) {
-            (Some(first), Some(last)) if name.len() <= 16 => {
-                [first, last].map(|bytes| u64::from_le_bytes(*bytes))
-            }
-            (Some(_), _) => return None,
-            _ => {
-                let (first, last) = (name.first_chunk()?, name.last_chunk()?);
-                [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)))
-            }
-        };
         Some(Self {
-            ends,
+            ends: ends(name).filter(|_| name.len() <= 16)?,
             length: name.len(),
         })
     }

@@ -52,12 +52,6 @@ impl Sixteen {
         Marks((self.0 - range.low).simd_le(range.most))
     }
 
-    /// The bits of either.
-    #[inline(always)]
-    fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// Whether all are ASCII.
     #[inline(always)]
     fn ascii(self) -> bool {
@@ -68,7 +62,7 @@ impl Sixteen {
     /// another, but no small letter.
     #[inline(always)]
     pub fn folded(self) -> Self {
-        Self(self.0 | u8x16::splat(0x20))
+        self.with(Self::all(0x20))
     }
 }
 
@@ -76,19 +70,19 @@ impl Range {
     /// The bytes from `low` to `last`.
     #[inline(always)]
     pub const fn new(low: u8, last: u8) -> Self {
-        Self::each([low; SIZE], [last; SIZE])
+        Self::each(&[low; SIZE], &[last; SIZE])
     }
 
     /// In each place the bytes from `low` to `last`.
     #[inline(always)]
-    pub const fn each(low: [u8; SIZE], last: [u8; SIZE]) -> Self {
+    pub const fn each(low: &[u8; SIZE], last: &[u8; SIZE]) -> Self {
         let (mut most, mut at) = ([0; SIZE], 0);
         while at < SIZE {
             most[at] = last[at].wrapping_sub(low[at]);
             at += 1;
         }
         Self {
-            low: u8x16::new(low),
+            low: u8x16::new(*low),
             most: u8x16::new(most),
         }
     }
@@ -128,7 +122,13 @@ pub fn before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
         }
         length += SIZE;
     }
-    let bits = match text.last_chunk::<SIZE>() {
+    length + few_before(text, few, stops)
+}
+
+/// The same in `few`, less than sixteen bytes that are the end of `whole`.
+#[inline(always)]
+pub fn few_before(whole: &[u8], few: &[u8], stops: impl Fn(Sixteen) -> u32) -> usize {
+    let bits = match whole.last_chunk::<SIZE>() {
         // The last bytes, with others in front that are shifted out.
         Some(last) => stops(Sixteen::new(*last)) >> (SIZE - few.len()),
         None => {
@@ -137,7 +137,8 @@ pub fn before(text: &[u8], at: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
             stops(Sixteen::new(room))
         }
     };
-    length + few.len().min(bits.trailing_zeros() as usize)
+    // Behind them it stops.
+    (bits | 1 << few.len()).trailing_zeros() as usize
 }
 
 /// So many bytes are searched for newlines at once.
@@ -195,7 +196,7 @@ impl<'a> Newlines<'a> {
             for (at, chunk) in word.as_chunks::<SIZE>().0.iter().enumerate() {
                 let chunk = Sixteen::new(*chunk);
                 bits |= u64::from(chunk.are(b'\n').bits()) << (SIZE * at);
-                all = all.or(chunk);
+                all = all.with(chunk);
             }
             self.bits[0] |= u8::from(!all.ascii()) << 7;
             self.note(bits);
@@ -280,7 +281,7 @@ mod tests {
                 let letters = one.folded().within(small).bits();
                 assert_eq!(letters, by_one(&|b| b.is_ascii_alphabetic()));
                 // In each place all bytes up to its number.
-                let each = Range::each([0; SIZE], std::array::from_fn(|at| at as u8));
+                let each = Range::each(&[0; SIZE], &std::array::from_fn(|at| at as u8));
                 let up_to = bytes.iter().enumerate();
                 let up_to = up_to.fold(0, |all, (at, &b)| {
                     all | u32::from(usize::from(b) <= at) << at

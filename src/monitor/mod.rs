@@ -396,6 +396,7 @@ impl Monitor {
         line: &[u8],
         n: u64,
     ) {
+        // Nearly all rules have one queue.
         if let [
             Target {
                 queue,

@@ -117,7 +117,7 @@ enum Quick {
 
 impl Quick {
     /// The quickest first.
-    fn step(&self) -> u8 {
+    fn order(&self) -> u8 {
         match self {
             Self::All => 0,
             Self::Entry(_) => 1,
@@ -296,7 +296,7 @@ impl Index {
         let mut candidates: Vec<Candidate> = candidates.collect();
         // Of rules that throw away it does not matter which one does.
         for equal in candidates.chunk_by_mut(|one, next| !one.spans && !next.spans) {
-            equal.sort_by_key(|candidate| candidate.quick.step());
+            equal.sort_by_key(|candidate| candidate.quick.order());
         }
         let literals = candidates
             .iter_mut()

@@ -41,22 +41,24 @@ pub(super) struct Attempt<'a> {
     pub patience: Patience,
 }
 
-/// How much work is left before the engine decides: a place gone back to, or some bytes read.
+/// How much work is left before the engine decides: places gone back to, ways chosen, bytes read.
 pub(super) struct Patience(usize);
 
 impl Patience {
-    /// So much for each byte of the subject, and some more.
+    /// So much for each byte of the subject.
     const A_BYTE: usize = 4;
+    /// So much besides: short subjects are done with at once.
+    const AT_LEAST: usize = 512;
     /// So many bytes are read for the price of one.
     const BYTES: usize = 16;
 
     /// That for a subject of this length.
     #[inline(always)]
     pub(super) fn new(length: usize) -> Self {
-        Self(Self::A_BYTE * length + 512)
+        Self(Self::A_BYTE * length + Self::AT_LEAST)
     }
 
-    /// Some bytes were read.
+    /// Something was done, and these bytes were read for it.
     #[inline]
     pub(super) fn pay_for(&mut self, bytes: usize) {
         self.0 = self.0.saturating_sub(1 + bytes / Self::BYTES);

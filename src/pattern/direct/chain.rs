@@ -97,9 +97,7 @@ impl Needle {
         (low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
-        let from = low + self.rarest;
-        let to = (high + self.rarest + 1).min(subject.len());
-        let mut window = subject.get(from..to)?;
+        let mut window = self.window(subject, (low, high))?;
         loop {
             let found = memchr::memrchr(self.byte, window)?;
             if self.is_at(subject, low + found) {
@@ -114,19 +112,24 @@ impl Needle {
     pub(super) fn find_first(
         &self,
         subject: &[u8],
-        (low, high): (usize, usize),
+        (mut low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
-        let mut from = low + self.rarest;
-        let to = (high + self.rarest + 1).min(subject.len());
         loop {
-            let found = from + memchr::memchr(self.byte, subject.get(from..to)?)?;
-            if self.is_at(subject, found - self.rarest) {
-                return Some(found - self.rarest);
+            low += memchr::memchr(self.byte, self.window(subject, (low, high))?)?;
+            if self.is_at(subject, low) {
+                return Some(low);
             }
             patience.pay_for(0);
-            from = found + 1;
+            low += 1;
         }
+    }
+
+    /// Where the rarest byte may stand if it begins from `low` to `high`.
+    #[inline(always)]
+    fn window<'a>(&self, subject: &'a [u8], (low, high): (usize, usize)) -> Option<&'a [u8]> {
+        let to = (high + self.rarest + 1).min(subject.len());
+        subject.get(low + self.rarest..to)
     }
 
     #[inline(always)]

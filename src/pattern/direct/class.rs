@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::text::Text;
-use crate::fast::{Range, Sixteen};
+use crate::fast::{Range, Sixteen, few_before};
 use crate::pattern::set::{Bits, ByteSet};
 
 /// A set of more ranges is asked byte by byte.
@@ -116,7 +116,7 @@ fn run(text: Text<'_>, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
             return most.min(bits.trailing_zeros() as usize);
         }
     } else if text.whole.len() >= 16 {
-        return most.min(last(text.whole, text.rest, stops));
+        return most.min(few_before(text.whole, text.rest, stops));
     }
     far(text.whole, text.rest, most, stops)
 }
@@ -131,7 +131,7 @@ fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -
             break most;
         }
         let Some((chunk, behind)) = left.split_first_chunk() else {
-            break length + last(whole, left, stops);
+            break length + few_before(whole, left, stops);
         };
         let bits = stops(Sixteen::new(*chunk));
         if bits != 0 {
@@ -140,22 +140,6 @@ fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -
         left = behind;
     };
     length.min(most)
-}
-
-/// How many of less than sixteen bytes there are before one that stops.
-#[inline(always)]
-fn last(whole: &[u8], rest: &[u8], stops: impl Fn(Sixteen) -> u32) -> usize {
-    let bits = match whole.last_chunk::<16>() {
-        // The last bytes, with others in front that are shifted out.
-        Some(last) => stops(Sixteen::new(*last)) >> (16 - rest.len()),
-        None => {
-            let mut few = [0; 16];
-            few[..rest.len()].copy_from_slice(rest);
-            stops(Sixteen::new(few))
-        }
-    };
-    // Behind them it stops.
-    (bits | 1 << rest.len()).trailing_zeros() as usize
 }
 
 impl Ranges {

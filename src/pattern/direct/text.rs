@@ -1,5 +1,7 @@
 //! A subject and how far it was read.
 
+use crate::fast::word;
+
 /// A subject and what is left of it.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'a> {
@@ -33,23 +35,7 @@ impl<'a> Text<'a> {
     /// The next eight bytes, the first in the lowest place, with zeros for those that are not there.
     #[inline(always)]
     pub(super) fn word(self) -> u64 {
-        if let Some(chunk) = self.rest.first_chunk() {
-            return u64::from_le_bytes(*chunk);
-        }
-        last_word(self.whole, self.rest)
-    }
-}
-
-/// The same where there are less than eight.
-#[inline(never)]
-fn last_word(whole: &[u8], rest: &[u8]) -> u64 {
-    match whole.last_chunk() {
-        // The last bytes, with others in front that are shifted out.
-        Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
-        _ => {
-            let bytes = rest.iter().rev();
-            bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
-        }
+        word(self.whole, self.rest)
     }
 }
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::MOST_NAMES;
-use super::kind::number;
 use crate::config::{Action, Rule};
-use crate::fast::OwnMap;
+use crate::fast::{OwnMap, word};
 use crate::pattern::Pattern;
 use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
 
@@ -50,19 +49,7 @@ impl Begin {
     /// Those at `at`.
     #[inline]
     pub(super) fn at(text: &[u8], at: usize) -> Self {
-        let rest = text.get(at..).unwrap_or_default();
-        Self(match (rest.first_chunk(), text.last_chunk::<8>()) {
-            (Some(chunk), _) => u64::from_le_bytes(*chunk),
-            (None, _) if rest.is_empty() => 0,
-            // The last bytes, with others in front that are shifted out.
-            (None, Some(last)) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
-            (None, None) => Self::few(rest),
-        })
-    }
-
-    fn few(bytes: &[u8]) -> u64 {
-        let bytes = bytes.iter().rev();
-        bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+        Self(word(text, text.get(at..).unwrap_or_default()))
     }
 
     /// The key that they begin with.
@@ -178,7 +165,7 @@ fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u
     let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
     let mut add = |key: &Key| {
         let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
-        *known.entry(number(key)).or_insert(next)
+        *known.entry(Begin::at(key, 0).key()).or_insert(next)
     };
     let mut numbers: Vec<u32> = keys.iter().map(&mut add).collect();
     numbers.sort_unstable();

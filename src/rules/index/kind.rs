@@ -129,13 +129,6 @@ impl Named {
     }
 }
 
-/// A key as a number, as [`Begin::key`] has it.
-pub(super) fn number(key: &[u8; KEY]) -> u32 {
-    key.iter()
-        .rev()
-        .fold(0, |number, &byte| number << 8 | u32::from(byte))
-}
-
 /// The kinds of lines that came of late, and their lists.
 #[derive(Debug)]
 pub(super) struct Memory {
