@@ -87,6 +87,13 @@ impl List {
         start: 0,
         length: 0,
     };
+
+    /// Its rules, of those of all lists.
+    #[inline(always)]
+    fn of(self, all: &[Candidate]) -> impl Iterator<Item = &Candidate> {
+        let all = all.get(self.start as usize..).unwrap_or_default();
+        all.iter().take(self.length as usize)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -209,8 +216,7 @@ impl Index {
             wanted: &mut self.room.wanted,
             scanned: None,
         };
-        let candidates = self.candidates.get(list.start as usize..)?;
-        for candidate in candidates.iter().take(list.length as usize) {
+        for candidate in list.of(&self.candidates) {
             if !candidate.gate.lets(look.begins) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::attempt::Patience;
 use super::chain::Chain;
 use super::class::{Class, Shape};
 use super::steps::{Repeat, Run, Split, Step};
@@ -184,7 +185,9 @@ impl Fork {
 
     /// The ways that are open here.
     #[inline(always)]
-    pub(super) fn open(&self, text: Text<'_>) -> Ways {
+    pub(super) fn open(&self, text: Text<'_>, patience: &mut Patience) -> Ways {
+        // A loop may be gone round for each byte, and again from each place.
+        patience.pay_for(0);
         let open = self.open_for(text.rest.first());
         if open != Ways::BOTH {
             return open;

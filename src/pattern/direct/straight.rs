@@ -93,18 +93,14 @@ pub(super) fn walk<G: Groups>(
             Act::Short(word, length) if word.may_be(text.word()) => Ok(usize::from(*length)),
             Act::RunOne(run) => run.taken(run.class.run_one(text, run.max as usize)),
             Act::RunFew(run) => run.taken(run.class.run_few(text, run.max as usize)),
-            Act::Fork(fork) => {
-                // A loop may be gone round for each byte, and again from each place.
-                patience.pay_for(0);
-                match fork.open(text) {
-                    Ways::BOTH => break Turn::Choice,
-                    Ways::NEITHER => Err(0),
-                    open => {
-                        next = fork.way(open);
-                        Ok(0)
-                    }
+            Act::Fork(fork) => match fork.open(text, patience) {
+                Ways::BOTH => break Turn::Choice,
+                Ways::NEITHER => Err(0),
+                open => {
+                    next = fork.way(open);
+                    Ok(0)
                 }
-            }
+            },
             &Act::Open(group) => {
                 groups.open(group, text.at());
                 Ok(0)
