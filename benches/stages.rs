@@ -14,7 +14,7 @@ use tenshi::hosts::HostTable;
 use tenshi::pattern::{Found, Pattern, Spans};
 use tenshi::queue::Tally;
 use tenshi::record::{self, Parsed};
-use tenshi::rules::{Index, mask};
+use tenshi::rules::{Asked, Index, mask};
 
 /// How many lines one measurement goes over.
 const LINES: usize = 1000;
@@ -93,14 +93,14 @@ fn decide(c: &mut Criterion) {
     group.bench_function(format!("{} rules", config.rules.len()), |b| {
         b.iter(|| {
             for (host, message) in &records {
-                let id = index.decide(
-                    &config.rules,
+                let asked = Asked {
                     host,
-                    &mut message[..].into(),
-                    false,
-                    &mut spans,
-                    &mut gave_up,
-                );
+                    text: &mut message[..].into(),
+                    newlines: false,
+                    spans: &mut spans,
+                    gave_up: &mut gave_up,
+                };
+                let id = index.decide(&config.rules, asked);
                 assert!(black_box(id).is_some());
             }
         });

@@ -1,9 +1,11 @@
 //! The hot path's maps, and looks at many bytes at once.
 
+mod glance;
 mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
+pub use glance::Glance;
 use sixteen::before as before_mark;
 pub use sixteen::{Newlines, Range, Sixteen, few_before};
 
@@ -111,13 +113,17 @@ pub fn ends_word(byte: u8) -> bool {
 /// How many bytes of a first word there are from `at` on.
 #[inline]
 pub fn word_length(text: &[u8], at: usize) -> usize {
+    before_mark(text, at, others_than_word)
+}
+
+/// A bit for each byte that ends a first word.
+#[inline(always)]
+fn others_than_word(bytes: Sixteen) -> u32 {
     const OTHERS: Range = Range::new(b'-', b'9');
     const SMALL: Range = Range::new(b'a', b'z');
-    before_mark(text, at, |bytes| {
-        let letters = bytes.folded().within(SMALL);
-        let others = bytes.within(OTHERS).or(bytes.are(b'_'));
-        letters.or(others).others()
-    })
+    let letters = bytes.folded().within(SMALL);
+    let others = bytes.within(OTHERS).or(bytes.are(b'_'));
+    letters.or(others).others()
 }
 
 /// How many digits there are from `at` on.

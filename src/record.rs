@@ -8,10 +8,10 @@ mod text;
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
-use crate::fast::{Range, Sixteen, before_space, is_space};
+use crate::fast::{Glance, Range, Sixteen, before_space, is_space};
 use crate::pattern::{Found, Pattern, Spans};
-pub use text::Text;
 use text::hide_pid;
+pub use text::{Shape, Text};
 
 /// The pseudo host of lines without a known prefix.
 pub const UNPREFIXED: &[u8] = b"[unprefixed logs]";
@@ -77,15 +77,52 @@ pub fn split<'a>(
 /// line is for [`split`].
 #[inline]
 pub fn common<'a>(line: &'a [u8], settings: &LineSettings) -> Option<(&'a [u8], usize)> {
+    host_at(line, common_stamp(line, settings)?)
+}
+
+/// Where the host begins behind a common stamp.
+#[inline(always)]
+fn common_stamp(line: &[u8], settings: &LineSettings) -> Option<usize> {
     let stamp = line.first_chunk::<16>()?;
-    let start = if is_common_stamp(stamp, line[DAY]) {
-        16
+    if is_common_stamp(stamp, line[DAY]) {
+        Some(16)
     } else if settings.rfc3339 && settings.prefixes.is_empty() {
-        common_rfc3339(line)?
+        common_rfc3339(line)
     } else {
-        return None;
+        None
+    }
+}
+
+/// The beginning of a line of a block with a prefix that most have.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    /// Where the host begins in the block.
+    pub host: usize,
+    /// Where the message begins there, one byte behind the end of the host.
+    pub message: usize,
+    /// What was seen of the message on the way.
+    pub glance: Glance,
+}
+
+/// The same as [`common`], for a line that stands between two places of a block.
+#[inline(always)]
+pub fn glance(
+    block: &[u8],
+    (start, end): (usize, usize),
+    settings: &LineSettings,
+) -> Option<Beginning> {
+    let line = block.get(start..end)?;
+    let host = common_stamp(line, settings)?;
+    let glance = Glance::new(block, start + host, end);
+    let length = match glance.before_control(line, host) {
+        Some(length) if length > 0 => length,
+        _ => host_at(line, host)?.0.len(),
     };
-    host_at(line, start)
+    Some(Beginning {
+        host: start + host,
+        message: start + host + length + 1,
+        glance: glance.from(length + 1),
+    })
 }
 
 fn by_patterns<'a>(

@@ -9,7 +9,7 @@ use nix::unistd::{Group, User, getgid, getuid};
 use tenshi::config::{self, Action, Rule};
 use tenshi::pattern::Spans;
 use tenshi::record::{self, Parsed};
-use tenshi::rules::{Index, mask};
+use tenshi::rules::{Asked, Index, mask};
 
 use super::fetch;
 
@@ -254,14 +254,14 @@ fn decide(
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
         let (host, message) = (record.host, &*record.message);
-        let id = index.decide(
-            &config.rules,
+        let asked = Asked {
             host,
-            &mut message.into(),
-            false,
-            &mut spans,
-            &mut gave_up,
-        );
+            text: &mut message.into(),
+            newlines: false,
+            spans: &mut spans,
+            gave_up: &mut gave_up,
+        };
+        let id = index.decide(&config.rules, asked);
         let at = id.expect("the last rule takes all").index();
         take(at, &config.rules[at], (host, message), &spans);
     }

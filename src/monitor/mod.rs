@@ -3,6 +3,7 @@
 //! A [`Monitor`] belongs to the loop alone. It reads no clock and touches no file: the time comes
 //! with each call, so a test drives years of schedules in a moment.
 
+mod block;
 mod dropped;
 mod due;
 mod escalation;
@@ -23,13 +24,12 @@ use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
-use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
 use crate::resolve::Resolver;
-use crate::rules::{self, Index};
+use crate::rules::{self, Ahead, Asked, Index};
 
 /// More hosts than these are not remembered between their lines.
 const MOST_HOSTS: usize = 1 << 14;
@@ -43,6 +43,8 @@ pub struct Monitor {
     hosts: HostTable,
     /// The line before of each host, by its number: what `repeat` adds to.
     last: Vec<Last>,
+    /// Whether a rule can add to it; else it is not noted.
+    repeats: bool,
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
@@ -61,6 +63,8 @@ pub struct Monitor {
     /// The instant up to which schedules were looked at.
     looked: Time,
     scratch: Scratch,
+    /// The same for many lines.
+    ahead: Ahead,
 }
 
 /// A queue at work.
@@ -104,7 +108,7 @@ struct Scratch {
 }
 
 /// What is known of a line before it is looked at.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Known {
     /// It is valid UTF-8: if not, it may be all the same.
     utf8: bool,
@@ -119,6 +123,7 @@ impl Monitor {
             queues: config.queues.iter().map(|_| Waiting::new(now)).collect(),
             index: Index::new(&config.rules),
             names: RuleNames::new(&config),
+            repeats: repeats(&config),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
@@ -131,6 +136,7 @@ impl Monitor {
             resolver: None,
             looked: now,
             scratch: Scratch::default(),
+            ahead: Ahead::default(),
         };
         monitor.begin_schedules(now);
         monitor
@@ -241,31 +247,14 @@ impl Monitor {
         for last in &mut self.last {
             last.reconfigure(&old, &moved);
         }
+        self.repeats = repeats(&self.config);
+        if !self.repeats {
+            // As from now on it is not kept up, it would be wrong once a rule asks for it again.
+            self.last.clear();
+        }
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
-    }
-
-    /// Takes the complete lines of a batch.
-    pub fn take(&mut self, text: &[u8]) {
-        self.bound_hosts();
-        let config = Arc::clone(&self.config);
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let mut known = Known {
-            utf8: false,
-            newlines: false,
-        };
-        let (mut newlines, mut from) = (Newlines::new(text), 0);
-        while let Some(end) = newlines.next() {
-            known.utf8 = newlines.ascii();
-            self.take_line(&text[from..end], known, &config, &mut scratch);
-            from = end + 1;
-        }
-        if from < text.len() {
-            known.utf8 = false;
-            self.take_line(&text[from..], known, &config, &mut scratch);
-        }
-        self.scratch = scratch;
     }
 
     /// Takes one line without its newline.
@@ -302,10 +291,16 @@ impl Monitor {
             Some((host, start)) => self.record(config, host, &line[start..], known, scratch),
             None => self.take_other(line, known, config, scratch),
         }
+        self.note_limits(scratch, line.len());
+    }
+
+    /// Notes the patterns that were given up on a line of `length` bytes.
+    #[inline(always)]
+    fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
         if !scratch.gave_up.is_empty() {
             let mut gave_up = std::mem::take(&mut scratch.gave_up);
             for pattern in gave_up.drain(..) {
-                self.note_limit(&pattern, line.len());
+                self.note_limit(&pattern, length);
             }
             scratch.gave_up = gave_up;
         }
@@ -354,18 +349,40 @@ impl Monitor {
             true => Text::hidden(written, message),
             false => Text::from(written),
         };
-        let (rules, newlines) = (&config.rules[..], known.newlines);
+        let rules = &config.rules[..];
         let taken = match trace::on() {
             // Whoever looks on wants to know the very rule.
             true => rules::decide(rules, host, text.message(), spans, gave_up),
-            false => self
-                .index
-                .decide(rules, host, &mut text, newlines, spans, gave_up),
+            false => {
+                let asked = Asked {
+                    host,
+                    text: &mut text,
+                    newlines: known.newlines,
+                    spans,
+                    gave_up,
+                };
+                self.index.decide(rules, asked)
+            }
         };
-        let rule = taken.and_then(|id| Some((id, rules.get(id.index())?)));
         if trace::on() {
-            trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);
+            let rule = taken.and_then(|id| rules.get(id.index()));
+            trace::taken(host, text.message(), rule, config);
         }
+        self.taken(config, host, &mut text, taken, spans, masked);
+    }
+
+    /// Counts a line as the rule wants it that takes it.
+    #[inline(always)]
+    fn taken(
+        &mut self,
+        config: &Config,
+        host: &[u8],
+        text: &mut Text<'_>,
+        taken: Option<RuleId>,
+        spans: &Spans,
+        masked: &mut Vec<u8>,
+    ) {
+        let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
             return;
@@ -375,14 +392,22 @@ impl Monitor {
         match &rule.action {
             Action::Repeat => self.repeat(config, host, text.message(), spans),
             Action::Queues(targets) => {
-                let mask = &config.report.mask;
-                rules::mask(&mut text, &rule.pattern, spans, mask, masked);
+                masked.clear();
+                rules::mask(text, &rule.pattern, spans, &config.report.mask, masked);
                 trace::masked(masked);
-                self.count_line(id, targets, host, masked, 1);
-                self.last(host.number()).take(id, masked);
+                self.count_masked(id, targets, host, masked);
             }
-            Action::Trash => self.last(host.number()).drop_line(),
-            Action::Group { .. } | Action::GroupHost { .. } => {}
+            Action::Trash if self.repeats => self.last(host.number()).drop_line(),
+            Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
+        }
+    }
+
+    /// Counts a masked line, to which a repetition may be added.
+    #[inline]
+    fn count_masked(&mut self, rule: RuleId, targets: &[Target], host: Host<'_>, line: &[u8]) {
+        self.count_line(rule, targets, host, line, 1);
+        if self.repeats {
+            self.last(host.number()).take(rule, line);
         }
     }
 
@@ -461,6 +486,12 @@ impl Monitor {
     fn know(&mut self, host: usize) {
         self.last.resize_with(host + 1, Last::default);
     }
+}
+
+/// Whether a rule adds to the line before.
+fn repeats(config: &Config) -> bool {
+    let mut rules = config.rules.iter();
+    rules.any(|rule| rule.action == Action::Repeat)
 }
 
 #[cfg(test)]

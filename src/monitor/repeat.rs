@@ -36,10 +36,11 @@ enum Taken {
 }
 
 impl Last {
-    /// A rule took this line, in the place of which comes memory to use again.
-    pub(super) fn take(&mut self, rule: RuleId, line: &mut Vec<u8>) {
+    /// A rule took this line.
+    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) {
         self.taken = Taken::Rule(rule);
-        std::mem::swap(&mut *self.line, line);
+        self.line.clear();
+        self.line.extend_from_slice(line);
     }
 
     /// `trash` took the line.

@@ -146,7 +146,8 @@ impl Monitor {
                 self.escalations.advance(rule, host, counter.count, most);
             }
         }
-        for saved in &snapshot.last {
+        let repeats = self.repeats;
+        for saved in snapshot.last.iter().filter(|_| repeats) {
             let last = self.last_from(saved);
             let number = self.hosts.host(&saved.host).number();
             *self.last(number) = last;
@@ -172,7 +173,7 @@ impl Monitor {
         match (rule, action) {
             (Some(rule), Some(Action::Queues(_))) => {
                 let mut last = Last::default();
-                last.take(rule, &mut saved.line.to_vec());
+                last.take(rule, &saved.line);
                 last
             }
             _ => Last::gone(),

@@ -18,8 +18,8 @@ use crate::fast::mark;
 #[derive(Clone, Default)]
 pub struct Lines {
     /// All lines, in the order in which they came.
-    text: Vec<u8>,
-    /// Where each line begins in `text`; it ends where the next begins.
+    text: Pieces,
+    /// Where each line begins in `text`; it ends where the next begins, or its piece ends.
     starts: Vec<u32>,
     /// The counts; [`BIG`] where it is in `big`.
     counts: Vec<u32>,
@@ -32,6 +32,53 @@ pub struct Lines {
     hasher: ahash::RandomState,
     /// Made when there are some lines: most hosts of a large site have few.
     recent: Option<Box<Recent>>,
+}
+
+/// Text in pieces that stay where they are: nothing is copied when it grows.
+#[derive(Clone, Default)]
+struct Pieces(Vec<Vec<u8>>);
+
+/// The greatest length of a piece of several lines.
+const PIECE: usize = 1 << 16;
+
+impl Pieces {
+    /// Appends a line; where it begins, if there is room.
+    fn add(&mut self, line: &[u8]) -> Option<u32> {
+        let last = self.0.last();
+        let room = last.map_or(0, |last| last.capacity() - last.len());
+        if last.is_none() || room < line.len() {
+            let twice = last.map_or(0, |last| 2 * last.capacity());
+            let size = twice.min(PIECE).max(line.len());
+            self.0.push(Vec::with_capacity(size));
+        }
+        let piece = u32::try_from(self.0.len() - 1).ok()?;
+        let last = self.0.last_mut()?;
+        let start = u32::from(u16::try_from(last.len()).ok()?);
+        last.extend_from_slice(line);
+        (piece < 1 << 16).then_some(piece << 16 | start)
+    }
+
+    /// So much text from a place on.
+    #[inline(always)]
+    fn get(&self, start: u32, length: u32) -> Option<&[u8]> {
+        let from = (start & 0xffff) as usize;
+        let piece = self.0.get((start >> 16) as usize)?;
+        piece.get(from..from + length as usize)
+    }
+
+    /// How long the line at a place is, if this is where the next begins.
+    fn length(&self, start: u32, next: Option<u32>) -> u32 {
+        let piece = self.0.get((start >> 16) as usize);
+        match next.filter(|next| next >> 16 == start >> 16) {
+            Some(next) => next - start,
+            None => {
+                let length = piece.map_or(0, |piece| piece.len());
+                u32::try_from(length)
+                    .unwrap_or(u32::MAX)
+                    .saturating_sub(start & 0xffff)
+            }
+        }
+    }
 }
 
 /// Lines that came of late, by [`mark`]: most lines need no more than a look here.
@@ -50,9 +97,9 @@ struct Place {
     mark: u32,
     /// Its number.
     at: u32,
-    /// Where it begins in the text, and ends.
+    /// Where it begins in the text.
     start: u32,
-    end: u32,
+    length: u32,
 }
 
 impl Default for Recent {
@@ -61,7 +108,7 @@ impl Default for Recent {
             mark: 0,
             at: u32::MAX,
             start: 0,
-            end: 0,
+            length: 0,
         };
         Self([none; RECENT])
     }
@@ -95,8 +142,10 @@ impl Lines {
             && let known = recent.0[mark as usize % RECENT]
             && known.mark == mark
         {
-            let Place { at, start, end, .. } = known;
-            if self.text.get(start as usize..end as usize) == Some(line) && at != u32::MAX {
+            let Place {
+                at, start, length, ..
+            } = known;
+            if self.text.get(start, length) == Some(line) && at != u32::MAX {
                 self.set(at, new(self.count(at)));
                 return Change::Counted;
             }
@@ -121,17 +170,14 @@ impl Lines {
         if self.recent.is_none() && self.starts.len() <= FEW {
             return;
         }
-        let (start, end) = range_of(&self.text, &self.starts, at);
-        // The end of a last line that goes beyond 4 GiB cannot be remembered.
-        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
-            let recent = self.recent.get_or_insert_default();
-            recent.0[mark as usize % RECENT] = Place {
-                mark,
-                at,
-                start,
-                end,
-            };
-        }
+        let (start, length) = range_of(&self.text, &self.starts, at);
+        let recent = self.recent.get_or_insert_default();
+        recent.0[mark as usize % RECENT] = Place {
+            mark,
+            at,
+            start,
+            length,
+        };
     }
 
     /// The number of a line.
@@ -146,8 +192,7 @@ impl Lines {
     /// Adds a line that is not known. Gives its number, if there was room.
     fn insert(&mut self, line: &[u8], hash: u32, count: u64) -> Option<u32> {
         let at = u32::try_from(self.starts.len()).ok()?;
-        let start = u32::try_from(self.text.len()).ok()?;
-        self.text.extend_from_slice(line);
+        let start = self.text.add(line)?;
         self.starts.push(start);
         self.counts.push(0);
         self.hashes.push(hash);
@@ -199,17 +244,18 @@ fn spread(hash: u32) -> u64 {
 }
 
 /// The bytes of a line.
-fn text_of<'a>(text: &'a [u8], starts: &[u32], at: u32) -> &'a [u8] {
-    let (start, end) = range_of(text, starts, at);
-    text.get(start..end).unwrap_or_default()
+fn text_of<'a>(text: &'a Pieces, starts: &[u32], at: u32) -> &'a [u8] {
+    let (start, length) = range_of(text, starts, at);
+    text.get(start, length).unwrap_or_default()
 }
 
-/// Where a line begins and ends.
-fn range_of(text: &[u8], starts: &[u32], at: u32) -> (usize, usize) {
+/// Where a line begins, and its length.
+fn range_of(text: &Pieces, starts: &[u32], at: u32) -> (u32, u32) {
     let at = at as usize;
-    let start = starts.get(at).map_or(text.len(), |&start| start as usize);
-    let end = starts.get(at + 1).map_or(text.len(), |&end| end as usize);
-    (start, end)
+    let Some(&start) = starts.get(at) else {
+        return (0, 0);
+    };
+    (start, text.length(start, starts.get(at + 1).copied()))
 }
 
 impl fmt::Debug for Lines {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::fast::{before_space, digits_length, word_length};
+use crate::fast::{Glance, before_space};
 
 /// A message, its process id taken out where that is wanted. Most rules can do without a copy for that:
 /// what is behind the process id is read where it is written, as if it stood where it will.
@@ -10,19 +10,78 @@ use crate::fast::{before_space, digits_length, word_length};
 pub struct Text<'a> {
     /// The message as it is written in the log.
     written: &'a [u8],
-    /// Where its first word ends.
-    word: usize,
-    /// What is taken out there.
+    shape: Shape,
+    /// The message without its process id, if there is one to take out.
     hidden: Option<Hidden<'a>>,
 }
 
-/// A process id right behind the first word, and the `[` and `]` around it.
+/// A message without its process id, once somebody has asked for that.
 #[derive(Debug)]
 struct Hidden<'a> {
-    length: usize,
-    /// The message without it, once somebody has asked for that.
     message: &'a mut Vec<u8>,
     made: bool,
+}
+
+/// What is known of a message once its first word was looked at.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Shape {
+    /// Where the first word ends.
+    word: u32,
+    /// The length of the process id right behind it, and of the `[` and `]` around that, if they are taken
+    /// out.
+    hidden: u32,
+}
+
+impl Shape {
+    /// That of a message that is taken as it is; `glance` is what was seen of it.
+    #[inline(always)]
+    pub fn plain(message: &[u8], glance: Glance) -> Self {
+        Self::new(glance.word_length(message, 0), 0)
+    }
+
+    /// That of a message whose process id is taken out, if it begins as most do. Of any other,
+    /// [`Text::hidden`] makes a copy.
+    #[inline(always)]
+    pub fn hidden(message: &[u8], glance: Glance) -> Option<Self> {
+        let word = glance.word_length(message, 0);
+        match (message.get(word), message.get(word + 1)) {
+            (Some(b':'), Some(b' ')) => Some(Self::new(word, 0)),
+            (Some(b'['), Some(b'0'..=b'9')) if word > 0 => {
+                let length = pid_length(message, word, glance)?;
+                Some(Self::new(word, length))
+            }
+            _ => None,
+        }
+    }
+
+    /// No message is so long that its shape could not be told.
+    #[inline(always)]
+    fn new(word: usize, hidden: usize) -> Self {
+        debug_assert!(u32::try_from(word + hidden).is_ok());
+        Self {
+            word: word as u32,
+            hidden: hidden as u32,
+        }
+    }
+
+    /// Where the first word ends.
+    #[inline(always)]
+    pub fn word_end(self) -> usize {
+        self.word as usize
+    }
+
+    /// How much is taken out there.
+    #[inline(always)]
+    pub fn taken_out(self) -> usize {
+        self.hidden as usize
+    }
+
+    /// Of such a message, as it is written, a text that is as the message is to be from
+    /// [`Shape::word_end`] on; what is before is another.
+    #[inline(always)]
+    pub fn tail(self, written: &[u8]) -> &[u8] {
+        written.get(self.taken_out()..).unwrap_or_default()
+    }
 }
 
 impl<'a> From<&'a [u8]> for Text<'a> {
@@ -30,7 +89,7 @@ impl<'a> From<&'a [u8]> for Text<'a> {
     fn from(message: &'a [u8]) -> Self {
         Self {
             written: message,
-            word: word_length(message, 0),
+            shape: Shape::plain(message, Glance::default()),
             hidden: None,
         }
     }
@@ -40,22 +99,20 @@ impl<'a> Text<'a> {
     /// The message without its process id, for which there is `room`.
     #[inline(always)]
     pub fn hidden(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
-        let word = word_length(written, 0);
-        let hidden = match (written.get(word), written.get(word + 1)) {
-            (Some(b':'), Some(b' ')) => None,
-            (Some(b'['), Some(b'0'..=b'9')) if word > 0 => match pid_length(written, word) {
-                Some(length) => Some(Hidden {
-                    length,
-                    message: room,
-                    made: false,
-                }),
-                None => return Self::of_any(written, room),
-            },
-            _ => return Self::of_any(written, room),
-        };
+        match Shape::hidden(written, Glance::default()) {
+            Some(shape) => Self::shaped(written, shape, room),
+            None => Self::of_any(written, room),
+        }
+    }
+
+    /// A message of this shape.
+    #[inline(always)]
+    pub fn shaped(written: &'a [u8], shape: Shape, message: &'a mut Vec<u8>) -> Self {
+        let made = false;
+        let hidden = (shape.hidden > 0).then_some(Hidden { message, made });
         Self {
             written,
-            word,
+            shape,
             hidden,
         }
     }
@@ -79,7 +136,7 @@ impl<'a> Text<'a> {
             return self.written;
         };
         if !hidden.made {
-            let (word, tail) = (self.word, &self.written[hidden.length..]);
+            let (word, tail) = (self.shape.word_end(), self.shape.tail(self.written));
             hidden.made = true;
             hidden.message.clear();
             hidden.message.extend_from_slice(tail);
@@ -92,29 +149,28 @@ impl<'a> Text<'a> {
     #[inline]
     pub fn parts(&self) -> (&'a [u8], &'a [u8]) {
         let begin = match self.hidden {
-            Some(_) => &self.written[..self.word],
+            Some(_) => &self.written[..self.shape.word_end()],
             None => &[],
         };
         (begin, self.tail())
     }
 
-    /// A text that is as the message from [`Text::word_end`] on; what is before is another.
+    /// See [`Shape::tail`].
     #[inline]
     pub fn tail(&self) -> &'a [u8] {
-        let hidden = self.hidden.as_ref().map_or(0, |hidden| hidden.length);
-        &self.written[hidden..]
+        self.shape.tail(self.written)
     }
 
-    /// A text that begins with the first word; what is behind it is another.
+    /// The message as it is written.
     #[inline]
-    pub fn head(&self) -> &'a [u8] {
+    pub fn written(&self) -> &'a [u8] {
         self.written
     }
 
-    /// Where the first word ends.
+    /// What is known of its beginning.
     #[inline]
-    pub fn word_end(&self) -> usize {
-        self.word
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 }
 
@@ -128,8 +184,8 @@ pub(super) fn hide_pid(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 
 /// The length of `[digits]` at `start`, where `[` and a digit are, if a colon and a blank stand behind it.
 #[inline]
-fn pid_length(message: &[u8], start: usize) -> Option<usize> {
-    let digits = digits_length(message, start + 1);
+fn pid_length(message: &[u8], start: usize, glance: Glance) -> Option<usize> {
+    let digits = glance.digits_length(message, start + 1);
     let end = start + 1 + digits;
     let ends = message.get(end..end + 3) == Some(b"]: ");
     ends.then_some(digits + 2)
@@ -170,7 +226,7 @@ mod tests {
             let whole = hide_pid(written.into());
             let mut room = b"of the line before".to_vec();
             let mut text = Text::hidden(written, &mut room);
-            let (word, head, tail) = (text.word_end(), text.head(), text.tail());
+            let (word, head, tail) = (text.shape().word_end(), text.written(), text.tail());
             assert_eq!(head[..word], whole[..word]);
             assert_eq!(tail[word..], whole[word..]);
             assert_eq!(text.message(), &*whole);

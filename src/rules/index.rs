@@ -17,9 +17,9 @@ use std::cell::OnceCell;
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
-use crate::fast::OwnMap;
+use crate::fast::{Glance, OwnMap};
 use crate::pattern::{Entry, Pattern, Spans};
-use crate::record::Text;
+use crate::record::{Shape, Text};
 use facts::{Begin, Facts, Gate, facts};
 use heads::{Heads, Possible};
 use kind::{Look, Memory};
@@ -43,7 +43,8 @@ pub struct Index {
     /// The keys that rules name, as the numbers of their bytes, from 1.
     keys: OwnMap<u32, u32>,
     /// The lists that were made, by the kind of line.
-    lists: OwnMap<u64, List>,
+    kinds: OwnMap<u64, ListId>,
+    lists: Vec<List>,
     /// The rules of all lists, one behind the other.
     candidates: Vec<Candidate>,
     memory: Memory,
@@ -79,25 +80,82 @@ impl Kind {
 struct List {
     start: u32,
     length: u32,
+    /// So many of the first can be tried before the turn of a line comes.
+    ahead: u16,
 }
 
 impl List {
-    /// No rule.
-    const NONE: Self = Self {
-        start: 0,
-        length: 0,
-    };
-
     /// Its rules, of those of all lists.
     #[inline(always)]
-    fn of(self, all: &[Candidate]) -> impl Iterator<Item = &Candidate> {
+    fn of(self, all: &[Candidate]) -> &[Candidate] {
         let all = all.get(self.start as usize..).unwrap_or_default();
-        all.iter().take(self.length as usize)
+        all.get(..self.length as usize).unwrap_or_default()
     }
 }
 
+/// The number of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct ListId(u32);
+
+/// Where the rules for a line are, until there are too many lists: see [`Index::bound`].
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Place {
+    list: ListId,
+    /// [`Look::begin`]; 0 for nothing.
+    begin: u32,
+    begins: [Begin; 2],
+}
+
+impl Place {
+    #[inline(always)]
+    fn new(list: ListId, look: &Look<'_>) -> Self {
+        let begin = look.begin.and_then(|begin| u32::try_from(begin).ok());
+        Self {
+            list,
+            begin: begin.unwrap_or(0),
+            begins: look.begins,
+        }
+    }
+
+    #[inline(always)]
+    fn begin(&self) -> Option<usize> {
+        (self.begin > 0).then_some(self.begin as usize)
+    }
+
+    /// The number of the list.
+    #[inline(always)]
+    pub(super) fn list(&self) -> usize {
+        self.list.0 as usize
+    }
+}
+
+/// Rules that are tried already.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// Where the rules are.
+    pub(super) place: Place,
+    /// So many of them do not take the line.
+    pub(super) rules: usize,
+}
+
+/// A line to be decided, and where to put what is found on the way.
+#[derive(Debug)]
+pub struct Asked<'a, 't> {
+    /// The host.
+    pub host: &'a [u8],
+    /// The message.
+    pub text: &'a mut Text<'t>,
+    /// Whether it holds newlines, as an element of a Redis list may.
+    pub newlines: bool,
+    /// The groups of the match; the first, that of the whole, may be missing.
+    pub spans: &'a mut Spans,
+    /// Patterns that were given up.
+    pub gave_up: &'a mut Vec<Pattern>,
+}
+
+/// A rule of a list.
 #[derive(Clone, Debug)]
-struct Candidate {
+pub(super) struct Candidate {
     quick: Quick,
     gate: Gate,
     pattern: Pattern,
@@ -106,6 +164,33 @@ struct Candidate {
     group: Option<u32>,
     /// Whether the spans of its groups are wanted; of a line that is thrown away they are not.
     spans: bool,
+}
+
+impl Candidate {
+    /// Whether it throws lines away.
+    #[inline(always)]
+    pub(super) fn is_trash(&self) -> bool {
+        !self.spans
+    }
+
+    pub(super) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    pub(super) fn rule(&self) -> RuleId {
+        self.rule
+    }
+
+    /// Whether it can be tried before the turn of a line has come: with no more than its pattern. One
+    /// whose literal is looked for first can be passed over, where that is missing.
+    fn can_be_ahead(&self, rule: &Rule) -> bool {
+        let action = matches!(rule.action, Action::Trash | Action::Queues(_));
+        match self.quick {
+            Quick::Literal | Quick::Scan => true,
+            Quick::All | Quick::Entry(_) => action && self.group.is_none(),
+            Quick::Whole => false,
+        }
+    }
 }
 
 /// How a candidate is tried.
@@ -182,7 +267,8 @@ impl Index {
             facts,
             memory: Memory::new(&keys),
             keys,
-            lists: OwnMap::default(),
+            kinds: OwnMap::default(),
+            lists: Vec::new(),
             candidates: Vec::new(),
             scan: OnceCell::new(),
             room: Room {
@@ -194,51 +280,46 @@ impl Index {
 
     /// Which rule takes a line: see [`super::decide`], which this never differs from, but that of two
     /// `trash` rules side by side either may take it (and patterns that would be given up may not be
-    /// tried). `newlines` tells whether the line holds some. Of the `spans`, the first, that of the
-    /// whole match, may be missing.
-    pub fn decide(
+    /// tried).
+    pub fn decide(&mut self, rules: &[Rule], asked: Asked<'_, '_>) -> Option<RuleId> {
+        self.bound();
+        let text = &*asked.text;
+        let place = self.place(rules, text.written(), text.shape(), Glance::default());
+        let tried = Tried { place, rules: 0 };
+        self.decide_from(rules, asked, tried)
+    }
+
+    /// The same, where some of its rules were tried already.
+    #[inline]
+    pub fn decide_from(
         &mut self,
         rules: &[Rule],
-        host: &[u8],
-        text: &mut Text<'_>,
-        newlines: bool,
-        spans: &mut Spans,
-        gave_up: &mut Vec<Pattern>,
+        asked: Asked<'_, '_>,
+        tried: Tried,
     ) -> Option<RuleId> {
+        let Asked {
+            host,
+            text,
+            newlines,
+            spans,
+            gave_up,
+        } = asked;
         self.room.stamp += 1;
-        let look = Look::at(text);
-        let list = self.place(rules, text, &look);
-        // What is known of patterns holds for lines without newlines.
-        let (tail, begin) = (text.tail(), look.begin.filter(|_| !newlines));
+        let list = self.lists.get(tried.place.list())?.of(&self.candidates);
         let mut literals = Literals {
             facts: &self.facts,
             scan: &self.scan,
             wanted: &mut self.room.wanted,
             scanned: None,
         };
-        for candidate in list.of(&self.candidates) {
-            if !candidate.gate.lets(look.begins) {
-                continue;
-            }
-            match (&candidate.quick, begin) {
-                (Quick::All, _) if !newlines => {
-                    spans.0.clear();
-                    return Some(candidate.rule);
-                }
-                (Quick::Entry(entry), Some(place)) => {
-                    let found = match candidate.spans {
-                        true => entry.captures(tail, place, spans),
-                        false => entry.is_match(tail, place),
-                    };
-                    match found {
-                        Some(true) => return Some(candidate.rule),
-                        Some(false) => continue,
-                        None => {}
-                    }
-                }
-                (Quick::Literal | Quick::Scan, _) if !literals.may_be(candidate, text) => continue,
-                _ => {}
-            }
+        let mut from = tried.rules;
+        loop {
+            let begun = (tried.place, from);
+            let at = match first(list, begun, text, newlines, spans, &mut literals) {
+                Ok(candidate) => return Some(candidate.rule),
+                Err(at) => at,
+            };
+            let candidate = list.get(at)?;
             let mut line = Line {
                 facts: &self.facts,
                 rules,
@@ -253,29 +334,75 @@ impl Index {
             if line.takes(candidate) {
                 return Some(candidate.rule);
             }
+            from = at + 1;
         }
-        None
     }
 
-    /// Where the list for such a line is.
-    #[inline]
-    fn place(&mut self, rules: &[Rule], text: &Text<'_>, look: &Look<'_>) -> List {
-        let mark = self.memory.mark(look);
-        if let Some(list) = mark.and_then(|mark| self.memory.list(&mark)) {
-            return list;
-        }
-        let list = self.list(rules, text);
-        if let Some(mark) = mark {
+    /// Whether some rules of a list can be tried before the turn of its lines comes.
+    #[inline(always)]
+    pub(super) fn looks_ahead(&self, list: usize) -> bool {
+        self.lists.get(list).is_some_and(|list| list.ahead > 0)
+    }
+
+    /// The rules of a list that can be tried before.
+    pub(super) fn first_rules(&mut self, list: usize) -> Option<FirstRules<'_>> {
+        let list = self.lists.get(list)?;
+        let all = list.of(&self.candidates);
+        Some(FirstRules {
+            rules: all.get(..usize::from(list.ahead))?,
+            facts: &self.facts,
+            scan: &self.scan,
+            wanted: &mut self.room.wanted,
+        })
+    }
+
+    /// Where the rules for such a line are.
+    #[inline(always)]
+    pub(super) fn place(
+        &mut self,
+        rules: &[Rule],
+        written: &[u8],
+        shape: Shape,
+        glance: Glance,
+    ) -> Place {
+        let look = Look::at(written, shape, glance);
+        let mark = self.memory.mark(&look);
+        let list = match mark.and_then(|mark| self.memory.list(&mark)) {
+            Some(list) => list,
+            None => self.learn(rules, written, shape),
+        };
+        Place::new(list, &look)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, rules: &[Rule], written: &[u8], shape: Shape) -> ListId {
+        let look = Look::at(written, shape, Glance::default());
+        let list = self.list(rules, &look);
+        if let Some(mark) = self.memory.mark(&look) {
             self.memory.remember(mark, list);
         }
         list
     }
 
+    /// Forgets all lists, if there are too many.
+    pub(super) fn bound(&mut self) {
+        if self.is_full() {
+            self.candidates.clear();
+            self.kinds.clear();
+            self.lists.clear();
+            self.memory.clear();
+        }
+    }
+
+    /// Whether there is no room for more lists.
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.candidates.len() + self.lists.len() >= MOST_CANDIDATES
+    }
+
     /// The same for lines that did not come of late.
-    #[cold]
-    #[inline(never)]
-    fn list(&mut self, rules: &[Rule], text: &Text<'_>) -> List {
-        let look = Look::at(text);
+    fn list(&mut self, rules: &[Rule], look: &Look<'_>) -> ListId {
         let key = |begin: Begin| self.keys.get(&begin.key()).copied().unwrap_or(0);
         let head = look.head();
         let kind = Kind {
@@ -284,19 +411,14 @@ impl Index {
             numbered: look.numbered,
             head: self.heads.number(&head, &self.facts),
         };
-        match self.lists.get(&kind.packed()) {
+        match self.kinds.get(&kind.packed()) {
             Some(&list) => list,
-            None => self.make(rules, kind, &head, &look),
+            None => self.make(rules, kind, &head, look),
         }
     }
 
     /// Makes the list for a kind of line.
-    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> List {
-        if self.candidates.len() + self.lists.len() >= MOST_CANDIDATES {
-            self.candidates.clear();
-            self.lists.clear();
-            self.memory.clear();
-        }
+    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> ListId {
         let possible = self.heads.rules(kind.head).iter();
         let candidates = possible.filter_map(|one| self.candidate(rules, kind, head, look, *one));
         let mut candidates: Vec<Candidate> = candidates.collect();
@@ -314,13 +436,20 @@ impl Index {
             }
         }
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let ahead = candidates.iter().take_while(|one| {
+            let rule = rules.get(one.rule.index());
+            rule.is_some_and(|rule| one.can_be_ahead(rule))
+        });
         let list = List {
             start: number(self.candidates.len()),
             length: number(candidates.len()),
+            ahead: u16::try_from(ahead.count()).unwrap_or(u16::MAX),
         };
+        let id = ListId(number(self.lists.len()));
         self.candidates.append(&mut candidates);
-        self.lists.insert(kind.packed(), list);
-        list
+        self.lists.push(list);
+        self.kinds.insert(kind.packed(), id);
+        id
     }
 
     /// A rule that may match lines of this kind, as a line of the kind tells.
@@ -361,6 +490,72 @@ impl Index {
             spans,
         })
     }
+}
+
+/// The first rules of a list.
+#[derive(Debug)]
+pub(super) struct FirstRules<'a> {
+    rules: &'a [Candidate],
+    facts: &'a [Facts],
+    scan: &'a OnceCell<Option<Scan>>,
+    wanted: &'a mut Vec<u64>,
+}
+
+impl<'a> FirstRules<'a> {
+    /// Which of them takes a line without newlines. If that cannot be told, how many do not.
+    #[inline(always)]
+    pub(super) fn taker(
+        &mut self,
+        place: Place,
+        text: &mut Text<'_>,
+        spans: &mut Spans,
+    ) -> Result<&'a Candidate, u16> {
+        let mut literals = Literals {
+            facts: self.facts,
+            scan: self.scan,
+            wanted: self.wanted,
+            scanned: None,
+        };
+        let found = first(self.rules, (place, 0), text, false, spans, &mut literals);
+        found.map_err(|at| u16::try_from(at).unwrap_or(0))
+    }
+}
+
+/// The first of these rules from a place on that takes a line; if none does, or an engine has to tell, the
+/// place of that rule or the end.
+#[inline(always)]
+fn first<'r>(
+    all: &'r [Candidate],
+    (place, from): (Place, usize),
+    text: &mut Text<'_>,
+    newlines: bool,
+    spans: &mut Spans,
+    literals: &mut Literals<'_>,
+) -> Result<&'r Candidate, usize> {
+    // What is known of patterns holds for lines without newlines.
+    let (tail, begin) = (text.tail(), place.begin().filter(|_| !newlines));
+    for (at, candidate) in all.iter().enumerate().skip(from) {
+        if !candidate.gate.lets(place.begins) {
+            continue;
+        }
+        let found = match (&candidate.quick, begin) {
+            (Quick::All, _) if !newlines => {
+                spans.0.clear();
+                Some(true)
+            }
+            (Quick::Entry(entry), Some(place)) => {
+                entry.matches(tail, place, candidate.spans.then_some(&mut *spans))
+            }
+            (Quick::Literal | Quick::Scan, _) if !literals.may_be(candidate, text) => Some(false),
+            _ => None,
+        };
+        match found {
+            Some(true) => return Ok(candidate),
+            Some(false) => {}
+            None => return Err(at),
+        }
+    }
+    Err(all.len())
 }
 
 #[cfg(test)]

@@ -3,20 +3,21 @@
 use crate::pattern::{Pattern, Spans};
 use crate::record::Text;
 
-/// Writes the message to `out` with the span of each outermost capture group of `pattern` replaced by
+/// Appends the message to `out` with the span of each outermost capture group of `pattern` replaced by
 /// `mask`.
 ///
 /// A group inside another is not masked by itself, if the other took part. A group that took no part
 /// stays away; one that matched nothing puts the mask where it stands.
 pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
     let (begin, message) = text.parts();
-    out.clear();
+    let length = out.len();
     out.extend_from_slice(begin);
     // As a rule the groups stand side by side, in their order.
     let mut done = begin.len();
     for (group, span) in spans.0.iter().enumerate().skip(1) {
         if let &Some((start, end)) = span {
             if start < done || end <= start || pattern.parent(group).is_some() {
+                out.truncate(length);
                 return mask_any(text.message(), pattern, spans, mask, out);
             }
             out.extend_from_slice(&message[done..start]);
@@ -29,7 +30,6 @@ pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], 
 
 /// The same for groups that are empty, stand in each other, or not in their order.
 fn mask_any(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
-    out.clear();
     let mut groups: Vec<(usize, usize)> = spans
         .0
         .iter()

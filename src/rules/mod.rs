@@ -1,9 +1,11 @@
 //! The ordered rules: the first that matches takes a line; groups skip what cannot match.
 
+mod ahead;
 mod index;
 mod mask;
 
-pub use index::Index;
+pub use ahead::{Ahead, Cut, Held, Verdict};
+pub use index::{Asked, Index, Tried};
 pub use mask::mask;
 
 use crate::config::{Action, Rule, RuleId};

@@ -5,7 +5,7 @@ use memchr::memmem::Finder;
 use super::Start;
 use super::program::{Act, Op};
 use super::steps::{Next, Repeat};
-use super::straight::{Groups, Noted, Span, Turn, Unasked, walk};
+use super::straight::{Groups, Noted, Reached, Span, Turn, Unasked, walk};
 
 /// A choice to come back to.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl Patience {
 
     /// Nothing, if it is at its end.
     #[inline]
-    fn left(&self) -> Option<()> {
+    pub(super) fn left(&self) -> Option<()> {
         (self.0 > 0).then_some(())
     }
 }
@@ -116,6 +116,7 @@ impl Attempt<'_> {
             let start = from + at;
             self.patience.pay_for(at);
             self.patience.left()?;
+            self.choices.clear();
             if let Some(end) = self.at(Start { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
@@ -127,13 +128,18 @@ impl Attempt<'_> {
         Some((from, None))
     }
 
-    /// The end of a match that goes on at `start`; nothing outside if patience is at its end.
+    /// The end of a match that goes on at `start`, or where there is a choice from before; nothing
+    /// outside if patience is at its end.
     pub(super) fn at(&mut self, start: Start) -> Option<Option<usize>> {
-        self.choices.clear();
         let mut start = start;
         loop {
-            let (turn, reached) = self.walk(start);
+            let Reached {
+                turn,
+                start: reached,
+                other,
+            } = self.walk(start);
             self.patience.pay_for(reached.at.saturating_sub(start.at));
+            self.choices.extend(other.map(Choice::Branch));
             let next = match turn {
                 Turn::Match => return Some(Some(reached.at)),
                 Turn::Fail => None,
@@ -150,7 +156,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn walk(&mut self, start: Start) -> (Turn, Start) {
+    fn walk(&mut self, start: Start) -> Reached {
         let (ops, subject, patience) = (self.ops, self.subject, &mut self.patience);
         match &mut self.spans {
             None => walk(ops, subject, start, &mut Unasked, patience),

@@ -84,6 +84,8 @@ pub(super) struct Fork {
     open: [u8; 64],
     /// The same for the end of the subject.
     open_at_end: u8,
+    /// Whether it may come again behind itself, in a loop.
+    again: bool,
     /// The bytes that each way must begin with, if they are known.
     words: [Word; 2],
     /// The steps of the ways, each as `next` of a step.
@@ -149,8 +151,9 @@ impl Medium {
 }
 
 impl Fork {
-    fn new(split: &Split, ways: [[u16; 2]; 2]) -> Self {
+    fn new(split: &Split, ways: [[u16; 2]; 2], again: bool) -> Self {
         let mut fork = Self {
+            again,
             open: [0; 64],
             open_at_end: 0,
             words: [Word::new(&split.words[0]), Word::new(&split.words[1])],
@@ -186,8 +189,10 @@ impl Fork {
     /// The ways that are open here.
     #[inline(always)]
     pub(super) fn open(&self, text: Text<'_>, patience: &mut Patience) -> Ways {
-        // A loop may be gone round for each byte, and again from each place.
-        patience.pay_for(0);
+        if self.again {
+            // A loop may be gone round for each byte, and again from each place.
+            patience.pay_for(0);
+        }
         let open = self.open_for(text.rest.first());
         if open != Ways::BOTH {
             return open;
@@ -224,10 +229,16 @@ impl Op {
             _ => Some([[0; 2]; 2]),
         });
         let ways = ways.collect::<Option<Vec<_>>>()?;
-        let ops = steps.into_iter().zip(next).zip(ways);
-        let ops = ops.map(|((step, next), ways)| {
+        let back = |(at, step): (usize, &Step)| match *step {
+            Step::Jump(to) if to <= at => Some(to..=at),
+            _ => None,
+        };
+        let loops: Vec<_> = steps.iter().enumerate().filter_map(back).collect();
+        let ops = steps.into_iter().zip(next).zip(ways).enumerate();
+        let ops = ops.map(|(at, ((step, next), ways))| {
+            let again = loops.iter().any(|steps| steps.contains(&at));
             Some(Self {
-                act: Act::of(step, ways)?,
+                act: Act::of(step, ways, again)?,
                 next,
             })
         });
@@ -248,7 +259,7 @@ fn behind(steps: &[Step], mut at: usize, spans: bool) -> Option<u16> {
 }
 
 impl Act {
-    fn of(step: Step, ways: [[u16; 2]; 2]) -> Option<Self> {
+    fn of(step: Step, ways: [[u16; 2]; 2], again: bool) -> Option<Self> {
         Some(match step {
             Step::Literal(bytes) => match u8::try_from(bytes.len()) {
                 Ok(length @ 0..=8) => Self::Short(Word::new(&bytes), length),
@@ -263,7 +274,7 @@ impl Act {
             },
             Step::Until(run) => Self::Until(Stretch::new(run)?),
             Step::Repeat(repeat) => Self::Repeat(repeat),
-            Step::Split(split) => Self::Fork(Box::new(Fork::new(&split, ways))),
+            Step::Split(split) => Self::Fork(Box::new(Fork::new(&split, ways, again))),
             Step::Chain(chain) => Self::Chain(chain),
             Step::Jump(_) => Self::Nothing,
             Step::Open(group) => Self::Open(group),

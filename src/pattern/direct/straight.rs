@@ -2,7 +2,6 @@
 
 use super::Start;
 use super::attempt::Patience;
-use super::chain::Chain;
 use super::program::{Act, Medium, Op, Stretch, Ways};
 use super::steps::begins_with;
 use super::text::Text;
@@ -73,8 +72,18 @@ pub(super) enum Turn {
     Choice,
 }
 
-/// Takes steps from `start` on. With what ended the way comes the step where it did, and the place up
-/// to which the subject was read, which is not paid for.
+/// Where a way ended.
+pub(super) struct Reached {
+    /// What ended it.
+    pub turn: Turn,
+    /// The step where it did, and the place up to which the subject was read, which is not paid for.
+    pub start: Start,
+    /// The way that is left of an older choice.
+    pub other: Option<Start>,
+}
+
+/// Takes steps from `start` on. Where nobody asks for the groups, one choice is kept in mind: as a rule it
+/// is the only one, and the first way ends soon.
 #[inline(always)]
 pub(super) fn walk<G: Groups>(
     ops: &[Op],
@@ -82,8 +91,9 @@ pub(super) fn walk<G: Groups>(
     start: Start,
     groups: &mut G,
     patience: &mut Patience,
-) -> (Turn, Start) {
+) -> Reached {
     let (mut text, mut step) = (Text::new(subject, start.at), start.step);
+    let mut other = None;
     let turn = loop {
         let Some(op) = ops.get(step) else {
             break Turn::Match;
@@ -94,6 +104,15 @@ pub(super) fn walk<G: Groups>(
             Act::RunOne(run) => run.taken(run.class.run_one(text, run.max as usize)),
             Act::RunFew(run) => run.taken(run.class.run_few(text, run.max as usize)),
             Act::Fork(fork) => match fork.open(text, patience) {
+                Ways::BOTH if G::NEXT == Unasked::NEXT && other.is_none() => {
+                    let [one, two] = fork.ways.map(|way| usize::from(way[G::NEXT]));
+                    other = Some(Start {
+                        step: two,
+                        at: text.at(),
+                    });
+                    step = one;
+                    continue;
+                }
                 Ways::BOTH => break Turn::Choice,
                 Ways::NEITHER => Err(0),
                 open => {
@@ -113,7 +132,13 @@ pub(super) fn walk<G: Groups>(
             Act::Long(bytes) if begins_with(text.rest, bytes) => Ok(bytes.len()),
             Act::AtEnd if text.rest.is_empty() => Ok(0),
             Act::Rest(min) if text.rest.len() >= *min => Ok(text.rest.len()),
-            Act::Chain(chain) => break end(chain, &mut text, groups, patience),
+            Act::Chain(chain) => match chain.end(subject, text.at(), groups, patience) {
+                Some(end) => {
+                    text = Text::new(subject, end);
+                    break Turn::Match;
+                }
+                None => Err(text.rest.len()),
+            },
             Act::One(class) if text.rest.first().is_some_and(|&b| class.contains(b)) => Ok(1),
             Act::Repeat(_) => break Turn::Choice,
             Act::Run(run) => run.taken(run.class.run_any(text.rest, run.max as usize)),
@@ -126,30 +151,25 @@ pub(super) fn walk<G: Groups>(
             Ok(rest) => text.rest = rest,
             Err(read) => {
                 text.rest = read;
+                if G::NEXT == Unasked::NEXT
+                    && let Some(start) = other.take()
+                {
+                    patience.pay_for(text.at() - start.at);
+                    if patience.left().is_some() {
+                        (text, step) = (Text::new(subject, start.at), start.step);
+                        continue;
+                    }
+                    // Who goes on finds that there is no patience left.
+                    break Turn::Choice;
+                }
                 break Turn::Fail;
             }
         }
         step = usize::from(next[G::NEXT]);
     };
     let at = text.at();
-    (turn, Start { step, at })
-}
-
-/// Takes the rest of a pattern that is a chain.
-#[inline(always)]
-fn end(
-    chain: &Chain,
-    text: &mut Text<'_>,
-    groups: &mut impl Groups,
-    patience: &mut Patience,
-) -> Turn {
-    let end = chain.end(text.whole, text.at(), groups, patience);
-    *text = Text::new(text.whole, end.unwrap_or(text.whole.len()));
-    if end.is_some() {
-        Turn::Match
-    } else {
-        Turn::Fail
-    }
+    let start = Start { step, at };
+    Reached { turn, start, other }
 }
 
 impl Medium {

@@ -42,7 +42,7 @@ pub(super) struct Gate {
 }
 
 /// The bytes right behind a blank; zeros where there are no more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Begin(u64);
 
 impl Begin {

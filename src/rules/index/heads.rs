@@ -184,9 +184,12 @@ mod tests {
     use super::super::kind::Look;
     use super::*;
     use crate::config::parse_bytes;
+    use crate::fast::Glance;
+    use crate::record::Text;
 
     fn head(message: &str) -> Vec<u8> {
-        Look::at(&message.as_bytes().into()).head()
+        let text = Text::from(message.as_bytes());
+        Look::at(text.written(), text.shape(), Glance::default()).head()
     }
 
     #[test]

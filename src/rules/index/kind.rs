@@ -1,16 +1,16 @@
 //! What kind of line this is: its head, and what stands behind its first two blanks.
 
 use super::facts::Begin;
-use super::{List, heads};
-use crate::fast::{OwnMap, before_blank, digits_length};
+use super::{ListId, heads};
+use crate::fast::{Glance, OwnMap};
 use crate::pattern::fields::{self, KEY};
 use crate::pattern::{Entry, Pattern};
-use crate::record::Text;
+use crate::record::Shape;
 
 /// Lines with longer first words are looked up in full.
 const LONGEST: usize = 16;
 /// In so many places two kinds are remembered each; a power of two.
-const PLACES: usize = 256;
+const PLACES: usize = 1024;
 /// So many bits tell which keys a rule names; a power of two.
 const BITS: usize = 1 << 14;
 
@@ -36,30 +36,32 @@ pub(super) struct Look<'a> {
 
 impl<'a> Look<'a> {
     #[inline(always)]
-    pub(super) fn at(text: &Text<'a>) -> Self {
-        let (head, word, tail) = (text.head(), text.word_end(), text.tail());
+    pub(super) fn at(written: &'a [u8], shape: Shape, glance: Glance) -> Self {
+        let (word, tail) = (shape.word_end(), shape.tail(written));
+        let glance = glance.from(shape.taken_out());
         let (end, next) = (tail.get(word).copied(), tail.get(word + 1).copied());
         let (begin, numbered) = match (end, next) {
             (Some(b' '), Some(b' ')) => (None, false),
             (Some(b' '), _) => (Some(word + 1), false),
             (_, Some(b' ')) => (Some(word + 2), false),
             (Some(b'['), Some(b'0'..=b'9')) => {
-                let end = word + 1 + digits_length(tail, word + 1);
+                let end = word + 1 + glance.digits_length(tail, word + 1);
                 let ends = tail[end..].starts_with(b"]: ");
                 (ends.then_some(end + 3), ends)
             }
             _ => (None, false),
         };
-        let mut first = begin.unwrap_or_else(|| behind_blank(tail, word));
+        let behind_blank = |at: usize| at + glance.before_blank(tail, at) + 1;
+        let mut first = begin.unwrap_or_else(|| behind_blank(word));
         let mut stamped = false;
         if tail.get(first) == Some(&b'[')
             && let Some(length) = fields::stamp_length(&tail[first..])
         {
             (first, stamped) = (first + length, true);
         }
-        let second = behind_blank(tail, first);
+        let second = behind_blank(first);
         Self {
-            word: (head, word),
+            word: (written, word),
             end,
             blank: next == Some(b' '),
             begin,
@@ -89,12 +91,6 @@ impl<'a> Look<'a> {
             false => pattern.behind(head, None, spans),
         }
     }
-}
-
-/// Where the first blank from `at` on ends; behind the text, if there is none.
-#[inline]
-fn behind_blank(text: &[u8], at: usize) -> usize {
-    at + before_blank(text, at) + 1
 }
 
 /// Which keys rules name, for a first look: it may say yes where they do not.
@@ -148,7 +144,7 @@ pub(super) struct Mark {
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
     mark: Mark,
-    list: List,
+    list: ListId,
 }
 
 impl Remembered {
@@ -158,7 +154,7 @@ impl Remembered {
             // This bit is used by no line.
             rest: 1 << 63,
         },
-        list: List::NONE,
+        list: ListId(0),
     };
 }
 
@@ -203,7 +199,7 @@ impl Memory {
 
     /// The list of such lines, if it is remembered.
     #[inline]
-    pub(super) fn list(&self, mark: &Mark) -> Option<List> {
+    pub(super) fn list(&self, mark: &Mark) -> Option<ListId> {
         let [one, other] = &self.places[mark.place()];
         // Which of them it is nobody can tell before: so it is not asked.
         let (first, second) = (one.mark.differs(mark), other.mark.differs(mark));
@@ -215,7 +211,7 @@ impl Memory {
     }
 
     /// Remembers a list in the place of the older one.
-    pub(super) fn remember(&mut self, mark: Mark, list: List) {
+    pub(super) fn remember(&mut self, mark: Mark, list: ListId) {
         let [one, other] = &mut self.places[mark.place()];
         *other = *one;
         *one = Remembered { mark, list };

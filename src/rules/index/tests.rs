@@ -1,7 +1,7 @@
 //! The index against the loop over all rules.
 
 use super::super::decide;
-use super::{Index, MOST_CANDIDATES};
+use super::{Asked, Index, MOST_CANDIDATES};
 use crate::config::{Action, Rule, RuleId, parse_bytes};
 use crate::pattern::Spans;
 use crate::record::Text;
@@ -134,17 +134,33 @@ fn rules(random: &mut Random, count: usize) -> Vec<Rule> {
     config.map(|c| c.rules).unwrap_or_default()
 }
 
+/// Which rule the index has for a line, and the groups.
+fn decided(
+    index: &mut Index,
+    rules: &[Rule],
+    host: &[u8],
+    text: &mut Text<'_>,
+) -> (Option<RuleId>, Spans) {
+    let mut spans = Spans::default();
+    let newlines = text.message().contains(&b'\n');
+    let asked = Asked {
+        host,
+        text,
+        newlines,
+        spans: &mut spans,
+        gave_up: &mut Vec::new(),
+    };
+    (index.decide(rules, asked), spans)
+}
+
 /// Which rule takes each line.
 fn taken(rules: &str, lines: &[&[u8]]) -> Vec<Option<u32>> {
     let text = format!("set mailserver h\nset queue q f@x t@x [now]\n{rules}");
     let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
     let mut index = Index::new(&rules);
     let mut decide = |line: &&[u8]| {
-        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
-        let newlines = line.contains(&b'\n');
-        let mut text = Text::from(*line);
-        let id = index.decide(&rules, b"h", &mut text, newlines, &mut spans, &mut gave_up);
-        id.map(|id| id.0)
+        let id = decided(&mut index, &rules, b"h", &mut Text::from(*line));
+        id.0.map(|id| id.0)
     };
     lines.iter().map(&mut decide).collect()
 }
@@ -172,12 +188,8 @@ fn kinds_of_lines_do_not_pile_up() {
     let mut index = Index::new(&rules);
     for number in 0..2_000 {
         let line = format!("sshd{number}: x");
-        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
         let mut text = Text::from(line.as_bytes());
-        assert_eq!(
-            index.decide(&rules, b"h", &mut text, false, &mut spans, &mut gave_up),
-            None
-        );
+        assert_eq!(decided(&mut index, &rules, b"h", &mut text).0, None);
         let all = index.candidates.len();
         assert!(all <= MOST_CANDIDATES + rules.len(), "{all}");
     }
@@ -204,8 +216,7 @@ fn it_decides_as_a_loop_over_all_rules_does() {
                 line += random.pick(&["\n", "\nx ", "\nfail"]);
             }
             let host = random.pick(&["h1", "h2", "h3"]);
-            let (mut one, mut other) = (Spans::default(), Spans::default());
-            let mut gave_up = Vec::new();
+            let mut one = Spans::default();
             let host = host.as_bytes();
             let mut room = Vec::new();
             let mut text = Text::hidden(line.as_bytes(), &mut room);
@@ -213,9 +224,8 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             let mut whole = Text::hidden(line.as_bytes(), &mut other_room);
             hidden += usize::from(whole.message().len() < line.len());
             let line = whole.message();
-            let want = decide(&rules, host, line, &mut one, &mut gave_up);
-            let newlines = line.contains(&b'\n');
-            let got = index.decide(&rules, host, &mut text, newlines, &mut other, &mut gave_up);
+            let want = decide(&rules, host, line, &mut one, &mut Vec::new());
+            let (got, other) = decided(&mut index, &rules, host, &mut text);
             // Whether this rule of two that throw away took it or that does not matter.
             let trash = |id: &Option<RuleId>| {
                 let rule = id.and_then(|id| rules.get(id.index()));

@@ -1,0 +1,257 @@
+//! Many lines at once: held, decided kind by kind, and counted in their order.
+
+use std::sync::Arc;
+
+use super::{Known, Monitor, Scratch, trace};
+use crate::config::{Action, Config};
+use crate::counters::Counter;
+use crate::fast::Newlines;
+use crate::record::{self, Beginning, Shape};
+use crate::rules::{Ahead, Asked, Cut, Held, Verdict};
+
+impl Monitor {
+    /// Takes the complete lines of a batch.
+    pub fn take(&mut self, text: &[u8]) {
+        self.bound_hosts();
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let (mut newlines, mut from) = (Newlines::new(text), 0);
+        loop {
+            ahead.clear(&mut self.index);
+            self.hold(text, &mut newlines, &mut from, &config, &mut ahead);
+            if ahead.lines().is_empty() {
+                break;
+            }
+            ahead.look(&mut self.index, text, &config.report.mask);
+            for line in ahead.lines() {
+                self.take_held(text, line, &ahead, &config, &mut scratch);
+            }
+        }
+        if from < text.len() {
+            self.take_line(&text[from..], Known::default(), &config, &mut scratch);
+        }
+        self.ahead = ahead;
+        self.scratch = scratch;
+    }
+
+    /// Holds some lines from `from` on, which moves behind them.
+    #[inline(never)]
+    fn hold(
+        &mut self,
+        block: &[u8],
+        newlines: &mut Newlines<'_>,
+        from: &mut usize,
+        config: &Config,
+        ahead: &mut Ahead,
+    ) {
+        // Whoever looks on wants to know the very rule.
+        let one_by_one = trace::on() || u32::try_from(block.len()).is_err();
+        while let Some(end) = newlines.next() {
+            let start = std::mem::replace(from, end + 1);
+            if one_by_one {
+                return ahead.hold_unread(Cut::unread(start, end));
+            }
+            let valid = newlines.ascii() || std::str::from_utf8(&block[start..end]).is_ok();
+            let begin = record::glance(block, (start, end), &config.lines).filter(|_| valid);
+            let begin = begin.and_then(|begin| {
+                let Beginning {
+                    message, glance, ..
+                } = begin;
+                let message = &block[message..end];
+                let shape = match config.lines.hidepid {
+                    true => Shape::hidden(message, glance)?,
+                    false => Shape::plain(message, glance),
+                };
+                Some((begin, (shape, glance)))
+            });
+            match begin {
+                Some((Beginning { host, message, .. }, seen)) => {
+                    let cut = Cut::new(host, message, end);
+                    ahead.hold(&mut self.index, &config.rules, block, cut, seen);
+                }
+                None => ahead.hold_unread(Cut::unread(start, end)),
+            }
+            if ahead.is_full(&self.index) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a line whose turn has come.
+    #[inline(always)]
+    fn take_held(
+        &mut self,
+        block: &[u8],
+        line: &Held,
+        ahead: &Ahead,
+        config: &Config,
+        scratch: &mut Scratch,
+    ) {
+        let host = line.cut.host(block);
+        match line.verdict {
+            Verdict::Unread => {
+                let line = line.cut.line(block);
+                return self.take_line(line, Known::default(), config, scratch);
+            }
+            Verdict::Trash => {
+                self.counters.add(Counter::Matched, 1);
+                if self.repeats {
+                    let host = self.hosts.host(host);
+                    self.last(host.number()).drop_line();
+                }
+            }
+            Verdict::Counted(rule, masked) => {
+                let action = config.rules.get(rule.index()).map(|rule| &rule.action);
+                if let Some(Action::Queues(targets)) = action {
+                    self.counters.add(Counter::Matched, 1);
+                    let host = self.hosts.host(host);
+                    self.count_masked(rule, targets, host, ahead.masked(masked));
+                }
+            }
+            Verdict::Open(tried) => {
+                let mut text = line.text(block, &mut scratch.message);
+                let asked = Asked {
+                    host,
+                    text: &mut text,
+                    newlines: false,
+                    spans: &mut scratch.spans,
+                    gave_up: &mut scratch.gave_up,
+                };
+                let tried = line.rules(tried);
+                let taken = self.index.decide_from(&config.rules, asked, tried);
+                let (spans, masked) = (&scratch.spans, &mut scratch.masked);
+                self.taken(config, host, &mut text, taken, spans, masked);
+                if !scratch.gave_up.is_empty() {
+                    self.note_limits(scratch, line.cut.line(block).len());
+                }
+            }
+        }
+        self.counters.add(Counter::Lines, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+
+    use super::*;
+    use crate::config::parse_bytes;
+
+    const HEAD: &str = "set mailserver h\nset mask *\nset queue a f@x a@x [0 0 1 1 *]\n\
+        set queue b f@x b@x [0 0 1 1 *]\nset queue noprefix f@x n@x [0 0 1 1 *]\n";
+    const RULES: &[&str] = &[
+        "trash ^sshd: Connection from (\\S+) port \\d+$\n",
+        "trash ^cron: (?:x|y)+$\n",
+        "trash closed$\n",
+        "trash ^sshd(?:\\[\\d+\\])?: Failed\n",
+        "a ^sshd: Accepted (\\S+) for (.+) from (.+)\n",
+        "a,b ^sshd\\[\\d+\\]: (.+) for\n",
+        "a,b:3 ^sshd: Failed password for (\\S+)\n",
+        "repeat last message repeated (\\d+) times\n",
+        "group ^sshd\nb ^sshd.*: Invalid (.*)\ntrash port 1\ngroup_end\n",
+        "group_host ^h1$\ntrash ^cron: \na user\ngroup_end\n",
+        "b ^((\\d)(\\w)?)+\n",
+        "b (user|)\n",
+    ];
+    const PREFIXES: &[&str] = &[
+        "Nov 23 21:44:00 h1 ",
+        "Nov  3 21:44:00 h2 ",
+        "2026-11-23T21:44:00.123456+09:00 h1 ",
+        "2026-11-23T21:44:00Z h3 ",
+        "Nov 23 21:44:00 a-host-with-quite-a-long-name.example.org ",
+        "Nov\t23 21:44:00\th1\t",
+        "no prefix ",
+        "",
+    ];
+    const PARTS: &[&str] = &[
+        "sshd: ",
+        "sshd[12]: ",
+        "sshd[1234567]: ",
+        "sshd[x]: ",
+        "cron: ",
+        "cron ",
+        "kernel: [  12.5] ",
+        "a-program-with-a-name-that-is-long[77]: ",
+        "Connection from 10.1.2.3 port 22",
+        "Accepted key for anna from 10.1.2.3",
+        "Failed password for root",
+        "Invalid user ",
+        "last message repeated 2 times",
+        "closed",
+        "xyxy",
+        "12a ",
+        " ",
+        "ä",
+        "\t",
+    ];
+
+    /// A small generator: the same seed gives the same lines.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % n as u64) as usize
+        }
+
+        fn line(&mut self) -> Vec<u8> {
+            // Most lines have a good prefix and a program.
+            let mut line = match self.below(4) {
+                0 => PREFIXES[self.below(PREFIXES.len())],
+                _ => PREFIXES[self.below(3)],
+            }
+            .as_bytes()
+            .to_vec();
+            for _ in 0..self.below(5) {
+                let part = match self.below(3) {
+                    0 => PARTS[self.below(8)],
+                    _ => PARTS[self.below(PARTS.len())],
+                };
+                line.extend_from_slice(part.as_bytes());
+            }
+            if self.below(30) == 0 {
+                line.push(0xe4);
+            }
+            line
+        }
+    }
+
+    #[test]
+    fn a_block_is_counted_as_its_lines_one_by_one() {
+        let now = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap();
+        let (mut taken, mut matched) = (0, 0);
+        for seed in 1..=60_u64 {
+            let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let settings = ["set hidepid on\n", "set max_lines 20\n", ""][random.below(3)];
+            let rules = (0..1 + random.below(12)).map(|_| RULES[random.below(RULES.len())]);
+            let text = HEAD.to_owned() + settings + &rules.collect::<String>();
+            let config = Arc::new(parse_bytes(text.as_bytes()).config.expect("a good config"));
+            let [mut whole, mut single] = [0; 2].map(|_| Monitor::new(Arc::clone(&config), now));
+            // More than are decided together; the second block begins where the first ended.
+            for lines in [2_500, 700] {
+                let lines: Vec<_> = (0..lines).map(|_| random.line()).collect();
+                let mut block = lines.join(&b'\n');
+                if random.below(2) == 0 {
+                    block.push(b'\n');
+                }
+                whole.take(&block);
+                lines.iter().for_each(|line| single.line(line));
+                taken += lines.len();
+            }
+            assert_eq!(whole.counters(), single.counters(), "seed {seed}\n{text}");
+            matched += whole.counters().get(Counter::Matched);
+            let [whole, single] = [&mut whole, &mut single].map(|monitor| {
+                let due = monitor.flush(now, None);
+                let reports = due.into_iter().flat_map(|due| due.reports);
+                let bodies = reports.map(|report| (report.queue, report.body.to_string()));
+                bodies.collect::<Vec<_>>()
+            });
+            assert_eq!(whole, single, "seed {seed}\n{text}");
+        }
+        assert_eq!(taken, 60 * 3_200);
+        assert!(matched > 50_000, "only {matched} of {taken} matched");
+    }
+}
