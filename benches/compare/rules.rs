@@ -221,6 +221,7 @@ pub fn effect(set: &Set, sample: &[u8]) -> Effect {
         last.push(at);
         if let Action::Queues(_) = rule.action {
             let mut text = message.into();
+            masked.clear();
             mask(&mut text, &rule.pattern, spans, b"___", &mut masked);
             texts.insert((host.to_vec(), masked.clone()));
         }

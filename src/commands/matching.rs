@@ -199,6 +199,7 @@ impl<'a> Shower<'a> {
                 None => writeln!(out, "  {name}: took no part")?,
             }
         }
+        self.masked.clear();
         mask(
             &mut line.into(),
             self.pattern,
