@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 pub use glance::Glance;
 use sixteen::before as before_mark;
-pub use sixteen::{Newlines, Range, Sixteen, few_before};
+pub use sixteen::{Newlines, Range, Sixteen, few_before, last};
 
 /// A hash map that is fast on short byte strings, takes a borrowed key where it must own one only
 /// if it is new, and is keyed anew in each process, so that no log line can be made to collide.

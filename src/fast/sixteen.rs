@@ -141,6 +141,37 @@ pub fn few_before(whole: &[u8], few: &[u8], stops: impl Fn(Sixteen) -> u32) -> u
     (bits | 1 << few.len()).trailing_zeros() as usize
 }
 
+/// The last place from `low` on and before `high` where `byte` stands in `text`. It is made for places that
+/// are near each other.
+#[inline(always)]
+pub fn last(text: &[u8], (low, high): (usize, usize), byte: u8) -> Option<usize> {
+    const FAR: usize = 8 * SIZE;
+    let window = text.get(low..high)?;
+    if window.len() > FAR {
+        return memchr::memrchr(byte, window).map(|place| low + place);
+    }
+    let (few, chunks) = window.as_rchunks::<SIZE>();
+    let last = |bits: u32| bits.checked_ilog2().map(|bit| bit as usize);
+    let mut end = high;
+    for chunk in chunks.iter().rev() {
+        end -= SIZE;
+        if let Some(place) = last(Sixteen::new(*chunk).are(byte).bits()) {
+            return Some(end + place);
+        }
+    }
+    // The first bytes, with others behind that do not count.
+    let bits = match text[low..].first_chunk::<SIZE>() {
+        Some(first) => Sixteen::new(*first).are(byte).bits() & ((1 << few.len()) - 1),
+        None => {
+            return few
+                .iter()
+                .rposition(|&is| is == byte)
+                .map(|place| low + place);
+        }
+    };
+    last(bits).map(|place| low + place)
+}
+
 /// So many bytes are searched for newlines at once.
 const WORD: usize = 4 * SIZE;
 /// There is room for the newlines of some lines: as many as stay near while they are worked on.
@@ -256,6 +287,25 @@ impl Iterator for Newlines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_place_of_a_byte_is_found() {
+        let mut checked = 0;
+        for length in [0, 1, 15, 16, 17, 33, 60, 200] {
+            let text: Vec<u8> = (0..length).map(|at| b"ab.c"[at * at % 7 % 4]).collect();
+            for low in 0..=length {
+                for high in (low..=length).step_by(1 + length / 40) {
+                    for byte in *b"abx" {
+                        let place = text[low..high].iter().rposition(|&is| is == byte);
+                        let wanted = place.map(|place| low + place);
+                        assert_eq!(last(&text, (low, high), byte), wanted, "{low} {high}");
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert!(checked > 15_000, "only {checked}");
+    }
 
     #[test]
     fn sixteen_bytes_at_once_are_the_same_as_one_by_one() {

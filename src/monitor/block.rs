@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::repeat::{Note, Noted};
 use super::{Known, Monitor, Scratch, trace};
 use crate::config::{Action, Config};
 use crate::counters::Counter;
@@ -16,6 +17,7 @@ impl Monitor {
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut ahead = std::mem::take(&mut self.ahead);
+        let mut noted = std::mem::take(&mut self.noted);
         let (mut newlines, mut from) = (Newlines::new(text), 0);
         loop {
             ahead.clear(&mut self.index);
@@ -25,13 +27,20 @@ impl Monitor {
             }
             ahead.look(&mut self.index, text, &config.report.mask);
             for line in ahead.lines() {
-                self.take_held(text, line, &ahead, &config, &mut scratch);
+                if matches!(line.verdict, Verdict::Unread | Verdict::Open(_)) {
+                    // It may ask for the line before.
+                    self.remember(&mut noted, &ahead);
+                    self.take_open(text, line, &config, &mut scratch);
+                } else {
+                    self.take_decided(text, line, &ahead, &config, &mut noted);
+                }
             }
+            self.remember(&mut noted, &ahead);
         }
         if from < text.len() {
             self.take_line(&text[from..], Known::default(), &config, &mut scratch);
         }
-        self.ahead = ahead;
+        (self.ahead, self.noted) = (ahead, noted);
         self.scratch = scratch;
     }
 
@@ -78,56 +87,61 @@ impl Monitor {
         }
     }
 
-    /// Takes a line whose turn has come.
+    /// Takes a line that was decided before its turn.
     #[inline(always)]
-    fn take_held(
+    fn take_decided(
         &mut self,
         block: &[u8],
         line: &Held,
         ahead: &Ahead,
         config: &Config,
-        scratch: &mut Scratch,
+        noted: &mut Noted,
     ) {
-        let host = line.cut.host(block);
+        self.counters.add(Counter::Lines, 1);
+        self.counters.add(Counter::Matched, 1);
+        let name = line.cut.host(block);
         match line.verdict {
-            Verdict::Unread => {
-                let line = line.cut.line(block);
-                return self.take_line(line, Known::default(), config, scratch);
-            }
-            Verdict::Trash => {
-                self.counters.add(Counter::Matched, 1);
-                if self.repeats {
-                    let host = self.hosts.host(host);
-                    self.last(host.number()).drop_line();
-                }
+            Verdict::Trash if self.repeats => {
+                noted.note(self.hosts.host(name).number(), Note::Trash);
             }
             Verdict::Counted(rule, masked) => {
                 let action = config.rules.get(rule.index()).map(|rule| &rule.action);
-                if let Some(Action::Queues(targets)) = action {
-                    self.counters.add(Counter::Matched, 1);
-                    let host = self.hosts.host(host);
-                    self.count_masked(rule, targets, host, ahead.masked(masked));
-                }
-            }
-            Verdict::Open(tried) => {
-                let mut text = line.text(block, &mut scratch.message);
-                let asked = Asked {
-                    host,
-                    text: &mut text,
-                    newlines: false,
-                    spans: &mut scratch.spans,
-                    gave_up: &mut scratch.gave_up,
+                let Some(Action::Queues(targets)) = action else {
+                    return;
                 };
-                let tried = line.rules(tried);
-                let taken = self.index.decide_from(&config.rules, asked, tried);
-                let (spans, masked) = (&scratch.spans, &mut scratch.masked);
-                self.taken(config, host, &mut text, taken, spans, masked);
-                if !scratch.gave_up.is_empty() {
-                    self.note_limits(scratch, line.cut.line(block).len());
+                let host = self.hosts.host(name);
+                self.count_line(rule, targets, host, ahead.masked(masked), 1);
+                if self.repeats {
+                    noted.note(host.number(), Note::Rule(rule, masked));
                 }
             }
+            Verdict::Trash | Verdict::Unread | Verdict::Open(_) => {}
         }
+    }
+
+    /// Takes any other line.
+    fn take_open(&mut self, block: &[u8], line: &Held, config: &Config, scratch: &mut Scratch) {
+        let Verdict::Open(tried) = line.verdict else {
+            let line = line.cut.line(block);
+            return self.take_line(line, Known::default(), config, scratch);
+        };
         self.counters.add(Counter::Lines, 1);
+        let host = line.cut.host(block);
+        let mut text = line.text(block, &mut scratch.message);
+        let asked = Asked {
+            host,
+            text: &mut text,
+            newlines: false,
+            spans: &mut scratch.spans,
+            gave_up: &mut scratch.gave_up,
+        };
+        let tried = line.rules(tried);
+        let taken = self.index.decide_from(&config.rules, asked, tried);
+        let (spans, masked) = (&scratch.spans, &mut scratch.masked);
+        self.taken(config, host, &mut text, taken, spans, masked);
+        if !scratch.gave_up.is_empty() {
+            self.note_limits(scratch, line.cut.line(block).len());
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
-use repeat::Last;
+use repeat::{Last, Noted};
 use saved::RuleNames;
 
 use crate::clock::Time;
@@ -65,6 +65,7 @@ pub struct Monitor {
     scratch: Scratch,
     /// The same for many lines.
     ahead: Ahead,
+    noted: Noted,
 }
 
 /// A queue at work.
@@ -137,6 +138,7 @@ impl Monitor {
             looked: now,
             scratch: Scratch::default(),
             ahead: Ahead::default(),
+            noted: Noted::default(),
         };
         monitor.begin_schedules(now);
         monitor
@@ -395,19 +397,13 @@ impl Monitor {
                 masked.clear();
                 rules::mask(text, &rule.pattern, spans, &config.report.mask, masked);
                 trace::masked(masked);
-                self.count_masked(id, targets, host, masked);
+                self.count_line(id, targets, host, masked, 1);
+                if self.repeats {
+                    self.last(host.number()).take(id, masked);
+                }
             }
             Action::Trash if self.repeats => self.last(host.number()).drop_line(),
             Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
-        }
-    }
-
-    /// Counts a masked line, to which a repetition may be added.
-    #[inline]
-    fn count_masked(&mut self, rule: RuleId, targets: &[Target], host: Host<'_>, line: &[u8]) {
-        self.count_line(rule, targets, host, line, 1);
-        if self.repeats {
-            self.last(host.number()).take(rule, line);
         }
     }
 

@@ -4,7 +4,7 @@ mod ahead;
 mod index;
 mod mask;
 
-pub use ahead::{Ahead, Cut, Held, Verdict};
+pub use ahead::{Ahead, Cut, Held, Masked, Verdict};
 pub use index::{Asked, Index, Tried};
 pub use mask::mask;
 

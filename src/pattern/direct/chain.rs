@@ -10,6 +10,7 @@ use super::program::Word;
 use super::steps::{Step, begins_with};
 use super::straight::Groups;
 use super::text::Text;
+use crate::fast::last;
 
 /// The end of such a pattern.
 #[derive(Debug)]
@@ -97,14 +98,14 @@ impl Needle {
         (low, high): (usize, usize),
         patience: &mut Patience,
     ) -> Option<usize> {
-        let mut window = self.window(subject, (low, high))?;
+        let mut end = (high + self.rarest + 1).min(subject.len());
         loop {
-            let found = memchr::memrchr(self.byte, window)?;
-            if self.is_at(subject, low + found) {
-                return Some(low + found);
+            end = last(subject, (low + self.rarest, end), self.byte)?;
+            let place = end - self.rarest;
+            if self.is_at(subject, place) {
+                return Some(place);
             }
             patience.pay_for(0);
-            window = &window[..found];
         }
     }
 
@@ -116,20 +117,15 @@ impl Needle {
         patience: &mut Patience,
     ) -> Option<usize> {
         loop {
-            low += memchr::memchr(self.byte, self.window(subject, (low, high))?)?;
+            let end = (high + self.rarest + 1).min(subject.len());
+            let window = subject.get(low + self.rarest..end)?;
+            low += memchr::memchr(self.byte, window)?;
             if self.is_at(subject, low) {
                 return Some(low);
             }
             patience.pay_for(0);
             low += 1;
         }
-    }
-
-    /// Where the rarest byte may stand if it begins from `low` to `high`.
-    #[inline(always)]
-    fn window<'a>(&self, subject: &'a [u8], (low, high): (usize, usize)) -> Option<&'a [u8]> {
-        let to = (high + self.rarest + 1).min(subject.len());
-        subject.get(low + self.rarest..to)
     }
 
     #[inline(always)]
