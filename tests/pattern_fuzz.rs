@@ -472,7 +472,7 @@ fn ahead_of_their_turn(rules: &[Rule], lines: &[(Vec<u8>, Option<RuleId>)], seed
             }
             Verdict::Open(tried) => {
                 let asked = asked(&mut text, &mut spans, &mut lost);
-                let got = index.decide_from(rules, asked, held.rules(tried));
+                let got = index.decide_from(rules, asked, ahead.tried(held, tried));
                 let trash = |id: RuleId| rules[id.index()].action == Action::Trash;
                 got == *want || got.zip(*want).is_some_and(|(a, b)| trash(a) && trash(b))
             }

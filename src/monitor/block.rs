@@ -30,7 +30,7 @@ impl Monitor {
                 if matches!(line.verdict, Verdict::Unread | Verdict::Open(_)) {
                     // It may ask for the line before.
                     self.remember(&mut noted, &ahead);
-                    self.take_open(text, line, &config, &mut scratch);
+                    self.take_open(text, line, &ahead, &config, &mut scratch);
                 } else {
                     self.take_decided(text, line, &ahead, &config, &mut noted);
                 }
@@ -120,7 +120,14 @@ impl Monitor {
     }
 
     /// Takes any other line.
-    fn take_open(&mut self, block: &[u8], line: &Held, config: &Config, scratch: &mut Scratch) {
+    fn take_open(
+        &mut self,
+        block: &[u8],
+        line: &Held,
+        ahead: &Ahead,
+        config: &Config,
+        scratch: &mut Scratch,
+    ) {
         let Verdict::Open(tried) = line.verdict else {
             let line = line.cut.line(block);
             return self.take_line(line, Known::default(), config, scratch);
@@ -135,7 +142,7 @@ impl Monitor {
             spans: &mut scratch.spans,
             gave_up: &mut scratch.gave_up,
         };
-        let tried = line.rules(tried);
+        let tried = ahead.tried(line, tried);
         let taken = self.index.decide_from(&config.rules, asked, tried);
         let (spans, masked) = (&scratch.spans, &mut scratch.masked);
         self.taken(config, host, &mut text, taken, spans, masked);
@@ -233,17 +240,52 @@ mod tests {
         }
     }
 
+    fn monitors(config: &str) -> [Monitor; 2] {
+        let now = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap();
+        let config = Arc::new(
+            parse_bytes(config.as_bytes())
+                .config
+                .expect("a good config"),
+        );
+        [0; 2].map(|_| Monitor::new(Arc::clone(&config), now))
+    }
+
+    fn bodies(monitor: &mut Monitor) -> Vec<(String, String)> {
+        let now = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 40).unwrap();
+        let due = monitor.flush(now, None);
+        let reports = due.into_iter().flat_map(|due| due.reports);
+        reports
+            .map(|report| (report.queue, report.body.to_string()))
+            .collect()
+    }
+
+    /// Lines that are not read ahead may bring the index to its bound.
+    #[test]
+    fn an_index_that_begins_anew_within_a_block_forgets_no_line() {
+        let rules: String = (0..300).map(|n| format!("b word{n}$\n")).collect();
+        let [mut whole, mut single] = monitors(&format!("{HEAD}a ^sshd\\S*: foo\n{rules}"));
+        for round in 0..2 {
+            let prefix = |n: usize| PREFIXES[if n % 3 == 0 { 3 } else { 0 }];
+            let line = |n: usize| format!("{}sshd{n}: x word{}\n", prefix(n), n % 300);
+            let lines: Vec<String> = (0..900).map(|n| line(n + 900 * round)).collect();
+            whole.take(lines.concat().as_bytes());
+            for line in &lines {
+                single.line(line.trim_end().as_bytes());
+            }
+        }
+        assert_eq!(whole.counters().get(Counter::Matched), 1_800);
+        assert_eq!(bodies(&mut whole), bodies(&mut single));
+    }
+
     #[test]
     fn a_block_is_counted_as_its_lines_one_by_one() {
-        let now = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap();
         let (mut taken, mut matched) = (0, 0);
         for seed in 1..=60_u64 {
             let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let settings = ["set hidepid on\n", "set max_lines 20\n", ""][random.below(3)];
             let rules = (0..1 + random.below(12)).map(|_| RULES[random.below(RULES.len())]);
             let text = HEAD.to_owned() + settings + &rules.collect::<String>();
-            let config = Arc::new(parse_bytes(text.as_bytes()).config.expect("a good config"));
-            let [mut whole, mut single] = [0; 2].map(|_| Monitor::new(Arc::clone(&config), now));
+            let [mut whole, mut single] = monitors(&text);
             // More than are decided together; the second block begins where the first ended.
             for lines in [2_500, 700] {
                 let lines: Vec<_> = (0..lines).map(|_| random.line()).collect();
@@ -257,13 +299,11 @@ mod tests {
             }
             assert_eq!(whole.counters(), single.counters(), "seed {seed}\n{text}");
             matched += whole.counters().get(Counter::Matched);
-            let [whole, single] = [&mut whole, &mut single].map(|monitor| {
-                let due = monitor.flush(now, None);
-                let reports = due.into_iter().flat_map(|due| due.reports);
-                let bodies = reports.map(|report| (report.queue, report.body.to_string()));
-                bodies.collect::<Vec<_>>()
-            });
-            assert_eq!(whole, single, "seed {seed}\n{text}");
+            assert_eq!(
+                bodies(&mut whole),
+                bodies(&mut single),
+                "seed {seed}\n{text}"
+            );
         }
         assert_eq!(taken, 60 * 3_200);
         assert!(matched > 50_000, "only {matched} of {taken} matched");

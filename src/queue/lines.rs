@@ -45,17 +45,19 @@ impl Pieces {
     /// Appends a line; where it begins, if there is room.
     fn add(&mut self, line: &[u8]) -> Option<u32> {
         let last = self.0.last();
-        let room = last.map_or(0, |last| last.capacity() - last.len());
-        if last.is_none() || room < line.len() {
+        let fits = last
+            .is_some_and(|last| last.len() < PIECE && line.len() <= last.capacity() - last.len());
+        if !fits {
+            u16::try_from(self.0.len()).ok()?;
             let twice = last.map_or(0, |last| 2 * last.capacity());
             let size = twice.min(PIECE).max(line.len());
             self.0.push(Vec::with_capacity(size));
         }
-        let piece = u32::try_from(self.0.len() - 1).ok()?;
+        let piece = u16::try_from(self.0.len() - 1).ok()?;
         let last = self.0.last_mut()?;
-        let start = u32::from(u16::try_from(last.len()).ok()?);
+        let start = u16::try_from(last.len()).ok()?;
         last.extend_from_slice(line);
-        (piece < 1 << 16).then_some(piece << 16 | start)
+        Some(u32::from(piece) << 16 | u32::from(start))
     }
 
     /// So much text from a place on.
@@ -68,15 +70,11 @@ impl Pieces {
 
     /// How long the line at a place is, if this is where the next begins.
     fn length(&self, start: u32, next: Option<u32>) -> u32 {
-        let piece = self.0.get((start >> 16) as usize);
+        let piece = self.0.get((start >> 16) as usize).map_or(0, Vec::len);
+        let end = u32::try_from(piece).unwrap_or(u32::MAX);
         match next.filter(|next| next >> 16 == start >> 16) {
             Some(next) => next - start,
-            None => {
-                let length = piece.map_or(0, |piece| piece.len());
-                u32::try_from(length)
-                    .unwrap_or(u32::MAX)
-                    .saturating_sub(start & 0xffff)
-            }
+            None => end.saturating_sub(start & 0xffff),
         }
     }
 }
@@ -334,6 +332,25 @@ mod tests {
         assert_eq!(again, lines);
         assert_eq!(lines.change(b"a", true, |n| n + 1), Change::Counted);
         assert_ne!(again, lines);
+    }
+
+    #[test]
+    fn lines_of_every_length_find_their_piece() {
+        let mut lines = Lines::default();
+        let lengths = [PIECE - 1, 1, PIECE, 0, 3, PIECE + 1, 2, 2 * PIECE, 7];
+        for (number, length) in (0..).zip(lengths) {
+            let line = vec![b'a' + number; length];
+            assert_eq!(lines.change(&line, false, |n| n + 1), Change::Added);
+        }
+        for (number, length) in (0..).zip(lengths) {
+            let line = vec![b'a' + number; length];
+            for _ in 0..2 {
+                let counted = lines.change(&line, true, |n| n + 1);
+                assert_eq!(counted, Change::Counted, "{length}");
+            }
+        }
+        let kept: Vec<_> = lines.iter().map(|(line, n)| (line.len(), n)).collect();
+        assert_eq!(kept, lengths.map(|length| (length, 3)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! its lines in a block, one behind the other. Nothing is counted meanwhile: that comes in the order of
 //! the lines.
 
-use super::index::{Index, Place, Tried};
+use super::index::{Generation, Index, Place, Tried};
 use super::mask;
 use crate::config::{Rule, RuleId};
 use crate::fast::Glance;
@@ -28,6 +28,8 @@ pub struct Ahead {
     masked: Vec<u8>,
     spans: Spans,
     message: Vec<u8>,
+    /// That of the index, when the first line came.
+    generation: Generation,
 }
 
 /// A line whose turn has not come yet.
@@ -139,22 +141,13 @@ impl Held {
     pub fn text<'a>(&self, block: &'a [u8], room: &'a mut Vec<u8>) -> Text<'a> {
         Text::shaped(self.cut.message(block), self.shape, room)
     }
-
-    /// Where its rules are, and how many of them do not take it.
-    #[inline(always)]
-    pub fn rules(&self, tried: u16) -> Tried {
-        Tried {
-            place: self.place,
-            rules: usize::from(tried),
-        }
-    }
 }
 
 impl Ahead {
     /// Lets go of all lines.
     pub fn clear(&mut self, index: &mut Index) {
-        // Places hold as long as there are lines.
         index.bound();
+        self.generation = index.generation();
         self.lines.clear();
         self.masked.clear();
     }
@@ -168,6 +161,15 @@ impl Ahead {
     /// The lines, in their order.
     pub fn lines(&self) -> &[Held] {
         &self.lines
+    }
+
+    /// The rules of a line, so many of which are tried.
+    pub fn tried(&self, line: &Held, rules: u16) -> Tried {
+        Tried {
+            place: line.place,
+            rules: usize::from(rules),
+            generation: self.generation,
+        }
     }
 
     /// A masked line.
@@ -235,6 +237,7 @@ impl Ahead {
             masked,
             spans,
             message,
+            ..
         } = self;
         for list in lists.drain(..) {
             let (Some(mut rules), Some(last)) = (index.first_rules(list), last.get_mut(list))

@@ -51,6 +51,7 @@ pub struct Index {
     /// For lists with many literals; made when the first of them is.
     scan: OnceCell<Option<Scan>>,
     room: Room,
+    generation: Generation,
 }
 
 /// A kind of line.
@@ -136,7 +137,13 @@ pub struct Tried {
     pub(super) place: Place,
     /// So many of them do not take the line.
     pub(super) rules: usize,
+    /// When that was found.
+    pub(super) generation: Generation,
 }
+
+/// The lists of rules since the index has forgotten all lists the last time.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Generation(u64);
 
 /// A line to be decided, and where to put what is found on the way.
 #[derive(Debug)]
@@ -275,6 +282,7 @@ impl Index {
                 groups: vec![(0, false); rules.len()],
                 ..Room::default()
             },
+            generation: Generation::default(),
         }
     }
 
@@ -285,7 +293,11 @@ impl Index {
         self.bound();
         let text = &*asked.text;
         let place = self.place(rules, text.written(), text.shape(), Glance::default());
-        let tried = Tried { place, rules: 0 };
+        let tried = Tried {
+            place,
+            rules: 0,
+            generation: self.generation,
+        };
         self.decide_from(rules, asked, tried)
     }
 
@@ -297,6 +309,9 @@ impl Index {
         asked: Asked<'_, '_>,
         tried: Tried,
     ) -> Option<RuleId> {
+        if tried.generation != self.generation {
+            return self.decide(rules, asked);
+        }
         let Asked {
             host,
             text,
@@ -392,7 +407,13 @@ impl Index {
             self.kinds.clear();
             self.lists.clear();
             self.memory.clear();
+            self.generation.0 += 1;
         }
+    }
+
+    /// Which lists there are.
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Whether there is no room for more lists.
