@@ -265,7 +265,7 @@ mod tests {
         let rules: String = (0..300).map(|n| format!("b word{n}$\n")).collect();
         let [mut whole, mut single] = monitors(&format!("{HEAD}a ^sshd\\S*: foo\n{rules}"));
         for round in 0..2 {
-            let prefix = |n: usize| PREFIXES[if n % 3 == 0 { 3 } else { 0 }];
+            let prefix = |n: usize| PREFIXES[if n.is_multiple_of(3) { 3 } else { 0 }];
             let line = |n: usize| format!("{}sshd{n}: x word{}\n", prefix(n), n % 300);
             let lines: Vec<String> = (0..900).map(|n| line(n + 900 * round)).collect();
             whole.take(lines.concat().as_bytes());

@@ -253,9 +253,9 @@ impl Ahead {
                     Ok(taker) if taker.is_trash() => Verdict::Trash,
                     Ok(taker) => {
                         let start = short(masked.len());
-                        mask(&mut text, taker.pattern(), spans, with, masked);
+                        mask(&mut text, &taker.pattern, spans, with, masked);
                         let end = short(masked.len());
-                        Verdict::Counted(taker.rule(), Masked { start, end })
+                        Verdict::Counted(taker.rule, Masked { start, end })
                     }
                 };
             }
