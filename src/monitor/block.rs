@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::repeat::{Note, Noted};
+use super::repeat::{Note, Unsettled};
 use super::{Known, Monitor, Scratch, trace};
 use crate::config::{Action, Config};
 use crate::counters::Counter;
@@ -13,11 +13,19 @@ use crate::rules::{Ahead, Asked, Cut, Held, Verdict};
 impl Monitor {
     /// Takes the complete lines of a batch.
     pub fn take(&mut self, text: &[u8]) {
+        // Whoever looks on wants to know the very rule, line by line.
+        if trace::on() || u32::try_from(text.len()).is_err() {
+            let lines = text.strip_suffix(b"\n").unwrap_or(text);
+            let lines = (!text.is_empty()).then_some(lines).into_iter();
+            return lines
+                .flat_map(|lines| lines.split(|&byte| byte == b'\n'))
+                .for_each(|line| self.line(line));
+        }
         self.bound_hosts();
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut ahead = std::mem::take(&mut self.ahead);
-        let mut noted = std::mem::take(&mut self.noted);
+        let mut unsettled = std::mem::take(&mut self.unsettled);
         let (mut newlines, mut from) = (Newlines::new(text), 0);
         loop {
             ahead.clear(&mut self.index);
@@ -29,18 +37,18 @@ impl Monitor {
             for line in ahead.lines() {
                 if matches!(line.verdict, Verdict::Unread | Verdict::Open(_)) {
                     // It may ask for the line before.
-                    self.remember(&mut noted, &ahead);
+                    self.settle(&mut unsettled, &ahead);
                     self.take_open(text, line, &ahead, &config, &mut scratch);
                 } else {
-                    self.take_decided(text, line, &ahead, &config, &mut noted);
+                    self.take_decided(text, line, &ahead, &config, &mut unsettled);
                 }
             }
-            self.remember(&mut noted, &ahead);
+            self.settle(&mut unsettled, &ahead);
         }
         if from < text.len() {
             self.take_line(&text[from..], Known::default(), &config, &mut scratch);
         }
-        (self.ahead, self.noted) = (ahead, noted);
+        (self.ahead, self.unsettled) = (ahead, unsettled);
         self.scratch = scratch;
     }
 
@@ -54,13 +62,8 @@ impl Monitor {
         config: &Config,
         ahead: &mut Ahead,
     ) {
-        // Whoever looks on wants to know the very rule.
-        let one_by_one = trace::on() || u32::try_from(block.len()).is_err();
         while let Some(end) = newlines.next() {
             let start = std::mem::replace(from, end + 1);
-            if one_by_one {
-                return ahead.hold_unread(Cut::unread(start, end));
-            }
             let valid = newlines.ascii() || std::str::from_utf8(&block[start..end]).is_ok();
             let begin = record::glance(block, (start, end), &config.lines).filter(|_| valid);
             let begin = begin.and_then(|begin| {
@@ -95,14 +98,14 @@ impl Monitor {
         line: &Held,
         ahead: &Ahead,
         config: &Config,
-        noted: &mut Noted,
+        unsettled: &mut Unsettled,
     ) {
         self.counters.add(Counter::Lines, 1);
         self.counters.add(Counter::Matched, 1);
         let name = line.cut.host(block);
         match line.verdict {
             Verdict::Trash if self.repeats => {
-                noted.note(self.hosts.host(name).number(), Note::Trash);
+                unsettled.note(self.hosts.host(name).number(), Note::Trash);
             }
             Verdict::Counted(rule, masked) => {
                 let action = config.rules.get(rule.index()).map(|rule| &rule.action);
@@ -112,7 +115,7 @@ impl Monitor {
                 let host = self.hosts.host(name);
                 self.count_line(rule, targets, host, ahead.masked(masked), 1);
                 if self.repeats {
-                    noted.note(host.number(), Note::Rule(rule, masked));
+                    unsettled.note(host.number(), Note::Rule(rule, masked));
                 }
             }
             Verdict::Trash | Verdict::Unread | Verdict::Open(_) => {}

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
-use repeat::{Last, Noted};
+use repeat::{Last, Unsettled};
 use saved::RuleNames;
 
 use crate::clock::Time;
@@ -43,7 +43,7 @@ pub struct Monitor {
     hosts: HostTable,
     /// The line before of each host, by its number: what `repeat` adds to.
     last: Vec<Last>,
-    /// Whether a rule can add to it; else it is not noted.
+    /// Whether a rule can add to it; else it is not kept.
     repeats: bool,
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
@@ -65,7 +65,7 @@ pub struct Monitor {
     scratch: Scratch,
     /// The same for many lines.
     ahead: Ahead,
-    noted: Noted,
+    unsettled: Unsettled,
 }
 
 /// A queue at work.
@@ -138,7 +138,7 @@ impl Monitor {
             looked: now,
             scratch: Scratch::default(),
             ahead: Ahead::default(),
-            noted: Noted::default(),
+            unsettled: Unsettled::default(),
         };
         monitor.begin_schedules(now);
         monitor

@@ -101,7 +101,7 @@ impl Last {
 
 /// The lines before of a block, noted where they stand: as a rule only the last of each host is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct Unsettled {
     /// By the numbers of the hosts.
     last: Vec<Option<Note>>,
     /// The hosts with one.
@@ -117,7 +117,7 @@ pub(super) enum Note {
     Rule(RuleId, Masked),
 }
 
-impl Noted {
+impl Unsettled {
     /// Notes what took a line of the host with this number.
     #[inline(always)]
     pub(super) fn note(&mut self, host: usize, note: Note) {
@@ -145,7 +145,7 @@ pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
 
 impl Monitor {
     /// Makes what was noted the lines before.
-    pub(super) fn remember(&mut self, noted: &mut Noted, ahead: &Ahead) {
+    pub(super) fn settle(&mut self, noted: &mut Unsettled, ahead: &Ahead) {
         while let Some(host) = noted.hosts.pop() {
             match noted.last.get_mut(host).and_then(Option::take) {
                 Some(Note::Trash) => self.last(host).drop_line(),

@@ -114,6 +114,26 @@ fn a_report_takes_out_the_counter_that_hosts_share() {
     }
 }
 
+/// Where no rule repeats, the line before is not kept; so it must not be an older one later.
+#[test]
+fn repeat_knows_no_line_from_before_a_configuration_without_it() {
+    let with = "repeat ^last message repeated (\\S+) times\na .*\n";
+    let config = |rules: &str| {
+        let loaded = parse_bytes(format!("{HEAD}{rules}").as_bytes());
+        Arc::new(loaded.config.expect("a good config"))
+    };
+    let mut monitor = monitor(with);
+    feed(&mut monitor, &["old"]);
+    monitor.reconfigure(config("a .*\n"), start());
+    feed(&mut monitor, &["new"]);
+    monitor.reconfigure(config(with), start());
+    feed(&mut monitor, &["last message repeated 2 times"]);
+    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
+    feed(&mut monitor, &["x", "last message repeated 2 times"]);
+    let lines = "    3: x\n    1: new\n    1: old\n";
+    assert_eq!(flushed(&mut monitor), [one("a", lines)]);
+}
+
 #[test]
 fn repeat_adds_to_the_line_before() {
     let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";

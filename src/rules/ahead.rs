@@ -16,6 +16,9 @@ use crate::record::{Shape, Text};
 /// must stay near.
 const LINES: usize = 1024;
 
+/// Where the masked lines take more bytes than this, the others are masked when their turn comes.
+const MOST_MASKED: usize = 16 << 20;
+
 /// Lines of a block whose turn has not come yet.
 #[derive(Debug, Default)]
 pub struct Ahead {
@@ -91,7 +94,6 @@ impl Cut {
     }
 
     /// The line.
-    #[cold]
     pub fn line<'a>(&self, block: &'a [u8]) -> &'a [u8] {
         let before = slice(block, 0, self.host);
         let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
@@ -247,6 +249,9 @@ impl Ahead {
             let mut link = std::mem::replace(last, Link::NONE);
             while let Some(line) = lines.get_mut(usize::from(link.0)) {
                 link = line.before;
+                if masked.len() > MOST_MASKED {
+                    continue;
+                }
                 let mut text = line.text(block, message);
                 line.verdict = match rules.taker(line.place, &mut text, spans) {
                     Err(tried) => Verdict::Open(tried),

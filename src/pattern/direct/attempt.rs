@@ -133,6 +133,8 @@ impl Attempt<'_> {
     pub(super) fn at(&mut self, start: Start) -> Option<Option<usize>> {
         let mut start = start;
         loop {
+            // A walk may have ended for want of it.
+            self.patience.left()?;
             let Reached {
                 turn,
                 start: reached,

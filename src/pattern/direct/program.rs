@@ -190,7 +190,8 @@ impl Fork {
     #[inline(always)]
     pub(super) fn open(&self, text: Text<'_>, patience: &mut Patience) -> Ways {
         if self.again {
-            // A loop may be gone round for each byte, and again from each place.
+            // A loop may be gone round for each byte, and again from each place; any other fork is passed
+            // once on each way, which is paid for by who goes back.
             patience.pay_for(0);
         }
         let open = self.open_for(text.rest.first());
