@@ -5,6 +5,7 @@ use chrono::{Duration, TimeZone, Utc};
 use super::*;
 use crate::config::parse_bytes;
 use crate::report::Status;
+use crate::state::Snapshot;
 
 const HEAD: &str = "set mailserver localhost\nset mask *\n\
     set queue a f@x a@x [0 0 1 1 *]\nset queue b f@x b@x [0 0 1 1 *]\nset queue n f@x n@x [now]\n";
@@ -122,8 +123,21 @@ fn repeat_knows_no_line_from_before_a_configuration_without_it() {
         let loaded = parse_bytes(format!("{HEAD}{rules}").as_bytes());
         Arc::new(loaded.config.expect("a good config"))
     };
-    let mut monitor = monitor(with);
-    feed(&mut monitor, &["old"]);
+    let mut before = monitor(with);
+    feed(&mut before, &["old"]);
+    let mut snapshot = Snapshot {
+        last: before.saved_last(),
+        looked: start(),
+        made: start(),
+        ..Snapshot::default()
+    };
+    let mut restarted = monitor("a .*\n");
+    restarted.restore(&mut snapshot, start());
+    restarted.reconfigure(config(with), start());
+    feed(&mut restarted, &["last message repeated 2 times"]);
+    assert_eq!(restarted.counters().get(Counter::RepeatDropped), 1);
+
+    let mut monitor = before;
     monitor.reconfigure(config("a .*\n"), start());
     feed(&mut monitor, &["new"]);
     monitor.reconfigure(config(with), start());
