@@ -39,3 +39,8 @@ pub mod resolve;
 pub mod rules;
 pub mod schedule;
 pub mod state;
+
+/// The tests beside the code draw from the generator of the others.
+#[cfg(test)]
+#[path = "../tests/support/random.rs"]
+mod random;

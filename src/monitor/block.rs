@@ -15,11 +15,15 @@ impl Monitor {
     pub fn take(&mut self, text: &[u8]) {
         // Whoever looks on wants to know the very rule, line by line.
         if trace::on() || u32::try_from(text.len()).is_err() {
-            let lines = text.strip_suffix(b"\n").unwrap_or(text);
-            let lines = (!text.is_empty()).then_some(lines).into_iter();
-            return lines
-                .flat_map(|lines| lines.split(|&byte| byte == b'\n'))
-                .for_each(|line| self.line(line));
+            let mut from = 0;
+            for end in Newlines::new(text) {
+                self.line(&text[from..end]);
+                from = end + 1;
+            }
+            if from < text.len() {
+                self.line(&text[from..]);
+            }
+            return;
         }
         self.bound_hosts();
         let config = Arc::clone(&self.config);
@@ -161,6 +165,7 @@ mod tests {
 
     use super::*;
     use crate::config::parse_bytes;
+    use crate::random::Random;
 
     const HEAD: &str = "set mailserver h\nset mask *\nset queue a f@x a@x [0 0 1 1 *]\n\
         set queue b f@x b@x [0 0 1 1 *]\nset queue noprefix f@x n@x [0 0 1 1 *]\n";
@@ -210,37 +215,26 @@ mod tests {
         "\t",
     ];
 
-    /// A small generator: the same seed gives the same lines.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 % n as u64) as usize
+    fn line(random: &mut Random) -> Vec<u8> {
+        // Most lines have a good prefix and a program.
+        let prefixes = if random.percent(25) {
+            PREFIXES
+        } else {
+            &PREFIXES[..3]
+        };
+        let mut line = random.pick(prefixes).as_bytes().to_vec();
+        for _ in 0..random.below(5) {
+            let parts = if random.percent(33) {
+                &PARTS[..8]
+            } else {
+                PARTS
+            };
+            line.extend_from_slice(random.pick(parts).as_bytes());
         }
-
-        fn line(&mut self) -> Vec<u8> {
-            // Most lines have a good prefix and a program.
-            let mut line = match self.below(4) {
-                0 => PREFIXES[self.below(PREFIXES.len())],
-                _ => PREFIXES[self.below(3)],
-            }
-            .as_bytes()
-            .to_vec();
-            for _ in 0..self.below(5) {
-                let part = match self.below(3) {
-                    0 => PARTS[self.below(8)],
-                    _ => PARTS[self.below(PARTS.len())],
-                };
-                line.extend_from_slice(part.as_bytes());
-            }
-            if self.below(30) == 0 {
-                line.push(0xe4);
-            }
-            line
+        if random.below(30) == 0 {
+            line.push(0xe4);
         }
+        line
     }
 
     fn monitors(config: &str) -> [Monitor; 2] {
@@ -284,16 +278,16 @@ mod tests {
     fn a_block_is_counted_as_its_lines_one_by_one() {
         let (mut taken, mut matched) = (0, 0);
         for seed in 1..=60_u64 {
-            let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let settings = ["set hidepid on\n", "set max_lines 20\n", ""][random.below(3)];
-            let rules = (0..1 + random.below(12)).map(|_| RULES[random.below(RULES.len())]);
+            let mut random = Random::new(seed);
+            let settings = *random.pick(&["set hidepid on\n", "set max_lines 20\n", ""]);
+            let rules = (0..1 + random.below(12)).map(|_| *random.pick(RULES));
             let text = HEAD.to_owned() + settings + &rules.collect::<String>();
             let [mut whole, mut single] = monitors(&text);
             // More than are decided together; the second block begins where the first ended.
             for lines in [2_500, 700] {
-                let lines: Vec<_> = (0..lines).map(|_| random.line()).collect();
+                let lines: Vec<_> = (0..lines).map(|_| line(&mut random)).collect();
                 let mut block = lines.join(&b'\n');
-                if random.below(2) == 0 {
+                if random.percent(50) {
                     block.push(b'\n');
                 }
                 whole.take(&block);

@@ -15,6 +15,7 @@ mod line;
 mod scan;
 
 use std::cell::OnceCell;
+use std::num::NonZeroU32;
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
@@ -104,8 +105,8 @@ struct ListId(u32);
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Place {
     list: ListId,
-    /// [`Look::begin`]; 0 for nothing.
-    begin: u32,
+    /// [`Look::begin`], which is behind a first word or the byte that ends it.
+    begin: Option<NonZeroU32>,
     begins: [Begin; 2],
 }
 
@@ -115,14 +116,14 @@ impl Place {
         let begin = look.begin.and_then(|begin| u32::try_from(begin).ok());
         Self {
             list,
-            begin: begin.unwrap_or(0),
+            begin: begin.and_then(NonZeroU32::new),
             begins: look.begins,
         }
     }
 
     #[inline(always)]
     fn begin(&self) -> Option<usize> {
-        (self.begin > 0).then_some(self.begin as usize)
+        self.begin.map(|begin| begin.get() as usize)
     }
 
     /// The number of the list.
