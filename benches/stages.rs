@@ -13,7 +13,7 @@ use tenshi::config::{self, Config};
 use tenshi::hosts::HostTable;
 use tenshi::pattern::{Found, Pattern, Spans};
 use tenshi::queue::Tally;
-use tenshi::record::{self, Parsed};
+use tenshi::record::{self, Parsed, Text};
 use tenshi::rules::{Asked, Index, mask};
 
 /// How many lines one measurement goes over.
@@ -65,7 +65,7 @@ fn prefix(c: &mut Criterion) {
             b.iter(|| {
                 for line in &lines {
                     let parsed =
-                        record::split(black_box(line), &config.lines, &mut spans, &mut Vec::new());
+                        record::parse(black_box(line), &config.lines, &mut spans, &mut Vec::new());
                     assert!(matches!(black_box(parsed), Parsed::Record(_)));
                 }
             });
@@ -83,7 +83,11 @@ fn decide(c: &mut Criterion) {
         .iter()
         .map(
             |line| match record::parse(line, &config.lines, &mut spans, &mut gave_up) {
-                Parsed::Record(record) => (record.host.to_vec(), record.message.into_owned()),
+                Parsed::Record(record) => {
+                    let mut room = Vec::new();
+                    let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                    (record.host.to_vec(), text.message().to_vec())
+                }
                 other => panic!("{other:?}"),
             },
         )

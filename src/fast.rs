@@ -1,11 +1,9 @@
 //! The hot path's maps, and looks at many bytes at once.
 
-mod glance;
 mod sixteen;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub use glance::Glance;
 use sixteen::before as before_mark;
 pub use sixteen::{Newlines, Range, Sixteen, few_before, last};
 

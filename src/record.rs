@@ -8,9 +8,8 @@ mod text;
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
-use crate::fast::{Glance, Range, Sixteen, before_space, is_space};
+use crate::fast::{Range, Sixteen, before_space, is_space};
 use crate::pattern::{Found, Pattern, Spans};
-use text::hide_pid;
 pub use text::{Shape, Text};
 
 /// The pseudo host of lines without a known prefix.
@@ -21,7 +20,7 @@ pub const UNPREFIXED: &[u8] = b"[unprefixed logs]";
 pub struct Record<'a> {
     /// The host, as the prefix names it; may be empty.
     pub host: &'a [u8],
-    /// The rest, the process id taken out where `hidepid` says so.
+    /// The rest of the line, its process id still in it.
     pub message: Cow<'a, [u8]>,
 }
 
@@ -36,93 +35,56 @@ pub enum Parsed<'a> {
     NoHost,
 }
 
-/// Takes the prefix off `line`. Patterns that hit their limit go to `gave_up`.
+/// Takes the prefix off `line`: the one way from a line to its host and message. The process id is
+/// left in the message; [`Text::new`] hides it. Patterns that hit their limit go to `gave_up`.
+#[inline]
 pub fn parse<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
-    match split(line, settings, spans, gave_up) {
-        Parsed::Record(record) if settings.hidepid => Parsed::Record(Record {
-            host: record.host,
-            message: hide_pid(record.message),
-        }),
-        other => other,
+    match common(line, settings) {
+        Some(found) => record(line, found),
+        None => parse_other(line, settings, spans, gave_up),
     }
 }
 
-/// The same, `hidepid` left to [`Text::hidden`].
-pub fn split<'a>(
+/// Takes the prefix off a line that does not begin as most do.
+#[cold]
+#[inline(never)]
+fn parse_other<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
-    let record = |(host, start): (&'a [u8], usize)| {
-        Parsed::Record(Record {
-            host,
-            message: Cow::Borrowed(&line[start..]),
-        })
-    };
-    let built_in = || rfc3339(line).filter(|_| settings.rfc3339).map(record);
+    let built_in = || rfc3339(line).filter(|_| settings.rfc3339);
     traditional(line)
-        .map(record)
+        .map(|found| record(line, found))
         .or_else(|| by_patterns(line, &settings.prefixes, spans, gave_up))
-        .or_else(built_in)
+        .or_else(|| built_in().map(|found| record(line, found)))
         .unwrap_or(Parsed::NoPrefix)
 }
 
-/// The host and where the message begins, if the prefix is one of those that most lines have. Any other
-/// line is for [`split`].
-#[inline]
-pub fn common<'a>(line: &'a [u8], settings: &LineSettings) -> Option<(&'a [u8], usize)> {
-    host_at(line, common_stamp(line, settings)?)
+/// The record of a line, given its host and where its message begins.
+#[inline(always)]
+fn record<'a>(line: &'a [u8], (host, start): (&'a [u8], usize)) -> Parsed<'a> {
+    let message = Cow::Borrowed(line.get(start..).unwrap_or_default());
+    Parsed::Record(Record { host, message })
 }
 
-/// Where the host begins behind a common stamp.
+/// The host and where the message begins, if the line has the prefix that rsyslog writes.
 #[inline(always)]
-fn common_stamp(line: &[u8], settings: &LineSettings) -> Option<usize> {
+fn common<'a>(line: &'a [u8], settings: &LineSettings) -> Option<(&'a [u8], usize)> {
     let stamp = line.first_chunk::<16>()?;
     if is_common_stamp(stamp, line[DAY]) {
-        Some(16)
+        host_at(line, 16)
     } else if settings.rfc3339 && settings.prefixes.is_empty() {
-        common_rfc3339(line)
+        host_at(line, common_rfc3339(line)?)
     } else {
         None
     }
-}
-
-/// The beginning of a line of a block with a prefix that most have.
-#[derive(Clone, Copy, Debug)]
-pub struct Beginning {
-    /// Where the host begins in the block.
-    pub host: usize,
-    /// Where the message begins there, one byte behind the end of the host.
-    pub message: usize,
-    /// What was seen of the message on the way.
-    pub glance: Glance,
-}
-
-/// The same as [`common`], for a line that stands between two places of a block.
-#[inline(always)]
-pub fn glance(
-    block: &[u8],
-    (start, end): (usize, usize),
-    settings: &LineSettings,
-) -> Option<Beginning> {
-    let line = block.get(start..end)?;
-    let host = common_stamp(line, settings)?;
-    let glance = Glance::new(block, start + host, end);
-    let length = match glance.before_control(line, host) {
-        Some(length) if length > 0 => length,
-        _ => host_at(line, host)?.0.len(),
-    };
-    Some(Beginning {
-        host: start + host,
-        message: start + host + length + 1,
-        glance: glance.from(length + 1),
-    })
 }
 
 fn by_patterns<'a>(
@@ -286,10 +248,14 @@ mod tests {
             &mut Spans::default(),
             &mut Vec::new(),
         ) {
-            Parsed::Record(r) => Some((
-                String::from_utf8_lossy(r.host).into_owned(),
-                String::from_utf8_lossy(&r.message).into_owned(),
-            )),
+            Parsed::Record(r) => {
+                let mut room = Vec::new();
+                let mut text = Text::new(&r.message, settings.hidepid, &mut room);
+                Some((
+                    String::from_utf8_lossy(r.host).into_owned(),
+                    String::from_utf8_lossy(text.message()).into_owned(),
+                ))
+            }
             _ => None,
         }
     }
@@ -376,8 +342,8 @@ mod tests {
                         let message = Cow::Borrowed(&line[start..]);
                         let wanted = Parsed::Record(Record { host, message });
                         let (mut spans, mut gave_up) = Default::default();
-                        let split = split(&line, settings, &mut spans, &mut gave_up);
-                        assert_eq!(split, wanted, "{:?}", bstr::BStr::new(&line));
+                        let other = parse_other(&line, settings, &mut spans, &mut gave_up);
+                        assert_eq!(other, wanted, "{:?}", bstr::BStr::new(&line));
                     }
                 }
             }

@@ -21,7 +21,7 @@ use support::perl;
 use support::{DEADLINE, Dir, poll};
 use tenshi::config::{self, Action, Config};
 use tenshi::pattern::{Found, Spans};
-use tenshi::record::{self, Parsed};
+use tenshi::record::{self, Parsed, Text};
 use tenshi::rules;
 
 /// What must be there, at least: a loop over nothing proves nothing.
@@ -125,7 +125,9 @@ fn hits(config: &Config, log: &Path) -> Hits {
         let Parsed::Record(record) = parsed else {
             panic!("{}: no time and host: {shown}", log.display());
         };
-        let (host, message) = (record.host, &*record.message);
+        let mut room = Vec::new();
+        let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+        let (host, message) = (record.host, text.message());
         let taken = rules::decide(&config.rules, host, message, &mut spans, &mut gave_up)
             .expect("the last rule takes every line")
             .index();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Group, User, getgid, getuid};
 use tenshi::config::{self, Action, Rule};
 use tenshi::pattern::Spans;
-use tenshi::record::{self, Parsed};
+use tenshi::record::{self, Parsed, Text};
 use tenshi::rules::{Asked, Index, mask};
 
 use super::fetch;
@@ -254,7 +254,10 @@ fn decide(
         let Parsed::Record(record) = parsed else {
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
-        let (host, message) = (record.host, &*record.message);
+        let mut room = Vec::new();
+        let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+        let message = text.message().to_vec();
+        let (host, message) = (record.host, &message[..]);
         let asked = Asked {
             host,
             text: &mut message.into(),

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::diagnostic::shown;
-use crate::config::{Action, Config, Rule};
+use crate::config::{Config, Rule};
 use crate::pattern::{Found, Spans};
-use crate::record::{self, Parsed};
+use crate::record::{self, Parsed, Text};
+use crate::rules;
 
 /// The costs of all rules.
 pub(super) struct Costs {
@@ -57,36 +58,31 @@ impl Costs {
             let line = &line[..line.len().min(max)];
             let parsed = record::parse(line, &config.lines, &mut self.spans, &mut Vec::new());
             if let Parsed::Record(record) = parsed {
-                self.record(&config.rules, record.host, &record.message);
+                let mut room = Vec::new();
+                let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                self.record(&config.rules, record.host, text.message());
             }
         }
         self.spent += begun.elapsed();
     }
 
     fn record(&mut self, rules: &[Rule], host: &[u8], message: &[u8]) {
-        let mut at = 0;
-        while let (Some(rule), Some(cost)) = (rules.get(at), self.rules.get_mut(at)) {
+        let Self {
+            rules: costs,
+            spans,
+            ..
+        } = self;
+        rules::decide_with(rules, |at, rule| {
             let begun = Instant::now();
-            let found = match rule.action {
-                Action::GroupHost { .. } => rule.pattern.is_match(host),
-                Action::Group { .. } | Action::Trash => rule.pattern.is_match(message),
-                Action::Repeat | Action::Queues(_) => {
-                    rule.pattern.captures(message, &mut self.spans)
-                }
-            };
-            cost.time += begun.elapsed();
-            cost.tried += 1;
-            cost.matched += u64::from(found == Found::Yes);
-            cost.gave_up += u64::from(found == Found::GaveUp);
-            at = match (&rule.action, found) {
-                (Action::Group { end } | Action::GroupHost { end }, Found::No | Found::GaveUp) => {
-                    *end
-                }
-                (Action::Group { .. } | Action::GroupHost { .. }, Found::Yes)
-                | (_, Found::No | Found::GaveUp) => at + 1,
-                (_, Found::Yes) => return,
-            };
-        }
+            let found = rules::ask(rule, host, message, spans);
+            if let Some(cost) = costs.get_mut(at) {
+                cost.time += begun.elapsed();
+                cost.tried += 1;
+                cost.matched += u64::from(found == Found::Yes);
+                cost.gave_up += u64::from(found == Found::GaveUp);
+            }
+            found
+        });
     }
 
     /// Writes a line for each rule that was tried, the most expensive first.

@@ -3,7 +3,6 @@
 //! A [`Monitor`] belongs to the loop alone. It reads no clock and touches no file: the time comes
 //! with each call, so a test drives years of schedules in a moment.
 
-mod block;
 mod dropped;
 mod due;
 mod escalation;
@@ -17,19 +16,20 @@ use std::sync::Arc;
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
-use repeat::{Last, Unsettled};
+use repeat::Last;
 use saved::RuleNames;
 
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
+use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
 use crate::resolve::Resolver;
-use crate::rules::{self, Ahead, Asked, Index};
+use crate::rules::{self, Asked, Index};
 
 /// More hosts than these are not remembered between their lines.
 const MOST_HOSTS: usize = 1 << 14;
@@ -63,9 +63,6 @@ pub struct Monitor {
     /// The instant up to which schedules were looked at.
     looked: Time,
     scratch: Scratch,
-    /// The same for many lines.
-    ahead: Ahead,
-    unsettled: Unsettled,
 }
 
 /// A queue at work.
@@ -137,8 +134,6 @@ impl Monitor {
             resolver: None,
             looked: now,
             scratch: Scratch::default(),
-            ahead: Ahead::default(),
-            unsettled: Unsettled::default(),
         };
         monitor.begin_schedules(now);
         monitor
@@ -259,11 +254,31 @@ impl Monitor {
         self.begin_schedules(self.looked);
     }
 
+    /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch.
+    pub fn take(&mut self, text: &[u8]) {
+        self.bound_hosts();
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (mut newlines, mut from) = (Newlines::new(text), 0);
+        while let Some(end) = newlines.next() {
+            let known = Known {
+                utf8: newlines.ascii(),
+                newlines: false,
+            };
+            self.take_line(&text[from..end], known, &config, &mut scratch);
+            from = end + 1;
+        }
+        if from < text.len() {
+            self.take_line(&text[from..], Known::default(), &config, &mut scratch);
+        }
+        self.scratch = scratch;
+    }
+
     /// Takes one line without its newline.
     pub fn line(&mut self, line: &[u8]) {
         self.bound_hosts();
         let known = Known {
-            utf8: std::str::from_utf8(line).is_ok(),
+            utf8: false,
             newlines: memchr::memchr(b'\n', line).is_some(),
         };
         let config = Arc::clone(&self.config);
@@ -284,54 +299,51 @@ impl Monitor {
         }
     }
 
+    /// Takes a line: the one way from its bytes to the counts.
+    #[inline(always)]
     fn take_line(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {
         self.counters.add(Counter::Lines, 1);
         if !known.utf8 && std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
         }
-        match record::common(line, &config.lines) {
-            Some((host, start)) => self.record(config, host, &line[start..], known, scratch),
-            None => self.take_other(line, known, config, scratch),
-        }
-        self.note_limits(scratch, line.len());
-    }
-
-    /// Notes the patterns that were given up on a line of `length` bytes.
-    #[inline(always)]
-    fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
-        if !scratch.gave_up.is_empty() {
-            let mut gave_up = std::mem::take(&mut scratch.gave_up);
-            for pattern in gave_up.drain(..) {
-                self.note_limit(&pattern, length);
-            }
-            scratch.gave_up = gave_up;
-        }
-    }
-
-    /// Takes a line that has no common prefix.
-    #[cold]
-    #[inline(never)]
-    fn take_other(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {
         let Scratch { spans, gave_up, .. } = scratch;
-        match record::split(line, &config.lines, spans, gave_up) {
-            Parsed::NoPrefix => {
-                trace::no_rules(line, "without a known prefix");
-                self.counters.add(Counter::NoPrefix, 1);
-                if let Some(queue) = config.noprefix {
-                    let host = self.hosts.host(record::UNPREFIXED);
-                    self.add(queue, host, line, 1);
-                }
+        match record::parse(line, &config.lines, spans, gave_up) {
+            Parsed::Record(record) => {
+                self.record(config, record.host, &record.message, known, scratch);
             }
+            Parsed::NoPrefix => self.unprefixed(line, config),
             Parsed::NoHost => {
                 trace::no_rules(line, "whose prefix gave no host");
                 self.counters.add(Counter::NoHost, 1);
             }
-            Parsed::Record(record) => {
-                self.record(config, record.host, &record.message, known, scratch);
-            }
+        }
+        if !scratch.gave_up.is_empty() {
+            self.note_limits(scratch, line.len());
         }
     }
 
+    /// Notes the patterns that were given up on a line of `length` bytes.
+    #[cold]
+    fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
+        let mut gave_up = std::mem::take(&mut scratch.gave_up);
+        for pattern in gave_up.drain(..) {
+            self.note_limit(&pattern, length);
+        }
+        scratch.gave_up = gave_up;
+    }
+
+    /// Takes a line without a known prefix.
+    #[cold]
+    fn unprefixed(&mut self, line: &[u8], config: &Config) {
+        trace::no_rules(line, "without a known prefix");
+        self.counters.add(Counter::NoPrefix, 1);
+        if let Some(queue) = config.noprefix {
+            let host = self.hosts.host(record::UNPREFIXED);
+            self.add(queue, host, line, 1);
+        }
+    }
+
+    /// Takes the message of a host: finds its rule, and counts the line as the rule wants it.
     #[inline(always)]
     fn record(
         &mut self,
@@ -347,62 +359,43 @@ impl Monitor {
             masked,
             gave_up,
         } = scratch;
-        let mut text = match config.lines.hidepid {
-            true => Text::hidden(written, message),
-            false => Text::from(written),
+        let mut text = Text::new(written, config.lines.hidepid, message);
+        let asked = Asked {
+            host,
+            text: &mut text,
+            newlines: known.newlines,
+            spans,
+            gave_up,
         };
-        let rules = &config.rules[..];
-        let taken = match trace::on() {
-            // Whoever looks on wants to know the very rule.
-            true => rules::decide(rules, host, text.message(), spans, gave_up),
-            false => {
-                let asked = Asked {
-                    host,
-                    text: &mut text,
-                    newlines: known.newlines,
-                    spans,
-                    gave_up,
-                };
-                self.index.decide(rules, asked)
-            }
-        };
-        if trace::on() {
-            let rule = taken.and_then(|id| rules.get(id.index()));
-            trace::taken(host, text.message(), rule, config);
-        }
-        self.taken(config, host, &mut text, taken, spans, masked);
-    }
-
-    /// Counts a line as the rule wants it that takes it.
-    #[inline(always)]
-    fn taken(
-        &mut self,
-        config: &Config,
-        host: &[u8],
-        text: &mut Text<'_>,
-        taken: Option<RuleId>,
-        spans: &Spans,
-        masked: &mut Vec<u8>,
-    ) {
+        let taken = self.index.decide(&config.rules, asked);
         let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));
+        if trace::on() {
+            trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);
+        }
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
             return;
         };
         self.counters.add(Counter::Matched, 1);
-        let host = self.hosts.host(host);
         match &rule.action {
-            Action::Repeat => self.repeat(config, host, text.message(), spans),
             Action::Queues(targets) => {
                 masked.clear();
-                rules::mask(text, &rule.pattern, spans, &config.report.mask, masked);
+                rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
                 trace::masked(masked);
+                let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
                     self.last(host.number()).take(id, masked);
                 }
             }
-            Action::Trash if self.repeats => self.last(host.number()).drop_line(),
+            Action::Repeat => {
+                let host = self.hosts.host(host);
+                self.repeat(config, host, text.message(), spans);
+            }
+            Action::Trash if self.repeats => {
+                let host = self.hosts.host(host);
+                self.last(host.number()).drop_line();
+            }
             Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
         }
     }

@@ -9,7 +9,6 @@ use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::Host;
 use crate::pattern::Spans;
-use crate::rules::{Ahead, Masked};
 
 /// The line before of a host.
 #[derive(Clone, Debug, Default)]
@@ -99,42 +98,6 @@ impl Last {
     }
 }
 
-/// The lines before of a block, noted where they stand: as a rule only the last of each host is asked for.
-#[derive(Debug, Default)]
-pub(super) struct Unsettled {
-    /// By the numbers of the hosts.
-    last: Vec<Option<Note>>,
-    /// The hosts with one.
-    hosts: Vec<usize>,
-}
-
-/// What took a line of a block.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Note {
-    /// A `trash` rule.
-    Trash,
-    /// A rule with queues, and the masked line.
-    Rule(RuleId, Masked),
-}
-
-impl Unsettled {
-    /// Notes what took a line of the host with this number.
-    #[inline(always)]
-    pub(super) fn note(&mut self, host: usize, note: Note) {
-        if self.last.len() <= host {
-            self.grow(host);
-        }
-        if self.last[host].replace(note).is_none() {
-            self.hosts.push(host);
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self, host: usize) {
-        self.last.resize(host + 1, None);
-    }
-}
-
 /// The queues of a rule.
 pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
     match config.rules.get(rule.index()).map(|rule| &rule.action) {
@@ -144,17 +107,6 @@ pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
 }
 
 impl Monitor {
-    /// Makes what was noted the lines before.
-    pub(super) fn settle(&mut self, noted: &mut Unsettled, ahead: &Ahead) {
-        while let Some(host) = noted.hosts.pop() {
-            match noted.last.get_mut(host).and_then(Option::take) {
-                Some(Note::Trash) => self.last(host).drop_line(),
-                Some(Note::Rule(rule, masked)) => self.last(host).take(rule, ahead.masked(masked)),
-                None => {}
-            }
-        }
-    }
-
     /// Adds the number of a `repeat` line's first group to the host's line before.
     pub(super) fn repeat(
         &mut self,

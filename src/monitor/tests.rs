@@ -1,3 +1,4 @@
+mod batches;
 use std::sync::Arc;
 
 use chrono::{Duration, TimeZone, Utc};

@@ -1,8 +1,6 @@
 //! A message as the rules see it: without its process id, where `hidepid` says so.
 
-use std::borrow::Cow;
-
-use crate::fast::{Glance, before_space};
+use crate::fast::{before_space, digits_length, word_length};
 
 /// A message, its process id taken out where that is wanted. Most rules can do without a copy for that:
 /// what is behind the process id is read where it is written, as if it stood where it will.
@@ -33,21 +31,20 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// That of a message that is taken as it is; `glance` is what was seen of it.
+    /// The shape of a message that is taken as it is.
     #[inline(always)]
-    pub fn plain(message: &[u8], glance: Glance) -> Self {
-        Self::new(glance.word_length(message, 0), 0)
+    fn plain(message: &[u8]) -> Self {
+        Self::new(word_length(message, 0), 0)
     }
 
-    /// That of a message whose process id is taken out, if it begins as most do. Of any other,
-    /// [`Text::hidden`] makes a copy.
+    /// The shape of a message whose process id is taken out, if the message begins as most do.
     #[inline(always)]
-    pub fn hidden(message: &[u8], glance: Glance) -> Option<Self> {
-        let word = glance.word_length(message, 0);
+    fn without_pid(message: &[u8]) -> Option<Self> {
+        let word = word_length(message, 0);
         match (message.get(word), message.get(word + 1)) {
             (Some(b':'), Some(b' ')) => Some(Self::new(word, 0)),
             (Some(b'['), Some(b'0'..=b'9')) if word > 0 => {
-                let length = pid_length(message, word, glance)?;
+                let length = pid_length(message, word)?;
                 Some(Self::new(word, length))
             }
             _ => None,
@@ -89,26 +86,24 @@ impl<'a> From<&'a [u8]> for Text<'a> {
     fn from(message: &'a [u8]) -> Self {
         Self {
             written: message,
-            shape: Shape::plain(message, Glance::default()),
+            shape: Shape::plain(message),
             hidden: None,
         }
     }
 }
 
 impl<'a> Text<'a> {
-    /// The message without its process id, for which there is `room`.
+    /// The message as the rules see it: without its process id if `hidepid` says so (`set hidepid on`:
+    /// `sshd[123]: x` becomes `sshd: x`). `room` holds the copy where one is needed.
     #[inline(always)]
-    pub fn hidden(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
-        match Shape::hidden(written, Glance::default()) {
-            Some(shape) => Self::shaped(written, shape, room),
-            None => Self::of_any(written, room),
+    pub fn new(written: &'a [u8], hidepid: bool, room: &'a mut Vec<u8>) -> Self {
+        if !hidepid {
+            return Self::from(written);
         }
-    }
-
-    /// A message of this shape.
-    #[inline(always)]
-    pub fn shaped(written: &'a [u8], shape: Shape, message: &'a mut Vec<u8>) -> Self {
-        let made = false;
+        let Some(shape) = Shape::without_pid(written) else {
+            return Self::copied(written, room);
+        };
+        let (message, made) = (room, false);
         let hidden = (shape.hidden > 0).then_some(Hidden { message, made });
         Self {
             written,
@@ -117,9 +112,9 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The same, whatever the first word is.
+    /// The message without its process id, copied, where its first word is not what most begin with.
     #[cold]
-    fn of_any(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
+    fn copied(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
         let Some((start, end)) = pid(written) else {
             return Self::from(written);
         };
@@ -174,18 +169,10 @@ impl<'a> Text<'a> {
     }
 }
 
-/// `sshd[123]: x` becomes `sshd: x` (`set hidepid on`).
-pub(super) fn hide_pid(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    match pid(&message) {
-        None => message,
-        Some((start, end)) => Cow::Owned([&message[..start], &message[end..]].concat()),
-    }
-}
-
 /// The length of `[digits]` at `start`, where `[` and a digit are, if a colon and a blank stand behind it.
 #[inline]
-fn pid_length(message: &[u8], start: usize, glance: Glance) -> Option<usize> {
-    let digits = glance.digits_length(message, start + 1);
+fn pid_length(message: &[u8], start: usize) -> Option<usize> {
+    let digits = digits_length(message, start + 1);
     let end = start + 1 + digits;
     let ends = message.get(end..end + 3) == Some(b"]: ");
     ends.then_some(digits + 2)
@@ -223,9 +210,12 @@ mod tests {
             "",
         ] {
             let written = written.as_bytes();
-            let whole = hide_pid(written.into());
+            let whole = match pid(written) {
+                Some((start, end)) => [&written[..start], &written[end..]].concat(),
+                None => written.to_vec(),
+            };
             let mut room = b"of the line before".to_vec();
-            let mut text = Text::hidden(written, &mut room);
+            let mut text = Text::new(written, true, &mut room);
             let (word, head, tail) = (text.shape().word_end(), text.written(), text.tail());
             assert_eq!(head[..word], whole[..word]);
             assert_eq!(tail[word..], whole[word..]);

@@ -15,14 +15,13 @@ mod line;
 mod scan;
 
 use std::cell::OnceCell;
-use std::num::NonZeroU32;
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
-use crate::fast::{Glance, OwnMap};
+use crate::fast::OwnMap;
 use crate::pattern::{Pattern, Spans};
 use crate::record::{Shape, Text};
-use candidate::{Candidate, FirstRules, Literals, Quick, first};
+use candidate::{Candidate, Literals, Quick};
 use facts::{Begin, Facts, facts};
 use heads::{Heads, Possible};
 use kind::{Look, Memory};
@@ -54,7 +53,6 @@ pub struct Index {
     /// For lists with many literals; made when the first of them is.
     scan: OnceCell<Option<Scan>>,
     room: Room,
-    generation: Generation,
 }
 
 /// A kind of line.
@@ -84,8 +82,6 @@ impl Kind {
 struct List {
     start: u32,
     length: u32,
-    /// So many of the first can be tried before the turn of a line comes.
-    ahead: u16,
 }
 
 impl List {
@@ -100,53 +96,6 @@ impl List {
 /// The number of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct ListId(u32);
-
-/// Where the rules for a line are, until there are too many lists: see [`Index::bound`].
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Place {
-    list: ListId,
-    /// [`Look::begin`], which is behind a first word or the byte that ends it.
-    begin: Option<NonZeroU32>,
-    begins: [Begin; 2],
-}
-
-impl Place {
-    #[inline(always)]
-    fn new(list: ListId, look: &Look<'_>) -> Self {
-        let begin = look.begin.and_then(|begin| u32::try_from(begin).ok());
-        Self {
-            list,
-            begin: begin.and_then(NonZeroU32::new),
-            begins: look.begins,
-        }
-    }
-
-    #[inline(always)]
-    fn begin(&self) -> Option<usize> {
-        self.begin.map(|begin| begin.get() as usize)
-    }
-
-    /// The number of the list.
-    #[inline(always)]
-    pub(super) fn list(&self) -> usize {
-        self.list.0 as usize
-    }
-}
-
-/// Rules that are tried already.
-#[derive(Clone, Copy, Debug)]
-pub struct Tried {
-    /// Where the rules are.
-    pub(super) place: Place,
-    /// So many of them do not take the line.
-    pub(super) rules: usize,
-    /// When that was found.
-    pub(super) generation: Generation,
-}
-
-/// The lists of rules since the index has forgotten all lists the last time.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Generation(u64);
 
 /// A line to be decided, and where to put what is found on the way.
 #[derive(Debug)]
@@ -191,118 +140,57 @@ impl Index {
                 groups: vec![(0, false); rules.len()],
                 ..Room::default()
             },
-            generation: Generation::default(),
         }
     }
 
-    /// Which rule takes a line: see [`super::decide`], which this never differs from, but that of two
-    /// `trash` rules side by side either may take it (and patterns that would be given up may not be
-    /// tried).
+    /// Which rule takes a line: the rule that a loop over all rules finds ([`super::decide`]), but that
+    /// patterns which would be given up may not be tried.
+    #[inline]
     pub fn decide(&mut self, rules: &[Rule], asked: Asked<'_, '_>) -> Option<RuleId> {
         self.bound();
-        let text = &*asked.text;
-        let place = self.place(rules, text.written(), text.shape(), Glance::default());
-        let tried = Tried {
-            place,
-            rules: 0,
-            generation: self.generation,
-        };
-        self.decide_from(rules, asked, tried)
-    }
-
-    /// The same, where some of its rules were tried already.
-    #[inline]
-    pub fn decide_from(
-        &mut self,
-        rules: &[Rule],
-        asked: Asked<'_, '_>,
-        tried: Tried,
-    ) -> Option<RuleId> {
-        if tried.generation != self.generation {
-            return self.decide(rules, asked);
-        }
-        let Asked {
-            host,
-            text,
-            newlines,
-            spans,
-            gave_up,
-        } = asked;
+        let (written, shape) = (asked.text.written(), asked.text.shape());
+        let look = Look::at(written, shape);
+        let list = self.list(rules, written, shape, &look);
         self.room.stamp += 1;
-        let list = self.lists.get(tried.place.list())?.of(&self.candidates);
-        let mut literals = Literals {
+        let candidates = self.lists.get(list.0 as usize)?.of(&self.candidates);
+        let mut line = Line {
             facts: &self.facts,
-            scan: &self.scan,
-            wanted: &mut self.room.wanted,
-            scanned: None,
-        };
-        let mut from = tried.rules;
-        loop {
-            let begun = (tried.place, from);
-            let at = match first(list, begun, text, newlines, spans, &mut literals) {
-                Ok(candidate) => return Some(candidate.rule),
-                Err(at) => at,
-            };
-            let candidate = list.get(at)?;
-            let mut line = Line {
+            rules,
+            host: asked.host,
+            text: asked.text,
+            newlines: asked.newlines,
+            begin: look.begin.filter(|_| !asked.newlines),
+            begins: look.begins,
+            spans: asked.spans,
+            gave_up: asked.gave_up,
+            literals: Literals {
                 facts: &self.facts,
-                rules,
-                host,
-                message: text.message(),
-                newlines,
-                spans,
-                gave_up,
-                groups: &mut self.room.groups,
-                stamp: self.room.stamp,
-            };
-            if line.takes(candidate) {
-                return Some(candidate.rule);
-            }
-            from = at + 1;
-        }
+                scan: &self.scan,
+                wanted: &mut self.room.wanted,
+                scanned: None,
+            },
+            groups: &mut self.room.groups,
+            stamp: self.room.stamp,
+        };
+        let taker = candidates.iter().find(|candidate| line.takes(candidate));
+        taker.map(|candidate| candidate.rule)
     }
 
-    /// Whether some rules of a list can be tried before the turn of its lines comes.
+    /// The list of rules for such a line.
     #[inline(always)]
-    pub(super) fn looks_ahead(&self, list: usize) -> bool {
-        self.lists.get(list).is_some_and(|list| list.ahead > 0)
-    }
-
-    /// The rules of a list that can be tried before.
-    pub(super) fn first_rules(&mut self, list: usize) -> Option<FirstRules<'_>> {
-        let list = self.lists.get(list)?;
-        let all = list.of(&self.candidates);
-        Some(FirstRules {
-            rules: all.get(..usize::from(list.ahead))?,
-            facts: &self.facts,
-            scan: &self.scan,
-            wanted: &mut self.room.wanted,
-        })
-    }
-
-    /// Where the rules for such a line are.
-    #[inline(always)]
-    pub(super) fn place(
-        &mut self,
-        rules: &[Rule],
-        written: &[u8],
-        shape: Shape,
-        glance: Glance,
-    ) -> Place {
-        let look = Look::at(written, shape, glance);
-        let mark = self.memory.mark(&look);
-        let list = match mark.and_then(|mark| self.memory.list(&mark)) {
+    fn list(&mut self, rules: &[Rule], written: &[u8], shape: Shape, look: &Look<'_>) -> ListId {
+        let mark = self.memory.mark(look);
+        match mark.and_then(|mark| self.memory.list(&mark)) {
             Some(list) => list,
             None => self.learn(rules, written, shape),
-        };
-        Place::new(list, &look)
+        }
     }
 
     #[cold]
     #[inline(never)]
     fn learn(&mut self, rules: &[Rule], written: &[u8], shape: Shape) -> ListId {
-        let look = Look::at(written, shape, Glance::default());
-        let list = self.list(rules, &look);
+        let look = Look::at(written, shape);
+        let list = self.list_of_kind(rules, &look);
         if let Some(mark) = self.memory.mark(&look) {
             self.memory.remember(mark, list);
         }
@@ -310,29 +198,17 @@ impl Index {
     }
 
     /// Forgets all lists, if there are too many.
-    pub(super) fn bound(&mut self) {
-        if self.is_full() {
+    fn bound(&mut self) {
+        if self.candidates.len() + self.lists.len() >= MOST_CANDIDATES {
             self.candidates.clear();
             self.kinds.clear();
             self.lists.clear();
             self.memory.clear();
-            self.generation.0 += 1;
         }
     }
 
-    /// Which lists there are.
-    pub(super) fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// Whether there is no room for more lists.
-    #[inline(always)]
-    pub(super) fn is_full(&self) -> bool {
-        self.candidates.len() + self.lists.len() >= MOST_CANDIDATES
-    }
-
-    /// The same for lines that did not come of late.
-    fn list(&mut self, rules: &[Rule], look: &Look<'_>) -> ListId {
+    /// The list of rules for a line whose kind did not come of late.
+    fn list_of_kind(&mut self, rules: &[Rule], look: &Look<'_>) -> ListId {
         let key = |begin: Begin| self.keys.get(&begin.key()).copied().unwrap_or(0);
         let head = look.head();
         let kind = Kind {
@@ -352,10 +228,6 @@ impl Index {
         let possible = self.heads.rules(kind.head).iter();
         let candidates = possible.filter_map(|one| self.candidate(rules, kind, head, look, *one));
         let mut candidates: Vec<Candidate> = candidates.collect();
-        // Of rules that throw away it does not matter which one does.
-        for equal in candidates.chunk_by_mut(|one, next| !one.spans && !next.spans) {
-            equal.sort_by_key(|candidate| candidate.quick.order());
-        }
         let literals = candidates
             .iter_mut()
             .filter(|candidate| matches!(candidate.quick, Quick::Literal));
@@ -366,14 +238,9 @@ impl Index {
             }
         }
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let ahead = candidates.iter().take_while(|one| {
-            let rule = rules.get(one.rule.index());
-            rule.is_some_and(|rule| one.can_be_ahead(rule))
-        });
         let list = List {
             start: number(self.candidates.len()),
             length: number(candidates.len()),
-            ahead: u16::try_from(ahead.count()).unwrap_or(u16::MAX),
         };
         let id = ListId(number(self.lists.len()));
         self.candidates.append(&mut candidates);

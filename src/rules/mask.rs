@@ -83,9 +83,9 @@ mod tests {
         ] {
             let (mut spans, mut out, mut room) = (Spans::default(), Vec::new(), Vec::new());
             let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
-            let mut text = Text::hidden(b"sshd[12]: user bob eve", &mut room);
+            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
             assert_eq!(pattern.captures(text.message(), &mut spans), Found::Yes);
-            let mut text = Text::hidden(b"sshd[12]: user bob eve", &mut room);
+            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
             mask(&mut text, &pattern, &spans, b"*", &mut out);
             assert_eq!(bstr::BStr::new(&out), want, "{pattern:?}");
         }

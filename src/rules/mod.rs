@@ -1,17 +1,16 @@
 //! The ordered rules: the first that matches takes a line; groups skip what cannot match.
 
-mod ahead;
 mod index;
 mod mask;
 
-pub use ahead::{Ahead, Cut, Held, Masked, Verdict};
-pub use index::{Asked, Index, Tried};
+pub use index::{Asked, Index};
 pub use mask::mask;
 
 use crate::config::{Action, Rule, RuleId};
 use crate::pattern::{Found, Pattern, Spans};
 
-/// Which rule takes a line, as a loop over all rules in their order finds it.
+/// Which rule takes a line, found by a loop over all rules in their order: the definition that
+/// [`Index::decide`] is held to.
 ///
 /// A line that enters a group and matches nothing in it goes on behind it. After a match `spans`
 /// holds the rule's groups. Patterns that hit their limit do not match, and go to `gave_up`.
@@ -22,43 +21,38 @@ pub fn decide(
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Option<RuleId> {
+    decide_with(rules, |_, rule| {
+        let found = ask(rule, host, message, spans);
+        if found == Found::GaveUp {
+            gave_up.push(rule.pattern.clone());
+        }
+        found
+    })
+}
+
+/// As [`decide`], with `ask` to tell of each rule that the line comes to, by its place in the list,
+/// whether its pattern matches.
+pub fn decide_with(rules: &[Rule], mut ask: impl FnMut(usize, &Rule) -> Found) -> Option<RuleId> {
     let mut at = 0;
     while let Some(rule) = rules.get(at) {
-        let subject = match rule.action {
-            Action::GroupHost { .. } => host,
-            _ => message,
-        };
+        let found = ask(at, rule) == Found::Yes;
         at = match rule.action {
-            Action::Group { end } | Action::GroupHost { end } => {
-                if matches(&rule.pattern, subject, gave_up) {
-                    at + 1
-                } else {
-                    end
-                }
-            }
-            Action::Trash if matches(&rule.pattern, subject, gave_up) => return id(at),
-            Action::Trash => at + 1,
-            Action::Repeat | Action::Queues(_) => {
-                match rule.pattern.captures(subject, spans) {
-                    Found::Yes => return id(at),
-                    Found::No => {}
-                    Found::GaveUp => gave_up.push(rule.pattern.clone()),
-                }
-                at + 1
-            }
+            Action::Group { end } | Action::GroupHost { end } if !found => end,
+            Action::Group { .. } | Action::GroupHost { .. } => at + 1,
+            Action::Trash | Action::Repeat | Action::Queues(_) if found => return id(at),
+            Action::Trash | Action::Repeat | Action::Queues(_) => at + 1,
         };
     }
     None
 }
 
-fn matches(pattern: &Pattern, subject: &[u8], gave_up: &mut Vec<Pattern>) -> bool {
-    match pattern.is_match(subject) {
-        Found::Yes => true,
-        Found::No => false,
-        Found::GaveUp => {
-            gave_up.push(pattern.clone());
-            false
-        }
+/// Whether a rule's pattern matches: the host for a `group_host`, else the message. `spans` receives
+/// the groups of a rule that uses them.
+pub fn ask(rule: &Rule, host: &[u8], message: &[u8], spans: &mut Spans) -> Found {
+    match rule.action {
+        Action::GroupHost { .. } => rule.pattern.is_match(host),
+        Action::Group { .. } | Action::Trash => rule.pattern.is_match(message),
+        Action::Repeat | Action::Queues(_) => rule.pattern.captures(message, spans),
     }
 }
 

@@ -184,12 +184,11 @@ mod tests {
     use super::super::kind::Look;
     use super::*;
     use crate::config::parse_bytes;
-    use crate::fast::Glance;
     use crate::record::Text;
 
     fn head(message: &str) -> Vec<u8> {
         let text = Text::from(message.as_bytes());
-        Look::at(text.written(), text.shape(), Glance::default()).head()
+        Look::at(text.written(), text.shape()).head()
     }
 
     #[test]

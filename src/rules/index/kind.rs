@@ -2,7 +2,7 @@
 
 use super::facts::Begin;
 use super::{ListId, heads};
-use crate::fast::{Glance, OwnMap};
+use crate::fast::{OwnMap, before_blank, digits_length};
 use crate::pattern::fields::{self, KEY};
 use crate::pattern::{Entry, Pattern};
 use crate::record::Shape;
@@ -36,22 +36,21 @@ pub(super) struct Look<'a> {
 
 impl<'a> Look<'a> {
     #[inline(always)]
-    pub(super) fn at(written: &'a [u8], shape: Shape, glance: Glance) -> Self {
+    pub(super) fn at(written: &'a [u8], shape: Shape) -> Self {
         let (word, tail) = (shape.word_end(), shape.tail(written));
-        let glance = glance.from(shape.taken_out());
         let (end, next) = (tail.get(word).copied(), tail.get(word + 1).copied());
         let (begin, numbered) = match (end, next) {
             (Some(b' '), Some(b' ')) => (None, false),
             (Some(b' '), _) => (Some(word + 1), false),
             (_, Some(b' ')) => (Some(word + 2), false),
             (Some(b'['), Some(b'0'..=b'9')) => {
-                let end = word + 1 + glance.digits_length(tail, word + 1);
+                let end = word + 1 + digits_length(tail, word + 1);
                 let ends = tail[end..].starts_with(b"]: ");
                 (ends.then_some(end + 3), ends)
             }
             _ => (None, false),
         };
-        let behind_blank = |at: usize| at + glance.before_blank(tail, at) + 1;
+        let behind_blank = |at: usize| at + before_blank(tail, at) + 1;
         let mut first = begin.unwrap_or_else(|| behind_blank(word));
         let mut stamped = false;
         if tail.get(first) == Some(&b'[')
