@@ -42,6 +42,8 @@ pub enum Fault {
     Drop,
     /// At the end of data: takes the message, and closes the connection without a word.
     TakeAndDrop,
+    /// Gives the usual answer after this time.
+    Late(Duration),
 }
 
 /// What a sink was told.
@@ -51,6 +53,8 @@ pub struct Record {
     pub dialogue: Vec<u8>,
     /// Messages accepted, from DATA to the dot, dots still doubled.
     pub messages: Vec<Vec<u8>>,
+    /// The sender and the recipients of each message, as MAIL and RCPT gave them.
+    pub envelopes: Vec<(String, Vec<String>)>,
     /// How many connections there were.
     pub connections: usize,
 }
@@ -163,6 +167,7 @@ fn accept(listener: TcpListener, shared: Arc<Shared>) -> thread::JoinHandle<()> 
             let served = Connection {
                 stream: BufReader::new(stream),
                 shared: Arc::clone(&shared),
+                envelope: Default::default(),
             };
             thread::spawn(move || {
                 let (shared, stream) = (Arc::clone(&served.shared), served.serve());
@@ -178,6 +183,13 @@ fn accept(listener: TcpListener, shared: Arc<Shared>) -> thread::JoinHandle<()> 
 struct Connection {
     stream: BufReader<TcpStream>,
     shared: Arc<Shared>,
+    envelope: (String, Vec<String>),
+}
+
+/// The address between the angle brackets of a command.
+fn address(command: &str) -> String {
+    let inner = command.split_once('<').map_or("", |(_, rest)| rest);
+    inner.split('>').next().unwrap_or_default().to_owned()
 }
 
 impl Connection {
@@ -199,6 +211,7 @@ impl Connection {
             } else if upper.starts_with("HELO") {
                 self.answer(Stage::Hello, "250 sink")?;
             } else if upper.starts_with("MAIL FROM:") {
+                self.envelope = (address(&text), Vec::new());
                 self.answer(Stage::Mail, "250 sender ok")?;
             } else if upper.starts_with("RCPT TO:") {
                 self.rcpt(&text)?;
@@ -241,7 +254,10 @@ impl Connection {
             .find(asked);
         match stage {
             Some(stage) => self.answer(stage, "").map(|_| ()),
-            None => self.say("250 recipient ok"),
+            None => {
+                self.envelope.1.push(address(text));
+                self.say("250 recipient ok")
+            }
         }
     }
 
@@ -259,7 +275,9 @@ impl Connection {
         }
         let fault = self.fault(Stage::EndOfData);
         if fault.is_none_or(|fault| fault == Fault::TakeAndDrop) {
-            lock(&self.shared.record).messages.push(message);
+            let mut record = lock(&self.shared.record);
+            record.messages.push(message);
+            record.envelopes.push(std::mem::take(&mut self.envelope));
         }
         self.answer(Stage::EndOfData, "250 taken").map(|_| ())
     }
@@ -276,6 +294,10 @@ impl Connection {
             None => self.say(usual).map(|()| true),
             Some(Fault::Say(text)) => self.say(text).map(|()| false),
             Some(Fault::Drop | Fault::TakeAndDrop) => None,
+            Some(Fault::Late(time)) => {
+                thread::sleep(time);
+                self.say(usual).map(|()| true)
+            }
             Some(Fault::Hang) => {
                 while self.read().is_some() {}
                 None
