@@ -29,6 +29,7 @@ pub mod fast;
 pub mod hosts;
 pub mod input;
 pub mod logging;
+pub mod logpath;
 pub mod monitor;
 pub mod pattern;
 pub mod process;

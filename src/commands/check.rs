@@ -16,6 +16,7 @@ use crate::config::{
 use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
+use crate::shown::shown_path;
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
@@ -114,7 +115,7 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         inputs
             .logfiles
             .iter()
-            .map(|path| format!("log file {}", path.display())),
+            .map(|path| format!("log file {}", shown_path(path.as_path()))),
     );
     lines.extend(
         inputs

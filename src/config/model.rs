@@ -12,6 +12,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::diagnostic::Place;
+use crate::logpath::LogPath;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
@@ -80,8 +81,8 @@ pub struct ProcessSettings {
 /// Where lines come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputSettings {
-    /// `set logfile`, in order; a path may hold a glob.
-    pub logfiles: Vec<PathBuf>,
+    /// `set logfile`, in order: names and patterns.
+    pub logfiles: Vec<LogPath>,
     /// `set fifo`, in order.
     pub fifos: Vec<PathBuf>,
     /// `set listen`, in order.

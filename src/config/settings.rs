@@ -17,6 +17,7 @@ use super::rules::{compile, warn_notes};
 use super::suggest::did_you_mean;
 use super::values::{self, Wrong};
 use crate::input::redis::Server;
+use crate::logpath::LogPath;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
@@ -320,7 +321,7 @@ impl<'l> Task<'_, '_, 'l> {
 
     fn logfile(&mut self) -> Done<'l> {
         let part = self.word()?;
-        let path = self.assembly.path(part);
+        let path = LogPath::new(self.assembly.path(part));
         if self.assembly.inputs.logfiles.contains(&path) {
             self.warn(
                 part,

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Listen, TailSettings, TailStart};
 use crate::input::file::{self, PathMarks};
 use crate::input::{Event, Handle, command, fifo, listen, redis};
+use crate::logpath::LogPath;
 
 /// What only root may open: opened before its rights are given up.
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ pub(super) struct Inputs {
     follower: Option<file::Handle>,
     /// The user's tail programs, and the files that they were started with.
     tails: Vec<Handle>,
-    tailed: Vec<PathBuf>,
+    tailed: Vec<LogPath>,
     others: Vec<Handle>,
     redis: Option<redis::Handle>,
     /// Where new ones hand over.
@@ -120,7 +121,9 @@ impl Inputs {
             return Ok(());
         };
         self.tailed.clone_from(&inputs.logfiles);
-        for tail in command::tails(program, arguments, &inputs.logfiles, inputs.tail_multiple)? {
+        let files = inputs.logfiles.iter().map(|path| path.as_path().to_owned());
+        let files: Vec<PathBuf> = files.collect();
+        for tail in command::tails(program, arguments, &files, inputs.tail_multiple)? {
             let handle = command::spawn(tail, inputs.max_line, self.events.clone());
             self.tails.push(handle.map_err(no_thread)?);
         }

@@ -73,10 +73,13 @@ fn every_setting() {
         (Some("root"), Some("adm"))
     );
     assert_eq!(config.process.pidfile, Path::new("/run/t.pid"));
-    assert_eq!(
-        config.inputs.logfiles,
-        [Path::new("/var/log/a"), Path::new("/b")]
-    );
+    let logs: Vec<&Path> = config
+        .inputs
+        .logfiles
+        .iter()
+        .map(|log| log.as_path())
+        .collect();
+    assert_eq!(logs, [Path::new("/var/log/a"), Path::new("/b")]);
     assert_eq!(config.inputs.fifos, [Path::new("/run/f")]);
     let listen = [
         Listen::Udp("127.0.0.1:514".parse().unwrap()),

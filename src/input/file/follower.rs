@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use super::{Settings, fs};
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
+use crate::logpath::{Expansion, LogPath};
+use crate::shown::shown_path;
 
 /// The first pause between two scans where nothing wakes us.
 const UNWOKEN: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ pub struct Turn {
 pub struct Follower<F: FileSystem> {
     fs: F,
     settings: Settings,
-    configured: Vec<PathBuf>,
+    configured: Vec<LogPath>,
     tracks: Vec<Track<F>>,
     resume: Vec<PathMarks>,
     /// Paths that were missing at the start and are not waited for.
@@ -69,10 +70,6 @@ pub struct Follower<F: FileSystem> {
     buf: Vec<u8>,
 }
 
-fn has_wildcard(path: &Path) -> bool {
-    path.to_string_lossy().contains(['*', '?', '['])
-}
-
 /// Tells what is wrong with a path.
 fn fault_of(path: &Path, fault: &str) -> Event {
     let mut counters = Counters::default();
@@ -91,7 +88,12 @@ fn nanos(now: Time) -> i64 {
 
 impl<F: FileSystem> Follower<F> {
     /// Follows `paths` as configured (globs allowed), from where `resume` says.
-    pub fn new(fs: F, settings: Settings, paths: &[PathBuf], resume: Vec<PathMarks>) -> Self {
+    pub fn new<P: Clone + Into<LogPath>>(
+        fs: F,
+        settings: Settings,
+        paths: &[P],
+        resume: Vec<PathMarks>,
+    ) -> Self {
         let mut follower = Self {
             fs,
             settings,
@@ -115,19 +117,17 @@ impl<F: FileSystem> Follower<F> {
     }
 
     /// Takes another list of paths; what stays is followed on.
-    pub fn set_paths(&mut self, paths: &[PathBuf]) {
-        let new = paths
-            .iter()
-            .filter(|p| !self.configured.contains(p))
-            .cloned();
-        self.fresh = new.collect();
-        self.configured = paths.to_vec();
+    pub fn set_paths<P: Clone + Into<LogPath>>(&mut self, paths: &[P]) {
+        let paths: Vec<LogPath> = paths.iter().cloned().map(Into::into).collect();
+        let new = paths.iter().filter(|p| !self.configured.contains(p));
+        self.fresh = new.map(|p| p.as_path().to_owned()).collect();
         self.skipped.clear();
-        self.since.retain(|path, _| paths.contains(path));
-        self.shut.retain(|path, _| paths.contains(path));
-        let configured = self.configured.clone();
+        let stays = |path: &PathBuf| paths.iter().any(|p| p.as_path() == path);
+        self.since.retain(|path, _| stays(path));
+        self.shut.retain(|path, _| stays(path));
         self.tracks
-            .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
+            .retain(|track| paths.iter().any(|p| p.matches(&track.path)));
+        self.configured = paths;
         self.rescan();
     }
 
@@ -189,23 +189,9 @@ impl<F: FileSystem> Follower<F> {
                 }
             }
         }
-        for path in self.configured.iter().filter(|p| has_wildcard(p)) {
-            let mut level = path.parent();
-            while let Some(dir) = level {
-                if has_wildcard(dir) {
-                    dirs.extend(
-                        self.fs
-                            .glob(&dir.to_string_lossy())
-                            .iter()
-                            .filter(|p| self.is_dir(p))
-                            .cloned(),
-                    );
-                } else {
-                    dirs.extend(self.existing(Some(dir)));
-                    break;
-                }
-                level = dir.parent();
-            }
+        for pattern in self.configured.iter().filter(|p| p.is_pattern()) {
+            let wanted = pattern.expand(&self.fs).directories;
+            dirs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
         }
         dirs
     }
@@ -240,20 +226,22 @@ impl<F: FileSystem> Follower<F> {
     /// Makes a track of each path that the configuration now means.
     fn expand(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
         for configured in self.configured.clone() {
-            let literal = self.fs.meta(&configured).is_ok();
-            let fresh = self.fresh.contains(&configured);
-            if literal || !has_wildcard(&configured) {
-                self.add(&configured, literal, fresh, now, emit);
+            let name = configured.as_path();
+            let fresh = self.fresh.contains(name);
+            if !configured.is_pattern() {
+                let there = self.fs.meta(name).is_ok();
+                self.add(name, there, fresh, now, emit);
                 continue;
             }
-            let mut found = self.fs.glob(&configured.to_string_lossy());
-            self.look_into(&configured, emit);
+            let expansion = configured.expand(&self.fs);
+            self.tell_shut(name, &expansion, emit);
+            let mut found = expansion.paths;
             // What was followed when the state was written is found again even if it is gone now.
             found.extend(
                 self.resume
                     .iter()
                     .map(|m| m.path.clone())
-                    .filter(|p| covers(&configured, p)),
+                    .filter(|p| configured.matches(p)),
             );
             found.sort();
             found.dedup();
@@ -263,9 +251,10 @@ impl<F: FileSystem> Follower<F> {
                 .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
                 .collect();
             let resume = self.resume.iter();
-            let known = resume.filter(|m| covers(&configured, &m.path));
+            let known = resume.filter(|m| configured.matches(&m.path));
             let known = known.map(|m| m.seen).max();
-            let since = *self.since.entry(configured).or_insert(known.unwrap_or(now));
+            let since = self.since.entry(name.to_owned());
+            let since = *since.or_insert(known.unwrap_or(now));
             for path in &found {
                 if !logs.iter().any(|log| is_rotation_of(log, path)) {
                     self.add(path, true, fresh && known.is_none(), since, emit);
@@ -276,18 +265,17 @@ impl<F: FileSystem> Follower<F> {
         self.resume.clear();
     }
 
-    /// Tells if the directory of a pattern may not be listed: it matches nothing then, without a word.
-    fn look_into(&mut self, pattern: &Path, emit: &mut dyn FnMut(Event)) {
-        let dir = pattern.parent().filter(|dir| !has_wildcard(dir));
-        let shut = dir.and_then(|dir| {
-            let fault = self.fs.list(dir).err()?;
-            let shut = fault.kind() == io::ErrorKind::PermissionDenied;
-            shut.then(|| format!("cannot list {}: {fault}", dir.display()))
-        });
-        let Some(fault) = shut else {
+    /// Tells if directories of a pattern cannot be listed: it finds nothing in them, without a word.
+    fn tell_shut(&mut self, pattern: &Path, found: &Expansion, emit: &mut dyn FnMut(Event)) {
+        let Some((dir, why)) = found.shut.first() else {
             self.shut.remove(pattern);
             return;
         };
+        let more = match found.shut.len() - 1 {
+            0 => String::new(),
+            more => format!("; nor can {more} more"),
+        };
+        let fault = format!("cannot list {}: {why}{more}", shown_path(dir));
         let before = self.shut.insert(pattern.to_path_buf(), fault.clone());
         if before.as_ref() != Some(&fault) {
             emit(fault_of(pattern, &fault));
@@ -454,18 +442,4 @@ impl<F: FileSystem> Follower<F> {
             held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
         }
     }
-}
-
-/// Whether a configured path or glob means `path`.
-fn covers(configured: &Path, path: &Path) -> bool {
-    if configured == path {
-        return true;
-    }
-    let options = glob::MatchOptions {
-        require_literal_separator: true,
-        ..glob::MatchOptions::default()
-    };
-    has_wildcard(configured)
-        && glob::Pattern::new(&configured.to_string_lossy())
-            .is_ok_and(|p| p.matches_path_with(path, options))
 }

@@ -1,7 +1,6 @@
 //! The follower's thread.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
@@ -13,6 +12,7 @@ use super::fs::FileSystem;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
 use crate::input::Event;
+use crate::logpath::LogPath;
 
 /// Several writes within this time are one wake-up.
 const GATHER: Duration = Duration::from_millis(2);
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 enum Control {
     Wake,
-    SetPaths(Vec<PathBuf>),
+    SetPaths(Vec<LogPath>),
     Drain { finish: bool },
     Stop,
 }
@@ -41,7 +41,7 @@ pub struct Handle {
 
 impl Handle {
     /// Follows this list from now on; what stays is followed on.
-    pub fn set_paths(&self, paths: Vec<PathBuf>) {
+    pub fn set_paths(&self, paths: Vec<LogPath>) {
         let _ = self.control.send(Control::SetPaths(paths));
     }
 
