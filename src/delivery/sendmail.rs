@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use super::Delivery;
 use crate::config::Address;
+use crate::process::limits;
 
 /// How much of what the program said is kept, bytes.
 const MOST_WORDS: u64 = 4096;
@@ -38,7 +39,7 @@ pub fn deliver(
     if to.is_empty() {
         return Delivery::Refused("the mail has no recipient".to_owned());
     }
-    let child = Command::new(path)
+    let child = limits::give_back(&mut Command::new(path))
         .args(["-i", "-f", from.as_str(), "--"])
         .args(to.iter().map(Address::as_str))
         // systemd would take its messages for the daemon's.

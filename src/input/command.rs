@@ -20,6 +20,7 @@ use nix::unistd::Pid;
 use super::control::{self, Control, Drain, Handle};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
+use crate::process::limits;
 
 /// How much is read at once: a pipe holds that much.
 const CHUNK: usize = 64 * 1024;
@@ -147,7 +148,7 @@ fn rest(pause: Duration, control: &Control) -> bool {
 }
 
 fn start(tail: &Tail) -> io::Result<Group> {
-    let mut shell = Command::new("/bin/sh")
+    let mut shell = limits::give_back(&mut Command::new("/bin/sh"))
         .arg("-c")
         .arg(&tail.line)
         .stdin(Stdio::null())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::fs::FileSystem;
 use super::marks::PathMarks;
+use super::room::{LeftOut, Room};
 use super::siblings::is_rotation_of;
 use super::track::{Context, Progress, Track};
 use super::{Settings, fs};
@@ -57,6 +58,9 @@ pub struct Follower<F: FileSystem> {
     fresh: HashSet<PathBuf>,
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
     since: HashMap<PathBuf, i64>,
+    /// How many files may be held open, and what was told of those that do not fit.
+    room: Room,
+    left_out: LeftOut,
     rescan: bool,
     /// The kernel tells of every change.
     woken: bool,
@@ -105,6 +109,8 @@ impl<F: FileSystem> Follower<F> {
             faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),
+            room: Room::default(),
+            left_out: LeftOut::default(),
             rescan: true,
             woken: false,
             idle: UNWOKEN,
@@ -114,6 +120,13 @@ impl<F: FileSystem> Follower<F> {
         };
         follower.set_paths(paths);
         follower
+    }
+
+    /// Holds no more files open than this.
+    #[must_use]
+    pub fn within(mut self, room: Room) -> Self {
+        self.room = room;
+        self
     }
 
     /// Takes another list of paths; what stays is followed on.
@@ -300,8 +313,9 @@ impl<F: FileSystem> Follower<F> {
             return;
         }
         let start = (fresh && exists).then_some(self.settings.start);
-        self.tracks
-            .push(Track::new(path.to_path_buf(), start, resume, since));
+        let mut track = Track::new(path.to_path_buf(), start, resume, since);
+        track.known |= self.configured.iter().any(|c| c.as_path() == path);
+        self.tracks.push(track);
     }
 
     /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
@@ -326,6 +340,7 @@ impl<F: FileSystem> Follower<F> {
             all.waiting |= progress.waiting;
         });
         self.tell_faults(emit);
+        self.tell_left_out(emit);
         if !all.more && !self.told {
             // Nothing comes: the room is made again when it is needed.
             self.buf = Vec::new();
@@ -339,7 +354,10 @@ impl<F: FileSystem> Follower<F> {
         }
         let longest = if departed { DEPARTED } else { IDLE };
         self.idle = self.idle.min(longest);
-        let next = if all.waiting { SOON } else { self.idle };
+        let mut next = if all.waiting { SOON } else { self.idle };
+        if self.tracks.iter().any(Track::is_left_out) && self.room.has(self.open_files(), false) {
+            next = next.min(UNWOKEN);
+        }
         if !all.changed && !all.more {
             self.idle = (self.idle * 2).min(longest);
         }
@@ -391,6 +409,22 @@ impl<F: FileSystem> Follower<F> {
         self.faults = now.map(|(p, f)| (p.to_owned(), f.to_owned())).collect();
     }
 
+    fn tell_left_out(&mut self, emit: &mut dyn FnMut(Event)) {
+        if self.tracks.iter().any(Track::is_resuming) {
+            // How many there are shows when all have found their places again.
+            return;
+        }
+        let left = self.tracks.iter().filter(|track| track.is_left_out());
+        let left: Vec<&Path> = left.map(|track| track.path.as_path()).collect();
+        let followed = self.tracks.iter().map(|track| track.path.as_path());
+        self.left_out
+            .tell(&self.room, &self.configured, followed, &left, emit);
+    }
+
+    fn open_files(&self) -> usize {
+        self.tracks.iter().map(|track| track.gens.len()).sum()
+    }
+
     fn each(
         &mut self,
         now: i64,
@@ -399,6 +433,8 @@ impl<F: FileSystem> Follower<F> {
         mut act: impl FnMut(&mut Track<F>, &mut Context<F>),
     ) {
         let followed: HashSet<PathBuf> = self.tracks.iter().map(|t| t.path.to_path_buf()).collect();
+        let pressed = self.tracks.iter().any(Track::is_left_out);
+        let mut open = self.open_files();
         let mut held: HashMap<_, _> = HashMap::new();
         for track in &self.tracks {
             held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
@@ -411,10 +447,7 @@ impl<F: FileSystem> Follower<F> {
             for generation in &track.gens {
                 held.remove(&generation.mark.id);
             }
-            let resuming = before
-                .iter()
-                .chain(after.iter())
-                .any(|t| t.resume.is_some());
+            let resuming = before.iter().chain(after.iter()).any(Track::is_resuming);
             let others = before.iter().chain(after.iter());
             let elsewhere = if rescan {
                 others
@@ -436,8 +469,13 @@ impl<F: FileSystem> Follower<F> {
                 rescan,
                 moved: Cell::new(false),
                 shut: Cell::new(None),
+                room: self.room,
+                open_elsewhere: open - track.gens.len(),
+                pressed,
             };
+            open -= track.gens.len();
             act(track, &mut cx);
+            open += track.gens.len();
             held = cx.held;
             held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
         }

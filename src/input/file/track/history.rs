@@ -6,6 +6,7 @@ use std::path::Path;
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::marks::{Mark, PathMarks};
+use super::super::room::NO_ROOM;
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
 use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
@@ -205,6 +206,12 @@ impl<F: FileSystem> Track<F> {
             let Some(mut generation) = self.unknown(sibling, cx) else {
                 continue;
             };
+            if !cx.has_room(self.gens.len(), true) {
+                cx.shut.set(Some(NO_ROOM.to_owned()));
+                // One that was finished and has grown is known by this again.
+                self.remember(generation.mark, cx.now);
+                continue;
+            }
             generation.departed = Some(cx.now);
             generation.judged = true;
             if self.too_old(sibling.meta.mtime, cx) {
@@ -232,7 +239,8 @@ impl<F: FileSystem> Track<F> {
     /// Tells of a rotated file that cannot be opened, and when none is left.
     fn tell_shut(&mut self, cx: &mut Context<F>) {
         let shut = cx.shut.take();
-        match (&shut, &self.shut) {
+        let told = |shut: &Option<String>| shut.clone().filter(|text| text != NO_ROOM);
+        match (&told(&shut), &told(&self.shut)) {
             (Some(now), before) if before.as_ref() != Some(now) => {
                 let text = format!("{now}; what was not read of it comes once it can be");
                 let counter = Some((Counter::InputFaults, 1));
