@@ -11,7 +11,8 @@ use super::Follower;
 use super::fs::FileSystem;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
-use crate::input::Event;
+use crate::counters::Counters;
+use crate::input::{Event, Notice};
 use crate::logpath::LogPath;
 
 /// Several writes within this time are one wake-up.
@@ -161,6 +162,15 @@ impl<F: FileSystem> Run<F> {
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();
             self.first.drain(..).for_each(&mut emit);
+            if let Some((level, text)) = self.watch.news() {
+                // All is read as before, only with more looks: no fault of the input.
+                emit(Event::Notice(Notice {
+                    level,
+                    text,
+                    report: false,
+                    counters: Counters::default(),
+                }));
+            }
             let turn = self.follower.turn(self.clock.now(), &mut emit);
             if turn.drained
                 && let Some(finish) = self.drain.take()
