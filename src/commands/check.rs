@@ -10,25 +10,42 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Queue,
-    Rule, TailSettings, TailStart,
+    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Place,
+    Queue, Rule, Severity, TailSettings, TailStart,
 };
+use crate::daemon::without_logs;
 use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
-use crate::shown::shown_path;
+use crate::shown::{shown_os, shown_path};
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
 pub fn run(path: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let loaded = config::load(path);
+    let mut loaded = config::load(path);
+    let refused = loaded.config.as_ref().and_then(without_logs);
+    if let Some(why) = refused {
+        loaded.diagnostics.push(refusal(path, why));
+    }
     // A reader that went away (`| head`) must not change the exit status.
     let _ = tell(&loaded.diagnostics, colour, err);
-    let status = i32::from(loaded.config.is_none());
+    let status = i32::from(loaded.config.is_none() || refused.is_some());
     let _ = summary(&loaded, debug, SystemClock.now(), &Local, out);
     status
+}
+
+/// Why a configuration that is right in itself is refused by the start.
+fn refusal(path: &Path, why: &str) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        place: Place::file(path),
+        span: (0, 0),
+        line: Vec::new(),
+        message: why.to_owned(),
+        hint: Some("make one of them, or write `set tail_missing on` to wait for them".into()),
+    }
 }
 
 /// Writes diagnostics, a blank line after each.
@@ -156,8 +173,9 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
             }
             TailSettings::Command { program, arguments } => {
                 format!(
-                    "log files are read by the program {} {arguments}",
-                    program.display()
+                    "log files are read by the program {} {}",
+                    shown_path(program),
+                    shown_os(arguments)
                 )
             }
         });

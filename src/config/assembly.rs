@@ -1,6 +1,6 @@
 //! The assembly: directives, file by file and line by line, become a [`Config`].
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,9 @@ const MAX_BYTES: usize = 64 << 20;
 /// How deep files may include each other.
 const MAX_DEPTH: usize = 200;
 
+/// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).
+const DEFAULT_TAIL: &str = "-q --follow=name --retry -n 0";
+
 /// A configuration in the making.
 pub(super) struct Assembly<'m> {
     pub(super) machine: &'m dyn Machine,
@@ -41,6 +44,8 @@ pub(super) struct Assembly<'m> {
     pub(super) rules: RuleList,
     /// Where each of `inputs.logfiles` was named.
     pub(super) log_spots: Vec<Spot>,
+    /// The arguments of the last `set tail` that had some.
+    pub(super) tail_arguments: OsString,
     /// Where `set tail` stands.
     pub(super) tail_spot: Option<Spot>,
     pub(super) file: PathBuf,
@@ -111,6 +116,7 @@ impl<'m> Assembly<'m> {
             queues: QueueTable::default(),
             rules: RuleList::new(),
             log_spots: Vec::new(),
+            tail_arguments: DEFAULT_TAIL.into(),
             tail_spot: None,
             file: file.to_owned(),
             files: Vec::new(),

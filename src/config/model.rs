@@ -3,6 +3,7 @@
 //! Everything here is complete and checked: no text is left to be parsed, every queue that a rule
 //! names exists, every pattern is compiled.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -122,8 +123,9 @@ pub enum TailSettings {
     Command {
         /// Its path.
         program: PathBuf,
-        /// The rest of the line, as written.
-        arguments: String,
+        /// The rest of the line, as written; that of the `set tail` before, or the default one, where a
+        /// line has none.
+        arguments: OsString,
     },
 }
 

@@ -46,13 +46,14 @@ pub struct Tail {
 /// The program does not exist.
 pub fn tails(
     program: &Path,
-    arguments: &str,
+    arguments: impl AsRef<OsStr>,
     files: &[PathBuf],
     multiple: bool,
 ) -> Result<Vec<Tail>, String> {
     if let Err(e) = std::fs::metadata(program) {
         return Err(format!("set tail: {}: {e}", program.display()));
     }
+    let arguments = arguments.as_ref();
     let size = if multiple { 1 } else { files.len().max(1) };
     let tail = |files: &[PathBuf]| {
         let mut line = program.as_os_str().to_owned();
@@ -73,10 +74,14 @@ pub fn tails(
 }
 
 /// A file's name for the shell, which may expand `*`, `?` and `[…]` in it as it always did, and
-/// nothing else.
+/// nothing else. A line end cannot be taken for itself by a backslash: the shell removes both.
 fn quoted(name: &OsStr) -> OsString {
     let mut text = Vec::new();
     for &byte in name.as_bytes() {
+        if byte == b'\n' {
+            text.extend_from_slice(b"'\n'");
+            continue;
+        }
         let plain = byte.is_ascii_alphanumeric() || b"/._-+,:@%=*?[]!^".contains(&byte);
         if !plain && byte.is_ascii() {
             text.push(b'\\');
