@@ -138,7 +138,7 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         inputs
             .fifos
             .iter()
-            .map(|path| format!("fifo {}", path.display())),
+            .map(|path| format!("fifo {}", shown_path(&path))),
     );
     lines.extend(inputs.listen.iter().map(|listen| match listen {
         Listen::Udp(address) => format!("syslog on UDP {address}"),
@@ -271,7 +271,7 @@ fn mail(server: &MailServer) -> String {
             format!("by SMTP to [{host}]:{port}")
         }
         MailServer::Smtp { host, port } => format!("by SMTP to {host}:{port}"),
-        MailServer::Sendmail(path) => format!("by {}", path.display()),
+        MailServer::Sendmail(path) => format!("by {}", shown_path(&path)),
     }
 }
 
@@ -281,7 +281,7 @@ fn state(config: &Config) -> Vec<String> {
             "kept only if --state-dir or $STATE_DIRECTORY names a directory (no `set statedir`)";
         return vec![text.into()];
     };
-    let mut lines = vec![format!("kept in {}", dir.display())];
+    let mut lines = vec![format!("kept in {}", shown_path(&dir))];
     if let Some(catchup) = config.state.catchup {
         let hours = catchup.as_secs() / Duration::from_secs(3600).as_secs();
         lines.push(format!("a restart catches up with {hours} hours at most"));

@@ -16,6 +16,7 @@ use super::report::{Line, Reports, Spot};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
 use super::{lint, settings};
+use crate::shown::shown_path;
 
 /// The longest line that is read, bytes.
 const MAX_LINE: usize = 1 << 20;
@@ -132,9 +133,9 @@ impl<'m> Assembly<'m> {
         if let Some(first) = self.open.iter().position(|file| file.identity == identity) {
             let mut chain: Vec<String> = self.open[first..]
                 .iter()
-                .map(|file| file.path.display().to_string())
+                .map(|file| shown_path(&file.path).to_string())
                 .collect();
-            chain.push(path.display().to_string());
+            chain.push(shown_path(&path).to_string());
             let message = format!("the includes run in a circle: {}", chain.join(" → "));
             self.reports
                 .error(spot, message, Some("remove one of these includes".into()));
@@ -148,8 +149,11 @@ impl<'m> Assembly<'m> {
         let bytes = match self.machine.read(path) {
             Ok(bytes) => bytes,
             Err(e) => {
-                self.reports
-                    .error(spot, format!("cannot read `{}`: {e}", path.display()), None);
+                self.reports.error(
+                    spot,
+                    format!("cannot read `{}`: {e}", shown_path(&path)),
+                    None,
+                );
                 return;
             }
         };
@@ -249,7 +253,7 @@ impl<'m> Assembly<'m> {
         let mut names = match self.machine.list(&path) {
             Ok(names) => names,
             Err(e) => {
-                let message = format!("cannot read the directory `{}`: {e}", path.display());
+                let message = format!("cannot read the directory `{}`: {e}", shown_path(&path));
                 self.reports.error(line.at(directory), message, None);
                 return;
             }

@@ -71,7 +71,7 @@ fn log(
         ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
         _ => RIGHTS,
     };
-    let message = format!("cannot read the log file `{}`: {e}", path.display());
+    let message = format!("cannot read the log file `{}`: {e}", shown_path(&path));
     reports.warn(spot.clone(), message, Some(hint.into()));
 }
 
@@ -107,7 +107,7 @@ fn programs(assembly: &mut Assembly<'_>) {
     named.sort_by_key(|(_, spot)| spot.place.line);
     for (program, spot) in named {
         if !machine.is_executable(&program) {
-            let message = format!("`{}` is no program that can be run", program.display());
+            let message = format!("`{}` is no program that can be run", shown_path(&program));
             let hint = "tenshi does not start without it; write the whole path".into();
             reports.warn(spot.clone(), message, Some(hint));
         }

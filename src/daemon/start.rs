@@ -21,6 +21,7 @@ use crate::logpath::LogPath;
 use crate::monitor::Monitor;
 use crate::process::{daemonize, ids, limits, pidfile::PidFile, service, signals};
 use crate::resolve::Resolver;
+use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
 
 /// How many batches may wait for the loop: at 256 KiB each, this bounds what is read ahead.
@@ -130,7 +131,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     if let TailSettings::Command { program, .. } = &inputs.tail
         && !program.exists()
     {
-        faults.push(format!("set tail: {}: no such program", program.display()));
+        faults.push(format!(
+            "set tail: {}: no such program",
+            shown_path(&program)
+        ));
     }
     faults
 }

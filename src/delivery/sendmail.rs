@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use super::Delivery;
 use crate::config::Address;
 use crate::process::limits;
+use crate::shown::shown_path;
 
 /// How much of what the program said is kept, bytes.
 const MOST_WORDS: u64 = 4096;
@@ -49,7 +50,7 @@ pub fn deliver(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();
-    let path = path.display();
+    let path = shown_path(&path);
     match child.and_then(|child| run(child, local_form(message), timeout)) {
         Err(error) => Delivery::Later(format!("could not run {path}: {error}")),
         Ok(Run { end: None, .. }) => {

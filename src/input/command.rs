@@ -21,6 +21,7 @@ use super::control::{self, Control, Drain, Handle};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
 use crate::process::limits;
+use crate::shown::shown_path;
 
 /// How much is read at once: a pipe holds that much.
 const CHUNK: usize = 64 * 1024;
@@ -51,7 +52,7 @@ pub fn tails(
     multiple: bool,
 ) -> Result<Vec<Tail>, String> {
     if let Err(e) = std::fs::metadata(program) {
-        return Err(format!("set tail: {}: {e}", program.display()));
+        return Err(format!("set tail: {}: {e}", shown_path(&program)));
     }
     let arguments = arguments.as_ref();
     let size = if multiple { 1 } else { files.len().max(1) };
@@ -120,7 +121,7 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
         if began.elapsed() > LONGEST {
             pause = SHORTEST;
         }
-        let name = format!("tail program {}", tail.program.display());
+        let name = format!("tail program {}", shown_path(&tail.program));
         control.fault(format!(
             "{name} ended ({end}): it is started again in {} s",
             pause.as_secs()

@@ -21,8 +21,11 @@ enum Token {
 #[derive(Clone, Debug)]
 enum Item {
     Range(Unit, Unit),
-    Class(fn(&char) -> bool),
+    Class(Class),
 }
+
+/// Whether a character is of a class.
+type Class = fn(&char) -> bool;
 
 /// A character, or beyond all characters a byte that is no part of one.
 type Unit = u32;
@@ -36,7 +39,7 @@ const DOT: Unit = b'.' as Unit;
 const LONGEST: usize = 4096;
 
 /// POSIX' classes (XBD 9.3.5), for ASCII.
-const CLASSES: [(&str, fn(&char) -> bool); 12] = [
+const CLASSES: [(&str, Class); 12] = [
     ("alnum", char::is_ascii_alphanumeric),
     ("alpha", char::is_ascii_alphabetic),
     ("blank", |c| matches!(c, ' ' | '\t')),
@@ -182,7 +185,7 @@ fn set(text: &[u8]) -> Option<(Token, &[u8])> {
 }
 
 /// Reads `[:digit:]` inside a set.
-fn class(text: &[u8]) -> Option<(fn(&char) -> bool, &[u8])> {
+fn class(text: &[u8]) -> Option<(Class, &[u8])> {
     let rest = text.strip_prefix(b"[:")?;
     CLASSES.iter().find_map(|(name, is)| {
         let behind = rest.strip_prefix(name.as_bytes())?;

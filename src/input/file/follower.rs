@@ -80,7 +80,7 @@ fn fault_of(path: &Path, fault: &str) -> Event {
     counters.add(Counter::InputFaults, 1);
     Event::Notice(Notice {
         level: log::Level::Warn,
-        text: format!("{}: {fault}", path.display()),
+        text: format!("{}: {fault}", shown_path(&path)),
         report: false,
         counters,
     })
@@ -390,7 +390,7 @@ impl<F: FileSystem> Follower<F> {
         if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
             return;
         }
-        let input = |path: &Path| path.display().to_string();
+        let input = |path: &Path| shown_path(&path).to_string();
         for path in self
             .faults
             .keys()

@@ -16,6 +16,7 @@ use super::start;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Event, Notice, Origin, Receipt};
+use crate::shown::shown_path;
 
 mod history;
 mod retire;
@@ -362,7 +363,7 @@ impl<F: FileSystem> Track<F> {
         }
         match &fault {
             Some(text) => {
-                let text = format!("{}: {text}", self.path.display());
+                let text = format!("{}: {text}", shown_path(self.path.as_path()));
                 cx.notice(
                     log::Level::Warn,
                     text,
@@ -372,7 +373,7 @@ impl<F: FileSystem> Track<F> {
             }
             None => cx.notice(
                 log::Level::Info,
-                format!("{}: followed again", self.path.display()),
+                format!("{}: followed again", shown_path(self.path.as_path())),
                 false,
                 None,
             ),
@@ -445,7 +446,7 @@ impl<F: FileSystem> Track<F> {
         if let Some(owner) = cx.held.get(&meta.id) {
             self.depart(cx.now);
             self.alias = true;
-            let text = format!("{ALIAS} {}, followed once", owner.display());
+            let text = format!("{ALIAS} {}, followed once", shown_path(owner.as_path()));
             return self.set_fault(cx, Some(text));
         }
         self.begin(cx);
@@ -639,7 +640,7 @@ impl<F: FileSystem> Track<F> {
         } else {
             "lines may be lost".to_owned()
         };
-        let text = format!("{}: {why}: {size}", self.path.display());
+        let text = format!("{}: {why}: {size}", shown_path(self.path.as_path()));
         cx.notice(
             log::Level::Warn,
             text,

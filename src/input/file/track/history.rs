@@ -12,6 +12,7 @@ use super::super::start;
 use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
 use crate::config::model::TailStart;
 use crate::counters::Counter;
+use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
     fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
@@ -249,7 +250,7 @@ impl<F: FileSystem> Track<F> {
             (None, Some(_)) => {
                 let text = format!(
                     "{}: its rotated files can be read again",
-                    self.path.display()
+                    shown_path(self.path.as_path())
                 );
                 cx.notice(log::Level::Info, text, false, None);
             }
@@ -393,7 +394,8 @@ impl<F: FileSystem> Track<F> {
             .iter()
             .filter(|s| s.packing == Packing::Unreadable && s.meta.mtime > seen);
         for sibling in unread.skip(known) {
-            let name = sibling.path.file_name().unwrap_or_default().display();
+            let name = sibling.path.file_name().unwrap_or_default();
+            let name = shown_path(name);
             let why = format!("{name} was packed by a program other than gzip");
             self.lost(cx, &why, 0);
         }
@@ -447,7 +449,7 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
     match &file {
         _ if same => {}
         Err(e) if !gone => {
-            let text = format!("{}: cannot be read: {e}", sibling.path.display());
+            let text = format!("{}: cannot be read: {e}", shown_path(&sibling.path));
             cx.shut.set(Some(text));
         }
         _ => cx.moved.set(true),
