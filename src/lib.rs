@@ -29,6 +29,7 @@ pub mod fast;
 pub mod hosts;
 pub mod input;
 pub mod logging;
+pub mod logpath;
 pub mod monitor;
 pub mod pattern;
 pub mod process;
@@ -38,6 +39,7 @@ pub mod report;
 pub mod resolve;
 pub mod rules;
 pub mod schedule;
+pub mod shown;
 pub mod state;
 
 /// The tests beside the code draw from the generator of the others.

@@ -5,9 +5,10 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -229,6 +230,88 @@ fn a_log_file_that_is_not_there_yet_is_waited_for() {
     let off = format!("set tail_missing off\n{}", conf(&dir, 25, &rules));
     let told = refused(&dir, &off);
     assert!(told.contains("no valid log files"), "{told}");
+}
+
+#[test]
+fn tail_missing_off_takes_a_pattern_that_files_match_and_the_check_agrees_with_the_start() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    let rules = format!("{}a .*\n", queue("a", "a@x"));
+    let pattern = dir.path("*.lg");
+    let config = format!(
+        "set tail_missing off\nset logfile {}\nset mailserver 127.0.0.1:{}\n{rules}",
+        pattern.display(),
+        postbox.port()
+    );
+    let check = || {
+        let file = dir.write("tenshi.conf", &config);
+        let output = Command::new(PROGRAM).arg("-C").arg("-c").arg(file).output();
+        let output = output.expect("the program runs");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    dir.write(".hidden.lg", "");
+    let (status, told) = check();
+    assert_eq!(status, Some(1), "{told}");
+    assert!(told.contains("error: no valid log files"), "{told}");
+    assert!(refused(&dir, &config).contains("no valid log files"));
+    dir.write("x.lg", "");
+    assert_eq!(check(), (Some(0), String::new()));
+    let mut daemon = Daemon::start(&dir, &config, &["x.lg"]);
+    dir.append("x.lg", line("h1", "one"));
+    dir.append("y.lg", line("h1", "two"));
+    daemon.finish();
+    let bodies = bodies(&postbox.mails());
+    assert!(
+        bodies.contains("1: one\n") && bodies.contains("1: two\n"),
+        "{bodies}"
+    );
+}
+
+#[test]
+fn a_tail_program_without_arguments_is_given_those_that_the_original_gives() {
+    support::perl::required();
+    let dir = Dir::new();
+    dir.write("log", "");
+    let (program, given) = (dir.path("program"), dir.path("given"));
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> '{}'\nexec sleep 1000\n",
+        given.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = conf(
+        &dir,
+        25,
+        &format!(
+            "set tail {}\n{}a .*\n",
+            program.display(),
+            queue("a", "a@x")
+        ),
+    );
+    let file = dir.write("tenshi.conf", config);
+    let mut told = ["/usr/sbin/tenshi", PROGRAM].map(|tenshi| {
+        let _ = fs::remove_file(&given);
+        let mut run = Command::new(tenshi);
+        run.args(["-f", "-c"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = run.spawn().expect("the program runs");
+        let arguments = || {
+            fs::read_to_string(&given)
+                .ok()
+                .filter(|text| text.ends_with('\n'))
+        };
+        let arguments = support::poll(support::DEADLINE, arguments);
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        child.wait().unwrap();
+        arguments.unwrap_or_else(|| panic!("{tenshi} did not run its program"))
+    });
+    let theirs = std::mem::take(&mut told[0]);
+    assert!(theirs.starts_with("-q "), "{theirs}");
+    assert_eq!(told[1], theirs);
 }
 
 #[test]

@@ -10,24 +10,42 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Queue,
-    Rule, TailSettings, TailStart,
+    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Place,
+    Queue, Rule, Severity, TailSettings, TailStart,
 };
+use crate::daemon::without_logs;
 use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
+use crate::shown::{shown_os, shown_path};
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
 pub fn run(path: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let loaded = config::load(path);
+    let mut loaded = config::load(path);
+    let refused = loaded.config.as_ref().and_then(without_logs);
+    if let Some(why) = refused {
+        loaded.diagnostics.push(refusal(path, why));
+    }
     // A reader that went away (`| head`) must not change the exit status.
     let _ = tell(&loaded.diagnostics, colour, err);
-    let status = i32::from(loaded.config.is_none());
+    let status = i32::from(loaded.config.is_none() || refused.is_some());
     let _ = summary(&loaded, debug, SystemClock.now(), &Local, out);
     status
+}
+
+/// Why a configuration that is right in itself is refused by the start.
+fn refusal(path: &Path, why: &str) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        place: Place::file(path),
+        span: (0, 0),
+        line: Vec::new(),
+        message: why.to_owned(),
+        hint: Some("make one of them, or write `set tail_missing on` to wait for them".into()),
+    }
 }
 
 /// Writes diagnostics, a blank line after each.
@@ -114,13 +132,13 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         inputs
             .logfiles
             .iter()
-            .map(|path| format!("log file {}", path.display())),
+            .map(|path| format!("log file {}", shown_path(path.as_path()))),
     );
     lines.extend(
         inputs
             .fifos
             .iter()
-            .map(|path| format!("fifo {}", path.display())),
+            .map(|path| format!("fifo {}", shown_path(&path))),
     );
     lines.extend(inputs.listen.iter().map(|listen| match listen {
         Listen::Udp(address) => format!("syslog on UDP {address}"),
@@ -155,8 +173,9 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
             }
             TailSettings::Command { program, arguments } => {
                 format!(
-                    "log files are read by the program {} {arguments}",
-                    program.display()
+                    "log files are read by the program {} {}",
+                    shown_path(program),
+                    shown_os(arguments)
                 )
             }
         });
@@ -252,7 +271,7 @@ fn mail(server: &MailServer) -> String {
             format!("by SMTP to [{host}]:{port}")
         }
         MailServer::Smtp { host, port } => format!("by SMTP to {host}:{port}"),
-        MailServer::Sendmail(path) => format!("by {}", path.display()),
+        MailServer::Sendmail(path) => format!("by {}", shown_path(&path)),
     }
 }
 
@@ -262,7 +281,7 @@ fn state(config: &Config) -> Vec<String> {
             "kept only if --state-dir or $STATE_DIRECTORY names a directory (no `set statedir`)";
         return vec![text.into()];
     };
-    let mut lines = vec![format!("kept in {}", dir.display())];
+    let mut lines = vec![format!("kept in {}", shown_path(&dir))];
     if let Some(catchup) = config.state.catchup {
         let hours = catchup.as_secs() / Duration::from_secs(3600).as_secs();
         lines.push(format!("a restart catches up with {hours} hours at most"));

@@ -10,6 +10,7 @@ use bstr::ByteSlice;
 use crate::config::diagnostic::shown;
 use crate::pattern::{Engine, Found, Pattern, Spans};
 use crate::rules::mask;
+use crate::shown::shown_path;
 
 /// Some line matched.
 const MATCHED: i32 = 0;
@@ -51,7 +52,7 @@ pub fn lines(
             (Ok(()), Ok(mut reader)) => shower.all(&mut reader, out),
             (Ok(()), Err(e)) => {
                 // Nobody listens to a message that cannot be written.
-                let _ = writeln!(err, "tenshi: {}: {e}", path.display());
+                let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&path));
                 fault = true;
                 Ok(())
             }
@@ -93,7 +94,7 @@ pub fn pairs(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
                         err,
                         "tenshi: {}:{}: not a pair: write a regex, a tab, and a subject with the \
                          escapes \\\\ \\t \\n \\xHH",
-                        path.display(),
+                        shown_path(&path),
                         at + 1
                     );
                     status = FAULT;
@@ -104,7 +105,7 @@ pub fn pairs(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     };
     match answer(out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(err, "tenshi: {}: {e}", path.display());
+            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&path));
             FAULT
         }
         _ => status,

@@ -19,6 +19,7 @@ use crate::delivery::outbox::Outbox;
 use crate::delivery::print;
 use crate::input::file::CUT;
 use crate::monitor::{Due, Monitor};
+use crate::shown::shown_path;
 
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
@@ -43,7 +44,7 @@ pub fn replay(
         let fed = open(file).and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
         if let Err(e) = fed {
             // Nobody listens to a message that cannot be written.
-            let _ = writeln!(err, "tenshi: {}: {e}", file.display());
+            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&file));
             status = 1;
         }
     }

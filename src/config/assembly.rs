@@ -1,6 +1,6 @@
 //! The assembly: directives, file by file and line by line, become a [`Config`].
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::report::{Line, Reports, Spot};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
 use super::{lint, settings};
+use crate::shown::shown_path;
 
 /// The longest line that is read, bytes.
 const MAX_LINE: usize = 1 << 20;
@@ -25,6 +26,9 @@ const MAX_FILES: usize = 10_000;
 const MAX_BYTES: usize = 64 << 20;
 /// How deep files may include each other.
 const MAX_DEPTH: usize = 200;
+
+/// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).
+const DEFAULT_TAIL: &str = "-q --follow=name --retry -n 0";
 
 /// A configuration in the making.
 pub(super) struct Assembly<'m> {
@@ -41,6 +45,8 @@ pub(super) struct Assembly<'m> {
     pub(super) rules: RuleList,
     /// Where each of `inputs.logfiles` was named.
     pub(super) log_spots: Vec<Spot>,
+    /// The arguments of the last `set tail` that had some.
+    pub(super) tail_arguments: OsString,
     /// Where `set tail` stands.
     pub(super) tail_spot: Option<Spot>,
     pub(super) file: PathBuf,
@@ -111,6 +117,7 @@ impl<'m> Assembly<'m> {
             queues: QueueTable::default(),
             rules: RuleList::new(),
             log_spots: Vec::new(),
+            tail_arguments: DEFAULT_TAIL.into(),
             tail_spot: None,
             file: file.to_owned(),
             files: Vec::new(),
@@ -126,9 +133,9 @@ impl<'m> Assembly<'m> {
         if let Some(first) = self.open.iter().position(|file| file.identity == identity) {
             let mut chain: Vec<String> = self.open[first..]
                 .iter()
-                .map(|file| file.path.display().to_string())
+                .map(|file| shown_path(&file.path).to_string())
                 .collect();
-            chain.push(path.display().to_string());
+            chain.push(shown_path(&path).to_string());
             let message = format!("the includes run in a circle: {}", chain.join(" → "));
             self.reports
                 .error(spot, message, Some("remove one of these includes".into()));
@@ -142,8 +149,11 @@ impl<'m> Assembly<'m> {
         let bytes = match self.machine.read(path) {
             Ok(bytes) => bytes,
             Err(e) => {
-                self.reports
-                    .error(spot, format!("cannot read `{}`: {e}", path.display()), None);
+                self.reports.error(
+                    spot,
+                    format!("cannot read `{}`: {e}", shown_path(&path)),
+                    None,
+                );
                 return;
             }
         };
@@ -243,7 +253,7 @@ impl<'m> Assembly<'m> {
         let mut names = match self.machine.list(&path) {
             Ok(names) => names,
             Err(e) => {
-                let message = format!("cannot read the directory `{}`: {e}", path.display());
+                let message = format!("cannot read the directory `{}`: {e}", shown_path(&path));
                 self.reports.error(line.at(directory), message, None);
                 return;
             }

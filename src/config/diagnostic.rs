@@ -1,5 +1,6 @@
 //! Errors and warnings about a configuration: each with its place, what is wrong and what to write.
 
+use crate::shown::shown_path;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            0 => write!(f, "{}", self.file.display()),
-            line => write!(f, "{}:{line}:{}", self.file.display(), self.column),
+            0 => write!(f, "{}", shown_path(&self.file)),
+            line => write!(f, "{}:{line}:{}", shown_path(&self.file), self.column),
         }
     }
 }

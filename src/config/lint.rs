@@ -1,12 +1,14 @@
 //! Warnings that need the whole configuration, or a look at the machine.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::assembly::Assembly;
 use super::machine::Machine;
 use super::model::TailSettings;
 use super::report::{Reports, Spot};
+use crate::logpath::LogPath;
+use crate::shown::shown_path;
 
 /// Looks at all that was read.
 pub(super) fn whole(assembly: &mut Assembly<'_>) {
@@ -47,30 +49,20 @@ fn logs(assembly: &mut Assembly<'_>) {
     });
 }
 
-fn log(path: &Path, spot: &Spot, tail_missing: bool, machine: &dyn Machine, reports: &mut Reports) {
+fn log(
+    path: &LogPath,
+    spot: &Spot,
+    tail_missing: bool,
+    machine: &dyn Machine,
+    reports: &mut Reports,
+) {
+    if path.is_pattern() {
+        return pattern(path, spot, machine, reports);
+    }
+    let path = path.as_path();
     let Err(e) = machine.try_log(path) else {
         return;
     };
-    // A directory that may not even be entered has no file of that very name for us either.
-    let no_file = matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
-    if let Some(pattern) = path.to_str().filter(|text| no_file && is_glob(text)) {
-        let dir = path
-            .parent()
-            .filter(|dir| !dir.to_str().is_none_or(is_glob));
-        let shut = dir.and_then(|dir| Some((dir, machine.list(dir).err()?)));
-        match shut.filter(|(_, e)| e.kind() == ErrorKind::PermissionDenied) {
-            Some((dir, e)) => {
-                let message = format!("cannot list `{}` for this pattern: {e}", dir.display());
-                reports.warn(spot.clone(), message, Some(RIGHTS.into()));
-            }
-            None if machine.count_glob(pattern) == 0 => {
-                let hint = "files that match later are taken up".into();
-                reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
-            }
-            None => {}
-        }
-        return;
-    }
     let hint = match e.kind() {
         ErrorKind::NotFound if tail_missing => {
             "it is waited for, and read from its beginning once it is there"
@@ -79,13 +71,19 @@ fn log(path: &Path, spot: &Spot, tail_missing: bool, machine: &dyn Machine, repo
         ErrorKind::IsADirectory => "name the files in it, as in `/var/log/remote/*.log`",
         _ => RIGHTS,
     };
-    let message = format!("cannot read the log file `{}`: {e}", path.display());
+    let message = format!("cannot read the log file `{}`: {e}", shown_path(&path));
     reports.warn(spot.clone(), message, Some(hint.into()));
 }
 
-/// Whether a path is meant as a pattern if no file has that very name.
-fn is_glob(path: &str) -> bool {
-    path.contains(['*', '?', '['])
+fn pattern(path: &LogPath, spot: &Spot, machine: &dyn Machine, reports: &mut Reports) {
+    let found = machine.expand(path);
+    if let Some((dir, e)) = found.shut.first() {
+        let message = format!("cannot list `{}` for this pattern: {e}", shown_path(dir));
+        reports.warn(spot.clone(), message, Some(RIGHTS.into()));
+    } else if found.paths.is_empty() {
+        let hint = "files that match later are taken up".into();
+        reports.warn(spot.clone(), "no file matches this pattern now", Some(hint));
+    }
 }
 
 /// Programs that cannot be run: the start will be refused.
@@ -109,7 +107,7 @@ fn programs(assembly: &mut Assembly<'_>) {
     named.sort_by_key(|(_, spot)| spot.place.line);
     for (program, spot) in named {
         if !machine.is_executable(&program) {
-            let message = format!("`{}` is no program that can be run", program.display());
+            let message = format!("`{}` is no program that can be run", shown_path(&program));
             let hint = "tenshi does not start without it; write the whole path".into();
             reports.warn(spot.clone(), message, Some(hint));
         }

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::model::ProcessSettings;
+use crate::input::file::RealFs;
+use crate::logpath::{Expansion, LogPath};
 use crate::process::ids::{self, Identity};
 
 /// The greatest configuration file that is read, bytes: beyond it, it is something else.
@@ -51,8 +53,8 @@ pub trait Machine {
     /// Whether a program could be run.
     fn is_executable(&self, path: &Path) -> bool;
 
-    /// How many files match a glob.
-    fn count_glob(&self, pattern: &str) -> usize;
+    /// What the path of a log means now.
+    fn expand(&self, path: &LogPath) -> Expansion;
 }
 
 /// The machine that we run on.
@@ -129,8 +131,8 @@ impl Machine for ThisMachine {
         allowed && fs::metadata(path).is_ok_and(|meta| meta.is_file())
     }
 
-    fn count_glob(&self, pattern: &str) -> usize {
-        glob::glob(pattern).map_or(0, |paths| paths.filter_map(Result::ok).count())
+    fn expand(&self, path: &LogPath) -> Expansion {
+        path.expand(&RealFs)
     }
 }
 
@@ -175,7 +177,10 @@ impl Machine for Nowhere {
         true
     }
 
-    fn count_glob(&self, _: &str) -> usize {
-        1
+    fn expand(&self, path: &LogPath) -> Expansion {
+        Expansion {
+            paths: vec![path.as_path().to_owned()],
+            ..Expansion::default()
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything here is complete and checked: no text is left to be parsed, every queue that a rule
 //! names exists, every pattern is compiled.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::diagnostic::Place;
+use crate::logpath::LogPath;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
@@ -80,8 +82,8 @@ pub struct ProcessSettings {
 /// Where lines come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputSettings {
-    /// `set logfile`, in order; a path may hold a glob.
-    pub logfiles: Vec<PathBuf>,
+    /// `set logfile`, in order: names and patterns.
+    pub logfiles: Vec<LogPath>,
     /// `set fifo`, in order.
     pub fifos: Vec<PathBuf>,
     /// `set listen`, in order.
@@ -121,8 +123,9 @@ pub enum TailSettings {
     Command {
         /// Its path.
         program: PathBuf,
-        /// The rest of the line, as written.
-        arguments: String,
+        /// The rest of the line, as written; that of the `set tail` before, or the default one, where a
+        /// line has none.
+        arguments: OsString,
     },
 }
 

@@ -1,6 +1,8 @@
 //! The `set` directives.
 
+use std::ffi::OsStr;
 use std::num::NonZeroU64;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use super::rules::{compile, warn_notes};
 use super::suggest::did_you_mean;
 use super::values::{self, Wrong};
 use crate::input::redis::Server;
+use crate::logpath::LogPath;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
@@ -320,7 +323,8 @@ impl<'l> Task<'_, '_, 'l> {
 
     fn logfile(&mut self) -> Done<'l> {
         let part = self.word()?;
-        let path = self.assembly.path(part);
+        self.without_nul(part)?;
+        let path = LogPath::new(self.assembly.path(part));
         if self.assembly.inputs.logfiles.contains(&path) {
             self.warn(
                 part,
@@ -335,17 +339,22 @@ impl<'l> Task<'_, '_, 'l> {
     }
 
     fn tail(&mut self) -> Done<'l> {
-        let (part, text) = self.rest_text()?;
-        let program = part.word().0;
-        let length = program.text.len();
-        let mut tail = values::tail(&text[..length], text[length..].trim_start());
-        let path = PathBuf::from(&text[..length]);
+        let part = self.rest()?;
+        self.without_nul(part)?;
+        let (program, rest) = part.word();
+        let rest = rest.trim_start().text;
+        // As to Perl, `0` is as good as nothing.
+        if !matches!(rest, b"" | b"0") {
+            self.assembly.tail_arguments = OsStr::from_bytes(rest).to_owned();
+        }
+        let arguments = self.assembly.tail_arguments.clone();
+        let path = PathBuf::from(OsStr::from_bytes(program.text));
+        let mut tail = values::tail(&path, &arguments);
         if matches!(tail, TailSettings::Follow { .. })
             && path.is_absolute()
             && !self.is_there(&path)
         {
             // Not the tail that everybody has: whoever starts us must hear that it is missing.
-            let arguments = text[length..].trim_start().to_owned();
             tail = TailSettings::Command {
                 program: path,
                 arguments,
@@ -454,7 +463,17 @@ impl<'l> Task<'_, '_, 'l> {
 
     fn path(&mut self) -> Result<PathBuf, At<'l>> {
         let word = self.word()?;
+        self.without_nul(word)?;
         Ok(self.assembly.path(word))
+    }
+
+    /// No file can have a NUL byte in its name; every other byte is good.
+    fn without_nul(&self, part: Part<'l>) -> Done<'l> {
+        if !part.text.contains(&0) {
+            return Ok(());
+        }
+        let message = format!("the value of `{}` has a NUL byte", self.word);
+        Err(At(part, Wrong::new(message, "")))
     }
 
     /// The number that the value begins with, as the original takes it (`5s` is 5).

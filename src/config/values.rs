@@ -1,6 +1,7 @@
 //! Values that have a form of their own: mail servers, addresses to listen on, sizes, and the
 //! arguments of `tail`.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -138,14 +139,12 @@ pub(super) fn size(text: &str) -> Option<usize> {
 
 /// What `set tail PROGRAM ARGUMENTS` asks for: GNU tail with the flags that only follow means our
 /// own follower, all else is run.
-pub(super) fn tail(program: &str, arguments: &str) -> TailSettings {
-    let is_tail = Path::new(program)
-        .file_name()
-        .is_some_and(|name| name == "tail");
-    match follow(arguments) {
+pub(super) fn tail(program: &Path, arguments: &OsStr) -> TailSettings {
+    let is_tail = program.file_name().is_some_and(|name| name == "tail");
+    match arguments.to_str().and_then(follow) {
         Some(start) if is_tail => TailSettings::Follow { start },
         _ => TailSettings::Command {
-            program: PathBuf::from(program),
+            program: program.to_owned(),
             arguments: arguments.to_owned(),
         },
     }
@@ -153,10 +152,6 @@ pub(super) fn tail(program: &str, arguments: &str) -> TailSettings {
 
 /// Where GNU tail with these arguments begins, if it would do nothing but follow.
 fn follow(arguments: &str) -> Option<TailStart> {
-    if arguments.trim().is_empty() {
-        // A program without arguments keeps the default ones, `-n 0` among them.
-        return Some(TailStart::End);
-    }
     // Without `-n`, tail begins ten lines before the end.
     let mut start = TailStart::LastLines(10);
     let mut words = arguments.split_ascii_whitespace();
@@ -304,12 +299,12 @@ mod tests {
 
     #[test]
     fn gnu_tail_is_our_follower() {
-        let start = |arguments: &str| match tail("/usr/bin/tail", arguments) {
+        let tail = |program, arguments| super::tail(Path::new(program), OsStr::new(arguments));
+        let start = |arguments| match tail("/usr/bin/tail", arguments) {
             TailSettings::Follow { start } => Some(start),
             TailSettings::Command { .. } => None,
         };
         let cases = [
-            ("", Some(TailStart::End)),
             ("-q -F -n 0", Some(TailStart::End)),
             ("-q --follow=name --retry -n 0", Some(TailStart::End)),
             ("-q -n +1 -F", Some(TailStart::FromLine(1))),

@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Listen, TailSettings, TailStart};
 use crate::input::file::{self, PathMarks};
 use crate::input::{Event, Handle, command, fifo, listen, redis};
+use crate::logpath::LogPath;
+use crate::process::limits;
 
 /// What only root may open: opened before its rights are given up.
 #[derive(Debug, Default)]
@@ -57,7 +59,7 @@ pub(super) struct Inputs {
     follower: Option<file::Handle>,
     /// The user's tail programs, and the files that they were started with.
     tails: Vec<Handle>,
-    tailed: Vec<PathBuf>,
+    tailed: Vec<LogPath>,
     others: Vec<Handle>,
     redis: Option<redis::Handle>,
     /// Where new ones hand over.
@@ -120,7 +122,9 @@ impl Inputs {
             return Ok(());
         };
         self.tailed.clone_from(&inputs.logfiles);
-        for tail in command::tails(program, arguments, &inputs.logfiles, inputs.tail_multiple)? {
+        let files = inputs.logfiles.iter().map(|path| path.as_path().to_owned());
+        let files: Vec<PathBuf> = files.collect();
+        for tail in command::tails(program, arguments, &files, inputs.tail_multiple)? {
             let handle = command::spawn(tail, inputs.max_line, self.events.clone());
             self.tails.push(handle.map_err(no_thread)?);
         }
@@ -204,6 +208,18 @@ fn follower(
         catchup: config.state.catchup,
     };
     file::Follower::new(file::RealFs, settings, &config.inputs.logfiles, resume)
+        .within(room(config))
+}
+
+/// How many log files may be open, beside what is open now and what the other inputs will open.
+fn room(config: &Config) -> file::Room {
+    let inputs = &config.inputs;
+    let tcp = |listen: &&Listen| matches!(listen, Listen::Tcp(_));
+    let tcp = inputs.listen.iter().filter(tcp).count();
+    // Each has something by which it is woken; of Redis, a connection or two for each list.
+    let others = 4 + inputs.listen.len() + inputs.fifos.len() + 4 * inputs.redis_queues.len();
+    let taken = limits::open_now() + others + tcp * listen::most_connections();
+    file::Room::new(limits::open_files(), taken)
 }
 
 /// Hands the events of the inputs on to the loop.

@@ -29,7 +29,7 @@ use crate::report::Status;
 use crate::schedule::Schedule;
 use crate::state::Stored;
 
-pub use start::{hostname, run};
+pub use start::{hostname, run, without_logs};
 
 /// The loop wakes at least this often, so that a clock that was set is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);

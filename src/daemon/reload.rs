@@ -8,6 +8,7 @@ use crate::clock::Time;
 use crate::config;
 use crate::process::service;
 use crate::report::Status;
+use crate::shown::shown_path;
 
 impl Daemon {
     /// Flushes, and goes on under the new configuration if it is good in every way; else under the
@@ -17,7 +18,7 @@ impl Daemon {
         self.flush(now, Status::Reloading);
         match self.new_config() {
             Ok(new) => {
-                log::info!("{} read again", self.config_file.display());
+                log::info!("{} read again", shown_path(&self.config_file));
                 for name in later(self.monitor.config(), &new) {
                     log::warn!("the change of `{name}` takes effect at the next start");
                 }
@@ -34,7 +35,7 @@ impl Daemon {
                 }
                 log::error!(
                     "{}: going on with the old configuration",
-                    self.config_file.display()
+                    shown_path(&self.config_file)
                 );
             }
         }

@@ -15,10 +15,13 @@ use crate::config::{self, Config, Output, ShellCommand, TailSettings};
 use crate::delivery::message::Identity;
 use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
+use crate::input::file::RealFs;
 use crate::logging;
+use crate::logpath::LogPath;
 use crate::monitor::Monitor;
-use crate::process::{daemonize, ids, pidfile::PidFile, service, signals};
+use crate::process::{daemonize, ids, limits, pidfile::PidFile, service, signals};
 use crate::resolve::Resolver;
+use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
 
 /// How many batches may wait for the loop: at 256 KiB each, this bounds what is read ahead.
@@ -27,6 +30,7 @@ pub(super) const DEPTH: usize = 16;
 /// Runs the daemon; the exit status.
 pub fn run(args: &RunArgs) -> i32 {
     logging::init(logging::Target::Stderr, args.debug);
+    limits::raise();
     let config = match checked(&args.config) {
         Ok(config) => config,
         Err(faults) => {
@@ -122,18 +126,30 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();
     if inputs.logfiles.is_empty() && !elsewhere {
         faults.push("no valid log files: add a `set logfile` line".into());
-    } else if !inputs.tail_missing
-        && !elsewhere
-        && !inputs.logfiles.iter().any(|path| path.exists())
-    {
-        faults.push("no valid log files: none of them exists, and tail_missing is off".into());
     }
+    faults.extend(without_logs(config).map(str::to_owned));
     if let TailSettings::Command { program, .. } = &inputs.tail
         && !program.exists()
     {
-        faults.push(format!("set tail: {}: no such program", program.display()));
+        faults.push(format!(
+            "set tail: {}: no such program",
+            shown_path(&program)
+        ));
     }
     faults
+}
+
+/// Why nothing would be read, if all log files are missing and none is waited for.
+pub fn without_logs(config: &Config) -> Option<&'static str> {
+    let inputs = &config.inputs;
+    let elsewhere =
+        !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();
+    if inputs.tail_missing || elsewhere || inputs.logfiles.is_empty() {
+        return None;
+    }
+    let found = |path: &LogPath| !path.expand(&RealFs).paths.is_empty();
+    let none = !inputs.logfiles.iter().any(found);
+    none.then_some("no valid log files: none of them exists, and tail_missing is off")
 }
 
 fn executable(program: &str) -> bool {

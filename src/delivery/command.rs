@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::config::ShellCommand;
+use crate::process::limits;
 
 /// More output than this is a fault, bytes.
 const MOST_OUTPUT: u64 = 64 * 1024 * 1024;
@@ -88,7 +89,7 @@ pub fn run(line: &str, input: &[u8], timeout: Duration) -> Run {
 
 /// Runs a program in a process group of its own, which does not outlive `timeout`.
 pub fn execute(program: &OsStr, arguments: &[OsString], input: &[u8], timeout: Duration) -> Run {
-    let child = Command::new(program)
+    let child = limits::give_back(&mut Command::new(program))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -17,6 +17,8 @@ use nix::unistd::Pid;
 
 use super::Delivery;
 use crate::config::Address;
+use crate::process::limits;
+use crate::shown::shown_path;
 
 /// How much of what the program said is kept, bytes.
 const MOST_WORDS: u64 = 4096;
@@ -38,7 +40,7 @@ pub fn deliver(
     if to.is_empty() {
         return Delivery::Refused("the mail has no recipient".to_owned());
     }
-    let child = Command::new(path)
+    let child = limits::give_back(&mut Command::new(path))
         .args(["-i", "-f", from.as_str(), "--"])
         .args(to.iter().map(Address::as_str))
         // systemd would take its messages for the daemon's.
@@ -48,7 +50,7 @@ pub fn deliver(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();
-    let path = path.display();
+    let path = shown_path(&path);
     match child.and_then(|child| run(child, local_form(message), timeout)) {
         Err(error) => Delivery::Later(format!("could not run {path}: {error}")),
         Ok(Run { end: None, .. }) => {

@@ -24,6 +24,7 @@ use lettre::transport::smtp::response::Response;
 use self::plain::Plain;
 use super::Delivery;
 use crate::config::{Address, MailAuth, MailServer, MailSettings, MailTls};
+use crate::shown::shown_path;
 
 /// Told each line of the dialogue, for `-d`: `> MAIL FROM:<…>`, `< 250 …`. Never a password.
 pub type Trace<'a> = Option<&'a dyn Fn(&str)>;
@@ -494,7 +495,7 @@ pub fn check_auth(settings: &MailSettings) -> Result<(), String> {
 
 /// The first line of the password file. A file that others may read holds no secret.
 fn password(auth: &MailAuth) -> Result<String, String> {
-    let path = auth.password_file.display();
+    let path = shown_path(&auth.password_file);
     let unreadable = |error: io::Error| format!("cannot read the password in {path}: {error}");
     let file = File::open(&auth.password_file).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode();

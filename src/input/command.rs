@@ -20,6 +20,8 @@ use nix::unistd::Pid;
 use super::control::{self, Control, Drain, Handle};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
+use crate::process::limits;
+use crate::shown::shown_path;
 
 /// How much is read at once: a pipe holds that much.
 const CHUNK: usize = 64 * 1024;
@@ -45,13 +47,14 @@ pub struct Tail {
 /// The program does not exist.
 pub fn tails(
     program: &Path,
-    arguments: &str,
+    arguments: impl AsRef<OsStr>,
     files: &[PathBuf],
     multiple: bool,
 ) -> Result<Vec<Tail>, String> {
     if let Err(e) = std::fs::metadata(program) {
-        return Err(format!("set tail: {}: {e}", program.display()));
+        return Err(format!("set tail: {}: {e}", shown_path(&program)));
     }
+    let arguments = arguments.as_ref();
     let size = if multiple { 1 } else { files.len().max(1) };
     let tail = |files: &[PathBuf]| {
         let mut line = program.as_os_str().to_owned();
@@ -72,10 +75,14 @@ pub fn tails(
 }
 
 /// A file's name for the shell, which may expand `*`, `?` and `[…]` in it as it always did, and
-/// nothing else.
+/// nothing else. A line end cannot be taken for itself by a backslash: the shell removes both.
 fn quoted(name: &OsStr) -> OsString {
     let mut text = Vec::new();
     for &byte in name.as_bytes() {
+        if byte == b'\n' {
+            text.extend_from_slice(b"'\n'");
+            continue;
+        }
         let plain = byte.is_ascii_alphanumeric() || b"/._-+,:@%=*?[]!^".contains(&byte);
         if !plain && byte.is_ascii() {
             text.push(b'\\');
@@ -114,7 +121,7 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
         if began.elapsed() > LONGEST {
             pause = SHORTEST;
         }
-        let name = format!("tail program {}", tail.program.display());
+        let name = format!("tail program {}", shown_path(&tail.program));
         control.fault(format!(
             "{name} ended ({end}): it is started again in {} s",
             pause.as_secs()
@@ -147,7 +154,7 @@ fn rest(pause: Duration, control: &Control) -> bool {
 }
 
 fn start(tail: &Tail) -> io::Result<Group> {
-    let mut shell = Command::new("/bin/sh")
+    let mut shell = limits::give_back(&mut Command::new("/bin/sh"))
         .arg("-c")
         .arg(&tail.line)
         .stdin(Stdio::null())

@@ -17,6 +17,7 @@ use nix::libc::{O_CLOEXEC, O_NONBLOCK};
 use super::control::{self, Control, Drain, Handle, Seldom};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
+use crate::shown::shown_path;
 
 /// How much is read at once: a pipe holds that much.
 const CHUNK: usize = 64 * 1024;
@@ -36,7 +37,7 @@ pub fn open(path: &Path) -> io::Result<Fifo> {
     let told = |kind, words: &str| {
         io::Error::new(
             kind,
-            format!("could not open fifo {}: {words}", path.display()),
+            format!("could not open fifo {}: {words}", shown_path(&path)),
         )
     };
     let opened = OpenOptions::new()
@@ -88,7 +89,7 @@ fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
         if faulty != read.as_ref().is_err_and(lasts) {
             faulty = !faulty;
             let fault = read.as_ref().err().filter(|_| faulty);
-            let name = format!("fifo {}", fifo.path.display());
+            let name = format!("fifo {}", shown_path(fifo.path.as_path()));
             control.health(name, fault.map(ToString::to_string));
         }
         let (quiet, pause) = match read {
@@ -101,7 +102,10 @@ fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
             Err(e) if e.kind() == ErrorKind::Interrupted => (false, None),
             Err(e) => {
                 if let Some(more) = faults.due() {
-                    control.fault(format!("fifo {}: {e}{more}", fifo.path.display()));
+                    control.fault(format!(
+                        "fifo {}: {e}{more}",
+                        shown_path(fifo.path.as_path())
+                    ));
                 }
                 (true, Some(Duration::from_secs(1)))
             }

@@ -5,6 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use crate::shown::shown_path;
 use nix::unistd::{
     Gid, Group, Uid, User, chown, getgroups, getresgid, getresuid, initgroups, setegid, seteuid,
     setgroups, setresgid, setresuid, setuid,
@@ -85,7 +86,7 @@ fn group(name: &str) -> Result<Option<Gid>, String> {
 /// # Errors
 /// When it cannot be made, or given to the account.
 pub fn make_directory(path: &Path, identity: &Identity) -> Result<(), String> {
-    let told = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let told = |e: &dyn std::fmt::Display| format!("{}: {e}", shown_path(&path));
     if path.exists() {
         return Ok(());
     }

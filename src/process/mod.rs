@@ -2,6 +2,7 @@
 
 pub mod daemonize;
 pub mod ids;
+pub mod limits;
 pub mod pidfile;
 pub mod service;
 pub mod signals;

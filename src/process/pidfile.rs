@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::shown::shown_path;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstatat};
@@ -29,7 +30,7 @@ impl PidFile {
     /// The path is a link or no plain file of one name, it cannot be written, or another daemon
     /// holds it.
     pub fn create(path: &Path) -> Result<Self, String> {
-        let told = |words: &str| format!("pid file {}: {words}", path.display());
+        let told = |words: &str| format!("pid file {}: {words}", shown_path(&path));
         let name = path.file_name().ok_or_else(|| told("is no file name"))?;
         let parent = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::lock::Lock;
 use super::{Fault, Snapshot, decode};
+use crate::shown::shown_path;
 
 /// The snapshot.
 const SNAPSHOT: &str = "tenshi.state";
@@ -65,7 +66,7 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 /// There is none, it may not be read, or it is damaged.
 pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
     let path = dir.join(SNAPSHOT);
-    let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", path.display()));
+    let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", shown_path(&path)));
     let bytes = fs::read(&path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => Unread::Absent(path.clone()),
         io::ErrorKind::PermissionDenied => {
@@ -88,7 +89,7 @@ pub enum Unread {
 impl Display for Unread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Absent(path) => write!(f, "there is no snapshot {}", path.display()),
+            Self::Absent(path) => write!(f, "there is no snapshot {}", shown_path(&path)),
             Self::Faulty(text) => f.write_str(text),
         }
     }
@@ -103,7 +104,7 @@ impl Store {
         dir: &Path,
         stored: impl Fn(Stored) + Send + 'static,
     ) -> Result<(Self, Loaded), String> {
-        let told = |e: &dyn std::fmt::Display| format!("state directory {}: {e}", dir.display());
+        let told = |e: &dyn std::fmt::Display| format!("state directory {}: {e}", shown_path(&dir));
         if !dir.is_dir() {
             let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
             made.map_err(|e| {
@@ -188,10 +189,10 @@ fn load(dir: &Path) -> Result<Loaded, String> {
                 .find(|path| !path.exists())
                 .unwrap_or_else(|| dir.join("tenshi.state.bad"));
             fs::rename(&path, &aside).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
-            let aside = aside.display();
+            let aside = shown_path(&aside);
             let told = format!(
                 "{}: {fault}; it was moved to {aside}, and we begin anew",
-                path.display()
+                shown_path(&path)
             );
             Ok(Loaded {
                 snapshot: None,

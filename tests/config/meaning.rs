@@ -1,5 +1,7 @@
 //! What the directives mean: the `Config` that comes of them.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -73,10 +75,13 @@ fn every_setting() {
         (Some("root"), Some("adm"))
     );
     assert_eq!(config.process.pidfile, Path::new("/run/t.pid"));
-    assert_eq!(
-        config.inputs.logfiles,
-        [Path::new("/var/log/a"), Path::new("/b")]
-    );
+    let logs: Vec<&Path> = config
+        .inputs
+        .logfiles
+        .iter()
+        .map(|log| log.as_path())
+        .collect();
+    assert_eq!(logs, [Path::new("/var/log/a"), Path::new("/b")]);
     assert_eq!(config.inputs.fifos, [Path::new("/run/f")]);
     let listen = [
         Listen::Udp("127.0.0.1:514".parse().unwrap()),
@@ -398,6 +403,52 @@ fn what_takes_a_restart_is_named() {
         let new = good(&format!("{MAIL}{text}"));
         assert_eq!(config::static_changes(&old, &new), names, "{text}");
         assert_eq!(config::static_changes(&new, &old), names, "removed: {text}");
+    }
+}
+
+#[test]
+fn a_tail_program_without_arguments_has_those_before_it_or_the_default_ones() {
+    let cases = [
+        ("set tail /x/follow", "-q --follow=name --retry -n 0"),
+        ("set tail /x/follow 0", "-q --follow=name --retry -n 0"),
+        ("set tail /x/follow -v", "-v"),
+        ("set tail /x/other -a  -b\nset tail /x/follow", "-a  -b"),
+        (
+            "set tail /usr/bin/tail -n +1 -F\nset tail /x/follow",
+            "-n +1 -F",
+        ),
+    ];
+    for (text, want) in cases {
+        let tail = good(&format!("{MAIL}{text}\n")).inputs.tail;
+        let command = TailSettings::Command {
+            program: "/x/follow".into(),
+            arguments: want.into(),
+        };
+        assert_eq!(tail, command, "{text}");
+    }
+    let text = format!("{MAIL}set tail /x/other -n +1 -F\nset tail /usr/bin/tail\n");
+    let start = TailStart::FromLine(1);
+    assert_eq!(good(&text).inputs.tail, TailSettings::Follow { start });
+}
+
+#[test]
+fn paths_are_bytes_but_for_nul() {
+    let text = b"set mailserver x\nset logfile /l\xe9g\nset fifo /f\xff\nset statedir /s\xe9\n\
+                 set pidfile /p\xe9\nset tail /t\xe9 -f \xe9\n";
+    let config = config::parse_bytes(text).config.unwrap();
+    let path = |bytes| Path::new(OsStr::from_bytes(bytes));
+    assert_eq!(config.inputs.logfiles[0].as_path(), path(b"/l\xe9g"));
+    assert_eq!(config.inputs.fifos, [path(b"/f\xff")]);
+    assert_eq!(config.state.dir.as_deref(), Some(path(b"/s\xe9")));
+    assert_eq!(config.process.pidfile, path(b"/p\xe9"));
+    let tail = TailSettings::Command {
+        program: path(b"/t\xe9").into(),
+        arguments: path(b"-f \xe9").into(),
+    };
+    assert_eq!(config.inputs.tail, tail);
+    for word in ["logfile", "fifo", "statedir", "pidfile", "tail"] {
+        let loaded = config::parse_bytes(format!("{MAIL}set {word} /a\0b\n").as_bytes());
+        assert!(loaded.config.is_none(), "{word}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! `set tail PROGRAM`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,59 @@ fn the_files_are_read_through_the_users_program() {
     assert_eq!(sink.lines(3)[2], "new");
     assert_eq!(sink.batches[0].origin, Origin::Command);
     handle.stop();
+}
+
+/// The arguments that the program is given, each as the hexadecimal digits of its bytes.
+const ARGUMENTS: &str = r#"for name; do printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n'; echo; done; exec sleep 1000"#;
+
+fn hex(path: &Path) -> String {
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn names_of_files_reach_the_program_as_they_are_and_no_shell_runs_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let names: [&[u8]; 16] = [
+        b"$(touch ran)",
+        b"`touch ran`",
+        b"a;touch ran",
+        b"a|touch ran&",
+        b"two\nlines\n",
+        b"\n",
+        b"'\"",
+        b"\\",
+        b"lat\xe9",
+        b"\xff\xfe",
+        "日本 \u{202e}".as_bytes(),
+        b"-n",
+        b"~root",
+        b"{a,b}",
+        b"#x > ran",
+        b"$HOME ${IFS}",
+    ];
+    let mut files: Vec<PathBuf> = names
+        .iter()
+        .map(|n| logs.join(OsStr::from_bytes(n)))
+        .collect();
+    files.iter().for_each(|file| fs::write(file, "").unwrap());
+    files.sort();
+    let want: Vec<String> = files.iter().map(|file| hex(file)).collect();
+    let program = script(
+        dir.path(),
+        &format!("cd '{}'\n{ARGUMENTS}", dir.path().display()),
+    );
+    // Each by its name, and all of them by a pattern, which the shell expands.
+    for files in [files, vec![logs.join("*")]] {
+        let (handle, mut sink) = start(&program, "", &files);
+        let mut lines = sink.lines(want.len());
+        lines.sort();
+        assert_eq!(lines, want);
+        handle.stop();
+    }
+    assert!(!dir.path().join("ran").exists() && !Path::new("ran").exists());
 }
 
 #[test]

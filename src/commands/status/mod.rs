@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
+use crate::shown::shown_path;
 use crate::state::Unread;
 use crate::{config, state};
 
@@ -116,14 +117,14 @@ impl Place {
 fn configured(path: &Path) -> (Option<PathBuf>, Option<String>) {
     if let Err(e) = std::fs::File::open(path) {
         let standard = path == Path::new(crate::cli::CONFIGURATION);
-        let doubt = format!("{}: {e}", path.display());
+        let doubt = format!("{}: {e}", shown_path(&path));
         let absent = e.kind() == io::ErrorKind::NotFound && standard;
         return (None, (!absent).then_some(doubt));
     }
     match config::load(path).config {
         Some(config) => (config.state.dir, None),
         None => {
-            let path = path.display();
+            let path = shown_path(&path);
             (
                 None,
                 Some(format!("{path} has errors, which tenshi -C shows")),

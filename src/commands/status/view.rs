@@ -12,6 +12,7 @@ use crate::counters::Counters;
 use crate::delivery::Letter;
 use crate::input::file::PathMarks;
 use crate::schedule::CronSpec;
+use crate::shown::shown_path;
 use crate::state::{Holder, SavedQueue, Snapshot};
 
 /// A status.
@@ -103,7 +104,7 @@ impl View {
     ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            state_dir: dir.display().to_string(),
+            state_dir: shown_path(&dir).to_string(),
             now,
             running: holder.as_ref().ok().map(|h| h.running),
             snapshots_fail: holder.as_ref().ok().map(|h| h.failing),
@@ -150,7 +151,7 @@ impl FileView {
         let live = parts.iter().find(|part| part.live);
         let rotated = parts.iter().filter(|part| !part.live);
         Self {
-            path: marks.path.display().to_string(),
+            path: shown_path(&marks.path).to_string(),
             position: live.map(|part| part.position),
             lag: parts
                 .iter()
@@ -165,7 +166,7 @@ impl RotatedView {
     fn new(part: &Part) -> Self {
         let path = part.path.as_ref();
         Self {
-            path: path.map(|path| path.display().to_string()),
+            path: path.map(|path| shown_path(&path).to_string()),
             position: part.position,
             lag: part.lag,
         }

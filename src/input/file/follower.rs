@@ -2,18 +2,20 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fs::FileSystem;
 use super::marks::PathMarks;
+use super::room::{LeftOut, Room};
 use super::siblings::is_rotation_of;
 use super::track::{Context, Progress, Track};
 use super::{Settings, fs};
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
+use crate::logpath::{Expansion, LogPath};
+use crate::shown::shown_path;
 
 /// The first pause between two scans where nothing wakes us.
 const UNWOKEN: Duration = Duration::from_secs(1);
@@ -43,7 +45,7 @@ pub struct Turn {
 pub struct Follower<F: FileSystem> {
     fs: F,
     settings: Settings,
-    configured: Vec<PathBuf>,
+    configured: Vec<LogPath>,
     tracks: Vec<Track<F>>,
     resume: Vec<PathMarks>,
     /// Paths that were missing at the start and are not waited for.
@@ -56,6 +58,9 @@ pub struct Follower<F: FileSystem> {
     fresh: HashSet<PathBuf>,
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
     since: HashMap<PathBuf, i64>,
+    /// How many files may be held open, and what was told of those that do not fit.
+    room: Room,
+    left_out: LeftOut,
     rescan: bool,
     /// The kernel tells of every change.
     woken: bool,
@@ -69,17 +74,13 @@ pub struct Follower<F: FileSystem> {
     buf: Vec<u8>,
 }
 
-fn has_wildcard(path: &Path) -> bool {
-    path.to_string_lossy().contains(['*', '?', '['])
-}
-
 /// Tells what is wrong with a path.
 fn fault_of(path: &Path, fault: &str) -> Event {
     let mut counters = Counters::default();
     counters.add(Counter::InputFaults, 1);
     Event::Notice(Notice {
         level: log::Level::Warn,
-        text: format!("{}: {fault}", path.display()),
+        text: format!("{}: {fault}", shown_path(&path)),
         report: false,
         counters,
     })
@@ -91,7 +92,12 @@ fn nanos(now: Time) -> i64 {
 
 impl<F: FileSystem> Follower<F> {
     /// Follows `paths` as configured (globs allowed), from where `resume` says.
-    pub fn new(fs: F, settings: Settings, paths: &[PathBuf], resume: Vec<PathMarks>) -> Self {
+    pub fn new<P: Clone + Into<LogPath>>(
+        fs: F,
+        settings: Settings,
+        paths: &[P],
+        resume: Vec<PathMarks>,
+    ) -> Self {
         let mut follower = Self {
             fs,
             settings,
@@ -103,6 +109,8 @@ impl<F: FileSystem> Follower<F> {
             faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),
+            room: Room::default(),
+            left_out: LeftOut::default(),
             rescan: true,
             woken: false,
             idle: UNWOKEN,
@@ -114,20 +122,25 @@ impl<F: FileSystem> Follower<F> {
         follower
     }
 
+    /// Holds no more files open than this.
+    #[must_use]
+    pub fn within(mut self, room: Room) -> Self {
+        self.room = room;
+        self
+    }
+
     /// Takes another list of paths; what stays is followed on.
-    pub fn set_paths(&mut self, paths: &[PathBuf]) {
-        let new = paths
-            .iter()
-            .filter(|p| !self.configured.contains(p))
-            .cloned();
-        self.fresh = new.collect();
-        self.configured = paths.to_vec();
+    pub fn set_paths<P: Clone + Into<LogPath>>(&mut self, paths: &[P]) {
+        let paths: Vec<LogPath> = paths.iter().cloned().map(Into::into).collect();
+        let new = paths.iter().filter(|p| !self.configured.contains(p));
+        self.fresh = new.map(|p| p.as_path().to_owned()).collect();
         self.skipped.clear();
-        self.since.retain(|path, _| paths.contains(path));
-        self.shut.retain(|path, _| paths.contains(path));
-        let configured = self.configured.clone();
+        let stays = |path: &PathBuf| paths.iter().any(|p| p.as_path() == path);
+        self.since.retain(|path, _| stays(path));
+        self.shut.retain(|path, _| stays(path));
         self.tracks
-            .retain(|track| configured.iter().any(|c| covers(c, &track.path)));
+            .retain(|track| paths.iter().any(|p| p.matches(&track.path)));
+        self.configured = paths;
         self.rescan();
     }
 
@@ -189,23 +202,9 @@ impl<F: FileSystem> Follower<F> {
                 }
             }
         }
-        for path in self.configured.iter().filter(|p| has_wildcard(p)) {
-            let mut level = path.parent();
-            while let Some(dir) = level {
-                if has_wildcard(dir) {
-                    dirs.extend(
-                        self.fs
-                            .glob(&dir.to_string_lossy())
-                            .iter()
-                            .filter(|p| self.is_dir(p))
-                            .cloned(),
-                    );
-                } else {
-                    dirs.extend(self.existing(Some(dir)));
-                    break;
-                }
-                level = dir.parent();
-            }
+        for pattern in self.configured.iter().filter(|p| p.is_pattern()) {
+            let wanted = pattern.expand(&self.fs).directories;
+            dirs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
         }
         dirs
     }
@@ -240,20 +239,22 @@ impl<F: FileSystem> Follower<F> {
     /// Makes a track of each path that the configuration now means.
     fn expand(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
         for configured in self.configured.clone() {
-            let literal = self.fs.meta(&configured).is_ok();
-            let fresh = self.fresh.contains(&configured);
-            if literal || !has_wildcard(&configured) {
-                self.add(&configured, literal, fresh, now, emit);
+            let name = configured.as_path();
+            let fresh = self.fresh.contains(name);
+            if !configured.is_pattern() {
+                let there = self.fs.meta(name).is_ok();
+                self.add(name, there, fresh, now, emit);
                 continue;
             }
-            let mut found = self.fs.glob(&configured.to_string_lossy());
-            self.look_into(&configured, emit);
+            let expansion = configured.expand(&self.fs);
+            self.tell_shut(name, &expansion, emit);
+            let mut found = expansion.paths;
             // What was followed when the state was written is found again even if it is gone now.
             found.extend(
                 self.resume
                     .iter()
                     .map(|m| m.path.clone())
-                    .filter(|p| covers(&configured, p)),
+                    .filter(|p| configured.matches(p)),
             );
             found.sort();
             found.dedup();
@@ -263,9 +264,10 @@ impl<F: FileSystem> Follower<F> {
                 .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
                 .collect();
             let resume = self.resume.iter();
-            let known = resume.filter(|m| covers(&configured, &m.path));
+            let known = resume.filter(|m| configured.matches(&m.path));
             let known = known.map(|m| m.seen).max();
-            let since = *self.since.entry(configured).or_insert(known.unwrap_or(now));
+            let since = self.since.entry(name.to_owned());
+            let since = *since.or_insert(known.unwrap_or(now));
             for path in &found {
                 if !logs.iter().any(|log| is_rotation_of(log, path)) {
                     self.add(path, true, fresh && known.is_none(), since, emit);
@@ -276,18 +278,17 @@ impl<F: FileSystem> Follower<F> {
         self.resume.clear();
     }
 
-    /// Tells if the directory of a pattern may not be listed: it matches nothing then, without a word.
-    fn look_into(&mut self, pattern: &Path, emit: &mut dyn FnMut(Event)) {
-        let dir = pattern.parent().filter(|dir| !has_wildcard(dir));
-        let shut = dir.and_then(|dir| {
-            let fault = self.fs.list(dir).err()?;
-            let shut = fault.kind() == io::ErrorKind::PermissionDenied;
-            shut.then(|| format!("cannot list {}: {fault}", dir.display()))
-        });
-        let Some(fault) = shut else {
+    /// Tells if directories of a pattern cannot be listed: it finds nothing in them, without a word.
+    fn tell_shut(&mut self, pattern: &Path, found: &Expansion, emit: &mut dyn FnMut(Event)) {
+        let Some((dir, why)) = found.shut.first() else {
             self.shut.remove(pattern);
             return;
         };
+        let more = match found.shut.len() - 1 {
+            0 => String::new(),
+            more => format!("; nor can {more} more"),
+        };
+        let fault = format!("cannot list {}: {why}{more}", shown_path(dir));
         let before = self.shut.insert(pattern.to_path_buf(), fault.clone());
         if before.as_ref() != Some(&fault) {
             emit(fault_of(pattern, &fault));
@@ -312,8 +313,9 @@ impl<F: FileSystem> Follower<F> {
             return;
         }
         let start = (fresh && exists).then_some(self.settings.start);
-        self.tracks
-            .push(Track::new(path.to_path_buf(), start, resume, since));
+        let mut track = Track::new(path.to_path_buf(), start, resume, since);
+        track.known |= self.configured.iter().any(|c| c.as_path() == path);
+        self.tracks.push(track);
     }
 
     /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
@@ -338,6 +340,7 @@ impl<F: FileSystem> Follower<F> {
             all.waiting |= progress.waiting;
         });
         self.tell_faults(emit);
+        self.tell_left_out(emit);
         if !all.more && !self.told {
             // Nothing comes: the room is made again when it is needed.
             self.buf = Vec::new();
@@ -351,7 +354,10 @@ impl<F: FileSystem> Follower<F> {
         }
         let longest = if departed { DEPARTED } else { IDLE };
         self.idle = self.idle.min(longest);
-        let next = if all.waiting { SOON } else { self.idle };
+        let mut next = if all.waiting { SOON } else { self.idle };
+        if self.tracks.iter().any(Track::is_left_out) && self.room.has(self.open_files(), false) {
+            next = next.min(UNWOKEN);
+        }
         if !all.changed && !all.more {
             self.idle = (self.idle * 2).min(longest);
         }
@@ -384,7 +390,7 @@ impl<F: FileSystem> Follower<F> {
         if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
             return;
         }
-        let input = |path: &Path| path.display().to_string();
+        let input = |path: &Path| shown_path(&path).to_string();
         for path in self
             .faults
             .keys()
@@ -403,6 +409,22 @@ impl<F: FileSystem> Follower<F> {
         self.faults = now.map(|(p, f)| (p.to_owned(), f.to_owned())).collect();
     }
 
+    fn tell_left_out(&mut self, emit: &mut dyn FnMut(Event)) {
+        if self.tracks.iter().any(Track::is_resuming) {
+            // How many there are shows when all have found their places again.
+            return;
+        }
+        let left = self.tracks.iter().filter(|track| track.is_left_out());
+        let left: Vec<&Path> = left.map(|track| track.path.as_path()).collect();
+        let followed = self.tracks.iter().map(|track| track.path.as_path());
+        self.left_out
+            .tell(&self.room, &self.configured, followed, &left, emit);
+    }
+
+    fn open_files(&self) -> usize {
+        self.tracks.iter().map(|track| track.gens.len()).sum()
+    }
+
     fn each(
         &mut self,
         now: i64,
@@ -411,6 +433,8 @@ impl<F: FileSystem> Follower<F> {
         mut act: impl FnMut(&mut Track<F>, &mut Context<F>),
     ) {
         let followed: HashSet<PathBuf> = self.tracks.iter().map(|t| t.path.to_path_buf()).collect();
+        let pressed = self.tracks.iter().any(Track::is_left_out);
+        let mut open = self.open_files();
         let mut held: HashMap<_, _> = HashMap::new();
         for track in &self.tracks {
             held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
@@ -423,10 +447,7 @@ impl<F: FileSystem> Follower<F> {
             for generation in &track.gens {
                 held.remove(&generation.mark.id);
             }
-            let resuming = before
-                .iter()
-                .chain(after.iter())
-                .any(|t| t.resume.is_some());
+            let resuming = before.iter().chain(after.iter()).any(Track::is_resuming);
             let others = before.iter().chain(after.iter());
             let elsewhere = if rescan {
                 others
@@ -448,24 +469,15 @@ impl<F: FileSystem> Follower<F> {
                 rescan,
                 moved: Cell::new(false),
                 shut: Cell::new(None),
+                room: self.room,
+                open_elsewhere: open - track.gens.len(),
+                pressed,
             };
+            open -= track.gens.len();
             act(track, &mut cx);
+            open += track.gens.len();
             held = cx.held;
             held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
         }
     }
-}
-
-/// Whether a configured path or glob means `path`.
-fn covers(configured: &Path, path: &Path) -> bool {
-    if configured == path {
-        return true;
-    }
-    let options = glob::MatchOptions {
-        require_literal_separator: true,
-        ..glob::MatchOptions::default()
-    };
-    has_wildcard(configured)
-        && glob::Pattern::new(&configured.to_string_lossy())
-            .is_ok_and(|p| p.matches_path_with(path, options))
 }

@@ -5,9 +5,11 @@ use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::logpath::Names;
 
 /// Device and inode. Good for telling two files apart while both are held open; no proof of
 /// identity after that, because inodes are used again.
@@ -61,8 +63,26 @@ pub trait FileSystem: Send + 'static {
     fn meta(&self, path: &Path) -> io::Result<Meta>;
     /// The names in a directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
-    /// What matches a glob pattern, in order. What cannot be read does not match.
-    fn glob(&self, pattern: &str) -> Vec<PathBuf>;
+    /// Whether there is anything of this name, be it a link that leads nowhere.
+    fn is_there(&self, path: &Path) -> bool {
+        self.meta(path).is_ok()
+    }
+}
+
+impl<F: FileSystem> Names for F {
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        FileSystem::list(self, dir)
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        FileSystem::is_there(self, path)
+    }
+
+    fn directory(&self, path: &Path) -> Option<(u64, u64)> {
+        let meta = self.meta(path).ok();
+        let meta = meta.filter(|meta| meta.kind == Kind::Directory)?;
+        Some((meta.id.dev, meta.id.ino))
+    }
 }
 
 /// The machine's file system.
@@ -128,15 +148,7 @@ impl FileSystem for RealFs {
             .collect()
     }
 
-    fn glob(&self, pattern: &str) -> Vec<PathBuf> {
-        let options = glob::MatchOptions {
-            case_sensitive: true,
-            require_literal_separator: true,
-            require_literal_leading_dot: true,
-        };
-        match glob::glob_with(pattern, options) {
-            Ok(paths) => paths.filter_map(Result::ok).collect(),
-            Err(_) => Vec::new(),
-        }
+    fn is_there(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).is_ok()
     }
 }

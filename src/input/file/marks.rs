@@ -82,6 +82,7 @@ pub fn same_beginning(a: &[u8], b: &[u8]) -> bool {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PathMarks {
     /// The path as followed (a glob is expanded).
+    #[serde(with = "bytes")]
     pub path: PathBuf,
     /// The generations that may still grow, oldest first.
     pub marks: Vec<Mark>,
@@ -94,10 +95,60 @@ pub struct PathMarks {
     pub last_line: i64,
 }
 
+/// A path in a snapshot: its bytes, which need not be UTF-8. In postcard's form they look as a string
+/// of them does, so snapshots in which paths were strings are read too.
+mod bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(path.as_os_str().as_bytes())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        let bytes = bstr::BString::deserialize(deserializer)?;
+        Ok(PathBuf::from(OsString::from_vec(bytes.into())))
+    }
+}
+
 impl PathMarks {
     /// Whether `other` stands at the same places; the times do not count.
     pub(super) fn same_place(&self, other: &PathMarks) -> bool {
         let places = |marks: &[Mark]| marks.iter().map(Mark::position).collect::<Vec<_>>();
         places(&self.marks) == places(&other.marks) && places(&self.done) == places(&other.done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_path_of_any_bytes_is_saved_and_one_that_was_saved_as_a_string_is_read() {
+        let marks = |path: &[u8]| PathMarks {
+            path: OsStr::from_bytes(path).into(),
+            marks: Vec::new(),
+            done: Vec::new(),
+            seen: 7,
+            last_line: 8,
+        };
+        let paths: [&[u8]; 4] = [b"/var/log/l\xe9g.log", b"/\xff\x00\n", "/é".as_bytes(), b""];
+        for path in paths {
+            let saved = postcard::to_allocvec(&marks(path)).unwrap();
+            assert_eq!(
+                postcard::from_bytes::<PathMarks>(&saved).unwrap(),
+                marks(path)
+            );
+        }
+        let before = ("/var/log/é", 0_u8, 0_u8, 7_i64, 8_i64);
+        let saved = postcard::to_allocvec(&before).unwrap();
+        let read: PathMarks = postcard::from_bytes(&saved).unwrap();
+        assert_eq!(read, marks("/var/log/é".as_bytes()));
+        assert_eq!(postcard::to_allocvec(&read).unwrap(), saved);
     }
 }

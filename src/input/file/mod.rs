@@ -16,6 +16,7 @@ mod lines;
 mod marks;
 #[cfg(test)]
 mod model;
+mod room;
 mod siblings;
 mod start;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
 pub use lines::CUT;
 pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
+pub use room::Room;
 pub use siblings::{is_packed, is_rotation_of};
 pub use thread::{Handle, spawn};
 

@@ -93,10 +93,6 @@ impl FileSystem for MemFs {
             .map(OsString::from)
             .collect())
     }
-
-    fn glob(&self, _: &str) -> Vec<PathBuf> {
-        Vec::new()
-    }
 }
 
 fn name(n: usize) -> PathBuf {

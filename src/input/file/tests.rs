@@ -13,6 +13,7 @@ use crate::input::{Event, Receipt};
 mod interleave;
 mod names;
 mod pauses;
+mod room;
 mod settings;
 
 struct World {

@@ -1,7 +1,6 @@
 //! The follower's thread.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
@@ -12,7 +11,9 @@ use super::Follower;
 use super::fs::FileSystem;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
-use crate::input::Event;
+use crate::counters::Counters;
+use crate::input::{Event, Notice};
+use crate::logpath::LogPath;
 
 /// Several writes within this time are one wake-up.
 const GATHER: Duration = Duration::from_millis(2);
@@ -21,7 +22,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 enum Control {
     Wake,
-    SetPaths(Vec<PathBuf>),
+    SetPaths(Vec<LogPath>),
     Drain { finish: bool },
     Stop,
 }
@@ -41,7 +42,7 @@ pub struct Handle {
 
 impl Handle {
     /// Follows this list from now on; what stays is followed on.
-    pub fn set_paths(&self, paths: Vec<PathBuf>) {
+    pub fn set_paths(&self, paths: Vec<LogPath>) {
         let _ = self.control.send(Control::SetPaths(paths));
     }
 
@@ -161,6 +162,15 @@ impl<F: FileSystem> Run<F> {
             let mut open = true;
             let mut emit = |event| open &= events.send(event).is_ok();
             self.first.drain(..).for_each(&mut emit);
+            if let Some((level, text)) = self.watch.news() {
+                // All is read as before, only with more looks: no fault of the input.
+                emit(Event::Notice(Notice {
+                    level,
+                    text,
+                    report: false,
+                    counters: Counters::default(),
+                }));
+            }
             let turn = self.follower.turn(self.clock.now(), &mut emit);
             if turn.drained
                 && let Some(finish) = self.drain.take()

@@ -11,10 +11,12 @@ use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
 use super::marks::{Mark, PathMarks};
+use super::room::{NO_ROOM, Room};
 use super::start;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Event, Notice, Origin, Receipt};
+use crate::shown::shown_path;
 
 mod history;
 mod retire;
@@ -58,9 +60,19 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub moved: Cell<bool>,
     /// A rotated file that may hold lines cannot be opened: why.
     pub shut: Cell<Option<String>>,
+    /// How many files may be held open, and how many the other paths hold.
+    pub room: Room,
+    pub open_elsewhere: usize,
+    /// Some file is left out for want of room.
+    pub pressed: bool,
 }
 
 impl<F: FileSystem> Context<'_, F> {
+    /// Whether a path that holds `own` files open may open one more.
+    pub fn has_room(&self, own: usize, known: bool) -> bool {
+        self.room.has(self.open_elsewhere + own, known)
+    }
+
     fn notice(
         &mut self,
         level: log::Level,
@@ -114,6 +126,10 @@ pub(super) struct Track<F: FileSystem> {
     pub resume: Option<PathMarks>,
     turns: u64,
     drain: Drain,
+    /// The configuration names this very path, or its log was followed before.
+    pub known: bool,
+    /// There was no room to open the file that the path names.
+    left_out: bool,
     /// The path names the last generation.
     live: bool,
     /// Where to begin, while nobody could tell whether the file was there at the start.
@@ -152,6 +168,8 @@ impl<F: FileSystem> Track<F> {
             done: Vec::new(),
             turns: 0,
             drain: Drain::Asked,
+            known: resume.is_some(),
+            left_out: false,
             live: false,
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
@@ -175,6 +193,16 @@ impl<F: FileSystem> Track<F> {
         self.fault
             .as_deref()
             .filter(|text| !text.starts_with(ALIAS))
+    }
+
+    /// Whether its place is still to be found again; one that waits for room keeps nobody waiting.
+    pub fn is_resuming(&self) -> bool {
+        self.resume.is_some() && !self.left_out
+    }
+
+    /// Whether a file of this path waits for room.
+    pub fn is_left_out(&self) -> bool {
+        self.left_out || self.shut.as_deref() == Some(NO_ROOM)
     }
 
     pub fn departed(&self) -> bool {
@@ -211,7 +239,14 @@ impl<F: FileSystem> Track<F> {
             self.begun = true;
             self.remember_siblings(cx);
         }
+        if self.resume.is_some() && !cx.has_room(0, true) {
+            // Its place is kept in the state as it is.
+            self.left_out = true;
+            self.drain = Drain::Done;
+            return progress;
+        }
         if let Some(marks) = self.resume.take() {
+            self.left_out = false;
             let Some(siblings) = self.survey(cx) else {
                 self.resume = Some(marks);
                 return Progress {
@@ -328,7 +363,7 @@ impl<F: FileSystem> Track<F> {
         }
         match &fault {
             Some(text) => {
-                let text = format!("{}: {text}", self.path.display());
+                let text = format!("{}: {text}", shown_path(self.path.as_path()));
                 cx.notice(
                     log::Level::Warn,
                     text,
@@ -338,7 +373,7 @@ impl<F: FileSystem> Track<F> {
             }
             None => cx.notice(
                 log::Level::Info,
-                format!("{}: followed again", self.path.display()),
+                format!("{}: followed again", shown_path(self.path.as_path())),
                 false,
                 None,
             ),
@@ -358,6 +393,7 @@ impl<F: FileSystem> Track<F> {
 
     /// Looks which file the path names now.
     fn adopt(&mut self, cx: &mut Context<F>) {
+        self.left_out = false;
         let meta = match cx.fs.meta(&self.path) {
             Ok(meta) => meta,
             Err(e)
@@ -410,7 +446,7 @@ impl<F: FileSystem> Track<F> {
         if let Some(owner) = cx.held.get(&meta.id) {
             self.depart(cx.now);
             self.alias = true;
-            let text = format!("{ALIAS} {}, followed once", owner.display());
+            let text = format!("{ALIAS} {}, followed once", shown_path(owner.as_path()));
             return self.set_fault(cx, Some(text));
         }
         self.begin(cx);
@@ -418,19 +454,46 @@ impl<F: FileSystem> Track<F> {
 
     fn begin(&mut self, cx: &mut Context<F>) {
         self.depart(cx.now);
+        if !cx.has_room(self.gens.len(), self.known) {
+            return self.leave_out(cx);
+        }
         match self.open_new(cx) {
             Ok(Some(mut generation)) => {
                 generation.mark.live = true;
                 generation.turns.0 = self.turns;
                 self.gens.push(generation);
-                self.live = true;
+                (self.live, self.known) = (true, true);
                 self.recheck |= self.start.is_none();
                 self.start = None;
                 self.alias = false;
                 self.set_fault(cx, None);
             }
             Ok(None) => {}
+            Err(e) if is_limit(&e) => self.leave_out(cx),
             Err(e) => self.set_fault(cx, Some(format!("cannot be read: {e}"))),
+        }
+    }
+
+    /// The file waits for room. Where it is to be begun is looked up now: lines that come meanwhile are
+    /// read then.
+    fn leave_out(&mut self, cx: &mut Context<F>) {
+        self.left_out = true;
+        // All files that are left out are told of together.
+        self.fault = None;
+        let Some(start) = self.start else {
+            return;
+        };
+        let place = || {
+            let file = cx.fs.open(&self.path)?;
+            let id = file.meta()?.id;
+            let offset = start::offset(&file, start)?;
+            let mut generation = Generation::plain(file, id, cx.now);
+            generation.seek(offset)?;
+            io::Result::Ok(generation.mark)
+        };
+        if let Ok(mark) = place() {
+            self.remember(mark, cx.now);
+            self.start = None;
         }
     }
 
@@ -577,7 +640,7 @@ impl<F: FileSystem> Track<F> {
         } else {
             "lines may be lost".to_owned()
         };
-        let text = format!("{}: {why}: {size}", self.path.display());
+        let text = format!("{}: {why}: {size}", shown_path(self.path.as_path()));
         cx.notice(
             log::Level::Warn,
             text,
@@ -585,4 +648,12 @@ impl<F: FileSystem> Track<F> {
             Some((Counter::BytesLost, bytes)),
         );
     }
+}
+
+/// Whether a file cannot be opened because too many are, of ours (EMFILE) or of all (ENFILE).
+fn is_limit(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(nix::libc::EMFILE | nix::libc::ENFILE)
+    )
 }

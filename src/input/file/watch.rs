@@ -1,6 +1,7 @@
 //! Being woken early. Nothing rests on it: a plain scan finds everything again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use notify::event::{EventKind, ModifyKind, RemoveKind};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::fs::{FileId, FileSystem, RealFs};
+use crate::shown::shown_path;
 
 /// What woke the follower.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,10 +42,13 @@ const LOCAL: [u64; 12] = [
 
 /// Watches on directories.
 pub struct Watch {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<Fenced>,
     dirs: HashMap<PathBuf, FileId>,
     /// Some directory is not watched.
     blind: bool,
+    /// Why, where the kernel could tell and does not. What was told of that.
+    fault: Option<String>,
+    told: Option<String>,
     /// A directory was removed: what has its name now, perhaps with its inode, is another one.
     removed: Arc<AtomicBool>,
 }
@@ -65,9 +70,14 @@ impl Watch {
                 wake(hint);
             }
         };
+        let (watcher, fault) = match Fenced::new(handler) {
+            Ok(watcher) => (Some(watcher), None),
+            Err(e) => (None, Some(e)),
+        };
         Self {
-            watcher: notify::recommended_watcher(handler).ok(),
+            watcher,
             removed,
+            fault,
             ..Self::none()
         }
     }
@@ -78,13 +88,50 @@ impl Watch {
             watcher: None,
             dirs: HashMap::new(),
             blind: false,
+            fault: None,
+            told: None,
             removed: Arc::default(),
         }
     }
 
     /// Whether something may change without a word: scan each second.
     pub fn polling(&self) -> bool {
-        self.blind || self.watcher.is_none()
+        self.blind || !self.watcher.as_ref().is_some_and(Fenced::lives)
+    }
+
+    /// What the admin should hear, once: that the kernel does not tell of changes any more and why, or
+    /// that it does again.
+    pub fn news(&mut self) -> Option<(log::Level, String)> {
+        if self
+            .watcher
+            .as_ref()
+            .is_some_and(|watcher| !watcher.lives())
+        {
+            self.fail("its thread has ended".to_owned());
+        }
+        if self.fault.is_some() == self.told.is_some() {
+            return None;
+        }
+        self.told.clone_from(&self.fault);
+        Some(match &self.fault {
+            Some(why) => (
+                log::Level::Warn,
+                format!(
+                    "the kernel does not tell of all changes: the logs are looked at each second ({why})"
+                ),
+            ),
+            None => (
+                log::Level::Info,
+                "the kernel tells of all changes again".to_owned(),
+            ),
+        })
+    }
+
+    /// The watcher is of no use any more.
+    fn fail(&mut self, why: String) {
+        self.watcher = None;
+        self.dirs.clear();
+        self.fault = Some(why);
     }
 
     /// Watches exactly `wanted`. Tells whether a watch was added, so that what happened before it is
@@ -109,22 +156,115 @@ impl Watch {
             if !stays {
                 // A second name of the directory has the same watch: for a moment it is gone.
                 added = true;
-                let _ = watcher.unwatch(dir);
+                watcher.unwatch(dir);
             }
             stays
         });
         self.blind = false;
+        self.fault = None;
         for (dir, id) in present {
-            match watcher.watch(&dir, RecursiveMode::NonRecursive) {
-                Ok(()) => {
+            match watcher.watch(&dir) {
+                Some(Ok(())) => {
                     self.blind |= !is_local(&dir);
                     added |= self.dirs.insert(dir, id).is_none();
                 }
-                Err(e) if matches!(e.kind, ErrorKind::PathNotFound) => added = true,
-                Err(_) => self.blind = true,
+                Some(Err(e)) if matches!(e.kind, ErrorKind::PathNotFound) => added = true,
+                Some(Err(e)) => {
+                    self.blind = true;
+                    self.fault.get_or_insert_with(|| reason(&e, &dir));
+                }
+                None => break,
             }
         }
         added
+    }
+}
+
+/// Why a directory cannot be watched.
+fn reason(e: &notify::Error, dir: &Path) -> String {
+    let why = match &e.kind {
+        ErrorKind::MaxFilesWatch => "raise fs.inotify.max_user_watches (sysctl)".to_owned(),
+        ErrorKind::Io(e) => e.to_string(),
+        _ => e.to_string(),
+    };
+    format!("{}: {why}", shown_path(dir))
+}
+
+/// notify's watcher, and whether its thread lives. It panics in our thread where its own is gone, as it is
+/// where none could be made; so it is not asked then, and what it does in the moment between is caught.
+struct Fenced {
+    watcher: Option<RecommendedWatcher>,
+    lives: Arc<AtomicBool>,
+}
+
+/// Dropped with the thread that holds it.
+struct Life(Arc<AtomicBool>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Fenced {
+    fn new(
+        handler: impl Fn(notify::Result<notify::Event>) + Send + 'static,
+    ) -> Result<Self, String> {
+        let lives = Arc::new(AtomicBool::new(true));
+        let life = Life(lives.clone());
+        let handler = move |event| {
+            // The whole of it goes to the thread, and with the thread.
+            let _life = &life;
+            handler(event);
+        };
+        let watcher = notify::recommended_watcher(handler).map_err(|e| match e.kind {
+            ErrorKind::Io(e) if e.raw_os_error() == Some(nix::libc::EMFILE) => {
+                format!(
+                    "{e}: raise fs.inotify.max_user_instances (sysctl) or the limit of open files"
+                )
+            }
+            _ => e.to_string(),
+        })?;
+        let watcher = Some(watcher);
+        Ok(Self { watcher, lives })
+    }
+
+    fn lives(&self) -> bool {
+        self.watcher.is_some() && self.lives.load(Ordering::SeqCst)
+    }
+
+    /// Asks the watcher, if it lives. One that panicked is never asked again.
+    fn ask<T>(&mut self, question: impl FnOnce(&mut RecommendedWatcher) -> T) -> Option<T> {
+        let watcher = self
+            .watcher
+            .as_mut()
+            .filter(|_| self.lives.load(Ordering::SeqCst))?;
+        let answer = catch_unwind(AssertUnwindSafe(|| question(watcher)));
+        if answer.is_err() {
+            // To drop it would panic again.
+            std::mem::forget(self.watcher.take());
+        }
+        answer.ok()
+    }
+
+    fn watch(&mut self, dir: &Path) -> Option<notify::Result<()>> {
+        self.ask(|watcher| watcher.watch(dir, RecursiveMode::NonRecursive))
+    }
+
+    fn unwatch(&mut self, dir: &Path) {
+        // One that is not watched any more is what was wanted.
+        self.ask(|watcher| watcher.unwatch(dir).is_ok());
+    }
+}
+
+impl Drop for Fenced {
+    fn drop(&mut self) {
+        let watcher = self.watcher.take();
+        if self.lives.load(Ordering::SeqCst) {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(watcher)));
+        } else {
+            std::mem::forget(watcher);
+        }
     }
 }
 
@@ -294,6 +434,61 @@ mod tests {
         assert_eq!(meant(&event(data)), Some(Hint::Data));
         let open = EventKind::Access(notify::event::AccessKind::Any);
         assert_eq!(meant(&event(open)), None);
+    }
+
+    #[test]
+    fn a_watcher_that_dies_is_told_once_and_never_asked_again() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = BTreeSet::from([root.path()]);
+        let mut watch = Watch {
+            watcher: Some(Fenced::new(|_| panic!("a panic that the test makes")).unwrap()),
+            ..Watch::none()
+        };
+        assert!(watch.update(&dirs) && watch.news().is_none() && !watch.polling());
+        File::create(root.path().join("sign")).unwrap();
+        let end = std::time::Instant::now() + DEADLINE;
+        while !watch.polling() && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(watch.polling());
+        watch.update(&dirs);
+        let (level, text) = watch.news().unwrap();
+        assert!(
+            level == log::Level::Warn && text.contains("its thread has ended"),
+            "{text}"
+        );
+        watch.update(&dirs);
+        assert_eq!(watch.news(), None);
+    }
+
+    /// As it is where its thread could not be made: asking it panics.
+    #[test]
+    fn a_panic_of_the_watcher_is_caught() {
+        let root = tempfile::tempdir().unwrap();
+        let mut fenced = Fenced::new(|_| panic!("a panic that the test makes")).unwrap();
+        assert!(fenced.watch(root.path()).is_some());
+        File::create(root.path().join("sign")).unwrap();
+        let end = std::time::Instant::now() + DEADLINE;
+        while fenced.lives() && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // It died in the moment before it is asked.
+        fenced.lives.store(true, Ordering::SeqCst);
+        assert!(fenced.watch(root.path()).is_none());
+        assert!(!fenced.lives() && fenced.watch(root.path()).is_none());
+    }
+
+    #[test]
+    fn a_directory_with_a_name_of_any_bytes_is_watched() {
+        use std::os::unix::ffi::OsStrExt;
+        let mut w = World::new();
+        let dir = w
+            .root
+            .path()
+            .join(std::ffi::OsStr::from_bytes(b"h\xe9st\n"));
+        fs::create_dir(&dir).unwrap();
+        assert!(w.update(&[&dir]));
+        w.told(&dir);
     }
 
     #[test]

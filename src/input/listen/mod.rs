@@ -61,6 +61,11 @@ pub fn bind(listen: &Listen) -> io::Result<Socket> {
     Ok(Socket { kind, address })
 }
 
+/// How many connections one address for TCP may have open.
+pub fn most_connections() -> usize {
+    tcp::most()
+}
+
 /// Receives messages in a thread of its own. Each becomes one line or more; longer ones than
 /// `max_line` bytes are cut.
 ///

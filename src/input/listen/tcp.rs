@@ -15,13 +15,19 @@ use crate::input::control::{Control, Drain, Seldom};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
 use crate::input::{Event, Origin, Receipt};
+use crate::process::limits;
 
-/// How many connections may be open. Descriptors are finite, and 1024 is their usual limit.
+/// How many connections may be open, where the limit of open files allows.
 const MOST: usize = 512;
 /// How much is read from one peer before the next one's turn, bytes.
 const SHARE: usize = 64 * 1024;
 /// How long no connection is taken after the system refused one.
 const REFUSED: Duration = Duration::from_secs(1);
+
+/// How many connections may be open: at most a quarter of all files that may.
+pub(super) fn most() -> usize {
+    MOST.min(limits::open_files() / 4).max(1)
+}
 
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpListener::bind(address)?;
@@ -44,6 +50,8 @@ pub(super) struct Server {
     clock: Arc<dyn Clock>,
     text: Text,
     connections: Vec<Connection>,
+    /// How many there may be.
+    most: usize,
     refused_until: Option<Instant>,
     bad: Seldom,
     crowded: Seldom,
@@ -70,6 +78,7 @@ impl Server {
             clock,
             text: Text::new(max_line),
             connections: Vec::new(),
+            most: most(),
             refused_until: None,
             bad: Seldom::default(),
             crowded: Seldom::default(),
@@ -172,7 +181,7 @@ impl Server {
 
     /// Closes the connection that was quiet for longest, if there are too many.
     fn make_room(&mut self, control: &Control) {
-        if self.connections.len() < MOST {
+        if self.connections.len() < self.most {
             return;
         }
         let quietest = (0..self.connections.len()).min_by_key(|&i| self.connections[i].last);
@@ -185,8 +194,9 @@ impl Server {
             control.tell(
                 log::Level::Warn,
                 format!(
-                    "{}: over {MOST} connections: the quietest one, from {peer}, is closed{more}",
-                    self.name()
+                    "{}: over {} connections: the quietest one, from {peer}, is closed{more}",
+                    self.name(),
+                    self.most
                 ),
             );
         }

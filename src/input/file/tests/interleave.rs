@@ -62,10 +62,6 @@ impl FileSystem for Changing {
         self.call();
         RealFs.list(dir)
     }
-
-    fn glob(&self, pattern: &str) -> Vec<PathBuf> {
-        RealFs.glob(pattern)
-    }
 }
 
 /// A log of some lines, of which the first was read; then `change` before call `n` of the reading.

@@ -6,11 +6,13 @@ use std::path::Path;
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::marks::{Mark, PathMarks};
+use super::super::room::NO_ROOM;
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
 use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
 use crate::config::model::TailStart;
 use crate::counters::Counter;
+use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
     fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
@@ -205,6 +207,12 @@ impl<F: FileSystem> Track<F> {
             let Some(mut generation) = self.unknown(sibling, cx) else {
                 continue;
             };
+            if !cx.has_room(self.gens.len(), true) {
+                cx.shut.set(Some(NO_ROOM.to_owned()));
+                // One that was finished and has grown is known by this again.
+                self.remember(generation.mark, cx.now);
+                continue;
+            }
             generation.departed = Some(cx.now);
             generation.judged = true;
             if self.too_old(sibling.meta.mtime, cx) {
@@ -232,7 +240,8 @@ impl<F: FileSystem> Track<F> {
     /// Tells of a rotated file that cannot be opened, and when none is left.
     fn tell_shut(&mut self, cx: &mut Context<F>) {
         let shut = cx.shut.take();
-        match (&shut, &self.shut) {
+        let told = |shut: &Option<String>| shut.clone().filter(|text| text != NO_ROOM);
+        match (&told(&shut), &told(&self.shut)) {
             (Some(now), before) if before.as_ref() != Some(now) => {
                 let text = format!("{now}; what was not read of it comes once it can be");
                 let counter = Some((Counter::InputFaults, 1));
@@ -241,7 +250,7 @@ impl<F: FileSystem> Track<F> {
             (None, Some(_)) => {
                 let text = format!(
                     "{}: its rotated files can be read again",
-                    self.path.display()
+                    shown_path(self.path.as_path())
                 );
                 cx.notice(log::Level::Info, text, false, None);
             }
@@ -385,7 +394,8 @@ impl<F: FileSystem> Track<F> {
             .iter()
             .filter(|s| s.packing == Packing::Unreadable && s.meta.mtime > seen);
         for sibling in unread.skip(known) {
-            let name = sibling.path.file_name().unwrap_or_default().display();
+            let name = sibling.path.file_name().unwrap_or_default();
+            let name = shown_path(name);
             let why = format!("{name} was packed by a program other than gzip");
             self.lost(cx, &why, 0);
         }
@@ -439,7 +449,7 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
     match &file {
         _ if same => {}
         Err(e) if !gone => {
-            let text = format!("{}: cannot be read: {e}", sibling.path.display());
+            let text = format!("{}: cannot be read: {e}", shown_path(&sibling.path));
             cx.shut.set(Some(text));
         }
         _ => cx.moved.set(true),

@@ -14,7 +14,8 @@ impl<F: FileSystem> Track<F> {
             let departed = generation.departed;
             let silence = cx.now - generation.last_data.max(departed.unwrap_or(cx.now));
             let silent = departed.is_some() && silence >= LINGER;
-            let alone = departed.is_some() && silence >= LINGER_ALONE;
+            let patience = if cx.pressed { LINGER } else { LINGER_ALONE };
+            let alone = departed.is_some() && silence >= patience;
             let gone = silent && generation.size().is_err();
             let due = (silent || (crowded && departed.is_some())) && self.is_dry_before_data(at);
             if generation.finished || gone || due || (alone && self.is_dry(at)) {
