@@ -38,6 +38,7 @@ pub mod report;
 pub mod resolve;
 pub mod rules;
 pub mod schedule;
+pub mod shown;
 pub mod state;
 
 /// The tests beside the code draw from the generator of the others.
