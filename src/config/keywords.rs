@@ -4,8 +4,10 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Setting {
     Catchup,
+    Charset,
     Commit,
     Csv,
+    CsvSafe,
     Fifo,
     Filter,
     FilterTimeout,
@@ -42,10 +44,12 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 38] = [
     ("catchup", Setting::Catchup, "HOURS"),
+    ("charset", Setting::Charset, "NAME"),
     ("commit", Setting::Commit, "SECONDS"),
     ("csv", Setting::Csv, "[WHEN] PROGRAM ARGUMENTS"),
+    ("csv_safe", Setting::CsvSafe, "on|off"),
     ("fifo", Setting::Fifo, "PATH"),
     ("filter", Setting::Filter, "QUEUE PROGRAM ARGUMENTS"),
     ("filter_timeout", Setting::FilterTimeout, "SECONDS"),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::diagnostic::Place;
+use crate::charset::Charset;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
@@ -301,6 +302,10 @@ pub struct ReportSettings {
     pub sort_order: SortOrder,
     /// `set resolve on`: show the full name of a host beside it.
     pub resolve: bool,
+    /// `set charset`: what lines and configuration text are that are not UTF-8; nothing if that is not known.
+    pub charset: Option<Charset>,
+    /// `set csv_safe on`: no cell of the CSV form begins as a formula.
+    pub csv_safe: bool,
 }
 
 /// The order of a host's lines in a report, by their counts.

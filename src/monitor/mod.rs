@@ -313,7 +313,7 @@ impl Monitor {
             }
             Parsed::NoPrefix => self.unprefixed(line, config),
             Parsed::NoHost => {
-                trace::no_rules(line, "whose prefix gave no host");
+                trace::no_rules(line, "whose prefix gave no host", config);
                 self.counters.add(Counter::NoHost, 1);
             }
         }
@@ -335,7 +335,7 @@ impl Monitor {
     /// Takes a line without a known prefix.
     #[cold]
     fn unprefixed(&mut self, line: &[u8], config: &Config) {
-        trace::no_rules(line, "without a known prefix");
+        trace::no_rules(line, "without a known prefix", config);
         self.counters.add(Counter::NoPrefix, 1);
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
@@ -381,7 +381,7 @@ impl Monitor {
             Action::Queues(targets) => {
                 masked.clear();
                 rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
-                trace::masked(masked);
+                trace::masked(masked, config);
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
