@@ -117,6 +117,7 @@ impl<'m> Assembly<'m> {
                 catchup: None,
                 commit: Duration::from_secs(1),
                 max_lines: 1_000_000,
+                max_memory: 256 << 20,
             },
             sleep: Duration::from_secs(5),
             queues: QueueTable::default(),

@@ -25,6 +25,7 @@ pub(super) enum Setting {
     Mask,
     MaxLine,
     MaxLines,
+    MaxMemory,
     PagerLimit,
     Pidfile,
     Queue,
@@ -44,7 +45,7 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 38] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 39] = [
     ("catchup", Setting::Catchup, "HOURS"),
     ("charset", Setting::Charset, "NAME"),
     ("commit", Setting::Commit, "SECONDS"),
@@ -67,6 +68,7 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 38] = [
     ("mask", Setting::Mask, "TEXT"),
     ("max_line", Setting::MaxLine, "BYTES"),
     ("max_lines", Setting::MaxLines, "NUMBER"),
+    ("max_memory", Setting::MaxMemory, "BYTES"),
     ("pager_limit", Setting::PagerLimit, "LINES"),
     ("pidfile", Setting::Pidfile, "PATH"),
     ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),

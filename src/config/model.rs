@@ -383,4 +383,34 @@ pub struct StateSettings {
     pub commit: Duration,
     /// `set max_lines`: distinct lines a queue (1,000,000).
     pub max_lines: usize,
+    /// `set max_memory`: what a queue holds, bytes (256 MiB).
+    pub max_memory: usize,
+}
+
+/// How much a queue may hold. Whoever writes to a log chooses the lines and the names of hosts: what is
+/// beyond the bound is only counted, for its host if that is known already, else for all unknown hosts together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// Distinct lines (`set max_lines`).
+    pub lines: usize,
+    /// Bytes of memory (`set max_memory`).
+    pub bytes: usize,
+}
+
+impl From<usize> for Bound {
+    /// A bound of lines alone.
+    fn from(lines: usize) -> Self {
+        let bytes = usize::MAX;
+        Self { lines, bytes }
+    }
+}
+
+impl StateSettings {
+    /// How much a queue may hold.
+    pub fn bound(&self) -> Bound {
+        Bound {
+            lines: self.max_lines,
+            bytes: self.max_memory,
+        }
+    }
 }

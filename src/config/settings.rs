@@ -21,6 +21,8 @@ use crate::input::redis::Server;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
+/// The least of `set max_memory`, bytes.
+const LEAST_MEMORY: usize = 1 << 20;
 /// Bounds of `set max_line`, bytes.
 const LINE_BOUNDS: std::ops::RangeInclusive<usize> = 256..=16 << 20;
 
@@ -324,6 +326,7 @@ impl<'l> Task<'_, '_, 'l> {
             Setting::Resolve => self.assembly.report.resolve = self.on_off()?,
             Setting::CsvSafe => self.assembly.report.csv_safe = self.on_off()?,
             Setting::Charset => self.charset()?,
+            Setting::MaxMemory => self.max_memory()?,
             Setting::Hidepid => self.assembly.lines.hidepid = self.on_off()?,
             Setting::Rfc3339 => self.assembly.lines.rfc3339 = self.on_off()?,
             Setting::Mask => {
@@ -344,6 +347,17 @@ impl<'l> Task<'_, '_, 'l> {
                 self.assembly.state.max_lines = usize::try_from(lines).unwrap_or(usize::MAX);
             }
         }
+        Ok(())
+    }
+
+    fn max_memory(&mut self) -> Done<'l> {
+        let (part, text) = self.word_text()?;
+        let Some(size) = values::size(text).filter(|size| *size >= LEAST_MEMORY) else {
+            let message = format!("`{}` is no memory of a queue", shown(part.text));
+            let hint = "write bytes from 1M on, as in `256M`";
+            return Err(At(part, Wrong::new(message, hint)));
+        };
+        self.assembly.state.max_memory = size;
         Ok(())
     }
 
