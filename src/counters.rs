@@ -48,8 +48,8 @@ counters! {
     TooLong: "lines cut for their length",
     /// Lines that are not valid UTF-8, shown with `\xNN`.
     NotUtf8: "lines not valid UTF-8",
-    /// Lines counted only as "other" because a queue was at `max_lines`.
-    OverLimit: "lines over a queue's max_lines",
+    /// Lines counted only as "other" because a queue was at `max_lines` or `max_memory`.
+    OverLimit: "lines over a queue's max_lines or max_memory",
     /// Attempts to match that hit the backtrack limit and were taken for no match.
     GaveUp: "matches given up at the backtrack limit",
     /// `repeat` lines that could not be counted (no group, no number, no line before, queue gone).

@@ -31,6 +31,8 @@ impl<'a> Host<'a> {
 #[derive(Debug)]
 pub struct HostTable {
     names: Vec<BString>,
+    /// The length of all names together.
+    bytes: usize,
     /// The numbers, by the hashes of the names.
     numbers: HashTable<u32>,
     hasher: ahash::RandomState,
@@ -79,6 +81,7 @@ impl Default for HostTable {
     fn default() -> Self {
         Self {
             names: Vec::new(),
+            bytes: 0,
             numbers: HashTable::new(),
             hasher: ahash::RandomState::new(),
             near: Box::new(
@@ -123,6 +126,7 @@ impl HostTable {
     fn find(&mut self, name: &[u8]) -> u32 {
         let Self {
             names,
+            bytes,
             numbers,
             hasher,
             ..
@@ -134,6 +138,7 @@ impl HostTable {
         }
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
         names.push(name.into());
+        *bytes += name.len();
         let hash_of = |&number: &u32| {
             let name = names.get(number as usize);
             name.map_or(0, |name| hasher.hash_one(&name[..]))
@@ -145,6 +150,11 @@ impl HostTable {
     /// How many hosts there are.
     pub fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// How many bytes their names have together.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether there is none.

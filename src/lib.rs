@@ -18,6 +18,7 @@
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
 //! [`daemon`] is the loop around it that owns the threads; [`commands`] is what is not the daemon.
 
+pub mod charset;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -8,6 +8,8 @@ use std::sync::{Mutex, OnceLock};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::shown::shown_lines;
+
 /// Where messages go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
@@ -71,7 +73,8 @@ impl Log for Backend {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let text = record.args().to_string();
+        // Names and words of strangers are in it.
+        let text = shown_lines(&record.args().to_string());
         // A message that cannot be written has nowhere else to go.
         match record.level() {
             Level::Debug | Level::Trace if self.debug > 0 => {

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use tenshi::cli::{self, Command, MatchArgs};
 use tenshi::commands::{check, completions, matching, replay, status};
 use tenshi::daemon;
+use tenshi::shown::shown_lines;
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(exit) => {
             if exit.error {
-                eprint!("{}", exit.text);
+                eprint!("{}", shown_lines(&exit.text));
             } else {
                 print!("{}", exit.text);
             }

@@ -5,9 +5,10 @@ mod lines;
 use std::collections::HashMap;
 
 use bstr::{BStr, BString};
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::config::{SortOrder, Threshold};
+use crate::config::{Bound, SortOrder, Threshold};
 use crate::hosts::Host;
 use crate::pattern::{Found, Pattern};
 use lines::{Change, Lines};
@@ -22,17 +23,28 @@ pub struct Tally {
     #[serde(serialize_with = "as_map")]
     hosts: Vec<(BString, HostTally)>,
     distinct: usize,
+    /// The bytes that all of it takes, nearly.
+    #[serde(skip)]
+    bytes: usize,
     /// Where in `hosts` each host stands, by its number in the table of hosts; [`UNKNOWN`] where it
     /// was not looked for yet.
     #[serde(skip)]
     places: Vec<u32>,
-    /// Where the hosts stand whose numbers are not known, by name.
+    /// Where each host stands, by its name.
     #[serde(skip)]
-    restored: HashMap<BString, u32>,
-    /// Where [`OTHER_HOSTS`] stands.
-    #[serde(skip)]
-    other_hosts: Option<u32>,
+    index: Index,
 }
+
+/// Places of hosts by the hashes of their names.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    places: HashTable<u32>,
+    hasher: ahash::RandomState,
+}
+
+/// What a host costs besides its name and its lines, bytes: its entry, which may have grown ahead, its
+/// place in the index, and the memory's own book-keeping of its pieces.
+const HOST_COST: usize = 2 * size_of::<(BString, HostTally)>() + 112;
 
 /// Under this name the lines of hosts are counted that come when there are as many lines as may be:
 /// whoever sends lines can invent names.
@@ -49,11 +61,13 @@ struct Saved {
 impl From<Saved> for Tally {
     fn from(saved: Saved) -> Self {
         let mut tally = Self {
-            hosts: saved.hosts.into_iter().collect(),
             distinct: saved.distinct,
             ..Self::default()
         };
-        tally.forget_numbers();
+        for (name, host) in saved.hosts {
+            tally.bytes += host.lines.cost();
+            tally.push(name, host);
+        }
         tally
     }
 }
@@ -94,37 +108,49 @@ pub struct HostLines<'a> {
 }
 
 impl Tally {
-    /// Counts `n` lines more. Gives whether the line was kept: beyond `max_lines` distinct lines a
-    /// new one is only counted for its host. All hosts must be of the same table.
-    pub fn add(&mut self, host: Host<'_>, line: &[u8], n: u64, max_lines: usize) -> bool {
-        self.change(host, line, max_lines, n, |count| count.saturating_add(n))
+    /// Counts `n` lines more. Gives whether the line was kept: beyond the bound a new one is only counted
+    /// for its host. All hosts must be of the same table.
+    pub fn add(&mut self, host: Host<'_>, line: &[u8], n: u64, bound: impl Into<Bound>) -> bool {
+        self.change(host, line, bound.into(), n, |count| count.saturating_add(n))
     }
 
     /// Sets a line's count: an escalated line carries the running total of its rule.
-    pub fn set(&mut self, host: Host<'_>, line: &[u8], total: u64, max_lines: usize) -> bool {
-        self.change(host, line, max_lines, 1, |_| total)
+    pub fn set(
+        &mut self,
+        host: Host<'_>,
+        line: &[u8],
+        total: u64,
+        bound: impl Into<Bound>,
+    ) -> bool {
+        self.change(host, line, bound.into(), 1, |_| total)
+    }
+
+    /// Whether there is as much as may be.
+    fn is_full(&self, bound: Bound) -> bool {
+        self.distinct >= bound.lines || self.bytes >= bound.bytes
     }
 
     fn change(
         &mut self,
         host: Host<'_>,
         line: &[u8],
-        max_lines: usize,
+        bound: Bound,
         n: u64,
         new: impl Fn(u64) -> u64,
     ) -> bool {
         let place = match self.places.get(host.number()) {
             Some(&place) if place != UNKNOWN => place as usize,
-            _ => self.place(host, self.distinct >= max_lines),
+            _ => self.place(host, self.is_full(bound)),
         };
-        let full = self.distinct >= max_lines;
+        let full = self.is_full(bound);
         let Some((_, tally)) = self.hosts.get_mut(place) else {
             return false;
         };
         match tally.lines.change(line, full, new) {
             Change::Counted => true,
-            Change::Added => {
+            Change::Added(bytes) => {
                 self.distinct += 1;
+                self.bytes = self.bytes.saturating_add(bytes);
                 true
             }
             Change::Refused => {
@@ -137,23 +163,15 @@ impl Tally {
     /// Where this host stands; a new one is added, if the tally is not `full`.
     #[cold]
     fn place(&mut self, host: Host<'_>, full: bool) -> usize {
-        let others = host.name() == OTHER_HOSTS;
-        let known = match others {
-            true => None,
-            false => self.restored.remove(host.name()),
-        };
-        let place = match known {
-            Some(place) => place,
-            None if full || others => {
-                let place = self
-                    .other_hosts
-                    .or_else(|| self.restored.remove(OTHER_HOSTS));
-                let place = place.unwrap_or_else(|| self.push(OTHER_HOSTS));
-                self.other_hosts = Some(place);
-                place
-            }
-            None => self.push(host.name()),
-        };
+        let known = self.known(host.name());
+        let place = known.unwrap_or_else(|| {
+            let name = match full {
+                true => BStr::new(OTHER_HOSTS),
+                false => host.name(),
+            };
+            let shared = self.known(name).filter(|_| full);
+            shared.unwrap_or_else(|| self.push(name.to_owned(), HostTally::default()))
+        });
         if self.places.len() <= host.number() {
             self.places.resize(host.number() + 1, UNKNOWN);
         }
@@ -161,16 +179,34 @@ impl Tally {
         place as usize
     }
 
-    fn push(&mut self, host: &[u8]) -> u32 {
-        self.hosts.push((host.into(), HostTally::default()));
-        u32::try_from(self.hosts.len() - 1).unwrap_or(UNKNOWN)
+    /// Where the host of this name stands.
+    fn known(&self, name: &BStr) -> Option<u32> {
+        let same = |&place: &u32| {
+            let host = self.hosts.get(place as usize);
+            host.is_some_and(|(known, _)| known == name)
+        };
+        let hash = self.index.hasher.hash_one(&**name);
+        self.index.places.find(hash, same).copied()
+    }
+
+    /// Adds a host that is not known.
+    fn push(&mut self, name: BString, tally: HostTally) -> u32 {
+        let place = u32::try_from(self.hosts.len()).unwrap_or(UNKNOWN);
+        self.bytes = self.bytes.saturating_add(HOST_COST + name.len());
+        let Self { hosts, index, .. } = self;
+        let hash = index.hasher.hash_one(&**name);
+        hosts.push((name, tally));
+        let hash_of = |&place: &u32| {
+            let host = hosts.get(place as usize);
+            host.map_or(0, |(name, _)| index.hasher.hash_one(&***name))
+        };
+        index.places.insert_unique(hash, place, hash_of);
+        place
     }
 
     /// Another table of hosts is used from now on.
     pub fn forget_numbers(&mut self) {
         self.places.clear();
-        let names = self.hosts.iter().map(|(name, _)| name.clone()).zip(0..);
-        self.restored = names.collect();
     }
 
     /// Whether this host was counted since the start.
@@ -351,6 +387,69 @@ mod tests {
         let others = String::from_utf8(OTHER_HOSTS.to_vec()).unwrap();
         assert_eq!(shown, [(others, 1_003, 0), ("h".to_owned(), 0, 1)]);
         assert_eq!(tally.total(), 1_005);
+    }
+
+    /// Long lines and invented hosts: what is kept has a bound in bytes, and nothing is lost of the counts.
+    #[test]
+    fn beyond_the_bound_of_bytes_lines_are_only_counted() {
+        let bound = Bound {
+            lines: 1_000_000,
+            bytes: 4 << 20,
+        };
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        let long = vec![b'x'; 60_000];
+        let mut kept = 0;
+        for n in 0..1_000_u64 {
+            let line = [n.to_string().as_bytes(), &long].concat();
+            kept += u32::from(tally.add(table.host(b"h"), &line, 1, bound));
+        }
+        assert!((60..70).contains(&kept), "{kept}");
+        for n in 0..20_000 {
+            let host = format!("invented{n}");
+            tally.add(table.host(host.as_bytes()), b"short", 1, bound);
+        }
+        // What is known is counted as ever.
+        assert!(tally.add(table.host(b"h"), &[b"7", &*long].concat(), 5, bound));
+        assert_eq!((tally.hosts.len(), tally.total()), (2, 21_005));
+        assert!(tally.bytes < (4 << 20) + 70_000, "{}", tally.bytes);
+        let restored: Tally = postcard::from_bytes(&postcard::to_stdvec(&tally).unwrap()).unwrap();
+        assert_eq!(restored, tally);
+        assert!(
+            restored.bytes.abs_diff(tally.bytes) < 70_000,
+            "{}",
+            restored.bytes
+        );
+        // Hosts with a short line each, as somebody makes them up.
+        let mut tally = Tally::default();
+        for n in 0..20_000 {
+            let host = format!("invented{n}");
+            tally.add(table.host(host.as_bytes()), b"short", 1, bound);
+        }
+        assert!(
+            (5_000..12_000).contains(&tally.distinct()),
+            "{}",
+            tally.distinct()
+        );
+        assert_eq!(
+            (tally.hosts.len(), tally.total()),
+            (tally.distinct() + 1, 20_000)
+        );
+    }
+
+    /// The table of hosts is begun anew for each 16,384 names: that must not cost what all names cost. Here it
+    /// would be 10,000,000,000 of them.
+    #[test]
+    fn a_new_table_of_hosts_costs_nothing_by_the_hosts_that_are_known() {
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        for n in 0..100_000 {
+            tally.add(table.host(format!("h{n}").as_bytes()), b"x", 1, usize::MAX);
+        }
+        for n in 0..100_000 {
+            tally.forget_numbers();
+            let mut table = HostTable::default();
+            tally.add(table.host(format!("h{n}").as_bytes()), b"x", 1, usize::MAX);
+        }
+        assert_eq!((tally.hosts.len(), tally.total()), (100_000, 200_000));
     }
 
     #[test]

@@ -48,6 +48,16 @@ pub fn shown_lines(text: &str) -> String {
     out
 }
 
+/// The place up to `at` where no UTF-8 character of a text is cut. There is always one within three bytes
+/// of UTF-8; in any other text, `at` itself will do.
+pub fn whole_characters(text: &[u8], at: usize) -> usize {
+    let inside = |at: usize| text.get(at).is_some_and(|b| (0x80..0xc0).contains(b));
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|at| !inside(*at))
+        .unwrap_or(at)
+}
+
 impl<'a> Shown<'a> {
     /// A part of this text, judged as the whole is; nothing where the range is beyond its end.
     pub fn part(self, range: std::ops::Range<usize>) -> Self {
@@ -268,6 +278,10 @@ mod tests {
         assert_eq!(text(b"caf\xc3\xa9 \xff"), r"caf\xC3\xA9 \xFF");
         let whole = "caf\u{e9}!".as_bytes();
         assert_eq!(shown(whole).part(0..5).to_string(), "café");
+        assert_eq!(whole_characters(whole, 4), 3);
+        assert_eq!(whole_characters(whole, 5), 5);
+        assert_eq!(whole_characters(whole, 99), 99);
+        assert_eq!(whole_characters(&[0x80; 9], 5), 5);
         // A part that cuts a character, and parts that are not there.
         assert_eq!(shown(whole).part(0..4).to_string(), r"caf\xC3");
         assert_eq!(shown(whole).part(4..99).to_string(), "");

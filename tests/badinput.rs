@@ -151,3 +151,99 @@ fn random_configurations_are_refused_without_a_crash() {
     }
     assert_eq!(refused, 100);
 }
+
+/// Text that nobody may get at a terminal: an escape, both forms of CSI, a carriage return, an override of the
+/// direction, what has no width.
+const HOSTILE: &str =
+    "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\r\u{202e}toor\u{2066}\u{200b}\u{feff}\u{ad}\u{e0041}";
+const HARMLESS: &str =
+    r"\x1B[2J\x1B]0;x\x07\xC2\x9B31m\x0D\u{202E}toor\u{2066}\u{200B}\u{FEFF}\u{AD}\u{E0041}";
+
+/// Runs the program and gives what it prints, which must be safe on a terminal.
+fn printed(words: &[&str], input: &[u8], what: &str) -> String {
+    use std::io::Write;
+    let mut child = Command::new(PROGRAM)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tenshi starts");
+    // It may have ended without reading.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let Output { stdout, stderr, .. } = child.wait_with_output().unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).expect("all that is printed is UTF-8");
+    let steers =
+        |c: &char| (c.is_control() && !matches!(c, '\n' | '\t')) || tenshi::shown::is_unseen(*c);
+    assert_eq!(text.chars().find(steers), None, "{what}: {text:?}");
+    text
+}
+
+#[test]
+fn nothing_that_is_printed_steers_a_terminal() {
+    let dir = Dir::new();
+    let rule = format!("a ^(x)?.*{HOSTILE}\na .*\n");
+    let queue = format!("set queue a f@x t@x {NEVER} subject {HOSTILE}\n");
+    let rest = format!("{queue}{rule}set limit {HOSTILE}5\n");
+    let wrong = dir.write(
+        "wrong.conf",
+        format!("{rest}set {HOSTILE}\n\u{202e} x{HOSTILE}\n"),
+    );
+    let config = dir.write("tenshi.conf", format!("set mailserver m\n{queue}{rule}"));
+    let (config, wrong) = (config.display().to_string(), wrong.display().to_string());
+    let log = [line("h1", HOSTILE), line(&format!("h{HOSTILE}"), HOSTILE)].concat();
+    let file = dir.write(&format!("log{HOSTILE}"), &log);
+    let (file, absent) = (file.display().to_string(), format!("/none{HOSTILE}"));
+    let runs: [(&str, Vec<&str>, &str); 11] = [
+        ("a report", vec!["replay", "-c", &config, &file], HARMLESS),
+        (
+            "a file that is not there",
+            vec!["replay", "-c", &config, &absent],
+            "/none\\x1B",
+        ),
+        (
+            "what rules cost",
+            vec!["-p", "-d", "-c", &config],
+            "PROFILE",
+        ),
+        ("each rule", vec!["-C", "-d", "-c", &config], "each rule"),
+        ("errors", vec!["-C", "-c", &wrong], "\\u{202E} x"),
+        ("errors at a start", vec!["-f", "-c", &wrong], "\\u{202E} x"),
+        (
+            "a configuration that is not there",
+            vec!["-C", "-c", &absent],
+            "/none",
+        ),
+        ("a pattern", vec!["match", HOSTILE, &file], "\\u{202E}toor"),
+        (
+            "a wrong pattern",
+            vec!["match", "(\u{202e}\u{1b}", &file],
+            "\\u{202E}",
+        ),
+        ("a wrong option", vec!["--\u{1b}\u{202e}"], "\\x1B"),
+        ("no state", vec!["status", "--state-dir", &absent], "/none"),
+    ];
+    for (what, words, says) in runs {
+        let text = printed(&words, log.as_bytes(), what);
+        assert!(text.contains(says), "{what}: {text}");
+    }
+}
+
+/// The same in the mail itself, the subject among its headers, and in what the daemon says with `-d`.
+#[test]
+fn nothing_in_a_mail_turns_a_line_around() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let rules = format!("set queue a f@x t@x {NEVER} s{HOSTILE}\na .*\n");
+    let mut daemon = Daemon::start(&dir, &conf(&dir, postbox.port(), &rules), &["log"]);
+    dir.append("log", line("h1", &format!("user {HOSTILE}")));
+    dir.append("log", line("h1", "plain \u{65e5}\u{672c}"));
+    daemon.finish();
+    let mails = postbox.mails();
+    let body = mails[0].body();
+    assert!(
+        body.contains(&format!("    1: user {HARMLESS}\n")),
+        "{body}"
+    );
+    assert!(body.contains("    1: plain \u{65e5}\u{672c}\n"), "{body}");
+}

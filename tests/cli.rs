@@ -260,3 +260,84 @@ fn the_profile_shows_what_each_rule_takes() {
     );
     assert!(told.contains("[PROFILE] each rule by itself"), "{told}");
 }
+
+/// What a log is packed by is told by its first bytes: logs are renamed.
+#[test]
+fn a_packed_log_is_read_or_refused_by_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("ok.conf"), CONF).unwrap();
+    std::fs::write(path("log"), "Nov 23 21:44:00 h1 foo\n").unwrap();
+    let shell = |command: &str| {
+        Command::new("sh")
+            .args(["-c", command])
+            .env("TENSHI", env!("CARGO_BIN_EXE_tenshi"))
+            .current_dir(dir.path())
+            .output()
+            .unwrap()
+    };
+    let packed = "gzip -c log >log.gz; cp log.gz renamed; xz -c log >log.xz; cp log.xz plain; bzip2 -c log >b";
+    assert!(shell(packed).status.success());
+    let mut read = 0;
+    for from in [
+        "log",
+        "log.gz",
+        "renamed",
+        "- <log",
+        "- <log.gz",
+        "- -",
+        "log - <log.gz",
+        "/dev/stdin <log",
+    ] {
+        let output = shell(&format!("cat log | $TENSHI replay -c ok.conf {from}"));
+        let count = if from == "log - <log.gz" { 2 } else { 1 };
+        let (report, told) = (text(&output.stdout), text(&output.stderr));
+        assert!(
+            report.contains(&format!("    {count}: foo\n")),
+            "{from}: {report}{told}"
+        );
+        assert_eq!(output.status.code(), Some(0), "{from}: {told}");
+        read += 1;
+    }
+    for (from, says) in [
+        (
+            "log.xz",
+            "log.xz: is packed by xz, which is not read here: run `xz -dc log.xz | tenshi replay -`",
+        ),
+        ("plain", "`xz -dc plain | tenshi replay -`"),
+        ("b", "`bzip2 -dc b | tenshi replay -`"),
+        ("- <log.xz", "`xz -dc FILE | tenshi replay -`"),
+    ] {
+        let output = shell(&format!("$TENSHI replay -c ok.conf {from}"));
+        assert!(
+            text(&output.stderr).contains(says),
+            "{from}: {}",
+            text(&output.stderr)
+        );
+        assert_eq!(
+            (text(&output.stdout).as_str(), output.status.code()),
+            ("", Some(1)),
+            "{from}"
+        );
+        read += 1;
+    }
+    for (from, says, status) in [
+        ("- <log.gz", "line: Nov 23 21:44:00 h1 foo\n", 0),
+        ("renamed", "line: Nov 23 21:44:00 h1 foo\n", 0),
+        ("plain", "`xz -dc plain | tenshi match REGEX -`", 2),
+    ] {
+        let output = shell(&format!("$TENSHI match foo {from}"));
+        let all = text(&output.stdout) + &text(&output.stderr);
+        assert!(all.contains(says), "{from}: {all}");
+        assert_eq!(output.status.code(), Some(status), "{from}");
+        read += 1;
+    }
+    let output = shell("$TENSHI -p -c ok.conf <log.gz; $TENSHI -p -c ok.conf <log.xz");
+    assert!(
+        text(&output.stdout).contains("1 lines"),
+        "{}",
+        text(&output.stdout)
+    );
+    assert!(text(&output.stderr).contains("`xz -dc FILE | tenshi -p`"));
+    assert_eq!((output.status.code(), read), (Some(1), 15));
+}

@@ -191,3 +191,128 @@ fn rfc3339_lines_need_no_logprefix() {
         &[("a", "*** Status: terminating ***\n\nh1: \n    2: x\n")],
     );
 }
+
+/// One text in several character sets: 認証に失敗 (authentication failed).
+const FAILED: [(&str, &[u8]); 3] = [
+    ("euc-jp", b"\xc7\xa7\xbe\xda\xa4\xcb\xbc\xba\xc7\xd4"),
+    ("shift_jis", b"\x94\x46\x8f\xd8\x82\xc9\x8e\xb8\x94\x73"),
+    ("iso-2022-jp", b"\x1b$BG'>Z$K<:GT\x1b(B"),
+];
+
+/// `what` of a pattern with each byte as it is written there.
+fn pattern(what: &[u8]) -> Vec<u8> {
+    what.iter()
+        .flat_map(|&b| match b.is_ascii_alphanumeric() || b >= 0x80 {
+            true => vec![b],
+            false => format!("\\x{b:02x}").into_bytes(),
+        })
+        .collect()
+}
+
+/// The rule matches the bytes of the line as they are; the report and its subject are what they mean. The
+/// original mails the bytes, with no word about what they are.
+#[test]
+fn text_of_another_character_set_is_matched_by_its_bytes_and_read_by_people() {
+    for (charset, failed) in FAILED {
+        let (dir, postbox) = (Dir::new(), Postbox::open());
+        dir.write("log", "");
+        let head = format!("set charset {charset}\nset queue a f@x t@x {NEVER} ");
+        let rule = [b"\na ^sshd: (\\w+): ", &*pattern(failed), b"$\n"].concat();
+        let rules = [head.as_bytes(), failed, &rule].concat();
+        let include = format!("include {}\n", dir.write("rules", rules).display());
+        let config = conf(&dir, postbox.port(), &include);
+        let config_file = dir.write("tenshi.conf", &config);
+        let checked = std::process::Command::new(support::daemon::PROGRAM)
+            .args(["-C", "-c"])
+            .arg(&config_file)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&checked.stderr), "", "{charset}");
+        let mut daemon = Daemon::start(&dir, &config, &["log"]);
+        for text in [failed, "認証に失敗".as_bytes()] {
+            dir.append(
+                "log",
+                [b"Nov 23 21:44:00 h1 sshd: root: ", text, b"\n"].concat(),
+            );
+        }
+        daemon.finish();
+        let mails = postbox.mails();
+        // The rule's bytes are not those of UTF-8.
+        let body = mails[0].body();
+        assert!(
+            body.ends_with("\nh1: \n    1: sshd: ______: 認証に失敗\n"),
+            "{charset}: {body}"
+        );
+        let subject = format!("=?utf-8?B?{}?=", base64("認証に失敗 [a]"));
+        assert_eq!(mails[0].header("Subject"), subject, "{charset}");
+    }
+}
+
+fn base64(text: &str) -> String {
+    use std::io::Write;
+    let mut child = std::process::Command::new("base64")
+        .arg("-w0")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("base64 of coreutils");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// Without `set charset`, whoever gets the report can decode it, and `-C` says what to do.
+#[test]
+fn text_of_an_unknown_character_set_is_shown_byte_by_byte() {
+    let (mut warned, mut shown) = (0, 0);
+    for (charset, failed) in FAILED {
+        let dir = Dir::new();
+        let rule = [b"a ^sshd: ", &*pattern(failed), b"\na .*\n"].concat();
+        let head = format!("set mailserver m\nset queue a f@x t@x {NEVER}\n");
+        let config = dir.write(
+            "tenshi.conf",
+            [head.as_bytes(), b"#", failed, b"\n", &rule].concat(),
+        );
+        let log = dir.write(
+            "log",
+            [b"Nov 23 21:44:00 h1 sshd: ", failed, b"\n"].concat(),
+        );
+        let run = |words: &[&str]| {
+            let output = std::process::Command::new(support::daemon::PROGRAM)
+                .args(words)
+                .arg("-c")
+                .arg(&config)
+                .args(words.first().filter(|w| **w == "replay").map(|_| &log))
+                .output()
+                .unwrap();
+            String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+        };
+        let bytes: String = failed
+            .iter()
+            .map(|&b| match b {
+                b' '..=b'~' => char::from(b).to_string(),
+                _ => format!("\\x{b:02X}"),
+            })
+            .collect();
+        let report = run(&["replay"]);
+        assert!(
+            report.contains(&format!("    1: sshd: {bytes}\n")),
+            "{charset}: {report}"
+        );
+        shown += 1;
+        let told = run(&["-C"]);
+        let warnings = told.matches("no `set charset` says what it is").count();
+        // The escapes of a pattern are no text of ISO-2022-JP, and no comment is shown to anybody.
+        assert_eq!(
+            warnings,
+            usize::from(charset != "iso-2022-jp"),
+            "{charset}: {told}"
+        );
+        warned += warnings;
+    }
+    assert_eq!((warned, shown), (2, 3));
+}

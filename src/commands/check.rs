@@ -17,7 +17,7 @@ use crate::daemon::without_logs;
 use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
-use crate::shown::{shown_os, shown_path};
+use crate::shown::{self, shown_os, shown_path};
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
@@ -115,7 +115,8 @@ fn section(out: &mut dyn Write, title: &str, lines: &[String]) -> io::Result<()>
     if lines.is_empty() {
         writeln!(out, "  none")?;
     }
-    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+    let mut lines = lines.iter().map(|line| shown::shown(line.as_bytes()));
+    lines.try_for_each(|line| writeln!(out, "  {line}"))
 }
 
 fn number(count: usize, what: &str) -> String {

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
+use super::saved;
 use crate::config::diagnostic::shown;
 use crate::pattern::{Engine, Found, Pattern, Spans};
 use crate::rules::mask;
-use crate::shown::shown_path;
+use crate::shown::{shown_lines, shown_path};
 
+/// What reads a log through a pipe.
+const COMMAND: &str = "tenshi match REGEX -";
 /// Some line matched.
 const MATCHED: i32 = 0;
 /// No line matched.
@@ -31,13 +34,23 @@ pub fn lines(
     let pattern = match Pattern::compile(regex) {
         Ok(pattern) => pattern,
         Err(e) => {
-            point(regex, e.span, &format!("error: {}", e.message), err);
+            point(
+                regex,
+                e.span,
+                &format!("error: {}", shown_lines(&e.message)),
+                err,
+            );
             hint(e.hint.as_deref(), err);
             return FAULT;
         }
     };
     for note in pattern.notes() {
-        point(regex, note.span, &format!("note: {}", note.message), err);
+        point(
+            regex,
+            note.span,
+            &format!("note: {}", shown_lines(&note.message)),
+            err,
+        );
         hint(note.hint.as_deref(), err);
     }
     let mut shower = Shower::new(&pattern, with);
@@ -45,14 +58,15 @@ pub fn lines(
     let mut fault = false;
     let mut done = shown;
     if files.is_empty() {
-        done = done.and_then(|()| shower.all(&mut io::stdin().lock(), out));
+        let input = saved::standard_input(COMMAND);
+        done = done.and_then(|()| shower.all(&mut input?, out));
     }
     for path in files {
-        done = match (done, open(path)) {
+        done = match (done, saved::open(path, COMMAND)) {
             (Ok(()), Ok(mut reader)) => shower.all(&mut reader, out),
             (Ok(()), Err(e)) => {
                 // Nobody listens to a message that cannot be written.
-                let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&path));
+                let _ = writeln!(err, "tenshi: {}: {e}", shown_path(path));
                 fault = true;
                 Ok(())
             }
@@ -94,7 +108,7 @@ pub fn pairs(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
                         err,
                         "tenshi: {}:{}: not a pair: write a regex, a tab, and a subject with the \
                          escapes \\\\ \\t \\n \\xHH",
-                        shown_path(&path),
+                        shown_path(path),
                         at + 1
                     );
                     status = FAULT;
@@ -105,7 +119,7 @@ pub fn pairs(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     };
     match answer(out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&path));
+            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(path));
             FAULT
         }
         _ => status,
@@ -132,7 +146,7 @@ fn point(regex: &[u8], (start, end): (usize, usize), message: &str, err: &mut dy
 
 fn hint(hint: Option<&str>, err: &mut dyn Write) {
     if let Some(hint) = hint {
-        let _ = writeln!(err, "hint: {hint}");
+        let _ = writeln!(err, "hint: {}", shown_lines(hint));
     }
 }
 

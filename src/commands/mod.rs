@@ -5,4 +5,5 @@ pub mod completions;
 pub mod matching;
 mod profile;
 pub mod replay;
+mod saved;
 pub mod status;

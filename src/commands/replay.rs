@@ -1,15 +1,13 @@
 //! `tenshi replay FILE…` and `tenshi -p`: lines that are there already, through the configuration
 //! as if they had just arrived. Nothing is sent, no program is run, no state is touched.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flate2::read::MultiGzDecoder;
-
 use super::profile::Costs;
+use super::saved;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Output};
 use crate::counters::Counter;
@@ -19,12 +17,10 @@ use crate::delivery::outbox::Outbox;
 use crate::delivery::print;
 use crate::input::file::CUT;
 use crate::monitor::{Due, Monitor};
-use crate::shown::shown_path;
+use crate::shown::{shown_lines, shown_path, whole_characters};
 
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
-/// The first bytes of a gzip file (RFC 1952 §2.3.1).
-const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Runs saved logs through the configuration and prints the mails; with `debug` what each rule took
 /// goes to `err`. The exit status.
@@ -41,10 +37,11 @@ pub fn replay(
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {
-        let fed = open(file).and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
+        let fed = saved::open(file, "tenshi replay -")
+            .and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
         if let Err(e) = fed {
             // Nobody listens to a message that cannot be written.
-            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(&file));
+            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));
             status = 1;
         }
     }
@@ -70,7 +67,8 @@ pub fn profile(config: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Writ
     };
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let begun = Instant::now();
-    if let Err(e) = feed(&mut io::stdin().lock(), &mut monitor, costs.as_mut()) {
+    let input = saved::standard_input("tenshi -p");
+    if let Err(e) = input.and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut())) {
         let _ = writeln!(err, "tenshi: standard input: {e}");
         return 1;
     }
@@ -89,7 +87,7 @@ pub fn profile(config: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Writ
 
 fn warn(monitor: &mut Monitor, err: &mut dyn Write) {
     for warning in monitor.take_warnings(SystemClock.now()) {
-        let _ = writeln!(err, "tenshi: warning: {warning}");
+        let _ = writeln!(err, "tenshi: warning: {}", shown_lines(&warning));
     }
 }
 
@@ -100,20 +98,6 @@ fn monitor(path: &Path, err: &mut dyn Write) -> Option<Monitor> {
     }
     let config = loaded.config?;
     Some(Monitor::new(Arc::new(config), SystemClock.now()))
-}
-
-/// A saved log, unpacked where its first bytes say gzip.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::other("is a directory, not a log"));
-    }
-    let mut reader = BufReader::with_capacity(BLOCK, file);
-    if reader.fill_buf()?.starts_with(GZIP) {
-        let unpacked = MultiGzDecoder::new(reader);
-        return Ok(Box::new(BufReader::with_capacity(BLOCK, unpacked)));
-    }
-    Ok(Box::new(reader))
 }
 
 /// Hands every line to the monitor, block by block; the last one needs no newline.
@@ -180,7 +164,7 @@ fn take(text: &[u8], max: usize, monitor: &mut Monitor) {
 /// Hands over the beginning of a line that is too long.
 fn cut(line: &[u8], max: usize, monitor: &mut Monitor) {
     monitor.tell(Counter::TooLong);
-    let kept = max.saturating_sub(CUT.len());
+    let kept = whole_characters(line, max.saturating_sub(CUT.len()));
     monitor.line(&[&line[..kept], CUT].concat());
 }
 

@@ -16,6 +16,7 @@ use super::report::{Line, Reports, Spot};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
 use super::{lint, settings};
+use crate::charset::is_iso_2022;
 use crate::shown::shown_path;
 
 /// The longest line that is read, bytes.
@@ -49,10 +50,18 @@ pub(super) struct Assembly<'m> {
     pub(super) tail_arguments: OsString,
     /// Where `set tail` stands.
     pub(super) tail_spot: Option<Spot>,
+    /// The first text of each file that is not UTF-8 and that is shown to somebody.
+    pub(super) foreign: Vec<Foreign>,
     pub(super) file: PathBuf,
     files: Vec<PathBuf>,
     bytes: usize,
     open: Vec<OpenFile>,
+}
+
+/// Text of another character set than UTF-8.
+pub(super) struct Foreign {
+    pub(super) spot: Spot,
+    pub(super) text: Vec<u8>,
 }
 
 /// A file that is being read.
@@ -97,6 +106,8 @@ impl<'m> Assembly<'m> {
                 pager_limit: None,
                 sort_order: SortOrder::default(),
                 resolve: false,
+                charset: None,
+                csv_safe: false,
             },
             mail: MailDraft {
                 server: None,
@@ -112,6 +123,7 @@ impl<'m> Assembly<'m> {
                 catchup: None,
                 commit: Duration::from_secs(1),
                 max_lines: 1_000_000,
+                max_memory: 256 << 20,
             },
             sleep: Duration::from_secs(5),
             queues: QueueTable::default(),
@@ -119,6 +131,7 @@ impl<'m> Assembly<'m> {
             log_spots: Vec::new(),
             tail_arguments: DEFAULT_TAIL.into(),
             tail_spot: None,
+            foreign: Vec::new(),
             file: file.to_owned(),
             files: Vec::new(),
             bytes: 0,
@@ -222,8 +235,28 @@ impl<'m> Assembly<'m> {
         rest
     }
 
+    /// Notes a text that is not UTF-8, of a file the first one alone: the others are of the same set.
+    fn note_foreign(&mut self, line: &Line<'_>, part: Part<'_>) {
+        let foreign = std::str::from_utf8(part.text).is_err() || is_iso_2022(part.text);
+        let file = |found: &Foreign| found.spot.place.file == *line.file;
+        if foreign && !self.foreign.last().is_some_and(file) {
+            self.foreign.push(Foreign {
+                spot: line.at(part),
+                text: part.text.to_vec(),
+            });
+        }
+    }
+
     fn directive(&mut self, line: &Line<'_>) {
-        match grammar::parse(line.text) {
+        let directive = grammar::parse(line.text);
+        match directive {
+            Directive::Set { name, value } if settings::is_shown(name.text) => {
+                self.note_foreign(line, value.trim_start());
+            }
+            Directive::Rule { pattern, .. } => self.note_foreign(line, pattern),
+            _ => {}
+        }
+        match directive {
             Directive::Nothing => {}
             Directive::Include { file, rest } => {
                 self.warn_words(line, "include", rest);

@@ -1,9 +1,10 @@
 //! Errors and warnings about a configuration: each with its place, what is wrong and what to write.
 
-use crate::shown::shown_path;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+
+use crate::shown::{self, Piece, Shown, shown_path, whole_characters};
 
 /// A place in a configuration file.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -30,8 +31,8 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            0 => write!(f, "{}", shown_path(&self.file)),
-            line => write!(f, "{}:{line}:{}", shown_path(&self.file), self.column),
+            0 => write!(f, "{}", shown_path(&*self.file)),
+            line => write!(f, "{}:{line}:{}", shown_path(&*self.file), self.column),
         }
     }
 }
@@ -166,22 +167,19 @@ impl Excerpt {
     fn new(line: &[u8], (start, end): (usize, usize)) -> Self {
         // A character that is cut in two would show as bytes: widen the span to whole ones.
         let inside = |at: usize| line.get(at).is_some_and(|b| (0x80..0xc0).contains(b));
-        let start = start.min(line.len());
-        let start = (start.saturating_sub(3)..=start)
-            .rev()
-            .find(|at| !inside(*at))
-            .unwrap_or(start);
+        let start = whole_characters(line, start.min(line.len()));
         let end = end.clamp(start, line.len());
         let end = (end..=line.len().min(end + 3))
             .find(|at| !inside(*at))
             .unwrap_or(end);
-        let first = start.saturating_sub(EXCERPT / 2);
-        let last = line.len().min(first + EXCERPT);
+        let first = whole_characters(line, start.saturating_sub(EXCERPT / 2));
+        let last = whole_characters(line, line.len().min(first + EXCERPT));
+        let whole = shown::shown(line);
         let mut text = String::new();
-        let before = visible(&line[first..start], &mut text);
+        let before = visible(whole.part(first..start), &mut text);
         let shown_end = end.clamp(start, last.max(start));
-        let marked = visible(&line[start..shown_end], &mut text);
-        visible(&line[shown_end..last.max(shown_end)], &mut text);
+        let marked = visible(whole.part(start..shown_end), &mut text);
+        visible(whole.part(shown_end..last.max(shown_end)), &mut text);
         let (ahead, behind) = (
             if first > 0 { "…" } else { "" },
             if last < line.len() { "…" } else { "" },
@@ -194,30 +192,31 @@ impl Excerpt {
     }
 }
 
-/// Appends bytes in a form that is safe on a terminal and gives the columns that they take: bytes
-/// that are not UTF-8 and control characters become `\xNN`, a tab becomes a blank.
-pub(crate) fn visible(bytes: &[u8], text: &mut String) -> usize {
+/// Appends a text and gives the columns that it takes: what cannot be shown as it is, in the form of
+/// [`crate::shown`], but bytes as a pattern would write them (`\xnn`); a tab becomes a blank.
+fn visible(text: Shown<'_>, out: &mut String) -> usize {
     let mut columns = 0;
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c == '\t' {
-                text.push(' ');
-                columns += 1;
-            } else if c.is_control() {
-                let mut buffer = [0; 4];
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    text.push_str(&format!("\\x{byte:02x}"));
-                    columns += 4;
-                }
-            } else {
-                text.push(c);
-                columns += if is_wide(c) { 2 } else { 1 };
+    for piece in text.pieces() {
+        columns += match piece {
+            Piece::Plain('\t') => {
+                out.push(' ');
+                1
             }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-            columns += 4;
-        }
+            Piece::Plain(c) => {
+                out.push(c);
+                if is_wide(c) { 2 } else { 1 }
+            }
+            escaped => {
+                let mut text = String::new();
+                // Writing to a String cannot fail.
+                let _ = escaped.write(&mut text);
+                if !matches!(escaped, Piece::Unseen(_)) {
+                    text.make_ascii_lowercase();
+                }
+                out.push_str(&text);
+                text.len()
+            }
+        };
     }
     columns
 }
@@ -229,16 +228,16 @@ fn clean(sentence: &str) -> String {
         if at > 0 {
             text.push_str("\n    ");
         }
-        visible(line.as_bytes(), &mut text);
+        visible(shown::shown(line.as_bytes()), &mut text);
     }
     text
 }
 
-/// Bytes in a form that is safe on a terminal, for use inside a message.
+/// Bytes in a form that is safe on a terminal, for use inside a message: not all of a long text.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
-    let cut = bytes.len().min(EXCERPT);
-    visible(&bytes[..cut], &mut text);
+    let cut = whole_characters(bytes, bytes.len().min(EXCERPT));
+    visible(shown::shown(bytes).part(0..cut), &mut text);
     if cut < bytes.len() {
         text.push('…');
     }

@@ -4,8 +4,10 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Setting {
     Catchup,
+    Charset,
     Commit,
     Csv,
+    CsvSafe,
     Fifo,
     Filter,
     FilterTimeout,
@@ -23,6 +25,7 @@ pub(super) enum Setting {
     Mask,
     MaxLine,
     MaxLines,
+    MaxMemory,
     PagerLimit,
     Pidfile,
     Queue,
@@ -42,10 +45,12 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 39] = [
     ("catchup", Setting::Catchup, "HOURS"),
+    ("charset", Setting::Charset, "NAME"),
     ("commit", Setting::Commit, "SECONDS"),
     ("csv", Setting::Csv, "[WHEN] PROGRAM ARGUMENTS"),
+    ("csv_safe", Setting::CsvSafe, "on|off"),
     ("fifo", Setting::Fifo, "PATH"),
     ("filter", Setting::Filter, "QUEUE PROGRAM ARGUMENTS"),
     ("filter_timeout", Setting::FilterTimeout, "SECONDS"),
@@ -63,6 +68,7 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
     ("mask", Setting::Mask, "TEXT"),
     ("max_line", Setting::MaxLine, "BYTES"),
     ("max_lines", Setting::MaxLines, "NUMBER"),
+    ("max_memory", Setting::MaxMemory, "BYTES"),
     ("pager_limit", Setting::PagerLimit, "LINES"),
     ("pidfile", Setting::Pidfile, "PATH"),
     ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Foreign};
 use super::machine::Machine;
 use super::model::TailSettings;
 use super::report::{Reports, Spot};
@@ -13,6 +13,7 @@ use crate::shown::shown_path;
 /// Looks at all that was read.
 pub(super) fn whole(assembly: &mut Assembly<'_>) {
     unused_queues(assembly);
+    foreign_text(assembly);
     logs(assembly);
     programs(assembly);
     inputs(assembly);
@@ -25,6 +26,31 @@ fn unused_queues(assembly: &mut Assembly<'_>) {
     for (queue, spot) in queues.unused() {
         let message = format!("no rule sends anything to the queue `{}`", queue.name);
         reports.warn(spot.clone(), message, None);
+    }
+}
+
+/// Text that is not UTF-8, where no character set says what it is, or a wrong one.
+fn foreign_text(assembly: &mut Assembly<'_>) {
+    let Assembly {
+        foreign,
+        report,
+        reports,
+        ..
+    } = assembly;
+    for Foreign { spot, text } in foreign {
+        let Some(charset) = report.charset else {
+            let message = "this is not UTF-8, and no `set charset` says what it is: it will be shown as \
+                           `\\xNN`";
+            let hint = "write `set charset euc-jp`, or `shift_jis`, `iso-2022-jp`, `iso-8859-1` and so on; \
+                        rules match the same bytes as before";
+            reports.warn(spot.clone(), message, Some(hint.into()));
+            continue;
+        };
+        if !charset.knows(text) {
+            let message = format!("this is neither UTF-8 nor {}", charset.name());
+            let hint = "what cannot be read will be shown as `\\xNN`";
+            reports.warn(spot.clone(), message, Some(hint.into()));
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::diagnostic::Place;
+use crate::charset::Charset;
 use crate::logpath::LogPath;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
@@ -304,6 +305,10 @@ pub struct ReportSettings {
     pub sort_order: SortOrder,
     /// `set resolve on`: show the full name of a host beside it.
     pub resolve: bool,
+    /// `set charset`: what lines and configuration text are that are not UTF-8; nothing if that is not known.
+    pub charset: Option<Charset>,
+    /// `set csv_safe on`: no cell of the CSV form begins as a formula.
+    pub csv_safe: bool,
 }
 
 /// The order of a host's lines in a report, by their counts.
@@ -381,4 +386,34 @@ pub struct StateSettings {
     pub commit: Duration,
     /// `set max_lines`: distinct lines a queue (1,000,000).
     pub max_lines: usize,
+    /// `set max_memory`: what a queue holds, bytes (256 MiB).
+    pub max_memory: usize,
+}
+
+/// How much a queue may hold. Whoever writes to a log chooses the lines and the names of hosts: what is
+/// beyond the bound is only counted, for its host if that is known already, else for all unknown hosts together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// Distinct lines (`set max_lines`).
+    pub lines: usize,
+    /// Bytes of memory (`set max_memory`).
+    pub bytes: usize,
+}
+
+impl From<usize> for Bound {
+    /// A bound of lines alone.
+    fn from(lines: usize) -> Self {
+        let bytes = usize::MAX;
+        Self { lines, bytes }
+    }
+}
+
+impl StateSettings {
+    /// How much a queue may hold.
+    pub fn bound(&self) -> Bound {
+        Bound {
+            lines: self.max_lines,
+            bytes: self.max_memory,
+        }
+    }
 }

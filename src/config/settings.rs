@@ -18,13 +18,29 @@ use super::report::Line;
 use super::rules::{compile, warn_notes};
 use super::suggest::did_you_mean;
 use super::values::{self, Wrong};
+use crate::charset::Charset;
 use crate::input::redis::Server;
 use crate::logpath::LogPath;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
+/// The least of `set max_memory`, bytes.
+const LEAST_MEMORY: usize = 1 << 20;
 /// Bounds of `set max_line`, bytes.
 const LINE_BOUNDS: std::ops::RangeInclusive<usize> = 256..=16 << 20;
+
+/// Some names that `set charset` takes.
+const CHARSETS: [&str; 9] = [
+    "euc-jp",
+    "shift_jis",
+    "iso-2022-jp",
+    "iso-8859-1",
+    "windows-1252",
+    "koi8-r",
+    "gb18030",
+    "big5",
+    "euc-kr",
+];
 
 /// What `set redisserver` takes.
 const REDIS: &str = "write HOST:PORT, /path/of/socket, redis://:PASSWORD@HOST:PORT/DB, or \
@@ -65,6 +81,19 @@ pub(super) fn apply(assembly: &mut Assembly<'_>, line: &Line<'_>, name: Part<'_>
         let spot = task.line.at(part);
         task.assembly.reports.error(spot, wrong.message, wrong.hint);
     }
+}
+
+/// Whether what follows the word of a setting is text for people or for lines, not the name of a file.
+pub(super) fn is_shown(word: &[u8]) -> bool {
+    let shown: [&[u8]; 6] = [
+        b"subject",
+        b"queue",
+        b"mask",
+        b"threshold",
+        b"filter",
+        b"logprefix",
+    ];
+    shown.contains(&word)
 }
 
 /// One `set` directive at work.
@@ -298,6 +327,9 @@ impl<'l> Task<'_, '_, 'l> {
                 ])?;
             }
             Setting::Resolve => self.assembly.report.resolve = self.on_off()?,
+            Setting::CsvSafe => self.assembly.report.csv_safe = self.on_off()?,
+            Setting::Charset => self.charset()?,
+            Setting::MaxMemory => self.max_memory()?,
             Setting::Hidepid => self.assembly.lines.hidepid = self.on_off()?,
             Setting::Rfc3339 => self.assembly.lines.rfc3339 = self.on_off()?,
             Setting::Mask => {
@@ -318,6 +350,41 @@ impl<'l> Task<'_, '_, 'l> {
                 self.assembly.state.max_lines = usize::try_from(lines).unwrap_or(usize::MAX);
             }
         }
+        Ok(())
+    }
+
+    fn max_memory(&mut self) -> Done<'l> {
+        let (part, text) = self.word_text()?;
+        let Some(size) = values::size(text).filter(|size| *size >= LEAST_MEMORY) else {
+            let message = format!("`{}` is no memory of a queue", shown(part.text));
+            let hint = "write bytes from 1M on, as in `256M`";
+            return Err(At(part, Wrong::new(message, hint)));
+        };
+        self.assembly.state.max_memory = size;
+        Ok(())
+    }
+
+    fn charset(&mut self) -> Done<'l> {
+        let (part, name) = self.word_text()?;
+        let charset = Charset::named(name);
+        // That needs no decoding.
+        let utf8 = ["utf-8", "utf8"]
+            .iter()
+            .any(|n| n.eq_ignore_ascii_case(name));
+        if charset.is_none() && !utf8 {
+            let message = format!(
+                "`{}` is no character set that lines are written in",
+                shown(part.text)
+            );
+            let hint = did_you_mean(part.text, CHARSETS).unwrap_or_else(|| {
+                format!(
+                    "write one of: {}, or another name of the IANA",
+                    CHARSETS.join(", ")
+                )
+            });
+            return Err(At(part, Wrong::new(message, &hint)));
+        }
+        self.assembly.report.charset = charset;
         Ok(())
     }
 

@@ -128,6 +128,7 @@ pub(super) fn size(text: &str) -> Option<usize> {
     let (digits, unit) = match text.as_bytes().last()? {
         b'k' | b'K' => (&text[..text.len() - 1], 1 << 10),
         b'm' | b'M' => (&text[..text.len() - 1], 1 << 20),
+        b'g' | b'G' => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1),
     };
     let number = digits
@@ -284,10 +285,11 @@ mod tests {
         assert_eq!(size("4096"), Some(4096));
         assert_eq!(size("64K"), Some(65_536));
         assert_eq!(size("2m"), Some(2 << 20));
+        assert_eq!(size("1G"), Some(1 << 30));
         for text in [
             "",
             "K",
-            "1G",
+            "1T",
             "-1",
             "1.5K",
             "99999999999999999999",

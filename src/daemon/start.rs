@@ -11,7 +11,7 @@ use super::telling::Telling;
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
-use crate::config::{self, Config, Output, ShellCommand, TailSettings};
+use crate::config::{self, Config, Output, ShellCommand, TailSettings, TailStart};
 use crate::delivery::message::Identity;
 use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
@@ -56,11 +56,28 @@ fn running(daemon: Daemon) -> i32 {
     service::ready();
     if !daemon.commits.on_disk() {
         log::info!(
-            "no state directory: files are followed from their ends, and nothing is kept over a \
-             restart (`set statedir DIR` keeps it)"
+            "no state directory: {}nothing is kept over a restart (`set statedir DIR` keeps it)",
+            first_lines(&daemon.monitor.config().inputs.tail)
         );
     }
     daemon.run()
+}
+
+/// Where files are begun that nothing is known of.
+fn first_lines(tail: &TailSettings) -> String {
+    let TailSettings::Follow { start } = tail else {
+        return String::new();
+    };
+    match start {
+        TailStart::End | TailStart::LastLines(0) => {
+            "files are followed from their ends, and ".into()
+        }
+        TailStart::LastLines(lines) => {
+            format!("of each file the last lines are read first (`-n {lines}`), and ")
+        }
+        TailStart::FromLine(0 | 1) => "files are read from their beginnings, and ".into(),
+        TailStart::FromLine(line) => format!("files are read from line {line} on, and "),
+    }
 }
 
 /// The daemon proper: the parent goes when the child says that it runs.
@@ -294,4 +311,34 @@ pub fn hostname() -> String {
     let name = nix::unistd::gethostname().ok();
     name.and_then(|name| name.into_string().ok())
         .unwrap_or_else(|| "localhost".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_says_where_files_are_begun() {
+        let words = |tail: &str| {
+            let text = format!("set mailserver h\nset logfile /l\n{tail}\n");
+            let loaded = config::parse_bytes(text.as_bytes());
+            first_lines(&loaded.config.expect(tail).inputs.tail)
+        };
+        let tails = [
+            ("", "from their ends"),
+            ("set tail /usr/bin/tail -q -F -n 0", "from their ends"),
+            (
+                "set tail /usr/bin/tail -q -F -n +1",
+                "from their beginnings",
+            ),
+            ("set tail /usr/bin/tail -q -F -n +7", "from line 7 on"),
+            (
+                "set tail /usr/bin/tail -q -F -n 7",
+                "the last lines are read first (`-n 7`)",
+            ),
+        ];
+        for (tail, says) in tails {
+            assert!(words(tail).contains(says), "{tail}: {}", words(tail));
+        }
+    }
 }

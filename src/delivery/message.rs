@@ -7,6 +7,7 @@ use chrono::Local;
 
 use super::Letter;
 use crate::clock::Time;
+use crate::shown::shown;
 
 /// RFC 5322 §2.1.1: no line of a mail is longer, bytes.
 const LONGEST_LINE: usize = 998;
@@ -113,7 +114,7 @@ fn field(name: &str, value: &[u8]) -> String {
     if is_plain(value) && value.len() < LONG_FIELD {
         return value.to_str_lossy().into_owned();
     }
-    encoded_words(&shown(value), name.len() + 2)
+    encoded_words(&shown(value).to_string(), name.len() + 2)
 }
 
 fn is_plain(value: &[u8]) -> bool {
@@ -131,10 +132,10 @@ fn addresses(value: &[u8]) -> String {
         _ if is_plain(part) && part.len() < LONG_FIELD => part.to_str_lossy().into_owned(),
         Some(at) if is_plain(&part[at..]) && part[at..].len() < LONG_FIELD => format!(
             "{}\r\n {}",
-            encoded_words(&shown(part[..at].trim_ascii()), "From: ".len()),
+            encoded_words(&shown(part[..at].trim_ascii()).to_string(), "From: ".len()),
             part[at..].to_str_lossy()
         ),
-        _ => encoded_words(&shown(part), "From: ".len()),
+        _ => encoded_words(&shown(part).to_string(), "From: ".len()),
     };
     let parts: Vec<String> = value
         .split(|&b| b == b',')
@@ -188,7 +189,7 @@ fn body(text: &[u8]) -> (String, bool) {
         .lines_with_terminator()
         .map(|line| {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            shown(line.strip_suffix(b"\r").unwrap_or(line))
+            shown(line.strip_suffix(b"\r").unwrap_or(line)).to_string()
         })
         .collect();
     let plain = lines
@@ -204,31 +205,6 @@ fn body(text: &[u8]) -> (String, bool) {
         out.push_str("\r\n");
     }
     (out, plain)
-}
-
-/// Text that a terminal and a mail program can be trusted with: UTF-8 and tabs stay themselves,
-/// other bytes and control characters show as `\xNN`.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() && c != '\t' {
-                let mut buffer = [0; 4];
-                hex(c.encode_utf8(&mut buffer).as_bytes(), &mut out);
-            } else {
-                out.push(c);
-            }
-        }
-        hex(chunk.invalid(), &mut out);
-    }
-    out
-}
-
-fn hex(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "\\x{byte:02X}");
-    }
 }
 
 /// Quoted-printable (RFC 2045 §6.7), one line.
@@ -319,10 +295,10 @@ pub(super) mod tests {
 
     #[test]
     fn other_text_is_quoted_and_bad_bytes_are_shown() {
-        let mail = mail(b"s", b"caf\xc3\xa9 = \xff\x1b[0m\r\n");
+        let mail = mail(b"s", b"caf\xc3\xa9 =\n\xc3\xa9\xff\x1b[0m\r\n");
         assert!(mail.contains("Content-Transfer-Encoding: quoted-printable\r\n"));
         assert!(
-            mail.ends_with("\r\ncaf=C3=A9 =3D \\xFF\\x1B[0m\r\n"),
+            mail.ends_with("\r\ncaf=C3=A9 =3D\r\n\\xC3\\xA9\\xFF\\x1B[0m\r\n"),
             "{mail}"
         );
     }

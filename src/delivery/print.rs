@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::Letter;
-use super::message::{Identity, date, shown, start_date};
+use super::message::{Identity, date, start_date};
+use crate::shown::shown;
 
 const RULE: &str = "────────────────────────────────────────────────────────────────────────";
 

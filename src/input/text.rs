@@ -5,6 +5,7 @@ use memchr::memchr;
 use super::file::CUT;
 use super::{Batch, Origin, Receipt};
 use crate::counters::{Counter, Counters};
+use crate::shown::whole_characters;
 
 /// A batch is handed over at this size, bytes; it may be longer by what one read gives.
 pub(super) const FULL: usize = 256 * 1024;
@@ -41,6 +42,7 @@ impl Text {
     pub fn push(&mut self, line: &[u8], cut: bool) {
         if cut || line.len() > self.max_line {
             let kept = self.max_line.saturating_sub(CUT.len()).min(line.len());
+            let kept = whole_characters(line, kept);
             self.bytes.extend_from_slice(&line[..kept]);
             self.bytes.extend_from_slice(CUT);
             self.counters.add(Counter::TooLong, 1);
@@ -146,5 +148,8 @@ mod tests {
         splitter.take(&whole, &mut text);
         let want = "xxxxxxxxxx [... cut]\nnext\nyyyyyyyyyy [... cut]\n";
         assert_eq!(lines(&mut text), (want.into(), 2));
+        // Else a line that is UTF-8 would be none any more.
+        text.push("失敗失敗失敗失敗".as_bytes(), false);
+        assert_eq!(lines(&mut text), ("失敗失 [... cut]\n".into(), 1));
     }
 }

@@ -21,7 +21,7 @@ const KINDS: &[(Counter, &str)] = &[
     (Counter::TooLong, "cut: longer than `max_line`"),
     (
         Counter::OverLimit,
-        "counted for their host only: their queue is at `max_lines`",
+        "counted for their host only: their queue is at `max_lines` or `max_memory`",
     ),
     (
         Counter::RepeatDropped,

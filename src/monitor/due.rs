@@ -4,10 +4,11 @@ use bstr::{BStr, BString};
 use chrono::Local;
 
 use super::Monitor;
+use crate::charset::decode;
 use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
-use crate::report::{self, Report, Status};
+use crate::report::{self, Form, Report, Status};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
@@ -305,14 +306,19 @@ impl Maker<'_> {
             if !mail.recipients.iter().any(|r| r.pager == pager) {
                 continue;
             }
+            let form = Form {
+                charset: settings.charset,
+                mask: &settings.mask,
+                limit: match pager {
+                    true => settings.pager_limit,
+                    false => settings.limit,
+                },
+            };
             let body = match pager {
-                true => report::pager(self.lines, settings.pager_limit),
-                false => report::text(
-                    self.lines,
-                    settings.limit,
-                    (self.status, self.remarks),
-                    &|host| self.resolver?.name(host),
-                ),
+                true => report::pager(self.lines, form),
+                false => report::text(self.lines, form, (self.status, self.remarks), &|host| {
+                    self.resolver?.name(host)
+                }),
             };
             reports.push(self.mail(mail, pager, body));
         }
@@ -321,15 +327,13 @@ impl Maker<'_> {
 
     fn mail(&self, mail: &MailQueue, pager: bool, body: BString) -> Report {
         let settings = &self.config.report;
-        let mut subject = mail
-            .subject
-            .clone()
-            .unwrap_or_else(|| settings.subject.clone());
+        let shown = |text: &[u8]| decode(settings.charset, text).into_owned();
+        let mut subject = shown(mail.subject.as_ref().unwrap_or(&settings.subject));
         subject.extend_from_slice(format!(" [{}]", self.queue.name).as_bytes());
-        let words: Vec<&[u8]> = mail.recipients.iter().map(|r| r.text.as_slice()).collect();
+        let words: Vec<Vec<u8>> = mail.recipients.iter().map(|r| shown(&r.text)).collect();
         Report {
             queue: self.queue.name.clone(),
-            from: mail.from.clone(),
+            from: shown(&mail.from).into(),
             sender: mail.sender.clone(),
             to: bstr::join(",", words).into(),
             recipients: mail
@@ -338,7 +342,7 @@ impl Maker<'_> {
                 .filter(|r| r.pager == pager)
                 .map(|r| r.address.clone())
                 .collect(),
-            subject,
+            subject: subject.into(),
             start: (self.queue.schedule != Schedule::Now).then_some(self.start),
             made: self.now,
             body,
@@ -347,7 +351,7 @@ impl Maker<'_> {
     }
 
     fn csv(&self) -> Option<Report> {
-        let body = report::csv(self.lines).ok()?;
+        let body = report::csv(self.lines, self.config.report.csv_safe).ok()?;
         Some(Report {
             queue: self.queue.name.clone(),
             from: BString::default(),

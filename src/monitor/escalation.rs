@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use bstr::{BStr, BString};
 
-use crate::config::RuleId;
+use crate::config::{Bound, RuleId};
 use crate::fast::Map;
 use crate::queue::OTHER_HOSTS;
 
@@ -15,7 +15,13 @@ pub struct Escalations {
     counters: Map<RuleId, Map<BString, Counted>>,
     /// How many counters there are.
     number: usize,
+    /// The bytes that they take, nearly.
+    bytes: usize,
 }
+
+/// What a counter costs besides the name of its host, bytes: its place in a table that may have grown ahead,
+/// and the memory's own book-keeping.
+const COST: usize = 2 * size_of::<(BString, Counted)>() + 16;
 
 /// A counter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,11 +51,19 @@ impl Step {
 }
 
 impl Escalations {
-    /// Moves a counter on by `n` lines. Where there are `most` counters, hosts that have none share one:
-    /// whoever sends lines can invent names.
-    pub(super) fn advance(&mut self, rule: RuleId, host: &[u8], n: u64, most: usize) -> Step {
+    /// Moves a counter on by `n` lines. Where there are as many counters as may be, hosts that have none
+    /// share one: whoever sends lines can invent names.
+    pub(super) fn advance(
+        &mut self,
+        rule: RuleId,
+        host: &[u8],
+        n: u64,
+        bound: impl Into<Bound>,
+    ) -> Step {
+        let bound = bound.into();
+        let full = self.number >= bound.lines || self.bytes >= bound.bytes;
         let known = |hosts: &Map<BString, Counted>| hosts.contains_key(BStr::new(host));
-        let host = match self.number >= most && !self.counters.get(&rule).is_some_and(known) {
+        let host = match full && !self.counters.get(&rule).is_some_and(known) {
             true => OTHER_HOSTS,
             false => host,
         };
@@ -64,6 +78,7 @@ impl Escalations {
         let hosts = self.counters.entry(rule).or_default();
         hosts.entry_ref(host).or_insert_with(|| {
             self.number += 1;
+            self.bytes = self.bytes.saturating_add(COST + host.len());
             Counted::default()
         })
     }
@@ -74,8 +89,13 @@ impl Escalations {
         let Some(counted) = hosts.and_then(|hosts| hosts.remove(host)) else {
             return 0;
         };
-        self.number -= 1;
+        self.removed(host);
         counted.lines
+    }
+
+    fn removed(&mut self, host: &BStr) {
+        self.number = self.number.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(COST + host.len());
     }
 
     /// The report with these lines could not be sent: they count again. What they and the lines since
@@ -103,7 +123,7 @@ impl Escalations {
             counted.looked = counted.looked.saturating_sub(delivered);
             if counted.lines == 0 {
                 hosts.remove(host);
-                self.number -= 1;
+                self.removed(host);
             }
         }
     }
@@ -157,6 +177,29 @@ mod tests {
         assert_eq!(counters.take(RuleId(0), others), 0);
         counters.settle(RuleId(1), others, 450);
         assert_eq!((counters.number, counters.iter().count()), (100, 100));
+    }
+
+    #[test]
+    fn counters_have_a_bound_in_bytes() {
+        let mut counters = Escalations::default();
+        let bound = Bound {
+            lines: usize::MAX,
+            bytes: 1 << 20,
+        };
+        for n in 0..100_000 {
+            counters.advance(RuleId(0), format!("invented{n}").as_bytes(), 1, bound);
+        }
+        let kept = counters.iter().count();
+        assert!((5_000..12_000).contains(&kept), "{kept}");
+        assert_eq!(counters.iter().map(|(_, _, n)| n).sum::<u64>(), 100_000);
+        let hosts: Vec<BString> = counters
+            .iter()
+            .map(|(_, host, _)| host.to_owned())
+            .collect();
+        for host in hosts {
+            counters.take(RuleId(0), host.as_ref());
+        }
+        assert_eq!((counters.number, counters.bytes), (0, 0));
     }
 
     #[test]

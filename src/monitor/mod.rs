@@ -33,6 +33,8 @@ use crate::rules::{self, Asked, Index};
 
 /// More hosts than these are not remembered between their lines.
 const MOST_HOSTS: usize = 1 << 14;
+/// Nor are names that take more bytes.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -290,7 +292,7 @@ impl Monitor {
     /// Begins the table of hosts anew where it has grown beyond all measure: names can be invented. What
     /// is counted stays; only `repeat` has no line before.
     fn bound_hosts(&mut self) {
-        if self.hosts.len() > MOST_HOSTS {
+        if self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES {
             self.hosts = HostTable::default();
             self.last.clear();
             for queue in &mut self.queues {
@@ -313,7 +315,7 @@ impl Monitor {
             }
             Parsed::NoPrefix => self.unprefixed(line, config),
             Parsed::NoHost => {
-                trace::no_rules(line, "whose prefix gave no host");
+                trace::no_rules(line, "whose prefix gave no host", config);
                 self.counters.add(Counter::NoHost, 1);
             }
         }
@@ -335,7 +337,7 @@ impl Monitor {
     /// Takes a line without a known prefix.
     #[cold]
     fn unprefixed(&mut self, line: &[u8], config: &Config) {
-        trace::no_rules(line, "without a known prefix");
+        trace::no_rules(line, "without a known prefix", config);
         self.counters.add(Counter::NoPrefix, 1);
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
@@ -381,7 +383,7 @@ impl Monitor {
             Action::Queues(targets) => {
                 masked.clear();
                 rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
-                trace::masked(masked);
+                trace::masked(masked, config);
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
@@ -421,8 +423,8 @@ impl Monitor {
             return self.add(*queue, host, line, n);
         }
         let highest = targets.iter().filter_map(|t| t.escalation).max();
-        let most = self.config.state.max_lines;
-        let step = highest.map(|_| self.escalations.advance(rule, host.name(), n, most));
+        let bound = self.config.state.bound();
+        let step = highest.map(|_| self.escalations.advance(rule, host.name(), n, bound));
         for target in targets {
             match (target.escalation, highest, step) {
                 (Some(at), Some(highest), Some(step)) => {
@@ -436,7 +438,7 @@ impl Monitor {
     }
 
     fn add(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
-        let max = self.config.state.max_lines;
+        let bound = self.config.state.bound();
         let Some(waiting) = self.queues.get_mut(queue.index()) else {
             return;
         };
@@ -448,15 +450,15 @@ impl Monitor {
             // The first call begins the search: the name is there when the report is made.
             resolver.name(host.name());
         }
-        if !waiting.tally.add(host, line, n, max) {
+        if !waiting.tally.add(host, line, n, bound) {
             self.counters.add(Counter::OverLimit, n);
         }
     }
 
     fn set(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], total: u64) {
-        let max = self.config.state.max_lines;
+        let bound = self.config.state.bound();
         if let Some(waiting) = self.queues.get_mut(queue.index())
-            && !waiting.tally.set(host, line, total, max)
+            && !waiting.tally.set(host, line, total, bound)
         {
             self.counters.add(Counter::OverLimit, 1);
         }

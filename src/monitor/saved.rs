@@ -142,8 +142,9 @@ impl Monitor {
         }
         for counter in &snapshot.escalations {
             if let Some(&rule) = self.names.ids.get(&counter.rule) {
-                let (host, most) = (&counter.host, usize::MAX);
-                self.escalations.advance(rule, host, counter.count, most);
+                let all = usize::MAX;
+                self.escalations
+                    .advance(rule, &counter.host, counter.count, all);
             }
         }
         let repeats = self.repeats;

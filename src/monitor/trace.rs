@@ -1,30 +1,10 @@
 //! `-d`: which way each line takes.
 
-use std::fmt;
-
 use log::{Level, log_enabled};
 
+use crate::charset::decode;
 use crate::config::{Action, Config, Rule, Target};
-
-/// Text of a log, safe on a terminal.
-struct Safe<'a>(&'a [u8]);
-
-impl fmt::Display for Safe<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    c if c.is_control() => write!(f, "\\x{:02X}", u32::from(c))?,
-                    c => write!(f, "{c}")?,
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02X}")?;
-            }
-        }
-        Ok(())
-    }
-}
+use crate::shown::shown;
 
 /// Whether anybody wants to know.
 pub(super) fn on() -> bool {
@@ -32,15 +12,16 @@ pub(super) fn on() -> bool {
 }
 
 /// A line that never came to the rules.
-pub(super) fn no_rules(line: &[u8], why: &str) {
+pub(super) fn no_rules(line: &[u8], why: &str, config: &Config) {
     if on() {
-        log::debug!("line {why}: {}", Safe(line));
+        log::debug!("line {why}: {}", readable(line, config));
     }
 }
 
 /// A line and the rule that takes it, if one does.
 pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &Config) {
-    log::debug!("line of {}: {}", Safe(host), Safe(message));
+    let (host, message) = (readable(host, config), readable(message, config));
+    log::debug!("line of {host}: {message}");
     match rule {
         Some(rule) => log::debug!("  taken by {} {}", rule.place, target(&rule.action, config)),
         None => log::debug!("  taken by no rule"),
@@ -48,10 +29,15 @@ pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &C
 }
 
 /// What is counted of a line.
-pub(super) fn masked(line: &[u8]) {
+pub(super) fn masked(line: &[u8], config: &Config) {
     if on() {
-        log::debug!("  counted as: {}", Safe(line));
+        log::debug!("  counted as: {}", readable(line, config));
     }
+}
+
+/// Text of a log as a report would show it.
+fn readable(text: &[u8], config: &Config) -> String {
+    shown(&decode(config.report.charset, text)).to_string()
 }
 
 fn target(action: &Action, config: &Config) -> String {

@@ -8,6 +8,8 @@ use std::io::{Read, Write};
 use nix::fcntl::OFlag;
 use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
+use crate::shown::shown_lines;
+
 /// What the child says when all is well.
 const RUNNING: &[u8] = b"+";
 
@@ -64,14 +66,13 @@ fn wait_for_word(mut pipe: File) -> ! {
     if read.is_ok() && word == RUNNING {
         std::process::exit(0);
     }
-    let text = String::from_utf8_lossy(&word);
-    let text = text.trim_end();
+    let text = shown_lines(String::from_utf8_lossy(&word).trim_end());
     eprintln!(
         "tenshi: error: {}",
         if text.is_empty() {
             "the daemon died at its start"
         } else {
-            text
+            &text
         }
     );
     std::process::exit(1);

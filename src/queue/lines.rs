@@ -2,37 +2,52 @@
 //!
 //! A site may have half a million distinct lines a day. So the bytes of all lines stand one behind
 //! the other, and beside them, for each line, there is only where it begins, its count, its hash, and
-//! a place in a hash table: some seventeen bytes a line, and no allocation of its own.
+//! a place in a hash table: some seventeen bytes a line, and no allocation of its own. A host with few
+//! lines has no table: names of hosts can be invented, and each costs little.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use bstr::{BStr, BString};
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fast::mark;
+use crate::fast::{Map, mark};
 
 /// Distinct lines and their counts.
 #[derive(Clone, Default)]
 pub struct Lines {
     /// All lines, in the order in which they came.
     text: Pieces,
-    /// Where each line begins in `text`; it ends where the next begins, or its piece ends.
-    starts: Vec<u32>,
-    /// The counts; [`BIG`] where it is in `big`.
-    counts: Vec<u32>,
-    /// The counts that are too large for `counts`.
-    big: HashMap<u32, u64, ahash::RandomState>,
-    /// A part of the hash of each line.
-    hashes: Vec<u32>,
-    /// The numbers of the lines, by [`spread`] hashes.
+    /// What is known of each line.
+    entries: Vec<Entry>,
+    /// The counts that are too large for an entry.
+    big: Option<Box<Map<u32, u64>>>,
+    /// The numbers of the lines, by [`spread`] hashes; nothing while there are a [`FEW`].
     table: HashTable<u32>,
-    hasher: ahash::RandomState,
     /// Made when there are some lines: most hosts of a large site have few.
     recent: Option<Box<Recent>>,
 }
+
+/// A line.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Where it begins in the text; it ends where the next begins, or its piece ends.
+    start: u32,
+    /// Its count; [`BIG`] where it is in `big`.
+    count: u32,
+    /// A part of its hash.
+    hash: u32,
+}
+
+/// The hash of all lines, keyed anew in each process: one for all hosts, as each would be 32 bytes.
+static HASHER: LazyLock<ahash::RandomState> = LazyLock::new(ahash::RandomState::new);
+
+/// What a line costs besides its text, bytes: its entry and its place in the table, as far as they may
+/// have grown ahead.
+const COST: usize = 2 * size_of::<Entry>() + 12;
 
 /// Text in pieces that stay where they are: nothing is copied when it grows.
 #[derive(Clone, Default)]
@@ -42,8 +57,9 @@ struct Pieces(Vec<Vec<u8>>);
 const PIECE: usize = 1 << 16;
 
 impl Pieces {
-    /// Appends a line; where it begins, if there is room.
-    fn add(&mut self, line: &[u8]) -> Option<u32> {
+    /// Appends a line. Where it begins, if there is room, and how many bytes more the text takes.
+    fn add(&mut self, line: &[u8]) -> Option<(u32, usize)> {
+        let mut more = 0;
         let last = self.0.last();
         let fits = last
             .is_some_and(|last| last.len() < PIECE && line.len() <= last.capacity() - last.len());
@@ -51,13 +67,18 @@ impl Pieces {
             u16::try_from(self.0.len()).ok()?;
             let twice = last.map_or(0, |last| 2 * last.capacity());
             let size = twice.min(PIECE).max(line.len());
+            if self.0.is_empty() {
+                // Most hosts that somebody made up have one line.
+                self.0.reserve_exact(1);
+            }
             self.0.push(Vec::with_capacity(size));
+            more = size + size_of::<Vec<u8>>();
         }
         let piece = u16::try_from(self.0.len() - 1).ok()?;
         let last = self.0.last_mut()?;
         let start = u16::try_from(last.len()).ok()?;
         last.extend_from_slice(line);
-        Some(u32::from(piece) << 16 | u32::from(start))
+        Some((u32::from(piece) << 16 | u32::from(start), more))
     }
 
     /// So much text from a place on.
@@ -117,8 +138,8 @@ impl Default for Recent {
 pub enum Change {
     /// It was known, and its count is another one now.
     Counted,
-    /// It was not known, and was added.
-    Added,
+    /// It was not known, and was added: so many bytes more are taken.
+    Added(usize),
     /// It was not known, and there is no room for it.
     Refused,
 }
@@ -129,7 +150,16 @@ const BIG: u32 = u32::MAX;
 impl Lines {
     /// How many distinct lines there are.
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.entries.len()
+    }
+
+    /// The bytes that they take.
+    pub fn cost(&self) -> usize {
+        let pieces = self.text.0.iter();
+        let text: usize = pieces
+            .map(|piece| piece.capacity() + size_of::<Vec<u8>>())
+            .sum();
+        text + self.len() * COST
     }
 
     /// Changes the count of a line from what it is. One that is not known is added with a count made of
@@ -148,7 +178,7 @@ impl Lines {
                 return Change::Counted;
             }
         }
-        let hash = part(self.hasher.hash_one(line));
+        let hash = part(HASHER.hash_one(line));
         if let Some(at) = self.find(line, hash) {
             self.remember(mark, at);
             self.set(at, new(self.count(at)));
@@ -159,16 +189,16 @@ impl Lines {
         }
         match self.insert(line, hash, new(0)) {
             // Many come once only: the places are for those that come again.
-            Some(_) => Change::Added,
+            Some(bytes) => Change::Added(bytes),
             None => Change::Refused,
         }
     }
 
     fn remember(&mut self, mark: u32, at: u32) {
-        if self.recent.is_none() && self.starts.len() <= FEW {
+        if self.recent.is_none() && self.entries.len() <= FEW {
             return;
         }
-        let (start, length) = range_of(&self.text, &self.starts, at);
+        let (start, length) = range_of(&self.text, &self.entries, at);
         let recent = self.recent.get_or_insert_default();
         recent.0[mark as usize % RECENT] = Place {
             mark,
@@ -180,40 +210,60 @@ impl Lines {
 
     /// The number of a line.
     fn find(&self, line: &[u8], hash: u32) -> Option<u32> {
-        let same = |&at: &u32| {
-            self.hashes.get(at as usize) == Some(&hash)
-                && text_of(&self.text, &self.starts, at) == line
+        let same = |at: u32| {
+            self.entries
+                .get(at as usize)
+                .is_some_and(|e| e.hash == hash)
+                && text_of(&self.text, &self.entries, at) == line
         };
-        self.table.find(spread(hash), same).copied()
+        if self.table.is_empty() {
+            let few = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+            return (0..few).find(|&at| same(at));
+        }
+        self.table.find(spread(hash), |&at| same(at)).copied()
     }
 
-    /// Adds a line that is not known. Gives its number, if there was room.
-    fn insert(&mut self, line: &[u8], hash: u32, count: u64) -> Option<u32> {
-        let at = u32::try_from(self.starts.len()).ok()?;
-        let start = self.text.add(line)?;
-        self.starts.push(start);
-        self.counts.push(0);
-        self.hashes.push(hash);
+    /// Adds a line that is not known. Gives how many bytes more are taken, if there was room.
+    fn insert(&mut self, line: &[u8], hash: u32, count: u64) -> Option<usize> {
+        let at = u32::try_from(self.entries.len()).ok()?;
+        let (start, more) = self.text.add(line)?;
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push(Entry {
+            start,
+            count: 0,
+            hash,
+        });
         self.set(at, count);
-        let Self { hashes, table, .. } = self;
-        let hash_of = |&at: &u32| hashes.get(at as usize).map_or(0, |&hash| spread(hash));
-        table.insert_unique(spread(hash), at, hash_of);
-        Some(at)
+        let Self { entries, table, .. } = self;
+        // The first time, all that are there already.
+        let from = match table.is_empty() {
+            true if entries.len() <= FEW => at + 1,
+            true => 0,
+            false => at,
+        };
+        let hash_of = |&at: &u32| entries.get(at as usize).map_or(0, |e| spread(e.hash));
+        for at in from..=at {
+            table.insert_unique(hash_of(&at), at, hash_of);
+        }
+        Some(more + COST)
     }
 
     /// Each line with its count, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (&BStr, u64)> {
-        (0..self.starts.len()).filter_map(|at| {
+        (0..self.entries.len()).filter_map(|at| {
             let at = u32::try_from(at).ok()?;
-            let line = text_of(&self.text, &self.starts, at);
+            let line = text_of(&self.text, &self.entries, at);
             Some((BStr::new(line), self.count(at)))
         })
     }
 
     fn count(&self, at: u32) -> u64 {
-        match self.counts.get(at as usize) {
-            Some(&BIG) => self.big.get(&at).copied().unwrap_or(0),
-            Some(&count) => u64::from(count),
+        let big = || self.big.as_ref()?.get(&at).copied();
+        match self.entries.get(at as usize).map(|entry| entry.count) {
+            Some(BIG) => big().unwrap_or(0),
+            Some(count) => u64::from(count),
             None => 0,
         }
     }
@@ -221,10 +271,10 @@ impl Lines {
     fn set(&mut self, at: u32, count: u64) {
         let small = u32::try_from(count).unwrap_or(BIG);
         if small == BIG {
-            self.big.insert(at, count);
+            self.big.get_or_insert_default().insert(at, count);
         }
-        if let Some(place) = self.counts.get_mut(at as usize) {
-            *place = small;
+        if let Some(entry) = self.entries.get_mut(at as usize) {
+            entry.count = small;
         }
     }
 }
@@ -242,18 +292,19 @@ fn spread(hash: u32) -> u64 {
 }
 
 /// The bytes of a line.
-fn text_of<'a>(text: &'a Pieces, starts: &[u32], at: u32) -> &'a [u8] {
-    let (start, length) = range_of(text, starts, at);
+fn text_of<'a>(text: &'a Pieces, entries: &[Entry], at: u32) -> &'a [u8] {
+    let (start, length) = range_of(text, entries, at);
     text.get(start, length).unwrap_or_default()
 }
 
 /// Where a line begins, and its length.
-fn range_of(text: &Pieces, starts: &[u32], at: u32) -> (u32, u32) {
+fn range_of(text: &Pieces, entries: &[Entry], at: u32) -> (u32, u32) {
     let at = at as usize;
-    let Some(&start) = starts.get(at) else {
+    let begin = |at: usize| entries.get(at).map(|entry| entry.start);
+    let Some(start) = begin(at) else {
         return (0, 0);
     };
-    (start, text.length(start, starts.get(at + 1).copied()))
+    (start, text.length(start, begin(at + 1)))
 }
 
 impl fmt::Debug for Lines {
@@ -266,7 +317,7 @@ impl fmt::Debug for Lines {
 impl PartialEq for Lines {
     fn eq(&self, other: &Self) -> bool {
         let known = |line: &[u8]| {
-            let at = other.find(line, part(other.hasher.hash_one(line)))?;
+            let at = other.find(line, part(HASHER.hash_one(line)))?;
             Some(other.count(at))
         };
         self.len() == other.len() && self.iter().all(|(line, n)| known(line) == Some(n))
@@ -318,7 +369,7 @@ mod tests {
         let big = u64::from(u32::MAX) + 5;
         for (line, count) in [("", 1), ("a", 2), ("ab", u64::from(BIG) - 1), ("b", big)] {
             let added = lines.change(line.as_bytes(), false, |_| count);
-            assert_eq!(added, Change::Added);
+            assert!(matches!(added, Change::Added(_)), "{added:?}");
         }
         assert_eq!(lines.change(b"ab", true, |n| n + 1), Change::Counted);
         assert_eq!(lines.change(b"b", true, |n| n - 10), Change::Counted);
@@ -340,7 +391,8 @@ mod tests {
         let lengths = [PIECE - 1, 1, PIECE, 0, 3, PIECE + 1, 2, 2 * PIECE, 7];
         for (number, length) in (0..).zip(lengths) {
             let line = vec![b'a' + number; length];
-            assert_eq!(lines.change(&line, false, |n| n + 1), Change::Added);
+            let added = lines.change(&line, false, |n| n + 1);
+            assert!(matches!(added, Change::Added(n) if n >= COST), "{added:?}");
         }
         for (number, length) in (0..).zip(lengths) {
             let line = vec![b'a' + number; length];
@@ -358,7 +410,7 @@ mod tests {
         let mut lines = Lines::default();
         for n in 0..10_000_u64 {
             let added = lines.change(format!("line {n}").as_bytes(), false, |_| n);
-            assert_eq!(added, Change::Added);
+            assert!(matches!(added, Change::Added(_)), "{added:?}");
         }
         for n in 0..10_000_u64 {
             let counted = lines.change(format!("line {n}").as_bytes(), true, |old| {
@@ -368,5 +420,25 @@ mod tests {
             assert_eq!(counted, Change::Counted);
         }
         assert_eq!((lines.len(), lines.iter().count()), (10_000, 10_000));
+    }
+
+    /// What is said of the bytes taken holds for one line as for many.
+    #[test]
+    fn the_cost_is_told_as_it_grows() {
+        let (mut lines, mut told) = (Lines::default(), 0);
+        for n in 0..3_000_usize {
+            let line = format!("{n} {}", "x".repeat(n * 7 % 500));
+            match lines.change(line.as_bytes(), false, |n| n + 1) {
+                Change::Added(bytes) => told += bytes,
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(lines.cost(), told);
+        }
+        let text: usize = lines.iter().map(|(line, _)| line.len()).sum();
+        assert!(
+            told > text && told < text + 3_000 * COST + 3 * PIECE,
+            "{told} for {text}"
+        );
+        assert_eq!(size_of::<Lines>(), 96);
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::text::{size, span};
 use super::view::{View, name};
 use crate::cli::Levels;
+use crate::shown::shown;
 
 /// So many things are named; of more, only their number.
 const NAMED: usize = 5;
@@ -157,7 +158,8 @@ pub(super) fn one_line(text: &str) -> String {
         c if c.is_control() => ' ',
         c => c,
     };
-    text.chars().map(safe).collect()
+    let text: String = text.chars().map(safe).collect();
+    shown(text.as_bytes()).to_string()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
+use crate::shown::shown_lines;
 use crate::shown::shown_path;
 use crate::state::Unread;
 use crate::{config, state};
@@ -34,7 +35,7 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let view = view::View::new(&place.dir, snapshot, holder, SystemClock.now());
     if let Some(doubt) = &place.doubt {
         // Nobody listens to a message that cannot be written.
-        let _ = writeln!(err, "tenshi: warning: {doubt}");
+        let _ = writeln!(err, "tenshi: warning: {}", shown_lines(doubt));
     }
     let (shown, status) = match args.form {
         StatusForm::Text => (text::write(&view, out), 0),
@@ -57,8 +58,24 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
 }
 
 fn json(view: &view::View, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, view)?;
-    writeln!(out)
+    let text = serde_json::to_string_pretty(view)?;
+    writeln!(out, "{}", ascii(&text))
+}
+
+/// JSON in which each character beyond ASCII is an escape: a name may hold what steers a terminal or turns
+/// a line around.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\x7f' {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    out
 }
 
 /// There is nothing to show.
@@ -68,7 +85,7 @@ fn fail(form: StatusForm, fault: &str, out: &mut dyn Write, err: &mut dyn Write)
         let _ = writeln!(out, "TENSHI UNKNOWN - {}", check::one_line(fault));
         return UNKNOWN;
     }
-    let _ = writeln!(err, "tenshi: {fault}");
+    let _ = writeln!(err, "tenshi: {}", shown_lines(fault));
     1
 }
 

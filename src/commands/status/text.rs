@@ -6,12 +6,12 @@ use chrono::Local;
 
 use super::view::{FileView, LetterView, QueueView, View};
 use crate::clock::Time;
-use crate::config::diagnostic::visible;
+use crate::shown::shown;
 
 /// Writes it.
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     let age = |then| span(view.ago(then));
-    writeln!(out, "state directory: {}", view.state_dir)?;
+    writeln!(out, "state directory: {}", safe(&view.state_dir))?;
     writeln!(out, "daemon: {}", daemon(view))?;
     writeln!(
         out,
@@ -44,7 +44,7 @@ fn daemon(view: &View) -> String {
         (Some(true), _) => format!("running since {since} ({begun})"),
         (Some(false), _) => format!("not running; the last one was started {since}"),
         (None, _) => {
-            let why = view.unseen.as_deref().unwrap_or("no reason");
+            let why = safe(view.unseen.as_deref().unwrap_or("no reason"));
             format!("whether it runs cannot be seen ({why}); started {since}")
         }
     }
@@ -138,9 +138,7 @@ fn letter(letter: &LetterView, view: &View) -> Vec<String> {
 
 /// Names and servers' words in a form that is safe on a terminal.
 fn safe(text: &str) -> String {
-    let mut safe = String::new();
-    visible(text.as_bytes(), &mut safe);
-    safe
+    shown(text.as_bytes()).to_string()
 }
 
 fn local(time: Time) -> String {

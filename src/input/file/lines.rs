@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use crate::counters::{Counter, Counters};
+use crate::shown::whole_characters;
 
 /// What stands at the end of a line that was cut.
 pub const CUT: &[u8] = b" [... cut]";
@@ -64,8 +65,8 @@ impl Cutter<'_> {
         let nuls = line.iter().take_while(|&&b| b == 0).count();
         let line = &line[nuls..];
         if line.len() > self.max_line {
-            self.text
-                .extend_from_slice(&line[..self.max_line.saturating_sub(CUT.len())]);
+            let kept = whole_characters(line, self.max_line.saturating_sub(CUT.len()));
+            self.text.extend_from_slice(&line[..kept]);
             self.text.extend_from_slice(CUT);
             self.counters.add(Counter::TooLong, 1);
         } else {

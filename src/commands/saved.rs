@@ -1,0 +1,187 @@
+//! Saved logs, as `replay`, `match` and `-p` read them: text, packed by gzip or not, from a file or from
+//! standard input.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::shown::shown_path;
+
+/// How much is read at once.
+const BLOCK: usize = 256 * 1024;
+/// The name that means standard input.
+const STANDARD_INPUT: &str = "-";
+/// The first bytes of a gzip file (RFC 1952 §2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// How those of bzip2 begin.
+const BZIP2: &[u8] = b"BZh";
+
+/// How files begin that a program packed which is not ours, and how to have their text.
+const PACKED: [(&[u8], &str, &str); 10] = [
+    (b"\xfd7zXZ\0", "xz", "xz -dc"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
+    (BZIP2, "bzip2", "bzip2 -dc"),
+    (b"\x04\x22\x4d\x18", "lz4", "lz4 -dc"),
+    (b"LZIP\x01", "lzip", "lzip -dc"),
+    (b"\x89LZO\0\r\n\x1a\n", "lzop", "lzop -dc"),
+    (b"\x1f\x9d", "compress", "uncompress -c"),
+    (b"PK\x03\x04", "zip", "unzip -p"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x -so"),
+    (b"\x5d\0\0\x80\0", "lzma", "xz -dc"),
+];
+/// No beginning is longer, with the mark of a block of bzip2 in it.
+const LONGEST: usize = 10;
+
+/// Opens a log, or standard input for `-`. `command` reads its standard input: a message says
+/// how to give it a log that only another program can unpack.
+///
+/// # Errors
+/// When it cannot be read, or is not text.
+pub(super) fn open(path: &Path, command: &str) -> io::Result<Box<dyn BufRead>> {
+    if path == Path::new(STANDARD_INPUT) {
+        return standard_input(command);
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::other("is a directory, not a log"));
+    }
+    unpacked(file, &shown_path(path).to_string(), command)
+}
+
+/// Standard input, likewise.
+///
+/// # Errors
+/// When it cannot be read, or is not text.
+pub(super) fn standard_input(command: &str) -> io::Result<Box<dyn BufRead>> {
+    unpacked(io::stdin(), "FILE", command)
+}
+
+/// Text, unpacked where its first bytes say gzip. The name is of no weight: logs are renamed.
+fn unpacked(
+    mut reader: impl Read + 'static,
+    name: &str,
+    command: &str,
+) -> io::Result<Box<dyn BufRead>> {
+    let head = head(&mut reader)?;
+    let packed = PACKED.iter().find(|(magic, ..)| begins(&head, magic));
+    let gzip = head.starts_with(GZIP);
+    let whole = Cursor::new(head).chain(reader);
+    match packed {
+        Some((_, packer, unpack)) => Err(io::Error::other(format!(
+            "is packed by {packer}, which is not read here: run `{unpack} {name} | {command}`"
+        ))),
+        None if gzip => {
+            let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BLOCK, whole));
+            Ok(Box::new(BufReader::with_capacity(BLOCK, unpacked)))
+        }
+        None => Ok(Box::new(BufReader::with_capacity(BLOCK, whole))),
+    }
+}
+
+/// The first bytes: no more than tell what they are, since somebody may be typing them.
+fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while may_be_packed(&head) {
+        let mut room = [0; LONGEST];
+        match reader.read(&mut room) {
+            Ok(0) => break,
+            Ok(read) => head.extend_from_slice(room.get(..read).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(head)
+}
+
+/// Whether more bytes are needed to tell.
+fn may_be_packed(head: &[u8]) -> bool {
+    let mut all = PACKED.iter().map(|(magic, ..)| *magic).chain([GZIP]);
+    let begun = all.any(|magic| head.len() < magic.len() && magic.starts_with(head));
+    begun || (head.starts_with(BZIP2) && head.len() < LONGEST)
+}
+
+/// Whether a file of another packer begins so.
+fn begins(head: &[u8], magic: &[u8]) -> bool {
+    // A log may begin with these three letters: bzip2 has a digit and the mark of a block behind them.
+    match head.strip_prefix(BZIP2) {
+        Some(rest) if magic == BZIP2 => {
+            let block = |mark: &[u8]| rest.get(1..).is_some_and(|rest| rest.starts_with(mark));
+            matches!(rest.first(), Some(b'1'..=b'9'))
+                && (block(b"1AY&SY") || block(b"\x17\x72\x45\x38"))
+        }
+        _ => head.starts_with(magic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// Gives one byte at a time, as a slow pipe does.
+    struct Drips(Cursor<Vec<u8>>);
+
+    impl Read for Drips {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let one = buf.len().min(1);
+            self.0.read(&mut buf[..one])
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let mut text = Vec::new();
+        let drips = Drips(Cursor::new(bytes.to_vec()));
+        let mut reader = unpacked(drips, "F", "tenshi replay -").map_err(|e| e.to_string())?;
+        reader.read_to_end(&mut text).map_err(|e| e.to_string())?;
+        Ok(text)
+    }
+
+    #[test]
+    fn text_is_read_to_the_byte_and_gzip_is_unpacked() {
+        for text in [
+            "",
+            "B",
+            "BZ",
+            "BZh9 is a word\n",
+            "BZhello",
+            "P",
+            "PK",
+            "LZIP",
+            "7z",
+            "(",
+            "a\nb",
+        ] {
+            assert_eq!(read(text.as_bytes()), Ok(text.into()));
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"a line\n").unwrap();
+        let twice = gzip.finish().unwrap().repeat(2);
+        assert_eq!(read(&twice), Ok(b"a line\na line\n".to_vec()));
+    }
+
+    #[test]
+    fn what_another_program_packed_is_refused_with_its_name() {
+        let files: [(&[u8], &str); 9] = [
+            (b"\xfd7zXZ\0\0\x04", "xz -dc F | tenshi replay -"),
+            (b"\x28\xb5\x2f\xfd\x04X", "zstd -dc F | tenshi replay -"),
+            (b"BZh91AY&SY\x94", "bzip2 -dc F | tenshi replay -"),
+            (b"BZh11AY&SY\x94", "bzip2 -dc F | tenshi replay -"),
+            // An empty file.
+            (
+                b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0",
+                "bzip2 -dc F | tenshi replay -",
+            ),
+            (b"\x04\x22\x4d\x18d", "lz4 -dc F | tenshi replay -"),
+            (b"\x1f\x9d\x90", "uncompress -c F | tenshi replay -"),
+            (b"PK\x03\x04\x14", "unzip -p F | tenshi replay -"),
+            (b"\x5d\0\0\x80\0\xff", "xz -dc F | tenshi replay -"),
+        ];
+        for (bytes, says) in files {
+            let fault = read(bytes).expect_err(says);
+            assert!(fault.contains(says), "{fault}");
+        }
+    }
+}
