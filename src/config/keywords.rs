@@ -54,7 +54,7 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
     ("limit", Setting::Limit, "LINES"),
     ("listen", Setting::Listen, "ADDRESS:PORT"),
     ("logfile", Setting::Logfile, "PATH"),
-    ("logprefix", Setting::Logprefix, "REGEXP"),
+    ("logprefix", Setting::Logprefix, "NAME|REGEXP"),
     ("mailauth", Setting::Mailauth, "USER FILE"),
     ("mailhelo", Setting::Mailhelo, "NAME"),
     ("mailserver", Setting::Mailserver, "HOST:PORT"),

@@ -12,7 +12,7 @@ use super::framing::Framing;
 use crate::clock::Clock;
 use crate::counters::Counter;
 use crate::input::control::{Control, Drain, Seldom};
-use crate::input::syslog::{self, Arrival};
+use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
 use crate::input::{Event, Origin, Receipt};
 
@@ -43,6 +43,7 @@ pub(super) struct Server {
     origin: Origin,
     clock: Arc<dyn Clock>,
     text: Text,
+    prefixes: Prefixes,
     connections: Vec<Connection>,
     refused_until: Option<Instant>,
     bad: Seldom,
@@ -63,12 +64,14 @@ impl Server {
         origin: Origin,
         max_line: usize,
         clock: Arc<dyn Clock>,
+        prefixes: Prefixes,
     ) -> Self {
         Self {
             listener,
             origin,
             clock,
             text: Text::new(max_line),
+            prefixes,
             connections: Vec::new(),
             refused_until: None,
             bad: Seldom::default(),
@@ -239,11 +242,11 @@ impl Server {
             sender: Some(&connection.host),
             time: self.clock.now(),
         };
-        let text = &mut self.text;
+        let (prefixes, text) = (&self.prefixes, &mut self.text);
         let taken = connection
             .framing
             .take(&buffer[..length], &mut |message, cut| {
-                syslog::take(message, cut, arrival, text);
+                syslog::take(message, cut, arrival, prefixes, text);
             });
         let Err(bad) = taken else { return Turn::Read };
         let peer = connection.peer;
@@ -263,9 +266,9 @@ impl Server {
             sender: Some(&connection.host),
             time: self.clock.now(),
         };
-        let text = &mut self.text;
+        let (prefixes, text) = (&self.prefixes, &mut self.text);
         connection.framing.end(&mut |message, cut| {
-            syslog::take(message, cut, arrival, text);
+            syslog::take(message, cut, arrival, prefixes, text);
         });
     }
 
