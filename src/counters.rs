@@ -70,4 +70,6 @@ counters! {
     CommandFailed: "filter and csv commands failed",
     /// Snapshots that could not be written.
     SnapshotFailed: "snapshots that could not be written",
+    /// Messages of RFC 5424 whose structured data came into no line.
+    StructuredDropped: "messages whose structured data was left out",
 }

@@ -1,8 +1,12 @@
 //! Prefixes: from a raw line to host and message.
 //!
 //! The traditional prefix comes first, then each `logprefix` in its order, and the RFC 3339 prefix
-//! last, so that no line that the original understood is read in another way.
+//! last, so that no line that the original understood is read in another way. Where the configuration
+//! names devices (`set logprefix cisco`), what they write in front of their messages goes, too.
 
+pub mod forms;
+mod named;
+pub mod rfc5424;
 mod text;
 
 use std::borrow::Cow;
@@ -10,6 +14,7 @@ use std::borrow::Cow;
 use crate::config::LineSettings;
 use crate::fast::{Range, Sixteen, before_space, is_space};
 use crate::pattern::{Found, Pattern, Spans};
+pub use named::drops_structured;
 pub use text::{Shape, Text};
 
 /// The pseudo host of lines without a known prefix.
@@ -59,6 +64,9 @@ fn parse_other<'a>(
     spans: &mut Spans,
     gave_up: &mut Vec<Pattern>,
 ) -> Parsed<'a> {
+    if !settings.names.is_empty() {
+        return named::parse(line, settings, spans, gave_up);
+    }
     let built_in = || rfc3339(line).filter(|_| settings.rfc3339);
     traditional(line)
         .map(|found| record(line, found))
@@ -77,6 +85,9 @@ fn record<'a>(line: &'a [u8], (host, start): (&'a [u8], usize)) -> Parsed<'a> {
 /// The host and where the message begins, if the line has the prefix that rsyslog writes.
 #[inline(always)]
 fn common<'a>(line: &'a [u8], settings: &LineSettings) -> Option<(&'a [u8], usize)> {
+    if !settings.names.is_empty() {
+        return None;
+    }
     let stamp = line.first_chunk::<16>()?;
     if is_common_stamp(stamp, line[DAY]) {
         host_at(line, 16)
@@ -171,6 +182,16 @@ fn is_stamp(stamp: &[u8; 16]) -> bool {
         && digits.iter().all(|&i| stamp[i].is_ascii_digit())
 }
 
+/// Whether a line has the traditional prefix.
+pub fn is_traditional(line: &[u8]) -> bool {
+    traditional(line).is_some()
+}
+
+/// Whether a line begins with the traditional stamp and one white space behind it.
+fn begins_traditional(line: &[u8]) -> bool {
+    line.first_chunk().is_some_and(is_stamp) && !line.get(16).is_some_and(|&byte| is_space(byte))
+}
+
 /// The host of either built-in prefix, and where the message begins: what an input that writes
 /// prefixes itself must know.
 pub fn built_in(line: &[u8]) -> Option<(&[u8], usize)> {
@@ -236,6 +257,7 @@ mod tests {
                 .iter()
                 .map(|p| Pattern::compile(p).unwrap())
                 .collect(),
+            names: Vec::new(),
             rfc3339: true,
             hidepid,
         }

@@ -522,3 +522,206 @@ fn a_fifo_or_an_address_is_input_enough() {
         );
     }
 }
+
+/// The mails of a daemon that has received these datagrams.
+fn received(config: &str, datagrams: &[&str]) -> String {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mail = format!("set mailserver 127.0.0.1:{}", postbox.port());
+    let rules = queue("a", "a@x") + "repeat ^last message repeated (\\d+) time\na .*\n";
+    let text = format!("set listen {address}\n{mail}\n{config}{rules}");
+    let mut daemon = Command::new(PROGRAM)
+        .args(["-f", "-c"])
+        .arg(dir.write("tenshi.conf", text))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut told = String::new();
+    let mut stderr = BufReader::new(daemon.stderr.take().unwrap());
+    stderr.read_line(&mut told).unwrap();
+    assert!(told.contains("no state directory"), "{told}");
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in datagrams {
+        sender.send_to(datagram.as_bytes(), address).unwrap();
+    }
+    let pid = Pid::from_raw(i32::try_from(daemon.id()).unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert!(daemon.wait().unwrap().success());
+    bodies(&postbox.wait(1))
+}
+
+#[test]
+fn messages_of_devices_add_up_under_the_device() {
+    let found = received(
+        "",
+        &[
+            "<28>Jul  8 23:04:13  vmx01 alarmd[2449]: Alarm set",
+            "<28>Jul  8 23:05:14  vmx01 alarmd[2449]: Alarm set",
+            "<189>1432: sw1: Jun  1 12:50:26.172: %LINK-3-UPDOWN: down\n  since today",
+            "<189>1433: sw1: Jun  1 12:51:27.002: %LINK-3-UPDOWN: down\n  since today",
+            "<187>: nx1: 2026 May  2 12:55:19 UTC: %ETHPORT-5-X: y",
+            "<187>nx1: 2026 May  2 12:55:20 UTC: last message repeated 3 times",
+            "<13>prog: x",
+        ],
+    );
+    for part in [
+        "vmx01: \n    2: alarmd[2449]: Alarm set\n",
+        "    2: %LINK-3-UPDOWN: down\n",
+        "    2:   since today\n",
+        "nx1: \n    4: %ETHPORT-5-X: y\n",
+        "127.0.0.1: \n    1: prog: x\n",
+    ] {
+        assert!(found.contains(part), "{part} is not in\n{found}");
+    }
+    assert_eq!(found.matches("127.0.0.1:").count(), 1, "{found}");
+}
+
+#[test]
+fn a_logprefix_holds_for_what_is_received() {
+    let own = "set logprefix ^box=(\\S+) seq=\\d+ \nset logprefix nxos\n";
+    let found = received(
+        own,
+        &[
+            "<13>box=alpha seq=1 down",
+            "<13>box=alpha seq=2 down",
+            "<187>May  3 13:55:35 nx7 2026 May  3 13:55:35.928 AEST: %X-3-Y: z",
+            "<187>May  3 13:55:36 nx7 2026 May  3 13:55:36.129 AEST: %X-3-Y: z",
+            "<165>1 2026-11-23T21:44:00Z h5 app - - [x y=\"z\"] five",
+        ],
+    );
+    for part in [
+        "alpha: \n    2: down\n",
+        "nx7: \n    2: %X-3-Y: z\n",
+        "h5: \n    1: app: five\n",
+    ] {
+        assert!(found.contains(part), "{part} is not in\n{found}");
+    }
+}
+
+#[test]
+fn prefixes_by_name_read_files() {
+    let rules = queue("a", "t") + "a .*\n";
+    let cases = [
+        (
+            "cisco",
+            "1432: sw1: Jun  1 12:50:26.172: %A-1-B: c",
+            "sw1",
+            "%A-1-B: c",
+        ),
+        (
+            "cisco",
+            "<189>1432: sw1: Jun  1 12:50:26.172: %A-1-B: c",
+            "sw1",
+            "%A-1-B: c",
+        ),
+        (
+            "cisco",
+            "2026-06-01T12:50:26Z 10.0.0.1 1432: sw1: Jun  1 12:50:26.172: %A-1-B: c",
+            "sw1",
+            "%A-1-B: c",
+        ),
+        (
+            "cisco",
+            "Jun  1 12:50:26 fw1 : %ASA-6-302013: Built",
+            "fw1",
+            "%ASA-6-302013: Built",
+        ),
+        (
+            "nxos",
+            "2026 Apr 20 13:15:07 nx1 %A-1-B: c",
+            "nx1",
+            "%A-1-B: c",
+        ),
+        (
+            "junos",
+            "Jul  8 23:04:13  vmx01 alarmd[1]: x",
+            "vmx01",
+            "alarmd[1]: x",
+        ),
+        (
+            "junos",
+            "Jan 18 02:59:24 2026  r1 alarmd[1]: x",
+            "r1",
+            "alarmd[1]: x",
+        ),
+        (
+            "junos",
+            "<28>1 2026-07-08T23:04:13.123Z r1 mgd 3046 UI_X [junos@2636.1 a=\"]\"] x",
+            "r1",
+            "mgd[3046]: UI_X: x",
+        ),
+        (
+            "rfc5424",
+            "<28>1 2026-07-08T23:04:13.123Z r1 mgd 3046 UI_X [a b=\"]\"] x",
+            "r1",
+            "mgd[3046]: x",
+        ),
+        (
+            "rfc5424",
+            "1 2026-07-08T23:04:13.123Z r1 mgd - - - x",
+            "r1",
+            "mgd: x",
+        ),
+        ("pri", "<13>Nov 23 21:44:00 h1 prog: x", "h1", "prog: x"),
+        (
+            "pri",
+            "<13>2026-11-23T21:44:00Z h1 prog: x",
+            "h1",
+            "prog: x",
+        ),
+        ("iso", "2026-11-23 21:44:00,123 h1 prog: x", "h1", "prog: x"),
+        ("docker", "web-1  | GET /", "web-1", "GET /"),
+        (
+            "panos",
+            "Jun  1 12:50:26 pa1 1,2026/06/01 12:50:26,1,SYSTEM,general,0,2026/06/01 12:50:26,x",
+            "pa1",
+            "SYSTEM,general,x",
+        ),
+        (
+            "aruba",
+            "Jun  1 12:50:26 2026 [10.1.1.1] stm[1]: <501100> x",
+            "10.1.1.1",
+            "stm[1]: <501100> x",
+        ),
+        // All that was read before is read as before.
+        ("cisco", "Nov 23 21:44:00 h1 prog: x", "h1", "prog: x"),
+        ("junos", "2026-11-23T21:44:00Z h1 prog: x", "h1", "prog: x"),
+    ];
+    for (name, line, host, message) in cases {
+        let config = format!("set logprefix {name}\n{rules}");
+        let found = replay(&config, &format!("{line}\n"));
+        let part = format!("{host}: \n    1: {message}\n");
+        assert!(found.contains(&part), "{name}: {line}: {found}");
+    }
+    // Without a host, it is this machine's.
+    let here = nix::unistd::gethostname().unwrap().into_string().unwrap();
+    let found = replay(
+        &format!("set logprefix docker\n{rules}"),
+        "2026-11-23T21:44:00.123456789Z stdout F GET /\n",
+    );
+    assert!(
+        found.contains(&format!("{here}: \n    1: GET /\n")),
+        "{found}"
+    );
+    // Without the name they are not known.
+    let found = replay(&rules, "1432: sw1: Jun  1 12:50:26.172: %A-1-B: c\n");
+    assert!(!found.contains("%A-1-B"), "{found}");
+}
+
+#[test]
+fn a_word_that_is_no_name_is_a_pattern() {
+    let dir = Dir::new();
+    let told = refused(&dir, "set mailserver m\nset logprefix junoss\n");
+    assert!(
+        told.contains("no group for the host") && told.contains("junos"),
+        "{told}"
+    );
+    let rules = queue("a", "t") + "a .*\n";
+    let found = replay(
+        &format!("set logprefix ^cisco (\\S+) \n{rules}"),
+        "cisco h1 x\n",
+    );
+    assert!(found.contains("h1: \n    1: x\n"), "{found}");
+}

@@ -96,6 +96,7 @@ impl<'m> Assembly<'m> {
             inputs: default_inputs(),
             lines: LineSettings {
                 prefixes: Vec::new(),
+                names: Vec::new(),
                 rfc3339: true,
                 hidepid: false,
             },

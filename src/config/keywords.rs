@@ -59,7 +59,7 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 39] = [
     ("limit", Setting::Limit, "LINES"),
     ("listen", Setting::Listen, "ADDRESS:PORT"),
     ("logfile", Setting::Logfile, "PATH"),
-    ("logprefix", Setting::Logprefix, "REGEXP"),
+    ("logprefix", Setting::Logprefix, "NAME|REGEXP"),
     ("mailauth", Setting::Mailauth, "USER FILE"),
     ("mailhelo", Setting::Mailhelo, "NAME"),
     ("mailserver", Setting::Mailserver, "HOST:PORT"),

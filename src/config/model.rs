@@ -146,10 +146,65 @@ pub enum TailStart {
 pub struct LineSettings {
     /// `set logprefix`, tried in order after the built-in prefix; group 1 is the host.
     pub prefixes: Vec<Pattern>,
+    /// `set logprefix NAME`, in order.
+    pub names: Vec<PrefixName>,
     /// The built-in RFC 3339 prefix, tried last (`set rfc3339 off` removes it).
     pub rfc3339: bool,
     /// `set hidepid on`: `sshd[123]: ` becomes `sshd: `.
     pub hidepid: bool,
+}
+
+/// A prefix that has a name: what a kind of devices or programs writes in front of its messages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PrefixName {
+    /// Arista EOS.
+    Arista,
+    /// Aruba's controllers and switches.
+    Aruba,
+    /// Cisco IOS, IOS XE, IOS XR and ASA.
+    Cisco,
+    /// `docker logs -t`, Docker Compose, and the files of Kubernetes' runtimes (CRI).
+    Docker,
+    /// FortiGate.
+    Fortigate,
+    /// HP's switches.
+    Hp,
+    /// Huawei's switches and routers.
+    Huawei,
+    /// A date and time of ISO 8601 in any of its usual forms, with or without a zone.
+    Iso,
+    /// Junos, with structured data or without.
+    Junos,
+    /// MikroTik RouterOS.
+    Mikrotik,
+    /// Cisco NX-OS.
+    Nxos,
+    /// Palo Alto's PAN-OS.
+    Panos,
+    /// `<PRI>` in front of a prefix that is known.
+    Pri,
+    /// RFC 5424.
+    Rfc5424,
+}
+
+impl PrefixName {
+    /// All names, as the configuration writes them.
+    pub const ALL: [(&'static str, Self); 14] = [
+        ("arista", Self::Arista),
+        ("aruba", Self::Aruba),
+        ("cisco", Self::Cisco),
+        ("docker", Self::Docker),
+        ("fortigate", Self::Fortigate),
+        ("hp", Self::Hp),
+        ("huawei", Self::Huawei),
+        ("iso", Self::Iso),
+        ("junos", Self::Junos),
+        ("mikrotik", Self::Mikrotik),
+        ("nxos", Self::Nxos),
+        ("panos", Self::Panos),
+        ("pri", Self::Pri),
+        ("rfc5424", Self::Rfc5424),
+    ];
 }
 
 /// A queue: where lines wait until they are reported.

@@ -445,15 +445,27 @@ impl<'l> Task<'_, '_, 'l> {
         if part.is_empty() {
             return Err(self.missing());
         }
+        let named = |(name, _): &&(&str, _)| part.trim_end().text == name.as_bytes();
+        if let Some((_, name)) = PrefixName::ALL.iter().find(named) {
+            if !self.assembly.lines.names.contains(name) {
+                self.assembly.lines.names.push(*name);
+            }
+            return Ok(());
+        }
         let Some(pattern) = compile(self.line, part, &mut self.assembly.reports) else {
             return Ok(());
         };
         warn_notes(self.line, part, &pattern, false, &mut self.assembly.reports);
         if pattern.groups() == 0 {
-            let wrong = Wrong::new(
-                "the prefix has no group for the host",
-                "put the host in a group: `(\\S+)`",
-            );
+            let names = PrefixName::ALL.iter().map(|(name, _)| *name);
+            let hint = did_you_mean(part.trim_end().text, names.clone()).unwrap_or_else(|| {
+                let names: Vec<&str> = names.collect();
+                format!(
+                    "put the host in a group: `(\\S+)`, or write one of: {}",
+                    names.join(", ")
+                )
+            });
+            let wrong = Wrong::new("the prefix has no group for the host", &hint);
             return Err(At(part, wrong));
         }
         self.assembly.lines.prefixes.push(pattern);

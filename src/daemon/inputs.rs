@@ -11,6 +11,7 @@ use super::start::DEPTH;
 use crate::clock::Clock;
 use crate::config::{Config, Listen, TailSettings, TailStart};
 use crate::input::file::{self, PathMarks};
+use crate::input::syslog::Prefixes;
 use crate::input::{Event, Handle, command, fifo, listen, redis};
 use crate::logpath::LogPath;
 use crate::process::limits;
@@ -62,6 +63,8 @@ pub(super) struct Inputs {
     tailed: Vec<LogPath>,
     others: Vec<Handle>,
     redis: Option<redis::Handle>,
+    /// What the sockets read messages by.
+    prefixes: Prefixes,
     /// Where new ones hand over.
     events: SyncSender<Event>,
 }
@@ -84,6 +87,7 @@ impl Inputs {
             tailed: Vec::new(),
             others: Vec::new(),
             redis: None,
+            prefixes: Prefixes::new(&config.lines),
             events,
         };
         let events = running.events.clone();
@@ -96,6 +100,7 @@ impl Inputs {
             TailSettings::Command { .. } => running.start_tails(config)?,
         }
         for socket in opened.sockets {
+            let socket = socket.reading(running.prefixes.clone());
             let handle = listen::spawn(socket, inputs.max_line, clock.clone(), events.clone());
             running.others.push(handle.map_err(no_thread)?);
         }
@@ -161,9 +166,10 @@ impl Inputs {
         self.tails.iter().chain(&self.others)
     }
 
-    /// Reads the log files of this configuration from now on. The user's programs are started anew
+    /// Reads the log files of this configuration from now on, and messages by its prefixes. The user's programs are started anew
     /// if those changed; whether they were.
     pub(super) fn set_files(&mut self, config: &Config) -> Result<bool, String> {
+        self.prefixes.set(&config.lines);
         if let Some(follower) = &self.follower {
             follower.set_paths(config.inputs.logfiles.clone());
         }

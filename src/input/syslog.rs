@@ -1,16 +1,56 @@
 //! Syslog messages as lines of a log file: `Nov 23 21:44:00 HOST TAG: TEXT`.
 //!
-//! `<PRI>` goes; a prefix that [`crate::record`] knows stays as it is; RFC 5424 and messages without
-//! a header get the traditional prefix, which is understood under every `set rfc3339`. The original
-//! dies of both.
+//! `<PRI>` goes; a prefix that [`crate::record`] knows stays as it is. Of all else, the host is taken
+//! from where it stands: behind a `set logprefix`, in RFC 5424, in the head that a device writes.
+//! What is missing is added: the time, and the sender for the host. The line then has the
+//! traditional prefix, which is understood under every `set rfc3339`. The original dies of them.
 
 use std::borrow::Cow;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::{DateTime, Local};
+use chrono::Local;
 
 use super::text::Text;
 use crate::clock::Time;
-use crate::record;
+use crate::config::{LineSettings, PrefixName};
+use crate::counters::{Counter, Counters};
+use crate::pattern::{Found, Pattern, Spans};
+use crate::record::forms::{self, is_tag, without_priority};
+use crate::record::rfc5424::{Rfc5424, Written};
+use crate::record::{self};
+
+/// The `set logprefix` of the configuration in force. The inputs that hold it hear of a reload.
+#[derive(Clone, Debug, Default)]
+pub struct Prefixes(Arc<RwLock<Arc<Known>>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    patterns: Vec<Pattern>,
+    /// Whether Junos is named.
+    junos: bool,
+}
+
+impl Prefixes {
+    /// Those of a configuration.
+    pub fn new(settings: &LineSettings) -> Self {
+        let prefixes = Self::default();
+        prefixes.set(settings);
+        prefixes
+    }
+
+    /// Takes those of another configuration, for all that hold them.
+    pub fn set(&self, settings: &LineSettings) {
+        let known = Known {
+            patterns: settings.prefixes.clone(),
+            junos: settings.names.contains(&PrefixName::Junos),
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// Who sent a message, and when it came: for messages that do not say.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +61,30 @@ pub struct Arrival<'a> {
     pub time: Time,
 }
 
-/// Adds the lines of one message. A message of several lines is several messages; `cut` says that
-/// its end is missing.
-pub(super) fn take(message: &[u8], cut: bool, arrival: Arrival<'_>, text: &mut Text) {
+/// Adds the lines of one message. A message of several lines is several messages, of the host that
+/// was named before; `cut` says that its end is missing.
+pub(super) fn take(
+    message: &[u8],
+    cut: bool,
+    arrival: Arrival<'_>,
+    prefixes: &Prefixes,
+    text: &mut Text,
+) {
+    let known = prefixes.known();
     let message = trimmed(message);
     let count = message.split(|&b| b == b'\n').count();
+    let mut host = None;
     for (i, part) in message.split(|&b| b == b'\n').enumerate() {
         let part = part.strip_suffix(b"\r").unwrap_or(part);
-        let line = line(part, arrival);
+        let reader = Reader {
+            sender: host.as_deref().or(arrival.sender.map(str::as_bytes)),
+            time: arrival.time,
+            known: &known,
+        };
+        let line = reader.line(part, &mut text.counters);
+        if i + 1 < count && arrival.sender.is_some() {
+            host = record::built_in(&line).map(|(host, _)| host.to_vec());
+        }
         if !line.is_empty() || arrival.sender.is_none() {
             text.push(&line, cut && i + 1 == count);
         }
@@ -43,126 +99,116 @@ fn trimmed(mut message: &[u8]) -> &[u8] {
     message
 }
 
-/// One message, without newline, as a line of a log file; empty when nothing is in it.
-pub fn line<'a>(message: &'a [u8], arrival: Arrival<'_>) -> Cow<'a, [u8]> {
-    let rest = without_priority(message);
-    if rest.len() < message.len()
-        && let Some(line) = rfc5424(rest, arrival)
-    {
-        return Cow::Owned(line);
+/// Who reads a message, and what is put where it says nothing.
+struct Reader<'a> {
+    sender: Option<&'a [u8]>,
+    time: Time,
+    known: &'a Known,
+}
+
+impl Reader<'_> {
+    /// One message, without newline, as a line of a log file; empty when nothing is in it.
+    fn line<'m>(&self, message: &'m [u8], counters: &mut Counters) -> Cow<'m, [u8]> {
+        let rest = without_priority(message);
+        let built_in = record::built_in(rest);
+        if let Some((host, _)) = built_in
+            && !is_tag(host)
+            && record::is_traditional(rest)
+        {
+            return Cow::Borrowed(rest);
+        }
+        if let Some(line) = self.by_patterns(rest, counters) {
+            return line;
+        }
+        if rest.len() < message.len()
+            && let Some(line) = self.rfc5424(rest, counters)
+        {
+            return Cow::Owned(line);
+        }
+        let Some(sender) = self.sender.filter(|_| !rest.is_empty()) else {
+            return Cow::Borrowed(rest);
+        };
+        match built_in {
+            Some((host, start)) if is_tag(host) => {
+                if let Some(headed) = forms::device(rest).filter(|head| starts_device(head)) {
+                    let host = headed.host.unwrap_or(sender);
+                    return self.with_head(host, &headed.message);
+                }
+                let (stamp, tag) = rest.split_at(start - host.len() - 1);
+                Cow::Owned([stamp, sender, b" ", tag].concat())
+            }
+            Some(_) => Cow::Borrowed(rest),
+            None => match forms::device(rest) {
+                Some(headed) => self.with_head(headed.host.unwrap_or(sender), &headed.message),
+                None => self.with_head(sender, rest),
+            },
+        }
     }
-    let Some(sender) = arrival.sender.filter(|_| !rest.is_empty()) else {
-        return Cow::Borrowed(rest);
-    };
-    match record::built_in(rest) {
-        Some((host, start)) if is_tag(host) => {
-            let (stamp, tag) = rest.split_at(start - host.len() - 1);
-            Cow::Owned([stamp, sender.as_bytes(), b" ", tag].concat())
+
+    /// The time of its arrival, a host and a message.
+    fn with_head<'m>(&self, host: &[u8], message: &[u8]) -> Cow<'m, [u8]> {
+        let stamp = stamp(self.time);
+        Cow::Owned([stamp.as_bytes(), host, b" ", message].concat())
+    }
+
+    /// The line, if a `set logprefix` knows its head.
+    fn by_patterns<'m>(&self, rest: &'m [u8], counters: &mut Counters) -> Option<Cow<'m, [u8]>> {
+        let mut spans = Spans::default();
+        for pattern in &self.known.patterns {
+            match pattern.captures(rest, &mut spans) {
+                Found::No => {}
+                Found::GaveUp => counters.add(Counter::GaveUp, 1),
+                Found::Yes => {
+                    let (start, end) = spans.0.first().copied().flatten()?;
+                    let host = spans.0.get(1).copied().flatten();
+                    let host = host.and_then(|(start, end)| rest.get(start..end));
+                    let host = host.filter(|host| !host.is_empty());
+                    let word = |host: &&[u8]| !host.iter().any(u8::is_ascii_whitespace);
+                    let message = [rest.get(..start)?, rest.get(end..)?].concat();
+                    return match (host, self.sender) {
+                        // What is no word cannot stand in the traditional prefix.
+                        (Some(host), Some(_)) if !word(&host) => Some(Cow::Borrowed(rest)),
+                        (Some(host), Some(_)) => Some(self.with_head(host, &message)),
+                        (None, Some(sender)) => Some(self.with_head(sender, &message)),
+                        (_, None) => Some(Cow::Borrowed(rest)),
+                    };
+                }
+            }
         }
-        Some(_) => Cow::Borrowed(rest),
-        None => {
-            let stamp = stamp(arrival.time);
-            Cow::Owned([stamp.as_bytes(), sender.as_bytes(), b" ", rest].concat())
+        None
+    }
+
+    /// What comes after `<PRI>` in a message of RFC 5424 §6, as a line; nothing if it is none.
+    fn rfc5424(&self, rest: &[u8], counters: &mut Counters) -> Option<Vec<u8>> {
+        let message = Rfc5424::parse(rest)?;
+        let mut line = match message.time()? {
+            Written::Nil => stamp(self.time),
+            Written::At(time) => stamp(time.into()),
         }
+        .into_bytes();
+        line.extend_from_slice(match (message.host, self.sender) {
+            (b"-", Some(sender)) => sender,
+            (host, _) => host,
+        });
+        line.push(b' ');
+        line.extend_from_slice(&message.message(self.known.junos));
+        if message.structured.is_some() {
+            counters.add(Counter::StructuredDropped, 1);
+        }
+        Some(line)
     }
 }
 
-/// The message after its `<PRI>` (RFC 3164 §4.1.1).
-fn without_priority(message: &[u8]) -> &[u8] {
-    let Some(inner) = message.strip_prefix(b"<") else {
-        return message;
-    };
-    let digits = inner.iter().take_while(|b| b.is_ascii_digit()).count();
-    match inner.get(digits) {
-        Some(b'>') if digits > 0 => &inner[digits + 1..],
-        _ => message,
-    }
-}
-
-/// Whether the word in the host's place is a program's name: `prog:` or `prog[12]:`. Programs on
-/// the sender itself write no host (RFC 3164 §4.2).
-fn is_tag(word: &[u8]) -> bool {
-    let name = word.strip_suffix(b":");
-    word.contains(&b'[') || name.is_some_and(|name| !name.contains(&b':'))
+/// Whether a device wrote this: behind the stamp of RFC 3164, a program's name stands in the host's
+/// place otherwise.
+fn starts_device(headed: &forms::Headed<'_>) -> bool {
+    headed.message.starts_with(b"%") || headed.message.starts_with(b"last message repeated ")
 }
 
 /// `Nov 23 21:44:00 ` in local time.
 fn stamp(time: Time) -> String {
     let local = time.with_timezone(&Local);
     local.format("%b %e %H:%M:%S ").to_string()
-}
-
-/// What comes after `<PRI>` in a message of RFC 5424 §6, as a line; nothing if it is none.
-fn rfc5424(rest: &[u8], arrival: Arrival<'_>) -> Option<Vec<u8>> {
-    let mut fields = rest.strip_prefix(b"1 ")?.splitn(6, |&b| b == b' ');
-    let mut field = || fields.next().filter(|field| !field.is_empty());
-    let (time, host, app, process, _id) = (field()?, field()?, field()?, field()?, field()?);
-    let message = after_structured_data(field()?)?;
-    let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
-    // rsyslog's own template for this form doubles the blank: its `msg` begins with one.
-    let message = message.strip_prefix(b" ").unwrap_or(message);
-    let mut line = match time {
-        b"-" => stamp(arrival.time),
-        time => stamp(
-            DateTime::parse_from_rfc3339(str::from_utf8(time).ok()?)
-                .ok()?
-                .into(),
-        ),
-    }
-    .into_bytes();
-    line.extend_from_slice(match (host, arrival.sender) {
-        (b"-", Some(sender)) => sender.as_bytes(),
-        (host, _) => host,
-    });
-    line.push(b' ');
-    if app != b"-" {
-        line.extend_from_slice(app);
-        if process != b"-" {
-            line.push(b'[');
-            line.extend_from_slice(process);
-            line.push(b']');
-        }
-        line.extend_from_slice(b": ");
-    }
-    line.extend_from_slice(message);
-    Some(line)
-}
-
-/// What follows `-` or `[id name="value"]…` (RFC 5424 §6.3), without its blank.
-fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = text;
-    if let Some(after) = rest.strip_prefix(b"-") {
-        rest = after;
-    } else if rest.first() == Some(&b'[') {
-        while let Some(element) = rest.strip_prefix(b"[") {
-            rest = after_element(element)?;
-        }
-    } else {
-        return None;
-    }
-    match rest.split_first() {
-        None => Some(rest),
-        Some((b' ', message)) => Some(message),
-        Some(_) => None,
-    }
-}
-
-/// What follows the `]` that ends an element; inside quotes a backslash takes the next byte along.
-fn after_element(element: &[u8]) -> Option<&[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    let end = element.iter().position(|&byte| {
-        if std::mem::take(&mut escaped) {
-            return false;
-        }
-        match byte {
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b']' if !quoted => return true,
-            _ => {}
-        }
-        false
-    })?;
-    Some(&element[end + 1..])
 }
 
 #[cfg(test)]
@@ -177,9 +223,21 @@ mod tests {
     }
 
     fn read(message: &[u8], sender: Option<&str>) -> String {
-        let time = now();
-        let arrival = Arrival { sender, time };
-        String::from_utf8_lossy(&line(message, arrival)).into_owned()
+        read_with(message, sender, &Prefixes::default()).0
+    }
+
+    /// The line, and how often structured data was dropped.
+    fn read_with(message: &[u8], sender: Option<&str>, prefixes: &Prefixes) -> (String, u64) {
+        let known = prefixes.known();
+        let reader = Reader {
+            sender: sender.map(str::as_bytes),
+            time: now(),
+            known: &known,
+        };
+        let mut counters = Counters::default();
+        let line = reader.line(message, &mut counters);
+        let line = String::from_utf8_lossy(&line).into_owned();
+        (line, counters.get(Counter::StructuredDropped))
     }
 
     #[test]
@@ -287,6 +345,153 @@ mod tests {
     }
 
     #[test]
+    fn a_device_is_the_host_and_its_time_is_no_text() {
+        let came = stamp(now());
+        for (message, want) in [
+            (
+                "<28>Jul  8 23:04:13  vmx01 alarmd[2449]: Alarm set",
+                "vmx01 alarmd[2449]: Alarm set",
+            ),
+            (
+                "<189>1432: test-switch1: Jun  1 12:50:26.172: %LINEPROTO-5-UPDOWN: x",
+                "test-switch1 %LINEPROTO-5-UPDOWN: x",
+            ),
+            (
+                "<189>45: *Mar  1 00:00:26.123: %SYS-5-CONFIG_I: x",
+                "192.0.2.7 %SYS-5-CONFIG_I: x",
+            ),
+            (
+                "<189>Mar  1 00:00:26 UTC: %SYS-5-CONFIG_I: x",
+                "192.0.2.7 %SYS-5-CONFIG_I: x",
+            ),
+            (
+                "<187>: 2026 May  2 12:55:19 UTC: last message repeated 3 times",
+                "192.0.2.7 last message repeated 3 times",
+            ),
+            (
+                "<166>%ASA-6-302013: Built",
+                "192.0.2.7 %ASA-6-302013: Built",
+            ),
+            ("<28>Jul  8 23:04:13  sshd[12]: x", "192.0.2.7 sshd[12]: x"),
+            (
+                "<134>system,info,account user admin logged in",
+                "192.0.2.7 system,info,account user admin logged in",
+            ),
+        ] {
+            let want = format!("{came}{want}");
+            assert_eq!(read(message.as_bytes(), SENDER), want, "{message}");
+            let rest = message.split_once('>').unwrap().1;
+            assert_eq!(read(message.as_bytes(), None), rest, "{message}");
+        }
+        // A header of RFC 3164 or RFC 5424 says it all; what it says is left.
+        let relayed = "Jul 13 08:23:43 192.168.100.2 585917: Jul 14 08:23:43 UTC: %A-6-B: x";
+        assert_eq!(read(format!("<190>{relayed}").as_bytes(), SENDER), relayed);
+    }
+
+    #[test]
+    fn a_logprefix_is_tried_on_the_message_as_it_came() {
+        let settings = |patterns: &[&str], names: &[PrefixName]| {
+            let compile = |p: &&str| Pattern::compile(p.as_bytes()).unwrap();
+            Prefixes::new(&LineSettings {
+                prefixes: patterns.iter().map(compile).collect(),
+                names: names.to_vec(),
+                rfc3339: true,
+                hidepid: false,
+            })
+        };
+        let came = stamp(now());
+        let own = settings(
+            &["^box=(\\S*) ", "^(?:at (\\S+)|here): ", "^1 \\S+ (\\S+) "],
+            &[],
+        );
+        for (message, want) in [
+            ("<13>box=alpha x", "alpha x"),
+            ("box=alpha x", "alpha x"),
+            ("<13>box= x", "192.0.2.7 x"),
+            ("<13>at beta: x", "beta x"),
+            ("<13>here: x", "192.0.2.7 x"),
+            (
+                "<13>1 2026-11-23T21:44:00Z h1 app - - - x",
+                "h1 app - - - x",
+            ),
+            ("<13>none x", "192.0.2.7 none x"),
+        ] {
+            let (line, _) = read_with(message.as_bytes(), SENDER, &own);
+            assert_eq!(line, format!("{came}{want}"), "{message}");
+        }
+        let whole = "Nov 23 21:44:00 h1 box=alpha x";
+        assert_eq!(read_with(whole.as_bytes(), SENDER, &own).0, whole);
+        // A reload is heard of.
+        own.set(&LineSettings {
+            prefixes: Vec::new(),
+            names: Vec::new(),
+            rfc3339: true,
+            hidepid: false,
+        });
+        let (line, _) = read_with(b"<13>box=alpha x", SENDER, &own);
+        assert_eq!(line, format!("{came}192.0.2.7 box=alpha x"));
+        // Junos says in front of its data what it is.
+        let structured =
+            b"<14>1 2026-11-23T21:44:00Z r1 mgd 3046 UI_COMMIT [junos@2636.1 a=\"b\"] x";
+        let junos = settings(&[], &[PrefixName::Junos]);
+        let then = stamp("2026-11-23T21:44:00Z".parse().unwrap());
+        let (line, dropped) = read_with(structured, SENDER, &junos);
+        assert_eq!(
+            (line, dropped),
+            (format!("{then}r1 mgd[3046]: UI_COMMIT: x"), 1)
+        );
+        let (line, dropped) = read_with(structured, SENDER, &own);
+        assert_eq!((line, dropped), (format!("{then}r1 mgd[3046]: x"), 1));
+        let (_, dropped) = read_with(b"<14>1 - r1 mgd - - - x", SENDER, &own);
+        assert_eq!(dropped, 0);
+    }
+
+    #[test]
+    fn lines_of_a_message_have_its_host() {
+        let gather = |message: &[u8]| {
+            let mut text = Text::new(100);
+            let (sender, time) = (SENDER, now());
+            take(
+                message,
+                false,
+                Arrival { sender, time },
+                &Prefixes::default(),
+                &mut text,
+            );
+            let batch = text.batch(Origin::Redis, Receipt::None).unwrap();
+            let lines = String::from_utf8(batch.text).unwrap();
+            lines
+                .lines()
+                .map(|line| line[16..].to_owned())
+                .collect::<Vec<_>>()
+        };
+        for (head, host) in [
+            ("<13>Nov 23 21:44:00 h1 ", "h1"),
+            ("<13>2026-11-23T21:44:00Z h1 ", "Z h1"),
+            ("<13>1 2026-11-23T21:44:00Z h1 ", "h1"),
+            ("<189>12: h1: Jun  1 12:50:26: ", "h1"),
+            ("<13>Nov 23 21:44:00 ", "192.0.2.7"),
+            ("<13>", "192.0.2.7"),
+        ] {
+            let first = match head.starts_with("<13>1 ") {
+                true => "app - - - one",
+                false => "app: one",
+            };
+            let lines = gather(format!("{head}{first}\n  at two\n<14>app: three\n").as_bytes());
+            let own = host.rsplit(' ').next().unwrap();
+            let want = [
+                lines[0].clone(),
+                format!("{own}   at two"),
+                format!("{own} app: three"),
+            ];
+            assert_eq!(lines, want, "{head}");
+            assert!(lines[0].ends_with(&format!("{own} app: one")), "{lines:?}");
+        }
+        let two = gather(b"<13>Nov 23 21:44:00 h1 one\n<13>Nov 23 21:44:00 h2 two\nthree");
+        assert_eq!(two, ["h1 one", "h2 two", "h2 three"]);
+    }
+
+    #[test]
     fn a_datagram_is_at_least_one_message() {
         let gather = |message: &[u8], sender, cut| {
             let mut text = Text::new(100);
@@ -294,7 +499,7 @@ mod tests {
                 sender,
                 time: now(),
             };
-            take(message, cut, arrival, &mut text);
+            take(message, cut, arrival, &Prefixes::default(), &mut text);
             let batch = text.batch(Origin::Redis, Receipt::None);
             batch.map(|b| String::from_utf8(b.text).unwrap())
         };
@@ -322,8 +527,10 @@ mod tests {
         use proptest::prelude::*;
         proptest!(|(message in proptest::collection::vec(any::<u8>(), 0..60), cut: bool)| {
             let mut text = Text::new(40);
-            take(&message, cut, Arrival { sender: SENDER, time: now() }, &mut text);
-            take(&message, cut, Arrival { sender: None, time: now() }, &mut text);
+            let prefixes = Prefixes::default();
+            let time = now();
+            take(&message, cut, Arrival { sender: SENDER, time }, &prefixes, &mut text);
+            take(&message, cut, Arrival { sender: None, time }, &prefixes, &mut text);
             let batch = text.batch(Origin::Redis, Receipt::None);
             let bytes = batch.map(|b| b.text).unwrap_or_default();
             prop_assert!(bytes.split(|&b| b == b'\n').all(|line| line.len() <= 40));

@@ -24,6 +24,10 @@ const KINDS: &[(Counter, &str)] = &[
         "counted for their host only: their queue is at `max_lines` or `max_memory`",
     ),
     (
+        Counter::StructuredDropped,
+        "messages of RFC 5424 whose structured data was left out",
+    ),
+    (
         Counter::RepeatDropped,
         "not counted: a `repeat` without a whole number, or without a line before",
     ),

@@ -308,6 +308,9 @@ impl Monitor {
         if !known.utf8 && std::str::from_utf8(line).is_err() {
             self.counters.add(Counter::NotUtf8, 1);
         }
+        if record::drops_structured(line, &config.lines) {
+            self.counters.add(Counter::StructuredDropped, 1);
+        }
         let Scratch { spans, gave_up, .. } = scratch;
         match record::parse(line, &config.lines, spans, gave_up) {
             Parsed::Record(record) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::control::{self, Handle};
+use super::syslog::Prefixes;
 use super::{Event, Origin};
 use crate::clock::Clock;
 use crate::config::Listen;
@@ -21,6 +22,7 @@ mod udp;
 pub struct Socket {
     kind: Kind,
     address: SocketAddr,
+    prefixes: Prefixes,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,12 @@ impl Socket {
     /// The address it is bound to: the port is the real one where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Has messages read by these `set logprefix`, too.
+    #[must_use]
+    pub fn reading(self, prefixes: Prefixes) -> Self {
+        Self { prefixes, ..self }
     }
 }
 
@@ -58,7 +66,12 @@ pub fn bind(listen: &Listen) -> io::Result<Socket> {
         };
         io::Error::new(e.kind(), format!("can't listen on {name} {address}: {e}"))
     })?;
-    Ok(Socket { kind, address })
+    let prefixes = Prefixes::default();
+    Ok(Socket {
+        kind,
+        address,
+        prefixes,
+    })
 }
 
 /// How many connections one address for TCP may have open.
@@ -78,12 +91,13 @@ pub fn spawn(
     events: SyncSender<Event>,
 ) -> io::Result<Handle> {
     let origin = Origin::Syslog(socket.address);
+    let prefixes = socket.prefixes;
     match socket.kind {
         Kind::Udp(socket) => control::spawn("syslog/udp", events, move |control| {
-            udp::Receiver::new(socket, origin, max_line, clock).run(&control);
+            udp::Receiver::new(socket, origin, max_line, clock, prefixes).run(&control);
         }),
         Kind::Tcp(socket) => control::spawn("syslog/tcp", events, move |control| {
-            tcp::Server::new(socket, origin, max_line, clock).run(&control);
+            tcp::Server::new(socket, origin, max_line, clock, prefixes).run(&control);
         }),
     }
 }

@@ -12,7 +12,7 @@ use super::framing::Framing;
 use crate::clock::Clock;
 use crate::counters::Counter;
 use crate::input::control::{Control, Drain, Seldom};
-use crate::input::syslog::{self, Arrival};
+use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
 use crate::input::{Event, Origin, Receipt};
 use crate::process::limits;
@@ -49,6 +49,7 @@ pub(super) struct Server {
     origin: Origin,
     clock: Arc<dyn Clock>,
     text: Text,
+    prefixes: Prefixes,
     connections: Vec<Connection>,
     /// How many there may be.
     most: usize,
@@ -71,12 +72,14 @@ impl Server {
         origin: Origin,
         max_line: usize,
         clock: Arc<dyn Clock>,
+        prefixes: Prefixes,
     ) -> Self {
         Self {
             listener,
             origin,
             clock,
             text: Text::new(max_line),
+            prefixes,
             connections: Vec::new(),
             most: most(),
             refused_until: None,
@@ -249,11 +252,11 @@ impl Server {
             sender: Some(&connection.host),
             time: self.clock.now(),
         };
-        let text = &mut self.text;
+        let (prefixes, text) = (&self.prefixes, &mut self.text);
         let taken = connection
             .framing
             .take(&buffer[..length], &mut |message, cut| {
-                syslog::take(message, cut, arrival, text);
+                syslog::take(message, cut, arrival, prefixes, text);
             });
         let Err(bad) = taken else { return Turn::Read };
         let peer = connection.peer;
@@ -273,9 +276,9 @@ impl Server {
             sender: Some(&connection.host),
             time: self.clock.now(),
         };
-        let text = &mut self.text;
+        let (prefixes, text) = (&self.prefixes, &mut self.text);
         connection.framing.end(&mut |message, cut| {
-            syslog::take(message, cut, arrival, text);
+            syslog::take(message, cut, arrival, prefixes, text);
         });
     }
 

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 
 use crate::clock::Clock;
 use crate::input::control::{Control, Seldom};
-use crate::input::syslog::{self, Arrival};
+use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
 use crate::input::{Event, Origin, Receipt};
 
@@ -36,6 +36,7 @@ pub(super) struct Receiver {
     origin: Origin,
     clock: Arc<dyn Clock>,
     text: Text,
+    prefixes: Prefixes,
     /// How many datagrams the kernel has dropped so far.
     dropped: u32,
     dropped_told: u32,
@@ -51,12 +52,19 @@ enum Taken {
 }
 
 impl Receiver {
-    pub fn new(socket: UdpSocket, origin: Origin, max_line: usize, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        socket: UdpSocket,
+        origin: Origin,
+        max_line: usize,
+        clock: Arc<dyn Clock>,
+        prefixes: Prefixes,
+    ) -> Self {
         Self {
             socket,
             origin,
             clock,
             text: Text::new(max_line),
+            prefixes,
             dropped: 0,
             dropped_told: 0,
             seldom: Seldom::default(),
@@ -129,7 +137,8 @@ impl Receiver {
             sender: Some(&sender),
             time: self.clock.now(),
         };
-        syslog::take(&buffer[..length], false, arrival, &mut self.text);
+        let message = &buffer[..length];
+        syslog::take(message, false, arrival, &self.prefixes, &mut self.text);
         Taken::Message
     }
 

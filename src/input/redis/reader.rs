@@ -356,8 +356,10 @@ impl Reader {
             sender: None,
             time: self.clock.now(),
         };
+        // Whose line has no host of its own, the loop looks for one.
+        let prefixes = syslog::Prefixes::default();
         for element in elements {
-            syslog::take(&element, false, arrival, &mut self.text);
+            syslog::take(&element, false, arrival, &prefixes, &mut self.text);
         }
         let batch = self.text.batch(Origin::Redis, receipt);
         if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
