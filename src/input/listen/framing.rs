@@ -9,7 +9,7 @@ const HEADER: usize = 1024;
 
 /// The framing of one connection.
 #[derive(Debug)]
-pub(super) struct Framing {
+pub struct Framing {
     mode: Mode,
     /// The bytes of the message so far, at most `kept`.
     buffer: Vec<u8>,
@@ -32,7 +32,7 @@ enum Mode {
 
 /// The peer does not speak syslog, or is out of step: nothing after this can be trusted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct BadFraming(pub &'static str);
+pub struct BadFraming(pub &'static str);
 
 impl Framing {
     /// The framing of a new connection; messages are kept up to `max_line` bytes.
@@ -46,6 +46,9 @@ impl Framing {
     }
 
     /// Gives `message` each message that `data` completes, and whether its end is missing.
+    ///
+    /// # Errors
+    /// The peer does not speak syslog, or is out of step: the connection is to be closed.
     pub fn take(
         &mut self,
         mut data: &[u8],

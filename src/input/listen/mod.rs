@@ -17,6 +17,8 @@ mod framing;
 mod tcp;
 mod udp;
 
+pub use framing::{BadFraming, Framing};
+
 /// A socket that waits for syslog messages.
 #[derive(Debug)]
 pub struct Socket {
