@@ -14,7 +14,8 @@ use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Group, Pid, Uid, User, access, getgroups, getresgid, getresuid};
-use support::daemon::PROGRAM;
+use support::daemon::{Daemon, PROGRAM};
+use support::postbox::Postbox;
 use support::{DEADLINE, Dir, NEVER, conf, poll};
 use tenshi::process::ids::{Identity, drop_to};
 use tenshi::process::service;
@@ -457,5 +458,128 @@ fn the_check_looks_at_log_files_as_the_daemon_will() {
         told.matches("cannot read the log file").count(),
         2,
         "{told}"
+    );
+}
+
+/// The lines that the mails hold, and how often.
+fn counted(postbox: &Postbox) -> std::collections::BTreeMap<String, u64> {
+    let mut lines = std::collections::BTreeMap::new();
+    for counts in postbox.mails().iter().map(|mail| mail.counts()) {
+        for entry in counts.into_values().flatten() {
+            *lines.entry(entry.text).or_default() += entry.count;
+        }
+    }
+    lines
+}
+
+/// A directory with this many logs, and a daemon's configuration for all of them.
+fn many_logs(dir: &Dir, postbox: &Postbox, logs: usize) -> String {
+    let hosts = dir.path("hosts\u{1b}\u{202e}");
+    fs::create_dir(&hosts).unwrap();
+    for n in 0..logs {
+        fs::write(hosts.join(format!("{n:03}.log")), "").unwrap();
+    }
+    format!(
+        "set logfile {}/*.log\nset statedir {}\nset sleep 1\nset mailserver 127.0.0.1:{}\n\
+         set queue a f@x.example t@x.example [now]\na .*\n",
+        hosts.display(),
+        dir.path("state").display(),
+        postbox.port()
+    )
+}
+
+fn add_to_all(dir: &Dir, logs: usize, word: &str) {
+    for n in 0..logs {
+        let name = format!("hosts\u{1b}\u{202e}/{n:03}.log");
+        dir.append(&name, support::line("h", &format!("{word} {n:03}")));
+    }
+}
+
+fn check(dir: &Dir) -> (Option<i32>, String) {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["status", "--check", "-c"])
+        .arg(dir.path("tenshi.conf"));
+    let output = command.output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn more_logs_than_files_may_be_open_leave_room_for_the_snapshot_and_the_mail() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    let config = many_logs(&dir, &postbox, 200);
+    let mut daemon = Daemon::start_under(&dir, &config, "ulimit -n 128");
+    daemon.wait_stderr("are not followed for want of open files (limit 128)");
+    add_to_all(&dir, 200, "new");
+    let enough = poll(DEADLINE, || {
+        Some(counted(&postbox)).filter(|lines| lines.len() >= 64)
+    });
+    assert!(enough.is_some(), "{:?}", daemon.stderr());
+    let told = poll(DEADLINE, || {
+        Some(check(&dir)).filter(|(status, _)| *status != Some(0))
+    });
+    let (_, text) = told.expect("the check tells");
+    assert!(
+        text.contains("open files: ") && text.contains("log files are not followed"),
+        "{text}"
+    );
+    assert!(
+        text.contains("hosts\\x1B\\u{202E} has 200 log files"),
+        "{text}"
+    );
+    daemon.finish();
+    let (told, first) = (daemon.stderr(), counted(&postbox));
+    assert_eq!(told.matches("are not followed").count(), 1, "{told}");
+    assert!(told.contains("LimitNOFILE="), "{told}");
+    assert!(
+        !told.contains('\u{1b}') && !told.contains('\u{202e}'),
+        "{told}"
+    );
+    assert!(
+        first.len() < 128 && first.values().all(|count| *count == 1),
+        "{first:?}"
+    );
+    // With room, the others go on where they stood.
+    let mut daemon = Daemon::start_under(&dir, &config, "ulimit -n 512");
+    let all = poll(DEADLINE, || {
+        Some(counted(&postbox)).filter(|lines| lines.len() >= 200)
+    });
+    assert!(all.is_some(), "{}", daemon.stderr());
+    daemon.finish();
+    let lines = counted(&postbox);
+    assert!(
+        lines.len() == 200 && lines.values().all(|count| *count == 1),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_for_us_and_not_for_our_programs() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    let config = many_logs(&dir, &postbox, 200);
+    let filter = dir.write(
+        "filter",
+        "#!/bin/sh\ncat\necho \"soft $(ulimit -Sn) hard $(ulimit -Hn)\"\n",
+    );
+    fs::set_permissions(&filter, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = format!("{config}set filter a {}\n", filter.display());
+    let mut daemon = Daemon::start_under(&dir, &config, "ulimit -Sn 60; ulimit -Hn 900");
+    add_to_all(&dir, 200, "new");
+    let all = poll(DEADLINE, || {
+        let text: String = postbox.mails().iter().map(|mail| mail.body()).collect();
+        (0..200)
+            .all(|n| text.contains(&format!("new {n:03}\n")))
+            .then_some(text)
+    });
+    let text = all.unwrap_or_else(|| panic!("{}", daemon.stderr()));
+    assert!(text.contains("soft 60 hard 900"), "{text}");
+    daemon.finish();
+    assert!(
+        !daemon.stderr().contains("not followed"),
+        "{}",
+        daemon.stderr()
     );
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod names;
 mod rig;
 mod rsyslog;
 mod schemes;

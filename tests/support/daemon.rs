@@ -39,6 +39,28 @@ impl Daemon {
         more: &[&str],
         environment: &[(&str, &Path)],
     ) -> Self {
+        let program = Command::new(PROGRAM);
+        Self::begin(program, dir, config, logs, more, environment)
+    }
+
+    /// As [`Daemon::start`], under limits that the shell's `ulimit` sets.
+    pub fn start_under(dir: &Dir, config: &str, limits: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .arg("-c")
+            .arg(format!("{limits}; exec \"$0\" \"$@\""))
+            .arg(PROGRAM);
+        Self::begin(shell, dir, config, &[], &[], &[])
+    }
+
+    fn begin(
+        mut program: Command,
+        dir: &Dir,
+        config: &str,
+        logs: &[&str],
+        more: &[&str],
+        environment: &[(&str, &Path)],
+    ) -> Self {
         let config = dir.write("tenshi.conf", config);
         let (stdout, stderr) = (dir.path("stdout"), dir.path("stderr"));
         let socket = dir.path("notify");
@@ -47,7 +69,7 @@ impl Daemon {
         notified.set_nonblocking(true).expect("not blocking");
         // The daemon may have dropped its privileges before it tells.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("chmod");
-        let child = Command::new(PROGRAM)
+        let child = program
             .arg("-f")
             .arg("-c")
             .arg(config)
