@@ -98,8 +98,8 @@ impl LogPath {
 
     /// Whether it means this file, there or not.
     pub fn matches(&self, path: &Path) -> bool {
-        if self.text == path {
-            return true;
+        if self.text == path || !self.is_pattern() {
+            return self.text == path;
         }
         let names: Vec<Part> = path.components().filter_map(Part::plain).collect();
         let names: Vec<&[u8]> = names.iter().map(Part::bytes).collect();
