@@ -247,3 +247,31 @@ fn nothing_in_a_mail_turns_a_line_around() {
     );
     assert!(body.contains("    1: plain \u{65e5}\u{672c}\n"), "{body}");
 }
+
+/// A name is shown by `shown_path` alone, which escapes what steers a terminal, and is never taken for
+/// UTF-8 where it is used.
+#[test]
+fn no_source_shows_a_file_name_as_it_is() {
+    let mut rooms = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut found = Vec::new();
+    while let Some(room) = rooms.pop() {
+        for entry in fs::read_dir(&room).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                rooms.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let test = ["tests", "model.rs"]
+                .iter()
+                .any(|name| path.to_string_lossy().contains(name));
+            let program = text.split("#[cfg(test)]\nmod ").next().filter(|_| !test);
+            let bad = [".display()", ".to_string_lossy()"];
+            let lines = (1..).zip(program.unwrap_or_default().lines());
+            let lines = lines.filter(|(_, line)| bad.iter().any(|word| line.contains(word)));
+            found
+                .extend(lines.map(|(number, line)| format!("{}:{number}: {line}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "write shown_path(&name): {found:#?}");
+}

@@ -42,7 +42,7 @@ impl Room {
     /// What is left of `limit` when `taken` are open or promised to others. A reserve is kept besides.
     pub fn new(limit: usize, taken: usize) -> Self {
         let reserve = (limit / 8).clamp(24, 256);
-        let spare = reserve / 4;
+        let spare = (reserve / 4).min(limit / 4);
         let logs = limit.saturating_sub(taken.saturating_add(reserve));
         Self {
             logs: logs.max(limit / 8),
