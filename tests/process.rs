@@ -5,6 +5,9 @@
 
 mod support;
 
+#[path = "process/children.rs"]
+mod children;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;

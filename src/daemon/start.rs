@@ -19,7 +19,7 @@ use crate::input::file::RealFs;
 use crate::logging;
 use crate::logpath::LogPath;
 use crate::monitor::Monitor;
-use crate::process::{daemonize, ids, limits, pidfile::PidFile, service, signals};
+use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service, signals};
 use crate::resolve::Resolver;
 use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
@@ -31,6 +31,7 @@ pub(super) const DEPTH: usize = 16;
 pub fn run(args: &RunArgs) -> i32 {
     logging::init(logging::Target::Stderr, args.debug);
     limits::raise();
+    child::shield();
     let config = match checked(&args.config) {
         Ok(config) => config,
         Err(faults) => {

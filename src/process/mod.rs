@@ -1,5 +1,7 @@
-//! What the process is to the system: ids, daemon, pid file, signals, service manager.
+//! What the process is to the system: ids, daemon, pid file, signals, service manager, and the
+//! programs that it runs.
 
+pub mod child;
 pub mod daemonize;
 pub mod ids;
 pub mod limits;
