@@ -7,6 +7,8 @@ mod support;
 
 #[path = "process/children.rs"]
 mod children;
+#[path = "process/rights.rs"]
+mod rights;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

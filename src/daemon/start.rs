@@ -179,7 +179,7 @@ fn executable(program: &str) -> bool {
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
-    let opened = Opened::new(&config)?;
+    let mut opened = Opened::new(&config, identity.is_some())?;
     // The daemon's own directory may be `/` by now.
     let given = args
         .state_dir
@@ -191,6 +191,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
             ids::make_directory(dir, identity)?;
         }
         ids::drop_to(identity)?;
+        opened.rest()?;
     }
     if let Err(fault) = smtp::check_auth(&config.mail) {
         log::warn!("mailauth: {fault}; no mail can be sent until that is mended");

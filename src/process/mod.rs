@@ -8,3 +8,4 @@ pub mod limits;
 pub mod pidfile;
 pub mod service;
 pub mod signals;
+pub mod walk;
