@@ -22,19 +22,30 @@ pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
 }
 
+/// As [`open`], but behind a link too.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_behind(path: &Path) -> io::Result<File> {
+    let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    plain_alone(file)
+}
+
 /// As [`open`], with these options.
 ///
 /// # Errors
 /// As for [`open`].
 pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    let file = options.custom_flags(flags).open(path).map_err(|fault| {
-        // A link is ELOOP, a FIFO without a reader and a socket are ENXIO: neither says much.
-        match what(path) {
-            Some(words) if fault.kind() != io::ErrorKind::PermissionDenied => refused(words),
-            _ => fault,
-        }
-    })?;
+    // A link is ELOOP, a FIFO without a reader and a socket are ENXIO: neither says much.
+    let opened = options.custom_flags(flags).open(path);
+    let file = opened.map_err(|fault| what(path).map_or(fault, refused))?;
+    plain_alone(file)
+}
+
+fn plain_alone(file: File) -> io::Result<File> {
     match what_is(&file.metadata()?.file_type()) {
         Some(words) => Err(refused(words)),
         None => Ok(file),
@@ -137,6 +148,9 @@ mod tests {
                 assert!(fault.to_string().contains(&wanted), "{name}: {fault}");
             }
         }
+        assert!(open_behind(&path("link")).is_ok());
+        let fault = open_behind(&path("fifo")).unwrap_err();
+        assert!(fault.to_string().contains("it is a FIFO"), "{fault}");
         let device = open(Path::new("/dev/null")).unwrap_err();
         assert!(device.to_string().contains("it is a device"), "{device}");
         let mut text = String::new();

@@ -7,6 +7,8 @@ mod support;
 
 #[path = "process/children.rs"]
 mod children;
+#[path = "process/places.rs"]
+mod places;
 #[path = "process/rights.rs"]
 mod rights;
 
