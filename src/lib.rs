@@ -33,6 +33,7 @@ pub mod logging;
 pub mod logpath;
 pub mod monitor;
 pub mod pattern;
+pub mod plain;
 pub mod process;
 pub mod queue;
 pub mod record;

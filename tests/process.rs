@@ -5,6 +5,13 @@
 
 mod support;
 
+#[path = "process/children.rs"]
+mod children;
+#[path = "process/places.rs"]
+mod places;
+#[path = "process/rights.rs"]
+mod rights;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -258,7 +265,7 @@ fn relative_paths_start_where_the_daemon_was_started() {
     follows("two");
 }
 
-/// The umask is that of whoever starts it, whatever it is: only the pid file is for all to read.
+/// A strict umask of whoever starts it is kept: only the pid file is for all to read.
 #[test]
 fn the_umask_is_kept_and_the_foreground_writes_no_pid_file() {
     use std::os::unix::fs::PermissionsExt;

@@ -2,13 +2,14 @@
 //! that a configuration can be read without any of it (fuzzing, tests).
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::model::ProcessSettings;
 use crate::input::file::RealFs;
 use crate::logpath::{Expansion, LogPath};
+use crate::plain;
 use crate::process::ids::{self, Identity};
 
 /// The greatest configuration file that is read, bytes: beyond it, it is something else.
@@ -66,10 +67,7 @@ pub struct ThisMachine {
 
 impl Machine for ThisMachine {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut bytes)?;
+        let bytes = plain::read(path, MAX_FILE + 1)?;
         if bytes.len() as u64 > MAX_FILE {
             let text = format!(
                 "longer than {} MiB: this is no configuration",

@@ -21,27 +21,40 @@ use crate::process::limits;
 pub(super) struct Opened {
     sockets: Vec<listen::Socket>,
     fifos: Vec<fifo::Fifo>,
+    /// Fifos behind links that root does not follow.
+    left: Vec<PathBuf>,
 }
 
 impl Opened {
-    /// Binds the sockets and opens the fifos of a configuration.
-    pub(super) fn new(config: &Config) -> Result<Self, String> {
+    /// Binds the sockets and opens the fifos of a configuration, with the rights that we have;
+    /// `dropping` says whether they are given up then.
+    pub(super) fn new(config: &Config, dropping: bool) -> Result<Self, String> {
         let bind = |listen: &Listen| listen::bind(listen).map_err(|e| e.to_string());
-        let open = |path: &PathBuf| fifo::open(path).map_err(|e| e.to_string());
-        Ok(Self {
-            sockets: config
-                .inputs
-                .listen
-                .iter()
-                .map(bind)
-                .collect::<Result<_, _>>()?,
-            fifos: config
-                .inputs
-                .fifos
-                .iter()
-                .map(open)
-                .collect::<Result<_, _>>()?,
-        })
+        let sockets = config.inputs.listen.iter().map(bind);
+        let mut opened = Self {
+            sockets: sockets.collect::<Result<_, _>>()?,
+            ..Self::default()
+        };
+        for path in &config.inputs.fifos {
+            let fifo = match dropping {
+                true => fifo::open_as_root(path),
+                false => fifo::open(path).map(Some),
+            };
+            match fifo.map_err(|e| e.to_string())? {
+                Some(fifo) => opened.fifos.push(fifo),
+                None => opened.left.push(path.clone()),
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Opens what was left, with the rights that we have now.
+    pub(super) fn rest(&mut self) -> Result<(), String> {
+        for path in std::mem::take(&mut self.left) {
+            self.fifos
+                .push(fifo::open(&path).map_err(|e| e.to_string())?);
+        }
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use crate::input::file::RealFs;
 use crate::logging;
 use crate::logpath::LogPath;
 use crate::monitor::Monitor;
-use crate::process::{daemonize, ids, limits, pidfile::PidFile, service, signals};
+use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service, signals};
 use crate::resolve::Resolver;
 use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
@@ -31,6 +31,7 @@ pub(super) const DEPTH: usize = 16;
 pub fn run(args: &RunArgs) -> i32 {
     logging::init(logging::Target::Stderr, args.debug);
     limits::raise();
+    child::shield();
     let config = match checked(&args.config) {
         Ok(config) => config,
         Err(faults) => {
@@ -178,7 +179,7 @@ fn executable(program: &str) -> bool {
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
-    let opened = Opened::new(&config)?;
+    let mut opened = Opened::new(&config, identity.is_some())?;
     // The daemon's own directory may be `/` by now.
     let given = args
         .state_dir
@@ -190,6 +191,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
             ids::make_directory(dir, identity)?;
         }
         ids::drop_to(identity)?;
+        opened.rest()?;
     }
     if let Err(fault) = smtp::check_auth(&config.mail) {
         log::warn!("mailauth: {fault}; no mail can be sent until that is mended");

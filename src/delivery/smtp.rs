@@ -10,7 +10,6 @@
 mod plain;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -497,7 +496,7 @@ pub fn check_auth(settings: &MailSettings) -> Result<(), String> {
 fn password(auth: &MailAuth) -> Result<String, String> {
     let path = shown_path(&auth.password_file);
     let unreadable = |error: io::Error| format!("cannot read the password in {path}: {error}");
-    let file = File::open(&auth.password_file).map_err(unreadable)?;
+    let file = crate::plain::open_behind(&auth.password_file).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(format!(

@@ -6,21 +6,15 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::ChildStdout;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
-
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 
 use super::control::{self, Control, Drain, Handle};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
-use crate::process::limits;
+use crate::process::child::Program;
 use crate::shown::shown_path;
 
 /// How much is read at once: a pipe holds that much.
@@ -29,8 +23,6 @@ const CHUNK: usize = 64 * 1024;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest pause. A program that ran for longer than this begins with the shortest again.
 const LONGEST: Duration = Duration::from_secs(60);
-/// How long a program may take to end on TERM before it is killed.
-const GRACE: Duration = Duration::from_millis(300);
 
 /// A program to run for lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -107,7 +99,7 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
     let mut pause = SHORTEST;
     while !control.ended() {
         let began = Instant::now();
-        let end = match start(tail) {
+        let end = match Program::shell(&tail.line).start() {
             Ok(mut group) => {
                 let goes_on = read(&mut group.output, max_line, control);
                 let end = group.end();
@@ -153,24 +145,6 @@ fn rest(pause: Duration, control: &Control) -> bool {
     }
 }
 
-fn start(tail: &Tail) -> io::Result<Group> {
-    let mut shell = limits::give_back(&mut Command::new("/bin/sh"))
-        .arg("-c")
-        .arg(&tail.line)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("WATCHDOG_USEC")
-        .env_remove("WATCHDOG_PID")
-        .process_group(0)
-        .spawn()?;
-    let output = shell.stdout.take();
-    let output = output.ok_or_else(|| io::Error::other("no pipe from the program"))?;
-    fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    Ok(Group { shell, output })
-}
-
 /// Reads to the end of the output; false when the thread shall end.
 fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
     let mut buffer = vec![0; CHUNK];
@@ -211,51 +185,6 @@ fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
         }
     }
     !control.ended()
-}
-
-/// The shell, all that it started, and the pipe that they write to.
-struct Group {
-    shell: Child,
-    output: ChildStdout,
-}
-
-impl Group {
-    /// Ends them, gently first; how the shell ended.
-    fn end(mut self) -> String {
-        // Both fail only where nobody is left.
-        let _ = self.kill(Signal::SIGTERM);
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline && !(self.silent() && self.ended()) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        // The shell is not waited for yet, so the group's number is still theirs.
-        let _ = self.kill(Signal::SIGKILL);
-        match self.shell.wait() {
-            Ok(status) => status.to_string(),
-            Err(e) => e.to_string(),
-        }
-    }
-
-    /// Whether nobody holds the pipe any more.
-    fn silent(&mut self) -> bool {
-        let mut rest = [0; 4096];
-        matches!(self.output.read(&mut rest), Ok(0))
-    }
-
-    /// Whether the shell has ended; it can be waited for still.
-    fn ended(&self) -> bool {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let status = waitid(Id::Pid(self.id()), flags);
-        !matches!(status, Ok(WaitStatus::StillAlive))
-    }
-
-    fn kill(&self, signal: Signal) -> nix::Result<()> {
-        killpg(self.id(), signal)
-    }
-
-    fn id(&self) -> Pid {
-        Pid::from_raw(self.shell.id().cast_signed())
-    }
 }
 
 #[cfg(test)]

@@ -12,11 +12,14 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use nix::fcntl::{OFlag, openat};
 use nix::libc::{O_CLOEXEC, O_NONBLOCK};
+use nix::sys::stat::Mode;
 
 use super::control::{self, Control, Drain, Handle, Seldom};
 use super::text::{Splitter, Text};
 use super::{Event, Origin, Receipt};
+use crate::process::walk::{Lost, Walk};
 use crate::shown::shown_path;
 
 /// How much is read at once: a pipe holds that much.
@@ -29,22 +32,43 @@ pub struct Fifo {
     path: Arc<PathBuf>,
 }
 
-/// Opens the fifo `path`.
+/// Opens the fifo `path` with the rights that we have.
 ///
 /// # Errors
 /// It is missing, may not be read and written, or is no fifo; the text names it and says what to do.
 pub fn open(path: &Path) -> io::Result<Fifo> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(O_NONBLOCK | O_CLOEXEC)
+        .open(path);
+    checked(opened, path)
+}
+
+/// As [`open`], with root's rights, which are about to be given up: nothing where a link leads to
+/// the fifo that others than root may change. It is opened with the lesser rights then.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_as_root(path: &Path) -> io::Result<Option<Fifo>> {
+    let opened = match Walk::to_leaf(path) {
+        Err(Lost::Link(_)) => return Ok(None),
+        Err(Lost::Fault(fault)) => Err(fault),
+        Ok((walk, name)) => {
+            let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            openat(walk, name.as_os_str(), flags, Mode::empty())
+        }
+    };
+    checked(opened.map(File::from).map_err(io::Error::from), path).map(Some)
+}
+
+fn checked(opened: io::Result<File>, path: &Path) -> io::Result<Fifo> {
     let told = |kind, words: &str| {
         io::Error::new(
             kind,
             format!("could not open fifo {}: {words}", shown_path(&path)),
         )
     };
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(O_NONBLOCK | O_CLOEXEC)
-        .open(path);
     let file = opened.map_err(|e| match e.kind() {
         ErrorKind::NotFound => told(e.kind(), "there is none; make it with mkfifo"),
         ErrorKind::PermissionDenied => told(

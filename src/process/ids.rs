@@ -1,15 +1,19 @@
 //! `set uid`, `set gid`: who the daemon is once it runs.
 
-use std::ffi::CString;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::ffi::{CString, OsStr};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use crate::shown::shown_path;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{
-    Gid, Group, Uid, User, chown, getgroups, getresgid, getresuid, initgroups, setegid, seteuid,
+    Gid, Group, Uid, User, fchown, getgroups, getresgid, getresuid, initgroups, setegid, seteuid,
     setgroups, setresgid, setresuid, setuid,
 };
+
+use super::walk::{Lost, Next, Walk};
 
 /// Who we are without `set uid`, when root starts us.
 const DEFAULT: &str = "tenshi";
@@ -81,22 +85,63 @@ fn group(name: &str) -> Result<Option<Gid>, String> {
     Ok(group.map(|group| group.gid))
 }
 
-/// Makes a directory of this account's, if there is none of that name.
+/// Makes a directory of this account's, if there is none of that name, with the directories above
+/// it, which stay ours.
+///
+/// What the account can make or has made itself is left to it: behind a link of its own, and in a
+/// directory of its own, there is nothing to be done by root.
 ///
 /// # Errors
 /// When it cannot be made, or given to the account.
 pub fn make_directory(path: &Path, identity: &Identity) -> Result<(), String> {
-    let told = |e: &dyn std::fmt::Display| format!("{}: {e}", shown_path(&path));
-    if path.exists() {
-        return Ok(());
+    let told = |why: &dyn std::fmt::Display| format!("{}: {why}", shown_path(&path));
+    let mut walk = Walk::begin(path).map_err(|e| told(&e.desc()))?;
+    loop {
+        match walk.step() {
+            Ok(Next::Further) => {}
+            Ok(Next::Missing(name)) => {
+                if walk.owner().is_ok_and(|owner| owner == identity.uid) {
+                    return Ok(());
+                }
+                let owner = walk.is_over().then_some(identity);
+                made(&walk, &name, owner).map_err(|e| told(&e))?;
+                walk.again(name);
+            }
+            Ok(Next::Leaf(_)) => return Err(told(&"it is no directory, or leads through a file")),
+            Ok(Next::End) | Err(Lost::Link(_)) => return Ok(()),
+            Err(Lost::Fault(fault)) => return Err(told(&fault.desc())),
+        }
     }
-    let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(0o750)
-        .create(path)
-        .map_err(|e| told(&e))?;
-    chown(path, Some(identity.uid), Some(identity.gid)).map_err(|e| told(&e))
+}
+
+/// Makes one directory, and gives it to an account, or to all for reading. Whoever may write the
+/// directory above may put another one in its place: it is given away only if it is still new.
+fn made(above: &Walk, name: &OsStr, owner: Option<&Identity>) -> Result<(), String> {
+    let described = |fault: Errno| fault.desc().to_owned();
+    match mkdirat(above, name, Mode::S_IRWXU) {
+        Ok(()) => {}
+        // Somebody was faster: then it is what it is.
+        Err(Errno::EEXIST) => return Ok(()),
+        Err(fault) => return Err(described(fault)),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let changed = "it was replaced while it was made";
+    let new = openat(above, name, flags, Mode::empty()).map_err(|_| changed.to_owned())?;
+    let stat = fstat(&new).map_err(described)?;
+    let entries = format!("/proc/self/fd/{}", new.as_raw_fd());
+    let empty = std::fs::read_dir(entries).is_ok_and(|mut entries| entries.next().is_none());
+    let ours = stat.st_uid == Uid::effective().as_raw() && stat.st_mode & 0o777 == 0o700;
+    if !ours || !empty {
+        return Err(changed.into());
+    }
+    let mode = match owner {
+        Some(identity) => {
+            fchown(&new, Some(identity.uid), Some(identity.gid)).map_err(described)?;
+            0o750
+        }
+        None => 0o755,
+    };
+    fchmod(&new, Mode::from_bits_truncate(mode)).map_err(described)
 }
 
 /// Does this with the account's rights, which the whole process has meanwhile, and then goes on

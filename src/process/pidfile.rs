@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::shown::shown_path;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
+
+use super::walk::Walk;
 
 /// Our pid file, locked. Dropped, it is removed as far as we still may.
 #[derive(Debug)]
@@ -24,11 +26,12 @@ pub struct PidFile {
 impl PidFile {
     /// Writes the process id, decimal and without a newline, readable by all.
     ///
-    /// The directory may be reached through a link, as `/var/run` is one; the file may not.
+    /// The directory may be reached through a link of root's, as `/var/run` is one; the file itself
+    /// may be none.
     ///
     /// # Errors
-    /// The path is a link or no plain file of one name, it cannot be written, or another daemon
-    /// holds it.
+    /// The path is a link or no plain file of one name, it cannot be written, another daemon holds
+    /// it, or others may have put it there.
     pub fn create(path: &Path) -> Result<Self, String> {
         let told = |words: &str| format!("pid file {}: {words}", shown_path(&path));
         let name = path.file_name().ok_or_else(|| told("is no file name"))?;
@@ -36,29 +39,28 @@ impl PidFile {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let dir = open(&parent, flags, Mode::empty()).map_err(|e| told(e.desc()))?;
+        let parent = Walk::to_directory(&parent).map_err(|e| told(&e.to_string()))?;
         // Not blocking: a FIFO in its place must not hold us.
         let flags = OFlag::O_RDWR
             | OFlag::O_CREAT
             | OFlag::O_NOFOLLOW
             | OFlag::O_NONBLOCK
             | OFlag::O_CLOEXEC;
-        let file = openat(&dir, name, flags, Mode::from_bits_truncate(0o644)).map_err(|e| {
+        let file = openat(&parent, name, flags, Mode::from_bits_truncate(0o644)).map_err(|e| {
             told(match e {
                 Errno::ELOOP => "is a link, which is never followed; remove it",
                 e => e.desc(),
             })
         })?;
-        let Locked(mut file) = Locked::new(File::from(file)).map_err(|e| told(&e))?;
+        let Locked(mut file) = Locked::new(File::from(file), &parent).map_err(|e| told(&e))?;
+        // Emptied before all may read it: what was in it may have been for few.
+        file.set_len(0).map_err(|e| told(&e.to_string()))?;
         // A strict umask would hide it from those who ask for our state. The file may be another
         // owner's, whose mode it keeps.
         let _ = file.set_permissions(Permissions::from_mode(0o644));
-        file.set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()))
-            .map_err(|e| told(&e.to_string()))?;
+        write!(file, "{}", std::process::id()).map_err(|e| told(&e.to_string()))?;
         Ok(Self {
-            dir,
+            dir: parent.into_directory(),
             name: name.to_owned(),
             file,
         })
@@ -97,7 +99,7 @@ impl Drop for PidFile {
 struct Locked(File);
 
 impl Locked {
-    fn new(file: File) -> Result<Self, String> {
+    fn new(file: File, parent: &Walk) -> Result<Self, String> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err("another tenshi is running with it".into()),
@@ -107,6 +109,11 @@ impl Locked {
         let meta = file.metadata().map_err(|e| e.to_string())?;
         if !meta.is_file() || meta.nlink() != 1 {
             return Err("is not a plain file of its own; remove it".into());
+        }
+        // Where others may write, they may have given this name to a file that is not theirs.
+        let known = |uid| uid == Uid::effective() || parent.owner() == Ok(uid);
+        if parent.is_shared() && Uid::effective().is_root() && !known(Uid::from_raw(meta.uid())) {
+            return Err("belongs to neither root nor the owner of its directory; remove it".into());
         }
         Ok(Self(file))
     }

@@ -13,6 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use crate::plain;
+
 /// Held by the daemon that owns the directory.
 const LOCK: &str = "tenshi.lock";
 /// The byte that is locked while a daemon runs.
@@ -49,7 +51,9 @@ impl Lock {
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(false).read(true).write(true);
-        options.mode(0o640).open(dir.join(LOCK)).map(Self)
+        let file = plain::open_with(options.mode(0o640), &dir.join(LOCK));
+        file.map(Self)
+            .map_err(|e| io::Error::new(e.kind(), format!("{LOCK}: {e}")))
     }
 
     /// Takes it until it is dropped; false if another holds it.
@@ -83,7 +87,7 @@ impl Lock {
 /// # Errors
 /// The file may not be read, or its file system has no such locks.
 pub fn holder(dir: &Path) -> io::Result<Holder> {
-    let file = match File::open(dir.join(LOCK)) {
+    let file = match plain::open(&dir.join(LOCK)) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Ok(Holder {

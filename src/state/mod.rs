@@ -10,6 +10,7 @@
 //! ```
 
 mod lock;
+mod place;
 mod saved;
 mod store;
 

@@ -2,14 +2,16 @@
 
 use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::lock::Lock;
+use super::place;
 use super::{Fault, Snapshot, decode};
+use crate::plain;
 use crate::shown::shown_path;
 
 /// The snapshot.
@@ -67,7 +69,7 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
     let path = dir.join(SNAPSHOT);
     let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", shown_path(&path)));
-    let bytes = fs::read(&path).map_err(|e| match e.kind() {
+    let bytes = read_plain(&path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => Unread::Absent(path.clone()),
         io::ErrorKind::PermissionDenied => {
             other(&"permission denied; the daemon's user and its group may read it")
@@ -75,6 +77,13 @@ pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
         _ => other(&e),
     })?;
     decode(&bytes).map_err(|fault| other(&fault))
+}
+
+/// Reads a plain file: what else may have its name could hold us for ever.
+fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    plain::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Why a snapshot cannot be read.
@@ -113,13 +122,19 @@ impl Store {
                 ))
             })?;
         }
+        place::check(dir).map_err(|e| told(&e))?;
         let lock = Lock::open(dir)
             .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
         if !lock.take().map_err(|e| told(&e))? {
             return Err(told(&"another tenshi is using it"));
         }
         // What was not renamed was not meant to count.
-        let _ = fs::remove_file(dir.join(NEW));
+        match fs::remove_file(dir.join(NEW)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(told(&format!("{NEW}: {e}; move it away")));
+            }
+            _ => {}
+        }
         let loaded = load(dir).map_err(|e| told(&e))?;
         let writer = spawn(dir.to_owned(), stored).map_err(|e| told(&e))?;
         let store = Self {
@@ -167,7 +182,7 @@ impl Store {
 /// Reads the snapshot; a damaged one is moved aside, so that it is never overwritten.
 fn load(dir: &Path) -> Result<Loaded, String> {
     let path = dir.join(SNAPSHOT);
-    let bytes = match fs::read(&path) {
+    let bytes = match read_plain(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Ok(Loaded {
@@ -228,10 +243,11 @@ fn spawn(
 /// its cache.
 fn replace(dir: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = dir.join(NEW);
+    // Made anew each time: nothing that somebody put there is opened.
+    let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new()
-        .create(true)
+        .create_new(true)
         .write(true)
-        .truncate(true)
         .mode(0o640)
         .open(&new)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());

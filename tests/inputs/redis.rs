@@ -408,6 +408,65 @@ fn a_server_that_talks_rubbish_or_nothing_is_told_and_left() {
     assert!(began.elapsed() < Duration::from_millis(1500));
 }
 
+/// What a broken or hostile server sends costs no more than its bounds, and holds up no end.
+#[test]
+fn an_answer_without_end_is_given_up() {
+    let cases: [(&[u8], &[u8], &str); 3] = [
+        (b"$4000000000\r\n", &[b'x'; 65536], "more than 16 MiB"),
+        (
+            b"*2000000000\r\n",
+            b":1\r\n:1\r\n:1\r\n",
+            "more than 4096 values",
+        ),
+        (b"$1000\r\n", b"", "its answer took too long"),
+    ];
+    for (begin, more, words) in cases {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            for stream in socket.incoming() {
+                let Ok(mut stream) = stream else { return };
+                std::thread::spawn(move || {
+                    let _ = stream.read(&mut [0; 100]);
+                    let _ = stream.write_all(begin);
+                    let drip: &[u8] = if more.is_empty() { b"x" } else { more };
+                    while stream.write_all(drip).is_ok() {
+                        if more.is_empty() {
+                            std::thread::sleep(Duration::from_millis(200));
+                        }
+                    }
+                });
+            }
+        });
+        let (handle, mut sink) = read(&address, &["q"]);
+        let notice = sink.told("trying again");
+        assert!(notice.text.contains(words), "{}", notice.text);
+        let began = Instant::now();
+        handle.stop();
+        assert!(began.elapsed() < Duration::from_millis(1500));
+    }
+}
+
+/// Elements that fill more than one answer together are read in smaller parts, each once.
+#[test]
+fn elements_that_are_large_together_are_read_in_parts() {
+    let redis = Redis::start();
+    let long = "x".repeat(3 << 20);
+    for n in 0..40 {
+        redis.push("q", &[&format!("Nov 23 21:44:00 h1 {n} {long}")]);
+    }
+    let (handle, mut sink) = read(&redis.address(), &["q"]);
+    let lines = sink.lines(40);
+    for (n, line) in lines.iter().enumerate() {
+        assert!(
+            line.starts_with(&format!("Nov 23 21:44:00 h1 {n} x")),
+            "{n}"
+        );
+    }
+    assert_eq!(redis.length("q:tenshi"), 40);
+    handle.stop();
+}
+
 #[test]
 fn a_drain_takes_what_was_pushed_before_it() {
     let redis = Redis::start();

@@ -71,7 +71,9 @@ fn a_peer_out_of_step_is_closed_and_told() {
 #[test]
 fn many_peers_are_served_and_idle_ones_are_kept() {
     let (handle, mut sink, to) = listen();
-    let mut peers: Vec<TcpStream> = (0..200).map(|_| connect(to)).collect();
+    let mut peers: Vec<TcpStream> = (0..200u8)
+        .map(|i| connect_from([127, 0, 0, 1 + i % 4], to))
+        .collect();
     for round in 0..3 {
         for (i, peer) in peers.iter_mut().enumerate().filter(|(i, _)| i % 3 <= round) {
             writeln!(peer, "<13>Nov 23 21:44:00 h{i} round {round}").unwrap();
@@ -90,22 +92,76 @@ fn many_peers_are_served_and_idle_ones_are_kept() {
     handle.stop();
 }
 
+/// Connects from an address of this machine.
+fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn};
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket =
+        nix::sys::socket::socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    let [a, b, c, d] = from;
+    let local = SockaddrIn::new(a, b, c, d, 0);
+    nix::sys::socket::bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &local).unwrap();
+    let SocketAddr::V4(to) = to else {
+        panic!("{to} is not IPv4")
+    };
+    let remote = SockaddrIn::from(to);
+    nix::sys::socket::connect(std::os::fd::AsRawFd::as_raw_fd(&socket), &remote).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Whether the other side closed it.
+fn closed(mut stream: &TcpStream) -> bool {
+    stream.read(&mut [0; 10]).unwrap_or(0) == 0
+}
+
 #[test]
-fn over_the_limit_the_quietest_peer_goes() {
+fn whoever_floods_pushes_nobody_out() {
+    // The quota follows the limit of open files: that of the daemon, not of this test.
+    tenshi::process::limits::raise();
     let (handle, mut sink, to) = listen();
-    let mut first = connect(to);
-    first
+    let mut quiet = connect(to);
+    quiet
         .write_all(b"<13>Nov 23 21:44:00 h0 first\n<13>Nov 23 21:44:00 h0 rest")
         .unwrap();
     sink.lines(1);
-    let others: Vec<TcpStream> = (0..512).map(|_| connect(to)).collect();
-    sink.told("over 512 connections");
-    // What it had sent is not lost.
-    assert_eq!(sink.lines(2)[1], "Nov 23 21:44:00 h0 rest");
-    assert_eq!(first.read(&mut [0; 10]).unwrap_or(0), 0);
-    let mut last = &others[511];
-    last.write_all(b"<13>Nov 23 21:44:00 h9 last\n").unwrap();
-    assert_eq!(sink.lines(3)[2], "Nov 23 21:44:00 h9 last");
+    // One address has half of the places, the first comer's among them.
+    let idle: Vec<TcpStream> = (0..600).map(|_| connect(to)).collect();
+    let told = sink.told("256 from there are open");
+    assert!(
+        told.text.contains("a connection from 127.0.0.1:"),
+        "{}",
+        told.text
+    );
+    for refused in &idle[255..] {
+        assert!(closed(refused));
+    }
+    let mut last = &idle[254];
+    last.write_all(b"<13>Nov 23 21:44:00 h1 last\n").unwrap();
+    assert_eq!(sink.lines(2)[1], "Nov 23 21:44:00 h1 last");
+    // Others have theirs still, until all are taken.
+    let mut other = connect_from([127, 0, 0, 2], to);
+    other.write_all(b"<13>Nov 23 21:44:00 h2 other\n").unwrap();
+    sink.lines(3);
+    let more: Vec<TcpStream> = (0..256u16)
+        .map(|i| connect_from([127, 0, 1, (i % 4) as u8], to))
+        .collect();
+    sink.until("a fault", |sink| !sink.health.is_empty());
+    let (_, fault) = sink.health[0].clone();
+    assert!(fault.unwrap().contains("512 are open"));
+    assert!(closed(&more[255]));
+    // The first one is there all the while.
+    quiet.write_all(b" of it\n").unwrap();
+    assert_eq!(sink.lines(4)[3], "Nov 23 21:44:00 h0 rest of it");
+    assert_eq!(sink.fault_count(), 345 + 1);
+    // What goes makes room.
+    drop(more);
+    sink.until("no fault", |sink| sink.health.len() == 2);
+    assert_eq!(sink.health[1].1, None);
+    let mut new = connect_from([127, 0, 0, 3], to);
+    new.write_all(b"<13>Nov 23 21:44:00 h3 new\n").unwrap();
+    assert_eq!(sink.lines(5)[4], "Nov 23 21:44:00 h3 new");
     handle.stop();
 }
 

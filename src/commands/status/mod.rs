@@ -132,7 +132,9 @@ impl Place {
 /// The `statedir` of a configuration, and why it is not known, if so. The standard configuration
 /// need not be there.
 fn configured(path: &Path) -> (Option<PathBuf>, Option<String>) {
-    if let Err(e) = std::fs::File::open(path) {
+    // Not opened: a FIFO would hold us.
+    let readable = nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK);
+    if let Err(e) = readable.map_err(io::Error::from) {
         let standard = path == Path::new(crate::cli::CONFIGURATION);
         let doubt = format!("{}: {e}", shown_path(&path));
         let absent = e.kind() == io::ErrorKind::NotFound && standard;

@@ -1,7 +1,7 @@
 //! Syslog over TCP (RFC 6587): any number of peers that may be idle for hours, in one thread.
 
 use std::io::{self, ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +19,12 @@ use crate::process::limits;
 
 /// How many connections may be open, where the limit of open files allows.
 const MOST: usize = 512;
+/// How long a peer may be silent before the system asks whether it is still there, how often it
+/// asks, and the pause between two questions, seconds: a peer that lost its power is found out
+/// within a quarter of an hour, and its place is free again.
+const KEEP_IDLE: u32 = 600;
+const KEEP_COUNT: u32 = 5;
+const KEEP_PAUSE: u32 = 60;
 /// How much is read from one peer before the next one's turn, bytes.
 const SHARE: usize = 64 * 1024;
 /// How long no connection is taken after the system refused one.
@@ -41,7 +47,18 @@ struct Connection {
     /// The peer's address, as the host of messages without one.
     host: String,
     framing: Framing,
-    last: Instant,
+}
+
+/// Whose connection it is, for the quota of a peer: the address, or for IPv6 its network of 64 bits,
+/// all of which one machine may have.
+fn whose(peer: SocketAddr) -> IpAddr {
+    match peer.ip().to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::from(u64::MAX) << 64);
+            Ipv6Addr::from_bits(network).into()
+        }
+        address => address,
+    }
 }
 
 pub(super) struct Server {
@@ -56,7 +73,18 @@ pub(super) struct Server {
     refused_until: Option<Instant>,
     bad: Seldom,
     crowded: Seldom,
+    /// Whether the loop was told that no connection can be taken.
+    full: bool,
     refused: Seldom,
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Crowd {
+    /// There are as many as there may be.
+    All,
+    /// Its peer has its quota.
+    One,
 }
 
 /// What one turn with a peer led to.
@@ -85,6 +113,7 @@ impl Server {
             refused_until: None,
             bad: Seldom::default(),
             crowded: Seldom::default(),
+            full: false,
             refused: Seldom::default(),
         }
     }
@@ -97,6 +126,7 @@ impl Server {
             drain = control.asked().or(drain);
             let mut quiet = !self.accept(control);
             quiet &= !self.read_all(&ready, drain.is_some(), &mut buffer, control);
+            self.well(control);
             if !self.hand_over(control) {
                 return;
             }
@@ -145,8 +175,12 @@ impl Server {
             match self.listener.accept() {
                 Ok((stream, peer)) => {
                     any = true;
-                    self.make_room(control);
-                    self.admit(stream, peer);
+                    match self.crowd(peer) {
+                        None => self.admit(stream, peer),
+                        // Closed unread: its sender sees that, and none that was there before it
+                        // is any the worse.
+                        Some(crowd) => self.refuse(peer, crowd, control),
+                    }
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return any,
                 // The peer has gone already.
@@ -172,36 +206,64 @@ impl Server {
             return;
         }
         // A peer that lost its power is found out in the end.
-        let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
+        let _ = setsockopt(&stream, sockopt::KeepAlive, &true)
+            .and_then(|()| setsockopt(&stream, sockopt::TcpKeepIdle, &KEEP_IDLE))
+            .and_then(|()| setsockopt(&stream, sockopt::TcpKeepCount, &KEEP_COUNT))
+            .and_then(|()| setsockopt(&stream, sockopt::TcpKeepInterval, &KEEP_PAUSE));
         self.connections.push(Connection {
             stream,
             peer,
             host: peer.ip().to_canonical().to_string(),
             framing: Framing::new(self.text.max_line()),
-            last: Instant::now(),
         });
     }
 
-    /// Closes the connection that was quiet for longest, if there are too many.
-    fn make_room(&mut self, control: &Control) {
-        if self.connections.len() < self.most {
-            return;
+    /// Why no further connection of this peer can be taken, if so.
+    fn crowd(&self, peer: SocketAddr) -> Option<Crowd> {
+        let one = whose(peer);
+        let theirs = self.connections.iter();
+        let theirs = theirs.filter(|c| whose(c.peer) == one).count();
+        if self.connections.len() >= self.most {
+            Some(Crowd::All)
+        } else {
+            (theirs >= self.quota()).then_some(Crowd::One)
         }
-        let quietest = (0..self.connections.len()).min_by_key(|&i| self.connections[i].last);
-        let Some(quietest) = quietest else { return };
-        let connection = self.connections.swap_remove(quietest);
-        let peer = connection.peer;
-        self.finish(connection);
+    }
+
+    /// How many connections one peer may have: room is left for the others, whatever it does.
+    fn quota(&self) -> usize {
+        (self.most / 2).max(1)
+    }
+
+    fn refuse(&mut self, peer: SocketAddr, crowd: Crowd, control: &Control) {
         self.text.counters.add(Counter::InputFaults, 1);
-        if let Some(more) = self.crowded.due() {
-            control.tell(
-                log::Level::Warn,
-                format!(
-                    "{}: over {} connections: the quietest one, from {peer}, is closed{more}",
-                    self.name(),
-                    self.most
-                ),
+        let why = match crowd {
+            Crowd::All => format!("{} are open, the most there may be", self.most),
+            Crowd::One => format!(
+                "{} from there are open, the most for one address",
+                self.quota()
+            ),
+        };
+        if crowd == Crowd::All && !std::mem::replace(&mut self.full, true) {
+            control.health(
+                self.name(),
+                Some(format!("new connections are refused: {why}")),
             );
+        }
+        if let Some(more) = self.crowded.due() {
+            let text = format!(
+                "{}: a connection from {peer} is refused: {why}{more}",
+                self.name()
+            );
+            control.tell(log::Level::Warn, text);
+        }
+    }
+
+    /// Tells that there is room again, once some is left.
+    fn well(&mut self, control: &Control) {
+        if self.full && self.connections.len() < self.most {
+            self.full = false;
+            control.health(self.name(), None);
         }
     }
 
@@ -247,7 +309,6 @@ impl Server {
             // A peer that went without a word has sent what it has sent.
             Err(_) => return Turn::Closed,
         };
-        connection.last = Instant::now();
         let arrival = Arrival {
             sender: Some(&connection.host),
             time: self.clock.now(),
@@ -293,5 +354,20 @@ impl Server {
             Origin::Syslog(address) => format!("listen tcp:{address}"),
             _ => "listen".into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_64_bits_is_one_peer() {
+        let whose = |text: &str| whose(text.parse().unwrap()).to_string();
+        assert_eq!(whose("192.0.2.7:1"), "192.0.2.7");
+        assert_eq!(whose("[::ffff:192.0.2.7]:2"), "192.0.2.7");
+        assert_eq!(whose("[2001:db8:1:2:3:4:5:6]:3"), "2001:db8:1:2::");
+        assert_eq!(whose("[2001:db8:1:2:ffff::1]:4"), "2001:db8:1:2::");
+        assert_eq!(whose("[2001:db8:1:3::1]:5"), "2001:db8:1:3::");
     }
 }

@@ -17,6 +17,7 @@ use super::{Event, control};
 use crate::clock::Clock;
 
 mod ledger;
+mod link;
 mod reader;
 mod server;
 

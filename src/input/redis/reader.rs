@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bstr::BString;
-use redis::{Client, Cmd, Connection, RedisError, RedisResult, cmd};
+use redis::{Cmd, RedisError, RedisResult, cmd};
 
 use super::ledger::Ledger;
+use super::link::{ANSWER, Link};
 use super::{HEAD, OWN_LIST, Server, Settings, place};
 use crate::clock::Clock;
 use crate::input::control::{Control, Drain};
@@ -17,9 +18,6 @@ use crate::input::{Event, Origin, Receipt};
 
 /// How long a connect with its handshake may take.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long an answer may take. Longer than [`BLOCK`]: a command given up would still take an
-/// element at the server.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long the server waits for an element where somebody can end that before: only this wakes an
 /// idle reader.
 const BLOCK: Duration = Duration::from_secs(60);
@@ -33,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How many elements are moved in one go, at first and at most.
 const FEW: usize = 16;
 const MANY: usize = 512;
+/// After this many elements in smaller parts, the parts are as large as before again.
+const LIGHT: u64 = 10_000;
 /// How many elements may be handed over and not committed.
 const OPEN: u64 = 100_000;
 
@@ -73,6 +73,11 @@ pub(super) struct Reader {
     /// Whether the loop was told that the server is away.
     away: bool,
     pause: Duration,
+    /// How many elements are read at once at most: less than [`MANY`] after an answer that was too
+    /// long.
+    most: usize,
+    /// How many came since.
+    light: u64,
 }
 
 impl Reader {
@@ -101,6 +106,8 @@ impl Reader {
             full: false,
             away: false,
             pause: SHORTEST,
+            most: MANY,
+            light: 0,
         }
     }
 
@@ -146,24 +153,29 @@ impl Reader {
 
     /// From a connect to the loss of the connection.
     fn session(&mut self, control: &Control) -> End {
-        let ended = self.server.client.get_connection_with_timeout(CONNECT);
-        match ended
-            .map_err(End::Fault)
-            .and_then(|mut server| self.serve(&mut server, control))
-        {
+        let ended = self.server.connect(CONNECT);
+        let mut server = match ended {
+            Ok(server) => server,
+            Err(fault) => return End::Fault(fault),
+        };
+        let end = self.serve(&mut server, control);
+        if server.is_over() {
+            // What was moved is in our list, and is read from there in smaller parts.
+            self.most = (self.most / 8).max(1);
+            self.light = 0;
+        }
+        match end {
             Ok(()) => End::Asked,
             Err(end) => end,
         }
     }
 
-    fn serve(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
-        server.set_read_timeout(Some(ANSWER))?;
-        server.set_write_timeout(Some(ANSWER))?;
+    fn serve(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
         self.enter(server, control)?;
         if std::mem::take(&mut self.full) {
             self.relieve(server, control)?;
         }
-        let mut depth = FEW;
+        let mut depth = FEW.min(self.most);
         while !control.ended() {
             self.drain = control.asked().or(self.drain);
             self.acknowledge(server)?;
@@ -171,9 +183,9 @@ impl Reader {
             let elements = self.take(server, depth.min(room))?;
             self.well(control);
             if elements.len() == depth {
-                depth = (depth * 4).min(MANY);
+                depth = (depth * 4).min(self.most);
             } else {
-                depth = FEW;
+                depth = FEW.min(self.most);
             }
             if !elements.is_empty() {
                 self.hand_over(elements, control)?;
@@ -193,7 +205,7 @@ impl Reader {
     }
 
     /// Finds out where we stand, and reads what our list holds that the loop has not got.
-    fn enter(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
+    fn enter(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
         if let Some(id) = self.before.take() {
             // It may be gone, or we may have no right to: then it has to end by itself.
             let _: RedisResult<()> = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(server);
@@ -217,7 +229,7 @@ impl Reader {
         }
         let mut at = entry.at;
         while at < length {
-            let end = at + MANY as u64 - 1;
+            let end = at + self.most as u64 - 1;
             let mut range = cmd("LRANGE");
             range.arg(self.list.as_slice()).arg(at).arg(end);
             let elements: Vec<Vec<u8>> = range.query(server)?;
@@ -245,7 +257,7 @@ impl Reader {
     }
 
     /// Removes what is committed from our list, and moves the head's number on with it.
-    fn acknowledge(&mut self, server: &mut Connection) -> RedisResult<()> {
+    fn acknowledge(&mut self, server: &mut Link) -> RedisResult<()> {
         let owed = self.book.owe(self.acks.load(Ordering::SeqCst));
         if owed == 0 {
             return Ok(());
@@ -276,7 +288,7 @@ impl Reader {
     }
 
     /// Moves up to `count` elements to our list.
-    fn take(&mut self, server: &mut Connection, count: usize) -> RedisResult<Vec<Vec<u8>>> {
+    fn take(&mut self, server: &mut Link, count: usize) -> RedisResult<Vec<Vec<u8>>> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -290,24 +302,28 @@ impl Reader {
 
     /// Takes elements out of a server whose memory is full, so that it can work again. Until their
     /// snapshot they are with us alone, but left there they would block the list for ever.
-    fn relieve(&mut self, server: &mut Connection, control: &Control) -> Result<(), End> {
-        let mut pop = cmd("LPOP");
-        pop.arg(self.key.as_slice()).arg(MANY);
-        let elements: Option<Vec<Vec<u8>>> = pop.query(server)?;
+    fn relieve(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
+        // One by one: an answer that is given up loses what is in it.
+        for _ in 0..MANY {
+            let mut pop = cmd("LPOP");
+            let element: Option<Vec<u8>> = pop.arg(self.key.as_slice()).query(server)?;
+            let Some(element) = element else { break };
+            self.give(vec![element], Receipt::None, control)?;
+        }
         self.pause = SHORTEST;
-        self.give(elements.unwrap_or_default(), Receipt::None, control)
+        Ok(())
     }
 
     /// Waits for one element, for the loop's word, or for the end of a long pause.
-    fn wait(&mut self, server: &mut Connection, control: &Control) -> RedisResult<Option<Vec<u8>>> {
+    fn wait(&mut self, server: &mut Link, control: &Control) -> RedisResult<Option<Vec<u8>>> {
         let alone = self.book.open() > 0 || self.no_unblock;
         let Some(id) = self.before.filter(|_| !alone) else {
             return self.block(server, SHORT_BLOCK);
         };
         let back = AtomicBool::new(false);
-        let client = &self.server.client;
+        let at = &self.server;
         let (element, refused) = std::thread::scope(|scope| {
-            let waker = scope.spawn(|| unblock(client, id, control, &back));
+            let waker = scope.spawn(|| unblock(at, id, control, &back));
             let element = self.block(server, BLOCK);
             back.store(true, Ordering::SeqCst);
             control.rouse();
@@ -318,12 +334,13 @@ impl Reader {
         element
     }
 
-    fn block(&self, server: &mut Connection, time: Duration) -> RedisResult<Option<Vec<u8>>> {
-        server.set_read_timeout(Some(time + ANSWER))?;
+    fn block(&self, server: &mut Link, time: Duration) -> RedisResult<Option<Vec<u8>>> {
+        // Longer than the wait: a command given up would still take an element at the server.
+        server.set_limit(time + ANSWER);
         let mut wait = self.moving("BLMOVE");
-        let element = wait.arg(time.as_secs_f64()).query(server)?;
-        server.set_read_timeout(Some(ANSWER))?;
-        Ok(element)
+        let element = wait.arg(time.as_secs_f64()).query(server);
+        server.set_limit(ANSWER);
+        element
     }
 
     fn moving(&self, command: &str) -> Cmd {
@@ -334,7 +351,12 @@ impl Reader {
     }
 
     fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), End> {
-        self.book.hand(elements.len() as u64);
+        let count = elements.len() as u64;
+        self.light += count;
+        if self.light > LIGHT {
+            self.most = MANY;
+        }
+        self.book.hand(count);
         self.give(elements, self.receipt(), control)
     }
 
@@ -371,12 +393,12 @@ impl Reader {
 
 /// Waits for the loop's word and ends the wait of our client `id` at the server, unless it is `back`
 /// by itself. Tells whether the server lets nobody do that.
-fn unblock(client: &Client, id: u64, control: &Control, back: &AtomicBool) -> bool {
+fn unblock(at: &Server, id: u64, control: &Control, back: &AtomicBool) -> bool {
     control.wait(&[], None);
     let mut connection = None;
     while !back.load(Ordering::SeqCst) {
         if connection.is_none() {
-            connection = client.get_connection_with_timeout(CONNECT).ok();
+            connection = at.connect(CONNECT).ok();
         }
         if let Some(server) = &mut connection {
             let done: RedisResult<u64> = cmd("CLIENT").arg("UNBLOCK").arg(id).query(server);
@@ -396,6 +418,9 @@ fn unblock(client: &Client, id: u64, control: &Control, back: &AtomicBool) -> bo
 fn out_of_memory(fault: &RedisError) -> bool {
     Fault::from(fault.clone()).is_full()
 }
+
+/// How much of a server's words is told, characters.
+const MOST_WORDS: usize = 200;
 
 /// What went wrong, as the server says it.
 struct Fault {
@@ -425,7 +450,9 @@ impl Fault {
 
     /// In one line that says what to do, where that is known.
     fn words(&self) -> String {
-        let text = self.text.replace(['\r', '\n'], " ");
+        // It is the server's text: it may be long, and steer a terminal.
+        let text: String = self.text.chars().take(MOST_WORDS).collect();
+        let text = text.replace(|c: char| c.is_control(), " ");
         match self.code.as_deref() {
             Some("WRONGTYPE") => format!("the key holds no list ({text})"),
             Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),

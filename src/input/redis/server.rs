@@ -1,6 +1,10 @@
 //! `set redisserver`: the addresses that the Perl binding takes, and URLs.
 
-use redis::{Client, ConnectionAddr, IntoConnectionInfo};
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult};
+
+use super::link::Link;
 
 /// Redis's port.
 const PORT: u16 = 6379;
@@ -8,7 +12,7 @@ const PORT: u16 = 6379;
 /// Where Redis is.
 #[derive(Clone, Debug)]
 pub struct Server {
-    pub(super) client: Client,
+    info: ConnectionInfo,
     /// For messages: never with a password.
     pub(super) name: String,
 }
@@ -46,11 +50,12 @@ impl Server {
             let info = address.into_connection_info();
             (info.map_err(|e| wrong(e.category()))?, name)
         };
-        // It would cost an answer more at each connect, and tells nobody anything.
-        let settings = info.redis_settings().clone().set_skip_set_lib_name();
-        let client = Client::open(info.set_redis_settings(settings));
-        let client = client.map_err(|e| wrong(e.category()))?;
-        Ok(Self { client, name })
+        Ok(Self { info, name })
+    }
+
+    /// Connects and logs in.
+    pub(super) fn connect(&self, limit: Duration) -> RedisResult<Link> {
+        Link::connect(&self.info, limit)
     }
 }
 
