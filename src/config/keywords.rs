@@ -20,9 +20,11 @@ pub(super) enum Setting {
     Mailserver,
     Mailtimeout,
     Mailtls,
+    MailtlsFingerprint,
     Mask,
     MaxLine,
     MaxLines,
+    MaxShown,
     PagerLimit,
     Pidfile,
     Queue,
@@ -42,7 +44,7 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 38] = [
     ("catchup", Setting::Catchup, "HOURS"),
     ("commit", Setting::Commit, "SECONDS"),
     ("csv", Setting::Csv, "[WHEN] PROGRAM ARGUMENTS"),
@@ -60,9 +62,11 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 36] = [
     ("mailserver", Setting::Mailserver, "HOST:PORT"),
     ("mailtimeout", Setting::Mailtimeout, "SECONDS"),
     ("mailtls", Setting::Mailtls, "off|may|starttls|tls"),
+    ("mailtls_fingerprint", Setting::MailtlsFingerprint, "SHA256"),
     ("mask", Setting::Mask, "TEXT"),
     ("max_line", Setting::MaxLine, "BYTES"),
     ("max_lines", Setting::MaxLines, "NUMBER"),
+    ("max_shown", Setting::MaxShown, "BYTES"),
     ("pager_limit", Setting::PagerLimit, "LINES"),
     ("pidfile", Setting::Pidfile, "PATH"),
     ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),

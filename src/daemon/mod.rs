@@ -20,7 +20,7 @@ use crate::config::{Config, Output};
 use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
-use crate::delivery::{Delivery, Outcome};
+use crate::delivery::{Delivery, Letter, MAIL_SERVER, Outcome};
 use crate::input::{Batch, Event, Notice, Receipt, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
@@ -319,6 +319,8 @@ impl Daemon {
             self.outbox.retry_queue(&queue, now);
         }
         let outbox = &self.outbox;
+        let unsent = outbox.unsent(now);
+        self.monitor.announce(unsent.lines);
         let due = self
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
@@ -330,7 +332,7 @@ impl Daemon {
         {
             self.outbox.retry_queue(&queue.name, now);
         }
-        self.post_all(due, now);
+        self.post_all(due, &unsent.letters, now);
         let sleep = config.sleep.max(Duration::from_secs(1));
         while self.next_check <= now {
             self.next_check = (self.next_check + sleep).max(now + sleep / 2);
@@ -348,20 +350,26 @@ impl Daemon {
 
     fn flush(&mut self, now: Time, status: Status) {
         log::debug!("flushing all queues");
+        let unsent = self.outbox.unsent(now);
+        self.monitor.announce(unsent.lines);
         let due = self.monitor.flush(now, Some(status));
-        self.post_all(due, now);
+        self.post_all(due, &unsent.letters, now);
         self.outbox.retry_all(now);
         self.dispatch(now);
     }
 
-    /// Moves reports from their queues into the outbox.
-    fn post_all(&mut self, due: Vec<Due>, now: Time) {
+    /// Moves reports from their queues into the outbox. One of them may tell of the `unsent`.
+    fn post_all(&mut self, due: Vec<Due>, unsent: &[u64], now: Time) {
         for due in due {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
                 log::debug!("queue {}: mailing", report.queue);
+                let pager = report.pager;
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.letter(id);
+                if due.announces && !pager {
+                    self.outbox.carried(unsent, id);
+                }
                 if let Some(hosts) = hosts.take() {
                     self.hosts.insert(id, hosts);
                 }
@@ -402,9 +410,16 @@ impl Daemon {
         for note in &outcome.notes {
             log::warn!("queue {name}: {note}");
         }
+        let letter = self.outbox.letters().iter().find(|l| l.id == outcome.id);
+        if letter.is_some_and(Letter::is_mail) {
+            self.server_health(outcome);
+        }
         let settled = self.outbox.settle(outcome, now, at_once, config.sleep);
         for (level, text) in settled.told {
             log::log!(level, "{text}");
+        }
+        for part in settled.parts {
+            self.commits.letter(part);
         }
         if let Some(letter) = settled.finished {
             log::debug!("queue {name}: delivered");
@@ -433,8 +448,24 @@ impl Daemon {
                     self.monitor.tell(Counter::RecipientRejected);
                 }
             }
-            Delivery::Later(_) => self.monitor.tell(Counter::DeliveryFailed),
+            Delivery::Later(_) | Delivery::Barred(_) => self.monitor.tell(Counter::DeliveryFailed),
             Delivery::Refused(_) => self.monitor.tell(Counter::Refused),
+            Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
+                self.monitor.tell(Counter::Refused)
+            }
+            Delivery::TooLarge { .. } => {}
+        }
+    }
+
+    /// Keeps whether the mail server lets us in, for `tenshi status`.
+    fn server_health(&mut self, outcome: &Outcome) {
+        let fault = match &outcome.result {
+            Delivery::Barred(fault) => Some(fault.clone()),
+            Delivery::Later(_) => return,
+            _ => None,
+        };
+        if fault.is_some() || self.faults.contains_key(MAIL_SERVER) {
+            self.health(MAIL_SERVER.to_owned(), fault);
         }
     }
 

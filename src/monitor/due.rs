@@ -7,7 +7,7 @@ use super::Monitor;
 use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
-use crate::report::{self, Report, Status};
+use crate::report::{self, Extent, Report, Status};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
@@ -22,6 +22,8 @@ pub struct Due {
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
+    /// Whether the first of them tells what [`Monitor::announce`] gave.
+    pub announces: bool,
     /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
     pub hosts: Hosts,
 }
@@ -160,6 +162,11 @@ impl Monitor {
             .any(|(q, w)| w.overdue && !waiting(&q.name))
     }
 
+    /// What the next report made is to tell, and no later one: it replaces what was given before.
+    pub fn announce(&mut self, announcements: Vec<String>) {
+        self.announcements = announcements;
+    }
+
     /// Whether no queue holds lines.
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(|queue| queue.tally.is_empty())
@@ -206,6 +213,7 @@ impl Monitor {
         let id = QueueId(u16::try_from(index).ok()?);
         let hosts = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);
+        let announced = std::mem::take(&mut self.announced);
         let maker = Maker {
             remarks: &remarks,
             resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
@@ -223,6 +231,7 @@ impl Monitor {
         Some(Due {
             queue: id,
             reports,
+            announces: announced,
             hosts,
         })
     }
@@ -235,6 +244,8 @@ impl Monitor {
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);
+        self.announced = !self.announcements.is_empty();
+        remarks.append(&mut self.announcements);
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
         remarks.extend(gap.map(|(from, to)| {
             let shown = |time: Time| time.with_timezone(&Local).format("%F %T %z").to_string();
@@ -300,16 +311,18 @@ impl Maker<'_> {
     /// The full form for ordinary recipients, the short one for pagers.
     fn mails(&self, mail: &MailQueue) -> Vec<Report> {
         let settings = &self.config.report;
+        let shown = settings.max_shown;
+        let extent = |lines| Extent { lines, shown };
         let mut reports = Vec::new();
         for pager in [false, true] {
             if !mail.recipients.iter().any(|r| r.pager == pager) {
                 continue;
             }
             let body = match pager {
-                true => report::pager(self.lines, settings.pager_limit),
+                true => report::pager(self.lines, extent(settings.pager_limit)),
                 false => report::text(
                     self.lines,
-                    settings.limit,
+                    extent(settings.limit),
                     (self.status, self.remarks),
                     &|host| self.resolver?.name(host),
                 ),

@@ -48,6 +48,10 @@ pub struct Monitor {
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
+    /// What the report made next is to tell, if one is made now.
+    announcements: Vec<String>,
+    /// The report that is being made tells it.
+    announced: bool,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -131,6 +135,8 @@ impl Monitor {
             last: Vec::new(),
             counters: Counters::default(),
             remarks: Vec::new(),
+            announcements: Vec::new(),
+            announced: false,
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),

@@ -156,7 +156,10 @@ fn queues() {
     );
     assert_eq!(
         config.mail.server,
-        MailServer::Sendmail("/usr/sbin/sendmail".into())
+        MailServer::Sendmail {
+            program: "/usr/sbin/sendmail".into(),
+            arguments: Vec::new(),
+        }
     );
     assert_eq!(
         config
