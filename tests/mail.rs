@@ -2,10 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+#[path = "mail/hostile.rs"]
+mod hostile;
 #[path = "support/postfix.rs"]
 mod postfix;
 #[path = "support/sink.rs"]
 mod sink;
+#[path = "mail/size.rs"]
+mod size;
 
 use std::cell::RefCell;
 use std::fs;
@@ -308,6 +312,35 @@ fn postfix_takes_it_over_tls_and_no_log_line_is_a_command() {
         mailbox.contains("using TLSv1"),
         "signed by a stranger, and yet encrypted: {mailbox}"
     );
+    // RFC 5321 §4.1.1.4 knows one end of a message; servers were found that know others.
+    let ends = [
+        "\n.\n",
+        "\r.\r",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r.\r\n",
+        "\n.\r",
+        "\r.\n",
+        "\r\n.\r\n",
+        "\r\n\0.\r\n",
+        "\r\n.\0\r\n",
+        "\r\0\n.\r\n",
+        "\r\r\n.\r\r\n",
+        "\n\n.\n\n",
+        "\r\n..\r\n",
+    ];
+    for (number, end) in ends.iter().enumerate() {
+        let message = format!(
+            "Subject: s\r\n\r\nfirst{end}MAIL FROM:<evil@mail.test>\r\nRCPT TO:<evil>\r\nDATA\r\n\
+             forged{end}SMUGGLED-{number}-\r\n"
+        );
+        assert_eq!(send(&settings, &["root"], message.as_bytes()), taken());
+        postfix.mailbox_with(&format!("SMUGGLED-{number}-"));
+    }
+    let smuggled = postfix.mailbox_with("SMUGGLED-14-");
+    assert_eq!(smuggled.matches("Return-Path:").count(), 1 + ends.len());
+    assert!(!postfix.log().contains("from=<evil"), "{}", postfix.log());
     let body = "\n\nhost\n.\nMAIL FROM:<evil@mail.test>\nRCPT TO:<evil>\nDATA\nforged\n.\n.\n.hidden\nTHE-END-1\n";
     assert!(mailbox.contains(body), "{mailbox}");
     assert_eq!(mailbox.matches("Return-Path:").count(), 1, "{mailbox}");

@@ -43,7 +43,7 @@ impl Session<'_> {
             false => format!("AUTH {mechanism}"),
         };
         for _ in 0..MOST_CHALLENGES {
-            let reply = self.ask(AUTH, &line)?;
+            let reply = self.ask(AUTH, &line).map_err(with_care)?;
             if reply.class() != 3 {
                 if reply.class() != 2 && reply.code != 421 {
                     self.quit();
@@ -58,6 +58,14 @@ impl Session<'_> {
             };
         }
         Err(self.give_up("it asks again and again for the password"))
+    }
+}
+
+/// A server that hangs up at a login counts it, too.
+fn with_care(fault: Fault) -> Fault {
+    match fault {
+        Fault::Contact(why) => Fault::Ours(why),
+        other => other,
     }
 }
 

@@ -61,27 +61,31 @@ impl Trust {
     /// The machine's certificates, or the ones of `$SSL_CERT_FILE` and `$SSL_CERT_DIR`.
     fn trusted(provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let found = rustls_native_certs::load_native_certs();
+        Self::of(found.certs, provider).map_err(|fault| match found.errors.first() {
+            Some(error) => format!("{fault} ({error})"),
+            None => fault,
+        })
+    }
+
+    fn of(
+        trusted: Vec<CertificateDer<'static>>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         // One that cannot be read as an authority's may yet be a server's own.
-        roots.add_parsable_certificates(found.certs.iter().cloned());
+        roots.add_parsable_certificates(trusted.iter().cloned());
         if roots.is_empty() {
-            let why = found
-                .errors
-                .first()
-                .map_or_else(String::new, |e| format!(" ({e})"));
-            return Err(format!(
-                "no certificate of an authority could be read{why}: install ca-certificates, or \
-                 name a file by SSL_CERT_FILE"
-            ));
+            return Err(
+                "no certificate of an authority could be read: install ca-certificates, or \
+                        name a file by SSL_CERT_FILE"
+                    .to_owned(),
+            );
         }
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
                 .build()
                 .map_err(|e| e.to_string())?;
-        Ok(Self::Authorities {
-            verifier,
-            trusted: found.certs,
-        })
+        Ok(Self::Authorities { verifier, trusted })
     }
 }
 
@@ -221,4 +225,112 @@ pub(super) fn trouble(error: &std::io::Error) -> Option<String> {
         _ => return None,
     };
     Some(format!("{fault}{advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::pem::PemObject;
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    /// A certificate made by `openssl req -x509` with these words, and its bytes.
+    fn certificate(dir: &Path, words: &str) -> CertificateDer<'static> {
+        let made = Command::new("openssl")
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            ])
+            .args(["-keyout", "key", "-out", "cert"])
+            .args(words.split(' '))
+            .current_dir(dir)
+            .output()
+            .expect("the Debian package openssl");
+        let told = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(made.status.success(), "{told}");
+        CertificateDer::from_pem_file(dir.join("cert")).unwrap()
+    }
+
+    fn verify(
+        trusted: &[&CertificateDer<'static>],
+        server: &CertificateDer<'_>,
+        name: &str,
+        later: Duration,
+    ) -> Result<(), Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trusted = trusted.iter().map(|&c| c.clone()).collect();
+        let verifier = Verifier {
+            trust: Trust::of(trusted, &provider).unwrap(),
+            provider,
+        };
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + later;
+        let now = UnixTime::since_unix_epoch(now);
+        let verified = verifier.verify_server_cert(server, &[], &name, &[], now);
+        verified.map(drop)
+    }
+
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_certificate_that_is_trusted_itself_is_taken_for_its_names_in_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |words: &str| certificate(dir.path(), words);
+        let alternative = "-subj /CN=other -addext subjectAltName=DNS:mail.test,IP:127.0.0.1";
+        // As openssl makes it: CA:TRUE.
+        let authority = make(alternative);
+        let leaf = make(&format!(
+            "{alternative} -addext basicConstraints=critical,CA:FALSE"
+        ));
+        let nameless = make("-subj /O=x/CN=Mail.test");
+        let stranger = make(alternative);
+        for own in [&authority, &leaf] {
+            for name in ["mail.test", "127.0.0.1"] {
+                verify(&[own], own, name, NOW).unwrap();
+                verify(&[&stranger, own], own, name, NOW).unwrap();
+            }
+            for name in ["other", "x.mail.test", "127.0.0.2"] {
+                let fault = verify(&[own], own, name, NOW).unwrap_err().to_string();
+                assert!(fault.contains("not valid for name"), "{fault}");
+            }
+            let days = Duration::from_secs(3 * 24 * 3600);
+            let fault = verify(&[own], own, "mail.test", days).unwrap_err();
+            assert!(fault.to_string().contains("expired"), "{fault}");
+            let fault = verify(&[&stranger], own, "mail.test", NOW).unwrap_err();
+            assert!(matches!(fault, Error::InvalidCertificate(_)), "{fault}");
+        }
+        // No alternative names: the common name, as openssl has it.
+        verify(&[&nameless], &nameless, "mail.test", NOW).unwrap();
+        assert!(verify(&[&nameless], &nameless, "mail.test2", NOW).is_err());
+        assert!(verify(&[&nameless], &nameless, "x", NOW).is_err());
+        assert_eq!(common_name(&authority).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_fingerprint_names_the_only_certificate_that_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = certificate(dir.path(), "-subj /CN=x");
+        let shown = Command::new("openssl")
+            .args(["x509", "-noout", "-fingerprint", "-sha256", "-in", "cert"])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let digits = shown.trim().split('=').next_back().unwrap();
+        let fingerprint = Fingerprint::parse(digits).unwrap();
+        assert_eq!(Fingerprint::of(&own), fingerprint);
+        let other = certificate(dir.path(), "-subj /CN=x");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = Trust::Fingerprint(fingerprint);
+        let verifier = Verifier { trust, provider };
+        let name = ServerName::try_from("any.name").unwrap();
+        let verify = |server| verifier.verify_server_cert(server, &[], &name, &[], UnixTime::now());
+        verify(&own).unwrap();
+        let fault = verify(&other).unwrap_err().to_string();
+        let found = Fingerprint::of(&other).to_string();
+        assert!(
+            fault.contains(&found) && fault.contains("mailtls_fingerprint"),
+            "{fault}"
+        );
+    }
 }
