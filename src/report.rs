@@ -35,6 +35,17 @@ pub struct Report {
     pub pager: bool,
 }
 
+/// What a report says of reports that nobody has taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unsent {
+    /// The numbers of their letters.
+    pub letters: Vec<u64>,
+    /// A queue whose report need not say it: the letter is its own, and is tried again with it.
+    pub not_in: Option<String>,
+    /// One sentence.
+    pub text: String,
+}
+
 /// Why a report is made outside its schedule: its first line says so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {

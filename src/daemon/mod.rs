@@ -319,8 +319,7 @@ impl Daemon {
             self.outbox.retry_queue(&queue, now);
         }
         let outbox = &self.outbox;
-        let unsent = outbox.unsent(now);
-        self.monitor.announce(unsent.lines);
+        self.monitor.announce(outbox.unsent(now));
         let due = self
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
@@ -332,7 +331,7 @@ impl Daemon {
         {
             self.outbox.retry_queue(&queue.name, now);
         }
-        self.post_all(due, &unsent.letters, now);
+        self.post_all(due, now);
         let sleep = config.sleep.max(Duration::from_secs(1));
         while self.next_check <= now {
             self.next_check = (self.next_check + sleep).max(now + sleep / 2);
@@ -350,16 +349,15 @@ impl Daemon {
 
     fn flush(&mut self, now: Time, status: Status) {
         log::debug!("flushing all queues");
-        let unsent = self.outbox.unsent(now);
-        self.monitor.announce(unsent.lines);
+        self.monitor.announce(self.outbox.unsent(now));
         let due = self.monitor.flush(now, Some(status));
-        self.post_all(due, &unsent.letters, now);
+        self.post_all(due, now);
         self.outbox.retry_all(now);
         self.dispatch(now);
     }
 
-    /// Moves reports from their queues into the outbox. One of them may tell of the `unsent`.
-    fn post_all(&mut self, due: Vec<Due>, unsent: &[u64], now: Time) {
+    /// Moves reports from their queues into the outbox.
+    fn post_all(&mut self, due: Vec<Due>, now: Time) {
         for due in due {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
@@ -367,8 +365,8 @@ impl Daemon {
                 let pager = report.pager;
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.letter(id);
-                if due.announces && !pager {
-                    self.outbox.carried(unsent, id);
+                if !pager {
+                    self.outbox.carried(&due.tells_of, id);
                 }
                 if let Some(hosts) = hosts.take() {
                     self.hosts.insert(id, hosts);

@@ -11,11 +11,10 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use self::gate::Gate;
-pub use self::unsent::Unsent;
 use super::{Delivery, Letter, Outcome, parts};
 use crate::clock::Time;
 use crate::config::Address;
-use crate::report::Report;
+use crate::report::{Report, Unsent};
 
 /// The first pause after a failed attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -383,7 +382,7 @@ impl Outbox {
     }
 
     /// What a new report is to tell of those that nobody has taken.
-    pub fn unsent(&self, now: Time) -> Unsent {
+    pub fn unsent(&self, now: Time) -> Vec<Unsent> {
         self.told_in.unsent(&self.letters, now)
     }
 

@@ -7,7 +7,7 @@ use super::Monitor;
 use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
-use crate::report::{self, Extent, Report, Status};
+use crate::report::{self, Extent, Report, Status, Unsent};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
@@ -22,8 +22,8 @@ pub struct Due {
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
-    /// Whether the first of them tells what [`Monitor::announce`] gave.
-    pub announces: bool,
+    /// The letters that the first of them tells of ([`Monitor::announce`]).
+    pub tells_of: Vec<u64>,
     /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
     pub hosts: Hosts,
 }
@@ -162,8 +162,9 @@ impl Monitor {
             .any(|(q, w)| w.overdue && !waiting(&q.name))
     }
 
-    /// What the next report made is to tell, and no later one: it replaces what was given before.
-    pub fn announce(&mut self, announcements: Vec<String>) {
+    /// What the reports made next are to tell of letters that nobody has taken. It replaces what was
+    /// given before.
+    pub fn announce(&mut self, announcements: Vec<Unsent>) {
         self.announcements = announcements;
     }
 
@@ -213,7 +214,7 @@ impl Monitor {
         let id = QueueId(u16::try_from(index).ok()?);
         let hosts = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);
-        let announced = std::mem::take(&mut self.announced);
+        let tells_of = std::mem::take(&mut self.tells_of);
         let maker = Maker {
             remarks: &remarks,
             resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
@@ -231,7 +232,7 @@ impl Monitor {
         Some(Due {
             queue: id,
             reports,
-            announces: announced,
+            tells_of,
             hosts,
         })
     }
@@ -244,8 +245,15 @@ impl Monitor {
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);
-        self.announced = !self.announcements.is_empty();
-        remarks.append(&mut self.announcements);
+        let name = self.config.queues.get(index).map(|queue| &queue.name);
+        let (theirs, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.announcements)
+            .into_iter()
+            .partition(|unsent| unsent.not_in.is_none() || unsent.not_in.as_ref() != name);
+        self.announcements = others;
+        for unsent in theirs {
+            self.tells_of.extend(unsent.letters);
+            remarks.push(unsent.text);
+        }
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
         remarks.extend(gap.map(|(from, to)| {
             let shown = |time: Time| time.with_timezone(&Local).format("%F %T %z").to_string();

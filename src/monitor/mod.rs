@@ -28,6 +28,7 @@ use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
+use crate::report::Unsent;
 use crate::resolve::Resolver;
 use crate::rules::{self, Ahead, Asked, Index};
 
@@ -48,10 +49,10 @@ pub struct Monitor {
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
-    /// What the report made next is to tell, if one is made now.
-    announcements: Vec<String>,
-    /// The report that is being made tells it.
-    announced: bool,
+    /// What the reports made now are to tell of letters that nobody has taken.
+    announcements: Vec<Unsent>,
+    /// The letters that the report being made tells of.
+    tells_of: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -136,7 +137,7 @@ impl Monitor {
             counters: Counters::default(),
             remarks: Vec::new(),
             announcements: Vec::new(),
-            announced: false,
+            tells_of: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),

@@ -7,20 +7,12 @@ use chrono::Local;
 
 use crate::clock::Time;
 use crate::delivery::{Letter, parts};
+use crate::report::Unsent;
 
 /// This many are named; of more, only their number.
 const NAMED: usize = 5;
 /// The readers of reports are told again after this time.
 const AGAIN: chrono::TimeDelta = chrono::TimeDelta::hours(24);
-
-/// Letters that failed, and what a report says of them.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Unsent {
-    /// Their numbers.
-    pub letters: Vec<u64>,
-    /// A sentence each.
-    pub lines: Vec<String>,
-}
 
 /// Which letters were told of, and where.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -33,24 +25,28 @@ pub(super) struct Told {
 
 impl Told {
     /// The letters to be told of: tried, not taken, and not told of by a report that was taken.
-    pub(super) fn unsent(&self, letters: &[Letter], now: Time) -> Unsent {
+    pub(super) fn unsent(&self, letters: &[Letter], now: Time) -> Vec<Unsent> {
         let new = |letter: &&Letter| {
             let told = self.at.get(&letter.id);
             letter.fault.is_some() && told.is_none_or(|&told| now - told >= AGAIN)
         };
-        let mut unsent = Unsent::default();
-        let mut more = 0;
+        let mut unsent: Vec<Unsent> = Vec::new();
+        let mut more = Unsent::default();
         for letter in letters.iter().filter(new) {
-            unsent.letters.push(letter.id);
-            match unsent.lines.len() < NAMED {
-                true => unsent.lines.push(words(letter)),
-                false => more += 1,
+            if unsent.len() < NAMED {
+                unsent.push(Unsent {
+                    letters: vec![letter.id],
+                    not_in: (letter.attempts == 1).then(|| letter.report.queue.clone()),
+                    text: words(letter),
+                });
+            } else {
+                more.letters.push(letter.id);
             }
         }
-        if more > 0 {
-            unsent
-                .lines
-                .push(format!("{more} more reports wait or were refused"));
+        if !more.letters.is_empty() {
+            let count = more.letters.len();
+            more.text = format!("{count} more reports wait or were refused");
+            unsent.push(more);
         }
         unsent
     }
