@@ -6,6 +6,7 @@
 pub mod command;
 pub mod message;
 pub mod outbox;
+pub mod parts;
 pub mod print;
 pub mod sendmail;
 pub mod smtp;
@@ -27,7 +28,8 @@ pub struct Letter {
     pub id: u64,
     /// The `Message-ID` without angle brackets: fixed, so that a repetition can be recognised.
     pub message_id: String,
-    /// `Message-ID` of the first mail of this queue's thread (`References`), if there was one.
+    /// The mails that this one belongs to (`References`), the first mail of its queue's thread and,
+    /// for a later part, its first part: each a `Message-ID`, with blanks between them.
     pub thread: Option<String>,
     /// What it says.
     pub report: Report,
@@ -45,6 +47,16 @@ pub struct Letter {
     pub next_try: Option<Time>,
 }
 
+impl Letter {
+    /// Whether a mail server is to take it: what a program takes as CSV has no recipients.
+    pub fn is_mail(&self) -> bool {
+        !self.report.recipients.is_empty()
+    }
+}
+
+/// What stands for the mail server among the things that are at fault (`tenshi status`).
+pub const MAIL_SERVER: &str = "mail server";
+
 /// What came of one attempt to deliver a letter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
@@ -56,6 +68,8 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// How it ended.
     pub result: Delivery,
+    /// The parts to be sent in its place, where it is [`Delivery::TooLarge`] and can be cut.
+    pub parts: Vec<BString>,
 }
 
 /// How an attempt ended.
@@ -70,6 +84,17 @@ pub enum Delivery {
     },
     /// Nobody has it; to be tried again (no connection, time-out, 4xx). One sentence.
     Later(String),
+    /// Nobody has it, and the reason is not the moment: the server does not let us in as we are set
+    /// up (5xx to the greeting, EHLO, AUTH; a certificate that is not verified). To be tried again,
+    /// with care. One sentence.
+    Barred(String),
+    /// Nobody has it: it is larger than the server takes.
+    TooLarge {
+        /// What a mail may have, bytes, as far as that is known.
+        most: u64,
+        /// One sentence.
+        why: String,
+    },
     /// Nobody has it and nobody will (5xx to MAIL, DATA, its end, or every RCPT). One sentence.
     Refused(String),
 }

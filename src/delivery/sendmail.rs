@@ -1,6 +1,6 @@
-//! One mail to a sendmail program (`set mailserver sendmail:PATH`).
+//! One mail to a sendmail program (`set mailserver sendmail:PATH ARGUMENTS`).
 //!
-//! Run as `PATH -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
+//! Run as `PATH ARGUMENTS -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
 //! there: that is what the interface takes, and what Postfix, Exim and msmtp turn into CRLF.
 
 use std::io::{Read, Write};
@@ -26,12 +26,12 @@ const MOST_WORDS: u64 = 4096;
 /// How often a running program is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Gives one message to the program. `timeout` is for the whole run; nothing is no limit.
+/// Gives one message to the program, its own arguments before ours. `timeout` is for the whole run; nothing is no limit.
 ///
 /// Exit 0 is taken for all. 75 (`EX_TEMPFAIL`), a signal and what is not in `sysexits.h` are
 /// tried again; the rest of `sysexits.h` (64 to 78) is final.
 pub fn deliver(
-    path: &Path,
+    (path, arguments): (&Path, &[String]),
     from: &Address,
     to: &[Address],
     message: &[u8],
@@ -41,6 +41,7 @@ pub fn deliver(
         return Delivery::Refused("the mail has no recipient".to_owned());
     }
     let child = limits::give_back(&mut Command::new(path))
+        .args(arguments)
         .args(["-i", "-f", from.as_str(), "--"])
         .args(to.iter().map(Address::as_str))
         // systemd would take its messages for the daemon's.

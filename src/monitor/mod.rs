@@ -28,6 +28,7 @@ use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
+use crate::report::Unsent;
 use crate::resolve::Resolver;
 use crate::rules::{self, Asked, Index};
 
@@ -50,6 +51,10 @@ pub struct Monitor {
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
+    /// What the reports made now are to tell of letters that nobody has taken.
+    announcements: Vec<Unsent>,
+    /// The letters that the report being made tells of.
+    tells_of: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -130,6 +135,8 @@ impl Monitor {
             last: Vec::new(),
             counters: Counters::default(),
             remarks: Vec::new(),
+            announcements: Vec::new(),
+            tells_of: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),

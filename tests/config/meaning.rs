@@ -49,6 +49,8 @@ fn defaults() {
     assert_eq!(config.mail.timeout, Some(Duration::from_secs(10)));
     assert_eq!(config.mail.filter_timeout, Duration::from_secs(60));
     assert_eq!(config.mail.tls, MailTls::May);
+    assert_eq!(config.mail.fingerprint, None);
+    assert_eq!(config.report.max_shown, 2048);
     assert_eq!((config.state.dir, config.state.catchup), (None, None));
     assert_eq!(
         (config.state.commit, config.state.max_lines),
@@ -161,7 +163,10 @@ fn queues() {
     );
     assert_eq!(
         config.mail.server,
-        MailServer::Sendmail("/usr/sbin/sendmail".into())
+        MailServer::Sendmail {
+            program: "/usr/sbin/sendmail".into(),
+            arguments: Vec::new(),
+        }
     );
     assert_eq!(
         config
@@ -478,4 +483,39 @@ fn a_carriage_return_is_part_of_the_line_end() {
         .map(|rule| rule.pattern.source())
         .collect();
     assert_eq!(sources, [&b"two"[..], &b"one "[..]]);
+}
+
+#[test]
+fn a_password_is_for_the_server_that_is_named() {
+    let auth = "set mailauth me /etc/secret\n";
+    let named = format!(
+        "set mailtls_fingerprint {}\n",
+        "0F:".repeat(32).trim_end_matches(':')
+    );
+    let cases = [
+        ("mail.example", "", MailTls::May),
+        ("mail.example", auth, MailTls::StartTls),
+        ("192.0.2.1:587", auth, MailTls::StartTls),
+        ("localhost", auth, MailTls::May),
+        ("[::1]:587", auth, MailTls::May),
+        ("127.0.0.2", auth, MailTls::May),
+        ("localhost", &named, MailTls::StartTls),
+        ("sendmail:/bin/true", auth, MailTls::May),
+    ];
+    for (server, more, tls) in cases {
+        let text = format!("set mailserver {server}\n{more}");
+        assert_eq!(good(&text).mail.tls, tls, "{text}");
+        // What is written is what is meant, in any order.
+        for (word, said) in [
+            ("may", MailTls::May),
+            ("tls", MailTls::Tls),
+            ("off", MailTls::Off),
+        ] {
+            let text = format!("{more}set mailtls {word}\nset mailserver {server}\n");
+            let config = config::parse_bytes(text.as_bytes()).config.unwrap();
+            assert_eq!(config.mail.tls, said, "{text}");
+        }
+    }
+    let shown = good(&format!("{MAIL}{named}")).mail.fingerprint.unwrap();
+    assert_eq!(shown.to_string(), ["0F"; 32].join(":"));
 }
