@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::clock::Time;
 use crate::config::Address;
 use crate::queue::HostLines;
 use crate::shown::shown;
+
+/// The text of a report. It may be as large as all that a queue holds, so whoever delivers it has no copy.
+pub type Body = Arc<BString>;
 
 /// A rendered report, ready for a filter and an envelope.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,7 +37,7 @@ pub struct Report {
     /// When the report was made (`Date`).
     pub made: Time,
     /// The body: lines ended by `\n`, bytes as they were logged.
-    pub body: BString,
+    pub body: Body,
     /// Whether this is the pager form.
     pub pager: bool,
 }

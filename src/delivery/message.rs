@@ -69,14 +69,14 @@ pub(super) fn compose_with(letter: &Letter, identity: &Identity, text: &[u8]) ->
     }
     header("Auto-Submitted", "auto-generated");
     header("List-Id", &list_id(&report.queue, &identity.hostname));
-    let (text, plain) = body(text);
+    let plain = is_plain_body(text);
     if !plain {
         header("MIME-Version", "1.0");
         header("Content-Type", "text/plain; charset=utf-8");
         header("Content-Transfer-Encoding", "quoted-printable");
     }
     out.push_str("\r\n");
-    out.push_str(&text);
+    append_body(text, plain, &mut out);
     out.into_bytes()
 }
 
@@ -176,28 +176,34 @@ fn encoded_words(text: &str, used: usize) -> String {
     words.iter().map(word).collect::<Vec<_>>().join("\r\n ")
 }
 
-/// The body on the wire, and whether it is plain ASCII that needs no encoding.
-fn body(text: &[u8]) -> (String, bool) {
-    let lines: Vec<String> = text
-        .lines_with_terminator()
-        .map(|line| {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            shown(line.strip_suffix(b"\r").unwrap_or(line)).to_string()
-        })
-        .collect();
-    let plain = lines
-        .iter()
-        .all(|line| line.is_ascii() && line.len() <= LONGEST_LINE);
-    let mut out = String::with_capacity(text.len() + lines.len());
-    for line in &lines {
-        if plain {
-            out.push_str(line);
-        } else {
-            quoted(line, &mut out);
+/// Does something with each line of a body as it is shown. One line is held at a time: a body may be as large
+/// as all that a queue holds.
+fn each_line(text: &[u8], mut act: impl FnMut(&str) -> bool) -> bool {
+    let mut room = String::new();
+    text.lines_with_terminator().all(|line| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        room.clear();
+        shown(line.strip_suffix(b"\r").unwrap_or(line)).append_to(&mut room);
+        act(&room)
+    })
+}
+
+/// Whether a body is plain ASCII that needs no encoding.
+fn is_plain_body(text: &[u8]) -> bool {
+    each_line(text, |line| line.is_ascii() && line.len() <= LONGEST_LINE)
+}
+
+/// Appends a body as it is on the wire.
+fn append_body(text: &[u8], plain: bool, out: &mut String) {
+    out.reserve(text.len() + text.len() / 16);
+    each_line(text, |line| {
+        match plain {
+            true => out.push_str(line),
+            false => quoted(line, out),
         }
         out.push_str("\r\n");
-    }
-    (out, plain)
+        true
+    });
 }
 
 /// How much a line of a body takes in a mail at most, bytes with its line end.
@@ -236,6 +242,7 @@ pub(super) mod tests {
     use super::*;
     use crate::config::Address;
     use crate::report::Report;
+    use bstr::BString;
     use chrono::{TimeZone, Utc};
     use std::collections::BTreeMap;
 
@@ -254,7 +261,7 @@ pub(super) mod tests {
                 subject: subject.into(),
                 start: Some(time),
                 made: time,
-                body: body.into(),
+                body: BString::from(body).into(),
                 pager: false,
             },
             filtered: None,

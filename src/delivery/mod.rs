@@ -14,12 +14,11 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 
-use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::config::Address;
-use crate::report::Report;
+use crate::report::{Body, Report};
 
 /// A report on its way: in the outbox from the moment it leaves its queue.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub struct Letter {
     /// What it says.
     pub report: Report,
     /// What the filter made of the body, once it has run.
-    pub filtered: Option<BString>,
+    pub filtered: Option<Body>,
     /// Attempts so far.
     pub attempts: u32,
     /// Recipients that have taken it already.
@@ -63,13 +62,13 @@ pub struct Outcome {
     /// The letter's number.
     pub id: u64,
     /// What the filter made of the body, if it ran in this attempt: not to be run again.
-    pub filtered: Option<BString>,
+    pub filtered: Option<Body>,
     /// What to tell the admin besides: a filter that failed, a recipient refused.
     pub notes: Vec<String>,
     /// How it ended.
     pub result: Delivery,
     /// The parts to be sent in its place, where it is [`Delivery::TooLarge`] and can be cut.
-    pub parts: Vec<BString>,
+    pub parts: Vec<Body>,
 }
 
 /// How an attempt ended.

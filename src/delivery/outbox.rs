@@ -7,14 +7,13 @@ mod unsent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use self::gate::Gate;
 use super::{Delivery, Letter, Outcome, parts};
 use crate::clock::Time;
 use crate::config::Address;
-use crate::report::{Report, Unsent};
+use crate::report::{Body, Report, Unsent};
 
 /// The first pause after a failed attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -287,7 +286,7 @@ impl Outbox {
     fn split(
         &mut self,
         index: usize,
-        bodies: &[BString],
+        bodies: &[Body],
         why: &str,
         now: Time,
         settled: &mut Settled,
@@ -439,7 +438,7 @@ fn without_body(report: &Report) -> Report {
         subject: report.subject.clone(),
         start: report.start,
         made: report.made,
-        body: BString::default(),
+        body: Body::default(),
         pager: report.pager,
     }
 }

@@ -306,7 +306,7 @@ mod tests {
             let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
             assert_eq!(together, lines(&body), "{most}");
             for (at, part) in parts.iter().enumerate() {
-                whole.report.body.clone_from(part);
+                whole.report.body = part.clone().into();
                 whole.report.subject = mark(b"tenshi report [a]", at + 1, parts.len());
                 let size = compose(&whole, &identity()).len() as u64;
                 assert!(size <= most.max(2_600), "{most}: {size}");
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(text.matches("\nh1: \n").count(), parts.len());
         // What a filter made, and pagers: nothing is added.
         let mut other = letter(b"s", b"");
-        other.filtered = Some("x".repeat(9_000).into());
+        other.filtered = Some(BString::from("x".repeat(9_000)).into());
         let parts = split(&other, &identity(), 4_000);
         let text: String = parts.iter().map(ToString::to_string).collect();
         assert_eq!(text.replace('\n', ""), "x".repeat(9_000));

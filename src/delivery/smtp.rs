@@ -12,6 +12,7 @@ mod login;
 pub mod reply;
 mod tls;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -67,7 +68,11 @@ pub fn deliver(
 
 /// The message as it is sent: lines end in CRLF and nothing else, the last one in nothing;
 /// NUL is left out (RFC 5321, 2.3.8).
-fn crlf(message: &[u8]) -> Vec<u8> {
+fn crlf(message: &[u8]) -> Cow<'_, [u8]> {
+    if is_crlf(message) {
+        // As our own mails are: a copy of a large one is dear.
+        return Cow::Borrowed(message.strip_suffix(b"\r\n").unwrap_or(message));
+    }
     let mut out = Vec::with_capacity(message.len() + message.len() / 32);
     let mut after_cr = false;
     for &byte in message.iter().filter(|&&byte| byte != 0) {
@@ -81,7 +86,17 @@ fn crlf(message: &[u8]) -> Vec<u8> {
     if out.ends_with(b"\r\n") {
         out.truncate(out.len() - 2);
     }
-    out
+    Cow::Owned(out)
+}
+
+/// Whether CR and LF come only together, and NUL not at all.
+fn is_crlf(message: &[u8]) -> bool {
+    let mut places = memchr::memchr3_iter(b'\r', b'\n', 0, message);
+    places.all(|at| match message.get(at) {
+        Some(b'\r') => message.get(at + 1) == Some(&b'\n'),
+        Some(b'\n') => at > 0 && message.get(at - 1) == Some(&b'\r'),
+        _ => false,
+    })
 }
 
 /// Where the mail goes, and how.

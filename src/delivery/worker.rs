@@ -11,6 +11,7 @@ use bstr::BString;
 use super::message::{Identity, compose};
 use super::{Delivery, Letter, Outcome, command, parts, print, sendmail, smtp};
 use crate::config::{MailServer, MailSettings, ShellCommand};
+use crate::report::Body;
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
@@ -211,7 +212,8 @@ impl Post {
         let body = &job.letter.report.body;
         let (body, told) = command::filter(body, program, self.0.filter_timeout);
         let mut letter = job.letter.clone();
-        letter.filtered = Some(body.clone());
+        let body = Body::from(body);
+        letter.filtered = Some(Arc::clone(&body));
         Outcome {
             filtered: Some(body),
             notes: told.into_iter().collect(),
@@ -223,7 +225,10 @@ impl Post {
     fn mail(&self, letter: &Letter) -> Outcome {
         let result = self.0.courier.carry(letter);
         let parts = match &result {
-            Delivery::TooLarge { most, .. } => self.0.courier.split(letter, *most),
+            Delivery::TooLarge { most, .. } => {
+                let parts = self.0.courier.split(letter, *most);
+                parts.into_iter().map(Body::from).collect()
+            }
             _ => Vec::new(),
         };
         Outcome {

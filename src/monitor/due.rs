@@ -367,7 +367,7 @@ impl Maker<'_> {
             subject: subject.into(),
             start: (self.queue.schedule != Schedule::Now).then_some(self.start),
             made: self.now,
-            body,
+            body: body.into(),
             pager,
         }
     }
@@ -383,7 +383,7 @@ impl Maker<'_> {
             subject: BString::default(),
             start: Some(self.start),
             made: self.now,
-            body,
+            body: body.into(),
             pager: false,
         })
     }

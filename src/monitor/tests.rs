@@ -127,7 +127,7 @@ fn repeat_knows_no_line_from_before_a_configuration_without_it() {
     let mut before = monitor(with);
     feed(&mut before, &["old"]);
     let mut snapshot = Snapshot {
-        last: before.saved_last(),
+        last: postcard::from_bytes(&postcard::to_stdvec(&before.saved_last()).unwrap()).unwrap(),
         looked: start(),
         made: start(),
         ..Snapshot::default()
@@ -254,7 +254,7 @@ fn a_pager_among_others_gets_the_short_form() {
         (reports[1].recipients[0].as_str(), reports[1].pager),
         ("two@x", true)
     );
-    assert_eq!(reports[1].body, "h1,1,x\n");
+    assert_eq!(*reports[1].body, "h1,1,x\n");
     assert_eq!(reports[1].to, "one@x,two@x");
 }
 

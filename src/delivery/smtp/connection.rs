@@ -154,21 +154,25 @@ impl Connection {
     /// Sends the message, CRLF between its lines, and reads the reply to its end. A leading dot
     /// is doubled (RFC 5321 §4.5.2).
     pub(super) fn message(&mut self, text: &[u8]) -> io::Result<Reply> {
-        let mut out = Vec::with_capacity(text.len() + 16);
-        if text.starts_with(b".") {
-            out.push(b'.');
-        }
-        out.extend_from_slice(&text.replace(b"\r\n.", b"\r\n.."));
-        out.extend_from_slice(b"\r\n.\r\n");
-        for block in out.chunks(BLOCK) {
+        let (mut rest, mut begins, mut block) = (text, true, Vec::new());
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(BLOCK));
+            rest = after;
+            block.clear();
+            begins = double_dots(piece, begins, &mut block);
+            if rest.is_empty() {
+                block.extend_from_slice(b"\r\n.\r\n");
+            }
             self.begin();
-            if let Err(error) = self.write(block) {
+            if let Err(error) = self.write(&block) {
                 // A server may answer before the end, and close.
                 let early = (error.kind() != io::ErrorKind::TimedOut).then(|| self.receive());
                 return early.and_then(Result::ok).ok_or(error);
             }
+            if rest.is_empty() {
+                return self.read_reply();
+            }
         }
-        self.read_reply()
     }
 
     /// Reads one reply, of one line or more (RFC 5321 §4.2.1), as a step of its own.
@@ -245,6 +249,37 @@ impl Connection {
     }
 }
 
+/// Appends a piece of a message, the dot doubled with which a line begins. `begins` says whether the piece
+/// itself is at the beginning of a line; gives that of the next one.
+fn double_dots(piece: &[u8], mut begins: bool, out: &mut Vec<u8>) -> bool {
+    for line in piece.lines_with_terminator() {
+        if begins && line.starts_with(b".") {
+            out.push(b'.');
+        }
+        out.extend_from_slice(line);
+        begins = line.ends_with(b"\n");
+    }
+    begins
+}
+
 fn end(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_doubled_wherever_a_message_is_cut() {
+        let text = b".\r\n..\r\na.\r\n\r\n.b\r\n.";
+        let want = text.replace(b"\r\n.", b"\r\n..");
+        for length in 1..=text.len() {
+            let (mut begins, mut out) = (true, Vec::new());
+            for piece in text.chunks(length) {
+                begins = double_dots(piece, begins, &mut out);
+            }
+            assert_eq!(out, [b".", &*want].concat(), "{length}");
+        }
+    }
 }
