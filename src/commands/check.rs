@@ -21,6 +21,8 @@ use crate::shown::{self, shown_os, shown_path};
 
 /// The default of `set max_shown`, bytes.
 const SHOWN: usize = 2 << 10;
+/// The default of `set max_memory`, bytes.
+const MEMORY: usize = 256 << 20;
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
@@ -101,7 +103,9 @@ where
     section(out, "queues", &queues)?;
     section(out, "rules", &rules(config))?;
     section(out, "mail", &mail(config))?;
-    section(out, "state", &state(config))?;
+    let mut kept = state(config);
+    kept.extend(memory(config));
+    section(out, "state", &kept)?;
     if debug > 0 {
         let lines: Vec<String> = config
             .rules
@@ -291,6 +295,13 @@ fn mail(config: &Config) -> Vec<String> {
         let most = config.report.max_shown;
         lines.push(format!("of a line, at most {most} bytes are shown"));
     }
+    if let Some(charset) = config.report.charset {
+        let name = charset.name();
+        lines.push(format!("text that is not UTF-8 is read as {name}"));
+    }
+    if config.report.csv_safe {
+        lines.push("no cell of the CSV form begins as a formula".into());
+    }
     lines
 }
 
@@ -320,6 +331,12 @@ fn state(config: &Config) -> Vec<String> {
         lines.push(format!("a restart catches up with {hours} hours at most"));
     }
     lines
+}
+
+/// What a queue may hold, where that is not the default.
+fn memory(config: &Config) -> Option<String> {
+    let most = config.state.max_memory;
+    (most != MEMORY).then(|| format!("a queue holds at most {most} bytes"))
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {

@@ -28,6 +28,11 @@ fn defaults() {
     );
     assert!(config.inputs.tail_missing && !config.inputs.tail_multiple);
     assert_eq!(config.inputs.max_line, 65_536);
+    assert_eq!(config.state.max_memory, 256 << 20);
+    assert_eq!(
+        (config.report.charset, config.report.csv_safe),
+        (None, false)
+    );
     assert!(config.lines.rfc3339 && !config.lines.hidepid);
     assert_eq!(
         (config.report.mask.clone(), config.report.subject.clone()),
@@ -518,4 +523,33 @@ fn a_password_is_for_the_server_that_is_named() {
     }
     let shown = good(&format!("{MAIL}{named}")).mail.fingerprint.unwrap();
     assert_eq!(shown.to_string(), ["0F"; 32].join(":"));
+}
+
+#[test]
+fn character_sets_and_bounds() {
+    let config = good(
+        "set mailserver h\nset charset sjis\nset csv_safe on\nset max_memory 1G\nset logfile /l\n",
+    );
+    let charset = config.report.charset.map(|charset| charset.name());
+    assert_eq!((charset, config.report.csv_safe), (Some("Shift_JIS"), true));
+    assert_eq!(config.state.max_memory, 1 << 30);
+    assert_eq!(
+        good("set mailserver h\nset charset UTF-8\n").report.charset,
+        None
+    );
+    for (wrong, says) in [
+        ("charset eucjpp", "no character set"),
+        ("charset utf-16", "no character set"),
+        ("max_memory 1K", "bytes from 1M on"),
+        ("max_memory much", "bytes from 1M on"),
+        ("csv_safe yes", "neither `on` nor `off`"),
+    ] {
+        let text = format!("set mailserver h\nset {wrong}\n");
+        let loaded = tenshi::config::parse_bytes(text.as_bytes());
+        let told: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        assert!(
+            loaded.config.is_none() && told.contains(says),
+            "{wrong}: {told}"
+        );
+    }
 }
