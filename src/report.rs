@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::clock::Time;
 use crate::config::Address;
 use crate::queue::HostLines;
 use crate::shown::shown;
+
+/// The text of a report. It may be as large as all that a queue holds, so whoever delivers it has no copy.
+pub type Body = Arc<BString>;
 
 /// A rendered report, ready for a filter and an envelope.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,9 +37,20 @@ pub struct Report {
     /// When the report was made (`Date`).
     pub made: Time,
     /// The body: lines ended by `\n`, bytes as they were logged.
-    pub body: BString,
+    pub body: Body,
     /// Whether this is the pager form.
     pub pager: bool,
+}
+
+/// What a report says of reports that nobody has taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unsent {
+    /// The numbers of their letters.
+    pub letters: Vec<u64>,
+    /// A queue whose report need not say it: the letter is its own, and is tried again with it.
+    pub not_in: Option<String>,
+    /// One sentence.
+    pub text: String,
 }
 
 /// Why a report is made outside its schedule: its first line says so.
@@ -63,15 +78,24 @@ impl Status {
     }
 }
 
+/// How much of what was counted is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Extent {
+    /// Lines a host (`set limit`, `set pager_limit`); nothing is no limit.
+    pub lines: Option<NonZeroU64>,
+    /// Bytes a line, in the form in which a mail shows them (`set max_shown`).
+    pub shown: usize,
+}
+
 /// How text becomes what its reader sees.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
     /// What the lines are that are not UTF-8 (`set charset`).
     pub charset: Option<Charset>,
     /// What stands in a line for what a group matched (`set mask`).
     pub mask: &'a [u8],
-    /// The most lines a host (`set limit`, `set pager_limit`).
-    pub limit: Option<NonZeroU64>,
+    /// How much is shown.
+    pub extent: Extent,
 }
 
 impl Form<'_> {
@@ -84,6 +108,11 @@ impl Form<'_> {
             Some(charset) => charset.decode(line),
             None => whole_letters(line, self.mask).map_or(Cow::Borrowed(line), Cow::Owned),
         }
+    }
+
+    /// Appends a line, or its beginning.
+    fn put(&self, out: &mut Vec<u8>, line: &[u8]) {
+        put_cut(out, &self.line(line), self.extent.shown);
     }
 }
 
@@ -137,17 +166,18 @@ pub fn text(
     }
     for host in hosts {
         out.push(b'\n');
-        out.extend_from_slice(&decode(form.charset, host.host));
+        form.put(&mut out, host.host);
         if let Some(name) = name(host.host) {
             put(&mut out, format_args!(" ({name})"));
         }
         out.extend_from_slice(b": \n");
-        for (count, line) in within(&host.lines, form.limit) {
+        for (count, line) in within(&host.lines, form.extent.lines) {
             put(&mut out, format_args!("    {count}: "));
-            out.extend_from_slice(&form.line(line));
+            form.put(&mut out, line);
             out.push(b'\n');
         }
-        if let Some(limit) = form.limit.filter(|&limit| over(&host.lines, limit)) {
+        let limit = form.extent.lines;
+        if let Some(limit) = limit.filter(|&limit| over(&host.lines, limit)) {
             let words = format_args!("\n  *** Too many alerts (limit: {limit})  ***\n");
             put(&mut out, words);
         }
@@ -166,11 +196,13 @@ pub fn text(
 pub fn pager(hosts: &[HostLines<'_>], form: Form<'_>) -> BString {
     let mut out = Vec::new();
     for host in hosts {
-        let name = decode(form.charset, host.host).replace(b",", b"\\x2C");
-        for (count, line) in within(&host.lines, form.limit) {
+        let mut name = Vec::new();
+        form.put(&mut name, host.host);
+        let name = name.replace(b",", b"\\x2C");
+        for (count, line) in within(&host.lines, form.extent.lines) {
             out.extend_from_slice(&name);
             put(&mut out, format_args!(",{count},"));
-            out.extend_from_slice(&form.line(line));
+            form.put(&mut out, line);
             out.push(b'\n');
         }
         if host.others > 0 {
@@ -201,6 +233,38 @@ pub fn csv(hosts: &[HostLines<'_>], safe: bool) -> Result<BString, csv::Error> {
         .into_inner()
         .map_err(|e| csv::Error::from(e.into_error()))?;
     Ok(out.into())
+}
+
+/// Appends a text, or its beginning with a mark behind it that tells how much more there is. Two
+/// lines with one beginning stay two lines of the report, each with its own count.
+fn put_cut(out: &mut Vec<u8>, text: &[u8], most: usize) {
+    let end = beginning(text, most);
+    if end == text.len() {
+        return out.extend_from_slice(text);
+    }
+    match text.is_utf8() {
+        true => out.extend_from_slice(&text[..end]),
+        // Its beginning alone could be UTF-8 by chance.
+        false => put(out, format_args!("{}", shown(text).part(0..end))),
+    }
+    let more = text.len() - end;
+    put(out, format_args!(" [... {more} bytes more]"));
+}
+
+/// How much of a text a mail shows within so many bytes. No character is cut.
+fn beginning(text: &[u8], most: usize) -> usize {
+    // Nothing takes more than four times its length.
+    if text.len() <= most / 4 {
+        return text.len();
+    }
+    let (mut room, mut end) = (most, 0);
+    for piece in shown(text).pieces() {
+        let Some(left) = room.checked_sub(piece.width()) else {
+            return end;
+        };
+        (room, end) = (left, end + piece.length());
+    }
+    text.len()
 }
 
 /// A cell of the CSV form. These are the first characters of a formula, or are left out before one.
@@ -253,11 +317,57 @@ mod tests {
     fn body(limit: u64, status: Option<Status>) -> String {
         let tally = tally();
         let hosts = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
-        let form = Form {
-            limit: NonZeroU64::new(limit),
-            ..Form::default()
-        };
-        text(&hosts, form, (status, &[]), &|_| None).to_string()
+        text(&hosts, extent(limit), (status, &[]), &|_| None).to_string()
+    }
+
+    fn extent(limit: u64) -> Form<'static> {
+        let lines = NonZeroU64::new(limit);
+        Form {
+            charset: None,
+            mask: b"",
+            extent: Extent { lines, shown: 40 },
+        }
+    }
+
+    #[test]
+    fn a_long_line_shows_its_beginning_and_how_much_is_missing() {
+        let (letters, mixed) = ("é".repeat(20), "xé".repeat(20));
+        let cases: [(&[u8], usize, bool); 8] = [
+            (&[b'x'; 40], 40, false),
+            (&[b'x'; 41], 40, true),
+            (&[1; 10], 10, false),
+            (&[1; 11], 10, true),
+            (&[0xff; 64_000], 10, true),
+            (letters.as_bytes(), 40, false),
+            (mixed.as_bytes(), 40, true),
+            // Not UTF-8 as a whole: its letters may show as bytes.
+            (&[b"\xff", letters.as_bytes()].concat(), 9, true),
+        ];
+        for (line, kept, cut) in cases {
+            let shown = &line[..beginning(line, 40)];
+            assert_eq!(shown.len(), kept, "{}", line.as_bstr());
+            assert_eq!(shown.len() < line.len(), cut);
+            assert!(!line.is_utf8() || shown.is_utf8());
+        }
+        // Two lines with one beginning, of a host that is long itself.
+        let (mut tally, mut table) = (Tally::default(), HostTable::default());
+        let host = "h".repeat(50);
+        for (line, count) in [("x".repeat(99) + "1", 2), ("x".repeat(99) + "2", 1)] {
+            tally.add(table.host(host.as_bytes()), line.as_bytes(), count, 100);
+        }
+        let hosts = tally.lines(SortOrder::Descending, &[], &mut Vec::new());
+        let (host, line) = (&host[..40], "x".repeat(40));
+        let report = text(&hosts, extent(0), (None, &[]), &|_| None);
+        let want = format!(
+            "\n{host} [... 10 bytes more]: \n    2: {line} [... 60 bytes more]\n    1: {line} [... 60 bytes more]\n"
+        );
+        assert_eq!(report, want);
+        let first = format!("{host} [... 10 bytes more],2,{line} [... 60 bytes more]\n");
+        assert!(pager(&hosts, extent(0)).starts_with(first.as_bytes()));
+        // The beginning of a line that is no UTF-8 is none either.
+        let mut out = Vec::new();
+        put_cut(&mut out, &[letters.as_bytes(), b"\xff"].concat(), 16);
+        assert_eq!(out, br"\xC3\xA9\xC3\xA9 [... 37 bytes more]");
     }
 
     #[test]
@@ -281,11 +391,7 @@ mod tests {
     fn the_other_forms() {
         let tally = tally();
         let hosts = tally.lines(SortOrder::Ascending, &[], &mut Vec::new());
-        let form = Form {
-            limit: NonZeroU64::new(1),
-            ..Form::default()
-        };
-        assert_eq!(pager(&hosts, form), "h1,1,one\nh2,2,x\n");
+        assert_eq!(pager(&hosts, extent(1)), "h1,1,one\nh2,2,x\n");
         let mut quoted = Tally::default();
         quoted.add(HostTable::default().host(b"h"), b"say \"hi\", he", 2, 9);
         let out = csv(
@@ -307,7 +413,7 @@ mod tests {
     #[test]
     fn a_hosts_name_is_one_field_of_the_pager_form() {
         lines_of(b"a,b,c", &[b"x,y"], &|hosts| {
-            assert_eq!(pager(hosts, Form::default()), "a\\x2Cb\\x2Cc,1,x,y\n");
+            assert_eq!(pager(hosts, extent(0)), "a\\x2Cb\\x2Cc,1,x,y\n");
             assert_eq!(csv(hosts, false).unwrap(), "\"a,b,c\",\"x,y\",1\n");
         });
     }
@@ -349,7 +455,7 @@ mod tests {
     fn a_mask_that_took_a_part_of_a_letter_leaves_the_others_as_they_are() {
         let form = Form {
             mask: b"__",
-            ..Form::default()
+            ..extent(0)
         };
         let read = |line: &[u8]| shown(&form.line(line)).to_string();
         assert_eq!(
@@ -367,7 +473,7 @@ mod tests {
     fn lines_and_hosts_of_another_character_set_are_decoded() {
         let form = Form {
             charset: Charset::named("euc-jp"),
-            ..Form::default()
+            ..extent(0)
         };
         lines_of(
             b"h\xbc\xba",

@@ -136,6 +136,29 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// How many bytes of the text it stands for.
+    pub fn length(self) -> usize {
+        match self {
+            Self::Plain(c) | Self::Bytes(c) | Self::Unseen(c) => c.len_utf8(),
+            Self::Byte(_) => 1,
+        }
+    }
+
+    /// How many bytes are shown for it.
+    pub fn width(self) -> usize {
+        /// Four letters stand for each byte.
+        const HEX: usize = 4;
+        match self {
+            Self::Plain(c) => c.len_utf8(),
+            Self::Bytes(c) => HEX * c.len_utf8(),
+            Self::Byte(_) => HEX,
+            Self::Unseen(c) => {
+                let digits = (u32::BITS - u32::from(c).leading_zeros()).div_ceil(4);
+                r"\u{}".len() + digits as usize
+            }
+        }
+    }
+
     /// Appends what is shown.
     ///
     /// # Errors
@@ -226,6 +249,9 @@ mod tests {
         let mut text = String::new();
         shown(bytes).append_to(&mut text);
         assert_eq!(text, shown(bytes).to_string());
+        let width: usize = shown(bytes).pieces().map(Piece::width).sum();
+        let length: usize = shown(bytes).pieces().map(Piece::length).sum();
+        assert_eq!((width, length), (text.len(), bytes.len()));
         text
     }
 

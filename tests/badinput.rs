@@ -275,3 +275,33 @@ fn no_source_shows_a_file_name_as_it_is() {
     }
     assert!(found.is_empty(), "write shown_path(&name): {found:#?}");
 }
+
+/// Long lines and invented hosts have a bound in bytes: what is over it is counted, and said in the report.
+#[test]
+fn what_a_queue_holds_has_a_bound_in_bytes() {
+    let dir = Dir::new();
+    let config =
+        format!("set mailserver m\nset max_memory 1M\nset queue a f@x t@x {NEVER}\na .*\n");
+    let config = dir.write("tenshi.conf", config).display().to_string();
+    let long = "x".repeat(60_000);
+    let lines: String = (0..200)
+        .map(|n| line("h1", &format!("{n} {long}")))
+        .collect();
+    let hosts: String = (0..9_000)
+        .map(|n| line(&format!("invented{n}"), "a line"))
+        .collect();
+    let log = dir.write("log", lines + &hosts).display().to_string();
+    let report = printed(&["replay", "-c", &config, &log], b"", "the report");
+    let after = |words: &str| -> u64 {
+        let rest = report.split_once(words).expect(words).1;
+        rest.split_once(" other lines").unwrap().0.parse().unwrap()
+    };
+    let kept = report.matches("\n    1: ").count() as u64;
+    let (lines, hosts) = (
+        after("\n  *** and "),
+        after("[other hosts]: \n\n  *** and "),
+    );
+    assert!(report.contains("are counted for their host only") || report.contains("max_memory"));
+    assert_eq!((lines, hosts, kept), (183, 9_000, 17));
+    assert!(report.len() < 2 << 20);
+}

@@ -385,6 +385,19 @@ fn a_missing_filter_is_refused_whichever_rule_uses_its_queue() {
 }
 
 #[test]
+fn a_missing_program_for_mails_is_refused() {
+    let dir = Dir::new();
+    dir.write("log", "");
+    let config = conf(&dir, 25, &(queue("a", "t") + "a .*\n"));
+    let config = config.replace("127.0.0.1:25", "sendmail:/nonexistent/msmtp -a x");
+    let told = refused(&dir, &config);
+    assert!(
+        told.contains("/nonexistent/msmtp: not executable (set mailserver)"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_was_written_before_the_end_is_read() {
     const LINES: usize = 50_000;
     let (dir, postbox) = (Dir::new(), Postbox::open());

@@ -21,6 +21,7 @@ fn read(name: &str) -> String {
 /// A line of a man page as its reader sees it: the escapes that we use undone.
 fn plain(line: &str) -> String {
     line.replace("\\&", "")
+        .replace("\\:", "")
         .replace("\\(ha", "^")
         .replace("\\(ga", "`")
         .replace("\\e", "\\")

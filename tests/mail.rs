@@ -2,10 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+#[path = "mail/hostile.rs"]
+mod hostile;
 #[path = "support/postfix.rs"]
 mod postfix;
 #[path = "support/sink.rs"]
 mod sink;
+#[path = "mail/size.rs"]
+mod size;
 
 use std::cell::RefCell;
 use std::fs;
@@ -30,6 +34,7 @@ fn settings(port: u16) -> MailSettings {
         helo: "localhost.localdomain".to_owned(),
         timeout: Some(LIMIT),
         tls: MailTls::May,
+        fingerprint: None,
         auth: None,
         filter_timeout: Duration::from_secs(60),
     }
@@ -127,14 +132,15 @@ fn a_server_without_ehlo_is_told_helo() {
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum End {
     Later,
+    Barred,
     Refused,
 }
 
 #[test]
 fn each_failure_at_each_stage_has_its_end() {
     let stages = [
-        (Stage::Greeting, End::Later),
-        (Stage::Hello, End::Later),
+        (Stage::Greeting, End::Barred),
+        (Stage::Hello, End::Barred),
         (Stage::Mail, End::Refused),
         (Stage::Rcpt(""), End::Refused),
         (Stage::Data, End::Refused),
@@ -159,8 +165,11 @@ fn each_failure_at_each_stage_has_its_end() {
             let end = send(&settings(sink.port), &["root"], b"S: x\r\n\r\nb\r\n");
             let (kind, why) = match &end {
                 Delivery::Later(why) => (End::Later, why),
+                Delivery::Barred(why) => (End::Barred, why),
                 Delivery::Refused(why) => (End::Refused, why),
-                Delivery::Taken { .. } => panic!("{stage:?} {fault:?}: taken"),
+                Delivery::Taken { .. } | Delivery::TooLarge { .. } => {
+                    panic!("{stage:?} {fault:?}: {end:?}")
+                }
             };
             assert_eq!(kind, wanted, "{stage:?} {fault:?}: {why}");
             assert!(why.contains(words), "{stage:?} {fault:?}: {why}");
@@ -243,7 +252,7 @@ fn tls_that_fails_is_done_without_only_under_may() {
     settings.tls = MailTls::StartTls;
     let end = send(&settings, &["root"], b"x");
     assert!(
-        matches!(&end, Delivery::Later(why) if why.contains("STARTTLS")),
+        matches!(&end, Delivery::Barred(why) if why.contains("STARTTLS")),
         "{end:?}"
     );
 }
@@ -280,7 +289,7 @@ fn the_password_is_sent_but_never_shown() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let end = send(&settings, &["root"], b"x");
     assert!(
-        matches!(&end, Delivery::Later(why) if why.contains("chmod 600")),
+        matches!(&end, Delivery::Barred(why) if why.contains("chmod 600")),
         "{end:?}"
     );
 }
@@ -303,6 +312,35 @@ fn postfix_takes_it_over_tls_and_no_log_line_is_a_command() {
         mailbox.contains("using TLSv1"),
         "signed by a stranger, and yet encrypted: {mailbox}"
     );
+    // RFC 5321 §4.1.1.4 knows one end of a message; servers were found that know others.
+    let ends = [
+        "\n.\n",
+        "\r.\r",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r.\r\n",
+        "\n.\r",
+        "\r.\n",
+        "\r\n.\r\n",
+        "\r\n\0.\r\n",
+        "\r\n.\0\r\n",
+        "\r\0\n.\r\n",
+        "\r\r\n.\r\r\n",
+        "\n\n.\n\n",
+        "\r\n..\r\n",
+    ];
+    for (number, end) in ends.iter().enumerate() {
+        let message = format!(
+            "Subject: s\r\n\r\nfirst{end}MAIL FROM:<evil@mail.test>\r\nRCPT TO:<evil>\r\nDATA\r\n\
+             forged{end}SMUGGLED-{number}-\r\n"
+        );
+        assert_eq!(send(&settings, &["root"], message.as_bytes()), taken());
+        postfix.mailbox_with(&format!("SMUGGLED-{number}-"));
+    }
+    let smuggled = postfix.mailbox_with("SMUGGLED-14-");
+    assert_eq!(smuggled.matches("Return-Path:").count(), 1 + ends.len());
+    assert!(!postfix.log().contains("from=<evil"), "{}", postfix.log());
     let body = "\n\nhost\n.\nMAIL FROM:<evil@mail.test>\nRCPT TO:<evil>\nDATA\nforged\n.\n.\n.hidden\nTHE-END-1\n";
     assert!(mailbox.contains(body), "{mailbox}");
     assert_eq!(mailbox.matches("Return-Path:").count(), 1, "{mailbox}");
@@ -312,7 +350,7 @@ fn postfix_takes_it_over_tls_and_no_log_line_is_a_command() {
     settings.tls = MailTls::StartTls;
     let end = send(&settings, &["root"], b"Subject: two\r\n\r\nunseen\r\n");
     assert!(
-        matches!(&end, Delivery::Later(why) if why.contains("certificate")),
+        matches!(&end, Delivery::Barred(why) if why.contains("certificate")),
         "{end:?}"
     );
 
@@ -350,7 +388,9 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
     let run = |script: &str, message: &[u8], limit: Duration| {
         let path = program(dir.path(), script);
         let to = addresses(&["root", "-oops", "a@b"]);
-        sendmail::deliver(&path, &address("tenshi"), &to, message, Some(limit))
+        let words = ["-a".to_owned(), "an account".to_owned()];
+        let command = (path.as_path(), words.as_slice());
+        sendmail::deliver(command, &address("tenshi"), &to, message, Some(limit))
     };
     let long = Duration::from_secs(10);
     let keep = "printf '%s\\n' \"$@\" >args; cat >mail";
@@ -360,7 +400,10 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
         b"S: x\n\n.\nb\n"
     );
     let args = fs::read_to_string(dir.path().join("args")).unwrap();
-    assert_eq!(args, "-i\n-f\ntenshi\n--\nroot\n-oops\na@b\n");
+    assert_eq!(
+        args,
+        "-a\nan account\n-i\n-f\ntenshi\n--\nroot\n-oops\na@b\n"
+    );
 
     let cases = [
         (67, false),
@@ -383,7 +426,7 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
         let (is_later, why) = match &end {
             Delivery::Later(why) => (true, why),
             Delivery::Refused(why) => (false, why),
-            Delivery::Taken { .. } => panic!("exit {code} is no success"),
+            other => panic!("exit {code}: {other:?}"),
         };
         assert_eq!(is_later, later, "exit {code}");
         assert!(why.ends_with(&format!("(exit {code}): why")), "{why}");
@@ -399,7 +442,7 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
     let end = run("exit 0", &b"x".repeat(1 << 20), long);
     assert!(matches!(end, Delivery::Later(_)), "{end:?}");
     let missing = sendmail::deliver(
-        Path::new("/nowhere"),
+        (Path::new("/nowhere"), &[]),
         &address(""),
         &addresses(&["a"]),
         b"",

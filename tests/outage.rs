@@ -6,8 +6,12 @@
 
 mod support;
 
+#[path = "outage/parts.rs"]
+mod parts;
 #[path = "support/sink.rs"]
 mod sink;
+#[path = "outage/told.rs"]
+mod told;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

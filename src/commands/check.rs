@@ -10,14 +10,19 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, Output, Place,
-    Queue, Rule, Severity, TailSettings, TailStart,
+    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls, Output,
+    Place, Queue, Rule, Severity, TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::input::redis::Server;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 use crate::shown::{self, shown_os, shown_path};
+
+/// The default of `set max_shown`, bytes.
+const SHOWN: usize = 2 << 10;
+/// The default of `set max_memory`, bytes.
+const MEMORY: usize = 256 << 20;
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
@@ -97,8 +102,10 @@ where
         .collect();
     section(out, "queues", &queues)?;
     section(out, "rules", &rules(config))?;
-    section(out, "mail", &[mail(&config.mail.server)])?;
-    section(out, "state", &state(config))?;
+    section(out, "mail", &mail(config))?;
+    let mut kept = state(config);
+    kept.extend(memory(config));
+    section(out, "state", &kept)?;
     if debug > 0 {
         let lines: Vec<String> = config
             .rules
@@ -266,13 +273,49 @@ fn slow_rule(rule: &Rule) -> Option<String> {
     Some(format!("  {}: {}", rule.place, note.message))
 }
 
-fn mail(server: &MailServer) -> String {
+fn mail(config: &Config) -> Vec<String> {
+    let mail = &config.mail;
+    let mut lines = vec![server(&mail.server)];
+    let smtp = matches!(mail.server, MailServer::Smtp { .. });
+    let tls = match mail.tls {
+        MailTls::Off => Some("never by TLS"),
+        MailTls::May => None,
+        MailTls::StartTls => Some("by STARTTLS"),
+        MailTls::Tls => Some("by TLS"),
+    };
+    if let Some(tls) = tls.filter(|_| smtp) {
+        let whose = match (mail.tls, mail.fingerprint) {
+            (MailTls::Off, _) => String::new(),
+            (_, Some(fingerprint)) => format!(", to the certificate {fingerprint}"),
+            (_, None) => ", its certificate verified".to_owned(),
+        };
+        lines.push(format!("{tls}{whose}"));
+    }
+    if config.report.max_shown != SHOWN {
+        let most = config.report.max_shown;
+        lines.push(format!("of a line, at most {most} bytes are shown"));
+    }
+    if let Some(charset) = config.report.charset {
+        let name = charset.name();
+        lines.push(format!("text that is not UTF-8 is read as {name}"));
+    }
+    if config.report.csv_safe {
+        lines.push("no cell of the CSV form begins as a formula".into());
+    }
+    lines
+}
+
+fn server(server: &MailServer) -> String {
     match server {
         MailServer::Smtp { host, port } if host.contains(':') => {
             format!("by SMTP to [{host}]:{port}")
         }
         MailServer::Smtp { host, port } => format!("by SMTP to {host}:{port}"),
-        MailServer::Sendmail(path) => format!("by {}", shown_path(&path)),
+        MailServer::Sendmail { program, arguments } => {
+            let words = [shown_path(program).to_string()].into_iter();
+            let words: Vec<String> = words.chain(arguments.iter().cloned()).collect();
+            format!("by {}", words.join(" "))
+        }
     }
 }
 
@@ -288,6 +331,12 @@ fn state(config: &Config) -> Vec<String> {
         lines.push(format!("a restart catches up with {hours} hours at most"));
     }
     lines
+}
+
+/// What a queue may hold, where that is not the default.
+fn memory(config: &Config) -> Option<String> {
+    let most = config.state.max_memory;
+    (most != MEMORY).then(|| format!("a queue holds at most {most} bytes"))
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Loaded;
 use super::diagnostic::shown;
+use super::fingerprint::Fingerprint;
 use super::grammar::{self, Directive, Part, is_blank, without_line_end};
 use super::machine::Machine;
 use super::model::*;
@@ -15,6 +16,7 @@ use super::queues::QueueTable;
 use super::report::{Line, Reports, Spot};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
+use super::values::is_loopback;
 use super::{lint, settings};
 use crate::charset::is_iso_2022;
 use crate::shown::shown_path;
@@ -75,11 +77,33 @@ pub(super) struct MailDraft {
     pub(super) server: Option<MailServer>,
     /// Whether there was a `set mailserver`, be it right or wrong.
     pub(super) named: bool,
+    /// Where it stands.
+    pub(super) server_spot: Option<Spot>,
     pub(super) helo: String,
     pub(super) timeout: Option<Duration>,
-    pub(super) tls: MailTls,
+    /// `set mailtls`, if there is one, and where it stands.
+    pub(super) tls: Option<(MailTls, Spot)>,
+    pub(super) fingerprint: Option<Fingerprint>,
     pub(super) auth: Option<MailAuth>,
     pub(super) filter_timeout: Duration,
+}
+
+impl MailDraft {
+    /// Whether the server is another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(&self.server, Some(MailServer::Smtp { host, .. }) if !is_loopback(host))
+    }
+
+    /// What is meant by `set mailtls`, or by its absence: a password is for the server that is
+    /// named, and not for whoever answers in its place.
+    fn tls(&self) -> MailTls {
+        match &self.tls {
+            Some((tls, _)) => *tls,
+            None if self.fingerprint.is_some() => MailTls::StartTls,
+            None if self.auth.is_some() && self.is_remote() => MailTls::StartTls,
+            None => MailTls::default(),
+        }
+    }
 }
 
 impl<'m> Assembly<'m> {
@@ -105,6 +129,7 @@ impl<'m> Assembly<'m> {
                 subject: "tenshi report".into(),
                 limit: None,
                 pager_limit: None,
+                max_shown: 2 << 10,
                 sort_order: SortOrder::default(),
                 resolve: false,
                 charset: None,
@@ -115,7 +140,9 @@ impl<'m> Assembly<'m> {
                 named: false,
                 helo: "localhost.localdomain".into(),
                 timeout: Some(Duration::from_secs(10)),
-                tls: MailTls::default(),
+                server_spot: None,
+                tls: None,
+                fingerprint: None,
                 auth: None,
                 filter_timeout: Duration::from_secs(60),
             },
@@ -346,6 +373,7 @@ impl<'m> Assembly<'m> {
             self.reports
                 .error(Spot::file(&self.file), "no mail server is set", hint);
         }
+        let tls = self.mail.tls();
         let config = match (self.reports.errors(), self.mail.server) {
             (0, Some(server)) => Some(Config {
                 file: self.file.clone(),
@@ -361,7 +389,8 @@ impl<'m> Assembly<'m> {
                     server,
                     helo: self.mail.helo,
                     timeout: self.mail.timeout,
-                    tls: self.mail.tls,
+                    tls,
+                    fingerprint: self.mail.fingerprint,
                     auth: self.mail.auth,
                     filter_timeout: self.mail.filter_timeout,
                 },

@@ -22,10 +22,12 @@ pub(super) enum Setting {
     Mailserver,
     Mailtimeout,
     Mailtls,
+    MailtlsFingerprint,
     Mask,
     MaxLine,
     MaxLines,
     MaxMemory,
+    MaxShown,
     PagerLimit,
     Pidfile,
     Queue,
@@ -45,7 +47,7 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 39] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 41] = [
     ("catchup", Setting::Catchup, "HOURS"),
     ("charset", Setting::Charset, "NAME"),
     ("commit", Setting::Commit, "SECONDS"),
@@ -65,10 +67,12 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 39] = [
     ("mailserver", Setting::Mailserver, "HOST:PORT"),
     ("mailtimeout", Setting::Mailtimeout, "SECONDS"),
     ("mailtls", Setting::Mailtls, "off|may|starttls|tls"),
+    ("mailtls_fingerprint", Setting::MailtlsFingerprint, "SHA256"),
     ("mask", Setting::Mask, "TEXT"),
     ("max_line", Setting::MaxLine, "BYTES"),
     ("max_lines", Setting::MaxLines, "NUMBER"),
     ("max_memory", Setting::MaxMemory, "BYTES"),
+    ("max_shown", Setting::MaxShown, "BYTES"),
     ("pager_limit", Setting::PagerLimit, "LINES"),
     ("pidfile", Setting::Pidfile, "PATH"),
     ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),

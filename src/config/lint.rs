@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::assembly::{Assembly, Foreign};
 use super::machine::Machine;
-use super::model::TailSettings;
+use super::model::{MailServer, MailTls, TailSettings};
 use super::report::{Reports, Spot};
 use crate::logpath::LogPath;
 use crate::shown::shown_path;
@@ -16,6 +16,7 @@ pub(super) fn whole(assembly: &mut Assembly<'_>) {
     foreign_text(assembly);
     logs(assembly);
     programs(assembly);
+    mail(assembly);
     inputs(assembly);
 }
 
@@ -118,6 +119,7 @@ fn programs(assembly: &mut Assembly<'_>) {
         queues,
         inputs,
         tail_spot,
+        mail,
         reports,
         machine,
         ..
@@ -130,6 +132,11 @@ fn programs(assembly: &mut Assembly<'_>) {
     if let (TailSettings::Command { program, .. }, Some(spot)) = (&inputs.tail, &*tail_spot) {
         named.push((program.clone(), spot));
     }
+    if let (Some(MailServer::Sendmail { program, .. }), Some(spot)) =
+        (&mail.server, &mail.server_spot)
+    {
+        named.push((program.clone(), spot));
+    }
     named.sort_by_key(|(_, spot)| spot.place.line);
     for (program, spot) in named {
         if !machine.is_executable(&program) {
@@ -137,6 +144,31 @@ fn programs(assembly: &mut Assembly<'_>) {
             let hint = "tenshi does not start without it; write the whole path".into();
             reports.warn(spot.clone(), message, Some(hint));
         }
+    }
+}
+
+/// Settings of TLS that protect nothing, or keep every mail back.
+fn mail(assembly: &mut Assembly<'_>) {
+    let Assembly { mail, reports, .. } = assembly;
+    let Some((tls @ (MailTls::Off | MailTls::May), spot)) = &mail.tls else {
+        return;
+    };
+    if mail.fingerprint.is_some() {
+        let message = "no certificate is looked at, so `mailtls_fingerprint` is not either";
+        let hint = "write `set mailtls starttls` or `set mailtls tls`";
+        reports.warn(spot.clone(), message, Some(hint.into()));
+    } else if mail.auth.is_some() && mail.is_remote() {
+        let (message, hint) = match tls {
+            MailTls::Off => (
+                "no mail will ever leave: the password of `mailauth` is not sent in clear",
+                "write `set mailtls starttls` or `set mailtls tls`",
+            ),
+            _ => (
+                "the password of `mailauth` is given to whoever answers: no certificate is looked at",
+                "write `set mailtls starttls`, or remove this line, which means it",
+            ),
+        };
+        reports.warn(spot.clone(), message, Some(hint.into()));
     }
 }
 

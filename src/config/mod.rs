@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 mod assembly;
 pub mod diagnostic;
+mod fingerprint;
 pub mod grammar;
 mod keywords;
 mod lint;
@@ -21,8 +22,10 @@ mod suggest;
 mod values;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use fingerprint::Fingerprint;
 pub use machine::{Machine, ThisMachine};
 pub use model::*;
+pub use values::is_loopback;
 
 /// What reading a configuration gave.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::diagnostic::Place;
+use super::fingerprint::Fingerprint;
 use crate::charset::Charset;
 use crate::logpath::LogPath;
 use crate::pattern::Pattern;
@@ -356,6 +357,8 @@ pub struct ReportSettings {
     pub limit: Option<NonZeroU64>,
     /// `set pager_limit`: the same for pager reports.
     pub pager_limit: Option<NonZeroU64>,
+    /// `set max_shown`: what a mail shows of one line, bytes as they are shown (2 KiB).
+    pub max_shown: usize,
     /// `set sort_order`.
     pub sort_order: SortOrder,
     /// `set resolve on`: show the full name of a host beside it.
@@ -385,8 +388,11 @@ pub struct MailSettings {
     pub helo: String,
     /// `set mailtimeout`: for each step of the dialogue (10 s); nothing for 0, no limit.
     pub timeout: Option<Duration>,
-    /// `set mailtls` (`may`).
+    /// `set mailtls`; without it `may`, and `starttls` where a password is sent to another machine
+    /// or a certificate is named.
     pub tls: MailTls,
+    /// `set mailtls_fingerprint`: the only certificate that is taken.
+    pub fingerprint: Option<Fingerprint>,
     /// `set mailauth USER FILE`.
     pub auth: Option<MailAuth>,
     /// `set filter_timeout`: how long a filter or CSV program may take (60 s).
@@ -403,8 +409,13 @@ pub enum MailServer {
         /// TCP port.
         port: u16,
     },
-    /// `sendmail:/usr/sbin/sendmail`.
-    Sendmail(PathBuf),
+    /// `sendmail:/usr/bin/msmtp -a account`.
+    Sendmail {
+        /// The program's path.
+        program: PathBuf,
+        /// What it is given before our own arguments, word by word: no shell is between.
+        arguments: Vec<String>,
+    },
 }
 
 /// `set mailtls`.

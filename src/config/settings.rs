@@ -10,6 +10,7 @@ use bstr::BString;
 
 use super::assembly::{Assembly, split_end};
 use super::diagnostic::shown;
+use super::fingerprint::Fingerprint;
 use super::grammar::Part;
 use super::keywords::{SETTINGS, Setting};
 use super::model::*;
@@ -28,6 +29,8 @@ const MAX_SLEEP: u64 = 60;
 const LEAST_MEMORY: usize = 1 << 20;
 /// Bounds of `set max_line`, bytes.
 const LINE_BOUNDS: std::ops::RangeInclusive<usize> = 256..=16 << 20;
+/// Bounds of `set max_shown`, bytes.
+const SHOWN_BOUNDS: std::ops::RangeInclusive<usize> = 64..=64 << 20;
 
 /// Some names that `set charset` takes.
 const CHARSETS: [&str; 9] = [
@@ -118,6 +121,7 @@ impl<'l> Task<'_, '_, 'l> {
             | Setting::Mailhelo
             | Setting::Mailtimeout
             | Setting::Mailtls
+            | Setting::MailtlsFingerprint
             | Setting::Mailauth
             | Setting::Subject
             | Setting::FilterTimeout => self.apply_mail(setting),
@@ -175,7 +179,14 @@ impl<'l> Task<'_, '_, 'l> {
             Setting::Mailserver => {
                 self.assembly.mail.named = true;
                 let (part, text) = self.rest_text()?;
-                if text.contains(char::is_whitespace) {
+                self.assembly.mail.server_spot = Some(self.line.at(part));
+                let is_program = text.starts_with(values::SENDMAIL);
+                let comment = text.split_whitespace().any(|word| word.starts_with('#'));
+                if is_program && comment {
+                    let message = "what follows `#` is given to the program as its arguments";
+                    let hint = "a comment takes a line of its own that begins with `#`";
+                    self.warn(part, message.into(), hint);
+                } else if !is_program && text.contains(char::is_whitespace) {
                     let message = format!("no mail will ever leave: there is no host `{text}`");
                     let hint = "a comment takes a line of its own that begins with `#`";
                     self.warn(part, message, hint);
@@ -198,12 +209,24 @@ impl<'l> Task<'_, '_, 'l> {
                 self.assembly.mail.filter_timeout = Duration::from_secs(seconds);
             }
             Setting::Mailtls => {
-                self.assembly.mail.tls = self.choice(&[
+                let tls = self.choice(&[
                     ("off", MailTls::Off),
                     ("may", MailTls::May),
                     ("starttls", MailTls::StartTls),
                     ("tls", MailTls::Tls),
                 ])?;
+                let spot = self.line.at(self.value.word().0);
+                self.assembly.mail.tls = Some((tls, spot));
+            }
+            Setting::MailtlsFingerprint => {
+                let (part, text) = self.word_text()?;
+                let Some(fingerprint) = Fingerprint::parse(text) else {
+                    let message = format!("`{text}` is no SHA-256 of a certificate");
+                    let hint = "write its 64 digits, as `openssl x509 -noout -fingerprint -sha256 \
+                                -in FILE` shows them";
+                    return Err(At(part, Wrong::new(message, hint)));
+                };
+                self.assembly.mail.fingerprint = Some(fingerprint);
             }
             Setting::Mailauth => {
                 let (user, rest) = self.value.word();
@@ -259,16 +282,8 @@ impl<'l> Task<'_, '_, 'l> {
             Setting::TailMissing => self.assembly.inputs.tail_missing = self.on_off()?,
             Setting::TailMultiple => self.assembly.inputs.tail_multiple = self.on_off()?,
             Setting::MaxLine => {
-                let (part, text) = self.word_text()?;
-                let size = values::size(text).filter(|size| LINE_BOUNDS.contains(size));
-                let Some(size) = size else {
-                    let message = format!("`{text}` is no length of a line");
-                    return Err(At(
-                        part,
-                        Wrong::new(message, "write bytes from 256 to 16M, as in `64K`"),
-                    ));
-                };
-                self.assembly.inputs.max_line = size;
+                self.assembly.inputs.max_line =
+                    self.size(LINE_BOUNDS, "write bytes from 256 to 16M, as in `64K`")?;
             }
             _ => self.logprefix()?,
         }
@@ -319,6 +334,10 @@ impl<'l> Task<'_, '_, 'l> {
                     return Err(At(part, Wrong::new(message, "write a number from 0 to 60")));
                 }
                 self.assembly.sleep = Duration::from_secs(seconds);
+            }
+            Setting::MaxShown => {
+                self.assembly.report.max_shown =
+                    self.size(SHOWN_BOUNDS, "write bytes from 64 to 64M, as in `2K`")?;
             }
             Setting::SortOrder => {
                 self.assembly.report.sort_order = self.choice(&[
@@ -553,6 +572,20 @@ impl<'l> Task<'_, '_, 'l> {
         }
         let message = format!("the value of `{}` has a NUL byte", self.word);
         Err(At(part, Wrong::new(message, "")))
+    }
+
+    /// A length of a line within these bounds.
+    fn size(
+        &mut self,
+        bounds: std::ops::RangeInclusive<usize>,
+        hint: &str,
+    ) -> Result<usize, At<'l>> {
+        let (part, text) = self.word_text()?;
+        let size = values::size(text).filter(|size| bounds.contains(size));
+        size.ok_or_else(|| {
+            let message = format!("`{text}` is no length of a line");
+            At(part, Wrong::new(message, hint))
+        })
     }
 
     /// The number that the value begins with, as the original takes it (`5s` is 5).

@@ -24,14 +24,19 @@ impl Wrong {
     }
 }
 
-/// `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, `IPV6`, `sendmail:PATH`.
+/// `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, `IPV6`, `sendmail:PATH ARGUMENTS`.
 pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
-    if let Some(path) = text.strip_prefix("sendmail:") {
-        if !path.starts_with('/') {
+    if let Some(command) = text.strip_prefix(SENDMAIL) {
+        let mut words = command.split_whitespace();
+        let path = words.next().filter(|_| command.starts_with('/'));
+        let Some(path) = path else {
             let message = "the path of a sendmail program begins with `/`";
             return Err(Wrong::new(message, "write `sendmail:/usr/sbin/sendmail`"));
-        }
-        return Ok(MailServer::Sendmail(PathBuf::from(path)));
+        };
+        return Ok(MailServer::Sendmail {
+            program: PathBuf::from(path),
+            arguments: words.map(str::to_owned).collect(),
+        });
     }
     let smtp = |host: &str, port| {
         Ok(MailServer::Smtp {
@@ -75,7 +80,17 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
     }
 }
 
+/// What stands before a program that takes mails.
+pub(super) const SENDMAIL: &str = "sendmail:";
 const SMTP_PORT: u16 = 25;
+
+/// Whether a connection to the host cannot leave this machine.
+pub fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
 
 /// A port's number, or one of the names of mail ports.
 fn port_number(text: &str) -> Result<u16, Wrong> {
@@ -235,7 +250,17 @@ mod tests {
             ("2001:db8::1", smtp("2001:db8::1", 25)),
             (
                 "sendmail:/usr/sbin/sendmail",
-                MailServer::Sendmail("/usr/sbin/sendmail".into()),
+                MailServer::Sendmail {
+                    program: "/usr/sbin/sendmail".into(),
+                    arguments: Vec::new(),
+                },
+            ),
+            (
+                "sendmail:/usr/bin/msmtp -a  account",
+                MailServer::Sendmail {
+                    program: "/usr/bin/msmtp".into(),
+                    arguments: vec!["-a".into(), "account".into()],
+                },
             ),
         ];
         for (text, server) in good {
@@ -251,6 +276,8 @@ mod tests {
             "[h]:25",
             "[::1]25",
             "sendmail:x",
+            "sendmail:",
+            "sendmail: /usr/sbin/sendmail",
         ] {
             assert!(mail_server(text).is_err(), "{text}");
         }

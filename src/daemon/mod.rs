@@ -20,7 +20,7 @@ use crate::config::{Config, Output};
 use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
-use crate::delivery::{Delivery, Outcome};
+use crate::delivery::{Delivery, Letter, MAIL_SERVER, Outcome};
 use crate::input::{Batch, Event, Notice, Receipt, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
@@ -319,6 +319,7 @@ impl Daemon {
             self.outbox.retry_queue(&queue, now);
         }
         let outbox = &self.outbox;
+        self.monitor.announce(outbox.unsent(now));
         let due = self
             .monitor
             .due(now, status, &|queue| outbox.waiting(queue));
@@ -348,6 +349,7 @@ impl Daemon {
 
     fn flush(&mut self, now: Time, status: Status) {
         log::debug!("flushing all queues");
+        self.monitor.announce(self.outbox.unsent(now));
         let due = self.monitor.flush(now, Some(status));
         self.post_all(due, now);
         self.outbox.retry_all(now);
@@ -360,8 +362,12 @@ impl Daemon {
             let mut hosts = Some(due.hosts);
             for report in due.reports {
                 log::debug!("queue {}: mailing", report.queue);
+                let pager = report.pager;
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.letter(id);
+                if !pager {
+                    self.outbox.carried(&due.tells_of, id);
+                }
                 if let Some(hosts) = hosts.take() {
                     self.hosts.insert(id, hosts);
                 }
@@ -402,9 +408,16 @@ impl Daemon {
         for note in &outcome.notes {
             log::warn!("queue {name}: {note}");
         }
+        let letter = self.outbox.letters().iter().find(|l| l.id == outcome.id);
+        if letter.is_some_and(Letter::is_mail) {
+            self.server_health(outcome);
+        }
         let settled = self.outbox.settle(outcome, now, at_once, config.sleep);
         for (level, text) in settled.told {
             log::log!(level, "{text}");
+        }
+        for part in settled.parts {
+            self.commits.letter(part);
         }
         if let Some(letter) = settled.finished {
             log::debug!("queue {name}: delivered");
@@ -433,8 +446,24 @@ impl Daemon {
                     self.monitor.tell(Counter::RecipientRejected);
                 }
             }
-            Delivery::Later(_) => self.monitor.tell(Counter::DeliveryFailed),
+            Delivery::Later(_) | Delivery::Barred(_) => self.monitor.tell(Counter::DeliveryFailed),
             Delivery::Refused(_) => self.monitor.tell(Counter::Refused),
+            Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
+                self.monitor.tell(Counter::Refused)
+            }
+            Delivery::TooLarge { .. } => {}
+        }
+    }
+
+    /// Keeps whether the mail server lets us in, for `tenshi status`.
+    fn server_health(&mut self, outcome: &Outcome) {
+        let fault = match &outcome.result {
+            Delivery::Barred(fault) => Some(fault.clone()),
+            Delivery::Later(_) => return,
+            _ => None,
+        };
+        if fault.is_some() || self.faults.contains_key(MAIL_SERVER) {
+            self.health(MAIL_SERVER.to_owned(), fault);
         }
     }
 

@@ -11,7 +11,7 @@ use super::telling::Telling;
 use super::{Daemon, Message, PostOffice};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
-use crate::config::{self, Config, Output, ShellCommand, TailSettings, TailStart};
+use crate::config::{self, Config, MailServer, Output, ShellCommand, TailSettings, TailStart};
 use crate::delivery::message::Identity;
 use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
@@ -139,6 +139,14 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         if let Some(ShellCommand { program, .. }) = command.filter(|c| !executable(&c.program)) {
             faults.push(format!("{program}: not executable (queue {})", queue.name));
         }
+    }
+    if let MailServer::Sendmail { program, .. } = &config.mail.server
+        && !program.to_str().is_some_and(executable)
+    {
+        faults.push(format!(
+            "{}: not executable (set mailserver)",
+            program.display()
+        ));
     }
     let elsewhere =
         !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();

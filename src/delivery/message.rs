@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bstr::ByteSlice;
 use chrono::Local;
 
@@ -31,6 +33,15 @@ pub struct Identity {
 
 /// The whole mail, with CRLF line ends.
 pub fn compose(letter: &Letter, identity: &Identity) -> Vec<u8> {
+    compose_with(
+        letter,
+        identity,
+        letter.filtered.as_ref().unwrap_or(&letter.report.body),
+    )
+}
+
+/// The mail with another body.
+pub(super) fn compose_with(letter: &Letter, identity: &Identity, text: &[u8]) -> Vec<u8> {
     let report = &letter.report;
     let mut out = String::new();
     let mut header = |name: &str, value: &str| {
@@ -51,20 +62,21 @@ pub fn compose(letter: &Letter, identity: &Identity) -> Vec<u8> {
     }
     header("Subject", &field("Subject", &report.subject));
     header("Message-ID", &message_id(&letter.message_id));
-    if let Some(first) = &letter.thread {
-        header("In-Reply-To", &message_id(first));
-        header("References", &message_id(first));
+    if let Some(thread) = &letter.thread {
+        let before: Vec<String> = thread.split(' ').map(message_id).collect();
+        header("In-Reply-To", before.last().map_or("", String::as_str));
+        header("References", &before.join("\r\n "));
     }
     header("Auto-Submitted", "auto-generated");
     header("List-Id", &list_id(&report.queue, &identity.hostname));
-    let (text, plain) = body(letter.filtered.as_ref().unwrap_or(&report.body));
+    let plain = is_plain_body(text);
     if !plain {
         header("MIME-Version", "1.0");
         header("Content-Type", "text/plain; charset=utf-8");
         header("Content-Transfer-Encoding", "quoted-printable");
     }
     out.push_str("\r\n");
-    out.push_str(&text);
+    append_body(text, plain, &mut out);
     out.into_bytes()
 }
 
@@ -160,51 +172,47 @@ fn encoded_words(text: &str, used: usize) -> String {
         piece.push(c);
     }
     words.push(piece);
-    let word = |piece: &String| format!("=?utf-8?B?{}?=", base64(piece.as_bytes()));
+    let word = |piece: &String| format!("=?utf-8?B?{}?=", STANDARD.encode(piece));
     words.iter().map(word).collect::<Vec<_>>().join("\r\n ")
 }
 
-/// Base64 (RFC 4648 §4).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * i) & 63) as usize];
-            out.push(if i <= chunk.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    out
+/// Does something with each line of a body as it is shown. One line is held at a time: a body may be as large
+/// as all that a queue holds.
+fn each_line(text: &[u8], mut act: impl FnMut(&str) -> bool) -> bool {
+    let mut room = String::new();
+    text.lines_with_terminator().all(|line| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        room.clear();
+        shown(line.strip_suffix(b"\r").unwrap_or(line)).append_to(&mut room);
+        act(&room)
+    })
 }
 
-/// The body on the wire, and whether it is plain ASCII that needs no encoding.
-fn body(text: &[u8]) -> (String, bool) {
-    let lines: Vec<String> = text
-        .lines_with_terminator()
-        .map(|line| {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            shown(line.strip_suffix(b"\r").unwrap_or(line)).to_string()
-        })
-        .collect();
-    let plain = lines
-        .iter()
-        .all(|line| line.is_ascii() && line.len() <= LONGEST_LINE);
-    let mut out = String::with_capacity(text.len() + lines.len());
-    for line in &lines {
-        if plain {
-            out.push_str(line);
-        } else {
-            quoted(line, &mut out);
+/// Whether a body is plain ASCII that needs no encoding.
+fn is_plain_body(text: &[u8]) -> bool {
+    each_line(text, |line| line.is_ascii() && line.len() <= LONGEST_LINE)
+}
+
+/// Appends a body as it is on the wire.
+fn append_body(text: &[u8], plain: bool, out: &mut String) {
+    out.reserve(text.len() + text.len() / 16);
+    each_line(text, |line| {
+        match plain {
+            true => out.push_str(line),
+            false => quoted(line, out),
         }
         out.push_str("\r\n");
-    }
-    (out, plain)
+        true
+    });
+}
+
+/// How much a line of a body takes in a mail at most, bytes with its line end.
+pub(super) fn width(line: &[u8]) -> usize {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let mut out = String::new();
+    let text = shown(line.strip_suffix(b"\r").unwrap_or(line)).to_string();
+    quoted(&text, &mut out);
+    out.len() + 2
 }
 
 /// Quoted-printable (RFC 2045 §6.7), one line.
@@ -234,6 +242,7 @@ pub(super) mod tests {
     use super::*;
     use crate::config::Address;
     use crate::report::Report;
+    use bstr::BString;
     use chrono::{TimeZone, Utc};
     use std::collections::BTreeMap;
 
@@ -252,7 +261,7 @@ pub(super) mod tests {
                 subject: subject.into(),
                 start: Some(time),
                 made: time,
-                body: body.into(),
+                body: BString::from(body).into(),
                 pager: false,
             },
             filtered: None,
@@ -322,7 +331,6 @@ pub(super) mod tests {
         let mail = mail(b"x\r\nBcc: evil@x\r\n\r\nbody [a]", b"b\n");
         let head = mail.split_once("\r\n\r\n").unwrap().0;
         assert!(!head.contains("\nBcc"), "{head}");
-        assert_eq!(base64(b"any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
     }
 
     /// The header's lines, folded ones with their blank.
@@ -354,7 +362,7 @@ pub(super) mod tests {
             hostname: "a\r\nBcc: evil@x".into(),
         };
         letter.message_id = "1.2@a\r\nBcc: evil@x".into();
-        letter.thread = Some("1.1@a\r\nBcc: evil@x".into());
+        letter.thread = Some("1.1@a\r\nBcc:evil@x 1.2@b".into());
         String::from_utf8(compose(&letter, &identity)).unwrap()
     }
 
@@ -380,7 +388,8 @@ pub(super) mod tests {
         assert!(!head.contains("\nBcc"), "{head}");
         let names = head.split("\r\n").filter(|l| !l.starts_with(' '));
         assert_eq!(names.count(), 12, "{head}");
-        assert!(head.contains("\r\nIn-Reply-To: <1.1@a--Bcc:-evil@x>\r\nReferences: <1.1@a"));
+        let thread = "\r\nIn-Reply-To: <1.2@b>\r\nReferences: <1.1@a--Bcc:evil@x>\r\n <1.2@b>\r\n";
+        assert!(head.contains(thread), "{head}");
     }
 
     #[test]

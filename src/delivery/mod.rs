@@ -6,6 +6,7 @@
 pub mod command;
 pub mod message;
 pub mod outbox;
+pub mod parts;
 pub mod print;
 pub mod sendmail;
 pub mod smtp;
@@ -13,12 +14,11 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 
-use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::config::Address;
-use crate::report::Report;
+use crate::report::{Body, Report};
 
 /// A report on its way: in the outbox from the moment it leaves its queue.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -27,12 +27,13 @@ pub struct Letter {
     pub id: u64,
     /// The `Message-ID` without angle brackets: fixed, so that a repetition can be recognised.
     pub message_id: String,
-    /// `Message-ID` of the first mail of this queue's thread (`References`), if there was one.
+    /// The mails that this one belongs to (`References`), the first mail of its queue's thread and,
+    /// for a later part, its first part: each a `Message-ID`, with blanks between them.
     pub thread: Option<String>,
     /// What it says.
     pub report: Report,
     /// What the filter made of the body, once it has run.
-    pub filtered: Option<BString>,
+    pub filtered: Option<Body>,
     /// Attempts so far.
     pub attempts: u32,
     /// Recipients that have taken it already.
@@ -45,17 +46,29 @@ pub struct Letter {
     pub next_try: Option<Time>,
 }
 
+impl Letter {
+    /// Whether a mail server is to take it: what a program takes as CSV has no recipients.
+    pub fn is_mail(&self) -> bool {
+        !self.report.recipients.is_empty()
+    }
+}
+
+/// What stands for the mail server among the things that are at fault (`tenshi status`).
+pub const MAIL_SERVER: &str = "mail server";
+
 /// What came of one attempt to deliver a letter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
     /// The letter's number.
     pub id: u64,
     /// What the filter made of the body, if it ran in this attempt: not to be run again.
-    pub filtered: Option<BString>,
+    pub filtered: Option<Body>,
     /// What to tell the admin besides: a filter that failed, a recipient refused.
     pub notes: Vec<String>,
     /// How it ended.
     pub result: Delivery,
+    /// The parts to be sent in its place, where it is [`Delivery::TooLarge`] and can be cut.
+    pub parts: Vec<Body>,
 }
 
 /// How an attempt ended.
@@ -70,6 +83,17 @@ pub enum Delivery {
     },
     /// Nobody has it; to be tried again (no connection, time-out, 4xx). One sentence.
     Later(String),
+    /// Nobody has it, and the reason is not the moment: the server does not let us in as we are set
+    /// up (5xx to the greeting, EHLO, AUTH; a certificate that is not verified). To be tried again,
+    /// with care. One sentence.
+    Barred(String),
+    /// Nobody has it: it is larger than the server takes.
+    TooLarge {
+        /// What a mail may have, bytes, as far as that is known.
+        most: u64,
+        /// One sentence.
+        why: String,
+    },
     /// Nobody has it and nobody will (5xx to MAIL, DATA, its end, or every RCPT). One sentence.
     Refused(String),
 }

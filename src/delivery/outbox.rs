@@ -1,21 +1,28 @@
 //! Reports on their way. A letter stays here until its server has taken it: plain data, the time
 //! is passed in.
 
+mod gate;
+mod unsent;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, Letter, Outcome};
+use self::gate::Gate;
+use super::{Delivery, Letter, Outcome, parts};
 use crate::clock::Time;
-use crate::report::Report;
+use crate::config::Address;
+use crate::report::{Body, Report, Unsent};
 
 /// The first pause after a failed attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// How often a fault that lasts is told.
-const TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
+const TOLD_EVERY: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// Under this number it is noted when the mail server that does not let us in was told of last.
+const SERVER: u64 = 0;
 
 /// All letters that nobody has taken yet.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -28,6 +35,14 @@ pub struct Outbox {
     told: BTreeMap<u64, Time>,
     #[serde(skip)]
     in_flight: BTreeSet<u64>,
+    #[serde(skip)]
+    gate: Gate,
+    /// What reports have told of the others.
+    #[serde(skip)]
+    told_in: unsent::Told,
+    /// When each refused letter may be tried again at the earliest.
+    #[serde(skip)]
+    not_before: BTreeMap<u64, Time>,
 }
 
 /// What an outcome changed.
@@ -35,8 +50,16 @@ pub struct Outbox {
 pub struct Settled {
     /// The letter, if it is delivered and gone from the outbox.
     pub finished: Option<Letter>,
+    /// The letters that are its parts now: none may be sent before a snapshot holds all.
+    pub parts: Vec<u64>,
     /// What to tell the admin.
     pub told: Vec<(log::Level, String)>,
+}
+
+impl Settled {
+    fn tell(&mut self, level: log::Level, words: String) {
+        self.told.push((level, words));
+    }
 }
 
 impl Outbox {
@@ -44,6 +67,8 @@ impl Outbox {
     pub fn push(&mut self, report: Report, now: Time, hostname: &str) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
+        // A blank would end the identifier.
+        let hostname = hostname.replace(' ', "-");
         // Process and time make it unique over restarts without state, the number within one.
         let message_id = format!(
             "{}.{}.{id}.tenshi@{hostname}",
@@ -74,13 +99,37 @@ impl Outbox {
     /// A letter that is `held` (no snapshot has it yet) waits.
     pub fn start_due(&mut self, now: Time, held: &dyn Fn(u64) -> bool) -> Vec<Letter> {
         let mut due = Vec::new();
-        for letter in &self.letters {
-            let ripe = letter.next_try.is_some_and(|time| time <= now) && !held(letter.id);
-            if ripe && self.in_flight.insert(letter.id) {
+        for index in 0..self.letters.len() {
+            let Some(letter) = self.letters.get(index) else {
+                break;
+            };
+            let ripe = self.ripe(letter, held).is_some_and(|time| time <= now);
+            if ripe {
+                self.in_flight.insert(letter.id);
                 due.push(letter.clone());
             }
         }
         due
+    }
+
+    /// When a letter may be tried; nothing while it waits for something else than time.
+    fn ripe(&self, letter: &Letter, held: &dyn Fn(u64) -> bool) -> Option<Time> {
+        let ripe = letter.next_try?;
+        if self.in_flight.contains(&letter.id) || held(letter.id) {
+            return None;
+        }
+        if !self.gate.is_shut() || !letter.is_mail() {
+            return Some(ripe);
+        }
+        // One letter tries whether the server lets us in by now; the others wait for what it finds.
+        let mut flying = self
+            .letters
+            .iter()
+            .filter(|l| self.in_flight.contains(&l.id));
+        match flying.any(Letter::is_mail) {
+            true => None,
+            false => Some(self.gate.opens(ripe)),
+        }
     }
 
     /// Takes the outcome of an attempt. A `[now]` queue's letter is tried again at each check, that
@@ -102,64 +151,82 @@ impl Outbox {
         if letter.filtered.is_none() {
             letter.filtered.clone_from(&outcome.filtered);
         }
-        let name = format!("queue {}", letter.report.queue);
+        self.pass_gate(index, &outcome.result, &mut settled);
+        let fixed = at_once.then_some(sleep);
+        let told = &mut settled;
         match &outcome.result {
             Delivery::Taken { refused, later } => {
-                for (address, reply) in refused {
-                    let who = address.as_str();
-                    let words = format!("{name}: recipient {who} rejected: {reply}");
-                    settled.told.push((log::Level::Error, words));
-                    letter.refused.insert(address.clone(), reply.clone());
-                }
+                self.note_refused(index, refused, told);
                 if later.is_empty() {
-                    let letter = self.letters.remove(index);
-                    if self.told.remove(&letter.id).is_some() {
-                        let words = format!("{name}: the report was delivered at last");
-                        settled.told.push((log::Level::Warn, words));
-                    }
-                    settled.finished = Some(letter);
-                    return settled;
+                    self.finish(index, now, told);
+                } else {
+                    let words = self.keep_later(index, later);
+                    self.postpone(index, words, now, fixed, told);
                 }
-                let waits = |address: &_| later.iter().any(|(late, _)| late == address);
-                let (rest, done): (Vec<_>, Vec<_>) = std::mem::take(&mut letter.report.recipients)
-                    .into_iter()
-                    .partition(waits);
-                letter
-                    .done
-                    .extend(done.into_iter().filter(|a| !letter.refused.contains_key(a)));
-                letter.report.recipients = rest;
-                let words: Vec<String> = later
-                    .iter()
-                    .map(|(a, reply)| format!("{}: {reply}", a.as_str()))
-                    .collect();
-                self.postpone(
-                    index,
-                    words.join("; "),
-                    now,
-                    at_once.then_some(sleep),
-                    &mut settled,
-                );
             }
-            Delivery::Later(fault) => {
-                self.postpone(
-                    index,
-                    fault.clone(),
-                    now,
-                    at_once.then_some(sleep),
-                    &mut settled,
-                );
+            Delivery::Later(fault) => self.postpone(index, fault.clone(), now, fixed, told),
+            Delivery::Barred(fault) => self.bar(index, fault, now, told),
+            Delivery::Refused(why) => self.refuse(index, why, now, told),
+            Delivery::TooLarge { why, .. } if outcome.parts.is_empty() => {
+                self.refuse(index, why, now, told);
             }
-            Delivery::Refused(fault) => {
-                letter.fault = Some(fault.clone());
-                letter.next_try = None;
-                self.told.insert(outcome.id, now);
-                let words = format!(
-                    "{name}: the report was refused, it is kept and tried again at the queue's next time: {fault}"
-                );
-                settled.told.push((log::Level::Error, words));
+            Delivery::TooLarge { why, .. } => {
+                self.split(index, &outcome.parts, why, now, told);
             }
         }
         settled
+    }
+
+    /// Whoever spoke of the mail itself has let us in.
+    fn pass_gate(&mut self, index: usize, result: &Delivery, settled: &mut Settled) {
+        let mail = self.letters.get(index).is_some_and(Letter::is_mail);
+        let inside = !matches!(result, Delivery::Later(_) | Delivery::Barred(_));
+        if mail && inside && self.gate.open() {
+            self.told.remove(&SERVER);
+            settled.tell(log::Level::Warn, "the mail server lets us in again".into());
+        }
+    }
+
+    fn note_refused(&mut self, index: usize, refused: &[(Address, String)], settled: &mut Settled) {
+        let letter = &mut self.letters[index];
+        for (address, reply) in refused {
+            let (queue, who) = (&letter.report.queue, address.as_str());
+            let words = format!("queue {queue}: recipient {who} rejected: {reply}");
+            settled.tell(log::Level::Error, words);
+            letter.refused.insert(address.clone(), reply.clone());
+        }
+    }
+
+    /// Nobody is left who does not have it.
+    fn finish(&mut self, index: usize, now: Time, settled: &mut Settled) {
+        let letter = self.letters.remove(index);
+        if self.told.remove(&letter.id).is_some() {
+            let queue = &letter.report.queue;
+            let words = format!("queue {queue}: the report was delivered at last");
+            settled.tell(log::Level::Warn, words);
+        }
+        self.not_before.remove(&letter.id);
+        self.told_in.taken(letter.id, now);
+        settled.finished = Some(letter);
+    }
+
+    /// Keeps the letter for those who could not take it now, and says why.
+    fn keep_later(&mut self, index: usize, later: &[(Address, String)]) -> String {
+        let letter = &mut self.letters[index];
+        let waits = |address: &Address| later.iter().any(|(late, _)| late == address);
+        let (rest, done): (Vec<_>, Vec<_>) = std::mem::take(&mut letter.report.recipients)
+            .into_iter()
+            .partition(waits);
+        let refused = &letter.refused;
+        letter
+            .done
+            .extend(done.into_iter().filter(|a| !refused.contains_key(a)));
+        letter.report.recipients = rest;
+        let words: Vec<String> = later
+            .iter()
+            .map(|(a, reply)| format!("{}: {reply}", a.as_str()))
+            .collect();
+        words.join("; ")
     }
 
     fn postpone(
@@ -170,22 +237,115 @@ impl Outbox {
         fixed: Option<Duration>,
         settled: &mut Settled,
     ) {
+        if self.gate.is_shut() && self.letters.get(index).is_some_and(Letter::is_mail) {
+            self.gate.wait(now);
+        }
         let letter = &mut self.letters[index];
-        let doubled = FIRST_PAUSE.saturating_mul(1 << (letter.attempts.saturating_sub(1)).min(10));
-        let pause = fixed.map_or(doubled.min(LONGEST_PAUSE), |sleep| {
+        let pause = fixed.map_or(pause(letter.attempts), |sleep| {
             sleep.max(Duration::from_secs(1))
         });
         letter.next_try = Some(now + pause);
-        let last = self.told.get(&letter.id);
-        if last.is_none_or(|&last| {
-            now - last >= chrono::TimeDelta::from_std(TOLD_EVERY).unwrap_or_default()
-        }) {
-            self.told.insert(letter.id, now);
-            let queue = &letter.report.queue;
-            let words = format!("queue {queue}: the report waits and is tried again: {fault}");
-            settled.told.push((log::Level::Error, words));
-        }
+        let id = letter.id;
+        let queue = &letter.report.queue;
+        let words = format!("queue {queue}: the report waits and is tried again: {fault}");
         letter.fault = Some(fault);
+        self.tell_daily(id, words, now, settled);
+    }
+
+    /// The server does not let us in: that is no letter's fault, and is told once for all.
+    fn bar(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
+        let next = self.gate.shut(now);
+        let letter = &mut self.letters[index];
+        letter.next_try = Some(now + pause(letter.attempts));
+        letter.fault = Some(fault.to_owned());
+        let seconds = (next - now).num_seconds();
+        let words = format!(
+            "no report leaves until somebody puts it right: {fault} (tried again in {seconds} s, \
+             then after growing pauses of up to an hour, and at SIGHUP or SIGUSR2)"
+        );
+        self.tell_daily(SERVER, words, now, settled);
+    }
+
+    fn refuse(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
+        let letter = &mut self.letters[index];
+        letter.fault = Some(fault.to_owned());
+        letter.next_try = None;
+        let (id, queue) = (letter.id, &letter.report.queue);
+        let words = format!(
+            "queue {queue}: the report was refused, it is kept and tried again at the queue's next \
+             time: {fault}"
+        );
+        if letter.attempts > 1 {
+            let at = now + pause(letter.attempts - 1);
+            self.not_before.insert(id, at);
+        }
+        self.tell_daily(id, words, now, settled);
+    }
+
+    /// Puts the parts of a letter in its place. The first keeps its number and Message-ID.
+    fn split(
+        &mut self,
+        index: usize,
+        bodies: &[Body],
+        why: &str,
+        now: Time,
+        settled: &mut Settled,
+    ) {
+        let whole = self.letters.remove(index);
+        let count = bodies.len();
+        let queue = &whole.report.queue;
+        let words = format!("queue {queue}: the report goes in {count} parts: {why}");
+        settled.tell(log::Level::Warn, words);
+        let (local, host) = whole
+            .message_id
+            .split_once('@')
+            .unwrap_or((&whole.message_id, ""));
+        let thread: Vec<&str> = whole
+            .thread
+            .iter()
+            .map(String::as_str)
+            .chain([whole.message_id.as_str()])
+            .collect();
+        for (at, body) in bodies.iter().enumerate() {
+            let mut part = Letter {
+                id: whole.id,
+                message_id: whole.message_id.clone(),
+                thread: whole.thread.clone(),
+                report: Report {
+                    body: body.clone(),
+                    subject: parts::mark(&whole.report.subject, at + 1, count),
+                    ..without_body(&whole.report)
+                },
+                filtered: None,
+                attempts: whole.attempts,
+                done: whole.done.clone(),
+                refused: whole.refused.clone(),
+                fault: None,
+                next_try: Some(now),
+            };
+            if whole.filtered.is_some() {
+                // The filter has run, and is not to be run on its own output.
+                part.filtered = Some(std::mem::take(&mut part.report.body));
+            }
+            if at > 0 {
+                self.next_id += 1;
+                part.id = self.next_id;
+                part.message_id = format!("{local}.{}@{host}", part.id);
+                part.thread = Some(thread.join(" "));
+                part.attempts = 0;
+            }
+            settled.parts.push(part.id);
+            self.letters.insert(index + at, part);
+        }
+    }
+
+    /// Tells of a fault that lasts at its beginning and then each day.
+    fn tell_daily(&mut self, id: u64, words: String, now: Time, settled: &mut Settled) {
+        let last = self.told.get(&id);
+        if last.is_none_or(|&last| now - last >= TOLD_EVERY) {
+            self.told.insert(id, now);
+            settled.tell(log::Level::Error, words);
+        }
     }
 
     /// How often a letter was tried; nothing if it is not here.
@@ -194,10 +354,12 @@ impl Outbox {
         letter.map(|letter| letter.attempts)
     }
 
-    /// A queue's time has come again: what was refused is tried once more.
+    /// A queue's time has come again: what was refused is tried once more. A `[now]` queue's time
+    /// comes with each line: what is refused again and again is tried after growing pauses.
     pub fn retry_queue(&mut self, queue: &str, now: Time) {
         for letter in self.letters.iter_mut().filter(|l| l.report.queue == queue) {
-            if letter.next_try.is_none() {
+            let rests = self.not_before.get(&letter.id).is_some_and(|at| *at > now);
+            if letter.next_try.is_none() && !rests {
                 letter.next_try = Some(now);
             }
         }
@@ -205,6 +367,8 @@ impl Outbox {
 
     /// Everything is tried now.
     pub fn retry_all(&mut self, now: Time) {
+        self.gate.hurry();
+        self.not_before.clear();
         for letter in &mut self.letters {
             letter.next_try = Some(now);
         }
@@ -212,12 +376,18 @@ impl Outbox {
 
     /// When the next attempt is due; letters in flight and those `held` have none.
     pub fn next_try(&self, held: &dyn Fn(u64) -> bool) -> Option<Time> {
-        let idle = |letter: &&Letter| !self.in_flight.contains(&letter.id) && !held(letter.id);
-        self.letters
-            .iter()
-            .filter(idle)
-            .filter_map(|l| l.next_try)
-            .min()
+        let ripe = |letter| self.ripe(letter, held);
+        self.letters.iter().filter_map(ripe).min()
+    }
+
+    /// What a new report is to tell of those that nobody has taken.
+    pub fn unsent(&self, now: Time) -> Vec<Unsent> {
+        self.told_in.unsent(&self.letters, now)
+    }
+
+    /// The letter `carrier` tells of these.
+    pub fn carried(&mut self, letters: &[u64], carrier: u64) {
+        self.told_in.carried(letters, carrier);
     }
 
     /// Whether a report of this queue was refused and waits for the queue's next time.
@@ -251,10 +421,31 @@ impl Outbox {
     }
 }
 
+/// The pause after so many attempts.
+fn pause(attempts: u32) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(10));
+    doubled.min(LONGEST_PAUSE)
+}
+
+/// A report without its text, which may be large.
+fn without_body(report: &Report) -> Report {
+    Report {
+        queue: report.queue.clone(),
+        from: report.from.clone(),
+        sender: report.sender.clone(),
+        to: report.to.clone(),
+        recipients: report.recipients.clone(),
+        subject: report.subject.clone(),
+        start: report.start,
+        made: report.made,
+        body: Body::default(),
+        pager: report.pager,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Address;
     use crate::delivery::message::tests::letter;
     use chrono::{TimeZone, Utc};
 
@@ -270,6 +461,7 @@ mod tests {
             filtered: None,
             notes: Vec::new(),
             result,
+            parts: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! One mail to a sendmail program (`set mailserver sendmail:PATH`).
+//! One mail to a sendmail program (`set mailserver sendmail:PATH ARGUMENTS`).
 //!
-//! Run as `PATH -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
+//! Run as `PATH ARGUMENTS -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
 //! there: that is what the interface takes, and what Postfix, Exim and msmtp turn into CRLF.
 
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::config::Address;
 use crate::process::child::{Ended, Limits, Program, Run};
 use crate::shown::shown_path;
 
-/// Gives one message to the program. `timeout` is for the whole run; nothing is no limit.
+/// Gives one message to the program, its own arguments before ours. `timeout` is for the whole run; nothing is no limit.
 ///
 /// Exit 0 is taken for all. 75 (`EX_TEMPFAIL`), a signal and what is not in `sysexits.h` are
 /// tried again; the rest of `sysexits.h` (64 to 78) is final.
 pub fn deliver(
-    path: &Path,
+    (path, arguments): (&Path, &[String]),
     from: &Address,
     to: &[Address],
     message: &[u8],
@@ -32,6 +32,7 @@ pub fn deliver(
         output: None,
     };
     let run = Program::new(path)
+        .arguments(arguments)
         .arguments(["-i", "-f", from.as_str(), "--"])
         .arguments(to.iter().map(Address::as_str))
         .run(&local_form(message), &limits);

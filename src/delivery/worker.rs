@@ -9,8 +9,9 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::message::{Identity, compose};
-use super::{Delivery, Letter, Outcome, command, print, sendmail, smtp};
+use super::{Delivery, Letter, Outcome, command, parts, print, sendmail, smtp};
 use crate::config::{MailServer, MailSettings, ShellCommand};
+use crate::report::Body;
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
@@ -40,6 +41,11 @@ pub struct Job {
 pub trait Courier: Send + Sync {
     /// Makes one attempt.
     fn carry(&self, letter: &Letter) -> Delivery;
+
+    /// The bodies of the parts of a letter that is larger than `most` bytes; none if it cannot be cut.
+    fn split(&self, _letter: &Letter, _most: u64) -> Vec<BString> {
+        Vec::new()
+    }
 }
 
 /// Mails to the mail server.
@@ -65,10 +71,17 @@ impl Courier for SmtpCourier {
                 let trace = |line: &str| log::trace!(target: "smtp", "{line}");
                 smtp::deliver(&self.settings, from, to, &message, Some(&trace))
             }
-            MailServer::Sendmail(path) => {
-                sendmail::deliver(path, from, to, &message, self.settings.timeout)
+            MailServer::Sendmail { program, arguments } => {
+                let command = (program.as_path(), arguments.as_slice());
+                let carry =
+                    || sendmail::deliver(command, from, to, &message, self.settings.timeout);
+                parts::bounded(message.len(), carry)
             }
         }
+    }
+
+    fn split(&self, letter: &Letter, most: u64) -> Vec<BString> {
+        parts::split(letter, &self.identity, most)
     }
 }
 
@@ -186,27 +199,41 @@ impl Post {
     }
 
     fn attempt(&self, job: &Job) -> Outcome {
-        let (mut filtered, mut notes) = (None, Vec::new());
-        let result = match &job.via {
-            Via::Csv(program) => self.csv(&job.letter.report.body, program),
-            Via::Mail {
-                filter: Some(program),
-            } if job.letter.filtered.is_none() => {
-                let body = &job.letter.report.body;
-                let (body, told) = command::filter(body, program, self.0.filter_timeout);
-                notes.extend(told);
-                let mut letter = job.letter.clone();
-                letter.filtered = Some(body.clone());
-                filtered = Some(body);
-                self.0.courier.carry(&letter)
+        let filter = match &job.via {
+            Via::Csv(program) => {
+                let result = self.csv(&job.letter.report.body, program);
+                return outcome(job.letter.id, result);
             }
-            Via::Mail { .. } => self.0.courier.carry(&job.letter),
+            Via::Mail { filter } => filter.as_ref().filter(|_| job.letter.filtered.is_none()),
+        };
+        let Some(program) = filter else {
+            return self.mail(&job.letter);
+        };
+        let body = &job.letter.report.body;
+        let (body, told) = command::filter(body, program, self.0.filter_timeout);
+        let mut letter = job.letter.clone();
+        let body = Body::from(body);
+        letter.filtered = Some(Arc::clone(&body));
+        Outcome {
+            filtered: Some(body),
+            notes: told.into_iter().collect(),
+            ..self.mail(&letter)
+        }
+    }
+
+    /// One attempt with a mail; one that is too large is cut here, beside the loop.
+    fn mail(&self, letter: &Letter) -> Outcome {
+        let result = self.0.courier.carry(letter);
+        let parts = match &result {
+            Delivery::TooLarge { most, .. } => {
+                let parts = self.0.courier.split(letter, *most);
+                parts.into_iter().map(Body::from).collect()
+            }
+            _ => Vec::new(),
         };
         Outcome {
-            id: job.letter.id,
-            filtered,
-            notes,
-            result,
+            parts,
+            ..outcome(letter.id, result)
         }
     }
 
@@ -225,11 +252,17 @@ impl Post {
 
 /// An attempt that came to nothing.
 fn later(id: u64, fault: String) -> Outcome {
+    outcome(id, Delivery::Later(fault))
+}
+
+/// An attempt without anything else to tell.
+fn outcome(id: u64, result: Delivery) -> Outcome {
     Outcome {
         id,
         filtered: None,
         notes: Vec::new(),
-        result: Delivery::Later(fault),
+        result,
+        parts: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::charset::decode;
 use crate::clock::Time;
 use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
-use crate::report::{self, Form, Report, Status};
+use crate::report::{self, Extent, Form, Report, Status, Unsent};
 use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 
@@ -23,6 +23,8 @@ pub struct Due {
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
+    /// The letters that the first of them tells of ([`Monitor::announce`]).
+    pub tells_of: Vec<u64>,
     /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
     pub hosts: Hosts,
 }
@@ -161,6 +163,12 @@ impl Monitor {
             .any(|(q, w)| w.overdue && !waiting(&q.name))
     }
 
+    /// What the reports made next are to tell of letters that nobody has taken. It replaces what was
+    /// given before.
+    pub fn announce(&mut self, announcements: Vec<Unsent>) {
+        self.announcements = announcements;
+    }
+
     /// Whether no queue holds lines.
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(|queue| queue.tally.is_empty())
@@ -207,6 +215,7 @@ impl Monitor {
         let id = QueueId(u16::try_from(index).ok()?);
         let hosts = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);
+        let tells_of = std::mem::take(&mut self.tells_of);
         let maker = Maker {
             remarks: &remarks,
             resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
@@ -224,6 +233,7 @@ impl Monitor {
         Some(Due {
             queue: id,
             reports,
+            tells_of,
             hosts,
         })
     }
@@ -236,6 +246,15 @@ impl Monitor {
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);
+        let name = self.config.queues.get(index).map(|queue| &queue.name);
+        let (theirs, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.announcements)
+            .into_iter()
+            .partition(|unsent| unsent.not_in.is_none() || unsent.not_in.as_ref() != name);
+        self.announcements = others;
+        for unsent in theirs {
+            self.tells_of.extend(unsent.letters);
+            remarks.push(unsent.text);
+        }
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
         remarks.extend(gap.map(|(from, to)| {
             let shown = |time: Time| time.with_timezone(&Local).format("%F %T %z").to_string();
@@ -309,9 +328,12 @@ impl Maker<'_> {
             let form = Form {
                 charset: settings.charset,
                 mask: &settings.mask,
-                limit: match pager {
-                    true => settings.pager_limit,
-                    false => settings.limit,
+                extent: Extent {
+                    lines: match pager {
+                        true => settings.pager_limit,
+                        false => settings.limit,
+                    },
+                    shown: settings.max_shown,
                 },
             };
             let body = match pager {
@@ -345,7 +367,7 @@ impl Maker<'_> {
             subject: subject.into(),
             start: (self.queue.schedule != Schedule::Now).then_some(self.start),
             made: self.now,
-            body,
+            body: body.into(),
             pager,
         }
     }
@@ -361,7 +383,7 @@ impl Maker<'_> {
             subject: BString::default(),
             start: Some(self.start),
             made: self.now,
-            body,
+            body: body.into(),
             pager: false,
         })
     }

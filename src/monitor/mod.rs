@@ -28,6 +28,7 @@ use crate::hosts::{Host, HostTable};
 use crate::pattern::{Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
+use crate::report::Unsent;
 use crate::resolve::Resolver;
 use crate::rules::{self, Asked, Index};
 
@@ -35,6 +36,8 @@ use crate::rules::{self, Asked, Index};
 const MOST_HOSTS: usize = 1 << 14;
 /// Nor are names that take more bytes.
 const MOST_BYTES: usize = 16 << 20;
+/// Nor are the lines before, if they take more: each of them may be as long as a line can be.
+const MOST_LAST: usize = 64 << 20;
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -45,11 +48,17 @@ pub struct Monitor {
     hosts: HostTable,
     /// The line before of each host, by its number: what `repeat` adds to.
     last: Vec<Last>,
+    /// The memory that these lines take, bytes.
+    last_bytes: usize,
     /// Whether a rule can add to it; else it is not kept.
     repeats: bool,
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
+    /// What the reports made now are to tell of letters that nobody has taken.
+    announcements: Vec<Unsent>,
+    /// The letters that the report being made tells of.
+    tells_of: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -128,8 +137,11 @@ impl Monitor {
             escalations: Escalations::default(),
             hosts: HostTable::default(),
             last: Vec::new(),
+            last_bytes: 0,
             counters: Counters::default(),
             remarks: Vec::new(),
+            announcements: Vec::new(),
+            tells_of: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),
@@ -250,6 +262,7 @@ impl Monitor {
         if !self.repeats {
             // As from now on it is not kept up, it would be wrong once a rule asks for it again.
             self.last.clear();
+            self.last_bytes = 0;
         }
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
@@ -292,7 +305,9 @@ impl Monitor {
     /// Begins the table of hosts anew where it has grown beyond all measure: names can be invented. What
     /// is counted stays; only `repeat` has no line before.
     fn bound_hosts(&mut self) {
-        if self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES {
+        let many = self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES;
+        if many || self.last_bytes > MOST_LAST {
+            self.last_bytes = 0;
             self.hosts = HostTable::default();
             self.last.clear();
             for queue in &mut self.queues {
@@ -390,7 +405,8 @@ impl Monitor {
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
-                    self.last(host.number()).take(id, masked);
+                    let more = self.last(host.number()).take(id, masked);
+                    self.last_bytes = self.last_bytes.saturating_add(more);
                 }
             }
             Action::Repeat => {

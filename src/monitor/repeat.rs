@@ -36,11 +36,13 @@ enum Taken {
 }
 
 impl Last {
-    /// A rule took this line.
-    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) {
+    /// A rule took this line. Gives how many bytes of memory more that takes.
+    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) -> usize {
+        let before = self.line.capacity();
         self.taken = Taken::Rule(rule);
         self.line.clear();
         self.line.extend_from_slice(line);
+        self.line.capacity().saturating_sub(before)
     }
 
     /// `trash` took the line.

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bstr::BStr;
+
 use super::dropped::Dropped;
 use super::repeat::Last;
 use super::{Hosts, Monitor};
@@ -55,12 +57,12 @@ impl RuleNames {
         names
     }
 
-    fn counter(&self, (rule, host, count): (RuleId, &bstr::BStr, u64)) -> Option<SavedCounter> {
-        Some(SavedCounter {
-            rule: self.names.get(&rule)?.clone(),
-            host: host.to_owned(),
-            count,
-        })
+    fn counter<'a>(
+        &'a self,
+        (rule, host, count): (RuleId, &'a BStr, u64),
+    ) -> Option<SavedCounter<&'a str, &'a BStr>> {
+        let rule = self.names.get(&rule)?;
+        Some(SavedCounter { rule, host, count })
     }
 }
 
@@ -82,7 +84,7 @@ impl Monitor {
     }
 
     /// The escalation counters, for a snapshot.
-    pub fn saved_escalations(&self) -> Vec<SavedCounter> {
+    pub fn saved_escalations(&self) -> Vec<SavedCounter<&str, &BStr>> {
         let counters = self.escalations.iter();
         counters
             .filter_map(|counter| self.names.counter(counter))
@@ -90,7 +92,7 @@ impl Monitor {
     }
 
     /// What is settled with a letter, for a snapshot.
-    pub fn saved_hosts(&self, hosts: &Hosts) -> Vec<SavedCounter> {
+    pub fn saved_hosts<'a>(&'a self, hosts: &'a Hosts) -> Vec<SavedCounter<&'a str, &'a BStr>> {
         let counters = hosts
             .iter()
             .map(|(rule, host, count)| (*rule, host.as_ref(), *count));
@@ -100,16 +102,16 @@ impl Monitor {
     }
 
     /// The last lines of the hosts, for a snapshot.
-    pub fn saved_last(&self) -> Vec<SavedLast> {
+    pub fn saved_last(&self) -> Vec<SavedLast<&str, &BStr>> {
         let last = self.hosts.names().zip(&self.last);
         last.filter(|(_, last)| last.can_be_saved())
             .map(|(host, last)| SavedLast {
-                host: host.to_owned(),
+                host,
                 rule: last
                     .rule()
                     .and_then(|rule| self.names.names.get(&rule))
-                    .cloned(),
-                line: last.text().to_owned(),
+                    .map(String::as_str),
+                line: last.text(),
             })
             .collect()
     }

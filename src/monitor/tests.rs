@@ -68,6 +68,24 @@ fn hosts_beyond_the_bound_are_forgotten_and_their_lines_are_not() {
     assert_eq!(hosts, 3 * MOST_HOSTS);
 }
 
+/// Each invented host with a long line before it: 120 MB.
+#[test]
+fn long_lines_before_a_repetition_have_a_bound_together() {
+    let mut monitor =
+        monitor("repeat ^last message repeated (\\S+) times\nset max_memory 1M\na .*\n");
+    let long = "x".repeat(60_000);
+    for n in 0..2_000 {
+        monitor.take(format!("Nov 23 12:00:00 invented{n} {long}\n").as_bytes());
+        assert!(monitor.last_bytes <= MOST_LAST + 70_000);
+        let held: usize = monitor.last.iter().map(|last| last.text().len()).sum();
+        assert!(held <= monitor.last_bytes);
+    }
+    assert!(monitor.last.len() < 1_500, "{}", monitor.last.len());
+    monitor.take(b"Nov 23 12:00:00 invented1999 last message repeated 3 times\n");
+    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 0);
+    assert_eq!(monitor.queues[0].tally.total(), 2_003);
+}
+
 #[test]
 fn an_escalated_queue_gets_the_running_total() {
     let mut monitor = monitor("a,b:3 ^x\n");
@@ -127,7 +145,7 @@ fn repeat_knows_no_line_from_before_a_configuration_without_it() {
     let mut before = monitor(with);
     feed(&mut before, &["old"]);
     let mut snapshot = Snapshot {
-        last: before.saved_last(),
+        last: postcard::from_bytes(&postcard::to_stdvec(&before.saved_last()).unwrap()).unwrap(),
         looked: start(),
         made: start(),
         ..Snapshot::default()
@@ -254,7 +272,7 @@ fn a_pager_among_others_gets_the_short_form() {
         (reports[1].recipients[0].as_str(), reports[1].pager),
         ("two@x", true)
     );
-    assert_eq!(reports[1].body, "h1,1,x\n");
+    assert_eq!(*reports[1].body, "h1,1,x\n");
     assert_eq!(reports[1].to, "one@x,two@x");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
@@ -36,13 +36,13 @@ snapshot! {
     /// The queues with what they have collected.
     queues: Vec<SavedQueue>, Vec<SavedQueue<&'a Tally>>;
     /// The escalation counters.
-    escalations: Vec<SavedCounter>, Vec<SavedCounter>;
+    escalations: Vec<SavedCounter>, Vec<SavedCounter<&'a str, &'a BStr>>;
     /// The last line of each host, for `repeat`.
-    last: Vec<SavedLast>, Vec<SavedLast>;
+    last: Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
     /// The reports on their way.
     outbox: Outbox, &'a Outbox;
     /// What is settled when a letter of the outbox is delivered: letter, rule, host, count.
-    settlements: HashMap<u64, Vec<SavedCounter>>, HashMap<u64, Vec<SavedCounter>>;
+    settlements: HashMap<u64, Vec<SavedCounter>>, HashMap<u64, Vec<SavedCounter<&'a str, &'a BStr>>>;
     /// What the next report has to tell.
     remarks: Vec<String>, &'a [String];
     /// Everything counted.
@@ -72,24 +72,25 @@ pub struct SavedQueue<T = Tally> {
     pub gap: Option<(Time, Time)>,
 }
 
-/// The counter of a rule and host.
+/// The counter of a rule and host. A snapshot is written without a copy of their texts: there may be a
+/// million of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedCounter {
+pub struct SavedCounter<S = String, B = BString> {
     /// The rule, known again by its text.
-    pub rule: String,
+    pub rule: S,
     /// The host.
-    pub host: BString,
+    pub host: B,
     /// Its lines.
     pub count: u64,
 }
 
 /// The last line of a host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedLast {
+pub struct SavedLast<S = String, B = BString> {
     /// The host.
-    pub host: BString,
+    pub host: B,
     /// The rule that took the line, known again by its text; nothing for `trash`.
-    pub rule: Option<String>,
+    pub rule: Option<S>,
     /// The masked line.
-    pub line: BString,
+    pub line: B,
 }

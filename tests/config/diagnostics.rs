@@ -389,3 +389,92 @@ fn only_errors_change_the_exit_status() {
         "{out}{err}"
     );
 }
+
+#[test]
+fn settings_of_mail_that_protect_nothing_or_stop_it_are_told() {
+    let told = |text: &str| {
+        let loaded = tenshi::config::parse_bytes(text.as_bytes());
+        let lines = loaded.diagnostics.iter().map(ToString::to_string);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let remote = "set mailserver mail.example\nset mailauth me /etc/secret\n";
+    let local = "set mailserver localhost\nset mailauth me /etc/secret\n";
+    let named = format!("set mailtls_fingerprint {}\n", "0f".repeat(32));
+    let cases = [
+        (
+            format!("{remote}set mailtls may\n"),
+            "is given to whoever answers",
+        ),
+        (
+            format!("{remote}set mailtls off\n"),
+            "no mail will ever leave",
+        ),
+        (
+            format!("{remote}{named}set mailtls may\n"),
+            "no certificate is looked at",
+        ),
+        (
+            "set mailserver sendmail:/bin/true # why\n".to_owned(),
+            "given to the program as its arguments",
+        ),
+        (
+            format!("{remote}set mailtls_fingerprint 0f\n"),
+            "`0f` is no SHA-256 of a certificate",
+        ),
+        (
+            format!("{local}set max_shown 3\n"),
+            "`3` is no length of a line",
+        ),
+    ];
+    for (text, words) in &cases {
+        assert!(told(text).contains(words), "{text}\n{}", told(text));
+    }
+    let fine = [
+        remote.to_owned(),
+        format!("{remote}set mailtls starttls\n{named}"),
+        format!("{local}set mailtls may\n"),
+        "set mailserver sendmail:/usr/bin/msmtp -a account\nset max_shown 4K\n".to_owned(),
+    ];
+    for text in &fine {
+        let warnings = told(text).replace("there is nothing to read", "");
+        assert_eq!(
+            warnings.matches("warning: ").count(),
+            1,
+            "{text}\n{warnings}"
+        );
+    }
+}
+
+#[test]
+fn a_program_for_mails_that_is_not_there_is_found() {
+    let dir = Dir::new();
+    let log = dir.write("log", "");
+    let path = dir.write(
+        "tenshi.conf",
+        format!(
+            "set mailserver sendmail:/nowhere/msmtp -a account\nset logfile {}\nset mailtls starttls\n",
+            log.display()
+        ),
+    );
+    let (status, out, err) = check(&path, 0);
+    assert_eq!(status, 0);
+    assert!(
+        err.contains("tenshi.conf:1:16: warning: `/nowhere/msmtp` is no program that can be run"),
+        "{err}"
+    );
+    assert!(
+        out.contains("\nmail:\n  by /nowhere/msmtp -a account\n"),
+        "{out}"
+    );
+    let named = format!("set mailtls_fingerprint {}\n", "0f".repeat(32));
+    let text = format!(
+        "set mailserver h\nset logfile {}\n{named}set max_shown 1K\n",
+        log.display()
+    );
+    let (_, out, _) = check(&dir.write("tenshi.conf", text), 0);
+    assert!(
+        out.contains("  by SMTP to h:25\n  by STARTTLS, to the certificate 0F:0F:")
+            && out.contains("\n  of a line, at most 1024 bytes are shown\n"),
+        "{out}"
+    );
+}

@@ -28,6 +28,11 @@ fn defaults() {
     );
     assert!(config.inputs.tail_missing && !config.inputs.tail_multiple);
     assert_eq!(config.inputs.max_line, 65_536);
+    assert_eq!(config.state.max_memory, 256 << 20);
+    assert_eq!(
+        (config.report.charset, config.report.csv_safe),
+        (None, false)
+    );
     assert!(config.lines.rfc3339 && !config.lines.hidepid);
     assert_eq!(
         (config.report.mask.clone(), config.report.subject.clone()),
@@ -49,6 +54,8 @@ fn defaults() {
     assert_eq!(config.mail.timeout, Some(Duration::from_secs(10)));
     assert_eq!(config.mail.filter_timeout, Duration::from_secs(60));
     assert_eq!(config.mail.tls, MailTls::May);
+    assert_eq!(config.mail.fingerprint, None);
+    assert_eq!(config.report.max_shown, 2048);
     assert_eq!((config.state.dir, config.state.catchup), (None, None));
     assert_eq!(
         (config.state.commit, config.state.max_lines),
@@ -161,7 +168,10 @@ fn queues() {
     );
     assert_eq!(
         config.mail.server,
-        MailServer::Sendmail("/usr/sbin/sendmail".into())
+        MailServer::Sendmail {
+            program: "/usr/sbin/sendmail".into(),
+            arguments: Vec::new(),
+        }
     );
     assert_eq!(
         config
@@ -478,4 +488,68 @@ fn a_carriage_return_is_part_of_the_line_end() {
         .map(|rule| rule.pattern.source())
         .collect();
     assert_eq!(sources, [&b"two"[..], &b"one "[..]]);
+}
+
+#[test]
+fn a_password_is_for_the_server_that_is_named() {
+    let auth = "set mailauth me /etc/secret\n";
+    let named = format!(
+        "set mailtls_fingerprint {}\n",
+        "0F:".repeat(32).trim_end_matches(':')
+    );
+    let cases = [
+        ("mail.example", "", MailTls::May),
+        ("mail.example", auth, MailTls::StartTls),
+        ("192.0.2.1:587", auth, MailTls::StartTls),
+        ("localhost", auth, MailTls::May),
+        ("[::1]:587", auth, MailTls::May),
+        ("127.0.0.2", auth, MailTls::May),
+        ("localhost", &named, MailTls::StartTls),
+        ("sendmail:/bin/true", auth, MailTls::May),
+    ];
+    for (server, more, tls) in cases {
+        let text = format!("set mailserver {server}\n{more}");
+        assert_eq!(good(&text).mail.tls, tls, "{text}");
+        // What is written is what is meant, in any order.
+        for (word, said) in [
+            ("may", MailTls::May),
+            ("tls", MailTls::Tls),
+            ("off", MailTls::Off),
+        ] {
+            let text = format!("{more}set mailtls {word}\nset mailserver {server}\n");
+            let config = config::parse_bytes(text.as_bytes()).config.unwrap();
+            assert_eq!(config.mail.tls, said, "{text}");
+        }
+    }
+    let shown = good(&format!("{MAIL}{named}")).mail.fingerprint.unwrap();
+    assert_eq!(shown.to_string(), ["0F"; 32].join(":"));
+}
+
+#[test]
+fn character_sets_and_bounds() {
+    let config = good(
+        "set mailserver h\nset charset sjis\nset csv_safe on\nset max_memory 1G\nset logfile /l\n",
+    );
+    let charset = config.report.charset.map(|charset| charset.name());
+    assert_eq!((charset, config.report.csv_safe), (Some("Shift_JIS"), true));
+    assert_eq!(config.state.max_memory, 1 << 30);
+    assert_eq!(
+        good("set mailserver h\nset charset UTF-8\n").report.charset,
+        None
+    );
+    for (wrong, says) in [
+        ("charset eucjpp", "no character set"),
+        ("charset utf-16", "no character set"),
+        ("max_memory 1K", "bytes from 1M on"),
+        ("max_memory much", "bytes from 1M on"),
+        ("csv_safe yes", "neither `on` nor `off`"),
+    ] {
+        let text = format!("set mailserver h\nset {wrong}\n");
+        let loaded = tenshi::config::parse_bytes(text.as_bytes());
+        let told: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        assert!(
+            loaded.config.is_none() && told.contains(says),
+            "{wrong}: {told}"
+        );
+    }
 }

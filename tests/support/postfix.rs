@@ -31,6 +31,15 @@ impl Postfix {
     /// ([`Postfix::authority`]). Who has logged in may send anywhere; there it is discarded. Only
     /// root can start a Postfix.
     pub fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// The same with a certificate that is its own authority, as `openssl req -x509` makes it.
+    pub fn start_self_signed() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(self_signed: bool) -> Self {
         for (program, package) in [("postfix", "postfix"), ("openssl", "openssl")] {
             let found = Command::new("sh")
                 .args(["-c", &format!("PATH=$PATH:/usr/sbin command -v {program}")])
@@ -46,7 +55,7 @@ impl Postfix {
             port,
             tls_port,
         };
-        postfix.write_files();
+        postfix.write_files(self_signed);
         serve_logins(&postfix.path("queue/auth"));
         postfix.control("start");
         let end = Instant::now() + Duration::from_secs(10);
@@ -65,7 +74,7 @@ impl Postfix {
         self.dir.path().join(name)
     }
 
-    fn write_files(&self) {
+    fn write_files(&self, self_signed: bool) {
         let root = self.dir.path();
         // Postfix's own users must get through.
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).expect("chmod");
@@ -75,7 +84,7 @@ impl Postfix {
         run(Command::new("chown").arg("postfix").arg(self.path("data")));
         // virtual(8) delivers as this user.
         run(Command::new("chown").arg("nobody").arg(self.path("mail")));
-        self.write_certificates();
+        self.write_certificates(self_signed);
         fs::write(self.path("etc/main.cf"), main_cf(root)).expect("main.cf");
         fs::write(
             self.path("etc/master.cf"),
@@ -85,12 +94,19 @@ impl Postfix {
     }
 
     /// An authority, and a certificate by it: rustls takes no authority's own as a server's.
-    fn write_certificates(&self) {
+    fn write_certificates(&self, self_signed: bool) {
         let openssl = |arguments: &str| {
             run(Command::new("openssl")
                 .args(arguments.split(' '))
                 .current_dir(self.path("etc")));
         };
+        if self_signed {
+            openssl(
+                "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mail.test \
+                 -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem",
+            );
+            return;
+        }
         openssl(
             "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
         );
@@ -105,6 +121,11 @@ impl Postfix {
     /// The certificate of the authority, for `$SSL_CERT_FILE`.
     pub fn authority(&self) -> PathBuf {
         self.path("etc/ca.pem")
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.path("etc/cert.pem")
     }
 
     fn control(&self, action: &str) {

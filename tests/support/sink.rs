@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ pub enum Stage {
     Ehlo,
     /// EHLO and HELO.
     Hello,
+    /// AUTH.
+    Auth,
     /// MAIL FROM.
     Mail,
     /// RCPT TO with this address, or any if it is empty.
@@ -71,6 +73,10 @@ struct Shared {
     record: Mutex<Record>,
     faults: Mutex<Vec<(Stage, Fault)>>,
     extensions: &'static [&'static str],
+    /// It takes no more messages than this.
+    most: AtomicUsize,
+    /// It takes no larger message than this, bytes.
+    largest: AtomicUsize,
     clients: Mutex<Vec<TcpStream>>,
     down: AtomicBool,
 }
@@ -84,6 +90,8 @@ impl Sink {
             record: Mutex::default(),
             faults: Mutex::new(faults.to_vec()),
             extensions,
+            most: AtomicUsize::new(usize::MAX),
+            largest: AtomicUsize::new(usize::MAX),
             clients: Mutex::default(),
             down: AtomicBool::new(false),
         });
@@ -98,6 +106,16 @@ impl Sink {
     /// From now on it fails so, and no more as before.
     pub fn set(&self, faults: &[(Stage, Fault)]) {
         *lock(&self.shared.faults) = faults.to_vec();
+    }
+
+    /// Takes no more messages than this: what comes after them is put off.
+    pub fn take_at_most(&self, messages: usize) {
+        self.shared.most.store(messages, Ordering::SeqCst);
+    }
+
+    /// Takes no larger message than this from now on, and says so when it has come.
+    pub fn take_up_to(&self, bytes: usize) {
+        self.shared.largest.store(bytes, Ordering::SeqCst);
     }
 
     /// Ends all connections and takes no more: the port is closed.
@@ -223,7 +241,7 @@ impl Connection {
                 self.say("221 bye")?;
                 return None;
             } else if upper.starts_with("AUTH ") {
-                self.say("235 welcome")?;
+                self.answer(Stage::Auth, "235 welcome")?;
             } else {
                 self.say("220 ready")?;
             }
@@ -272,6 +290,13 @@ impl Connection {
             if self.fault(Stage::InData).is_some() {
                 self.answer(Stage::InData, "")?;
             }
+        }
+        if message.len() > self.shared.largest.load(Ordering::SeqCst) {
+            return self.say("552 5.3.4 Message size exceeds fixed limit");
+        }
+        let taken = lock(&self.shared.record).messages.len();
+        if taken >= self.shared.most.load(Ordering::SeqCst) {
+            return self.say("452 4.3.1 no room just now");
         }
         let fault = self.fault(Stage::EndOfData);
         if fault.is_none_or(|fault| fault == Fault::TakeAndDrop) {

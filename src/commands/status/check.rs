@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::text::{size, span};
 use super::view::{View, name};
 use crate::cli::Levels;
+use crate::delivery::MAIL_SERVER;
 use crate::shown::shown;
 
 /// So many things are named; of more, only their number.
@@ -92,7 +93,12 @@ pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
         found.push((Level::of(view.lag(), lag), text));
     }
     for (input, fault) in &view.faults {
-        found.push((Level::Warning, format!("{input}: {fault}")));
+        // No report leaves until somebody has put it right.
+        let level = match input == MAIL_SERVER {
+            true => Level::Critical,
+            false => Level::Warning,
+        };
+        found.push((level, format!("{input}: {fault}")));
     }
     found.retain(|(level, _)| *level > Level::Ok);
     found.sort_by_key(|(level, _)| std::cmp::Reverse(*level));

@@ -1,0 +1,384 @@
+//! A report that is too large for one mail, in parts.
+//!
+//! A part is a letter of its own, with its own Message-ID: what was taken leaves the outbox and is
+//! not sent again. Each can be read by itself: it is cut between two lines, and the host that its
+//! lines are of stands before them.
+
+use bstr::{BString, ByteSlice};
+
+use super::message::{Identity, compose_with, width};
+use super::smtp::reply::Reply;
+use super::{Delivery, Letter};
+
+/// The largest mail for a server that does not say what it takes, bytes: below the default of
+/// Postfix (`message_size_limit`, 10,240,000).
+pub const OWN_BOUND: u64 = 10_000_000;
+/// What is tried after a server refused a larger mail without saying what it takes, bytes.
+const STEPS: [u64; 5] = [OWN_BOUND, 1_000_000, 100_000, 20_000, 4_096];
+/// RFC 5321 §4.5.3.1.7: every server takes mails of this size.
+const ALL_TAKE: u64 = 64 * 1024;
+/// A part has at least this room for its lines, bytes: else the limit is none that can be meant.
+const LEAST_ROOM: usize = 1_000;
+/// Room for the numbers in the subject, and for the lines that say how it goes on.
+const NOTES: usize = 300;
+
+/// What may be tried after a 5xx to a mail of this length, if the reply is about its size (RFC 3463
+/// §3.3, §3.4: 5.2.3 and 5.3.4). A bare 552 may also mean a full mailbox, which parts do not help.
+pub fn smaller(length: usize, reply: &Reply) -> Option<u64> {
+    let text = reply.text().to_ascii_lowercase();
+    let least = match reply.enhanced() {
+        Some("5.3.4" | "5.2.3") => 0,
+        Some(_) => return None,
+        None if reply.code != 552 => return None,
+        None if is_about_size(&text) => 0,
+        None => ALL_TAKE,
+    };
+    step_below(length, least)
+}
+
+fn is_about_size(text: &str) -> bool {
+    let words = [
+        "5.3.4",
+        "5.2.3",
+        "too big",
+        "too large",
+        "message size",
+        "size limit",
+    ];
+    words.iter().any(|words| text.contains(words))
+}
+
+fn step_below(length: usize, least: u64) -> Option<u64> {
+    let length = length as u64;
+    let smaller = |step: &u64| *step >= least && step.saturating_mul(4) / 3 <= length;
+    STEPS.into_iter().find(smaller)
+}
+
+/// One attempt with a sendmail program, which does not say what it takes: by our own bound, and by
+/// the words of a program that found the mail too large.
+pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
+    if length as u64 > OWN_BOUND {
+        let why = format!("the mail has {length} bytes");
+        return Delivery::TooLarge {
+            most: OWN_BOUND,
+            why,
+        };
+    }
+    match carry() {
+        Delivery::Refused(why) | Delivery::Later(why)
+            if is_about_size(&why.to_ascii_lowercase()) && step_below(length, 0).is_some() =>
+        {
+            let most = step_below(length, 0).unwrap_or(OWN_BOUND);
+            Delivery::TooLarge { most, why }
+        }
+        other => other,
+    }
+}
+
+/// Cuts a letter into bodies that fit into mails of at most `most` bytes. Gives none if there is
+/// nothing to cut: it fits as it is, or is as small as it can be.
+pub fn split(letter: &Letter, identity: &Identity, most: u64) -> Vec<BString> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    // Servers on the way add headers of their own, and have the same limit.
+    let margin = (most / 32).clamp(1024, 64 * 1024);
+    let head = compose_with(letter, identity, b"").len();
+    let room = most.saturating_sub(margin + head + NOTES).max(LEAST_ROOM);
+    let body = letter.filtered.as_ref().unwrap_or(&letter.report.body);
+    // What a filter made of a report is cut, and nothing is added to it.
+    let full = letter.filtered.is_none() && !letter.report.pager;
+    let mut cutter = Cutter::new(room);
+    let mut blank = None;
+    for line in body.lines_with_terminator() {
+        if full && line == b"\n" {
+            // It belongs to what follows.
+            if let Some(blank) = blank.replace(line) {
+                cutter.take(blank, false);
+            }
+            continue;
+        }
+        let is_host = blank.is_some() && is_host(line);
+        match blank.take() {
+            Some(blank) => cutter.take(&[blank, line].concat(), is_host),
+            None => cutter.take(line, is_host),
+        }
+    }
+    if let Some(blank) = blank {
+        cutter.take(blank, false);
+    }
+    cutter.finish(full)
+}
+
+/// Whether a line behind an empty one begins a host's block, as [`text`](crate::report::text) writes it.
+fn is_host(line: &[u8]) -> bool {
+    line.ends_with(b": \n") && !line.starts_with(b" ") && !line.starts_with(b"*** ")
+}
+
+/// Fills parts up to their room.
+struct Cutter {
+    parts: Vec<Vec<u8>>,
+    /// The part that is being filled, and how much of its room is taken.
+    part: Vec<u8>,
+    used: usize,
+    room: usize,
+    /// The line of the host whose block this is, with the empty one before it, and its size.
+    host: Vec<u8>,
+    host_size: usize,
+}
+
+impl Cutter {
+    fn new(room: usize) -> Self {
+        Self {
+            parts: Vec::new(),
+            part: Vec::new(),
+            used: 0,
+            room,
+            host: Vec::new(),
+            host_size: 0,
+        }
+    }
+
+    /// Takes a line, or a host's with the empty one before it.
+    fn take(&mut self, text: &[u8], is_host: bool) {
+        let size = measure(text);
+        if is_host {
+            let fits = size * 2 <= self.room;
+            self.host = if fits { text.to_vec() } else { Vec::new() };
+            self.host_size = if fits { size } else { 0 };
+        }
+        let again = if is_host { 0 } else { self.host_size };
+        if size + again <= self.room {
+            return self.put(text, size, is_host);
+        }
+        // Longer than a part: each byte takes at most four and a third of a mail.
+        let mut rest = text;
+        while !rest.is_empty() {
+            let most = (self.room.saturating_sub(again) / 5).max(1);
+            let (piece, after) = rest.split_at(char_end(rest, most));
+            let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
+            let piece = [piece, b"\n"].concat();
+            self.put(&piece, measure(&piece), is_host);
+            rest = after;
+        }
+    }
+
+    fn put(&mut self, text: &[u8], size: usize, is_host: bool) {
+        if self.used + size > self.room && !self.part.is_empty() {
+            self.parts.push(std::mem::take(&mut self.part));
+            self.used = 0;
+            if !is_host {
+                self.part.extend_from_slice(&self.host);
+                self.used = self.host_size;
+            }
+        }
+        self.part.extend_from_slice(text);
+        self.used += size;
+    }
+
+    fn finish(mut self, full: bool) -> Vec<BString> {
+        if !self.part.is_empty() {
+            self.parts.push(self.part);
+        }
+        let count = self.parts.len();
+        if count < 2 {
+            return Vec::new();
+        }
+        let said = |(at, part): (usize, Vec<u8>)| {
+            if !full {
+                return part.into();
+            }
+            let (number, mut out) = (at + 1, Vec::with_capacity(part.len() + NOTES));
+            if number > 1 {
+                out.extend_from_slice(
+                    format!("*** Part {number} of {count}: the report goes on ***\n").as_bytes(),
+                );
+            }
+            out.extend_from_slice(&part);
+            if number < count {
+                let next = number + 1;
+                let words = format!("\n*** It goes on in part {next} of {count} ***\n");
+                out.extend_from_slice(words.as_bytes());
+            }
+            out.into()
+        };
+        self.parts.into_iter().enumerate().map(said).collect()
+    }
+}
+
+/// What these lines take in a mail at most, bytes.
+fn measure(text: &[u8]) -> usize {
+    text.lines_with_terminator().map(width).sum()
+}
+
+/// The end of the first `most` bytes, or a little before it: not within a character.
+fn char_end(text: &[u8], most: usize) -> usize {
+    if text.len() <= most {
+        return text.len();
+    }
+    let is_begin = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let mut ends = (most.saturating_sub(3).max(1)..=most).rev();
+    ends.find(is_begin).unwrap_or(most)
+}
+
+/// The subject of part `number` of `count`: `[2/3] tenshi report [misc]`. A part that was cut once
+/// more has both numbers: `[2/3, 1/4]`.
+pub fn mark(subject: &[u8], number: usize, count: usize) -> BString {
+    match marks(subject) {
+        Some((marks, rest)) => [
+            b"[",
+            marks,
+            format!(", {number}/{count}").as_bytes(),
+            b"]",
+            rest,
+        ]
+        .concat()
+        .into(),
+        None => [format!("[{number}/{count}] ").as_bytes(), subject]
+            .concat()
+            .into(),
+    }
+}
+
+/// The numbers of a part in its subject, without brackets, and the rest of it.
+pub fn marks(subject: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (marks, rest) = subject.strip_prefix(b"[")?.split_once_str(b"]")?;
+    let is_mark = |mark: &[u8]| {
+        let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+        mark.split_once_str(b"/")
+            .is_some_and(|(number, count)| digits(number) && digits(count))
+    };
+    marks.split_str(b", ").all(is_mark).then_some((marks, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::message::compose;
+    use crate::delivery::message::tests::letter;
+
+    fn identity() -> Identity {
+        Identity {
+            version: "1".into(),
+            hostname: "console".into(),
+        }
+    }
+
+    /// A report of three hosts with lines of all kinds.
+    fn body() -> Vec<u8> {
+        let mut out = b"*** Status: flushing ***\n".to_vec();
+        for host in ["h1", "h2", "h3"] {
+            out.extend_from_slice(format!("\n{host}: \n").as_bytes());
+            for n in 0..400 {
+                let text: &[u8] = match n % 4 {
+                    0 => b"a plain line",
+                    1 => "störung = €".as_bytes(),
+                    2 => b"\xff\x1b\x01 bytes",
+                    _ => b"",
+                };
+                out.extend_from_slice(format!("    1: {host}-{n} ").as_bytes());
+                out.extend_from_slice(text);
+                out.push(b'\n');
+            }
+            out.extend_from_slice(b"\n  *** Too many alerts (limit: 400)  ***\n");
+        }
+        out
+    }
+
+    /// The lines of a body with their hosts, without what a part adds.
+    fn lines(body: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut host = Vec::new();
+        let mut lines = Vec::new();
+        for line in body.lines() {
+            if line.ends_with(b": ") && !line.starts_with(b" ") {
+                host = line.to_vec();
+            } else if line.starts_with(b"    ") {
+                lines.push((host.clone(), line.to_vec()));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn every_part_fits_and_together_they_say_all() {
+        let (mut checked, body) = (0, body());
+        for most in [2_000_u64, 3_000, 5_000, 20_000] {
+            let mut whole = letter(b"tenshi report [a]", &body);
+            let parts = split(&whole, &identity(), most);
+            let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
+            assert_eq!(together, lines(&body), "{most}");
+            for (at, part) in parts.iter().enumerate() {
+                whole.report.body = part.clone().into();
+                whole.report.subject = mark(b"tenshi report [a]", at + 1, parts.len());
+                let size = compose(&whole, &identity()).len() as u64;
+                assert!(size <= most.max(2_600), "{most}: {size}");
+                let first = part.lines().find(|l| l.ends_with(b": "));
+                assert!(first.is_some(), "{part}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 50, "{checked}");
+        assert!(split(&letter(b"s", &body), &identity(), OWN_BOUND).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_a_part_is_cut_into_lines() {
+        let mut long = b"\nh1: \n    1: ".to_vec();
+        long.extend_from_slice("€\u{1}".repeat(5000).as_bytes());
+        long.extend_from_slice(b"\n");
+        let parts = split(&letter(b"s", &long), &identity(), 4_000);
+        assert!(parts.len() > 10, "{}", parts.len());
+        let text: String = parts.iter().map(ToString::to_string).collect();
+        assert_eq!(text.matches('€').count(), 5000);
+        assert_eq!(text.matches("\nh1: \n").count(), parts.len());
+        // What a filter made, and pagers: nothing is added.
+        let mut other = letter(b"s", b"");
+        other.filtered = Some(BString::from("x".repeat(9_000)).into());
+        let parts = split(&other, &identity(), 4_000);
+        let text: String = parts.iter().map(ToString::to_string).collect();
+        assert_eq!(text.replace('\n', ""), "x".repeat(9_000));
+    }
+
+    #[test]
+    fn a_mail_that_cannot_be_smaller_is_not_cut() {
+        for most in [0, 1, 500, 2_000] {
+            assert!(split(&letter(b"s", b"\nh1: \n    1: x\n"), &identity(), most).is_empty());
+        }
+    }
+
+    #[test]
+    fn subjects_tell_which_part_it_is() {
+        let once = mark(b"tenshi report [a]", 2, 3);
+        assert_eq!(once, "[2/3] tenshi report [a]");
+        assert_eq!(mark(&once, 1, 4), "[2/3, 1/4] tenshi report [a]");
+        assert_eq!(mark(b"[web] down [a]", 1, 2), "[1/2] [web] down [a]");
+        assert_eq!(marks(&once).unwrap().0, b"2/3");
+        assert_eq!(marks(b"[/] x"), None);
+    }
+
+    #[test]
+    fn which_refusals_are_about_the_size() {
+        let reply = |code, text: &str| Reply {
+            code,
+            lines: vec![text.into()],
+        };
+        let cases = [
+            (
+                552,
+                "5.3.4 Message size exceeds fixed limit",
+                30_000,
+                Some(20_000),
+            ),
+            (554, "5.3.4 too long", 30_000_000, Some(OWN_BOUND)),
+            (552, "5.2.3 too long for you", 9_000_000, Some(1_000_000)),
+            (552, "Message too large", 30_000, Some(20_000)),
+            (552, "Requested mail action aborted", 300_000, Some(100_000)),
+            (552, "Requested mail action aborted", 60_000, None),
+            (552, "5.2.2 mailbox full", 300_000, None),
+            (554, "message size", 300_000, None),
+            (550, "5.7.1 no", 300_000, None),
+            (552, "5.3.4 x", 5_000, None),
+        ];
+        for (code, text, length, most) in cases {
+            assert_eq!(smaller(length, &reply(code, text)), most, "{code} {text}");
+        }
+    }
+}

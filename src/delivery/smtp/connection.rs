@@ -1,0 +1,285 @@
+//! The connection of a dialogue, in clear or under TLS. Each step has a time limit for all of it,
+//! however the server spreads its bytes.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bstr::ByteSlice;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::reply::{LONGEST_LINE, Malformed, Reply, ReplyParser};
+
+/// A message is sent in blocks of this many bytes, each a step with its own time limit: a slow line
+/// gets a large mail through, and a server that takes a byte now and then does not hold us for ever.
+const BLOCK: usize = 64 * 1024;
+/// No more of a host's addresses are tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// A socket that gives up at an instant.
+#[derive(Debug)]
+struct Timed {
+    stream: TcpStream,
+    /// When the step must be done; nothing is no limit.
+    end: Option<Instant>,
+}
+
+impl Timed {
+    /// The time that is left for the step.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self
+            .end
+            .map(|end| end.saturating_duration_since(Instant::now()));
+        match left {
+            Some(left) if left.is_zero() => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left),
+        }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buf)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+enum Stream {
+    Clear(Timed),
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
+/// A connection to a server.
+pub(super) struct Connection {
+    stream: Stream,
+    /// The limit of a step (`set mailtimeout`); nothing is no limit.
+    timeout: Option<Duration>,
+    /// Received and not yet looked at.
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects to the first of the host's addresses that answers, each within the time limit.
+    pub(super) fn open(host: &str, port: u16, timeout: Option<Duration>) -> io::Result<Self> {
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in (host, port).to_socket_addrs()?.take(MOST_ADDRESSES) {
+            let stream = match timeout {
+                Some(limit) => TcpStream::connect_timeout(&address, limit),
+                None => TcpStream::connect(address),
+            };
+            match stream {
+                Ok(stream) => {
+                    // A command waits for its answer: nothing is gained by waiting for more to send.
+                    stream.set_nodelay(true)?;
+                    let end = None;
+                    return Ok(Self {
+                        stream: Stream::Clear(Timed { stream, end }),
+                        timeout,
+                        unread: Vec::new(),
+                    });
+                }
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Whether the server has sent more than was asked for.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Whether what is sent cannot be read on its way.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// Goes on under TLS: makes the whole handshake. What was received in clear and not looked at
+    /// is no part of what comes then.
+    ///
+    /// # Errors
+    /// The handshake failed; the connection is of no use any more.
+    pub(super) fn encrypt(
+        self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let Stream::Clear(mut timed) = self.stream else {
+            return Err(io::Error::other("it is encrypted already"));
+        };
+        timed.end = end(self.timeout);
+        let mut stream = StreamOwned::new(client, timed);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self {
+            stream: Stream::Tls(Box::new(stream)),
+            timeout: self.timeout,
+            unread: Vec::new(),
+        })
+    }
+
+    /// Begins a step: its time runs from now on.
+    fn begin(&mut self) {
+        let end = end(self.timeout);
+        match &mut self.stream {
+            Stream::Clear(timed) => timed.end = end,
+            Stream::Tls(stream) => stream.sock.end = end,
+        }
+    }
+
+    /// Sends a command and reads the reply. No setting and no address can become a second command:
+    /// control characters are left out.
+    pub(super) fn command(&mut self, line: &str) -> io::Result<Reply> {
+        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+        self.begin();
+        self.write(format!("{line}\r\n").as_bytes())?;
+        self.receive()
+    }
+
+    /// Sends the message, CRLF between its lines, and reads the reply to its end. A leading dot
+    /// is doubled (RFC 5321 §4.5.2).
+    pub(super) fn message(&mut self, text: &[u8]) -> io::Result<Reply> {
+        let (mut rest, mut begins, mut block) = (text, true, Vec::new());
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(BLOCK));
+            rest = after;
+            block.clear();
+            begins = double_dots(piece, begins, &mut block);
+            if rest.is_empty() {
+                block.extend_from_slice(b"\r\n.\r\n");
+            }
+            self.begin();
+            if let Err(error) = self.write(&block) {
+                // A server may answer before the end, and close.
+                let early = (error.kind() != io::ErrorKind::TimedOut).then(|| self.receive());
+                return early.and_then(Result::ok).ok_or(error);
+            }
+            if rest.is_empty() {
+                return self.read_reply();
+            }
+        }
+    }
+
+    /// Reads one reply, of one line or more (RFC 5321 §4.2.1), as a step of its own.
+    pub(super) fn read_reply(&mut self) -> io::Result<Reply> {
+        self.begin();
+        self.receive()
+    }
+
+    /// Says good-bye and closes. What the server answers changes nothing.
+    pub(super) fn quit(&mut self) {
+        let _ = self.command("QUIT");
+        let socket = match &mut self.stream {
+            Stream::Clear(timed) => &timed.stream,
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                let _ = stream.conn.complete_io(&mut stream.sock);
+                &stream.sock.stream
+            }
+        };
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let stream: &mut dyn Write = match &mut self.stream {
+            Stream::Clear(timed) => timed,
+            Stream::Tls(stream) => stream,
+        };
+        stream.write_all(bytes)?;
+        stream.flush()
+    }
+
+    fn receive(&mut self) -> io::Result<Reply> {
+        let broken = |fault: Malformed| io::Error::new(io::ErrorKind::InvalidData, fault);
+        let mut parser = ReplyParser::default();
+        loop {
+            let line = self.read_line()?;
+            if let Some(reply) = parser.line(&line).map_err(broken)? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    fn read_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut looked = 0;
+        loop {
+            let new = self.unread.get(looked..).unwrap_or_default();
+            if let Some(at) = new.find_byte(b'\n') {
+                return Ok(self.unread.drain(..=looked + at).collect());
+            }
+            looked = self.unread.len();
+            if looked > LONGEST_LINE {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    Malformed::TooLong,
+                ));
+            }
+            let mut piece = [0; 4096];
+            let stream: &mut dyn Read = match &mut self.stream {
+                Stream::Clear(timed) => timed,
+                Stream::Tls(stream) => stream,
+            };
+            match stream.read(&mut piece) {
+                Ok(0) => {
+                    let kind = io::ErrorKind::UnexpectedEof;
+                    return Err(io::Error::new(kind, "the server closed the connection"));
+                }
+                Ok(count) => self
+                    .unread
+                    .extend_from_slice(piece.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Appends a piece of a message, the dot doubled with which a line begins. `begins` says whether the piece
+/// itself is at the beginning of a line; gives that of the next one.
+fn double_dots(piece: &[u8], mut begins: bool, out: &mut Vec<u8>) -> bool {
+    for line in piece.lines_with_terminator() {
+        if begins && line.starts_with(b".") {
+            out.push(b'.');
+        }
+        out.extend_from_slice(line);
+        begins = line.ends_with(b"\n");
+    }
+    begins
+}
+
+fn end(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_doubled_wherever_a_message_is_cut() {
+        let text = b".\r\n..\r\na.\r\n\r\n.b\r\n.";
+        let want = text.replace(b"\r\n.", b"\r\n..");
+        for length in 1..=text.len() {
+            let (mut begins, mut out) = (true, Vec::new());
+            for piece in text.chunks(length) {
+                begins = double_dots(piece, begins, &mut out);
+            }
+            assert_eq!(out, [b".", &*want].concat(), "{length}");
+        }
+    }
+}
