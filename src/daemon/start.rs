@@ -145,7 +145,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     {
         faults.push(format!(
             "{}: not executable (set mailserver)",
-            program.display()
+            crate::shown::shown_path(program)
         ));
     }
     let elsewhere =
