@@ -197,7 +197,10 @@ impl<'a> Shower<'a> {
         match self.pattern.captures(line, &mut self.spans) {
             Found::No => return writeln!(out, "  no match"),
             Found::GaveUp => {
-                return writeln!(out, "  no match: the backtrack limit was hit");
+                return writeln!(
+                    out,
+                    "  no match: given up, as the budget of a line is spent"
+                );
             }
             Found::Yes => self.matched = true,
         }

@@ -25,7 +25,7 @@ use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
 use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
-use crate::pattern::{Pattern, Spans};
+use crate::pattern::{Budget, Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
 use crate::resolve::Resolver;
@@ -104,7 +104,8 @@ struct Scratch {
     message: Vec<u8>,
     /// The line as it is counted.
     masked: Vec<u8>,
-    gave_up: Vec<Pattern>,
+    /// What the line may cost.
+    budget: Budget,
 }
 
 /// What is known of a line before it is looked at.
@@ -311,8 +312,9 @@ impl Monitor {
         if record::drops_structured(line, &config.lines) {
             self.counters.add(Counter::StructuredDropped, 1);
         }
-        let Scratch { spans, gave_up, .. } = scratch;
-        match record::parse(line, &config.lines, spans, gave_up) {
+        let Scratch { spans, budget, .. } = scratch;
+        budget.begin(line.len());
+        match record::parse(line, &config.lines, spans, budget) {
             Parsed::Record(record) => {
                 self.record(config, record.host, &record.message, known, scratch);
             }
@@ -322,7 +324,7 @@ impl Monitor {
                 self.counters.add(Counter::NoHost, 1);
             }
         }
-        if !scratch.gave_up.is_empty() {
+        if !scratch.budget.gave_up().is_empty() {
             self.note_limits(scratch, line.len());
         }
     }
@@ -330,11 +332,11 @@ impl Monitor {
     /// Notes the patterns that were given up on a line of `length` bytes.
     #[cold]
     fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
-        let mut gave_up = std::mem::take(&mut scratch.gave_up);
+        let mut gave_up = std::mem::take(scratch.budget.gave_up());
         for pattern in gave_up.drain(..) {
             self.note_limit(&pattern, length);
         }
-        scratch.gave_up = gave_up;
+        *scratch.budget.gave_up() = gave_up;
     }
 
     /// Takes a line without a known prefix.
@@ -362,7 +364,7 @@ impl Monitor {
             spans,
             message,
             masked,
-            gave_up,
+            budget,
         } = scratch;
         let mut text = Text::new(written, config.lines.hidepid, message);
         let asked = Asked {
@@ -370,7 +372,7 @@ impl Monitor {
             text: &mut text,
             newlines: known.newlines,
             spans,
-            gave_up,
+            budget,
         };
         let taken = self.index.decide(&config.rules, asked);
         let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));
