@@ -30,7 +30,7 @@ struct Cost {
     tried: u64,
     /// Lines that matched.
     matched: u64,
-    /// Lines on which the backtrack limit was hit.
+    /// Lines whose budget did not do for it.
     gave_up: u64,
 }
 

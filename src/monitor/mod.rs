@@ -36,6 +36,9 @@ const MOST_HOSTS: usize = 1 << 14;
 /// Nor are names that take more bytes.
 const MOST_BYTES: usize = 16 << 20;
 
+/// What lines may cost until it is time to look after all else: steps, some 50 ms.
+const SLICE: u64 = 1 << 22;
+
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
 pub struct Monitor {
@@ -64,6 +67,8 @@ pub struct Monitor {
     names: RuleNames,
     /// The instant up to which schedules were looked at.
     looked: Time,
+    /// There is no time for what may take long.
+    hurried: bool,
     scratch: Scratch,
 }
 
@@ -136,6 +141,7 @@ impl Monitor {
             dropped: Dropped::default(),
             resolver: None,
             looked: now,
+            hurried: false,
             scratch: Scratch::default(),
         };
         monitor.begin_schedules(now);
@@ -259,7 +265,18 @@ impl Monitor {
 
     /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch.
     pub fn take(&mut self, text: &[u8]) {
+        let mut from = 0;
+        while from < text.len() {
+            from += self.take_some(&text[from..]);
+        }
+    }
+
+    /// Takes the first lines of a batch, one at least, until they have cost a slice of time: how many
+    /// bytes they are with their newlines. What is dear is done in slices, so that whoever calls can
+    /// look after all else between them.
+    pub fn take_some(&mut self, text: &[u8]) -> usize {
         self.bound_hosts();
+        let mut spent = 0;
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let (mut newlines, mut from) = (Newlines::new(text), 0);
@@ -270,11 +287,23 @@ impl Monitor {
             };
             self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
+            spent += scratch.budget.spent();
+            if spent > SLICE {
+                self.scratch = scratch;
+                return from;
+            }
         }
         if from < text.len() {
             self.take_line(&text[from..], Known::default(), &config, &mut scratch);
         }
         self.scratch = scratch;
+        text.len()
+    }
+
+    /// Whether lines have to do from now on without the matchers that may take long: what those would
+    /// have to tell counts as given up.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
     }
 
     /// Takes one line without its newline.
@@ -314,6 +343,9 @@ impl Monitor {
         }
         let Scratch { spans, budget, .. } = scratch;
         budget.begin(line.len());
+        if self.hurried {
+            budget.exhaust();
+        }
         match record::parse(line, &config.lines, spans, budget) {
             Parsed::Record(record) => {
                 self.record(config, record.host, &record.message, known, scratch);

@@ -10,7 +10,7 @@ use super::Pattern;
 /// What a line of any length may cost, steps.
 const AT_LEAST: u64 = 1 << 20;
 /// What each of its bytes adds.
-const A_BYTE: u64 = 48;
+const A_BYTE: u64 = 24;
 /// What no line may cost more than: `set max_line` may be large.
 const AT_MOST: u64 = 1 << 24;
 /// So many bytes are read for the price of one step.
@@ -19,6 +19,7 @@ const BYTES: usize = 16;
 /// What is left for a line, and the patterns that it did not do for.
 #[derive(Debug)]
 pub struct Budget {
+    whole: u64,
     left: u64,
     gave_up: Vec<Pattern>,
 }
@@ -34,6 +35,7 @@ impl Budget {
     /// The budget of a line of `length` bytes.
     pub fn new(length: usize) -> Self {
         Self {
+            whole: Self::of(length),
             left: Self::of(length),
             gave_up: Vec::new(),
         }
@@ -48,7 +50,18 @@ impl Budget {
 
     /// Begins anew with a line of `length` bytes; the patterns stay.
     pub fn begin(&mut self, length: usize) {
-        self.left = Self::of(length);
+        self.whole = Self::of(length);
+        self.left = self.whole;
+    }
+
+    /// Leaves nothing: only what reads each byte once is asked from now on.
+    pub fn exhaust(&mut self) {
+        (self.whole, self.left) = (0, 0);
+    }
+
+    /// Steps that are gone.
+    pub fn spent(&self) -> u64 {
+        self.whole - self.left
     }
 
     /// Steps that are left.

@@ -20,7 +20,7 @@ const SIZE_LIMIT: usize = 32 << 20;
 /// some 10 ms for it.
 const PRODUCT: u64 = 1 << 20;
 /// So much of the product costs one step.
-const STEPS: u64 = 8;
+const STEPS: u64 = 32;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -137,9 +137,11 @@ impl Matcher {
             }
             Compiled::Regular { regex, .. } => match self.scan(search) {
                 Some(answer) => found(answer),
-                None => match self.counted(search) {
+                None => match self.counted(search.tree) {
                     Some(counted) => counted.is_match(search.subject, search.budget),
-                    None if self.is_bearable(search) => found(regex.is_match(search.subject)),
+                    None if search.budget.pay(self.product(search.subject)) => {
+                        found(regex.is_match(search.subject))
+                    }
                     None => Found::GaveUp,
                 },
             },
@@ -147,7 +149,7 @@ impl Matcher {
                 if !self.may_match(search) {
                     return Found::No;
                 }
-                match (self.counted(search), fancy) {
+                match (self.counted(search.tree), fancy) {
                     (Some(counted), _) => counted.is_match(search.subject, search.budget),
                     (None, Some(fancy)) => fancy
                         .run(search, |regex, subject| regex.is_match(subject).ok())
@@ -171,13 +173,25 @@ impl Matcher {
                 self.regular_captures(regex, places, search.subject, spans, start)
             }
             Compiled::Regular { regex, places } => {
-                if self.scan(search) == Some(false) {
-                    return Found::No;
+                let subject = search.subject;
+                let mut own = Budget::new(subject.len());
+                let surely = match self.scan(search) {
+                    Some(false) => return Found::No,
+                    Some(true) => true,
+                    None => false,
+                };
+                // No other rule is tried on the line: it is not lost for want of its groups.
+                if surely && self.product(subject) <= PRODUCT {
+                    return self.regular_captures(regex, places, subject, spans, start);
                 }
-                match self.counted(search) {
-                    Some(counted) => counted.captures(search.subject, spans, start, search.budget),
-                    None if self.is_bearable(search) => {
-                        self.regular_captures(regex, places, search.subject, spans, start)
+                let budget = match surely {
+                    true => &mut own,
+                    false => &mut *search.budget,
+                };
+                match self.counted(search.tree) {
+                    Some(counted) => counted.captures(subject, spans, start, budget),
+                    None if budget.pay(self.product(subject)) => {
+                        self.regular_captures(regex, places, subject, spans, start)
                     }
                     None => Found::GaveUp,
                 }
@@ -186,7 +200,7 @@ impl Matcher {
                 if !self.may_match(search) {
                     return Found::No;
                 }
-                match (self.counted(search), fancy) {
+                match (self.counted(search.tree), fancy) {
                     (Some(counted), _) => {
                         counted.captures(search.subject, spans, start, search.budget)
                     }
@@ -217,11 +231,6 @@ impl Matcher {
         product <= PRODUCT && search.budget.pay(product / STEPS)
     }
 
-    /// The same where there is nothing else, and the price is as high as it can be.
-    fn is_bearable(&self, search: &mut Search<'_>) -> bool {
-        search.budget.pay(self.product(search.subject))
-    }
-
     fn product(&self, subject: &[u8]) -> u64 {
         let length = u64::try_from(subject.len()).unwrap_or(u64::MAX);
         self.states.saturating_mul(length.saturating_add(1))
@@ -237,9 +246,9 @@ impl Matcher {
     }
 
     /// The matcher that counts its steps.
-    fn counted(&self, search: &Search<'_>) -> Option<&Counted> {
+    fn counted(&self, tree: &dyn Fn() -> Node) -> Option<&Counted> {
         let groups = self.groups.len().saturating_sub(1);
-        let make = || Counted::new(&(search.tree)(), groups, self.newlines).map(Box::new);
+        let make = || Counted::new(&tree(), groups, self.newlines).map(Box::new);
         self.counted.get_or_init(make).as_deref()
     }
 

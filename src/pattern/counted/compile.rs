@@ -1,6 +1,6 @@
 //! From the tree of a pattern to the machine's instructions.
 
-use super::program::{First, Look, Op, Program, Run, RunMode};
+use super::program::{First, Look, Op, Program, Row, Run, RunMode};
 use crate::pattern::ast::{Anchor, Mode, Node, Test};
 use crate::pattern::automaton::Oracle;
 use crate::pattern::emit::{self, Purpose};
@@ -25,6 +25,8 @@ pub(super) fn program(root: &Node, groups: usize, newlines: bool) -> Option<Prog
     compiler.node(root)?;
     compiler.push(Op::End)?;
     let mut program = compiler.out;
+    program.asked = vec![false; groups + 1];
+    note_asked(root, &mut program.asked);
     let (first, empty) = first_bytes(root);
     program.first = (!empty).then(|| First::of(first));
     look_forward(&mut program);
@@ -370,6 +372,18 @@ fn ways(body: usize, out: usize, lazy: bool) -> [usize; 2] {
     }
 }
 
+/// Notes the groups that somebody asks for.
+fn note_asked(node: &Node, asked: &mut [bool]) {
+    for &group in node.refers_to() {
+        if let Some(asked) = asked.get_mut(group) {
+            *asked = true;
+        }
+    }
+    node.children()
+        .into_iter()
+        .for_each(|child| note_asked(child, asked));
+}
+
 /// Whether a match can only begin at the start of the subject.
 fn begins_at_start(node: &Node) -> bool {
     match node {
@@ -442,7 +456,7 @@ fn look_forward(program: &mut Program) {
 /// Gives a row to each instruction with a choice whose outcome depends on the place alone.
 fn number_rows(program: &mut Program) {
     let free = free_of_groups(program);
-    program.rows = vec![None; program.code.len()];
+    program.rows = vec![Row::None; program.code.len()];
     // What stands inside of look-around and atomic groups may have succeeded, and what follows failed.
     let mut inside_until = 0;
     for at in 0..program.code.len() {
@@ -452,9 +466,13 @@ fn number_rows(program: &mut Program) {
             Op::Split(_) | Op::Branch(_) | Op::Look(_) | Op::Atomic { .. } => true,
             _ => false,
         };
-        if choice && at >= inside_until && free[at] {
-            program.rows[at] = u32::try_from(program.row_count).ok();
-            program.row_count += 1;
+        if choice && at >= inside_until {
+            let (count, kind): (_, fn(u32) -> Row) = match free[at] {
+                true => (&mut program.row_count, Row::Bits),
+                false => (&mut program.stamp_rows, Row::Stamps),
+            };
+            program.rows[at] = u32::try_from(*count).map_or(Row::None, kind);
+            *count += 1;
         }
         let after = match op {
             Op::Look(look) => look.after,

@@ -1,6 +1,6 @@
 //! The machine at work: a stack of choices to come back to.
 
-use super::program::{Look, Op, Program, Run, RunMode};
+use super::program::{Look, Op, Program, Row, Run, RunMode};
 use crate::pattern::ast::Anchor;
 use crate::pattern::automaton::Places;
 use crate::pattern::budget::{Budget, price};
@@ -10,6 +10,9 @@ use crate::pattern::parse::word;
 const MOST_FRAMES: usize = 1 << 20;
 /// The memory of places that failed is no larger: bits.
 const MOST_BITS: usize = 1 << 29;
+
+/// Nor is that of places that failed under what groups hold: stamps.
+const MOST_STAMPS: usize = 1 << 24;
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;
@@ -27,6 +30,8 @@ enum Frame {
     Longer { pc: u32, taken: u32, pos: u32 },
     /// A slot as it was.
     Slot { slot: u32, old: u32 },
+    /// The groups held what they held then.
+    Held(u32),
     /// A look-around under way from this place, so far back.
     Look { pc: u32, pos: u32, back: u32 },
     /// An atomic group under way.
@@ -51,6 +56,11 @@ pub(super) struct Machine<'a> {
     failed: Vec<u64>,
     /// Words of a row.
     width: usize,
+    /// The same under what the groups held, as the number of that.
+    stamps: Vec<u32>,
+    /// Which number what the groups hold now has, and the highest one. None is 0.
+    held: u32,
+    last_held: u32,
     /// The places where each oracle's look-around holds, once that was asked; `None` inside if the
     /// oracle gave up.
     oracles: Vec<Option<Option<Places>>>,
@@ -69,6 +79,7 @@ impl<'a> Machine<'a> {
         u32::try_from(subject.len()).ok().filter(|&n| n < NOWHERE)?;
         let width = subject.len() / 64 + 1;
         let words = width.checked_mul(program.row_count)?;
+        let stamps = (subject.len() + 1).saturating_mul(program.stamp_rows);
         if words > MOST_BITS / 64 || !budget.pay(price(program.slots + words)) {
             return None;
         }
@@ -84,6 +95,12 @@ impl<'a> Machine<'a> {
             inner: Vec::new(),
             failed: vec![0; words],
             width,
+            stamps: match stamps <= MOST_STAMPS {
+                true => vec![0; stamps],
+                false => Vec::new(),
+            },
+            held: 1,
+            last_held: 1,
             oracles: vec![None; program.oracles.len()],
             known: vec![None; program.looks],
         })
@@ -139,10 +156,16 @@ impl<'a> Machine<'a> {
 
     /// Notes that what begins here at this place is being tried. Whether it was before.
     fn tried(&mut self, pc: usize, pos: usize) -> bool {
-        let Some(Some(row)) = self.program.rows.get(pc) else {
-            return false;
+        let row = match self.program.rows.get(pc) {
+            Some(Row::Bits(row)) => *row as usize,
+            Some(Row::Stamps(row)) => {
+                let stamp = *row as usize * (self.subject.len() + 1) + pos;
+                let stamp = self.stamps.get_mut(stamp);
+                return stamp.is_some_and(|stamp| std::mem::replace(stamp, self.held) == self.held);
+            }
+            Some(Row::None) | None => return false,
         };
-        let word = *row as usize * self.width + pos / 64;
+        let word = row * self.width + pos / 64;
         let Some(word) = self.failed.get_mut(word) else {
             return false;
         };
@@ -212,8 +235,15 @@ impl<'a> Machine<'a> {
         }
         if let Some(now) = self.slots.get_mut(slot) {
             let old = std::mem::replace(now, place);
-            let slot = small(slot);
-            self.frames.push(Frame::Slot { slot, old });
+            self.frames.push(Frame::Slot {
+                slot: small(slot),
+                old,
+            });
+            if self.program.asked.get(slot / 2) == Some(&true) {
+                self.frames.push(Frame::Held(self.held));
+                self.last_held = self.last_held.wrapping_add(1);
+                self.held = self.last_held;
+            }
         }
     }
 
@@ -269,7 +299,7 @@ impl<'a> Machine<'a> {
 
     /// Notes the places of a run as tried; how many bytes it takes up to the first that was.
     fn not_tried(&mut self, pc: usize, pos: usize, length: usize) -> usize {
-        if self.program.rows.get(pc).copied().flatten().is_none() {
+        if matches!(self.program.rows.get(pc), Some(Row::None) | None) {
             return length;
         }
         let fresh = (1..=length).find(|&taken| self.tried(pc, pos + taken));
@@ -450,15 +480,17 @@ impl<'a> Machine<'a> {
         self.budget.pay(price(depth));
         if undone {
             while self.frames.len() > at {
-                if let Some(Frame::Slot { slot, old }) = self.frames.pop() {
-                    self.put_back(slot, old);
+                match self.frames.pop() {
+                    Some(Frame::Slot { slot, old }) => self.put_back(slot, old),
+                    Some(Frame::Held(held)) => self.held = held,
+                    _ => {}
                 }
             }
             return;
         }
         let mut kept = at;
         for from in at..self.frames.len() {
-            if matches!(self.frames[from], Frame::Slot { .. }) {
+            if matches!(self.frames[from], Frame::Slot { .. } | Frame::Held(_)) {
                 self.frames[kept] = self.frames[from];
                 kept += 1;
             }
@@ -504,6 +536,10 @@ impl<'a> Machine<'a> {
                 },
                 Frame::Slot { slot, old } => {
                     self.put_back(slot, old);
+                    false
+                }
+                Frame::Held(held) => {
+                    self.held = held;
                     false
                 }
                 Frame::Look { pc, pos, back } => {

@@ -9,9 +9,13 @@ use crate::pattern::set::{Bits, ByteSet};
 pub(super) struct Program {
     pub code: Vec<Op>,
     /// By instruction the row of the memory of places that failed, if it has one.
-    pub rows: Vec<Option<u32>>,
-    /// How many rows there are.
+    pub rows: Vec<Row>,
+    /// How many rows there are of places that fail whatever the groups hold, and how many of those that
+    /// fail as long as the groups that are asked for hold the same.
     pub row_count: usize,
+    pub stamp_rows: usize,
+    /// By group whether somebody asks what it holds.
+    pub asked: Vec<bool>,
     pub groups: usize,
     /// Places to remember: two for each group, one for `\K`, and those of loops.
     pub slots: usize,
@@ -26,6 +30,17 @@ pub(super) struct Program {
     pub first: Option<First>,
     /// Whether it asks what a group holds.
     pub refers: bool,
+}
+
+/// Where it is remembered that what begins at an instruction failed at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Row {
+    /// Nowhere.
+    None,
+    /// In a row of bits: it fails whatever the groups hold.
+    Bits(u32),
+    /// In a row of stamps: it fails as long as the groups that are asked for hold the same.
+    Stamps(u32),
 }
 
 /// The bytes that a match begins with.
