@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tenshi::config::{self, Config};
 use tenshi::hosts::HostTable;
-use tenshi::pattern::{Found, Pattern, Spans};
+use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::queue::Tally;
 use tenshi::record::{self, Parsed, Text};
 use tenshi::rules::{Asked, Index, mask};
@@ -64,8 +64,12 @@ fn prefix(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 for line in &lines {
-                    let parsed =
-                        record::parse(black_box(line), &config.lines, &mut spans, &mut Vec::new());
+                    let parsed = record::parse(
+                        black_box(line),
+                        &config.lines,
+                        &mut spans,
+                        &mut Budget::default(),
+                    );
                     assert!(matches!(black_box(parsed), Parsed::Record(_)));
                 }
             });
@@ -77,12 +81,12 @@ fn prefix(c: &mut Criterion) {
 fn decide(c: &mut Criterion) {
     let config = rules();
     let mut index = Index::new(&config.rules);
-    let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+    let (mut spans, mut budget) = (Spans::default(), Budget::default());
     let lines = lines();
     let records: Vec<(Vec<u8>, Vec<u8>)> = lines
         .iter()
         .map(
-            |line| match record::parse(line, &config.lines, &mut spans, &mut gave_up) {
+            |line| match record::parse(line, &config.lines, &mut spans, &mut budget) {
                 Parsed::Record(record) => {
                     let mut room = Vec::new();
                     let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
@@ -97,12 +101,13 @@ fn decide(c: &mut Criterion) {
     group.bench_function(format!("{} rules", config.rules.len()), |b| {
         b.iter(|| {
             for (host, message) in &records {
+                budget.begin(message.len());
                 let asked = Asked {
                     host,
                     text: &mut message[..].into(),
                     newlines: false,
                     spans: &mut spans,
-                    gave_up: &mut gave_up,
+                    budget: &mut budget,
                 };
                 let id = index.decide(&config.rules, asked);
                 assert!(black_box(id).is_some());
@@ -110,7 +115,7 @@ fn decide(c: &mut Criterion) {
         });
     });
     group.finish();
-    assert!(gave_up.is_empty());
+    assert!(budget.gave_up().is_empty());
 }
 
 /// A rule as most are, and a line that it takes.

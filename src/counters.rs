@@ -50,8 +50,8 @@ counters! {
     NotUtf8: "lines not valid UTF-8",
     /// Lines counted only as "other" because a queue was at `max_lines` or `max_memory`.
     OverLimit: "lines over a queue's max_lines or max_memory",
-    /// Attempts to match that hit the backtrack limit and were taken for no match.
-    GaveUp: "matches given up at the backtrack limit",
+    /// Attempts to match for which the budget of the line did not do, and that were taken for no match.
+    GaveUp: "matches given up at the limit of a line",
     /// `repeat` lines that could not be counted (no group, no number, no line before, queue gone).
     RepeatDropped: "repetitions that could not be counted",
     /// Bytes of a log known to be lost (rotated away or compressed unread).

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::config::{Bound, SortOrder, Threshold};
 use crate::hosts::Host;
-use crate::pattern::{Found, Pattern};
+use crate::pattern::{Budget, Found, Pattern};
 use lines::{Change, Lines};
 
-/// So often in a report a threshold's pattern may hit its limit before it is left out.
+/// So often in a report a threshold's pattern may be given up before it is left out.
 const MOST_LIMITS: usize = 20;
+/// What the thresholds of a report may cost, steps: some seconds. Then they do without the matchers that
+/// may take long.
+const MOST_STEPS: u64 = 1 << 28;
 
 /// What a queue has collected since its last report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -255,13 +258,16 @@ impl Tally {
         thresholds: &[Threshold],
         gave_up: &mut Vec<(Pattern, usize)>,
     ) -> Vec<HostLines<'_>> {
+        let mut steps = MOST_STEPS;
         self.sorted()
             .into_iter()
             .map(|(host, tally)| {
                 let mut lines: Vec<(u64, &BStr)> = tally
                     .lines
                     .iter()
-                    .filter(|&(line, count)| !held_back(line, count, thresholds, gave_up))
+                    .filter(|&(line, count)| {
+                        !held_back(line, count, thresholds, gave_up, &mut steps)
+                    })
                     .map(|(line, count)| (count, line))
                     .collect();
                 lines.sort_unstable_by(|a, b| match order {
@@ -285,18 +291,26 @@ fn held_back(
     count: u64,
     thresholds: &[Threshold],
     gave_up: &mut Vec<(Pattern, usize)>,
+    steps: &mut u64,
 ) -> bool {
-    thresholds.iter().any(|threshold| {
+    let mut budget = Budget::new(line.len());
+    if *steps == 0 {
+        budget.exhaust();
+    }
+    let held = thresholds.iter().any(|threshold| {
         let pattern = &threshold.pattern;
         if count >= threshold.count.get() || given_up(pattern, gave_up) >= MOST_LIMITS {
             return false;
         }
-        let found = pattern.is_match(line);
+        let newlines = memchr::memchr(b'\n', line).is_some();
+        let found = pattern.is_match_within(line, newlines, &mut budget);
         if found == Found::GaveUp {
             gave_up.push((pattern.clone(), line.len()));
         }
         found == Found::Yes
-    })
+    });
+    *steps = steps.saturating_sub(budget.spent());
+    held
 }
 
 fn given_up(pattern: &Pattern, gave_up: &[(Pattern, usize)]) -> usize {

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use crate::config::LineSettings;
 use crate::fast::{Range, Sixteen, before_space, is_space};
-use crate::pattern::{Found, Pattern, Spans};
+use crate::pattern::{Budget, Found, Pattern, Spans};
 pub use named::drops_structured;
 pub use text::{Shape, Text};
 
@@ -41,17 +41,17 @@ pub enum Parsed<'a> {
 }
 
 /// Takes the prefix off `line`: the one way from a line to its host and message. The process id is
-/// left in the message; [`Text::new`] hides it. Patterns that hit their limit go to `gave_up`.
+/// left in the message; [`Text::new`] hides it. Patterns that hit their limit are noted in `budget`.
 #[inline]
 pub fn parse<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
-    gave_up: &mut Vec<Pattern>,
+    budget: &mut Budget,
 ) -> Parsed<'a> {
     match common(line, settings) {
         Some(found) => record(line, found),
-        None => parse_other(line, settings, spans, gave_up),
+        None => parse_other(line, settings, spans, budget),
     }
 }
 
@@ -62,15 +62,15 @@ fn parse_other<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
-    gave_up: &mut Vec<Pattern>,
+    budget: &mut Budget,
 ) -> Parsed<'a> {
     if !settings.names.is_empty() {
-        return named::parse(line, settings, spans, gave_up);
+        return named::parse(line, settings, spans, budget);
     }
     let built_in = || rfc3339(line).filter(|_| settings.rfc3339);
     traditional(line)
         .map(|found| record(line, found))
-        .or_else(|| by_patterns(line, &settings.prefixes, spans, gave_up))
+        .or_else(|| by_patterns(line, &settings.prefixes, spans, budget))
         .or_else(|| built_in().map(|found| record(line, found)))
         .unwrap_or(Parsed::NoPrefix)
 }
@@ -102,12 +102,13 @@ fn by_patterns<'a>(
     line: &'a [u8],
     prefixes: &[Pattern],
     spans: &mut Spans,
-    gave_up: &mut Vec<Pattern>,
+    budget: &mut Budget,
 ) -> Option<Parsed<'a>> {
     for prefix in prefixes {
-        match prefix.captures(line, spans) {
+        let newlines = memchr::memchr(b'\n', line).is_some();
+        match prefix.captures_within(line, newlines, spans, budget) {
             Found::No => {}
-            Found::GaveUp => gave_up.push(prefix.clone()),
+            Found::GaveUp => budget.give_up(prefix),
             Found::Yes => {
                 let whole = spans.0.first().copied().flatten()?;
                 let host = spans.0.get(1).copied().flatten();
@@ -268,7 +269,7 @@ mod tests {
             line.as_bytes(),
             settings,
             &mut Spans::default(),
-            &mut Vec::new(),
+            &mut Budget::default(),
         ) {
             Parsed::Record(r) => {
                 let mut room = Vec::new();
@@ -363,8 +364,8 @@ mod tests {
                         common_ones += 1;
                         let message = Cow::Borrowed(&line[start..]);
                         let wanted = Parsed::Record(Record { host, message });
-                        let (mut spans, mut gave_up) = Default::default();
-                        let other = parse_other(&line, settings, &mut spans, &mut gave_up);
+                        let (mut spans, mut budget) = Default::default();
+                        let other = parse_other(&line, settings, &mut spans, &mut budget);
                         assert_eq!(other, wanted, "{:?}", bstr::BStr::new(&line));
                     }
                 }
@@ -397,7 +398,12 @@ mod tests {
         let want = Some(("alpha".to_owned(), "ts 1 the message".to_owned()));
         assert_eq!(read("ts 1 host=alpha the message", &own), want);
         let optional = settings(&[b"^x(?: (\\S+))? "], false);
-        let parsed = parse(b"x  y", &optional, &mut Spans::default(), &mut Vec::new());
+        let parsed = parse(
+            b"x  y",
+            &optional,
+            &mut Spans::default(),
+            &mut Budget::default(),
+        );
         assert_eq!(parsed, Parsed::NoHost);
     }
 

@@ -107,3 +107,34 @@ fn the_manager_hears_how_the_daemon_is() {
     assert!(daemon.child.wait().unwrap().success());
     assert_eq!(postbox.mails().len(), 1);
 }
+
+/// A batch of lines that each cost as much as a line may: minutes of work. The watchdog hears of us all the
+/// while, an end that is asked for waits ten seconds for it, and no line is lost.
+#[test]
+fn neither_the_watchdog_nor_an_end_waits_for_lines_that_cost_much() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let slow = "a ^(?:(a+)+(?!b)x\\1?)+$\n".repeat(8);
+    let rules = format!("set queue a f@x.example t@x.example {NEVER}\n{slow}a .*\n");
+    let config = conf(&dir, postbox.port(), &rules);
+    let mut daemon = Managed::start(&dir, &config);
+    daemon.wait(0, "STATUS=no lines yet");
+    let dear = line("h1", &format!("{}x!", "a".repeat(40)));
+    dir.append("log", dear.repeat(4_000));
+    for _ in 0..8 {
+        let before = daemon.told.len();
+        daemon.wait(before, "WATCHDOG=1");
+    }
+    assert!(
+        !daemon
+            .told
+            .iter()
+            .any(|told| told.starts_with("STATUS=lines"))
+    );
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.child.wait().unwrap().success());
+    let mails = postbox.mails();
+    assert_eq!(mails.len(), 1);
+    let raw = String::from_utf8_lossy(mails[0].raw.as_ref());
+    assert!(raw.contains("4000: aaaa"), "{raw}");
+}

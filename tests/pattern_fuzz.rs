@@ -9,7 +9,7 @@ use support::patterns::{Case, Outcome, compare};
 use support::random::Random;
 use support::subjects;
 use tenshi::config::{Action, Rule};
-use tenshi::pattern::{Found, Pattern, Spans};
+use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::record::Text;
 use tenshi::rules::{Asked, Index, decide};
 
@@ -382,7 +382,8 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
                 subjects::damage(&mut line, &mut random);
             }
             line.retain(|byte| *byte != b'\n');
-            let (mut one, mut other, mut lost) = Default::default();
+            let (mut one, mut other) = Default::default();
+            let mut lost = Budget::new(line.len());
             let want = decide(&config, b"h", &line, &mut one, &mut lost);
             let mut text = line[..].into();
             let asked = asked(&mut text, &mut other, &mut lost);
@@ -411,14 +412,14 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
 fn asked<'a, 't>(
     text: &'a mut Text<'t>,
     spans: &'a mut Spans,
-    gave_up: &'a mut Vec<Pattern>,
+    budget: &'a mut Budget,
 ) -> Asked<'a, 't> {
     Asked {
         host: b"h",
         text,
         newlines: false,
         spans,
-        gave_up,
+        budget,
     }
 }
 

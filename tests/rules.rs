@@ -20,7 +20,7 @@ use support::daemon::PROGRAM;
 use support::perl;
 use support::{DEADLINE, Dir, poll};
 use tenshi::config::{self, Action, Config};
-use tenshi::pattern::{Found, Spans};
+use tenshi::pattern::{Budget, Found, Spans};
 use tenshi::record::{self, Parsed, Text};
 use tenshi::rules;
 
@@ -120,18 +120,18 @@ fn hits(config: &Config, log: &Path) -> Hits {
     for line in fs::read(log).unwrap().split_inclusive(|&b| b == b'\n') {
         let line = line.strip_suffix(b"\n").expect("a whole line");
         let shown = String::from_utf8_lossy(line);
-        let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
-        let parsed = record::parse(line, &config.lines, &mut spans, &mut gave_up);
+        let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
+        let parsed = record::parse(line, &config.lines, &mut spans, &mut budget);
         let Parsed::Record(record) = parsed else {
             panic!("{}: no time and host: {shown}", log.display());
         };
         let mut room = Vec::new();
         let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
         let (host, message) = (record.host, text.message());
-        let taken = rules::decide(&config.rules, host, message, &mut spans, &mut gave_up)
+        let taken = rules::decide(&config.rules, host, message, &mut spans, &mut budget)
             .expect("the last rule takes every line")
             .index();
-        assert!(gave_up.is_empty(), "{shown}");
+        assert!(budget.gave_up().is_empty(), "{shown}");
         hits.lines += 1;
         hits.traditional += usize::from(line[0].is_ascii_uppercase());
         hits.unknown += usize::from(taken + 1 == config.rules.len());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, User, getgid, getuid};
 use tenshi::config::{self, Action, Rule};
-use tenshi::pattern::Spans;
+use tenshi::pattern::{Budget, Spans};
 use tenshi::record::{self, Parsed, Text};
 use tenshi::rules::{Asked, Index, mask};
 
@@ -245,12 +245,13 @@ fn decide(
         panic!("{}: {}", set.name, errors.join("\n"));
     };
     let mut index = Index::new(&config.rules);
-    let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+    let (mut spans, mut budget) = (Spans::default(), Budget::default());
     for line in sample
         .split(|&b| b == b'\n')
         .filter(|line| !line.is_empty())
     {
-        let parsed = record::parse(line, &config.lines, &mut spans, &mut gave_up);
+        budget.begin(line.len());
+        let parsed = record::parse(line, &config.lines, &mut spans, &mut budget);
         let Parsed::Record(record) = parsed else {
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
@@ -263,12 +264,16 @@ fn decide(
             text: &mut message.into(),
             newlines: false,
             spans: &mut spans,
-            gave_up: &mut gave_up,
+            budget: &mut budget,
         };
         let id = index.decide(&config.rules, asked);
         let at = id.expect("the last rule takes all").index();
         take(at, &config.rules[at], (host, message), &spans);
     }
-    assert!(gave_up.is_empty(), "{}: patterns were given up", set.name);
+    assert!(
+        budget.gave_up().is_empty(),
+        "{}: patterns were given up",
+        set.name
+    );
     config.rules.len()
 }

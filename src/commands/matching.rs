@@ -87,7 +87,7 @@ pub fn lines(
 /// Answers each row of `path` (`regex<TAB>subject…`); the status is 0, or 2 if a row has no meaning.
 ///
 /// A regex is ASCII as it is, or `hex:` and hex digits. A subject has the escapes `\\`, `\t`, `\n`
-/// and `\xHH`. The answer is `refuse`, `nomatch`, `limit` (the backtrack limit was hit), or the spans
+/// and `\xHH`. The answer is `refuse`, `nomatch`, `limit` (given up), or the spans
 /// of the groups from 0 on, `-` for one that took no part. Lines that begin with `# ` are left out.
 pub fn pairs(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let mut status = 0;
@@ -173,7 +173,9 @@ impl<'a> Shower<'a> {
     fn engine(&self, out: &mut dyn Write) -> io::Result<()> {
         let engine = match self.pattern.engine() {
             Engine::Regular => "regex (linear time)",
-            Engine::Backtracking => "fancy-regex (backtracks, up to a limit)",
+            Engine::Backtracking => {
+                "fancy-regex or its like (backtracks, within the budget of a line)"
+            }
         };
         writeln!(out, "engine: {engine}")
     }
@@ -197,7 +199,10 @@ impl<'a> Shower<'a> {
         match self.pattern.captures(line, &mut self.spans) {
             Found::No => return writeln!(out, "  no match"),
             Found::GaveUp => {
-                return writeln!(out, "  no match: the backtrack limit was hit");
+                return writeln!(
+                    out,
+                    "  no match: given up, as the budget of a line is spent"
+                );
             }
             Found::Yes => self.matched = true,
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::diagnostic::shown;
 use crate::config::{Config, Rule};
-use crate::pattern::{Found, Spans};
+use crate::pattern::{Budget, Found, Spans};
 use crate::record::{self, Parsed, Text};
 use crate::rules;
 
@@ -30,7 +30,7 @@ struct Cost {
     tried: u64,
     /// Lines that matched.
     matched: u64,
-    /// Lines on which the backtrack limit was hit.
+    /// Lines whose budget did not do for it.
     gave_up: u64,
 }
 
@@ -56,7 +56,12 @@ impl Costs {
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = &line[..line.len().min(max)];
-            let parsed = record::parse(line, &config.lines, &mut self.spans, &mut Vec::new());
+            let parsed = record::parse(
+                line,
+                &config.lines,
+                &mut self.spans,
+                &mut Budget::new(line.len()),
+            );
             if let Parsed::Record(record) = parsed {
                 let mut room = Vec::new();
                 let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
@@ -72,9 +77,10 @@ impl Costs {
             spans,
             ..
         } = self;
+        let mut budget = Budget::new(message.len());
         rules::decide_with(rules, |at, rule| {
             let begun = Instant::now();
-            let found = rules::ask(rule, host, message, spans);
+            let found = rules::ask(rule, host, message, spans, &mut budget);
             if let Some(cost) = costs.get_mut(at) {
                 cost.time += begun.elapsed();
                 cost.tried += 1;

@@ -26,11 +26,18 @@ const FIRST_WORDS: [&str; 8] = [
     "set",
 ];
 
+/// How many groups may be open at once. Each line is held to all groups around a rule, and a rule
+/// to all levels that a line passes to come to it.
+const MAX_OPEN: usize = 500;
+
 /// The rules so far.
 #[derive(Debug)]
 pub(super) struct RuleList {
     rules: Vec<Rule>,
     open: Vec<OpenGroup>,
+    /// How many groups are open beyond [`MAX_OPEN`], and whether that was told.
+    too_deep: usize,
+    told_deep: bool,
     /// What is taken at each level that a line must have passed to come to the next rule: the top
     /// level, and one for each open group.
     levels: Vec<Level>,
@@ -64,6 +71,8 @@ impl RuleList {
         Self {
             rules: Vec::new(),
             open: Vec::new(),
+            too_deep: 0,
+            told_deep: false,
             levels: vec![Level::default()],
         }
     }
@@ -82,6 +91,9 @@ impl RuleList {
             b"group_host" => Some(true),
             _ => None,
         };
+        if group.is_some() && self.open.len() >= MAX_OPEN {
+            return self.refuse_group(line, queues, reports);
+        }
         let head = match group {
             Some(on_host) => Some(Head::Group { on_host }),
             None => head(line, queues, table, reports),
@@ -97,6 +109,18 @@ impl RuleList {
                 spot: line.at(queues),
             });
             self.levels.push(Level::default());
+        }
+    }
+
+    /// A group inside of too many: told once, since all inside of it are refused too.
+    fn refuse_group(&mut self, line: &Line<'_>, word: Part<'_>, reports: &mut Reports) {
+        self.too_deep += 1;
+        if !std::mem::replace(&mut self.told_deep, true) {
+            reports.error(
+                line.at(word),
+                &format!("more than {MAX_OPEN} groups inside each other"),
+                Some("close groups with `group_end`, or put two patterns into one".into()),
+            );
         }
     }
 
@@ -223,6 +247,10 @@ impl RuleList {
 
     /// `group_end`
     pub(super) fn close(&mut self, line: &Line<'_>, reports: &mut Reports) {
+        if self.too_deep > 0 {
+            self.too_deep -= 1;
+            return;
+        }
         let Some(group) = self.open.pop() else {
             let hint =
                 Some("remove it, or write `group REGEXP` before the rules of the group".into());

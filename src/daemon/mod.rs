@@ -3,13 +3,14 @@
 //! The loop alone owns the counts and the outbox. Readers, the mail workers and the signal thread
 //! hand it messages over one bounded channel; nothing that can block runs here.
 
+mod batch;
 mod commit;
 mod inputs;
 mod reload;
 mod start;
 mod telling;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,7 +22,7 @@ use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, Letter, MAIL_SERVER, Outcome};
-use crate::input::{Batch, Event, Notice, Receipt, file, redis};
+use crate::input::{Event, Notice, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::service;
 use crate::process::signals::Signal;
@@ -44,7 +45,8 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 enum Message {
     Input(Event),
-    Signal(Signal),
+    /// A signal is there to be heard.
+    Signal,
     Outcome(Outcome),
     Stored(Stored),
 }
@@ -77,6 +79,11 @@ struct Daemon {
     /// A signal came meanwhile: they are called again, since what was asked twice is answered once.
     again: bool,
     messages: Receiver<Message>,
+    /// They do not wait behind the lines that are to be counted.
+    signals: Receiver<Signal>,
+    /// Signals that came in the middle of a batch, and when the rest of it has to be quick for them.
+    heard: VecDeque<Signal>,
+    hurry_at: Option<Time>,
     wishes: Vec<Wish>,
     wishes_until: Option<Time>,
     /// The next look at the `[now]` queues.
@@ -118,6 +125,7 @@ impl Daemon {
                 // Every sender is gone: nothing can come any more.
                 Err(RecvTimeoutError::Disconnected) => return 1,
             }
+            self.hear();
             self.work();
         }
     }
@@ -160,44 +168,9 @@ impl Daemon {
                 }
             }
             Message::Stored(stored) => self.stored(&stored),
-            Message::Signal(signal) => self.signal(signal),
+            Message::Signal => {}
             Message::Outcome(outcome) => self.settle(&outcome),
         }
-    }
-
-    /// Counts the lines of a batch together with the position after them. At the end nothing is
-    /// counted any more: without its position such a batch is read again after the restart.
-    fn batch(&mut self, batch: Batch) {
-        if self.ending.is_some() {
-            return;
-        }
-        let now = self.clock.now();
-        self.monitor.pass(now);
-        self.monitor.count(&batch.counters);
-        self.monitor.take(&batch.text);
-        for warning in self.monitor.take_warnings(now) {
-            log::warn!("{warning}");
-        }
-        let again = match batch.receipt {
-            Receipt::File(marks) => {
-                if self.files.insert(marks.path.clone(), marks).is_none() {
-                    // Until a snapshot tells where this file was begun, a crash would begin it anew.
-                    self.commits.urgent();
-                }
-                true
-            }
-            Receipt::None => false,
-            Receipt::Redis { list, upto } => {
-                if !self.commits.stores() {
-                    self.inputs.ack(list.as_ref(), upto);
-                }
-                self.redis.insert(list, upto);
-                false
-            }
-        };
-        self.commits
-            .changed(now, again, &self.monitor.config().state);
-        self.plan();
     }
 
     /// When schedules are to be looked at next.
@@ -307,10 +280,7 @@ impl Daemon {
         self.commit(now);
         self.dispatch(now);
         self.tell_manager(now);
-        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
-            service::alive();
-            self.next_alive = now + interval / 2;
-        }
+        self.keep_alive(now);
     }
 
     fn check(&mut self, now: Time, status: Option<Status>) {

@@ -1,9 +1,9 @@
 //! From the command line to the running loop: configuration, checks, ids, threads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 
 use super::commit::Commits;
 use super::inputs::{Inputs, Opened, Resume};
@@ -206,9 +206,14 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     }
     let hostname = hostname();
     let (sender, messages) = sync_channel(DEPTH);
-    let signal_sender = sender.clone();
-    signals::spawn(move |signal| drop(signal_sender.send(Message::Signal(signal))))
-        .map_err(|e| format!("no thread for the signals: {e}"))?;
+    let (signal_sender, signals_heard) = channel();
+    let wake = sender.clone();
+    let receive = move |signal| {
+        let _ = signal_sender.send(signal);
+        // Where there is no room, the loop is awake.
+        let _ = wake.try_send(Message::Signal);
+    };
+    signals::spawn(receive).map_err(|e| format!("no thread for the signals: {e}"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let config = Arc::new(config);
@@ -252,6 +257,9 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         awaited,
         again: false,
         messages,
+        signals: signals_heard,
+        heard: VecDeque::new(),
+        hurry_at: None,
         wishes: Vec::new(),
         wishes_until: None,
         next_check: now + config.sleep,

@@ -14,7 +14,7 @@ use super::text::Text;
 use crate::clock::Time;
 use crate::config::{LineSettings, PrefixName};
 use crate::counters::{Counter, Counters};
-use crate::pattern::{Found, Pattern, Spans};
+use crate::pattern::{Budget, Found, Pattern, Spans};
 use crate::record::forms::{self, is_tag, without_priority};
 use crate::record::rfc5424::{Rfc5424, Written};
 use crate::record::{self};
@@ -154,8 +154,11 @@ impl Reader<'_> {
     /// The line, if a `set logprefix` knows its head.
     fn by_patterns<'m>(&self, rest: &'m [u8], counters: &mut Counters) -> Option<Cow<'m, [u8]>> {
         let mut spans = Spans::default();
+        // One for all of them.
+        let mut budget = Budget::new(rest.len());
+        let newlines = memchr::memchr(b'\n', rest).is_some();
         for pattern in &self.known.patterns {
-            match pattern.captures(rest, &mut spans) {
+            match pattern.captures_within(rest, newlines, &mut spans, &mut budget) {
                 Found::No => {}
                 Found::GaveUp => counters.add(Counter::GaveUp, 1),
                 Found::Yes => {

@@ -25,7 +25,7 @@ use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
 use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
-use crate::pattern::{Pattern, Spans};
+use crate::pattern::{Budget, Pattern, Spans};
 use crate::queue::Tally;
 use crate::record::{self, Parsed, Text};
 use crate::report::Unsent;
@@ -38,6 +38,9 @@ const MOST_HOSTS: usize = 1 << 14;
 const MOST_BYTES: usize = 16 << 20;
 /// Nor are the lines before, if they take more: each of them may be as long as a line can be.
 const MOST_LAST: usize = 64 << 20;
+
+/// What lines may cost until it is time to look after all else: steps, some 50 ms.
+const SLICE: u64 = 1 << 22;
 
 /// What is known of a site: the counts of its queues, and what they rest on.
 #[derive(Debug)]
@@ -73,6 +76,8 @@ pub struct Monitor {
     names: RuleNames,
     /// The instant up to which schedules were looked at.
     looked: Time,
+    /// There is no time for what may take long.
+    hurried: bool,
     scratch: Scratch,
 }
 
@@ -113,7 +118,8 @@ struct Scratch {
     message: Vec<u8>,
     /// The line as it is counted.
     masked: Vec<u8>,
-    gave_up: Vec<Pattern>,
+    /// What the line may cost.
+    budget: Budget,
 }
 
 /// What is known of a line before it is looked at.
@@ -147,6 +153,7 @@ impl Monitor {
             dropped: Dropped::default(),
             resolver: None,
             looked: now,
+            hurried: false,
             scratch: Scratch::default(),
         };
         monitor.begin_schedules(now);
@@ -271,7 +278,18 @@ impl Monitor {
 
     /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch.
     pub fn take(&mut self, text: &[u8]) {
+        let mut from = 0;
+        while from < text.len() {
+            from += self.take_some(&text[from..]);
+        }
+    }
+
+    /// Takes the first lines of a batch, one at least, until they have cost a slice of time: how many
+    /// bytes they are with their newlines. What is dear is done in slices, so that whoever calls can
+    /// look after all else between them.
+    pub fn take_some(&mut self, text: &[u8]) -> usize {
         self.bound_hosts();
+        let mut spent = 0;
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let (mut newlines, mut from) = (Newlines::new(text), 0);
@@ -282,11 +300,23 @@ impl Monitor {
             };
             self.take_line(&text[from..end], known, &config, &mut scratch);
             from = end + 1;
+            spent += scratch.budget.spent();
+            if spent > SLICE {
+                self.scratch = scratch;
+                return from;
+            }
         }
         if from < text.len() {
             self.take_line(&text[from..], Known::default(), &config, &mut scratch);
         }
         self.scratch = scratch;
+        text.len()
+    }
+
+    /// Whether lines have to do from now on without the matchers that may take long: what those would
+    /// have to tell counts as given up.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
     }
 
     /// Takes one line without its newline.
@@ -326,8 +356,12 @@ impl Monitor {
         if record::drops_structured(line, &config.lines) {
             self.counters.add(Counter::StructuredDropped, 1);
         }
-        let Scratch { spans, gave_up, .. } = scratch;
-        match record::parse(line, &config.lines, spans, gave_up) {
+        let Scratch { spans, budget, .. } = scratch;
+        budget.begin(line.len());
+        if self.hurried {
+            budget.exhaust();
+        }
+        match record::parse(line, &config.lines, spans, budget) {
             Parsed::Record(record) => {
                 self.record(config, record.host, &record.message, known, scratch);
             }
@@ -337,7 +371,7 @@ impl Monitor {
                 self.counters.add(Counter::NoHost, 1);
             }
         }
-        if !scratch.gave_up.is_empty() {
+        if !scratch.budget.gave_up().is_empty() {
             self.note_limits(scratch, line.len());
         }
     }
@@ -345,11 +379,11 @@ impl Monitor {
     /// Notes the patterns that were given up on a line of `length` bytes.
     #[cold]
     fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
-        let mut gave_up = std::mem::take(&mut scratch.gave_up);
+        let mut gave_up = std::mem::take(scratch.budget.gave_up());
         for pattern in gave_up.drain(..) {
             self.note_limit(&pattern, length);
         }
-        scratch.gave_up = gave_up;
+        *scratch.budget.gave_up() = gave_up;
     }
 
     /// Takes a line without a known prefix.
@@ -377,7 +411,7 @@ impl Monitor {
             spans,
             message,
             masked,
-            gave_up,
+            budget,
         } = scratch;
         let mut text = Text::new(written, config.lines.hidepid, message);
         let asked = Asked {
@@ -385,7 +419,7 @@ impl Monitor {
             text: &mut text,
             newlines: known.newlines,
             spans,
-            gave_up,
+            budget,
         };
         let taken = self.index.decide(&config.rules, asked);
         let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));

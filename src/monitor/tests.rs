@@ -369,3 +369,53 @@ fn a_threshold_at_its_limit_is_told_and_holds_back_nothing() {
     assert!(told[0].contains("the threshold `^(?:"), "{told:?}");
     assert_eq!(monitor.counters().get(Counter::GaveUp), 20);
 }
+
+/// Rules that spend the whole budget of a line leave nothing to others of their kind. The line is not lost:
+/// plain rules have their answer all the same.
+#[test]
+fn a_line_that_cost_too_much_goes_on_to_the_plain_rules() {
+    let slow = "a ^(?:(a+)+(?!b)x\\1?)+$\n";
+    let mut monitor = monitor(&format!("{slow}{slow}b,n:2 ^a+x!.*(?:end|(z+))\na .*\n"));
+    let line = format!("{}x! {} zzz", "a".repeat(40), "long ".repeat(12_000));
+    feed(&mut monitor, &[&line, "a", &line]);
+    let told = monitor.take_warnings(start());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(monitor.counters().get(Counter::GaveUp), 4);
+    assert_eq!(monitor.counters().get(Counter::Unmatched), 0);
+    let masked = format!("{}*", line.strip_suffix('z').unwrap());
+    let queues = flushed(&mut monitor);
+    let names: Vec<_> = queues.iter().map(|(queue, _)| &queue[..]).collect();
+    assert_eq!(names, ["a", "b", "n"]);
+    assert_eq!(queues[0], one("a", "    1: a\n"));
+    assert!(queues[1].1.contains(&format!("    2: {masked}\n")));
+}
+
+/// The loop has to look after the watchdog and signals between lines that cost much.
+#[test]
+fn dear_lines_are_taken_in_slices_and_cheap_ones_in_one() {
+    let mut monitor = monitor("a ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
+    let cheap = "Nov 23 12:00:00 h1 y\n".repeat(10_000);
+    assert_eq!(monitor.take_some(cheap.as_bytes()), cheap.len());
+    let dear = format!("Nov 23 12:00:00 h1 {}x!\n", "a".repeat(40)).repeat(40);
+    let first = monitor.take_some(dear.as_bytes());
+    assert!((1..dear.len() / 2).contains(&first), "{first}");
+    assert_eq!(dear.as_bytes()[first - 1], b'\n');
+    let spent = monitor.counters().get(Counter::GaveUp);
+    monitor.hurry(true);
+    assert_eq!(
+        monitor.take_some(&dear.as_bytes()[first..]),
+        dear.len() - first
+    );
+    assert_eq!(
+        monitor.counters().get(Counter::GaveUp),
+        40,
+        "{spent} at first"
+    );
+    monitor.hurry(false);
+    monitor.take(dear.as_bytes());
+    let body = flushed(&mut monitor).remove(0).1;
+    assert!(
+        body.contains("10000: y\n") && body.contains("   80: aaaa"),
+        "{body}"
+    );
+}

@@ -262,6 +262,20 @@ impl Node {
         }
     }
 
+    /// How many states an automaton for it has, about: its parts, those that repeat as often as they
+    /// may.
+    pub fn states(&self) -> u64 {
+        let below = self.children().into_iter();
+        let sum = below.fold(1u64, |sum, n| sum.saturating_add(n.states()));
+        match self {
+            Self::Repeat { min, max, .. } => {
+                let times = u64::from(max.unwrap_or(*min).max(1));
+                sum.saturating_mul(times)
+            }
+            _ => sum,
+        }
+    }
+
     /// Whether it can match the empty string at any place, whatever is around.
     pub fn matches_empty_anywhere(&self) -> bool {
         match self {

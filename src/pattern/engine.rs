@@ -1,16 +1,26 @@
-//! The engines behind a pattern: `regex` where it can, in linear time, else the backtracking
-//! `fancy-regex`, behind a superset on `regex` that turns most lines away first.
+//! The engines behind a pattern: `regex` where it can, in linear time; else a backtracking matcher
+//! that counts its steps, behind a superset on `regex` that turns most lines away first.
+//!
+//! `regex` is linear in the line, but by a factor that may be as long as the pattern. Where the
+//! product is large an automaton is asked first, and then the matcher that counts. What that one does
+//! not know goes to `fancy-regex`, with a limit for each length of line.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use super::ast::Node;
+use super::automaton::Scanner;
+use super::budget::{Budget, price};
+use super::counted::Counted;
 use super::emit::{Emitted, Purpose, emit};
 use super::{Found, PatternError, Spans};
 
 /// Bytes that a compiled pattern may take.
 const SIZE_LIMIT: usize = 32 << 20;
-/// Steps until a match is given up; about 40 ms.
-const BACKTRACK_LIMIT: usize = 1_000_000;
+/// Up to this product of the lengths of pattern and line `regex` is asked: its slowest engine takes
+/// some 10 ms for it.
+const PRODUCT: u64 = 1 << 20;
+/// So much of the product costs one step.
+const STEPS: u64 = 32;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -18,6 +28,14 @@ pub(super) struct Matcher {
     engine: Compiled,
     groups: Vec<Vec<usize>>,
     keeps: Vec<usize>,
+    /// The pattern as `regex` gets it, or its superset.
+    text: String,
+    /// How many states that has, about.
+    states: u64,
+    newlines: bool,
+    /// For long subjects; made when the first comes. `None` if it cannot be made.
+    scanner: OnceLock<Option<Box<Scanner>>>,
+    counted: OnceLock<Option<Box<Counted>>>,
 }
 
 #[derive(Debug)]
@@ -30,7 +48,8 @@ enum Compiled {
     Backtracking {
         /// Matches wherever the pattern does.
         superset: Option<regex::bytes::Regex>,
-        regex: Box<fancy_regex::Regex>,
+        /// For what the matcher that counts does not know.
+        fancy: Option<Box<Fancy>>,
     },
 }
 
@@ -42,30 +61,23 @@ pub(super) fn build(
     root: &Node,
     emitted: &Emitted,
     length: usize,
+    purpose: Purpose,
 ) -> Result<Matcher, PatternError> {
+    let mut text = emitted.text.clone();
+    let newlines = purpose == Purpose::Newlines;
+    let counted = OnceLock::new();
+    let groups = emitted.groups.len().saturating_sub(1);
     let engine = if emitted.backtracks {
-        let superset = emit(
-            root,
-            emitted.groups.len().saturating_sub(1),
-            Purpose::Superset,
-        )
-        .ok()
-        .and_then(|e| regular(&e.text).ok());
+        text = emit(root, groups, Purpose::Superset).map_or_else(|_| String::new(), |e| e.text);
+        let fancy = Fancy::new(&emitted.text, length)?;
+        let known = Counted::new(root, groups, newlines).map(Box::new);
+        let known = counted.get_or_init(|| known).is_some();
         Compiled::Backtracking {
-            superset,
-            regex: Box::new(
-                fancy_regex::RegexBuilder::new(&emitted.text)
-                    .bytes_mode(fancy_regex::BytesMode::Ascii)
-                    .unicode_mode(false)
-                    .optimize(false)
-                    .backtrack_limit(BACKTRACK_LIMIT)
-                    .delegate_size_limit(SIZE_LIMIT)
-                    .build()
-                    .map_err(|e| refused(&e.to_string(), length))?,
-            ),
+            superset: regular(&text).ok(),
+            fancy: (!known).then(|| Box::new(fancy)),
         }
     } else {
-        let regex = regular(&emitted.text).map_err(|e| match e {
+        let regex = regular(&text).map_err(|e| match e {
             regex::Error::CompiledTooBig(limit) => PatternError {
                 span: (0, length),
                 message: format!(
@@ -83,6 +95,11 @@ pub(super) fn build(
         engine,
         groups: emitted.groups.clone(),
         keeps: emitted.keeps.clone(),
+        text,
+        states: root.states(),
+        newlines,
+        scanner: OnceLock::new(),
+        counted,
     })
 }
 
@@ -105,64 +122,182 @@ fn refused(why: &str, length: usize) -> PatternError {
     }
 }
 
-impl Matcher {
-    pub(super) fn is_match(&self, subject: &[u8]) -> Found {
-        let found = match &self.engine {
-            Compiled::Regular { regex, .. } => regex.is_match(subject),
-            Compiled::Backtracking { superset, regex } => {
-                if superset.as_ref().is_some_and(|s| !s.is_match(subject)) {
-                    return Found::No;
-                }
-                match regex.is_match(subject) {
-                    Ok(found) => found,
-                    Err(_) => return Found::GaveUp,
-                }
-            }
-        };
-        if found { Found::Yes } else { Found::No }
-    }
+/// A subject, what it may cost, and the tree of the pattern if that is needed.
+pub(super) struct Search<'a> {
+    pub subject: &'a [u8],
+    pub budget: &'a mut Budget,
+    pub tree: &'a dyn Fn() -> Node,
+}
 
-    /// The groups of a match, and where it began: not where group 0 does if there is a `\K`.
-    pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans, start: &mut usize) -> Found {
-        spans.0.clear();
+impl Matcher {
+    pub(super) fn is_match(&self, search: &mut Search<'_>) -> Found {
         match &self.engine {
-            Compiled::Regular { regex, .. } if self.groups.len() == 1 && self.keeps.is_empty() => {
-                match regex.find(subject) {
-                    Some(m) => {
-                        *start = m.start();
-                        spans.0.push(Some((m.start(), m.end())));
-                    }
-                    None => return Found::No,
-                }
+            Compiled::Regular { regex, .. } if self.is_short(search) => {
+                found(regex.is_match(search.subject))
             }
-            Compiled::Regular { regex, places } => {
-                // Another thread may be at it.
-                let mut shared = places.try_lock().ok();
-                let mut own = None;
-                let places = match &mut shared {
-                    Some(shared) => &mut **shared,
-                    None => own.insert(regex.capture_locations()),
-                };
-                if regex.captures_read(places, subject).is_none() {
+            Compiled::Regular { regex, .. } => match self.scan(search) {
+                Some(answer) => found(answer),
+                None => match self.counted(search.tree) {
+                    Some(counted) => counted.is_match(search.subject, search.budget),
+                    None if search.budget.pay(self.product(search.subject)) => {
+                        found(regex.is_match(search.subject))
+                    }
+                    None => Found::GaveUp,
+                },
+            },
+            Compiled::Backtracking { fancy, .. } => {
+                if !self.may_match(search) {
                     return Found::No;
                 }
-                *start = self.fill(spans, |group| places.get(group));
-            }
-            Compiled::Backtracking { superset, regex } => {
-                if superset.as_ref().is_some_and(|s| !s.is_match(subject)) {
-                    return Found::No;
-                }
-                match regex.captures(subject) {
-                    Ok(Some(caps)) => {
-                        *start =
-                            self.fill(spans, |group| caps.get(group).map(|m| (m.start(), m.end())));
-                    }
-                    Ok(None) => return Found::No,
-                    Err(_) => return Found::GaveUp,
+                match (self.counted(search.tree), fancy) {
+                    (Some(counted), _) => counted.is_match(search.subject, search.budget),
+                    (None, Some(fancy)) => fancy
+                        .run(search, |regex, subject| regex.is_match(subject).ok())
+                        .map_or(Found::GaveUp, found),
+                    (None, None) => Found::GaveUp,
                 }
             }
         }
+    }
+
+    /// The groups of a match, and where it began: not where group 0 does if there is a `\K`.
+    pub(super) fn captures(
+        &self,
+        search: &mut Search<'_>,
+        spans: &mut Spans,
+        start: &mut usize,
+    ) -> Found {
+        spans.0.clear();
+        match &self.engine {
+            Compiled::Regular { regex, places } if self.is_short(search) => {
+                self.regular_captures(regex, places, search.subject, spans, start)
+            }
+            Compiled::Regular { regex, places } => {
+                let subject = search.subject;
+                let mut own = Budget::new(subject.len());
+                let surely = match self.scan(search) {
+                    Some(false) => return Found::No,
+                    Some(true) => true,
+                    None => false,
+                };
+                // No other rule is tried on the line: it is not lost for want of its groups.
+                if surely && self.product(subject) <= PRODUCT {
+                    return self.regular_captures(regex, places, subject, spans, start);
+                }
+                let budget = match surely {
+                    true => &mut own,
+                    false => &mut *search.budget,
+                };
+                match self.counted(search.tree) {
+                    Some(counted) => counted.captures(subject, spans, start, budget),
+                    None if budget.pay(self.product(subject)) => {
+                        self.regular_captures(regex, places, subject, spans, start)
+                    }
+                    None => Found::GaveUp,
+                }
+            }
+            Compiled::Backtracking { fancy, .. } => {
+                if !self.may_match(search) {
+                    return Found::No;
+                }
+                match (self.counted(search.tree), fancy) {
+                    (Some(counted), _) => {
+                        counted.captures(search.subject, spans, start, search.budget)
+                    }
+                    (None, Some(fancy)) => self.fancy_captures(fancy, search, spans, start),
+                    (None, None) => Found::GaveUp,
+                }
+            }
+        }
+    }
+
+    /// Whether the pattern may match at all, as far as its superset tells.
+    pub(super) fn may_match(&self, search: &mut Search<'_>) -> bool {
+        match &self.engine {
+            Compiled::Backtracking {
+                superset: Some(superset),
+                ..
+            } => match self.is_short(search) {
+                true => superset.is_match(search.subject),
+                false => self.scan(search) != Some(false),
+            },
+            _ => true,
+        }
+    }
+
+    /// Whether `regex` may have this subject, whatever it makes of it. That is paid for.
+    fn is_short(&self, search: &mut Search<'_>) -> bool {
+        let product = self.product(search.subject);
+        product <= PRODUCT && search.budget.pay(product / STEPS)
+    }
+
+    fn product(&self, subject: &[u8]) -> u64 {
+        let length = u64::try_from(subject.len()).unwrap_or(u64::MAX);
+        self.states.saturating_mul(length.saturating_add(1))
+    }
+
+    /// Whether the pattern, or its superset, matches; `None` if its automaton cannot tell. Each byte
+    /// is read once at most, so nothing is refused for the price of that.
+    fn scan(&self, search: &mut Search<'_>) -> Option<bool> {
+        let make = || Scanner::new(&self.text).map(Box::new);
+        let scanner = self.scanner.get_or_init(make).as_deref()?;
+        search.budget.pay(price(search.subject.len()) / 4);
+        scanner.is_match(search.subject)
+    }
+
+    /// The matcher that counts its steps.
+    fn counted(&self, tree: &dyn Fn() -> Node) -> Option<&Counted> {
+        let groups = self.groups.len().saturating_sub(1);
+        let make = || Counted::new(&tree(), groups, self.newlines).map(Box::new);
+        self.counted.get_or_init(make).as_deref()
+    }
+
+    fn regular_captures(
+        &self,
+        regex: &regex::bytes::Regex,
+        places: &Mutex<regex::bytes::CaptureLocations>,
+        subject: &[u8],
+        spans: &mut Spans,
+        start: &mut usize,
+    ) -> Found {
+        if self.groups.len() == 1 && self.keeps.is_empty() {
+            let Some(m) = regex.find(subject) else {
+                return Found::No;
+            };
+            *start = m.start();
+            spans.0.push(Some((m.start(), m.end())));
+            return Found::Yes;
+        }
+        // Another thread may be at it.
+        let mut shared = places.try_lock().ok();
+        let mut own = None;
+        let places = match &mut shared {
+            Some(shared) => &mut **shared,
+            None => own.insert(regex.capture_locations()),
+        };
+        if regex.captures_read(places, subject).is_none() {
+            return Found::No;
+        }
+        *start = self.fill(spans, |group| places.get(group));
         Found::Yes
+    }
+
+    fn fancy_captures(
+        &self,
+        fancy: &Fancy,
+        search: &mut Search<'_>,
+        spans: &mut Spans,
+        start: &mut usize,
+    ) -> Found {
+        match fancy.run(search, |regex, subject| regex.captures(subject).ok()) {
+            Some(Some(caps)) => {
+                let get = |group| caps.get(group).map(|m| (m.start(), m.end()));
+                *start = self.fill(spans, get);
+                Found::Yes
+            }
+            Some(None) => Found::No,
+            None => Found::GaveUp,
+        }
     }
 
     /// From the engine's groups to Perl's. Returns where the match began.
@@ -176,4 +311,65 @@ impl Matcher {
         }
         get(0).map_or(0, |span| span.0)
     }
+}
+
+fn found(answer: bool) -> Found {
+    if answer { Found::Yes } else { Found::No }
+}
+
+/// `fancy-regex`, which counts the places it goes back to, and not what it reads there: so it may go
+/// back less often in a longer line.
+#[derive(Debug)]
+pub(super) struct Fancy {
+    text: String,
+    /// One for each of [`LENGTHS`], made when the first such subject comes.
+    engines: [OnceLock<Option<fancy_regex::Regex>>; LENGTHS.len()],
+}
+
+/// Subjects up to these lengths have limits of their own; there is none for longer ones.
+const LENGTHS: [usize; 5] = [1 << 8, 1 << 12, 1 << 16, 1 << 20, 1 << 24];
+/// A match may take so much of a line's budget: how much it took is not known.
+const SHARE: u64 = 8;
+
+impl Fancy {
+    fn new(text: &str, length: usize) -> Result<Self, PatternError> {
+        let first = build_fancy(text, LENGTHS[0]).map_err(|e| refused(&e.to_string(), length))?;
+        let fancy = Self {
+            text: text.to_owned(),
+            engines: Default::default(),
+        };
+        if let Some(place) = fancy.engines.first() {
+            place.get_or_init(|| Some(first));
+        }
+        Ok(fancy)
+    }
+
+    /// What an engine makes of a subject; `None` if it was given up.
+    fn run<'s, T>(
+        &self,
+        search: &mut Search<'s>,
+        ask: impl FnOnce(&fancy_regex::Regex, &'s [u8]) -> Option<T>,
+    ) -> Option<T> {
+        let subject = search.subject;
+        let class = LENGTHS.iter().position(|&most| subject.len() <= most)?;
+        let place = self.engines.get(class)?;
+        let engine = place.get_or_init(|| build_fancy(&self.text, LENGTHS[class]).ok());
+        if !search.budget.pay(Budget::of(subject.len()) / SHARE) {
+            return None;
+        }
+        ask(engine.as_ref()?, subject)
+    }
+}
+
+/// The engine for subjects of this length: each place that it goes back to may cost that much to
+/// read.
+fn build_fancy(text: &str, length: usize) -> Result<fancy_regex::Regex, fancy_regex::Error> {
+    let limit = Budget::of(length) / SHARE / (1 + price(length));
+    fancy_regex::RegexBuilder::new(text)
+        .bytes_mode(fancy_regex::BytesMode::Ascii)
+        .unicode_mode(false)
+        .optimize(false)
+        .backtrack_limit(usize::try_from(limit).unwrap_or(usize::MAX))
+        .delegate_size_limit(SIZE_LIMIT)
+        .build()
 }

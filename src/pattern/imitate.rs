@@ -7,16 +7,14 @@ mod machine;
 mod program;
 
 use super::ast::Node;
+use super::budget::Budget;
 use super::{Found, Spans};
 use machine::Machine;
 use program::Program;
 pub(super) use program::leaks;
 
 /// Steps until the engine's own answer is taken.
-const STEP_LIMIT: usize = 100_000;
-
-/// Steps until a search is given up.
-const SEARCH_LIMIT: usize = 1_000_000;
+const STEP_LIMIT: u64 = 100_000;
 
 /// A pattern made ready.
 #[derive(Debug)]
@@ -41,13 +39,18 @@ impl Imitator {
         start: usize,
         sure: bool,
         spans: &mut Spans,
+        budget: &mut Budget,
     ) -> Found {
-        let mut machine = Machine::new(&self.program, subject, STEP_LIMIT);
-        if let Some(found) = machine.run(start) {
+        let limit = STEP_LIMIT.min(budget.left());
+        let mut machine = Machine::new(&self.program, subject, limit);
+        let found = machine.run(start);
+        let left = machine.steps();
+        budget.pay(limit - left);
+        if let Some(found) = found {
             spans.0 = found;
-        } else if !sure && machine.steps() > 0 {
+        } else if !sure && left > 0 {
             let mut later = Spans::default();
-            match self.search_from(start + 1, subject, &mut later) {
+            match self.search_from(start + 1, subject, &mut later, budget) {
                 Found::GaveUp => {}
                 Found::No => return Found::No,
                 Found::Yes => *spans = later,
@@ -57,21 +60,29 @@ impl Imitator {
     }
 
     /// Finds the leftmost match itself, for what the engines get wrong.
-    pub(super) fn search(&self, subject: &[u8], spans: &mut Spans) -> Found {
-        self.search_from(0, subject, spans)
+    pub(super) fn search(&self, subject: &[u8], spans: &mut Spans, budget: &mut Budget) -> Found {
+        self.search_from(0, subject, spans, budget)
     }
 
-    fn search_from(&self, first: usize, subject: &[u8], spans: &mut Spans) -> Found {
+    fn search_from(
+        &self,
+        first: usize,
+        subject: &[u8],
+        spans: &mut Spans,
+        budget: &mut Budget,
+    ) -> Found {
         spans.0.clear();
-        let mut steps = SEARCH_LIMIT;
         for start in first..=subject.len() {
-            let mut machine = Machine::new(&self.program, subject, steps);
-            if let Some(found) = machine.run(start) {
+            let limit = budget.left();
+            let mut machine = Machine::new(&self.program, subject, limit);
+            let found = machine.run(start);
+            let left = machine.steps();
+            budget.pay(limit - left);
+            if let Some(found) = found {
                 spans.0 = found;
                 return Found::Yes;
             }
-            steps = machine.steps();
-            if steps == 0 {
+            if left == 0 {
                 return Found::GaveUp;
             }
         }

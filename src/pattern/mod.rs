@@ -5,6 +5,9 @@
 //! out a plain pattern whose meaning does not depend on a dialect.
 
 pub mod ast;
+mod automaton;
+mod budget;
+mod counted;
 mod direct;
 mod emit;
 mod engine;
@@ -18,10 +21,11 @@ pub mod set;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+pub use budget::Budget;
 use direct::Direct;
 pub use direct::Entry;
 use emit::Purpose;
-use engine::Matcher;
+use engine::{Matcher, Search};
 use imitate::Imitator;
 
 /// A compiled pattern. Cloning it is cheap.
@@ -98,7 +102,7 @@ pub struct Outline {
 pub enum Engine {
     /// `regex`: time linear in the length of the line.
     Regular,
-    /// `fancy-regex`: backtracks, up to a limit.
+    /// One that backtracks, up to the budget of a line.
     Backtracking,
 }
 
@@ -151,7 +155,7 @@ pub enum Found {
     Yes,
     /// It does not match.
     No,
-    /// The backtrack limit was hit; to be counted, and taken for no match.
+    /// The budget of the line is at its end; to be counted, and taken for no match.
     GaveUp,
 }
 
@@ -184,7 +188,7 @@ impl Pattern {
                 notes.push(notes::slow_engine(&parsed.root, source.len()));
                 engine = Engine::Backtracking;
             }
-            let matcher = engine::build(&parsed.root, &emitted, source.len())?;
+            let matcher = engine::build(&parsed.root, &emitted, source.len(), Purpose::Line)?;
             line.get_or_init(|| Some(Box::new(matcher)));
         }
         let alone = alone(engine);
@@ -260,9 +264,10 @@ impl Pattern {
         emitted.map(|emitted| emitted.text).unwrap_or_default()
     }
 
-    /// Whether it matches anywhere in `subject`.
+    /// Whether it matches anywhere in `subject`, at the price of a line of its own.
     pub fn is_match(&self, subject: &[u8]) -> Found {
-        self.is_match_in(subject, memchr::memchr(b'\n', subject).is_some())
+        let mut budget = Budget::new(subject.len());
+        self.is_match_within(subject, has_newline(subject), &mut budget)
     }
 
     /// What is left of it in subjects that begin with `head`, if that is the same for all of them: that
@@ -274,38 +279,49 @@ impl Pattern {
         known.then(|| direct.behind(head, number, spans)).flatten()
     }
 
-    /// The same, where it is known whether the subject holds a newline.
-    pub fn is_match_in(&self, subject: &[u8], newlines: bool) -> Found {
+    /// Whether it matches anywhere in a part of a line, with what is left of the line's budget; it is
+    /// known whether the part holds a newline.
+    pub fn is_match_within(&self, subject: &[u8], newlines: bool, budget: &mut Budget) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
             && let Some(found) = direct.is_match(subject)
         {
             return if found { Found::Yes } else { Found::No };
         }
-        self.is_match_by_engine(subject, newlines)
+        self.is_match_by_engine(subject, newlines, budget)
     }
 
     #[inline(never)]
-    fn is_match_by_engine(&self, subject: &[u8], newlines: bool) -> Found {
-        if let Some(imitator) = self.alone(subject) {
-            return imitator.search(subject, &mut Spans::default());
-        }
-        if self.0.alone == Alone::Doubt {
-            return self.captures_in(subject, newlines, &mut Spans::default());
+    fn is_match_by_engine(&self, subject: &[u8], newlines: bool, budget: &mut Budget) -> Found {
+        if self.alone(subject).is_some() || self.0.alone == Alone::Doubt {
+            return self.captures_by_engine(subject, newlines, &mut Spans::default(), budget);
         }
         match self.matcher(newlines) {
-            Some(matcher) => matcher.is_match(subject),
+            Some(matcher) => matcher.is_match(&mut Search {
+                subject,
+                budget,
+                tree: &|| self.tree(),
+            }),
             None => Found::GaveUp,
         }
     }
 
-    /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`.
+    /// The leftmost match in `subject` and its groups, as Perl's `@-` and `@+`, at the price of a
+    /// line of its own.
     pub fn captures(&self, subject: &[u8], spans: &mut Spans) -> Found {
-        self.captures_in(subject, memchr::memchr(b'\n', subject).is_some(), spans)
+        let mut budget = Budget::new(subject.len());
+        self.captures_within(subject, has_newline(subject), spans, &mut budget)
     }
 
-    /// The same, where it is known whether the subject holds a newline.
-    pub fn captures_in(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
+    /// The same of a part of a line, with what is left of the line's budget; it is known whether the
+    /// part holds a newline.
+    pub fn captures_within(
+        &self,
+        subject: &[u8],
+        newlines: bool,
+        spans: &mut Spans,
+        budget: &mut Budget,
+    ) -> Found {
         if let Some(direct) = &self.0.direct
             && !newlines
             && self.0.imitator.is_none()
@@ -313,29 +329,39 @@ impl Pattern {
         {
             return if found { Found::Yes } else { Found::No };
         }
-        self.captures_by_engine(subject, newlines, spans)
+        self.captures_by_engine(subject, newlines, spans, budget)
     }
 
     #[inline(never)]
-    fn captures_by_engine(&self, subject: &[u8], newlines: bool, spans: &mut Spans) -> Found {
+    fn captures_by_engine(
+        &self,
+        subject: &[u8],
+        newlines: bool,
+        spans: &mut Spans,
+        budget: &mut Budget,
+    ) -> Found {
+        spans.0.clear();
+        let Some(matcher) = self.matcher(newlines) else {
+            return Found::GaveUp;
+        };
+        let mut search = Search {
+            subject,
+            budget,
+            tree: &|| self.tree(),
+        };
         if let Some(imitator) = self.alone(subject) {
-            return imitator.search(subject, spans);
+            return match matcher.may_match(&mut search) {
+                true => imitator.search(subject, spans, search.budget),
+                false => Found::No,
+            };
         }
-        match self.matcher(newlines) {
-            Some(matcher) => {
-                let mut start = 0;
-                let found = matcher.captures(subject, spans, &mut start);
-                if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
-                    let sure = self.0.alone != Alone::Doubt;
-                    return imitator.refine(subject, start, sure, spans);
-                }
-                found
-            }
-            None => {
-                spans.0.clear();
-                Found::GaveUp
-            }
+        let mut start = 0;
+        let found = matcher.captures(&mut search, spans, &mut start);
+        if let (Found::Yes, Some(imitator)) = (found, &self.0.imitator) {
+            let sure = self.0.alone != Alone::Doubt;
+            return imitator.refine(subject, start, sure, spans, search.budget);
         }
+        found
     }
 
     /// What matches this subject instead of an engine.
@@ -358,7 +384,7 @@ impl Pattern {
         let make = || {
             let root = self.tree();
             let emitted = emit::emit(&root, inner.groups, purpose).ok()?;
-            let matcher = engine::build(&root, &emitted, inner.source.len());
+            let matcher = engine::build(&root, &emitted, inner.source.len(), purpose);
             matcher.ok().map(Box::new)
         };
         place.get_or_init(make).as_deref()
@@ -369,6 +395,10 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}/", bstr::BStr::new(self.source()))
     }
+}
+
+fn has_newline(subject: &[u8]) -> bool {
+    memchr::memchr(b'\n', subject).is_some()
 }
 
 #[cfg(test)]

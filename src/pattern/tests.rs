@@ -185,7 +185,7 @@ fn a_backreference_without_case_may_hold_any_bytes() {
     }
     assert_eq!(checked, 3);
     let slow = Pattern::compile(br"(?i)(\w+)+(\w+)+\1\xff\2!").unwrap();
-    let line = [vec![b'a'; 60], vec![0xff]].concat();
+    let line = [&[b'a'; 60][..], b"\xffb!"].concat();
     assert_eq!(slow.is_match(&line), Found::GaveUp);
 }
 
@@ -323,4 +323,54 @@ fn calls_grow_no_pattern_without_bound() {
     let _ = Pattern::compile(deep.as_bytes());
     let fine = Pattern::compile(b"(?<ip>\\d+(?:\\.\\d+){3}) to (?&ip)").unwrap();
     assert_eq!(fine.is_match(b"1.2.3.4 to 5.6.7.8"), Found::Yes);
+}
+
+/// Lines of 64 KiB as somebody writes them who wants a pattern with look-around to take long.
+fn long_lines() -> Vec<Vec<u8>> {
+    let units: [&str; 12] = [
+        "a", "a ", "ab", "x", ";", "aa;", "a;", "from a ", "failed ", "a x", "xa", "aab ",
+    ];
+    let mut lines = Vec::new();
+    for unit in units {
+        for end in ["", ";", "x;", " x", "b", "[preauth]", "ignored", " x;"] {
+            let mut line = unit.repeat((64 << 10) / unit.len());
+            line.truncate((64 << 10) - end.len());
+            line.push_str(end);
+            lines.push(line.into_bytes());
+        }
+    }
+    lines
+}
+
+#[test]
+fn look_around_and_references_decide_on_long_lines() {
+    let mut most = (0, String::new());
+    for pattern in [
+        "^(?=.*;)a",
+        r"\S+ (?!.*;)x",
+        "(?<!x)a(?=.*;)",
+        r"(\w)\1(?=.*;)",
+        "(?:(?=.*x)a)*b",
+        r"\w+(?=.*;)",
+        r"from \S+(?!.*\[preauth\])",
+        "failed(?!.*ignored)",
+        "(?=.*;)(?=.*x)(?!.*y)a",
+        "(?!.*ignored)failed .*for (\\S+)",
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+        for line in long_lines() {
+            let mut budget = Budget::new(line.len());
+            let found = compiled.is_match_within(&line, false, &mut budget);
+            let told = || format!("{pattern} on {}", line[..20].escape_ascii());
+            assert_ne!(found, Found::GaveUp, "{}", told());
+            let mut spans = Spans::default();
+            let same = compiled.captures_within(&line, false, &mut spans, &mut budget);
+            assert_eq!(same, found, "{}", told());
+            let spent = Budget::of(line.len()) - budget.left();
+            if spent > most.0 {
+                most = (spent, told());
+            }
+        }
+    }
+    assert!(most.0 < Budget::of(64 << 10) / 2, "{most:?}");
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::{Parsed, Record, by_patterns, forms, rfc3339, traditional};
 use crate::config::LineSettings;
-use crate::pattern::{Pattern, Spans};
+use crate::pattern::{Budget, Spans};
 
 /// Takes the prefix off `line`, as [`super::parse`] does.
 #[cold]
@@ -14,7 +14,7 @@ pub(super) fn parse<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,
-    gave_up: &mut Vec<Pattern>,
+    budget: &mut Budget,
 ) -> Parsed<'a> {
     let names = &settings.names[..];
     let written = line;
@@ -44,7 +44,7 @@ pub(super) fn parse<'a>(
     sure.map(built_in)
         .or_else(by_name)
         .or_else(|| traditional.map(built_in))
-        .or_else(|| by_patterns(written, &settings.prefixes, spans, gave_up))
+        .or_else(|| by_patterns(written, &settings.prefixes, spans, budget))
         .or_else(internet)
         .unwrap_or(Parsed::NoPrefix)
 }

@@ -19,7 +19,7 @@ use std::cell::OnceCell;
 use super::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::fast::OwnMap;
-use crate::pattern::{Pattern, Spans};
+use crate::pattern::{Budget, Spans};
 use crate::record::{Shape, Text};
 use candidate::{Candidate, Literals, Quick};
 use facts::{Begin, Facts, facts};
@@ -108,8 +108,8 @@ pub struct Asked<'a, 't> {
     pub newlines: bool,
     /// The groups of the match; the first, that of the whole, may be missing.
     pub spans: &'a mut Spans,
-    /// Patterns that were given up.
-    pub gave_up: &'a mut Vec<Pattern>,
+    /// What the line may still cost.
+    pub budget: &'a mut Budget,
 }
 
 /// Memory that is used again for each line.
@@ -162,7 +162,7 @@ impl Index {
             begin: look.begin.filter(|_| !asked.newlines),
             begins: look.begins,
             spans: asked.spans,
-            gave_up: asked.gave_up,
+            budget: asked.budget,
             literals: Literals {
                 facts: &self.facts,
                 scan: &self.scan,

@@ -7,24 +7,25 @@ pub use index::{Asked, Index};
 pub use mask::mask;
 
 use crate::config::{Action, Rule, RuleId};
-use crate::pattern::{Found, Pattern, Spans};
+use crate::pattern::{Budget, Found, Spans};
 
 /// Which rule takes a line, found by a loop over all rules in their order: the definition that
 /// [`Index::decide`] is held to.
 ///
 /// A line that enters a group and matches nothing in it goes on behind it. After a match `spans`
-/// holds the rule's groups. Patterns that hit their limit do not match, and go to `gave_up`.
+/// holds the rule's groups. Patterns for which the line's budget does not do are taken as not matching,
+/// and noted in it.
 pub fn decide(
     rules: &[Rule],
     host: &[u8],
     message: &[u8],
     spans: &mut Spans,
-    gave_up: &mut Vec<Pattern>,
+    budget: &mut Budget,
 ) -> Option<RuleId> {
     decide_with(rules, |_, rule| {
-        let found = ask(rule, host, message, spans);
+        let found = ask(rule, host, message, spans, budget);
         if found == Found::GaveUp {
-            gave_up.push(rule.pattern.clone());
+            budget.give_up(&rule.pattern);
         }
         found
     })
@@ -48,11 +49,23 @@ pub fn decide_with(rules: &[Rule], mut ask: impl FnMut(usize, &Rule) -> Found) -
 
 /// Whether a rule's pattern matches: the host for a `group_host`, else the message. `spans` receives
 /// the groups of a rule that uses them.
-pub fn ask(rule: &Rule, host: &[u8], message: &[u8], spans: &mut Spans) -> Found {
+pub fn ask(
+    rule: &Rule,
+    host: &[u8],
+    message: &[u8],
+    spans: &mut Spans,
+    budget: &mut Budget,
+) -> Found {
+    let newlines = |text: &[u8]| memchr::memchr(b'\n', text).is_some();
+    let pattern = &rule.pattern;
     match rule.action {
-        Action::GroupHost { .. } => rule.pattern.is_match(host),
-        Action::Group { .. } | Action::Trash => rule.pattern.is_match(message),
-        Action::Repeat | Action::Queues(_) => rule.pattern.captures(message, spans),
+        Action::GroupHost { .. } => pattern.is_match_within(host, newlines(host), budget),
+        Action::Group { .. } | Action::Trash => {
+            pattern.is_match_within(message, newlines(message), budget)
+        }
+        Action::Repeat | Action::Queues(_) => {
+            pattern.captures_within(message, newlines(message), spans, budget)
+        }
     }
 }
 
@@ -80,7 +93,7 @@ mod tests {
                 host.as_bytes(),
                 text.as_bytes(),
                 &mut spans,
-                &mut Vec::new(),
+                &mut Budget::new(text.len()),
             )
             .map(|r| r.0)
         };

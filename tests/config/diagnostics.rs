@@ -478,3 +478,27 @@ fn a_program_for_mails_that_is_not_there_is_found() {
         "{out}"
     );
 }
+
+/// Each rule is held to all groups around it: without a bound 200,000 of them took minutes, and a stack.
+#[test]
+fn groups_have_a_depth() {
+    let nested = |depth: usize| {
+        let (open, close) = ("group x\n".repeat(depth), "group_end\n".repeat(depth));
+        format!("{open}a y\n{close}a z\n")
+    };
+    let error = "501:1 error: more than 500 groups inside each other";
+    for depth in [501, 200_000] {
+        let told = heads(&nested(depth));
+        let errors: Vec<_> = told.iter().filter(|t| t.contains(" error: ")).collect();
+        assert_eq!(errors, [error], "{depth}");
+    }
+    let told = heads(&nested(500));
+    assert!(!told.iter().any(|t| t.contains(" error: ")), "{told:?}");
+    // Groups one behind the other are no deeper than one.
+    let told = heads(&"group x\na y\ngroup_end\n".repeat(2_000));
+    assert!(
+        !told.iter().any(|t| t.contains(" error: ")),
+        "{:?}",
+        told.first()
+    );
+}

@@ -9,6 +9,7 @@
 mod extract;
 mod fetch;
 mod lines;
+mod long;
 #[path = "../support/mod.rs"]
 mod support;
 

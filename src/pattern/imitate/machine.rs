@@ -4,8 +4,12 @@ mod back;
 
 use super::program::{Bounds, Op, Program};
 use crate::pattern::ast::Anchor;
+use crate::pattern::budget::price;
 use crate::pattern::parse::word;
 use crate::pattern::set::ByteSet;
+
+/// More ways back than these are not kept: a match that needs them is given up.
+const MOST_FRAMES: usize = 1 << 19;
 
 /// A group: where it began last, and its span if it is set.
 #[derive(Clone, Copy, Default)]
@@ -117,7 +121,7 @@ struct Inner {
 pub(super) struct Machine<'a> {
     program: &'a Program,
     subject: &'a [u8],
-    steps: usize,
+    steps: u64,
     pc: usize,
     pos: usize,
     groups: Vec<Group>,
@@ -132,7 +136,7 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(program: &'a Program, subject: &'a [u8], steps: usize) -> Self {
+    pub(super) fn new(program: &'a Program, subject: &'a [u8], steps: u64) -> Self {
         Self {
             program,
             subject,
@@ -150,7 +154,7 @@ impl<'a> Machine<'a> {
     }
 
     /// How many steps are left.
-    pub(super) fn steps(&self) -> usize {
+    pub(super) fn steps(&self) -> u64 {
         self.steps
     }
 
@@ -159,6 +163,10 @@ impl<'a> Machine<'a> {
         self.pos = start;
         while !matches!(self.program.code[self.pc], Op::End) {
             self.steps = self.steps.checked_sub(1)?;
+            if self.frames.len() > MOST_FRAMES {
+                self.steps = 0;
+                return None;
+            }
             if !self.step() {
                 while !self.back()? {}
             }
@@ -166,6 +174,11 @@ impl<'a> Machine<'a> {
         let mut spans: Vec<_> = self.groups.iter().map(|g| g.span).collect();
         spans[0] = Some((self.keep.unwrap_or(start), self.pos));
         Some(spans)
+    }
+
+    /// Pays for what one step does not cover.
+    fn pay(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_sub(steps);
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -311,7 +324,9 @@ impl<'a> Machine<'a> {
         self.highest = highest;
     }
 
-    fn save(&self, floor: usize) -> Saved {
+    fn save(&mut self, floor: usize) -> Saved {
+        // They are kept until there is a way back no more.
+        self.pay(self.groups.len().saturating_sub(floor) as u64 / 2);
         Saved {
             floor,
             groups: self.groups[floor + 1..].to_vec(),
@@ -331,6 +346,7 @@ impl<'a> Machine<'a> {
         let Some((start, end)) = groups.iter().find_map(|&g| self.is_set(g)) else {
             return false;
         };
+        self.pay(price(end - start));
         let text = &self.subject[start..end];
         let Some(here) = self.subject.get(self.pos..self.pos + text.len()) else {
             return false;
@@ -476,7 +492,7 @@ impl<'a> Machine<'a> {
         if count < bounds.min {
             return false;
         }
-        self.steps = self.steps.saturating_sub(count / 16);
+        self.pay(price(count));
         self.bytes_after(Bytes {
             op: self.pc,
             start: self.pos,

@@ -3,7 +3,7 @@
 use super::candidate::{Candidate, Literals, Quick};
 use super::facts::{Begin, Facts};
 use crate::config::{Action, Rule};
-use crate::pattern::{Found, Pattern, Spans};
+use crate::pattern::{Budget, Found, Pattern, Spans};
 use crate::record::Text;
 
 /// A line on its way through its candidate rules.
@@ -20,7 +20,7 @@ pub(super) struct Line<'a, 't> {
     /// What stands behind the first two blanks.
     pub begins: [Begin; 2],
     pub spans: &'a mut Spans,
-    pub gave_up: &'a mut Vec<Pattern>,
+    pub budget: &'a mut Budget,
     pub literals: Literals<'a>,
     pub groups: &'a mut [(u64, bool)],
     pub stamp: u64,
@@ -61,15 +61,15 @@ impl Line<'_, '_> {
         let pattern = &candidate.pattern;
         let message = self.text.message();
         let found = match candidate.spans {
-            true => pattern.captures_in(message, self.newlines, self.spans),
-            false => pattern.is_match_in(message, self.newlines),
+            true => pattern.captures_within(message, self.newlines, self.spans, self.budget),
+            false => pattern.is_match_within(message, self.newlines, self.budget),
         };
         self.judge(found, pattern)
     }
 
     fn judge(&mut self, found: Found, pattern: &Pattern) -> bool {
         if found == Found::GaveUp {
-            self.gave_up.push(pattern.clone());
+            self.budget.give_up(pattern);
         }
         found == Found::Yes
     }
@@ -87,8 +87,16 @@ impl Line<'_, '_> {
         let outer = facts.group;
         let entered = outer.is_none_or(|outer| self.enters(outer)) && {
             let found = match rule.action {
-                Action::GroupHost { .. } => rule.pattern.is_match(self.host),
-                _ => rule.pattern.is_match_in(self.text.message(), self.newlines),
+                Action::GroupHost { .. } => {
+                    let newlines = memchr::memchr(b'\n', self.host).is_some();
+                    rule.pattern
+                        .is_match_within(self.host, newlines, self.budget)
+                }
+                _ => {
+                    let message = self.text.message();
+                    rule.pattern
+                        .is_match_within(message, self.newlines, self.budget)
+                }
             };
             self.judge(found, &rule.pattern)
         };

@@ -3,7 +3,7 @@
 use super::super::decide;
 use super::{Asked, Index, MOST_CANDIDATES};
 use crate::config::{Action, Rule, RuleId, parse_bytes};
-use crate::pattern::Spans;
+use crate::pattern::{Budget, Spans};
 use crate::random::Random;
 use crate::record::Text;
 
@@ -133,7 +133,7 @@ fn decided(
         text,
         newlines,
         spans: &mut spans,
-        gave_up: &mut Vec::new(),
+        budget: &mut Budget::new(0),
     };
     (index.decide(rules, asked), spans)
 }
@@ -210,7 +210,7 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             let mut whole = Text::new(line.as_bytes(), true, &mut other_room);
             hidden += usize::from(whole.message().len() < line.len());
             let line = whole.message();
-            let want = decide(&rules, host, line, &mut one, &mut Vec::new());
+            let want = decide(&rules, host, line, &mut one, &mut Budget::default());
             let (got, other) = decided(&mut index, &rules, host, &mut text);
             assert_eq!(got, want, "seed {seed}: {:?}", bstr::BStr::new(line));
             let kept = want.and_then(|id| rules.get(id.index()));

@@ -1,0 +1,92 @@
+//! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines that
+//! cost much.
+
+use super::{CATCH_UP, DRAIN, Daemon, Wish};
+use crate::clock::Time;
+use crate::input::{Batch, Receipt};
+use crate::process::service;
+use crate::process::signals::Signal;
+
+impl Daemon {
+    /// Counts the lines of a batch together with the position after them. At the end nothing is
+    /// counted any more: without its position such a batch is read again after the restart.
+    pub(super) fn batch(&mut self, batch: Batch) {
+        if self.ending.is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        self.monitor.pass(now);
+        self.monitor.count(&batch.counters);
+        self.count_lines(&batch.text);
+        for warning in self.monitor.take_warnings(now) {
+            log::warn!("{warning}");
+        }
+        let again = match batch.receipt {
+            Receipt::File(marks) => {
+                if self.files.insert(marks.path.clone(), marks).is_none() {
+                    // Until a snapshot tells where this file was begun, a crash would begin it anew.
+                    self.commits.urgent();
+                }
+                true
+            }
+            Receipt::None => false,
+            Receipt::Redis { list, upto } => {
+                if !self.commits.stores() {
+                    self.inputs.ack(list.as_ref(), upto);
+                }
+                self.redis.insert(list, upto);
+                false
+            }
+        };
+        self.commits
+            .changed(now, again, &self.monitor.config().state);
+        self.plan();
+    }
+
+    fn count_lines(&mut self, text: &[u8]) {
+        let mut from = 0;
+        while from < text.len() {
+            from += self.monitor.take_some(&text[from..]);
+            if from < text.len() {
+                self.breathe();
+            }
+        }
+        self.monitor.hurry(false);
+    }
+
+    /// Looks after what cannot wait for the end of a batch. The position behind the batch is all that
+    /// can be committed: so once an end that was asked for has waited long enough, the rest of the lines
+    /// is counted without the matchers that take long.
+    fn breathe(&mut self) {
+        let now = self.clock.now();
+        self.keep_alive(now);
+        self.heard.extend(self.signals.try_iter());
+        let ends = |signal: &Signal| matches!(signal, Signal::Term | Signal::Int);
+        if self.hurry_at.is_none() && self.heard.iter().any(ends) {
+            let patience = if self.catching_up { CATCH_UP } else { DRAIN };
+            self.hurry_at = Some(now + patience);
+        }
+        let ending = self.wishes.contains(&Wish::End);
+        let until = self.wishes_until.filter(|_| ending).or(self.hurry_at);
+        if until.is_some_and(|until| now >= until) {
+            self.monitor.hurry(true);
+        }
+    }
+
+    /// Does what came as signals.
+    pub(super) fn hear(&mut self) {
+        self.heard.extend(self.signals.try_iter());
+        while let Some(signal) = self.heard.pop_front() {
+            self.signal(signal);
+        }
+        self.hurry_at = None;
+    }
+
+    /// Tells the service manager's watchdog in time that the loop goes round.
+    pub(super) fn keep_alive(&mut self, now: Time) {
+        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
+            service::alive();
+            self.next_alive = now + interval / 2;
+        }
+    }
+}
