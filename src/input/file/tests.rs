@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
 
+mod byhand;
 mod interleave;
 mod names;
 mod pauses;
