@@ -102,6 +102,8 @@ pub struct Generation<F> {
     /// The path named it while it was held: its writer may add to it. What is added to another one
     /// was copied there.
     pub renamed: bool,
+    /// A copy that was made before the live file was cut off.
+    pub copied: bool,
     /// Its new bytes may be a copy of others, and wait for what tells.
     pub held_back: bool,
     /// All up to here was a copy when it was looked at.
@@ -180,6 +182,7 @@ impl<F: LogFile> Generation<F> {
             finished: false,
             at_end: false,
             renamed: false,
+            copied: false,
             held_back: false,
             copy_end: 0,
             turns: (0, 0),

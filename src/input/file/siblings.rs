@@ -28,6 +28,8 @@ pub struct Sibling {
     pub meta: Meta,
     /// How it is packed.
     pub packing: Packing,
+    /// It is followed as a log of its own.
+    pub followed: bool,
 }
 
 impl Sibling {
@@ -96,6 +98,12 @@ pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     };
     let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
     (digits >= 6 && rotated(b'-', token)).then_some(packing)
+}
+
+/// The path of the log that was packed into this file under its name.
+pub fn gzipped(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_suffix(b".gz")?;
+    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// Whether a file is packed, by its name.

@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
 
+mod beside;
 mod byhand;
 mod interleave;
 mod names;

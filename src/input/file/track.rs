@@ -56,8 +56,8 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub followed: &'a HashSet<PathBuf>,
     /// Some path has not found its place again: no file may be taken for new.
     pub resuming: bool,
-    /// Finished generations of other paths.
-    pub elsewhere: Vec<Mark>,
+    /// The other paths: a file may come from one of them.
+    pub others: [&'a [Track<F>]; 2],
     /// Whether names in directories may have changed.
     pub rescan: bool,
     /// A name stood for another file than when the directory was listed.
@@ -119,7 +119,7 @@ pub(super) struct Done {
 
 impl Done {
     /// Of a file that was there.
-    fn seen(mark: Mark, last: i64) -> Self {
+    pub fn seen(mark: Mark, last: i64) -> Self {
         Self {
             mark,
             last,
@@ -165,6 +165,8 @@ pub(super) struct Track<F: FileSystem> {
     start: Option<TailStart>,
     begun: bool,
     alias: bool,
+    /// It was found packed under its name, and may never be there itself.
+    packed: bool,
     recheck: bool,
     /// Bytes that were seen of a file when it was truncated before a line of it was read: lost, if no
     /// copy of it turns up.
@@ -207,6 +209,7 @@ impl<F: FileSystem> Track<F> {
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
             alias: false,
+            packed: false,
             recheck: false,
             cut: 0,
             rewritten: 0,
@@ -251,6 +254,28 @@ impl<F: FileSystem> Track<F> {
         self.gens
             .iter()
             .any(|g| g.departed.is_some_and(|at| soon(at, g)))
+    }
+
+    /// Whether it holds this file open.
+    pub fn holds(&self, id: FileId) -> bool {
+        self.gens.iter().any(|g| g.mark.id == id)
+    }
+
+    /// At the next turn its rotated files are looked through again.
+    pub fn look_again(&mut self) {
+        self.recheck = true;
+    }
+
+    /// Begins behind what was read of its file under the name of another path.
+    pub fn begin_after(&mut self, done: Done) {
+        self.begun = true;
+        self.remember(done);
+    }
+
+    /// Its log was packed before it was seen: nobody waits for it.
+    pub fn only_packed(mut self) -> Self {
+        self.packed = true;
+        self
     }
 
     /// At the first look: opens the file where it begins. What was followed before waits for its
@@ -440,7 +465,7 @@ impl<F: FileSystem> Track<F> {
                 self.depart(cx.now);
                 self.start = None;
                 self.alias = false;
-                if self.gens.is_empty() && self.told.is_none() {
+                if self.gens.is_empty() && self.told.is_none() && !self.packed {
                     let text = "does not exist yet; followed from its beginning when it appears"
                         .to_owned();
                     self.set_fault(cx, Some(text));
@@ -538,16 +563,13 @@ impl<F: FileSystem> Track<F> {
         if meta.kind != Kind::Regular || cx.held.contains_key(&meta.id) {
             return Ok(None);
         }
-        if self.alias {
-            for mark in cx.elsewhere.iter().filter(|m| m.id == meta.id) {
-                if mark.fits(&file)? {
-                    return Ok(Some(Generation::resumed(
-                        file,
-                        meta.id,
-                        mark.clone(),
-                        cx.now,
-                    )));
-                }
+        // A file that another path named before.
+        let elsewhere = cx.others.iter().copied().flatten();
+        let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.mark));
+        for mark in elsewhere.filter(|mark| mark.id == meta.id) {
+            if mark.fits(&file)? {
+                let mark = mark.clone();
+                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
             }
         }
         let file = match self.replaces(file, &meta, cx)? {

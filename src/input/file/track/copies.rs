@@ -4,7 +4,7 @@
 use std::io;
 
 use super::super::copies::{Added, LastLines, added, relocated, shared};
-use super::super::fs::{FileSystem, LogFile, Meta};
+use super::super::fs::{FileId, FileSystem, LogFile, Meta};
 use super::super::generation::Generation;
 use super::super::marks::Mark;
 use super::super::siblings::{Packing, Sibling};
@@ -58,6 +58,12 @@ impl<F: FileSystem> Track<F> {
         Ok((if unsure { Added::Unsure } else { Added::Lines }, false))
     }
 
+    /// Whether bytes of a file that is none of its generations are a copy of another one that it knows.
+    pub fn is_copy(&self, file: &F::File, id: FileId, (from, to): (u64, u64)) -> bool {
+        let mut others = self.others(None).filter(|(mark, _, _)| mark.id != id);
+        others.any(|(mark, own, _)| !matches!(added(file, (from, to), mark, own), Ok(Added::Lines)))
+    }
+
     /// Passes over what was copied to the generation at `at`. Tells whether its new bytes are to wait.
     pub(super) fn pass_copies(&mut self, at: usize) -> io::Result<bool> {
         loop {
@@ -85,6 +91,7 @@ impl<F: FileSystem> Track<F> {
             if let Some(last) = self.gens.last_mut().filter(|_| of_live) {
                 // It was cut off after it was copied.
                 last.restart();
+                self.gens[at].copied = true;
                 self.recheck = true;
             }
         }
@@ -261,17 +268,13 @@ impl<F: FileSystem> Track<F> {
 
     /// The marks of what stood in the live file before it was cut off of late, and where they are
     /// among the finished ones.
-    fn cut_marks(
-        &self,
-        id: super::FileId,
-        now: i64,
-    ) -> impl Iterator<Item = (&Mark, Option<usize>)> {
+    fn cut_marks(&self, id: FileId, now: i64) -> impl Iterator<Item = (&Mark, Option<usize>)> {
         let cut = move |done: &Done| done.cut && done.mark.id == id && now - done.last < LINGER;
         let done = self.done.iter().enumerate().rev();
         let done = done.filter(move |(_, done)| cut(done));
         let done = done.map(|(at, done)| (&done.mark, Some(at)));
         let copies = self.gens.iter().rev();
-        let copies = copies.filter(|g| g.departed.is_some() && !g.renamed && g.mark.offset > 0);
+        let copies = copies.filter(|g| g.departed.is_some() && g.copied);
         done.chain(copies.map(|g| (&g.mark, None)))
     }
 }

@@ -9,7 +9,7 @@ use super::super::marks::{Mark, PathMarks};
 use super::super::room::NO_ROOM;
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
-use super::{Context, Done, LINGER, MARGIN, PATIENCE, QUIET, SETTLED, Track};
+use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
 use crate::config::model::TailStart;
 use crate::counters::Counter;
 use crate::shown::shown_path;
@@ -25,9 +25,7 @@ impl<F: FileSystem> Track<F> {
                 continue;
             };
             let path = dir.join(&name);
-            if cx.followed.contains(&path) {
-                continue;
-            }
+            let followed = cx.followed.contains(&path);
             if let Ok(meta) = cx.fs.meta(&path)
                 && meta.kind == Kind::Regular
             {
@@ -35,6 +33,7 @@ impl<F: FileSystem> Track<F> {
                     path,
                     meta,
                     packing,
+                    followed,
                 });
             }
         }
@@ -98,7 +97,13 @@ impl<F: FileSystem> Track<F> {
             let last = sibling.meta.mtime;
             // The newest may still be written to; others are old by their time.
             let late = self.seen < cx.now && last >= self.seen;
-            if late || (age >= 4 && last < self.seen - 2 * MARGIN) {
+            // A plain one may be a log of its own.
+            let kept = match sibling.packing {
+                Packing::Plain => MAX_DONE,
+                _ => 4,
+            };
+            let old = age >= kept && last < self.seen - 2 * MARGIN;
+            if late || old || sibling.followed {
                 continue;
             }
             let Ok(file) = cx.fs.open(&sibling.path) else {
@@ -163,6 +168,7 @@ impl<F: FileSystem> Track<F> {
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
+                copy.copied = !departed;
                 copy.mark.live = false;
                 self.gens.insert(at, copy);
             }
@@ -234,7 +240,10 @@ impl<F: FileSystem> Track<F> {
         let (mut place, mut found) = (at, 0);
         cx.shut.set(None);
         for sibling in siblings {
-            if sibling.meta.mtime < self.seen - MARGIN || self.is_held(sibling.meta.id, cx) {
+            if sibling.followed
+                || sibling.meta.mtime < self.seen - MARGIN
+                || self.is_held(sibling.meta.id, cx)
+            {
                 continue;
             }
             let Some(mut generation) = self.unknown(sibling, cx) else {
@@ -378,6 +387,7 @@ impl<F: FileSystem> Track<F> {
                 path,
                 meta,
                 packing,
+                followed: false,
             });
         }
         let mut gone = Vec::new();
@@ -458,7 +468,7 @@ impl<F: FileSystem> Track<F> {
         let seen = self.seen;
         let unread = siblings
             .iter()
-            .filter(|s| s.packing == Packing::Unreadable && s.meta.mtime > seen);
+            .filter(|s| s.packing == Packing::Unreadable && !s.followed && s.meta.mtime > seen);
         for sibling in unread.skip(known) {
             let name = sibling.path.file_name().unwrap_or_default();
             let name = shown_path(name);
