@@ -1,9 +1,9 @@
 //! The past of a path: rotated files beside it, and which of them hold lines not read yet.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::super::fs::{FileSystem, Kind, LogFile};
+use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::marks::{Mark, PathMarks};
 use super::super::room::NO_ROOM;
@@ -50,14 +50,7 @@ impl<F: FileSystem> Track<F> {
         let own = self.own_stamp(cx);
         let siblings = self.list(cx);
         let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
-        let mut names: Vec<_> = siblings
-            .iter()
-            .map(|s| (s.path.clone(), s.meta.id))
-            .collect();
-        if let Ok(meta) = cx.fs.meta(&self.path) {
-            names.push((self.path.as_ref().clone(), meta.id));
-        }
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let names = self.names(&siblings, cx);
         let since = match &self.names_seen {
             Some((seen, since)) if *seen == names => *since,
             _ => cx.now,
@@ -65,12 +58,29 @@ impl<F: FileSystem> Track<F> {
         let stable = cx.now - since >= QUIET;
         self.names_seen = Some((names, since));
         let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
-        if !(unchanged || stable || waited) {
+        // A directory is not listed in one instant: a name that changes meanwhile may be missed.
+        let twice = || {
+            let again = self.names(&self.list(cx), cx);
+            self.names_seen
+                .as_ref()
+                .is_some_and(|(seen, _)| *seen == again)
+        };
+        if !(unchanged || stable || (waited && twice())) {
             return None;
         }
         self.waiting_since = None;
         self.surveyed = unchanged.then_some((before, own));
         Some(siblings)
+    }
+
+    /// The names around the path, and what they stand for.
+    fn names(&self, siblings: &[Sibling], cx: &Context<F>) -> Vec<(PathBuf, FileId)> {
+        let names = siblings.iter().map(|s| (s.path.clone(), s.meta.id));
+        let own = cx.fs.meta(&self.path).ok();
+        let own = own.map(|meta| (self.path.as_ref().clone(), meta.id));
+        let mut names: Vec<_> = names.chain(own).collect();
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        names
     }
 
     fn stamp(&self, cx: &Context<F>) -> Option<i64> {
