@@ -3,6 +3,7 @@
 //! The snapshot has the positions, the file system the lengths of now: the names and inodes are
 //! enough, so the logs themselves need not be readable.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -29,11 +30,15 @@ struct Found {
 }
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
-/// yet. Packed ones count as far as they were known.
-pub(super) fn parts(marks: &PathMarks) -> Vec<Part> {
+/// yet. Packed ones count as far as they were known, and what is followed by itself does not count.
+pub(super) fn parts(marks: &PathMarks, followed: &HashSet<&Path>) -> Vec<Part> {
     let live = look(&marks.path);
     let live_id = live.as_ref().map(|live| live.meta.id);
-    let files: Vec<Found> = live.into_iter().chain(siblings(&marks.path)).collect();
+    let files: Vec<Found> = {
+        let siblings = siblings(&marks.path).into_iter();
+        let siblings = siblings.filter(|file| !followed.contains(file.path.as_path()));
+        live.into_iter().chain(siblings).collect()
+    };
     let is_live = |file: &Found| Some(file.meta.id) == live_id;
     let known = marks.marks.iter().map(|mark| {
         let file = files.iter().find(|file| file.meta.id == mark.id);

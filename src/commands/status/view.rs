@@ -1,6 +1,6 @@
 //! What there is to tell, gathered from the snapshot: the form of `--json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, Local};
@@ -111,7 +111,7 @@ impl View {
             unseen: holder.err(),
             made: snapshot.made,
             started: snapshot.started,
-            files: snapshot.files.iter().map(FileView::new).collect(),
+            files: files_of(&snapshot.files),
             queues: snapshot
                 .queues
                 .iter()
@@ -145,9 +145,15 @@ impl View {
     }
 }
 
+fn files_of(files: &[PathMarks]) -> Vec<FileView> {
+    let followed: HashSet<&Path> = files.iter().map(|marks| marks.path.as_path()).collect();
+    let view = |marks| FileView::new(marks, &followed);
+    files.iter().map(view).collect()
+}
+
 impl FileView {
-    fn new(marks: &PathMarks) -> Self {
-        let parts = lag::parts(marks);
+    fn new(marks: &PathMarks, followed: &HashSet<&Path>) -> Self {
+        let parts = lag::parts(marks, followed);
         let live = parts.iter().find(|part| part.live);
         let rotated = parts.iter().filter(|part| !part.live);
         Self {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::beside::{Beside, packed_since};
 use super::fs::FileSystem;
 use super::marks::PathMarks;
 use super::room::{LeftOut, Room};
-use super::siblings::is_rotation_of;
+use super::siblings::{is_packed, is_rotation_of};
 use super::track::{Context, Progress, Track};
 use super::{Settings, fs};
 use crate::clock::Time;
@@ -58,6 +59,8 @@ pub struct Follower<F: FileSystem> {
     fresh: HashSet<PathBuf>,
     /// Since when each glob is followed, ns: what its new files' rotations hold since then is new.
     since: HashMap<PathBuf, i64>,
+    /// Files that look like rotated ones, and may be logs.
+    beside: Beside,
     /// How many files may be held open, and what was told of those that do not fit.
     room: Room,
     left_out: LeftOut,
@@ -109,6 +112,7 @@ impl<F: FileSystem> Follower<F> {
             faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),
+            beside: Beside::default(),
             room: Room::default(),
             left_out: LeftOut::default(),
             rescan: true,
@@ -268,9 +272,24 @@ impl<F: FileSystem> Follower<F> {
             let known = known.map(|m| m.seen).max();
             let since = self.since.entry(name.to_owned());
             let since = *since.or_insert(known.unwrap_or(now));
+            // A pattern that asks for packed files gets them.
+            let packed = is_packed(name);
+            found.retain(|path| packed || !is_packed(path));
             for path in &found {
-                if !logs.iter().any(|log| is_rotation_of(log, path)) {
+                let own = self.resume.iter().any(|m| m.path == *path);
+                if own || !logs.iter().any(|log| is_rotation_of(log, path)) {
                     self.add(path, true, fresh && known.is_none(), since, emit);
+                } else if !self.is_followed(path) {
+                    self.beside.note(path);
+                }
+            }
+            for path in packed_since(&self.fs, &configured, since) {
+                if !logs
+                    .iter()
+                    .any(|log| *log == path || is_rotation_of(log, &path))
+                {
+                    self.tracks
+                        .push(Track::new(path, None, None, since).only_packed());
                 }
             }
         }
@@ -303,7 +322,7 @@ impl<F: FileSystem> Follower<F> {
         since: i64,
         emit: &mut dyn FnMut(Event),
     ) {
-        if self.tracks.iter().any(|t| t.path.as_path() == path) || self.skipped.contains(path) {
+        if self.is_followed(path) || self.skipped.contains(path) {
             return;
         }
         let resume = self.resume.iter().find(|m| m.path == path).cloned();
@@ -316,6 +335,40 @@ impl<F: FileSystem> Follower<F> {
         let mut track = Track::new(path.to_path_buf(), start, resume, since);
         track.known |= self.configured.iter().any(|c| c.as_path() == path);
         self.tracks.push(track);
+    }
+
+    fn is_followed(&self, path: &Path) -> bool {
+        self.tracks.iter().any(|t| t.path.as_path() == path)
+    }
+
+    /// Follows what looked like a rotated file, and grows. Tells how soon the next look is due.
+    fn look_beside(
+        &mut self,
+        now: i64,
+        rescan: bool,
+        emit: &mut dyn FnMut(Event),
+    ) -> Option<Duration> {
+        match self.beside.due(now) {
+            Some(left) if left > 0 && !rescan => {
+                return u64::try_from(left).ok().map(Duration::from_nanos);
+            }
+            None if !rescan => return None,
+            _ => {}
+        }
+        for track in self.beside.look(&self.fs, &mut self.tracks, now) {
+            let text = format!(
+                "{}: is named like a rotated file, and grows: followed as a log of its own",
+                shown_path(track.path.as_path())
+            );
+            emit(Event::Notice(Notice {
+                level: log::Level::Info,
+                text,
+                report: false,
+                counters: Counters::default(),
+            }));
+            self.tracks.push(track);
+        }
+        None
     }
 
     /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
@@ -332,6 +385,7 @@ impl<F: FileSystem> Follower<F> {
         if rescan {
             self.expand(now, emit);
         }
+        let beside = self.look_beside(now, rescan, emit);
         let mut all = Progress::default();
         self.each(now, rescan, emit, |track, cx| {
             let progress = track.turn(cx);
@@ -358,6 +412,7 @@ impl<F: FileSystem> Follower<F> {
         if self.tracks.iter().any(Track::is_left_out) && self.room.has(self.open_files(), false) {
             next = next.min(UNWOKEN);
         }
+        next = next.min(beside.unwrap_or(next));
         if !all.changed && !all.more {
             self.idle = (self.idle * 2).min(longest);
         }
@@ -448,14 +503,6 @@ impl<F: FileSystem> Follower<F> {
                 held.remove(&generation.mark.id);
             }
             let resuming = before.iter().chain(after.iter()).any(Track::is_resuming);
-            let others = before.iter().chain(after.iter());
-            let elsewhere = if rescan {
-                others
-                    .flat_map(|t| t.done.iter().map(|d| d.mark.clone()))
-                    .collect()
-            } else {
-                Vec::new()
-            };
             let mut cx = Context {
                 fs: &self.fs,
                 settings: &self.settings,
@@ -465,7 +512,7 @@ impl<F: FileSystem> Follower<F> {
                 held,
                 followed: &followed,
                 resuming,
-                elsewhere,
+                others: [before, after],
                 rescan,
                 moved: Cell::new(false),
                 shut: Cell::new(None),

@@ -43,6 +43,8 @@ pub struct Meta {
     pub mtime: i64,
     /// What it is.
     pub kind: Kind,
+    /// How many names it has (`st_nlink`); none once it was removed or another one took its name.
+    pub links: u64,
 }
 
 /// An open log file.
@@ -108,6 +110,7 @@ fn meta_of(metadata: &Metadata) -> Meta {
             .saturating_mul(1_000_000_000)
             .saturating_add(metadata.mtime_nsec()),
         kind,
+        links: metadata.nlink(),
     }
 }
 

@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
 use super::marks::{ANCHOR, HEAD, Mark, same_beginning};
+use super::start;
 
 /// So many bytes of a file are read in one go.
 pub const CHUNK: usize = 256 * 1024;
@@ -98,6 +99,15 @@ pub struct Generation<F> {
     pub finished: bool,
     /// The last look reached what was its end then.
     pub at_end: bool,
+    /// The path named it while it was held: its writer may add to it. What is added to another one
+    /// was copied there.
+    pub renamed: bool,
+    /// A copy that was made before the live file was cut off.
+    pub copied: bool,
+    /// Its new bytes may be a copy of others, and wait for what tells.
+    pub held_back: bool,
+    /// All up to here was a copy when it was looked at.
+    pub copy_end: u64,
     /// The turn of its path in which it came, and the last one in which its end was seen.
     pub turns: (u64, u64),
     quiet: Option<(u64, i64)>,
@@ -171,6 +181,10 @@ impl<F: LogFile> Generation<F> {
             judged: false,
             finished: false,
             at_end: false,
+            renamed: false,
+            copied: false,
+            held_back: false,
+            copy_end: 0,
             turns: (0, 0),
             quiet: None,
         }
@@ -194,6 +208,14 @@ impl<F: LogFile> Generation<F> {
         match &self.source {
             Source::Plain(file) => Some(file),
             Source::Packed(_) => None,
+        }
+    }
+
+    /// What was unpacked of a packed file and is not handed out.
+    pub fn next_bytes(&self) -> &[u8] {
+        match &self.source {
+            Source::Plain(_) => &[],
+            Source::Packed(packed) => &packed.rest,
         }
     }
 
@@ -234,6 +256,14 @@ impl<F: LogFile> Generation<F> {
         size <= own
             && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
             && same_end()
+    }
+
+    /// The end of the last complete line before `offset`.
+    pub fn last_line_before(&self, offset: u64) -> io::Result<u64> {
+        match &self.source {
+            Source::Plain(file) => start::last_line_end(file, offset),
+            Source::Packed(_) => Ok(offset),
+        }
     }
 
     /// Its last bytes before `size`, if it is plain.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::config::model::TailStart;
 
+mod beside;
+mod copies;
 mod follower;
 mod fs;
 mod generation;

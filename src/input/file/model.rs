@@ -19,6 +19,8 @@ struct Inode {
     mtime: i64,
     /// Nobody may open it; who has it open reads on.
     closed: bool,
+    /// So many names it has.
+    links: u64,
 }
 
 type Shared = Arc<Mutex<Inode>>;
@@ -46,6 +48,7 @@ impl LogFile for Shared {
             size: inode.data.len() as u64,
             mtime: inode.mtime,
             kind: Kind::Regular,
+            links: inode.links,
         })
     }
 
@@ -79,6 +82,7 @@ impl FileSystem for MemFs {
                 size: 0,
                 mtime: disk.dir_mtime,
                 kind: Kind::Directory,
+                links: 1,
             });
         }
         disk.names.get(path).ok_or(io::ErrorKind::NotFound)?.meta()
@@ -160,6 +164,11 @@ impl Model {
         let mut disk = self.fs.0.lock().unwrap();
         disk.dir_mtime = disk.now;
         act(&mut disk.names);
+        for inode in disk.all.iter().filter_map(Weak::upgrade) {
+            let names = disk.names.values();
+            inode.lock().unwrap().links =
+                names.filter(|file| Arc::ptr_eq(file, &inode)).count() as u64;
+        }
     }
 
     /// A new file with the lowest free inode, as ext4 does it.
@@ -178,6 +187,7 @@ impl Model {
             data,
             mtime: mtime.unwrap_or(disk.now),
             closed: false,
+            links: 0,
         }));
         disk.all.push(Arc::downgrade(&inode));
         inode

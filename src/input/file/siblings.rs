@@ -1,5 +1,5 @@
 //! Which names in a directory are rotated generations of a log: `name.1`, `name-20261123`,
-//! `name.1.gz`, `stem-20261123.log`. Names only limit the search; content decides.
+//! `name.1.gz`, `name.gz`, `stem-20261123.log`. Names only limit the search; content decides.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
@@ -28,6 +28,8 @@ pub struct Sibling {
     pub meta: Meta,
     /// How it is packed.
     pub packing: Packing,
+    /// It is followed as a log of its own.
+    pub followed: bool,
 }
 
 impl Sibling {
@@ -78,6 +80,10 @@ fn rotated(separator: u8, token: &[u8]) -> bool {
 pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     let (base, name) = (base.as_bytes(), name.as_bytes());
     let (bare, packing) = unpack(name);
+    if bare == base && bare.len() < name.len() && packing != Packing::Plain {
+        // Packed in place, as the logs of a day in a tree are.
+        return Some(packing);
+    }
     if let Some([separator @ (b'.' | b'-' | b'_'), token @ ..]) = bare.strip_prefix(base)
         && rotated(*separator, token)
     {
@@ -92,6 +98,12 @@ pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     };
     let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
     (digits >= 6 && rotated(b'-', token)).then_some(packing)
+}
+
+/// The path of the log that was packed into this file under its name.
+pub fn gzipped(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_suffix(b".gz")?;
+    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// Whether a file is packed, by its name.
@@ -140,7 +152,12 @@ mod tests {
             ("web.log", "web-1.log", None),
             ("web", "web-1", None),
             ("syslog", "syslog-ng.log", None),
-            ("syslog", "syslog.gz", None),
+            ("syslog", "syslog", None),
+            ("syslog", "syslog.gz", Some(Packing::Gzip)),
+            ("26.log", "26.log.gz", Some(Packing::Gzip)),
+            ("26.log", "26.log.xz", Some(Packing::Unreadable)),
+            ("26.log", "26.gz", None),
+            ("26.log", "126.log.gz", None),
         ];
         for (base, name, want) in cases {
             assert_eq!(

@@ -20,6 +20,11 @@ pub fn offset<F: LogFile>(file: &F, start: TailStart) -> io::Result<u64> {
     }
 }
 
+/// The end of the last complete line before `end`.
+pub fn last_line_end<F: LogFile>(file: &F, end: u64) -> io::Result<u64> {
+    before_last(file, end, 0)
+}
+
 /// The start of the line that has `lines` complete lines between itself and the end.
 fn before_last<F: LogFile>(file: &F, size: u64, lines: u64) -> io::Result<u64> {
     let (mut end, mut left) = (size, lines);

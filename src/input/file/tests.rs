@@ -10,6 +10,9 @@ use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Event, Receipt};
 
+mod beside;
+mod byhand;
+mod generations;
 mod interleave;
 mod names;
 mod pauses;
@@ -450,7 +453,11 @@ fn of_two_copies_the_newer_one_is_finished() {
 /// What the follower does after hours, by a clock that is stepped.
 impl World {
     fn scan_at(&mut self, hours: i64) {
-        let now = SystemClock.now() + chrono::TimeDelta::hours(hours);
+        self.scan_later(hours * 3600);
+    }
+
+    fn scan_later(&mut self, seconds: i64) {
+        let now = SystemClock.now() + chrono::TimeDelta::seconds(seconds);
         let follower = self.follower.as_mut().unwrap();
         follower.rescan();
         for _ in 0..50 {
@@ -526,4 +533,37 @@ fn a_file_that_gets_its_name_back_after_hours_is_not_read_again() {
     w.append(&w.log, "2\n");
     w.scan_at(3);
     w.expect(&["1", "2"]);
+}
+
+/// A restart comes between a rotation and the writer's HUP: what it finds of the rotated file is
+/// nothing yet, or half a line that all lines begin with.
+#[test]
+fn a_rotated_file_of_which_nothing_stood_there_at_the_restart_gets_its_late_lines() {
+    for there in ["", "Nov 24 03"] {
+        let mut w = World::new();
+        w.append(&w.log, "Nov 24 03:00 0\n");
+        w.start();
+        w.append(&w.log, "Nov 24 03:00 1\n");
+        w.scan();
+        w.follower = None;
+        fs::rename(&w.log, w.sibling(".2")).unwrap();
+        w.append(&w.log, there);
+        let mut late = OpenOptions::new().append(true).open(&w.log).unwrap();
+        fs::rename(&w.log, w.sibling(".1")).unwrap();
+        w.append(&w.log, "Nov 24 03:00 3\n");
+        w.start();
+        let rest = &"Nov 24 03:00 2\n"[there.len()..];
+        late.write_all(rest.as_bytes()).unwrap();
+        // The next rotation comes much later than these lines.
+        for (seconds, line) in [(0, "4"), (10, "5"), (20, "6")] {
+            w.append(&w.log, &format!("Nov 24 03:00 {line}\n"));
+            w.scan_later(seconds);
+        }
+        fs::rename(&w.log, w.sibling(".0")).unwrap();
+        w.append(&w.log, "Nov 24 03:00 7\n");
+        w.scan_later(30);
+        w.lines.sort();
+        let want: Vec<String> = (1..=7).map(|n| format!("Nov 24 03:00 {n}")).collect();
+        assert_eq!(w.lines, want, "{there:?}: {:?}", w.notices);
+    }
 }

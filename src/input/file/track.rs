@@ -18,7 +18,9 @@ use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Event, Notice, Origin, Receipt};
 use crate::shown::shown_path;
 
+mod copies;
 mod history;
+mod read;
 mod retire;
 
 pub(super) const MS: i64 = 1_000_000;
@@ -30,6 +32,8 @@ const PATIENCE: i64 = 5_000 * MS;
 pub(super) const LINGER: i64 = 60_000 * MS;
 /// When no file took its place, a departed generation is let go after this silence.
 const LINGER_ALONE: i64 = 3_600_000 * MS;
+/// A file that changed longer ago is not being rewritten any more.
+const SETTLED: i64 = 1_000 * MS;
 /// The kernel's clock for files ticks coarsely and may lag.
 const MARGIN: i64 = 2_000 * MS;
 /// How a fault begins that is none: the lines are taken under the other name.
@@ -52,8 +56,8 @@ pub(super) struct Context<'a, F: FileSystem> {
     pub followed: &'a HashSet<PathBuf>,
     /// Some path has not found its place again: no file may be taken for new.
     pub resuming: bool,
-    /// Finished generations of other paths.
-    pub elsewhere: Vec<Mark>,
+    /// The other paths: a file may come from one of them.
+    pub others: [&'a [Track<F>]; 2],
     /// Whether names in directories may have changed.
     pub rescan: bool,
     /// A name stood for another file than when the directory was listed.
@@ -107,6 +111,31 @@ pub(super) struct Done {
     pub mark: Mark,
     /// It was not written to after this, ns.
     pub last: i64,
+    /// As [`Generation::renamed`].
+    pub renamed: bool,
+    /// It was cut off or is gone: what was read of it may stand in another file.
+    pub cut: bool,
+}
+
+impl Done {
+    /// Of a file that was there.
+    pub fn seen(mark: Mark, last: i64) -> Self {
+        Self {
+            mark,
+            last,
+            renamed: true,
+            cut: false,
+        }
+    }
+
+    /// Of a file that is gone.
+    fn cut(mark: Mark, last: i64) -> Self {
+        let cut = true;
+        Self {
+            cut,
+            ..Self::seen(mark, last)
+        }
+    }
 }
 
 /// How far a path is with reading all that was there when it was asked for.
@@ -136,10 +165,15 @@ pub(super) struct Track<F: FileSystem> {
     start: Option<TailStart>,
     begun: bool,
     alias: bool,
+    /// It was found packed under its name, and may never be there itself.
+    packed: bool,
     recheck: bool,
     /// Bytes that were seen of a file when it was truncated before a line of it was read: lost, if no
     /// copy of it turns up.
     cut: u64,
+    /// Bytes that were not read of the live file when it was written anew: lost, if they are not in
+    /// what stands there now.
+    rewritten: u64,
     seen: i64,
     last_line: i64,
     told: Option<PathMarks>,
@@ -148,8 +182,9 @@ pub(super) struct Track<F: FileSystem> {
     /// A rotated file that may hold unread lines cannot be opened, as was told. Until it can, no
     /// later moment counts as seen, so that it stays a candidate.
     shut: Option<String>,
-    /// The directory's mtime when it was last looked through while it was quiet.
-    surveyed: Option<i64>,
+    /// The mtime of the directory when it was last looked through while it was quiet, and of what the
+    /// path named: a copy may be written over an older one, and no name change.
+    surveyed: Option<(i64, i64)>,
     /// The names around the path as last seen, and since when they are so.
     names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
 }
@@ -174,8 +209,10 @@ impl<F: FileSystem> Track<F> {
             begun: resume.is_some(),
             start: if resume.is_some() { None } else { start },
             alias: false,
+            packed: false,
             recheck: false,
             cut: 0,
+            rewritten: 0,
             seen: since,
             last_line: 0,
             told: resume.clone(),
@@ -217,6 +254,28 @@ impl<F: FileSystem> Track<F> {
         self.gens
             .iter()
             .any(|g| g.departed.is_some_and(|at| soon(at, g)))
+    }
+
+    /// Whether it holds this file open.
+    pub fn holds(&self, id: FileId) -> bool {
+        self.gens.iter().any(|g| g.mark.id == id)
+    }
+
+    /// At the next turn its rotated files are looked through again.
+    pub fn look_again(&mut self) {
+        self.recheck = true;
+    }
+
+    /// Begins behind what was read of its file under the name of another path.
+    pub fn begin_after(&mut self, done: Done) {
+        self.begun = true;
+        self.remember(done);
+    }
+
+    /// Its log was packed before it was seen: nobody waits for it.
+    pub fn only_packed(mut self) -> Self {
+        self.packed = true;
+        self
     }
 
     /// At the first look: opens the file where it begins. What was followed before waits for its
@@ -344,9 +403,9 @@ impl<F: FileSystem> Track<F> {
 
     /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
     /// must be older than any that [`Self::insert_unknown`] looks at.
-    fn remember(&mut self, mark: Mark, last: i64) {
-        if !mark.is_blank() {
-            self.done.push(Done { mark, last });
+    fn remember(&mut self, done: Done) {
+        if !done.mark.is_blank() {
+            self.done.push(done);
         }
         let mut extra = self.done.len().saturating_sub(MAX_DONE);
         let old = self.seen - 2 * MARGIN;
@@ -385,6 +444,7 @@ impl<F: FileSystem> Track<F> {
         if self.live {
             if let Some(last) = self.gens.last_mut() {
                 last.departed = Some(now);
+                last.renamed = true;
                 last.mark.live = false;
             }
             self.live = false;
@@ -405,7 +465,7 @@ impl<F: FileSystem> Track<F> {
                 self.depart(cx.now);
                 self.start = None;
                 self.alias = false;
-                if self.gens.is_empty() && self.told.is_none() {
+                if self.gens.is_empty() && self.told.is_none() && !self.packed {
                     let text = "does not exist yet; followed from its beginning when it appears"
                         .to_owned();
                     self.set_fault(cx, Some(text));
@@ -492,29 +552,30 @@ impl<F: FileSystem> Track<F> {
             io::Result::Ok(generation.mark)
         };
         if let Ok(mark) = place() {
-            self.remember(mark, cx.now);
+            self.remember(Done::seen(mark, cx.now));
             self.start = None;
         }
     }
 
-    fn open_new(&mut self, cx: &Context<F>) -> io::Result<Option<Generation<F::File>>> {
+    fn open_new(&mut self, cx: &mut Context<F>) -> io::Result<Option<Generation<F::File>>> {
         let file = cx.fs.open(&self.path)?;
         let meta = file.meta()?;
         if meta.kind != Kind::Regular || cx.held.contains_key(&meta.id) {
             return Ok(None);
         }
-        if self.alias {
-            for mark in cx.elsewhere.iter().filter(|m| m.id == meta.id) {
-                if mark.fits(&file)? {
-                    return Ok(Some(Generation::resumed(
-                        file,
-                        meta.id,
-                        mark.clone(),
-                        cx.now,
-                    )));
-                }
+        // A file that another path named before.
+        let elsewhere = cx.others.iter().copied().flatten();
+        let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.mark));
+        for mark in elsewhere.filter(|mark| mark.id == meta.id) {
+            if mark.fits(&file)? {
+                let mark = mark.clone();
+                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
             }
         }
+        let file = match self.replaces(file, &meta, cx)? {
+            Ok(generation) => return Ok(Some(generation)),
+            Err(file) => file,
+        };
         // A file that was let go, and has its name back.
         let known = |mark: &Mark| mark.id == meta.id && meta.size >= mark.end;
         for at in (0..self.done.len()).rev() {
@@ -530,90 +591,6 @@ impl<F: FileSystem> Track<F> {
             generation.judged = true;
         }
         Ok(Some(generation))
-    }
-
-    /// Drains the generations, the older ones first (I5), until one gave a chunk.
-    fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) {
-        let mut at = 0;
-        while at < self.gens.len() {
-            if self.recheck && self.live && at + 1 == self.gens.len() {
-                self.recheck = false;
-                match self.survey(cx) {
-                    None => self.recheck = true,
-                    Some(siblings) if self.insert_missed(at, &siblings, cx) => continue,
-                    Some(_) => {}
-                }
-            }
-            if !self.gens[at].judged && self.gens[at].size().is_ok_and(|size| size > 0) {
-                // What cannot be read now is told by the drain.
-                let _ = self.gens[at].preview();
-                let Some(siblings) = self.survey(cx) else {
-                    progress.waiting = true;
-                    return;
-                };
-                self.gens[at].judged = true;
-                self.recheck = false;
-                self.insert_missed(at, &siblings, cx);
-                continue;
-            }
-            match self.drain(at, cx, false) {
-                Ok(Step::Moved) => {
-                    progress.more = true;
-                    progress.changed = true;
-                    let last = at + 1 == self.gens.len() && self.live;
-                    if last && !self.recheck && self.shut.is_none() {
-                        self.seen = cx.now;
-                    }
-                    if self.gens[at].at_end {
-                        self.gens[at].turns.1 = self.turns;
-                    }
-                    return;
-                }
-                Ok(Step::Dry) => {
-                    let generation = &mut self.gens[at];
-                    generation.turns.1 = self.turns;
-                    // Half a line that was looked at proves nothing either (I8).
-                    generation.judged &=
-                        generation.mark.offset > 0 || generation.departed.is_some();
-                    at += 1;
-                }
-                Ok(Step::Truncated) => {
-                    let Some(siblings) = self.survey(cx) else {
-                        progress.waiting = true;
-                        return;
-                    };
-                    if !self.truncated(at, &siblings, cx) {
-                        progress.waiting = true;
-                        return;
-                    }
-                    progress.changed = true;
-                }
-                Err(e) => {
-                    self.gens[at].turns.1 = self.turns;
-                    self.set_fault(cx, Some(format!("cannot be read: {e}")));
-                    if self.gens[at].is_packed() {
-                        self.gens[at].finished = true;
-                        self.lost(cx, "its compressed generation is damaged", 0);
-                    }
-                    at += 1;
-                }
-            }
-        }
-        if self.recheck && !self.live {
-            self.recheck = false;
-            match self.survey(cx) {
-                None => self.recheck = true,
-                Some(siblings) => {
-                    progress.more |= self.insert_unknown(self.gens.len(), &siblings, cx) > 0
-                }
-            }
-        }
-        progress.waiting |= self.recheck;
-        // Only a file that is known again by its content proves that no other one had its place.
-        let known = self.live && self.gens.last().is_some_and(|g| !g.mark.is_blank());
-        if known && !self.recheck && self.shut.is_none() && !progress.more {
-            self.seen = cx.now;
-        }
     }
 
     fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {

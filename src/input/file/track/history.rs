@@ -1,21 +1,21 @@
 //! The past of a path: rotated files beside it, and which of them hold lines not read yet.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::super::fs::{FileSystem, Kind, LogFile};
+use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::marks::{Mark, PathMarks};
 use super::super::room::NO_ROOM;
 use super::super::siblings::{Packing, Sibling, packing_of};
 use super::super::start;
-use super::{Context, Done, MARGIN, PATIENCE, QUIET, Track};
+use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
 use crate::config::model::TailStart;
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
-    fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
+    pub(super) fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
         let (Some(dir), Some(base)) = (self.path.parent(), self.path.file_name()) else {
             return Vec::new();
         };
@@ -25,9 +25,7 @@ impl<F: FileSystem> Track<F> {
                 continue;
             };
             let path = dir.join(&name);
-            if cx.followed.contains(&path) {
-                continue;
-            }
+            let followed = cx.followed.contains(&path);
             if let Ok(meta) = cx.fs.meta(&path)
                 && meta.kind == Kind::Regular
             {
@@ -35,6 +33,7 @@ impl<F: FileSystem> Track<F> {
                     path,
                     meta,
                     packing,
+                    followed,
                 });
             }
         }
@@ -48,16 +47,10 @@ impl<F: FileSystem> Track<F> {
         let Some(before) = self.stamp(cx) else {
             return Some(Vec::new());
         };
+        let own = self.own_stamp(cx);
         let siblings = self.list(cx);
         let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
-        let mut names: Vec<_> = siblings
-            .iter()
-            .map(|s| (s.path.clone(), s.meta.id))
-            .collect();
-        if let Ok(meta) = cx.fs.meta(&self.path) {
-            names.push((self.path.as_ref().clone(), meta.id));
-        }
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let names = self.names(&siblings, cx);
         let since = match &self.names_seen {
             Some((seen, since)) if *seen == names => *since,
             _ => cx.now,
@@ -65,12 +58,29 @@ impl<F: FileSystem> Track<F> {
         let stable = cx.now - since >= QUIET;
         self.names_seen = Some((names, since));
         let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
-        if !(unchanged || stable || waited) {
+        // A directory is not listed in one instant: a name that changes meanwhile may be missed.
+        let twice = || {
+            let again = self.names(&self.list(cx), cx);
+            self.names_seen
+                .as_ref()
+                .is_some_and(|(seen, _)| *seen == again)
+        };
+        if !(unchanged || stable || (waited && twice())) {
             return None;
         }
         self.waiting_since = None;
-        self.surveyed = unchanged.then_some(before);
+        self.surveyed = unchanged.then_some((before, own));
         Some(siblings)
+    }
+
+    /// The names around the path, and what they stand for.
+    fn names(&self, siblings: &[Sibling], cx: &Context<F>) -> Vec<(PathBuf, FileId)> {
+        let names = siblings.iter().map(|s| (s.path.clone(), s.meta.id));
+        let own = cx.fs.meta(&self.path).ok();
+        let own = own.map(|meta| (self.path.as_ref().clone(), meta.id));
+        let mut names: Vec<_> = names.chain(own).collect();
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        names
     }
 
     fn stamp(&self, cx: &Context<F>) -> Option<i64> {
@@ -80,7 +90,13 @@ impl<F: FileSystem> Track<F> {
 
     /// Whether no name in the directory changed since it was looked through.
     pub(super) fn is_surveyed(&self, cx: &Context<F>) -> bool {
-        self.surveyed.is_some() && self.stamp(cx) == self.surveyed
+        self.surveyed
+            .is_some_and(|(dir, own)| self.stamp(cx) == Some(dir) && self.own_stamp(cx) == own)
+    }
+
+    /// When what the path names was last written to, as far as that is known.
+    fn own_stamp(&self, cx: &Context<F>) -> i64 {
+        cx.fs.meta(&self.path).map_or(0, |meta| meta.mtime)
     }
 
     /// At the first look: what the rotated files hold is old, unless they were written since the
@@ -91,7 +107,13 @@ impl<F: FileSystem> Track<F> {
             let last = sibling.meta.mtime;
             // The newest may still be written to; others are old by their time.
             let late = self.seen < cx.now && last >= self.seen;
-            if late || (age >= 4 && last < self.seen - 2 * MARGIN) {
+            // A plain one may be a log of its own.
+            let kept = match sibling.packing {
+                Packing::Plain => MAX_DONE,
+                _ => 4,
+            };
+            let old = age >= kept && last < self.seen - 2 * MARGIN;
+            if late || old || sibling.followed {
                 continue;
             }
             let Ok(file) = cx.fs.open(&sibling.path) else {
@@ -102,7 +124,8 @@ impl<F: FileSystem> Track<F> {
                 Packing::Plain => {}
                 Packing::Unreadable => continue,
                 Packing::Gzip => {
-                    self.remember(Generation::packed(file, id, cx.now).mark, last);
+                    let mark = Generation::packed(file, id, cx.now).mark;
+                    self.remember(Done::seen(mark, last));
                     continue;
                 }
             }
@@ -111,13 +134,14 @@ impl<F: FileSystem> Track<F> {
             if let Some(Ok(offset)) = offset
                 && generation.seek(offset).is_ok()
             {
-                self.remember(generation.mark, last);
+                self.remember(Done::seen(generation.mark, last));
             }
         }
     }
 
     /// A file shrank or was written anew: finishes its copy first, if there is one, and starts
-    /// again at its beginning. Tells whether the siblings held still.
+    /// again at its beginning. A rotated file that was written over is looked at as if nobody knew
+    /// it. Tells whether the siblings held still.
     pub(super) fn truncated(
         &mut self,
         at: usize,
@@ -135,30 +159,56 @@ impl<F: FileSystem> Track<F> {
         if found.is_none() && cx.moved.take() {
             return false;
         }
-        self.gens[at].restart();
+        let unread = mark.end.saturating_sub(mark.offset);
+        let departed = self.gens[at].departed.is_some();
+        let gone = found.is_none() && mark.offset > 0;
+        let gone = gone && !self.was_added(&mark, siblings, cx);
+        let empty = self.is_emptied(at, cx);
+        if gone && unread > 0 && empty == Some(false) {
+            // Whoever rewrites it in place may not have come to its first line yet.
+            return false;
+        }
+        if departed {
+            self.gens.remove(at);
+        } else {
+            self.gens[at].restart();
+        }
         // It may have been copied and truncated again since.
         self.recheck = true;
         match found {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
+                copy.copied = !departed;
                 copy.mark.live = false;
                 self.gens.insert(at, copy);
             }
+            None if mark.offset == 0 => self.cut = self.cut.max(unread),
             None => {
-                let unread = mark.end.saturating_sub(mark.offset);
-                match mark.offset {
-                    0 => self.cut = self.cut.max(unread),
-                    _ => {
-                        self.remember(mark, cx.now);
-                        self.truncated_unread(unread, cx);
-                    }
+                self.remember(Done {
+                    mark,
+                    last: cx.now,
+                    renamed: departed,
+                    cut: true,
+                });
+                if gone && (departed || empty.is_some()) {
+                    self.truncated_unread(unread, cx);
+                } else if gone {
+                    self.rewritten = unread;
                 }
             }
         }
         true
     }
 
-    fn truncated_unread(&mut self, bytes: u64, cx: &mut Context<F>) {
+    /// Whether a live file has been empty for so long that nobody is rewriting it; none if it is not
+    /// empty.
+    fn is_emptied(&self, at: usize, cx: &Context<F>) -> Option<bool> {
+        let meta = self.gens[at].file()?.meta().ok()?;
+        let empty = meta.size == 0 && self.gens[at].departed.is_none();
+        empty.then_some(cx.now - meta.mtime >= SETTLED)
+    }
+
+    pub(super) fn truncated_unread(&mut self, bytes: u64, cx: &mut Context<F>) {
         if bytes > 0 {
             self.lost(cx, "it was truncated before all was read", bytes);
         }
@@ -172,11 +222,12 @@ impl<F: FileSystem> Track<F> {
         siblings: &[Sibling],
         cx: &mut Context<F>,
     ) -> bool {
-        let found = self.insert_unknown(at, siblings, cx);
+        let (put, found) = self.insert_unknown(at, siblings, cx);
+        let found = found + self.release(at + put);
         if found > 0 {
             self.cut = 0;
             // What was seen of this one may have been seen in a copy that has it.
-            let own = self.gens.get_mut(at + found);
+            let own = self.gens.get_mut(at + put);
             if let Some(own) = own.filter(|own| own.mark.offset == 0) {
                 own.mark.end = 0;
             }
@@ -185,21 +236,22 @@ impl<F: FileSystem> Track<F> {
             let cut = std::mem::take(&mut self.cut);
             self.truncated_unread(cut, cx);
         }
-        found > 0
+        put > 0
     }
 
-    /// Puts generations that were born and rotated away unseen before the one at `at`.
+    /// Puts generations that were born and rotated away unseen before the one at `at`: how many, and
+    /// how many of them hold lines for sure.
     pub(super) fn insert_unknown(
         &mut self,
         at: usize,
         siblings: &[Sibling],
         cx: &mut Context<F>,
-    ) -> usize {
-        let mut place = at;
+    ) -> (usize, usize) {
+        let (mut place, mut found) = (at, 0);
         cx.shut.set(None);
         for sibling in siblings {
-            if sibling.meta.mtime < self.seen - MARGIN
-                || sibling.meta.size == 0
+            if sibling.followed
+                || sibling.meta.mtime < self.seen - MARGIN
                 || self.is_held(sibling.meta.id, cx)
             {
                 continue;
@@ -210,7 +262,7 @@ impl<F: FileSystem> Track<F> {
             if !cx.has_room(self.gens.len(), true) {
                 cx.shut.set(Some(NO_ROOM.to_owned()));
                 // One that was finished and has grown is known by this again.
-                self.remember(generation.mark, cx.now);
+                self.remember(Done::seen(generation.mark, cx.now));
                 continue;
             }
             generation.departed = Some(cx.now);
@@ -226,15 +278,16 @@ impl<F: FileSystem> Track<F> {
                 if generation.file().is_some() {
                     let _ = generation.seek(sibling.meta.size);
                 }
-                self.remember(generation.mark, cx.now);
+                self.remember(Done::seen(generation.mark, cx.now));
                 continue;
             }
+            found += usize::from(!generation.held_back);
             self.gens.insert(place, generation);
             place += 1;
         }
         self.recheck |= cx.moved.take();
         self.tell_shut(cx);
-        place - at
+        (place - at, found)
     }
 
     /// Tells of a rotated file that cannot be opened, and when none is left.
@@ -267,10 +320,12 @@ impl<F: FileSystem> Track<F> {
         limit.is_some_and(|limit| mtime < cx.now.saturating_sub(limit))
     }
 
+    /// The generation that a rotated file is, if it holds lines that were not read. One that is
+    /// empty, or so far a copy, is held back until more is known of it.
     fn unknown(&mut self, sibling: &Sibling, cx: &mut Context<F>) -> Option<Generation<F::File>> {
         let file = open(sibling, cx)?;
         let id = sibling.meta.id;
-        let generation = match sibling.packing {
+        let mut generation = match sibling.packing {
             Packing::Plain => Generation::plain(file, id, cx.now),
             Packing::Gzip => Generation::packed(file, id, cx.now),
             Packing::Unreadable => return None,
@@ -284,9 +339,7 @@ impl<F: FileSystem> Track<F> {
         let last = generation.last_bytes(size).ok()?;
         let copied = |g: &Generation<F::File>| g.has_copy(&first, &last, size);
         // A copy of one that is followed is never a new generation (I10).
-        if first.is_empty() || self.gens.iter().any(copied) {
-            return None;
-        }
+        let mut unsure = first.is_empty() || self.gens.iter().any(copied);
         // A finished one comes back only if its writer added to it after all.
         let mut grown = None;
         for (at, done) in self.done.iter().enumerate() {
@@ -294,21 +347,31 @@ impl<F: FileSystem> Track<F> {
                 continue;
             }
             let Some(more) = resume_on(sibling, &done.mark, cx) else {
-                if size >= done.mark.offset && !cx.moved.get() {
-                    // They begin with the same words, that is all.
-                    continue;
-                }
-                return None;
+                // They may begin with the same words, that is all.
+                unsure |= size < done.mark.offset || cx.moved.get();
+                continue;
             };
-            if more.size().map_or(true, |size| size <= done.mark.end) {
+            let more = self.behind_copies(sibling, more, cx);
+            if more
+                .size()
+                .map_or(true, |size| size <= done.mark.end.max(more.mark.offset))
+            {
                 return None;
             }
             grown = Some((at, more));
         }
-        let Some((at, grown)) = grown else {
+        if unsure {
+            // A writer or a copier may have begun it just now.
+            let young = cx.now - sibling.meta.mtime < LINGER && !generation.is_packed();
+            generation.held_back = true;
+            return Some(generation).filter(|_| young && !cx.moved.get());
+        }
+        let Some((at, mut grown)) = grown else {
             return Some(generation);
         };
-        self.done.remove(at);
+        let done = self.done.remove(at);
+        // Under another inode it is a copy, which has no writer of its own.
+        grown.renamed = done.renamed && done.mark.id == id;
         Some(grown)
     }
 
@@ -320,29 +383,25 @@ impl<F: FileSystem> Track<F> {
         siblings: &[Sibling],
         cx: &mut Context<F>,
     ) -> bool {
-        let last = cx.now;
-        let done = marks.done.iter().cloned().map(|mark| Done { mark, last });
-        self.done = done.collect();
+        let done = marks.done.iter().cloned();
+        self.done = done.map(|mark| Done::seen(mark, cx.now)).collect();
         self.seen = marks.seen;
         self.last_line = marks.last_line;
         let mut pool = siblings.to_vec();
         if let Ok(meta) = cx.fs.meta(&self.path)
             && meta.kind == Kind::Regular
         {
-            pool.insert(
-                0,
-                Sibling {
-                    path: self.path.as_ref().clone(),
-                    meta,
-                    packing: Packing::Plain,
-                },
-            );
+            let path = self.path.as_ref().clone();
+            let packing = Packing::Plain;
+            pool.push(Sibling {
+                path,
+                meta,
+                packing,
+                followed: false,
+            });
         }
-        let mut explained = false;
-        for mark in &marks.marks {
-            if mark.is_blank() {
-                continue;
-            }
+        let mut gone = Vec::new();
+        for mark in marks.marks.iter().filter(|mark| !mark.is_blank()) {
             pool.sort_by_key(|s| (s.meta.id.ino != mark.id.ino, s.packing));
             let found = pool
                 .iter()
@@ -357,33 +416,60 @@ impl<F: FileSystem> Track<F> {
                 // A beginning of which nothing was read is no identity (I8): `recheck` looks.
                 Some(_) if mark.offset == 0 => {}
                 Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
-                None => {
-                    let unread = mark.end.saturating_sub(mark.offset);
-                    // A file that cannot be opened just now may be the one.
-                    if (mark.live && !shut) || unread > 0 {
-                        let packed = pool.iter().any(|s| s.packing == Packing::Unreadable);
-                        let why = if packed {
-                            "what was being read is gone, or was packed by a program other than gzip"
-                        } else {
-                            "the file that was being read is gone"
-                        };
-                        self.lost(cx, why, unread);
-                        explained |= packed;
-                    }
-                    if mark.offset > 0 {
-                        let end = if shut { mark.offset } else { mark.end };
-                        let mark = Mark {
-                            end,
-                            ..mark.clone()
-                        };
-                        self.remember(mark, cx.now);
-                    }
-                }
+                None => gone.push((mark, shut)),
             }
+        }
+        let mut explained = false;
+        for (mark, shut) in gone {
+            explained |= self.resume_gone(mark, shut, &pool, cx);
         }
         self.tell_packed(siblings, usize::from(explained), cx);
         self.recheck = true;
         true
+    }
+
+    /// The file of a committed mark is not there as it was. Tells whether a file is there that may be
+    /// it, and cannot be read.
+    fn resume_gone(
+        &mut self,
+        mark: &Mark,
+        shut: bool,
+        pool: &[Sibling],
+        cx: &mut Context<F>,
+    ) -> bool {
+        let mut mark = mark.clone();
+        let unread = mark.end.saturating_sub(mark.offset);
+        if mark.offset > 0 {
+            if self.was_added(&mark, pool, cx) {
+                self.remember(Done::cut(mark, cx.now));
+                return false;
+            }
+            if mark.live
+                && let Some(edited) = self.edited(&mark, cx)
+            {
+                self.gens.push(edited);
+                self.depart_last(cx.now);
+                return false;
+            }
+        }
+        // A file that cannot be opened just now may be the one.
+        let told = (mark.live && !shut) || unread > 0;
+        let packed = pool.iter().any(|s| s.packing == Packing::Unreadable);
+        if told {
+            let why = if packed {
+                "what was being read is gone, or was packed by a program other than gzip"
+            } else {
+                "the file that was being read is gone"
+            };
+            self.lost(cx, why, unread);
+        }
+        if mark.offset > 0 {
+            if shut {
+                mark.end = mark.offset;
+            }
+            self.remember(Done::cut(mark, cx.now));
+        }
+        told && packed
     }
 
     /// Tells of files that were written since the path was seen, and packed by a program whose files
@@ -392,7 +478,7 @@ impl<F: FileSystem> Track<F> {
         let seen = self.seen;
         let unread = siblings
             .iter()
-            .filter(|s| s.packing == Packing::Unreadable && s.meta.mtime > seen);
+            .filter(|s| s.packing == Packing::Unreadable && !s.followed && s.meta.mtime > seen);
         for sibling in unread.skip(known) {
             let name = sibling.path.file_name().unwrap_or_default();
             let name = shown_path(name);
@@ -423,9 +509,17 @@ impl<F: FileSystem> Track<F> {
                 );
             }
         }
-        generation.departed = Some(cx.now);
-        generation.mark.live = false;
         self.gens.push(generation);
+        self.depart_last(cx.now);
+    }
+
+    /// What was found again is taken for rotated until the path turns out to name it.
+    fn depart_last(&mut self, now: i64) {
+        if let Some(generation) = self.gens.last_mut() {
+            generation.departed = Some(now);
+            generation.renamed = true;
+            generation.mark.live = false;
+        }
     }
 }
 
@@ -458,7 +552,7 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
 }
 
 /// Opens `sibling` at `mark`, if its content fits.
-fn resume_on<F: FileSystem>(
+pub(super) fn resume_on<F: FileSystem>(
     sibling: &Sibling,
     mark: &Mark,
     cx: &Context<F>,

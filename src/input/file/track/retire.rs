@@ -1,7 +1,7 @@
 //! When a departed generation is let go of, and what its last bytes count for.
 
 use super::super::fs::FileSystem;
-use super::{Context, LINGER, LINGER_ALONE, MAX_DEPARTED, Track};
+use super::{Context, Done, LINGER, LINGER_ALONE, MAX_DEPARTED, Track};
 
 impl<F: FileSystem> Track<F> {
     /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
@@ -21,11 +21,16 @@ impl<F: FileSystem> Track<F> {
             if generation.finished || gone || due || (alone && self.is_dry(at)) {
                 if gone {
                     self.lost(cx, "a rotated file cannot be read any more", 0);
-                } else if !generation.finished {
+                } else if !generation.finished && !generation.held_back {
                     let _ = self.drain(at, cx, true);
                 }
                 let generation = self.gens.remove(at);
-                self.remember(generation.mark, generation.last_data);
+                self.remember(Done {
+                    renamed: generation.renamed,
+                    cut: false,
+                    last: generation.last_data,
+                    mark: generation.mark,
+                });
             } else {
                 at += 1;
             }
@@ -34,9 +39,9 @@ impl<F: FileSystem> Track<F> {
 
     fn is_dry(&self, at: usize) -> bool {
         let generation = &self.gens[at];
-        generation
-            .size()
-            .is_ok_and(|size| size <= generation.mark.end)
+        // What may be a copy waits for what it is a copy of, not for its own sake.
+        let dry = |size| size <= generation.mark.end || generation.held_back;
+        generation.size().is_ok_and(dry)
     }
 
     fn is_dry_before_data(&self, at: usize) -> bool {
@@ -47,7 +52,9 @@ impl<F: FileSystem> Track<F> {
     /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.
     pub fn flush(&mut self, cx: &mut Context<F>) {
         for at in 0..self.gens.len() {
-            if self.gens[at].departed.is_some() && self.is_dry_before_data(at) {
+            let generation = &self.gens[at];
+            let waits = generation.departed.is_none() || generation.held_back;
+            if !waits && self.is_dry_before_data(at) {
                 let _ = self.drain(at, cx, true);
             }
         }

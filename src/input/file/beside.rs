@@ -1,0 +1,165 @@
+//! Files that a pattern names and that look like rotated files of a followed log, and logs that were
+//! packed under their names. A rotated file does not grow once it was let go: one that grows, and
+//! whose new bytes are no copy, is a log of its own.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::fs::{FileId, FileSystem, Kind, LogFile};
+use super::generation::Generation;
+use super::siblings::{gzipped, is_rotation_of};
+use super::start;
+use super::track::{Done, MS, Track};
+use crate::logpath::LogPath;
+
+/// How often the files are looked at while something is written, ns.
+const OFTEN: i64 = 1_000 * MS;
+
+/// A file beside a log when it was last looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    id: FileId,
+    size: u64,
+}
+
+/// The files that may be logs of their own.
+#[derive(Default)]
+pub(super) struct Beside {
+    files: HashMap<PathBuf, Seen>,
+    /// What the patterns found, and was not there before.
+    new: Vec<PathBuf>,
+    /// They were looked at once.
+    begun: bool,
+    looked: i64,
+}
+
+impl Beside {
+    /// A pattern named this file, which looks like a rotation of a followed one.
+    pub fn note(&mut self, path: &Path) {
+        if !self.files.contains_key(path) {
+            self.new.push(path.to_owned());
+        }
+    }
+
+    /// How long until the next look is due, ns; none if there is nothing to look at.
+    pub fn due(&self, now: i64) -> Option<i64> {
+        let left = OFTEN - (now - self.looked);
+        (!self.files.is_empty()).then_some(left.max(0))
+    }
+
+    /// Looks which of the files grew. Gives those that are logs of their own, to be followed.
+    pub fn look<F: FileSystem>(
+        &mut self,
+        fs: &F,
+        tracks: &mut [Track<F>],
+        now: i64,
+    ) -> Vec<Track<F>> {
+        self.looked = now;
+        if tracks.iter().any(Track::is_resuming) {
+            return Vec::new();
+        }
+        let begun = std::mem::replace(&mut self.begun, true);
+        for path in std::mem::take(&mut self.new) {
+            let Ok(meta) = fs.meta(&path) else { continue };
+            let (id, size) = (meta.id, meta.size);
+            let grown = |done: &Done| done.mark.id == id && size > done.mark.end;
+            if begun || tracks.iter().any(|track| track.done.iter().any(grown)) {
+                // It may have been born and rotated away unseen.
+                recheck(tracks, &path);
+            }
+            self.files.insert(path, Seen { id, size });
+        }
+        let mut logs = Vec::new();
+        self.files.retain(|path, seen| {
+            let meta = fs.meta(path).ok().filter(|m| m.kind == Kind::Regular);
+            let Some(meta) = meta else { return false };
+            let (id, size) = (meta.id, meta.size);
+            let before = std::mem::replace(seen, Seen { id, size });
+            let held = tracks.iter().any(|t| t.holds(id));
+            if held || before == *seen {
+                return true;
+            }
+            if before.id != id || size < before.size {
+                recheck(tracks, path);
+                return true;
+            }
+            match own_log(fs, tracks, path, before, now) {
+                Some(track) => logs.push(track),
+                None => recheck(tracks, path),
+            }
+            logs.last().is_none_or(|log| log.path.as_path() != path)
+        });
+        logs
+    }
+}
+
+/// The logs that `path` may be a rotation of look through their rotated files again.
+fn recheck<F: FileSystem>(tracks: &mut [Track<F>], path: &Path) {
+    for track in tracks.iter_mut() {
+        if is_rotation_of(&track.path, path) {
+            track.look_again();
+        }
+    }
+}
+
+/// Follows a file that grew from where it was read to. None if what was added is a copy of what
+/// stands in the log that it is named after.
+fn own_log<F: FileSystem>(
+    fs: &F,
+    tracks: &mut [Track<F>],
+    path: &Path,
+    before: Seen,
+    now: i64,
+) -> Option<Track<F>> {
+    let file = fs.open(path).ok()?;
+    let meta = file.meta().ok().filter(|meta| meta.id == before.id)?;
+    let mut stems: Vec<&mut Track<F>> = tracks
+        .iter_mut()
+        .filter(|track| is_rotation_of(&track.path, path))
+        .collect();
+    let known = stems.iter().enumerate().find_map(|(n, track)| {
+        let at = track
+            .done
+            .iter()
+            .rposition(|done| done.mark.fits(&file).unwrap_or(false))?;
+        Some((n, at))
+    });
+    let from = match known.and_then(|(n, at)| Some(stems.get(n)?.done.get(at)?.mark.offset)) {
+        Some(offset) => offset,
+        None => start::last_line_end(&file, before.size).ok()?,
+    };
+    let rewritten = |track: &&mut Track<F>| {
+        // It was followed, and something else stands there now.
+        let other = known.is_none() && track.done.iter().any(|done| done.mark.id == meta.id);
+        let copied = |from| track.is_copy(&file, meta.id, (from, meta.size));
+        other || copied(0) || copied(from)
+    };
+    if stems.iter().any(rewritten) {
+        return None;
+    }
+    let mut track = Track::new(path.to_owned(), None, None, now);
+    let done = match known {
+        Some((n, at)) => stems.get_mut(n)?.done.remove(at),
+        None => {
+            let mut generation = Generation::plain(file, meta.id, now);
+            generation.seek(from).ok()?;
+            Done::seen(generation.mark, now)
+        }
+    };
+    track.begin_after(done);
+    Some(track)
+}
+
+/// The names of logs that were packed under their names since an instant, and that nobody follows.
+pub(super) fn packed_since<F: FileSystem>(fs: &F, pattern: &LogPath, since: i64) -> Vec<PathBuf> {
+    let mut text: OsString = pattern.as_path().as_os_str().to_owned();
+    text.push(".gz");
+    let found = LogPath::new(text).expand(fs).paths;
+    let new = |path: &PathBuf| {
+        fs.meta(path)
+            .is_ok_and(|meta| meta.kind == Kind::Regular && meta.mtime >= since)
+    };
+    let found = found.into_iter().filter(new);
+    found.filter_map(|path| gzipped(&path)).collect()
+}

@@ -1,0 +1,241 @@
+//! Whether bytes of one file are a copy of another one, which is known by its mark.
+
+use std::collections::VecDeque;
+use std::io;
+
+use memchr::{memchr_iter, memrchr};
+
+use super::fs::LogFile;
+use super::generation::first_bytes;
+use super::marks::{ANCHOR, Mark};
+
+const BLOCK: usize = 64 * 1024;
+/// How far into an edited file the last line that was read is looked for, bytes.
+const SEARCH: u64 = 64 << 20;
+/// How much of the file before the position is looked for, bytes.
+const BEFORE: u64 = 4096;
+/// So many equal bytes in a row are no chance.
+const SURE: usize = 128;
+
+/// What new bytes of a file are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Added {
+    /// Nothing that is known.
+    Lines,
+    /// A copy of what was read elsewhere, which ends at this offset.
+    Copy(u64),
+    /// So far they are how another file begins that is longer, or that is being read itself.
+    Unsure,
+}
+
+/// Whether the bytes `from` to `to` of `file` are a copy of what `mark` remembers; `own` is the file
+/// of the mark, if it is open.
+///
+/// # Errors
+/// What reading the files gives.
+pub fn added<F: LogFile>(
+    file: &F,
+    (from, to): (u64, u64),
+    mark: &Mark,
+    own: Option<&F>,
+) -> io::Result<Added> {
+    let own = own.filter(|own| mark.offset == 0 || mark.fits(*own).unwrap_or(false));
+    let first = match own {
+        Some(own) => first_bytes(own)?,
+        None => mark.head.to_vec(),
+    };
+    let n = to - from;
+    let here = bytes(file, from, first.len().min(length(n)))?;
+    if here.is_empty() || !first.starts_with(&here) {
+        return Ok(Added::Lines);
+    }
+    if let Some(own) = own {
+        // What the other one has comes from it, as long as it is there.
+        let back = n.min(ANCHOR as u64);
+        if bytes(file, to - back, length(back))? == bytes(own, n - back, length(back))? {
+            return Ok(Added::Unsure);
+        }
+        if from == 0 {
+            // They begin with the same words, that is all.
+            return Ok(Added::Lines);
+        }
+    }
+    let end = from + mark.offset;
+    if mark.offset == 0 || to < end {
+        return Ok(if own.is_some() {
+            Added::Lines
+        } else {
+            Added::Unsure
+        });
+    }
+    if bytes(file, end - mark.anchor.len() as u64, mark.anchor.len())? != mark.anchor[..] {
+        return Ok(Added::Lines);
+    }
+    let more = own.map_or(Ok(0), |own| shared(file, end, own, mark.offset))?;
+    Ok(Added::Copy(end + more))
+}
+
+/// How many bytes are equal in two files from an offset in each, to the end of a line.
+///
+/// # Errors
+/// What reading the files gives.
+pub fn shared<F: LogFile>(a: &F, a_from: u64, b: &F, b_from: u64) -> io::Result<u64> {
+    let (mut whole, mut done) = (0, 0);
+    loop {
+        let (left, right) = (
+            bytes(a, a_from + done, BLOCK)?,
+            bytes(b, b_from + done, BLOCK)?,
+        );
+        let same = left.iter().zip(&right).take_while(|(l, r)| l == r).count();
+        if let Some(at) = memrchr(b'\n', &left[..same]) {
+            whole = done + at as u64 + 1;
+        }
+        done += same as u64;
+        if same < BLOCK {
+            return Ok(whole);
+        }
+    }
+}
+
+/// A run of lines of an edited file that are the last ones before a position.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Run {
+    /// The number of its last line among those before the position.
+    last: usize,
+    /// How many lines it has.
+    lines: usize,
+    bytes: usize,
+    /// It is how the file begins.
+    first: bool,
+}
+
+/// The last lines before a position.
+pub struct LastLines {
+    lines: Vec<Vec<u8>>,
+    /// Of the first one only the end is known.
+    cut: bool,
+}
+
+impl LastLines {
+    /// Those that a mark remembers.
+    pub fn of_mark(mark: &Mark) -> Self {
+        Self::of_text(&mark.anchor, mark.offset > mark.anchor.len() as u64)
+    }
+
+    /// Those before the position of a mark in its file, more than it remembers.
+    ///
+    /// # Errors
+    /// What reading the file gives.
+    pub fn of_file<F: LogFile>(file: &F, mark: &Mark) -> io::Result<Self> {
+        let from = mark.offset.saturating_sub(BEFORE);
+        let text = bytes(file, from, length(mark.offset - from))?;
+        Ok(Self::of_text(&text, from > 0))
+    }
+
+    fn of_text(text: &[u8], cut: bool) -> Self {
+        let (mut lines, mut from) = (Vec::new(), 0);
+        for at in memchr_iter(b'\n', text) {
+            lines.push(text[from..=at].to_vec());
+            from = at + 1;
+        }
+        Self { lines, cut }
+    }
+
+    fn is(&self, n: usize, line: &[u8]) -> bool {
+        match n {
+            0 if self.cut => line.ends_with(&self.lines[0]),
+            _ => self.lines[n] == line,
+        }
+    }
+
+    /// The longest run of these lines that ends with the newest of `recent`.
+    fn run(&self, recent: &VecDeque<Vec<u8>>, lines: usize) -> Option<Run> {
+        let newest = recent.back()?;
+        let last = (0..self.lines.len()).rev().find(|n| self.is(*n, newest))?;
+        let mut run = Run {
+            last,
+            lines: 0,
+            bytes: 0,
+            first: false,
+        };
+        for (n, line) in (0..=last).rev().zip(recent.iter().rev()) {
+            if !self.is(n, line) {
+                break;
+            }
+            run.lines += 1;
+            run.bytes += self.lines[n].len();
+        }
+        run.first = run.lines == lines;
+        Some(run)
+    }
+
+    /// Whether lines of such a run do not come again by chance.
+    fn is_sure(&self, run: Run) -> bool {
+        let lines = &self.lines[run.last + 1 - run.lines..=run.last];
+        let varied = lines.iter().any(|line| *line != lines[0]);
+        let end = &self.lines[run.last];
+        let once = self.lines.iter().filter(|line| *line == end).count() == 1;
+        let last = run.last + 1 == self.lines.len();
+        varied || (once && last && (run.bytes >= SURE || (run.first && self.lines.len() > 1)))
+    }
+}
+
+/// The place in an edited file behind the last lines that were read of it: lines before them were
+/// deleted, or changed. None if nothing of them is there.
+///
+/// # Errors
+/// What reading the file gives.
+pub fn relocated<F: LogFile>(file: &F, known: &LastLines) -> io::Result<Option<u64>> {
+    let mut recent: VecDeque<Vec<u8>> = VecDeque::new();
+    let mut best: Option<(Run, u64)> = None;
+    let mut lines = 0;
+    each_line(file, |line, end| {
+        recent.push_back(line.to_vec());
+        if recent.len() > known.lines.len() {
+            recent.pop_front();
+        }
+        lines += 1;
+        if let Some(run) = known.run(&recent, lines)
+            && best.is_none_or(|(before, _)| run > before)
+        {
+            best = Some((run, end));
+        }
+    })?;
+    Ok(best
+        .filter(|(run, _)| known.is_sure(*run))
+        .map(|(_, end)| end))
+}
+
+/// Hands out the complete lines of a file and where they end, as far as is looked.
+fn each_line<F: LogFile>(file: &F, mut take: impl FnMut(&[u8], u64)) -> io::Result<()> {
+    let (mut start, mut read) = (0, 0);
+    let mut text = Vec::new();
+    while read < SEARCH {
+        let block = bytes(file, read, BLOCK)?;
+        if block.is_empty() {
+            break;
+        }
+        read += block.len() as u64;
+        text.extend_from_slice(&block);
+        let mut from = 0;
+        for at in memchr_iter(b'\n', &text) {
+            let end = start + at as u64 + 1;
+            take(&text[from..=at], end);
+            from = at + 1;
+        }
+        text.drain(..from);
+        start += from as u64;
+    }
+    Ok(())
+}
+
+fn length(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn bytes<F: LogFile>(file: &F, from: u64, n: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; n];
+    let n = file.read_at(from, &mut bytes)?;
+    bytes.truncate(n);
+    Ok(bytes)
+}

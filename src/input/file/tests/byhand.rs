@@ -1,0 +1,227 @@
+//! Rotation by hand: the commands of scripts and administrators, in a shell, on real files. Every
+//! line has a number, and each must come exactly once.
+
+use std::process::Command;
+use std::thread;
+
+use super::*;
+
+/// A way of rotating, and what it does to the lines that nobody has read yet.
+struct Way {
+    name: &'static str,
+    /// The commands, one after the other; the log is `log`.
+    steps: &'static [&'static str],
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Every line is somewhere.
+    Keeps,
+    /// Lines that were not read are gone without a trace: they are read before.
+    Destroys,
+    /// Old lines are changed, which were read before.
+    Edits,
+}
+
+const fn way(name: &'static str, steps: &'static [&'static str]) -> Way {
+    let kind = Kind::Keeps;
+    Way { name, steps, kind }
+}
+
+const fn destroying(name: &'static str, steps: &'static [&'static str]) -> Way {
+    let kind = Kind::Destroys;
+    Way { name, steps, kind }
+}
+
+const fn editing(name: &'static str, steps: &'static [&'static str]) -> Way {
+    let kind = Kind::Edits;
+    Way { name, steps, kind }
+}
+
+const WAYS: &[Way] = &[
+    way(
+        "renamed",
+        &["[ ! -f log.1 ] || mv log.1 log.2; mv log log.1", ": > log"],
+    ),
+    way("renamed over the one before", &["mv log log.1", ": > log"]),
+    way("copied over the one before", &["cp log log.1", ": > log"]),
+    way(
+        "copied by two names",
+        &[
+            "[ ! -f log.1 ] || cp log.1 log.2",
+            "cp log log.1",
+            ": > log",
+        ],
+    ),
+    way("added to one file", &["cat log >> log.old", ": > log"]),
+    way(
+        "copied with its time",
+        &["cp -p log log.bak", "truncate -s0 log"],
+    ),
+    way(
+        "copied by dd",
+        &["dd if=log of=log.save status=none", "cp /dev/null log"],
+    ),
+    way("packed aside", &["gzip -c log > log.1.gz", ": > log"]),
+    way(
+        "packed under its name",
+        &["gzip -c log > log.gz", ": > log"],
+    ),
+    way("packed and added", &["gzip -c log >> log.1.gz", ": > log"]),
+    way(
+        "renamed and packed",
+        &["mv log log.1; : > log", "gzip -f log.1"],
+    ),
+    way("linked", &["ln -f log log.1", "rm log; : > log"]),
+    way("copied and removed", &["cp log log.1", "rm log", ": > log"]),
+    way("dated copies", &["cp log log-20261124-$ROUND", ": > log"]),
+    way("dated", &["mv log log-20261124-$ROUND", ": > log"]),
+    way(
+        "renamed and added",
+        &["mv log log.1; : > log", "cat log.1 >> log.old; rm log.1"],
+    ),
+    way(
+        "renamed, copied back, emptied",
+        &["mv log log.1; cp log.1 log; : > log"],
+    ),
+    way("replaced", &["cp log .log.X; mv .log.X log"]),
+    way(
+        "replaced and added",
+        &["cp -p log .log.X; seq -f new-$ROUND-%g 3 >> .log.X; mv .log.X log"],
+    ),
+    destroying("emptied", &[": > log"]),
+    destroying("removed", &["rm log", ": > log"]),
+    editing(
+        "its first lines cut in place",
+        &["tail -n 4 log > tmp; cat tmp > log"],
+    ),
+    editing(
+        "its first lines cut by another",
+        &["tail -n 4 log > tmp; mv tmp log"],
+    ),
+    editing("its first lines deleted by sed", &["sed -i 1,2d log"]),
+    editing("a line edited by sed", &["sed -i '2s/line/lime/' log"]),
+    editing("replaced in place", &["cp log tmp; cat tmp > log"]),
+];
+
+/// When the follower looks, and when it does not live.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum When {
+    /// Before the rotation and after all of it.
+    Around,
+    /// After each command of it.
+    Between,
+    /// After it alone: some of the lines were not read before.
+    After,
+    /// After it, and hours after the rotation before: what was rotated was let go.
+    Rarely,
+    /// After a restart: it was down meanwhile.
+    Down,
+    /// Before, and again after a restart.
+    AroundDown,
+}
+
+const WHEN: [When; 6] = [
+    When::Around,
+    When::Between,
+    When::After,
+    When::Rarely,
+    When::Down,
+    When::AroundDown,
+];
+
+fn shell(w: &World, round: usize, command: &str) {
+    let done = Command::new("sh")
+        .args(["-ec", command])
+        .current_dir(w.log.parent().unwrap())
+        .env("ROUND", round.to_string())
+        .status();
+    assert!(done.unwrap().success(), "{command}");
+}
+
+/// The lines that came too often or not at all.
+fn faults(way: &Way, when: When, long: usize) -> Option<String> {
+    let mut w = World::new();
+    w.append(&w.log, "line 0 was there before\n");
+    w.start();
+    let (mut want, mut hours) = (Vec::new(), 0);
+    for round in 1..=5 {
+        let lines = |part| {
+            let lines = (0..3).map(|n| {
+                let text = "x".repeat(n * 9 + long);
+                format!("line {round} {part} {n} {text} {}", round * 10 + n)
+            });
+            lines.collect::<Vec<_>>()
+        };
+        let mut add = |w: &World, lines: Vec<String>| {
+            w.append(&w.log, &format!("{}\n", lines.join("\n")));
+            want.extend(lines);
+        };
+        add(&w, lines("a"));
+        if way.kind != Kind::Keeps || !matches!(when, When::After | When::Down) || round % 2 == 0 {
+            w.scan();
+        }
+        if way.kind != Kind::Destroys && matches!(when, When::After | When::Down | When::Rarely) {
+            add(&w, lines("b"));
+        }
+        if matches!(when, When::Down | When::AroundDown) {
+            w.follower = None;
+        }
+        for step in way.steps {
+            shell(&w, round, step);
+            if when == When::Between {
+                w.scan();
+            }
+        }
+        if way.name == "replaced and added" {
+            want.extend((1..=3).map(|n| format!("new-{round}-{n}")));
+        }
+        match when {
+            When::Down | When::AroundDown => w.start(),
+            When::Rarely => {
+                w.scan();
+                hours += 2;
+                w.scan_at(hours);
+            }
+            _ => w.scan(),
+        }
+    }
+    want.sort();
+    let mut lines = w.lines.clone();
+    lines.sort();
+    let twice: Vec<_> = lines
+        .windows(2)
+        .filter(|w| w[0] == w[1])
+        .map(|w| &w[0])
+        .collect();
+    let lost: Vec<_> = want.iter().filter(|line| !lines.contains(line)).collect();
+    let told: Vec<_> = w.notices.iter().filter(|n| n.contains("lost")).collect();
+    let right = lines == want && (told.is_empty() || way.kind == Kind::Destroys);
+    (!right).then(|| {
+        format!(
+            "{} {when:?} {long}: {} of {}, lost {lost:?}, twice {twice:?}, told {:?}",
+            way.name,
+            lines.len(),
+            want.len(),
+            w.notices
+        )
+    })
+}
+
+#[test]
+fn every_way_by_hand_counts_each_line_once() {
+    let all: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = WAYS
+            .iter()
+            .map(|way| {
+                // Shorter and longer than what is remembered of a file.
+                let both = |when| [0, 600].map(|long| faults(way, when, long));
+                scope.spawn(move || WHEN.map(both))
+            })
+            .collect();
+        let ended = running.into_iter().flat_map(|way| way.join().unwrap());
+        ended.flatten().flatten().collect()
+    });
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}

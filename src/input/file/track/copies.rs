@@ -1,0 +1,298 @@
+//! Bytes that stand in two files: a log that was copied over or to the end of a rotated one, and
+//! one that was replaced by a copy of itself. Content decides which of them were handed out.
+
+use std::io;
+
+use super::super::copies::{Added, LastLines, added, relocated, shared};
+use super::super::fs::{FileId, FileSystem, LogFile, Meta};
+use super::super::generation::Generation;
+use super::super::marks::Mark;
+use super::super::siblings::{Packing, Sibling};
+use super::history::resume_on;
+use super::{Context, Done, LINGER, SETTLED, Track};
+use crate::counters::Counter;
+use crate::shown::shown_path;
+
+/// How many times a packed file may have been added to unseen.
+const MEMBERS: usize = 1_000;
+
+impl<F: FileSystem> Track<F> {
+    /// What is known of other files than the one at `at`, the newest first: their marks, the file if
+    /// it is open, and whether its content was cut off since.
+    fn others(&self, at: Option<usize>) -> impl Iterator<Item = (&Mark, Option<&F::File>, bool)> {
+        let gens = self.gens.iter().enumerate().rev();
+        let gens = gens.filter(move |(n, _)| Some(*n) != at).map(|(_, g)| {
+            let stale = || g.file().is_some_and(|f| !g.mark.fits(f).unwrap_or(true));
+            let cut = g.departed.is_none() && g.mark.offset > 0 && stale();
+            (&g.mark, g.file(), cut)
+        });
+        let done = self.done.iter().rev().map(|d| (&d.mark, None, d.cut));
+        gens.chain(done)
+    }
+
+    /// What the new bytes of a departed generation are. Its own writer may still add to one that the
+    /// path named before; there, only a copy of what was cut off elsewhere is one. And whether that
+    /// was the live file.
+    fn added_to(&self, at: usize) -> io::Result<(Added, bool)> {
+        let generation = &self.gens[at];
+        let mark = &generation.mark;
+        let (Some(file), false) = (generation.file(), mark.skipping) else {
+            return Ok((Added::Lines, false));
+        };
+        let size = file.meta()?.size;
+        if generation.departed.is_none() || size <= mark.offset {
+            return Ok((Added::Lines, false));
+        }
+        let mut unsure = false;
+        for (other, own, cut) in self.others(Some(at)) {
+            if generation.renamed && !cut {
+                continue;
+            }
+            match added(file, (mark.offset, size), other, own)? {
+                Added::Lines => {}
+                Added::Unsure => unsure = true,
+                copy @ Added::Copy(_) => return Ok((copy, cut && own.is_some())),
+            }
+        }
+        let unsure = unsure && !generation.renamed;
+        Ok((if unsure { Added::Unsure } else { Added::Lines }, false))
+    }
+
+    /// Whether bytes of a file that is none of its generations are a copy of another one that it knows.
+    pub fn is_copy(&self, file: &F::File, id: FileId, (from, to): (u64, u64)) -> bool {
+        let mut others = self.others(None).filter(|(mark, _, _)| mark.id != id);
+        others.any(|(mark, own, _)| !matches!(added(file, (from, to), mark, own), Ok(Added::Lines)))
+    }
+
+    /// Passes over what was copied to the generation at `at`. Tells whether its new bytes are to wait.
+    pub(super) fn pass_copies(&mut self, at: usize) -> io::Result<bool> {
+        loop {
+            let (mut added, of_live) = self.added_to(at)?;
+            let generation = &mut self.gens[at];
+            generation.held_back = added == Added::Unsure;
+            match added {
+                Added::Unsure => {
+                    let size = generation.size()?;
+                    generation.copy_end = size;
+                    return Ok(true);
+                }
+                // Up to there it was a copy when nothing more was in it.
+                Added::Lines if generation.copy_end > generation.mark.offset => {
+                    let end = generation.last_line_before(generation.copy_end)?;
+                    added = Added::Copy(end.max(generation.mark.offset));
+                    generation.copy_end = 0;
+                }
+                _ => {}
+            }
+            let Added::Copy(end) = added else {
+                return Ok(false);
+            };
+            self.gens[at].seek(end)?;
+            if let Some(last) = self.gens.last_mut().filter(|_| of_live) {
+                // It was cut off after it was copied.
+                last.restart();
+                self.gens[at].copied = true;
+                self.recheck = true;
+            }
+        }
+    }
+
+    /// How many of the generations before the one at `at` that were held back turn out to hold lines.
+    pub(super) fn release(&mut self, at: usize) -> usize {
+        let held = (0..at.min(self.gens.len())).filter(|n| self.gens[*n].held_back);
+        let held: Vec<usize> = held.collect();
+        held.into_iter()
+            .filter(|n| matches!(self.pass_copies(*n), Ok(false)))
+            .count()
+    }
+
+    /// Whether what `mark` remembers was added to a file that is known, whose rest is read there.
+    pub(super) fn was_added(&self, mark: &Mark, siblings: &[Sibling], cx: &Context<F>) -> bool {
+        let ends = |file: &F::File, from: u64| {
+            let size = file.meta().map_or(0, |meta| meta.size);
+            size > from && matches!(added(file, (from, size), mark, None), Ok(Added::Copy(_)))
+        };
+        let held = self.gens.iter().filter(|g| g.departed.is_some());
+        let held = held.filter_map(|g| Some((g.file()?, g.mark.offset)));
+        if { held }.any(|(file, from)| ends(file, from)) {
+            return true;
+        }
+        siblings.iter().any(|sibling| {
+            self.done.iter().any(|done| {
+                let Some(more) = resume_on(sibling, &done.mark, cx) else {
+                    return false;
+                };
+                if let Some(file) = more.file() {
+                    return ends(file, done.mark.offset);
+                }
+                let more = self.behind_copies(sibling, more, cx);
+                packed_behind(sibling, &more, mark, cx).is_some()
+            })
+        })
+    }
+
+    /// A packed file at the first byte that was not copied into it from a file that is known.
+    pub(super) fn behind_copies(
+        &self,
+        sibling: &Sibling,
+        mut more: Generation<F::File>,
+        cx: &Context<F>,
+    ) -> Generation<F::File> {
+        if sibling.packing != Packing::Gzip {
+            return more;
+        }
+        for _ in 0..MEMBERS {
+            // No writer adds to a packed file.
+            let mut known = self.others(None);
+            let Some(next) = known.find_map(|(mark, _, _)| packed_behind(sibling, &more, mark, cx))
+            else {
+                break;
+            };
+            more = next;
+        }
+        more
+    }
+
+    /// The generation that the path came to name begins with what was read of the one before, which
+    /// has no name any more: it was replaced by a copy of itself, as editors and rsync do it.
+    pub(super) fn replaces(
+        &self,
+        file: F::File,
+        meta: &Meta,
+        cx: &mut Context<F>,
+    ) -> io::Result<Result<Generation<F::File>, F::File>> {
+        let Some(old) = self.gens.last().filter(|g| g.mark.offset > 0) else {
+            return Ok(Err(file));
+        };
+        let mark = old.mark.clone();
+        let links = old.file().map_or(Ok(0), |f| f.meta().map(|m| m.links))?;
+        let place = if mark.fits(&file)? {
+            // The whole of a short file may be how each new one begins.
+            let moved = links > 0 && mark.offset < super::super::marks::HEAD as u64;
+            let rotated = |s: &Sibling| s.meta.id == mark.id;
+            (!moved && !self.list(cx).iter().any(rotated)).then_some((mark.offset, false))
+        } else if links == 0 {
+            let known = match old.file() {
+                Some(old) => LastLines::of_file(old, &mark)?,
+                None => LastLines::of_mark(&mark),
+            };
+            relocated(&file, &known)?.map(|place| (place, true))
+        } else {
+            None
+        };
+        // What was not read of the old one comes from there.
+        let (place, edited) = match (place, old.file()) {
+            (Some((place, edited)), Some(old)) => {
+                (place + shared(old, mark.offset, &file, place)?, edited)
+            }
+            (Some(place), None) => place,
+            // Of what was read nothing may be left.
+            (None, Some(old)) if links == 0 => match shared(old, mark.offset, &file, 0)? {
+                all if all > 0 && all == old.meta()?.size - mark.offset => (all, true),
+                _ => return Ok(Err(file)),
+            },
+            _ => return Ok(Err(file)),
+        };
+        let mut generation = Generation::plain(file, meta.id, cx.now);
+        generation.mark.skipping = mark.skipping;
+        generation.seek(place)?;
+        if edited {
+            self.tell_edited(cx);
+        }
+        Ok(Ok(generation))
+    }
+
+    /// Where the file that the path names goes on behind what `mark` remembers, if it was edited.
+    pub(super) fn edited(&self, mark: &Mark, cx: &mut Context<F>) -> Option<Generation<F::File>> {
+        let file = cx.fs.open(&self.path).ok()?;
+        let id = file.meta().ok()?.id;
+        if self.is_held(id, cx) {
+            return None;
+        }
+        let place = relocated(&file, &LastLines::of_mark(mark)).ok()??;
+        let mut generation = Generation::plain(file, id, cx.now);
+        generation.seek(place).ok()?;
+        self.tell_edited(cx);
+        Some(generation)
+    }
+
+    fn tell_edited(&self, cx: &mut Context<F>) {
+        let text = format!(
+            "{}: its text was changed by another program than its writer; it is read on behind the \
+             last line of it that was read before",
+            shown_path(self.path.as_path())
+        );
+        cx.notice(
+            log::Level::Warn,
+            text,
+            true,
+            Some((Counter::InputFaults, 1)),
+        );
+    }
+
+    /// A live file that was cut off, and has content again: if that is what stood there before, it
+    /// was rewritten in place. Tells whether it is still being written.
+    pub(super) fn reunite(&mut self, at: usize, cx: &mut Context<F>) -> io::Result<bool> {
+        let generation = &self.gens[at];
+        let Some(file) = generation.file().filter(|_| generation.departed.is_none()) else {
+            return Ok(false);
+        };
+        let (meta, first) = (file.meta()?, generation.first_bytes()?);
+        let (mut place, mut waits) = (None, false);
+        for (mark, done) in self.cut_marks(generation.mark.id, cx.now) {
+            if mark.fits(file)? {
+                place = Some((mark.offset, mark.skipping, false, done));
+                break;
+            }
+            waits |= mark.begins_like(&first)
+                && meta.size < mark.offset
+                && cx.now - meta.mtime < SETTLED;
+            if place.is_none() {
+                let offset = relocated(file, &LastLines::of_mark(mark))?;
+                place = offset.map(|offset| (offset, false, true, done));
+            }
+        }
+        let Some((offset, skipping, edited, done)) = place.filter(|_| !waits) else {
+            return Ok(waits);
+        };
+        if let Some(done) = done {
+            self.done.remove(done);
+        }
+        self.gens[at].seek(offset)?;
+        self.gens[at].mark.skipping = skipping;
+        if edited {
+            self.tell_edited(cx);
+        }
+        Ok(false)
+    }
+
+    /// The marks of what stood in the live file before it was cut off of late, and where they are
+    /// among the finished ones.
+    fn cut_marks(&self, id: FileId, now: i64) -> impl Iterator<Item = (&Mark, Option<usize>)> {
+        let cut = move |done: &Done| done.cut && done.mark.id == id && now - done.last < LINGER;
+        let done = self.done.iter().enumerate().rev();
+        let done = done.filter(move |(_, done)| cut(done));
+        let done = done.map(|(at, done)| (&done.mark, Some(at)));
+        let copies = self.gens.iter().rev();
+        let copies = copies.filter(|g| g.departed.is_some() && g.copied);
+        done.chain(copies.map(|g| (&g.mark, None)))
+    }
+}
+
+/// `more`, a packed file, behind a copy of what `mark` remembers, if that is what comes next in it.
+fn packed_behind<F: FileSystem>(
+    sibling: &Sibling,
+    more: &Generation<F::File>,
+    mark: &Mark,
+    cx: &Context<F>,
+) -> Option<Generation<F::File>> {
+    if mark.offset == 0 || !more.next_bytes().starts_with(&mark.head) {
+        return None;
+    }
+    let behind = Mark {
+        offset: more.mark.offset + mark.offset,
+        anchor: mark.anchor.clone(),
+        ..more.mark.clone()
+    };
+    resume_on(sibling, &behind, cx)
+}
