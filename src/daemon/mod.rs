@@ -174,7 +174,8 @@ impl Daemon {
         let now = self.clock.now();
         self.monitor.pass(now);
         self.monitor.count(&batch.counters);
-        self.monitor.take(&batch.text);
+        self.monitor
+            .take_from(batch.origin.name().as_ref(), &batch.text);
         for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }

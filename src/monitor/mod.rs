@@ -8,16 +8,19 @@ mod due;
 mod escalation;
 mod repeat;
 mod saved;
+mod sources;
 mod trace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bstr::BStr;
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
 use repeat::Last;
 use saved::RuleNames;
+use sources::{Lasts, SourceId};
 
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
@@ -43,8 +46,10 @@ pub struct Monitor {
     queues: Vec<Waiting>,
     escalations: Escalations,
     hosts: HostTable,
-    /// The line before of each host, by its number: what `repeat` adds to.
-    last: Vec<Last>,
+    /// The lines before, by their sources and hosts: what `repeat` adds to.
+    lasts: Lasts,
+    /// Where the lines come from that are taken now.
+    source: SourceId,
     /// Whether a rule can add to it; else it is not kept.
     repeats: bool,
     counters: Counters,
@@ -127,7 +132,8 @@ impl Monitor {
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
-            last: Vec::new(),
+            lasts: Lasts::default(),
+            source: SourceId::default(),
             counters: Counters::default(),
             remarks: Vec::new(),
             slow: Vec::new(),
@@ -243,22 +249,23 @@ impl Monitor {
             let index = config.queues.iter().position(|q| q.name == *name)?;
             u16::try_from(index).ok().map(QueueId)
         };
-        for last in &mut self.last {
+        for last in self.lasts.iter_mut() {
             last.reconfigure(&old, &moved);
         }
         self.repeats = repeats(&self.config);
         if !self.repeats {
             // As from now on it is not kept up, it would be wrong once a rule asks for it again.
-            self.last.clear();
+            self.lasts.clear();
         }
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
     }
 
-    /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch.
-    pub fn take(&mut self, text: &[u8]) {
-        self.bound_hosts();
+    /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch, from the
+    /// source of this name: a repetition means the line before of its source and host.
+    pub fn take_from(&mut self, source: &BStr, text: &[u8]) {
+        self.begin(source);
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         let (mut newlines, mut from) = (Newlines::new(text), 0);
@@ -276,9 +283,14 @@ impl Monitor {
         self.scratch = scratch;
     }
 
-    /// Takes one line without its newline.
+    /// The same from a source without a name.
+    pub fn take(&mut self, text: &[u8]) {
+        self.take_from(BStr::new(""), text);
+    }
+
+    /// Takes one line without its newline, from a source without a name.
     pub fn line(&mut self, line: &[u8]) {
-        self.bound_hosts();
+        self.begin(BStr::new(""));
         let known = Known {
             utf8: false,
             newlines: memchr::memchr(b'\n', line).is_some(),
@@ -289,15 +301,25 @@ impl Monitor {
         self.scratch = scratch;
     }
 
+    /// Prepares for lines of this source.
+    fn begin(&mut self, source: &BStr) {
+        self.bound_hosts();
+        if self.repeats {
+            self.source = self.lasts.source(source);
+        }
+    }
+
     /// Begins the table of hosts anew where it has grown beyond all measure: names can be invented. What
     /// is counted stays; only `repeat` has no line before.
     fn bound_hosts(&mut self) {
         if self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES {
             self.hosts = HostTable::default();
-            self.last.clear();
+            self.lasts.clear();
             for queue in &mut self.queues {
                 queue.tally.forget_numbers();
             }
+        } else if self.lasts.full() {
+            self.lasts.clear();
         }
     }
 
@@ -390,7 +412,8 @@ impl Monitor {
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
-                    self.last(host.number()).take(id, masked);
+                    let take = |last: &mut Last| last.take(id, masked);
+                    self.lasts.set(self.source, host.number(), take);
                 }
             }
             Action::Repeat => {
@@ -399,7 +422,7 @@ impl Monitor {
             }
             Action::Trash if self.repeats => {
                 let host = self.hosts.host(host);
-                self.last(host.number()).drop_line();
+                self.lasts.set(self.source, host.number(), Last::drop_line);
             }
             Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
         }
@@ -465,20 +488,6 @@ impl Monitor {
         {
             self.counters.add(Counter::OverLimit, 1);
         }
-    }
-
-    /// The line before of the host with this number.
-    #[inline]
-    fn last(&mut self, host: usize) -> &mut Last {
-        if self.last.len() <= host {
-            self.know(host);
-        }
-        &mut self.last[host]
-    }
-
-    #[cold]
-    fn know(&mut self, host: usize) {
-        self.last.resize_with(host + 1, Last::default);
     }
 }
 
