@@ -72,4 +72,6 @@ counters! {
     SnapshotFailed: "snapshots that could not be written",
     /// Messages of RFC 5424 whose structured data came into no line.
     StructuredDropped: "messages whose structured data was left out",
+    /// `repeat` lines whose number was over `repeat_limit`.
+    RepeatOverLimit: "repetitions over repeat_limit, not counted",
 }

@@ -162,6 +162,11 @@ impl HostTable {
         self.names.is_empty()
     }
 
+    /// The name of the host with this number.
+    pub fn name(&self, number: usize) -> Option<&BStr> {
+        self.names.get(number).map(BString::as_ref)
+    }
+
     /// The names, by number.
     pub fn names(&self) -> impl Iterator<Item = &BStr> {
         self.names.iter().map(BString::as_ref)

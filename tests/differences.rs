@@ -536,6 +536,43 @@ fn a_fifo_or_an_address_is_input_enough() {
     }
 }
 
+/// The original merges the files.
+#[test]
+fn a_repetition_belongs_to_its_file() {
+    let dir = Dir::new();
+    let (auth, syslog) = (dir.path("auth.log"), dir.path("syslog"));
+    let postbox = Postbox::open();
+    let config = format!(
+        "set logfile {}\nset logfile {}\nset mailserver 127.0.0.1:{}\nset sleep 0\n{}\
+         set queue n n@x n@x [now]\nn ^mark\nrepeat ^last message repeated (\\d+) times\na .*\n",
+        auth.display(),
+        syslog.display(),
+        postbox.port(),
+        queue("a", "a@x"),
+    );
+    std::fs::write(&auth, "").unwrap();
+    std::fs::write(&syslog, "").unwrap();
+    let mut daemon = Daemon::start(&dir, &config, &[]);
+    // Each is read before the next is written: the order is that of the lines.
+    let steps = [
+        (&auth, "sshd: Failed password"),
+        (&syslog, "CRON: x"),
+        (&auth, "last message repeated 5 times"),
+        (&auth, "last message repeated 18446744073709551615 times"),
+    ];
+    for (number, (file, text)) in steps.into_iter().enumerate() {
+        let mut log = File::options().append(true).open(file).unwrap();
+        let text = line("h", text) + &line("m", "mark");
+        std::io::Write::write_all(&mut log, text.as_bytes()).unwrap();
+        postbox.wait(number + 1);
+    }
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+    let found = bodies(&postbox.wait(steps.len() + 1));
+    assert!(found.contains("    6: sshd: Failed password\n"), "{found}");
+    assert!(found.contains("    1: CRON: x\n"), "{found}");
+}
+
 /// The mails of a daemon that has received these datagrams.
 fn received(config: &str, datagrams: &[&str]) -> String {
     let (dir, postbox) = (Dir::new(), Postbox::open());

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/failures.rs"]
+mod failures;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,6 +241,131 @@ fn all_is_inside_groups_and_no_group_catches_all() {
         assert_eq!(depth, 0, "{name}: a group is open");
     }
     assert!(checked >= RULES, "{checked} lines");
+}
+
+/// The rule that takes a message as it stands in a log; none is a rule of `tenshi.conf` alone.
+fn taken(config: &Config, message: &str) -> usize {
+    let line = format!("Nov  3 06:00:00 alpha {message}");
+    let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
+    let parsed = record::parse(line.as_bytes(), &config.lines, &mut spans, &mut gave_up);
+    let Parsed::Record(record) = parsed else {
+        panic!("{line}");
+    };
+    let mut room = Vec::new();
+    let mut text = record::Text::new(&record.message, config.lines.hidepid, &mut room);
+    rules::decide(
+        &config.rules,
+        record.host,
+        text.message(),
+        &mut spans,
+        &mut gave_up,
+    )
+    .expect("the last rule takes every line")
+    .index()
+}
+
+#[test]
+fn no_failed_login_and_no_refusal_is_thrown_away() {
+    let names = names();
+    let whole = Site::new(&names).config();
+    let (mut checked, mut lost) = (0, Vec::new());
+    for (name, messages) in failures::FAILURES {
+        assert!(names.iter().any(|n| n == name), "{name}");
+        let alone = Site::new(&[(*name).to_owned()]).config();
+        for message in *messages {
+            for config in [&whole, &alone] {
+                let rule = &config.rules[taken(config, message)];
+                if rule.action == Action::Trash {
+                    lost.push(format!("{message}\n    {}", rule.place));
+                }
+            }
+            checked += 1;
+        }
+    }
+    assert!(lost.is_empty(), "thrown away:\n{}", lost.join("\n"));
+    assert!(checked > 300, "{checked}");
+}
+
+/// A rule that throws away what sounds like a failure says why it may.
+#[test]
+fn what_trash_rules_name_is_no_failed_login() {
+    let words = regex::Regex::new(
+        "(?i)fail|den(?:y|ied)|refus|reject|unauthori|forbid|invalid user|illegal|authenticate|\
+         authentication|authorization|passw|not allowed|not permitted|expired|mismatch|\
+         user unknown|unknown user|credential|logins",
+    )
+    .unwrap();
+    let mut used = BTreeSet::new();
+    let mut trash = 0;
+    for name in names() {
+        let text = fs::read_to_string(repository("etc/includes-available").join(&name)).unwrap();
+        for rule in text.lines().filter_map(|line| line.strip_prefix("trash")) {
+            trash += 1;
+            let mut said = rule
+                .replace("fail2ban", "")
+                .replace("Cool-down expired", "");
+            said = said.replace("Authentication Agent", "");
+            for (at, (file, part, _)) in failures::HARMLESS.iter().enumerate() {
+                if *file == name && said.contains(part) {
+                    used.insert(at);
+                    said = said.replace(part, "");
+                }
+            }
+            assert!(!words.is_match(&said), "{name}: {rule}\nin {said}");
+        }
+    }
+    assert_eq!(used.len(), failures::HARMLESS.len(), "{used:?}");
+    assert!(trash > 80, "{trash}");
+}
+
+/// CONFIG_PRINTK_CALLER puts the task or the processor behind the time.
+#[test]
+fn a_kernel_line_with_a_caller_goes_where_it_goes_without() {
+    let config = Site::new(&names()).config();
+    let (mut checked, mut critical) = (0, 0);
+    for name in ["kernel", "vpn", "disks"] {
+        for line in fs::read_to_string(sample(name)).unwrap().lines() {
+            let Some((_, message)) = line.split_once(" kernel: ") else {
+                continue;
+            };
+            let mut bare = message;
+            while let Some((stamp, rest)) = bare.strip_prefix('[').and_then(|m| m.split_once(']'))
+                && stamp
+                    .trim()
+                    .bytes()
+                    .skip(1)
+                    .all(|b| b.is_ascii_digit() || b == b'.')
+            {
+                bare = rest.trim_start();
+            }
+            let want = taken(&config, &format!("kernel: {bare}"));
+            for head in [
+                "[  123.456789] ",
+                "[12345.678901][ T1234] ",
+                "[  123.456][ T1234] ",
+                "[  123.456789][    C0] ",
+                "[  123.456789] [ C0] ",
+                "[  123.456789] [T1234567] ",
+                "[ T1234] ",
+                "[   C11] ",
+            ] {
+                let text = format!("kernel: {head}{bare}");
+                assert_eq!(taken(&config, &text), want, "{text}");
+                checked += 1;
+            }
+            let rule = &config.rules[want];
+            critical += usize::from(rule.place.file.ends_with("kernel"));
+        }
+    }
+    assert!(checked > 400 && critical > 40, "{checked}, {critical}");
+    let bug = taken(
+        &config,
+        "kernel: [  123.456][ T1234] BUG: unable to handle page fault",
+    );
+    let Action::Queues(targets) = &config.rules[bug].action else {
+        panic!("it is thrown away");
+    };
+    assert_eq!(config.queues[targets[0].queue.index()].name, "critical");
 }
 
 /// What `tenshi -C` has to say, without what it says of log files that this machine does not have.

@@ -44,6 +44,7 @@ pub(super) struct Assembly<'m> {
     pub(super) mail: MailDraft,
     pub(super) state: StateSettings,
     pub(super) sleep: Duration,
+    pub(super) repeat_limit: u64,
     pub(super) queues: QueueTable,
     pub(super) rules: RuleList,
     /// Where each of `inputs.logfiles` was named.
@@ -154,6 +155,7 @@ impl<'m> Assembly<'m> {
                 max_memory: 256 << 20,
             },
             sleep: Duration::from_secs(5),
+            repeat_limit: 1_000_000,
             queues: QueueTable::default(),
             rules: RuleList::new(),
             log_spots: Vec::new(),
@@ -396,6 +398,7 @@ impl<'m> Assembly<'m> {
                 },
                 state: self.state,
                 sleep: self.sleep,
+                repeat_limit: self.repeat_limit,
             }),
             _ => None,
         };

@@ -33,6 +33,7 @@ pub(super) enum Setting {
     Queue,
     Redisqueue,
     Redisserver,
+    RepeatLimit,
     Resolve,
     Rfc3339,
     Sleep,
@@ -47,7 +48,7 @@ pub(super) enum Setting {
 }
 
 /// Each setting's name and the form of its value.
-pub(super) const SETTINGS: [(&str, Setting, &str); 41] = [
+pub(super) const SETTINGS: [(&str, Setting, &str); 42] = [
     ("catchup", Setting::Catchup, "HOURS"),
     ("charset", Setting::Charset, "NAME"),
     ("commit", Setting::Commit, "SECONDS"),
@@ -78,6 +79,7 @@ pub(super) const SETTINGS: [(&str, Setting, &str); 41] = [
     ("queue", Setting::Queue, "NAME FROM TO [WHEN] SUBJECT"),
     ("redisqueue", Setting::Redisqueue, "KEY"),
     ("redisserver", Setting::Redisserver, "HOST:PORT"),
+    ("repeat_limit", Setting::RepeatLimit, "NUMBER"),
     ("resolve", Setting::Resolve, "on|off"),
     ("rfc3339", Setting::Rfc3339, "on|off"),
     ("sleep", Setting::Sleep, "SECONDS"),

@@ -68,6 +68,8 @@ pub struct Config {
     pub state: StateSettings,
     /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).
     pub sleep: Duration,
+    /// The greatest number that a `repeat` line may add (`set repeat_limit`, 1,000,000).
+    pub repeat_limit: u64,
 }
 
 /// Settings that need root or a fresh process: a reload cannot change them.

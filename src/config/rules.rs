@@ -118,7 +118,7 @@ impl RuleList {
         if !std::mem::replace(&mut self.told_deep, true) {
             reports.error(
                 line.at(word),
-                &format!("more than {MAX_OPEN} groups inside each other"),
+                format!("more than {MAX_OPEN} groups inside each other"),
                 Some("close groups with `group_end`, or put two patterns into one".into()),
             );
         }

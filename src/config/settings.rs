@@ -348,6 +348,7 @@ impl<'l> Task<'_, '_, 'l> {
             Setting::Resolve => self.assembly.report.resolve = self.on_off()?,
             Setting::CsvSafe => self.assembly.report.csv_safe = self.on_off()?,
             Setting::Charset => self.charset()?,
+            Setting::RepeatLimit => self.assembly.repeat_limit = self.number()?,
             Setting::MaxMemory => self.max_memory()?,
             Setting::Hidepid => self.assembly.lines.hidepid = self.on_off()?,
             Setting::Rfc3339 => self.assembly.lines.rfc3339 = self.on_off()?,

@@ -1,6 +1,8 @@
 //! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines that
 //! cost much.
 
+use bstr::BStr;
+
 use super::{CATCH_UP, DRAIN, Daemon, Wish};
 use crate::clock::Time;
 use crate::input::{Batch, Receipt};
@@ -17,7 +19,7 @@ impl Daemon {
         let now = self.clock.now();
         self.monitor.pass(now);
         self.monitor.count(&batch.counters);
-        self.count_lines(&batch.text);
+        self.count_lines(batch.origin.name().as_ref(), &batch.text);
         for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }
@@ -43,10 +45,10 @@ impl Daemon {
         self.plan();
     }
 
-    fn count_lines(&mut self, text: &[u8]) {
+    fn count_lines(&mut self, source: &BStr, text: &[u8]) {
         let mut from = 0;
         while from < text.len() {
-            from += self.monitor.take_some(&text[from..]);
+            from += self.monitor.take_some(source, &text[from..]);
             if from < text.len() {
                 self.breathe();
             }

@@ -141,6 +141,7 @@ impl Daemon {
             queues: monitor.saved_queues(),
             escalations: monitor.saved_escalations(),
             last: monitor.saved_last(),
+            sources: monitor.saved_sources(),
             outbox: &self.outbox,
             settlements: settlements
                 .map(|(id, hosts)| (*id, monitor.saved_hosts(hosts)))

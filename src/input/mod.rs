@@ -2,8 +2,11 @@
 //! over a bounded channel, so a slow consumer slows the readers and never the other way round.
 
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use bstr::BString;
 
 use crate::counters::Counters;
 
@@ -46,6 +49,20 @@ pub enum Origin {
     Redis,
     /// Standard input (`-p`), or a saved log that is replayed.
     Replay,
+}
+
+impl Origin {
+    /// A name that is another one for each source, the same in the next run.
+    pub fn name(&self) -> BString {
+        match self {
+            Self::File(path) => [b"file ", path.as_os_str().as_bytes()].concat().into(),
+            Self::Fifo(path) => [b"fifo ", path.as_os_str().as_bytes()].concat().into(),
+            Self::Command => "tail".into(),
+            Self::Syslog(address) => format!("listen {address}").into(),
+            Self::Redis => "redis".into(),
+            Self::Replay => "replay".into(),
+        }
+    }
 }
 
 /// What is to be committed together with a batch's counts.

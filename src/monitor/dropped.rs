@@ -28,6 +28,10 @@ const KINDS: &[(Counter, &str)] = &[
         "messages of RFC 5424 whose structured data was left out",
     ),
     (
+        Counter::RepeatOverLimit,
+        "not counted: a `repeat` of more lines than `repeat_limit` allows",
+    ),
+    (
         Counter::RepeatDropped,
         "not counted: a `repeat` without a whole number, or without a line before",
     ),

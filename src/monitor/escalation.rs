@@ -68,8 +68,11 @@ impl Escalations {
             false => host,
         };
         let counted = self.counter(rule, BStr::new(host));
-        let before = counted.looked;
-        let after = counted.lines.saturating_add(n);
+        // At its end the counter begins anew: it must never stand still.
+        let (before, after) = match counted.lines.checked_add(n) {
+            Some(after) => (counted.looked, after),
+            None => (0, n),
+        };
         (counted.lines, counted.looked) = (after, after);
         Step { before, after }
     }
@@ -102,8 +105,9 @@ impl Escalations {
     /// reach together is reached by the next line.
     pub(super) fn give_back(&mut self, rule: RuleId, host: &BStr, lines: u64) {
         let counted = self.counter(rule, host);
-        counted.looked = counted.lines.max(lines);
-        counted.lines = counted.lines.saturating_add(lines);
+        let looked = counted.lines.max(lines);
+        counted.lines = counted.lines.checked_add(lines).unwrap_or(lines);
+        counted.looked = looked.min(counted.lines);
     }
 
     /// All counters.

@@ -8,16 +8,19 @@ mod due;
 mod escalation;
 mod repeat;
 mod saved;
+mod sources;
 mod trace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bstr::BStr;
 use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
 use repeat::Last;
 use saved::RuleNames;
+use sources::{Lasts, SourceId};
 
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
@@ -36,8 +39,6 @@ use crate::rules::{self, Asked, Index};
 const MOST_HOSTS: usize = 1 << 14;
 /// Nor are names that take more bytes.
 const MOST_BYTES: usize = 16 << 20;
-/// Nor are the lines before, if they take more: each of them may be as long as a line can be.
-const MOST_LAST: usize = 64 << 20;
 
 /// What lines may cost until it is time to look after all else: steps, some 50 ms.
 const SLICE: u64 = 1 << 22;
@@ -49,10 +50,10 @@ pub struct Monitor {
     queues: Vec<Waiting>,
     escalations: Escalations,
     hosts: HostTable,
-    /// The line before of each host, by its number: what `repeat` adds to.
-    last: Vec<Last>,
-    /// The memory that these lines take, bytes.
-    last_bytes: usize,
+    /// The lines before, by their sources and hosts: what `repeat` adds to.
+    lasts: Lasts,
+    /// Where the lines come from that are taken now.
+    source: SourceId,
     /// Whether a rule can add to it; else it is not kept.
     repeats: bool,
     counters: Counters,
@@ -142,8 +143,8 @@ impl Monitor {
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
-            last: Vec::new(),
-            last_bytes: 0,
+            lasts: Lasts::default(),
+            source: SourceId::default(),
             counters: Counters::default(),
             remarks: Vec::new(),
             announcements: Vec::new(),
@@ -262,33 +263,33 @@ impl Monitor {
             let index = config.queues.iter().position(|q| q.name == *name)?;
             u16::try_from(index).ok().map(QueueId)
         };
-        for last in &mut self.last {
+        for last in self.lasts.iter_mut() {
             last.reconfigure(&old, &moved);
         }
         self.repeats = repeats(&self.config);
         if !self.repeats {
             // As from now on it is not kept up, it would be wrong once a rule asks for it again.
-            self.last.clear();
-            self.last_bytes = 0;
+            self.lasts.clear();
         }
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
     }
 
-    /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch.
-    pub fn take(&mut self, text: &[u8]) {
+    /// Takes the complete lines of a batch, each ended by a newline or by the end of the batch, from the
+    /// source of this name: a repetition means the line before of its source and host.
+    pub fn take_from(&mut self, source: &BStr, text: &[u8]) {
         let mut from = 0;
         while from < text.len() {
-            from += self.take_some(&text[from..]);
+            from += self.take_some(source, &text[from..]);
         }
     }
 
     /// Takes the first lines of a batch, one at least, until they have cost a slice of time: how many
     /// bytes they are with their newlines. What is dear is done in slices, so that whoever calls can
     /// look after all else between them.
-    pub fn take_some(&mut self, text: &[u8]) -> usize {
-        self.bound_hosts();
+    pub fn take_some(&mut self, source: &BStr, text: &[u8]) -> usize {
+        self.begin(source);
         let mut spent = 0;
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -319,9 +320,14 @@ impl Monitor {
         self.hurried = hurried;
     }
 
-    /// Takes one line without its newline.
+    /// The same from a source without a name.
+    pub fn take(&mut self, text: &[u8]) {
+        self.take_from(BStr::new(""), text);
+    }
+
+    /// Takes one line without its newline, from a source without a name.
     pub fn line(&mut self, line: &[u8]) {
-        self.bound_hosts();
+        self.begin(BStr::new(""));
         let known = Known {
             utf8: false,
             newlines: memchr::memchr(b'\n', line).is_some(),
@@ -332,17 +338,26 @@ impl Monitor {
         self.scratch = scratch;
     }
 
+    /// Prepares for lines of this source.
+    fn begin(&mut self, source: &BStr) {
+        self.bound_hosts();
+        if self.repeats {
+            self.source = self.lasts.source(source);
+        }
+    }
+
     /// Begins the table of hosts anew where it has grown beyond all measure: names can be invented. What
     /// is counted stays; only `repeat` has no line before.
     fn bound_hosts(&mut self) {
         let many = self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES;
-        if many || self.last_bytes > MOST_LAST {
-            self.last_bytes = 0;
+        if many {
             self.hosts = HostTable::default();
-            self.last.clear();
+            self.lasts.clear();
             for queue in &mut self.queues {
                 queue.tally.forget_numbers();
             }
+        } else if self.lasts.full() {
+            self.lasts.clear();
         }
     }
 
@@ -439,8 +454,8 @@ impl Monitor {
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.repeats {
-                    let more = self.last(host.number()).take(id, masked);
-                    self.last_bytes = self.last_bytes.saturating_add(more);
+                    self.lasts
+                        .set(self.source, host.number(), |last| last.take(id, masked));
                 }
             }
             Action::Repeat => {
@@ -449,7 +464,7 @@ impl Monitor {
             }
             Action::Trash if self.repeats => {
                 let host = self.hosts.host(host);
-                self.last(host.number()).drop_line();
+                self.lasts.set(self.source, host.number(), Last::drop_line);
             }
             Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
         }
@@ -515,20 +530,6 @@ impl Monitor {
         {
             self.counters.add(Counter::OverLimit, 1);
         }
-    }
-
-    /// The line before of the host with this number.
-    #[inline]
-    fn last(&mut self, host: usize) -> &mut Last {
-        if self.last.len() <= host {
-            self.know(host);
-        }
-        &mut self.last[host]
-    }
-
-    #[cold]
-    fn know(&mut self, host: usize) {
-        self.last.resize_with(host + 1, Last::default);
     }
 }
 

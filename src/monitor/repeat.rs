@@ -1,4 +1,5 @@
-//! `repeat`: "last message repeated 3 times" counts as three more of the host's line before.
+//! `repeat`: "last message repeated 3 times" counts as three more of the line before, of the
+//! same source and host.
 
 use std::sync::Arc;
 
@@ -36,13 +37,11 @@ enum Taken {
 }
 
 impl Last {
-    /// A rule took this line. Gives how many bytes of memory more that takes.
-    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) -> usize {
-        let before = self.line.capacity();
+    /// A rule took this line.
+    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) {
         self.taken = Taken::Rule(rule);
         self.line.clear();
         self.line.extend_from_slice(line);
-        self.line.capacity().saturating_sub(before)
     }
 
     /// `trash` took the line.
@@ -71,6 +70,11 @@ impl Last {
             Taken::Rule(rule) => Some(rule),
             _ => None,
         }
+    }
+
+    /// The memory of the line, bytes.
+    pub(super) fn room(&self) -> usize {
+        self.line.capacity()
     }
 
     /// The masked line.
@@ -109,7 +113,7 @@ pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
 }
 
 impl Monitor {
-    /// Adds the number of a `repeat` line's first group to the host's line before.
+    /// Adds the number of a `repeat` line's first group to the line before of its source and host.
     pub(super) fn repeat(
         &mut self,
         config: &Config,
@@ -118,9 +122,14 @@ impl Monitor {
         spans: &Spans,
     ) {
         let group = spans.0.get(1).copied().flatten();
-        let number = group.and_then(|(start, end)| number(&message[start..end]));
-        let last = self.last.get(host.number());
-        let (Some(n), Some(Last { taken, line })) = (number, last.cloned()) else {
+        let number = group.and_then(|(start, end)| number(message.get(start..end)?));
+        let last = self.lasts.get(self.source, host.number());
+        let n = match number {
+            Some(Number::Of(n)) if n <= config.repeat_limit => n,
+            Some(_) => return self.tell(Counter::RepeatOverLimit),
+            None => return self.tell(Counter::RepeatDropped),
+        };
+        let Some(Last { taken, line }) = last.cloned() else {
             return self.tell(Counter::RepeatDropped);
         };
         match taken {
@@ -137,11 +146,14 @@ impl Monitor {
 }
 
 /// An unsigned whole number, as a count must be.
-fn number(digits: &[u8]) -> Option<u64> {
+enum Number {
+    Of(u64),
+    /// It is larger than any that we count.
+    Huge,
+}
+
+fn number(digits: &[u8]) -> Option<Number> {
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits)
-        .ok()
-        .filter(|_| plain)?
-        .parse()
-        .ok()
+    let text = str::from_utf8(digits).ok().filter(|_| plain)?;
+    Some(text.parse().map_or(Number::Huge, Number::Of))
 }

@@ -1,7 +1,7 @@
 //! What a monitor knows, for a snapshot and from one. Queues are known again by their names, rules
 //! by their text, so that a configuration may change between two runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bstr::BStr;
@@ -13,7 +13,7 @@ use crate::clock::Time;
 use crate::config::{Action, Config, RuleId};
 use crate::counters::Counters;
 use crate::queue::Tally;
-use crate::state::{SavedCounter, SavedLast, SavedQueue, Snapshot};
+use crate::state::{SavedCounter, SavedLast, SavedQueue, SavedSource, Snapshot};
 
 /// A restart that took no longer is not worth a word.
 const GAP: Duration = Duration::from_secs(60);
@@ -42,11 +42,7 @@ impl RuleNames {
                     .map_or(name.to_owned(), |n| format!("{name}:{n}"))
             };
             let queues: Vec<String> = targets.iter().map(queue).collect();
-            let text = format!(
-                "{} {}",
-                queues.join(","),
-                bstr::BStr::new(rule.pattern.source())
-            );
+            let text = format!("{} {}", queues.join(","), BStr::new(rule.pattern.source()));
             // The same rule twice is told apart by how often it stood there before.
             let before = twins.entry(text.clone()).or_insert(0_usize);
             let name = format!("{before} {text}");
@@ -101,19 +97,36 @@ impl Monitor {
             .collect()
     }
 
-    /// The last lines of the hosts, for a snapshot.
-    pub fn saved_last(&self) -> Vec<SavedLast<&str, &BStr>> {
-        let last = self.hosts.names().zip(&self.last);
-        last.filter(|(_, last)| last.can_be_saved())
-            .map(|(host, last)| SavedLast {
-                host,
-                rule: last
-                    .rule()
-                    .and_then(|rule| self.names.names.get(&rule))
-                    .map(String::as_str),
-                line: last.text(),
-            })
+    /// The last lines of the hosts whose sources are known, for a snapshot.
+    pub fn saved_sources(&self) -> Vec<SavedSource<SavedLast<&str, &BStr>, &BStr>> {
+        let mut sources: BTreeMap<&BStr, Vec<SavedLast<&str, &BStr>>> = BTreeMap::new();
+        for (source, host, last) in self.lasts.iter() {
+            if let (Some(source), Some(last)) = (source, self.saved(host, last)) {
+                sources.entry(source).or_default().push(last);
+            }
+        }
+        let saved = sources.into_iter();
+        saved
+            .map(|(source, last)| SavedSource { source, last })
             .collect()
+    }
+
+    /// The last lines from a snapshot of a program that did not tell their sources.
+    pub fn saved_last(&self) -> Vec<SavedLast<&str, &BStr>> {
+        let lines = self.lasts.iter();
+        let unknown = lines.filter(|(source, ..)| source.is_none());
+        unknown
+            .filter_map(|(_, host, last)| self.saved(host, last))
+            .collect()
+    }
+
+    fn saved<'a>(&'a self, host: usize, last: &'a Last) -> Option<SavedLast<&'a str, &'a BStr>> {
+        let rule = last.rule().and_then(|rule| self.names.names.get(&rule));
+        last.can_be_saved().then_some(SavedLast {
+            host: self.hosts.name(host)?,
+            rule: rule.map(String::as_str),
+            line: last.text(),
+        })
     }
 
     /// What a snapshot settles with a letter, in terms of this configuration.
@@ -153,7 +166,15 @@ impl Monitor {
         for saved in snapshot.last.iter().filter(|_| repeats) {
             let last = self.last_from(saved);
             let number = self.hosts.host(&saved.host).number();
-            *self.last(number) = last;
+            self.lasts.of_any(number, last);
+        }
+        for saved in snapshot.sources.iter().filter(|_| repeats) {
+            let source = self.lasts.source(saved.source.as_ref());
+            for saved in &saved.last {
+                let last = self.last_from(saved);
+                let number = self.hosts.host(&saved.host).number();
+                self.lasts.set(source, number, |place| *place = last);
+            }
         }
         self.counters = std::mem::take::<Counters>(&mut snapshot.counters);
         self.dropped = Dropped::since(&self.counters);

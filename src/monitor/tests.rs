@@ -68,6 +68,11 @@ fn hosts_beyond_the_bound_are_forgotten_and_their_lines_are_not() {
     assert_eq!(hosts, 3 * MOST_HOSTS);
 }
 
+/// A part of a snapshot as the next start reads it.
+fn owned<T: serde::de::DeserializeOwned>(written: &impl serde::Serialize) -> T {
+    postcard::from_bytes(&postcard::to_stdvec(written).unwrap()).unwrap()
+}
+
 /// Each invented host with a long line before it: 120 MB.
 #[test]
 fn long_lines_before_a_repetition_have_a_bound_together() {
@@ -76,11 +81,15 @@ fn long_lines_before_a_repetition_have_a_bound_together() {
     let long = "x".repeat(60_000);
     for n in 0..2_000 {
         monitor.take(format!("Nov 23 12:00:00 invented{n} {long}\n").as_bytes());
-        assert!(monitor.last_bytes <= MOST_LAST + 70_000);
-        let held: usize = monitor.last.iter().map(|last| last.text().len()).sum();
-        assert!(held <= monitor.last_bytes);
+        let held: usize = monitor
+            .lasts
+            .iter()
+            .map(|(.., last)| last.text().len())
+            .sum();
+        assert!(held <= (64 << 20) + 70_000, "{held}");
     }
-    assert!(monitor.last.len() < 1_500, "{}", monitor.last.len());
+    let kept = monitor.lasts.iter().count();
+    assert!(kept < 1_500, "{kept}");
     monitor.take(b"Nov 23 12:00:00 invented1999 last message repeated 3 times\n");
     assert_eq!(monitor.counters().get(Counter::RepeatDropped), 0);
     assert_eq!(monitor.queues[0].tally.total(), 2_003);
@@ -145,7 +154,7 @@ fn repeat_knows_no_line_from_before_a_configuration_without_it() {
     let mut before = monitor(with);
     feed(&mut before, &["old"]);
     let mut snapshot = Snapshot {
-        last: postcard::from_bytes(&postcard::to_stdvec(&before.saved_last()).unwrap()).unwrap(),
+        sources: owned(&before.saved_sources()),
         looked: start(),
         made: start(),
         ..Snapshot::default()
@@ -189,6 +198,185 @@ fn repeat_adds_to_the_line_before() {
     );
     assert_eq!(flushed(&mut monitor), [one("a", "    5: foo\n")]);
     assert_eq!(monitor.counters().get(Counter::RepeatDropped), 2);
+}
+
+/// Lines of host h1 from a source.
+fn feed_from(monitor: &mut Monitor, source: &str, lines: &[&str]) {
+    for line in lines {
+        let text = format!("Nov 23 12:00:00 h1 {line}\n");
+        monitor.take_from(source.into(), text.as_bytes());
+    }
+}
+
+/// Goes on in another monitor of these rules from what this one would save.
+fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
+    let mut snapshot = Snapshot {
+        queues: monitor
+            .saved_queues()
+            .into_iter()
+            .map(|queue| crate::state::SavedQueue {
+                name: queue.name,
+                tally: queue.tally.clone(),
+                start: queue.start,
+                overdue: queue.overdue,
+                schedule: queue.schedule,
+                next: queue.next,
+                gap: queue.gap,
+            })
+            .collect(),
+        escalations: owned(&monitor.saved_escalations()),
+        last: owned(&monitor.saved_last()),
+        sources: owned(&monitor.saved_sources()),
+        counters: monitor.counters().clone(),
+        looked: start(),
+        made: start(),
+        ..Snapshot::default()
+    };
+    let mut next = self::monitor(rules);
+    assert!(next.restore(&mut snapshot, start()).is_empty());
+    next
+}
+
+#[test]
+fn a_repetition_means_the_line_before_in_its_source() {
+    let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";
+    for restart in [false, true] {
+        let mut monitor = monitor(rules);
+        let again = |monitor: &mut Monitor| {
+            if restart {
+                *monitor = restarted(monitor, rules);
+            }
+        };
+        feed_from(&mut monitor, "auth.log", &["sshd: Failed password"]);
+        feed_from(&mut monitor, "syslog", &["CRON: x"]);
+        again(&mut monitor);
+        feed_from(&mut monitor, "auth.log", &["last message repeated 5 times"]);
+        feed_from(&mut monitor, "mail.log", &["last message repeated 7 times"]);
+        again(&mut monitor);
+        feed_from(
+            &mut monitor,
+            "syslog",
+            &["t", "last message repeated 9 times"],
+        );
+        again(&mut monitor);
+        feed_from(&mut monitor, "auth.log", &["last message repeated 1 times"]);
+        feed_from(&mut monitor, "syslog", &["last message repeated 2 times"]);
+        let lines = "    7: sshd: Failed password\n    1: CRON: x\n";
+        assert_eq!(flushed(&mut monitor), [one("a", lines)], "{restart}");
+        assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
+    }
+}
+
+/// Snapshots of before kept one line a host.
+#[test]
+fn a_line_before_without_a_source_counts_until_its_source_has_another() {
+    let rules = "repeat ^last message repeated (\\S+) times\na .*\n";
+    let mut before = monitor(rules);
+    feed_from(&mut before, "syslog", &["x"]);
+    let mut old = Snapshot {
+        last: owned::<Vec<crate::state::SavedSource>>(&before.saved_sources())
+            .remove(0)
+            .last,
+        looked: start(),
+        made: start(),
+        ..Snapshot::default()
+    };
+    let mut monitor = monitor(rules);
+    monitor.restore(&mut old, start());
+    monitor = restarted(&monitor, rules);
+    feed_from(
+        &mut monitor,
+        "syslog",
+        &["last message repeated 2 times", "y"],
+    );
+    feed_from(&mut monitor, "syslog", &["last message repeated 3 times"]);
+    let lines = "    4: y\n    2: x\n";
+    assert_eq!(flushed(&mut monitor), [one("a", lines)]);
+}
+
+#[test]
+fn lines_before_have_a_bound() {
+    let rules = "repeat ^last message repeated (\\S+) times\na ^x$\nb (?:)^y\n";
+    let mut monitor = monitor(rules);
+    let config = Arc::clone(monitor.config());
+    for n in 0..70_000 {
+        feed_from(&mut monitor, &format!("f{n}"), &["x"]);
+    }
+    assert!(monitor.saved_sources().len() < 70_000);
+    let long = "y".repeat(60_000);
+    for n in 0..1_500 {
+        feed_from(&mut monitor, &format!("g{n}"), &[&long]);
+    }
+    assert!(monitor.saved_sources().len() < 1_500);
+    feed_from(&mut monitor, "f69999", &["x"]);
+    feed_from(&mut monitor, "f69999", &["last message repeated 1 times"]);
+    let (queue, body) = flushed(&mut monitor).remove(0);
+    assert_eq!((queue, body), one("a", "    70002: x\n"));
+    assert_eq!(config.repeat_limit, 1_000_000);
+}
+
+#[test]
+fn a_repetition_has_a_limit() {
+    let rules = "repeat ^last message repeated (\\S+) times\na,b:10 ^Failed\na .*\n";
+    let mut monitor = monitor(rules);
+    feed(&mut monitor, &["Failed"]);
+    for number in [
+        "18446744073709551615",
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "1000001",
+    ] {
+        let line = format!("last message repeated {number} times");
+        feed(&mut monitor, &[line.as_str()]);
+    }
+    assert_eq!(monitor.counters().get(Counter::RepeatOverLimit), 4);
+    let told = monitor.take_warnings(start());
+    assert!(told[0].contains("repeat_limit"), "{told:?}");
+    // `b` hears of the tenth all the same.
+    feed(&mut monitor, &["Failed"; 9]);
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", "    10: Failed\n"), one("b", "    10: Failed\n")]
+    );
+    feed(
+        &mut monitor,
+        &["Failed", "last message repeated 1000000 times"],
+    );
+    let lines = "    1000001: Failed\n";
+    let escalated = "    1000000: Failed\n";
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", lines), one("b", escalated)]
+    );
+    let lower = parse_bytes(format!("{HEAD}set repeat_limit 3\n{rules}").as_bytes());
+    monitor.reconfigure(Arc::new(lower.config.unwrap()), start());
+    feed(&mut monitor, &["x", "last message repeated 4 times"]);
+    feed(&mut monitor, &["last message repeated 3 times"]);
+    assert_eq!(flushed(&mut monitor), [one("a", "    4: x\n")]);
+    assert_eq!(monitor.counters().get(Counter::RepeatOverLimit), 5);
+}
+
+/// A snapshot of a run that was misled holds a counter at its end.
+#[test]
+fn a_counter_at_its_end_goes_on() {
+    let rules = "a,b:3 ^x\n";
+    let mut before = monitor(rules);
+    feed(&mut before, &["x"]);
+    let mut escalations = before.saved_escalations();
+    escalations[0].count = u64::MAX;
+    let mut snapshot = Snapshot {
+        escalations: owned(&escalations),
+        looked: start(),
+        made: start(),
+        ..Snapshot::default()
+    };
+    let mut monitor = monitor(rules);
+    monitor.restore(&mut snapshot, start());
+    feed(&mut monitor, &["x", "x", "x", "x"]);
+    assert_eq!(
+        flushed(&mut monitor),
+        [one("a", "    4: x\n"), one("b", "    3: x\n")]
+    );
 }
 
 #[test]
@@ -395,15 +583,18 @@ fn a_line_that_cost_too_much_goes_on_to_the_plain_rules() {
 fn dear_lines_are_taken_in_slices_and_cheap_ones_in_one() {
     let mut monitor = monitor("a ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
     let cheap = "Nov 23 12:00:00 h1 y\n".repeat(10_000);
-    assert_eq!(monitor.take_some(cheap.as_bytes()), cheap.len());
+    assert_eq!(
+        monitor.take_some(BStr::new(""), cheap.as_bytes()),
+        cheap.len()
+    );
     let dear = format!("Nov 23 12:00:00 h1 {}x!\n", "a".repeat(40)).repeat(40);
-    let first = monitor.take_some(dear.as_bytes());
+    let first = monitor.take_some(BStr::new(""), dear.as_bytes());
     assert!((1..dear.len() / 2).contains(&first), "{first}");
     assert_eq!(dear.as_bytes()[first - 1], b'\n');
     let spent = monitor.counters().get(Counter::GaveUp);
     monitor.hurry(true);
     assert_eq!(
-        monitor.take_some(&dear.as_bytes()[first..]),
+        monitor.take_some(BStr::new(""), &dear.as_bytes()[first..]),
         dear.len() - first
     );
     assert_eq!(

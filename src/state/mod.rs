@@ -15,7 +15,7 @@ mod saved;
 mod store;
 
 pub use lock::{Holder, holder};
-pub use saved::{SavedCounter, SavedLast, SavedQueue, Snapshot, SnapshotRef};
+pub use saved::{SavedCounter, SavedLast, SavedQueue, SavedSource, Snapshot, SnapshotRef};
 pub use store::{Loaded, Store, Stored, Unread, read, resolve};
 
 use serde::Serialize;

@@ -37,7 +37,7 @@ snapshot! {
     queues: Vec<SavedQueue>, Vec<SavedQueue<&'a Tally>>;
     /// The escalation counters.
     escalations: Vec<SavedCounter>, Vec<SavedCounter<&'a str, &'a BStr>>;
-    /// The last line of each host, for `repeat`.
+    /// The last line of each host, for `repeat`, where its source is not known: as snapshots before had it.
     last: Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
     /// The reports on their way.
     outbox: Outbox, &'a Outbox;
@@ -51,6 +51,8 @@ snapshot! {
     faults: HashMap<String, String>, &'a HashMap<String, String>;
     /// How far the Redis lists are counted.
     redis: Counted, &'a Counted;
+    /// The last line of each host of each source, for `repeat`.
+    sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
 }
 
 /// A queue, by its name.
@@ -93,4 +95,13 @@ pub struct SavedLast<S = String, B = BString> {
     pub rule: Option<S>,
     /// The masked line.
     pub line: B,
+}
+
+/// The last lines of the hosts of a source.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedSource<L = SavedLast, B = BString> {
+    /// The source, as [`crate::input::Origin::name`] gives it.
+    pub source: B,
+    /// The lines.
+    pub last: Vec<L>,
 }

@@ -459,15 +459,14 @@ fn number_rows(program: &mut Program) {
     program.rows = vec![Row::None; program.code.len()];
     // What stands inside of look-around and atomic groups may have succeeded, and what follows failed.
     let mut inside_until = 0;
-    for at in 0..program.code.len() {
-        let op = &program.code[at];
+    for (at, (op, &free)) in program.code.iter().zip(&free).enumerate() {
         let choice = match op {
             Op::Run(run) => run.mode != RunMode::Possessive,
             Op::Split(_) | Op::Branch(_) | Op::Look(_) | Op::Atomic { .. } => true,
             _ => false,
         };
         if choice && at >= inside_until {
-            let (count, kind): (_, fn(u32) -> Row) = match free[at] {
+            let (count, kind): (_, fn(u32) -> Row) = match free {
                 true => (&mut program.row_count, Row::Bits),
                 false => (&mut program.stamp_rows, Row::Stamps),
             };
