@@ -18,6 +18,12 @@
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
 //! [`daemon`] is the loop around it that owns the threads; [`commands`] is what is not the daemon.
 
+// What users run: what comes from outside must not make it panic.
+#![cfg_attr(
+    not(test),
+    deny(clippy::panic, clippy::unreachable, clippy::disallowed_methods)
+)]
+
 pub mod charset;
 pub mod cli;
 pub mod clock;
@@ -43,6 +49,7 @@ pub mod rules;
 pub mod schedule;
 pub mod shown;
 pub mod state;
+pub mod threads;
 
 /// The tests beside the code draw from the generator of the others.
 #[cfg(test)]

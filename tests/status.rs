@@ -167,7 +167,7 @@ fn everything_is_shown() {
         "\n  c [0 0 1 1 *]: 4 lines (2 distinct), next ",
         "\n  n [now]: no lines\n",
         "\noutbox:\n  none\n",
-        "\ninputs at fault:\n  none\n",
+        "\nfaults:\n  none\n",
         "\n             6 lines read\n",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
@@ -351,7 +351,7 @@ fn inputs_at_fault_are_named_until_they_are_well() {
     let name = missing.to_str().unwrap();
     site.until("the fault", |s| s["faults"][name].is_string());
     let shown = text(&site.status(&[]).stdout);
-    let fault = format!("\ninputs at fault:\n  {name}: does not exist yet");
+    let fault = format!("\nfaults:\n  {name}: does not exist yet");
     assert!(shown.contains(&fault), "{shown}");
     let (line, code) = site.check(&[]);
     assert!(
@@ -532,7 +532,7 @@ fn a_snapshot_that_is_none_is_unknown() {
         (b"", "the snapshot is damaged"),
         (
             &newer,
-            "the snapshot has version 9, this program knows 1 and older",
+            "the snapshot has version 9, this program knows 2 and older",
         ),
     ] {
         fs::write(&path, bytes).unwrap();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use bstr::BString;
 use super::message::{Identity, compose};
 use super::{Delivery, Letter, Outcome, command, print, sendmail, smtp};
 use crate::config::{MailServer, MailSettings, ShellCommand};
+use crate::threads;
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
@@ -40,6 +40,11 @@ pub struct Job {
 pub trait Courier: Send + Sync {
     /// Makes one attempt.
     fn carry(&self, letter: &Letter) -> Delivery;
+
+    /// Whether that is a program of the machine, which can fail as such.
+    fn is_program(&self) -> bool {
+        false
+    }
 }
 
 /// Mails to the mail server.
@@ -69,6 +74,10 @@ impl Courier for SmtpCourier {
                 sendmail::deliver(path, from, to, &message, self.settings.timeout)
             }
         }
+    }
+
+    fn is_program(&self) -> bool {
+        matches!(self.settings.server, MailServer::Sendmail(_))
     }
 }
 
@@ -142,7 +151,7 @@ impl Post {
         self.next();
     }
 
-    /// A panic of another thread leaves the desk in order: it is only ever changed whole.
+    /// The desk is only ever changed whole; after a panic the process ends anyway.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0
             .desk
@@ -169,15 +178,12 @@ impl Post {
             let (queue, id) = (job.letter.report.queue.clone(), job.letter.id);
             let post = self.clone();
             let work = move || {
-                // A fault of ours in one mail must not leave its queue busy for ever.
-                let attempt = catch_unwind(AssertUnwindSafe(|| post.attempt(&job)));
-                let outcome =
-                    attempt.unwrap_or_else(|_| later(job.letter.id, "an internal error".into()));
+                let outcome = post.attempt(&job);
                 post.desk().queues.remove(&job.letter.report.queue);
                 (post.0.results)(outcome);
                 post.next();
             };
-            if let Err(e) = std::thread::Builder::new().name("post".into()).spawn(work) {
+            if let Err(e) = threads::task("post", work) {
                 // The desk is free here: whoever takes the result may send the next job.
                 self.desk().queues.remove(&queue);
                 (self.0.results)(later(id, format!("no thread for it: {e}")));
@@ -187,8 +193,12 @@ impl Post {
 
     fn attempt(&self, job: &Job) -> Outcome {
         let (mut filtered, mut notes) = (None, Vec::new());
+        let mut is_program = self.0.courier.is_program();
         let result = match &job.via {
-            Via::Csv(program) => self.csv(&job.letter.report.body, program),
+            Via::Csv(program) => {
+                is_program = true;
+                self.csv(&job.letter.report.body, program)
+            }
             Via::Mail {
                 filter: Some(program),
             } if job.letter.filtered.is_none() => {
@@ -202,9 +212,11 @@ impl Post {
             }
             Via::Mail { .. } => self.0.courier.carry(&job.letter),
         };
+        let taken = matches!(result, Delivery::Taken { .. });
         Outcome {
             id: job.letter.id,
             filtered,
+            command_failed: !notes.is_empty() || (is_program && !taken),
             notes,
             result,
         }
@@ -229,6 +241,7 @@ fn later(id: u64, fault: String) -> Outcome {
         id,
         filtered: None,
         notes: Vec::new(),
+        command_failed: false,
         result: Delivery::Later(fault),
     }
 }
@@ -282,13 +295,11 @@ mod tests {
         assert_eq!(results.recv().unwrap(), 2);
     }
 
-    /// Panics at its first mail.
-    struct Faulty(Mutex<bool>);
+    /// Refuses all mails, and says what the filter made of them.
+    struct Faulty;
 
     impl Courier for Faulty {
         fn carry(&self, letter: &Letter) -> Delivery {
-            let before = std::mem::replace(&mut *self.0.lock().unwrap(), true);
-            assert!(before, "the first mail: this panic is wanted");
             Delivery::Refused(letter.filtered.clone().unwrap_or_default().to_string())
         }
     }
@@ -310,40 +321,50 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_one_attempt_and_a_filter_runs_once() {
-        let (post, results) = post(Faulty(Mutex::new(false)));
+    fn a_filter_runs_once() {
+        let (post, results) = post(Faulty);
         let mut letter = letter(b"s", b"b\n");
         letter.id = 7;
         let via = Via::Mail {
             filter: Some(shell("tr -d '\\n'; echo x")),
         };
-        for _ in 0..2 {
-            post.send(Job {
-                letter: letter.clone(),
-                via: via.clone(),
-            });
-        }
+        post.send(Job {
+            letter: letter.clone(),
+            via: via.clone(),
+        });
         let first = results.recv().unwrap();
-        let second = results.recv().unwrap();
-        assert_eq!((first.id, second.id), (7, 7));
-        assert!(matches!(first.result, Delivery::Later(_)), "{first:?}");
-        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
-        letter.filtered = second.filtered;
+        assert_eq!((first.id, first.command_failed), (7, false));
+        assert_eq!(first.result, Delivery::Refused("bx\n".into()));
+        letter.filtered = first.filtered;
         post.send(Job { letter, via });
-        let third = results.recv().unwrap();
-        assert_eq!(third.filtered, None, "not run again");
-        assert_eq!(third.result, Delivery::Refused("bx\n".into()));
+        let second = results.recv().unwrap();
+        assert_eq!(second.filtered, None, "not run again");
+        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
+    }
+
+    #[test]
+    fn a_filter_that_fails_is_told() {
+        let (post, results) = post(Faulty);
+        post.send(Job {
+            letter: letter(b"s", b"b\n"),
+            via: Via::Mail {
+                filter: Some(shell("/bin/false")),
+            },
+        });
+        assert!(results.recv().unwrap().command_failed);
     }
 
     #[test]
     fn a_csv_program_that_fails_keeps_its_lines() {
-        let (post, results) = post(Faulty(Mutex::new(true)));
+        let (post, results) = post(Faulty);
         for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
             post.send(Job {
                 letter: letter(b"s", b"b\n"),
                 via: Via::Csv(shell(line)),
             });
-            let result = results.recv().unwrap().result;
+            let outcome = results.recv().unwrap();
+            assert_eq!(outcome.command_failed, !good, "{outcome:?}");
+            let result = outcome.result;
             assert_eq!(matches!(result, Delivery::Taken { .. }), good, "{result:?}");
             assert_eq!(matches!(result, Delivery::Later(_)), !good, "{result:?}");
         }
