@@ -18,7 +18,7 @@ use crate::support::{DEADLINE, NEVER, line, poll};
 const DIED: Option<i32> = Some(70);
 
 /// All threads of a daemon that has every kind of input, and one of a library.
-const THREADS: [&str; 13] = [
+const THREADS: [&str; 12] = [
     "main",
     "signals",
     "events",
@@ -31,11 +31,10 @@ const THREADS: [&str; 13] = [
     "redis",
     "resolve",
     "post",
-    "hear",
 ];
 
 /// Of these, those that end by themselves when their work is done, or that are not ours.
-const TASKS: [&str; 4] = ["main", "notify-rs inotify loop", "post", "hear"];
+const TASKS: [&str; 3] = ["main", "notify-rs inotify loop", "post"];
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -137,7 +136,7 @@ fn each_thread_that_dies_ends_the_daemon_and_nothing_is_lost() {
     let panics = THREADS.iter().map(|thread| (*thread, "panic"));
     let standing = THREADS.iter().filter(|thread| !TASKS.contains(thread));
     let cases: Vec<_> = panics.chain(standing.map(|t| (*t, "end"))).collect();
-    assert_eq!(cases.len(), 22);
+    assert_eq!(cases.len(), 21);
     // A few at a time: each is a daemon with all its threads.
     for some in cases.chunks(6) {
         std::thread::scope(|scope| {
