@@ -26,29 +26,37 @@
 
 pub mod charset;
 pub mod cli;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod clock;
 pub mod commands;
 pub mod config;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod counters;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod daemon;
 pub mod delivery;
 pub mod fast;
 pub mod hosts;
 pub mod input;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod logging;
 pub mod logpath;
 pub mod monitor;
 pub mod pattern;
 pub mod plain;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod process;
 pub mod queue;
 pub mod record;
 pub mod report;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod resolve;
 pub mod rules;
 pub mod schedule;
 pub mod shown;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod state;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod threads;
 
 /// The tests beside the code draw from the generator of the others.

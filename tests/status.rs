@@ -559,7 +559,7 @@ fn a_snapshot_that_is_none_is_unknown() {
 fn an_input_that_cannot_be_opened_is_critical() {
     let dir = Dir::new();
     let shut = dir.write("shut", "");
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
     let site = Site::start(&[], &format!("set logfile {}\n", shut.display()));
     let name = shut.to_str().unwrap();
     let status = site.until("the fault", |s| s["faults"][name].is_string());
