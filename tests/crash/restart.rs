@@ -181,13 +181,11 @@ fn a_snapshot_of_version_1_is_gone_on_with() {
     let rest = "set queue report from@x r@x [0 0 1 1 *]\nset queue critical from@x c@x [now]\n\
                 set queue misc from@x m@x [0 0 1 1 *]\nmisc .*\n";
     let mut site = Site::prepare(&[], rest);
-    fs::create_dir(site.dir.path("state")).expect("a directory");
-    let open: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(site.dir.path("state"), open).expect("chmod");
+    // A daemon makes the directory, for its own user.
+    site.start_only();
+    site.finish();
     let old = include_bytes!("snapshots/version-1.state");
-    fs::write(site.snapshot(), old).expect("the snapshot");
-    let open: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(site.snapshot(), open).expect("chmod");
+    fs::write(site.snapshot(), old).expect("the snapshot, in the file of the daemon's user");
     site.start_only();
     // The report that was on its way arrives, and what was counted is in the next ones.
     site.sink.messages(1);
