@@ -1,6 +1,8 @@
 //! What is dropped, cut or delayed is counted here, told once, and shown by `tenshi status`.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident: $label:literal,)+) => {
@@ -8,16 +10,23 @@ macro_rules! counters {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Counter { $($(#[$doc])* $name,)+ }
 
-        /// The counts of all events since the state was begun.
-        #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-        #[serde(default)]
+        /// The counts of all events since the state was begun. Saved by their names: a program
+        /// that knows more or fewer of them reads those that it knows.
+        #[derive(Clone, PartialEq, Eq, Debug, Default)]
         #[allow(non_snake_case)]
         pub struct Counters { $($name: u64,)+ }
+
+        impl Counter {
+            /// Every kind, in a fixed order.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+        }
 
         impl Counters {
             /// Adds `n` events of this kind.
             pub fn add(&mut self, counter: Counter, n: u64) {
-                match counter { $(Counter::$name => self.$name += n,)+ }
+                match counter {
+                    $(Counter::$name => self.$name = self.$name.saturating_add(n),)+
+                }
             }
 
             /// How many events of this kind there were.
@@ -66,12 +75,72 @@ counters! {
     RecipientRejected: "recipients rejected",
     /// Reports that the mail server refused for good (5xx), kept in the outbox.
     Refused: "reports refused by the mail server",
-    /// Filter and CSV commands that failed or timed out.
-    CommandFailed: "filter and csv commands failed",
+    /// Filter, CSV and sendmail commands that failed or timed out.
+    CommandFailed: "filter, csv and sendmail commands failed",
     /// Snapshots that could not be written.
     SnapshotFailed: "snapshots that could not be written",
     /// Messages of RFC 5424 whose structured data came into no line.
     StructuredDropped: "messages whose structured data was left out",
     /// `repeat` lines whose number was over `repeat_limit`.
     RepeatOverLimit: "repetitions over repeat_limit, not counted",
+}
+
+impl Counter {
+    /// Its name for programs and in snapshots: `lines`, `no_prefix`.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+}
+
+impl Serialize for Counters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = self.all();
+        serializer.collect_map(all.into_iter().map(|(counter, _, n)| (counter.name(), n)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Counters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = BTreeMap::<String, u64>::deserialize(deserializer)?;
+        let mut counters = Self::default();
+        for counter in Counter::ALL {
+            if let Some(n) = saved.get(&counter.name()) {
+                counters.add(*counter, *n);
+            }
+        }
+        Ok(counters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_have_names_for_programs() {
+        assert_eq!(Counter::Lines.name(), "lines");
+        assert_eq!(Counter::NotUtf8.name(), "not_utf8");
+        assert_eq!(Counter::SnapshotFailed.name(), "snapshot_failed");
+    }
+
+    /// What a program that has another set of counters wrote is read as far as it is known.
+    #[test]
+    fn a_counter_that_came_or_went_costs_no_other_one() {
+        let saved = BTreeMap::from([("lines", 3_u64), ("of_tomorrow", 9), ("refused", 1)]);
+        let bytes = postcard::to_stdvec(&saved).unwrap();
+        let read: Counters = postcard::from_bytes(&bytes).unwrap();
+        let mut want = Counters::default();
+        want.add(Counter::Lines, 3);
+        want.add(Counter::Refused, 1);
+        assert_eq!(read, want);
+        let bytes = postcard::to_stdvec(&want).unwrap();
+        assert_eq!(postcard::from_bytes::<Counters>(&bytes).unwrap(), want);
+    }
 }

@@ -18,31 +18,46 @@
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
 //! [`daemon`] is the loop around it that owns the threads; [`commands`] is what is not the daemon.
 
+// What users run: what comes from outside must not make it panic.
+#![cfg_attr(
+    not(test),
+    deny(clippy::panic, clippy::unreachable, clippy::disallowed_methods)
+)]
+
 pub mod charset;
 pub mod cli;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod clock;
 pub mod commands;
 pub mod config;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod counters;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod daemon;
 pub mod delivery;
 pub mod fast;
 pub mod hosts;
 pub mod input;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod logging;
 pub mod logpath;
 pub mod monitor;
 pub mod pattern;
 pub mod plain;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod process;
 pub mod queue;
 pub mod record;
 pub mod report;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod resolve;
 pub mod rules;
 pub mod schedule;
 pub mod shown;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod state;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod threads;
 
 /// The tests beside the code draw from the generator of the others.
 #[cfg(test)]

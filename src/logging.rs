@@ -1,10 +1,13 @@
 //! Where messages for the admin go: standard error, or syslog once daemonised.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -63,6 +66,45 @@ pub fn set_target(target: Target) {
     }
 }
 
+/// Writes an error without waiting for anything: neither for a lock, which the thread that dies may
+/// hold itself, nor for a reader of standard error. Control characters are shown as such.
+pub fn last_word(text: &str) {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let text: String = text.chars().map(escaped).collect();
+    let backend = BACKEND.get();
+    if let Some(backend) = backend
+        && backend.target.load(Ordering::SeqCst) == Target::Syslog as u8
+    {
+        if let Some(socket) = connect(&backend.path) {
+            let _ = socket.send(&datagram(Level::Error, &text));
+        }
+        return;
+    }
+    let line = match backend {
+        Some(backend) => backend.line(Level::Error, &text),
+        None => format!("tenshi: error: {text}"),
+    };
+    let stderr = std::io::stderr();
+    let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    if poll(&mut fds, PollTimeout::from(1000_u16)).is_ok_and(|ready| ready > 0) {
+        let _ = nix::unistd::write(stderr.as_fd(), format!("{line}\n").as_bytes());
+    }
+}
+
+fn datagram(level: Level, line: &str) -> Vec<u8> {
+    let severity = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    let priority = DAEMON * 8 + severity;
+    format!("<{priority}>tenshi[{}]: {line}", std::process::id()).into_bytes()
+}
+
 impl Log for Backend {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
@@ -117,27 +159,17 @@ impl Backend {
     /// One datagram a line to `/dev/log`; a syslog that is away or full costs the message, never
     /// the daemon's time.
     fn syslog(&self, level: Level, text: &str) {
-        let severity = match level {
-            Level::Error => 3,
-            Level::Warn => 4,
-            Level::Info => 6,
-            Level::Debug | Level::Trace => 7,
-        };
         let mut socket = self
             .socket
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         for line in text.lines() {
-            let priority = DAEMON * 8 + severity;
-            let message = format!("<{priority}>tenshi[{}]: {line}", std::process::id());
+            let message = datagram(level, line);
             for _ in 0..2 {
                 if socket.is_none() {
                     *socket = connect(&self.path);
                 }
-                match socket
-                    .as_ref()
-                    .map(|socket| socket.send(message.as_bytes()))
-                {
+                match socket.as_ref().map(|socket| socket.send(&message)) {
                     Some(Err(e)) if e.kind() != std::io::ErrorKind::WouldBlock => *socket = None,
                     _ => break,
                 }

@@ -1,5 +1,11 @@
 //! The program: reads the command line, runs the command, sets the exit status.
 
+// What users run: what comes from outside must not make it panic.
+#![cfg_attr(
+    not(test),
+    deny(clippy::panic, clippy::unreachable, clippy::disallowed_methods)
+)]
+
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;

@@ -130,13 +130,13 @@ fn whole_letters(line: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
         }
         // The end of a letter behind a mask, and the begin of one in front of the next.
         let inside = piece.iter().take_while(|b| (0x80..0xc0).contains(*b));
-        let (end, piece) = piece.split_at(if at > 0 { inside.count() } else { 0 });
+        let (end, piece) = piece.split_at_checked(if at > 0 { inside.count() } else { 0 })?;
         let whole = match std::str::from_utf8(piece) {
             Ok(_) => piece.len(),
             Err(e) if e.error_len().is_none() && at < last => e.valid_up_to(),
             Err(_) => return None,
         };
-        let (piece, begin) = piece.split_at(whole);
+        let (piece, begin) = piece.split_at_checked(whole)?;
         let escaped = |part: &[u8]| shown(part).to_string().into_bytes();
         out.extend_from_slice(&escaped(end));
         out.extend_from_slice(piece);

@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::threads::{self, End};
+
 /// How many searches run at once: one slow name server must not hold up the names of another.
 const WORKERS: usize = 4;
 /// How many searches may wait.
@@ -70,9 +72,7 @@ impl Resolver {
         let received = Arc::new(Mutex::new(received));
         for _ in 0..WORKERS {
             let (cache, lookup, received) = (cache.clone(), lookup.clone(), received.clone());
-            std::thread::Builder::new()
-                .name("resolve".into())
-                .spawn(move || work(&cache, &*lookup, &received))?;
+            threads::standing("resolve", move || work(&cache, &*lookup, &received))?;
         }
         Ok(Self { cache, questions })
     }
@@ -115,10 +115,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn work(cache: &Mutex<Cache>, lookup: &Lookup, questions: &Mutex<Receiver<(String, u64)>>) {
+fn work(cache: &Mutex<Cache>, lookup: &Lookup, questions: &Mutex<Receiver<(String, u64)>>) -> End {
     loop {
         let question = lock(questions).recv();
-        let Ok((host, age)) = question else { return };
+        let Ok((host, age)) = question else {
+            return End::Asked;
+        };
+        if threads::fault_point() {
+            return End::Unasked;
+        }
         let name = lookup(&host).filter(|name| is_host(name));
         let mut cache = lock(cache);
         if cache.age == age {

@@ -246,8 +246,8 @@ fn all_is_inside_groups_and_no_group_catches_all() {
 /// The rule that takes a message as it stands in a log; none is a rule of `tenshi.conf` alone.
 fn taken(config: &Config, message: &str) -> usize {
     let line = format!("Nov  3 06:00:00 alpha {message}");
-    let (mut spans, mut gave_up) = (Spans::default(), Vec::new());
-    let parsed = record::parse(line.as_bytes(), &config.lines, &mut spans, &mut gave_up);
+    let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
+    let parsed = record::parse(line.as_bytes(), &config.lines, &mut spans, &mut budget);
     let Parsed::Record(record) = parsed else {
         panic!("{line}");
     };
@@ -258,7 +258,7 @@ fn taken(config: &Config, message: &str) -> usize {
         record.host,
         text.message(),
         &mut spans,
-        &mut gave_up,
+        &mut budget,
     )
     .expect("the last rule takes every line")
     .index()

@@ -167,7 +167,7 @@ fn everything_is_shown() {
         "\n  c [0 0 1 1 *]: 4 lines (2 distinct), next ",
         "\n  n [now]: no lines\n",
         "\noutbox:\n  none\n",
-        "\ninputs at fault:\n  none\n",
+        "\nfaults:\n  none\n",
         "\n             6 lines read\n",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
@@ -351,7 +351,7 @@ fn inputs_at_fault_are_named_until_they_are_well() {
     let name = missing.to_str().unwrap();
     site.until("the fault", |s| s["faults"][name].is_string());
     let shown = text(&site.status(&[]).stdout);
-    let fault = format!("\ninputs at fault:\n  {name}: does not exist yet");
+    let fault = format!("\nfaults:\n  {name}: does not exist yet");
     assert!(shown.contains(&fault), "{shown}");
     let (line, code) = site.check(&[]);
     assert!(
@@ -532,7 +532,7 @@ fn a_snapshot_that_is_none_is_unknown() {
         (b"", "the snapshot is damaged"),
         (
             &newer,
-            "the snapshot has version 9, this program knows 1 and older",
+            "the snapshot has version 9, this program knows 2 and older",
         ),
     ] {
         fs::write(&path, bytes).unwrap();
@@ -552,4 +552,139 @@ fn a_snapshot_that_is_none_is_unknown() {
     assert_eq!(checked, 4);
     fs::write(&path, good).unwrap();
     assert!(site.status(&[]).status.success());
+}
+
+/// A log that is there and cannot be read may hold anything.
+#[test]
+fn an_input_that_cannot_be_opened_is_critical() {
+    let dir = Dir::new();
+    let shut = dir.write("shut", "");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
+    let site = Site::start(&[], &format!("set logfile {}\n", shut.display()));
+    let name = shut.to_str().unwrap();
+    let status = site.until("the fault", |s| s["faults"][name].is_string());
+    assert_eq!(status["blind"], serde_json::json!([name]));
+    let (line, code) = site.check(&[]);
+    let want = format!("TENSHI CRITICAL - {name}: cannot be read");
+    assert!(line.starts_with(&want), "{line}");
+    assert_eq!(code, 2);
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o644)).unwrap();
+    // The next look at names comes with the next change of one.
+    site.dir.write("log2", "");
+    dir.write("another", "");
+    site.until("no fault", |s| s["blind"] == serde_json::json!([]));
+    assert_eq!(site.check(&[]).1, 0);
+}
+
+/// Until a report of the queue is taken for all its recipients, somebody does not get them.
+#[test]
+fn a_recipient_who_is_refused_for_good_is_critical() {
+    let gone = (Stage::Rcpt("gone@x"), Fault::Say("550 no such user"));
+    let mut site = Site::start(&[gone], "");
+    let config = site.config.replace("n@x [now]", "n@x,gone@x [now]");
+    site.dir.write("tenshi.conf", config);
+    site.daemon().signal(Signal::SIGHUP);
+    site.daemon().wait_stderr("read again");
+    site.log("foo one");
+    site.until("the fault", |s| {
+        s["blind"] == serde_json::json!(["queue n"])
+    });
+    let (line, code) = site.check(&[]);
+    assert!(
+        line.contains("queue n: the recipient gone@x was refused for good") && line.contains("550"),
+        "{line}"
+    );
+    assert_eq!(code, 2);
+    site.sink.set(&[]);
+    site.log("foo two");
+    site.until("no fault", |s| s["blind"] == serde_json::json!([]));
+    assert_eq!(site.check(&[]).1, 0);
+}
+
+/// The lock's time is the loop's sign of life.
+#[test]
+fn a_daemon_that_does_not_move_hangs() {
+    let mut site = Site::start(&[], "");
+    assert_eq!(site.check(&[]).1, 0);
+    let lock = fs::File::options()
+        .append(true)
+        .open(site.dir.path("state/tenshi.lock"))
+        .unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(1200);
+    site.daemon().signal(Signal::SIGSTOP);
+    lock.set_modified(long_ago).unwrap();
+    let (line, code) = site.check(&[]);
+    assert!(
+        line.starts_with("TENSHI CRITICAL - the daemon hangs: it has not moved for 20 min"),
+        "{line}"
+    );
+    assert_eq!(code, 2);
+    assert!(text(&site.status(&[]).stdout).contains("but it hangs"));
+    site.daemon().signal(Signal::SIGCONT);
+}
+
+#[test]
+fn a_daemon_that_died_before_its_first_snapshot_is_critical() {
+    let mut site = Site::start(&[], "");
+    site.daemon().signal(Signal::SIGKILL);
+    site.daemon().wait();
+    fs::remove_file(site.dir.path("state/tenshi.state")).unwrap();
+    let (line, code) = site.check(&[]);
+    assert!(
+        line.starts_with("TENSHI CRITICAL - no daemon is running; there is no snapshot"),
+        "{line}"
+    );
+    assert_eq!(code, 2);
+}
+
+/// Each counter is counted somewhere in the program: what is always 0 tells nothing.
+#[test]
+fn every_counter_is_counted() {
+    let mut sources = String::new();
+    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            let tests = path.file_stem().is_some_and(|stem| stem == "tests");
+            match (path.is_dir(), tests) {
+                (_, true) => {}
+                (true, _) => dirs.push(path),
+                (false, _) if path.ends_with("counters.rs") || path.ends_with("version1.rs") => {}
+                (false, _) => {
+                    let text = fs::read_to_string(path).unwrap();
+                    let code = text.split("#[cfg(test)]\nmod tests {").next();
+                    sources += &code.unwrap().split_whitespace().collect::<String>();
+                }
+            }
+        }
+    }
+    let mut checked = 0;
+    for counter in tenshi::counters::Counter::ALL {
+        let counted = ["add(", "tell(", "Some((", "count("]
+            .iter()
+            .any(|call| sources.contains(&format!("{call}Counter::{counter:?}")));
+        assert!(counted, "{counter:?} is never counted");
+        checked += 1;
+    }
+    assert!(checked >= 19, "{checked}");
+}
+
+/// A filter, a CSV program and a sendmail program that fail are counted, each for itself.
+#[test]
+fn programs_that_fail_are_counted() {
+    let failed = |site: &Site| {
+        let status = site.until("the failure", |s| {
+            number(&s["counters"]["command_failed"]) > 0
+        });
+        number(&status["counters"]["command_failed"])
+    };
+    let site = Site::start(&[], "set filter n /bin/false\n");
+    site.log("foo one");
+    assert_eq!(failed(&site), 1);
+    let site = Site::start(&[], "set csv [now] /bin/false\ncsv ^foo\n");
+    site.log("foo one");
+    assert!(failed(&site) >= 1);
+    let site = Site::start(&[], "set mailserver sendmail:/bin/false\n");
+    site.log("foo one");
+    assert!(failed(&site) >= 1);
 }

@@ -47,9 +47,10 @@ impl Daemon {
 
     fn count_lines(&mut self, source: &BStr, text: &[u8]) {
         let mut from = 0;
-        while from < text.len() {
-            from += self.monitor.take_some(source, &text[from..]);
-            if from < text.len() {
+        while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+            let taken = self.monitor.take_some(source, rest);
+            from += taken;
+            if taken < rest.len() {
                 self.breathe();
             }
         }

@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::counters::Counter;
 use crate::input::redis;
-use crate::state::{self, SnapshotRef, Store, Stored};
+use crate::state::{self, Place, SnapshotRef, Store, Stored};
 
 /// While files are read, a snapshot is made this often: the files themselves are the journal, so
 /// this only bounds what a restart reads again.
@@ -34,6 +34,10 @@ pub(super) struct Commits {
     redis: redis::Counted,
     /// The last snapshot could not be written.
     failed: bool,
+    /// The run ends: a snapshot that fails is not tried again by itself.
+    last: bool,
+    /// What has changed is not in a snapshot, and will not be.
+    given_up: bool,
 }
 
 impl Commits {
@@ -48,6 +52,7 @@ impl Commits {
     pub(super) fn changed(&mut self, now: Time, again: bool, settings: &StateSettings) {
         let wait = if again { EVERY } else { settings.commit };
         let at = now + wait;
+        self.given_up = false;
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
     }
 
@@ -59,18 +64,39 @@ impl Commits {
     /// Something changed that the next start must know.
     pub(super) fn urgent(&mut self) {
         self.urgent = true;
+        self.given_up = false;
+    }
+
+    /// The run ends with one more snapshot, also if the one before failed a moment ago.
+    pub(super) fn last(&mut self) {
+        self.urgent();
+        self.last = true;
+        self.not_before = None;
+    }
+
+    /// There are no snapshots from now on: the directory is not ours any more.
+    pub(super) fn forsake(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Shows others that the loop moves.
+    pub(super) fn beat(&self) {
+        if let Some(store) = &self.store {
+            store.beat();
+        }
     }
 
     /// Something changed that the next start had better know, but nothing waits for it: while
     /// snapshots are dear, it may come a little later.
     pub(super) fn soon(&mut self, now: Time) {
+        self.given_up = false;
         self.wanted = Some(self.wanted.map_or(now, |wanted| wanted.min(now)));
     }
 
     /// A letter was made: it is sent when a snapshot holds it, so that a crash cannot make another
     /// one of the same lines.
     pub(super) fn letter(&mut self, id: u64) {
-        self.urgent = true;
+        self.urgent();
         if let Some(store) = &self.store {
             self.letters.insert(id, store.next_number());
         }
@@ -88,10 +114,12 @@ impl Commits {
         Some(self.not_before.map_or(wanted, |bound| wanted.max(bound)))
     }
 
-    /// Whether nothing has changed since the last snapshot.
+    /// Whether nothing has changed since the last snapshot, or nothing more can be done about it.
     pub(super) fn clean(&self) -> bool {
         match &self.store {
-            Some(store) => (!self.urgent && self.wanted.is_none() && !store.busy()) || self.failed,
+            Some(store) => {
+                (!self.urgent && self.wanted.is_none() && !store.busy()) || self.given_up
+            }
             None => true,
         }
     }
@@ -111,9 +139,12 @@ impl Daemon {
             return;
         };
         let ripe = commits.next().is_some_and(|time| time <= now);
-        let urgent =
-            commits.urgent && (!commits.failed || commits.not_before.is_none_or(|t| t <= now));
+        let pausing = commits.failed && !commits.last;
+        let urgent = commits.urgent && !(pausing && commits.not_before.is_some_and(|t| t > now));
         if store.busy() || !(ripe || urgent || (self.ending.is_some() && !commits.clean())) {
+            return;
+        }
+        if !self.hold_place(now) {
             return;
         }
         let begun = std::time::Instant::now();
@@ -125,9 +156,82 @@ impl Daemon {
         commits.not_before = Some(now + begun.elapsed() * SHARE);
         match (bytes, &mut commits.store) {
             (Ok(bytes), Some(store)) => store.write(bytes),
-            (Err(fault), _) => log::error!("no snapshot: {fault}"),
+            (Err(fault), _) => self.unmade(now, &fault),
             (Ok(_), None) => {}
         }
+    }
+
+    /// The first snapshot: it is on disk before a line is counted, so that a crash at any time
+    /// finds where each file was begun.
+    pub(super) fn commit_first(&mut self) {
+        let now = self.clock.now();
+        let bytes = state::encode(&self.snapshot(now));
+        let stored = match (bytes, &mut self.commits.store) {
+            (Ok(bytes), Some(store)) => store.write_here(&bytes),
+            (Err(fault), Some(_)) => return self.unmade(now, &fault),
+            (_, None) => return,
+        };
+        self.stored(&stored);
+    }
+
+    /// Looks whether the directory is still the one that is locked; false if no snapshot can be
+    /// written into it now.
+    pub(super) fn hold_place(&mut self, now: Time) -> bool {
+        let Some(store) = &mut self.commits.store else {
+            return false;
+        };
+        match store.hold_place() {
+            Ok(Place::Kept) => true,
+            Ok(Place::Anew(aside)) => {
+                log::warn!(
+                    "the state directory was removed under the running daemon: it was made and \
+                     locked anew, and all that is counted goes into it"
+                );
+                if let Some(aside) = aside {
+                    log::warn!("a snapshot of another one was moved to {}", aside.display());
+                }
+                store.show_failing(self.commits.failed);
+                self.commits.urgent();
+                true
+            }
+            Ok(Place::Taken) => {
+                self.displaced(now);
+                false
+            }
+            Err(fault) => {
+                self.unmade(now, &fault);
+                false
+            }
+        }
+    }
+
+    /// There is not even a snapshot that could be written: the mails that wait for it go.
+    fn unmade(&mut self, now: Time, why: &dyn std::fmt::Display) {
+        self.commits.letters.clear();
+        self.unwritten(now, why);
+    }
+
+    /// A snapshot that was due is not on disk.
+    fn unwritten(&mut self, now: Time, why: &dyn std::fmt::Display) {
+        let commits = &mut self.commits;
+        if !std::mem::replace(&mut commits.failed, true) {
+            if let Some(store) = &commits.store {
+                store.show_failing(true);
+            }
+            log::error!(
+                "the snapshot could not be written, it is tried again: {why}; until then a crash \
+                 costs what was counted since the last one, or sends a report twice"
+            );
+        }
+        if commits.last {
+            // A mail that waits for the next one is reason for one more attempt.
+            commits.urgent = !commits.letters.is_empty();
+            (commits.given_up, commits.wanted) = (!commits.urgent, None);
+        } else {
+            commits.not_before = Some(now + AGAIN);
+            commits.wanted = Some(now + AGAIN);
+        }
+        self.monitor.tell(Counter::SnapshotFailed);
     }
 
     fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
@@ -138,6 +242,7 @@ impl Daemon {
             started: self.started,
             looked: monitor.looked(),
             files: self.files.values().collect(),
+            patterns: &self.patterns,
             queues: monitor.saved_queues(),
             escalations: monitor.saved_escalations(),
             last: monitor.saved_last(),
@@ -149,6 +254,7 @@ impl Daemon {
             remarks: monitor.remarks(),
             counters: monitor.counters(),
             faults: &self.faults,
+            blind: &self.blind,
             redis: &self.redis,
         }
     }
@@ -166,6 +272,7 @@ impl Daemon {
         commits.letters.retain(|_, needed| *needed > written);
         match &stored.result {
             Ok(()) => {
+                commits.given_up = false;
                 if std::mem::take(&mut commits.failed) {
                     store.show_failing(false);
                     log::warn!("snapshots are written again");
@@ -176,18 +283,7 @@ impl Daemon {
                     self.inputs.ack(list.as_ref(), *upto);
                 }
             }
-            Err(e) => {
-                if !std::mem::replace(&mut commits.failed, true) {
-                    store.show_failing(true);
-                    log::error!(
-                        "the snapshot could not be written, it is tried again: {e}; until then a \
-                         crash costs what was counted since the last one, or sends a report twice"
-                    );
-                }
-                commits.not_before = Some(now + AGAIN);
-                commits.wanted = Some(now + AGAIN);
-                self.monitor.tell(Counter::SnapshotFailed);
-            }
+            Err(e) => self.unwritten(now, e),
         }
     }
 }

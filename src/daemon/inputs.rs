@@ -1,10 +1,12 @@
 //! All inputs of a run: begun together, drained together, ended together.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
-use bstr::BStr;
+use bstr::{BStr, BString};
 
 use super::Message;
 use super::start::DEPTH;
@@ -15,6 +17,7 @@ use crate::input::syslog::Prefixes;
 use crate::input::{Event, Handle, command, fifo, listen, redis};
 use crate::logpath::LogPath;
 use crate::process::limits;
+use crate::threads::{self, End};
 
 /// What only root may open: opened before its rights are given up.
 #[derive(Debug, Default)]
@@ -63,6 +66,8 @@ impl Opened {
 pub(super) struct Resume {
     /// The positions in the followed files.
     pub(super) files: Vec<PathMarks>,
+    /// The patterns that were followed, and since when.
+    pub(super) patterns: HashMap<BString, i64>,
     /// How far the Redis lists are counted.
     pub(super) redis: redis::Counted,
 }
@@ -106,7 +111,7 @@ impl Inputs {
         let events = running.events.clone();
         match &inputs.tail {
             TailSettings::Follow { start } => {
-                let follower = follower(config, *start, resume.files);
+                let follower = follower(config, *start, resume.files, resume.patterns);
                 let handle = file::spawn(follower, clock.clone(), events.clone());
                 running.follower = Some(handle.map_err(no_thread)?);
             }
@@ -131,6 +136,17 @@ impl Inputs {
             running.redis = Some(redis.map_err(no_thread)?);
         }
         Ok(running)
+    }
+
+    /// Where the files were begun that no snapshot holds yet.
+    pub(super) fn begun(&self) -> file::Begun {
+        let follower = self.follower.as_ref();
+        follower.map(|f| f.begun().clone()).unwrap_or_default()
+    }
+
+    /// How long nobody has looked at the log files.
+    pub(super) fn still(&self) -> Option<Duration> {
+        self.follower.as_ref().map(file::Handle::still)
     }
 
     /// Starts the user's tail program, or one for each file.
@@ -203,8 +219,8 @@ impl Inputs {
 
     /// Ends the inputs that keep something elsewhere in order: a user's programs, Redis.
     pub(super) fn stop(self) {
-        let handles = self.tails.into_iter().chain(self.others);
-        handles.for_each(Handle::stop);
+        let handles: Vec<Handle> = self.tails.into_iter().chain(self.others).collect();
+        Handle::stop_all(handles);
         if let Some(redis) = self.redis {
             redis.stop();
         }
@@ -219,6 +235,7 @@ fn follower(
     config: &Config,
     start: TailStart,
     resume: Vec<PathMarks>,
+    patterns: HashMap<BString, i64>,
 ) -> file::Follower<file::RealFs> {
     let settings = file::Settings {
         start,
@@ -226,8 +243,11 @@ fn follower(
         max_line: config.inputs.max_line,
         catchup: config.state.catchup,
     };
-    file::Follower::new(file::RealFs, settings, &config.inputs.logfiles, resume)
-        .within(room(config))
+    let logs = &config.inputs.logfiles;
+    let follower = file::Follower::new(file::RealFs, settings, logs, resume);
+    let mut follower = follower.within(room(config));
+    follower.resume_patterns(patterns);
+    follower
 }
 
 /// How many log files may be open, beside what is open now and what the other inputs will open.
@@ -245,11 +265,11 @@ fn room(config: &Config) -> file::Room {
 fn forward(events: Receiver<Event>, messages: SyncSender<Message>) -> std::io::Result<()> {
     let pass = move || {
         for event in events {
-            if messages.send(Message::Input(event)).is_err() {
-                return;
+            if threads::fault_point() || messages.send(Message::Input(event)).is_err() {
+                return End::Unasked;
             }
         }
+        End::Unasked
     };
-    let thread = std::thread::Builder::new().name("events".into());
-    thread.spawn(pass).map(drop)
+    threads::standing("events", pass).map(drop)
 }

@@ -5,7 +5,9 @@
 
 mod batch;
 mod commit;
+mod ending;
 mod inputs;
+mod pulse;
 mod reload;
 mod start;
 mod telling;
@@ -16,30 +18,35 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use bstr::BString;
+
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Output};
 use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, Letter, MAIL_SERVER, Outcome};
-use crate::input::{Event, Notice, file, redis};
+use crate::input::{Event, Fault, Notice, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
-use crate::process::service;
 use crate::process::signals::Signal;
 use crate::report::Status;
 use crate::schedule::Schedule;
 use crate::state::Stored;
+use crate::threads;
 
 pub use start::{hostname, run, without_logs};
 
 /// The loop wakes at least this often, so that a clock that was set is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
-/// How long the end waits for mails beyond one `mailtimeout`.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a drain may take before a signal is obeyed without it.
 const DRAIN: Duration = Duration::from_secs(10);
 /// The same while lines of before the start are read.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// The same if the signal asks for the end: what is not read by then is read at the next start.
+const CATCH_UP_TO_END: Duration = Duration::from_secs(20);
+
+/// How the name of a queue among the faults begins.
+const QUEUE: &str = "queue ";
 
 /// What the loop is told.
 #[derive(Debug)]
@@ -49,6 +56,8 @@ enum Message {
     Signal,
     Outcome(Outcome),
     Stored(Stored),
+    /// A thread died, as the log tells.
+    Died,
 }
 
 /// What a signal asks for, once all that was written before it is read.
@@ -86,6 +95,8 @@ struct Daemon {
     hurry_at: Option<Time>,
     wishes: Vec<Wish>,
     wishes_until: Option<Time>,
+    /// How long that was from the signal on.
+    patience: Duration,
     /// The next look at the `[now]` queues.
     next_check: Time,
     /// The next scheduled minute, and the minute it was worked out in.
@@ -93,16 +104,28 @@ struct Daemon {
     watchdog: Option<Duration>,
     next_alive: Time,
     telling: telling::Telling,
-    ending: Option<Time>,
+    ending: Option<ending::Ending>,
+    /// The exit status, whatever becomes of the rest.
+    status: i32,
+    /// When the end that was asked for is to be over.
+    stop_by: Option<Time>,
+    /// When it is told what the end waits for.
+    next_word: Option<Time>,
+    /// The next sign of life in the state directory.
+    next_beat: Time,
     /// Letters that had their last attempt of this run: each has one after the end was asked for.
     tried: BTreeSet<u64>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
     files: BTreeMap<PathBuf, file::PathMarks>,
+    /// The patterns of log files, and since when each is followed, ns since the epoch.
+    patterns: HashMap<BString, i64>,
     /// How far the Redis lists are counted.
     redis: redis::Counted,
     /// What is wrong with inputs just now.
     faults: HashMap<String, String>,
+    /// Those of them that may have lines which are not read.
+    blind: BTreeSet<String>,
     started: Time,
     /// Lines of before the start are still being read: reports wait for them.
     catching_up: bool,
@@ -111,9 +134,6 @@ struct Daemon {
 impl Daemon {
     /// Runs until it is told to end; the exit status.
     fn run(mut self) -> i32 {
-        // From now on the snapshot is ours, also while there is nothing to do.
-        self.commits.urgent();
-        self.commit(self.clock.now());
         self.tell_manager(self.clock.now());
         loop {
             if self.ended() {
@@ -136,7 +156,10 @@ impl Daemon {
         let check = self.monitor.now_waiting().then_some(self.next_check);
         let alive = self.watchdog.map(|_| self.next_alive);
         let times = match self.ending {
-            Some(deadline) => vec![Some(deadline)],
+            Some(ending) => {
+                let [mails, until] = ending.next().map(|time| Some(time).filter(|t| *t > now));
+                vec![mails, until, alive, self.commits.next(), self.next_word]
+            }
             None => vec![
                 check,
                 self.next_due,
@@ -145,6 +168,7 @@ impl Daemon {
                 self.wishes_until,
                 self.commits.next(),
                 self.telling.next(),
+                self.next_word,
             ],
         };
         let next = times.into_iter().flatten().min();
@@ -160,6 +184,10 @@ impl Daemon {
             Message::Input(Event::Batch(batch)) => self.batch(batch),
             Message::Input(Event::Notice(notice)) => self.notice(&notice),
             Message::Input(Event::Health { input, fault }) => self.health(input, fault),
+            Message::Input(Event::Patterns(patterns)) => {
+                self.patterns = patterns;
+                self.commits.urgent();
+            }
             Message::Input(Event::Drained) => {
                 self.awaited = self.awaited.saturating_sub(1);
                 if self.awaited == 0 {
@@ -170,6 +198,7 @@ impl Daemon {
             Message::Stored(stored) => self.stored(&stored),
             Message::Signal => {}
             Message::Outcome(outcome) => self.settle(&outcome),
+            Message::Died => self.died(self.clock.now()),
         }
     }
 
@@ -195,9 +224,13 @@ impl Daemon {
     }
 
     /// Keeps what is wrong with an input, for `tenshi status`.
-    fn health(&mut self, input: String, fault: Option<String>) {
+    fn health(&mut self, input: String, fault: Option<Fault>) {
+        self.blind.remove(&input);
+        if fault.as_ref().is_some_and(|fault| fault.blind) {
+            self.blind.insert(input.clone());
+        }
         match fault {
-            Some(fault) => self.faults.insert(input, fault),
+            Some(fault) => self.faults.insert(input, fault.text),
             None => self.faults.remove(&input),
         };
         let now = self.clock.now();
@@ -216,13 +249,25 @@ impl Daemon {
         if self.ending.is_some() {
             return;
         }
+        self.wish(wish, self.clock.now());
+    }
+
+    /// Has the inputs read what there is, and then does this.
+    fn wish(&mut self, wish: Wish, now: Time) {
+        // Further signals do not put off an end that was asked for.
+        if !self.wishes.contains(&Wish::End) {
+            // Lines of before the start may take their time; all else does not.
+            self.patience = match (self.catching_up, wish) {
+                (true, Wish::End) => CATCH_UP_TO_END,
+                (true, _) => CATCH_UP,
+                (false, _) => DRAIN,
+            };
+            self.wishes_until = Some(now + self.patience);
+        }
         if wish == Wish::End {
-            service::stopping();
+            self.asked_to_end(now, ending::STOP);
         }
         self.wishes.push(wish);
-        // Lines of before the start may take their time; all else does not.
-        let patience = if self.catching_up { CATCH_UP } else { DRAIN };
-        self.wishes_until = Some(self.clock.now() + patience);
         self.again = true;
         if self.awaited == 0 {
             self.drain_or_obey();
@@ -252,13 +297,7 @@ impl Daemon {
                 Wish::Check => self.check(now, Some(Status::QueueCheck)),
                 Wish::Flush => self.flush(now, Status::Flushing),
                 Wish::Reload => self.reload(now),
-                Wish::End => {
-                    let timeout = self.monitor.config().mail.timeout.unwrap_or(PATIENCE);
-                    self.ending = Some(now + timeout + PATIENCE);
-                    // Even if nothing is new: the next start sees until when somebody watched.
-                    self.commits.urgent();
-                    self.flush(now, Status::Terminating);
-                }
+                Wish::End => self.begin_end(now),
             }
         }
     }
@@ -266,9 +305,9 @@ impl Daemon {
     /// Does what time asks for.
     fn work(&mut self) {
         let now = self.clock.now();
+        threads::fault_point();
         if self.wishes_until.is_some_and(|until| now >= until) {
-            log::warn!("the inputs did not come to an end in {DRAIN:?}: going on without");
-            self.obey();
+            self.read_enough();
         }
         if self.ending.is_none() {
             let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
@@ -280,6 +319,8 @@ impl Daemon {
         self.commit(now);
         self.dispatch(now);
         self.tell_manager(now);
+        self.tell_wait(now);
+        self.beat(now);
         self.keep_alive(now);
     }
 
@@ -347,6 +388,9 @@ impl Daemon {
 
     /// Hands the letters whose time has come to the workers.
     fn dispatch(&mut self, now: Time) {
+        if self.ending.is_some_and(|ending| !ending.sends()) {
+            return;
+        }
         let (commits, tried) = (&self.commits, &self.tried);
         let held = |letter| commits.holds(letter) || tried.contains(&letter);
         let due = self.outbox.start_due(now, &held);
@@ -391,6 +435,7 @@ impl Daemon {
         }
         if let Some(letter) = settled.finished {
             log::debug!("queue {name}: delivered");
+            self.rejections(&letter);
             if at_once && letter.attempts > 1 {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
@@ -408,7 +453,24 @@ impl Daemon {
         self.plan();
     }
 
+    /// Keeps who will not get the reports of a queue, until one is taken for all its recipients.
+    fn rejections(&mut self, letter: &Letter) {
+        let name = format!("{QUEUE}{}", letter.report.queue);
+        let refused = letter.refused.iter().next().map(|(who, reply)| {
+            let who = who.as_str();
+            Fault::blind(format!(
+                "the recipient {who} was refused for good, others took the report: {reply}"
+            ))
+        });
+        if refused.is_some() || self.faults.contains_key(&name) {
+            self.health(name, refused);
+        }
+    }
+
     fn tally(&mut self, outcome: &Outcome) {
+        if outcome.command_failed {
+            self.monitor.tell(Counter::CommandFailed);
+        }
         match &outcome.result {
             Delivery::Taken { refused, .. } => {
                 self.monitor.tell(Counter::Delivered);
@@ -428,41 +490,15 @@ impl Daemon {
     /// Keeps whether the mail server lets us in, for `tenshi status`.
     fn server_health(&mut self, outcome: &Outcome) {
         let fault = match &outcome.result {
-            Delivery::Barred(fault) => Some(fault.clone()),
+            Delivery::Barred(fault) => Some(Fault {
+                text: fault.clone(),
+                blind: false,
+            }),
             Delivery::Later(_) => return,
             _ => None,
         };
         if fault.is_some() || self.faults.contains_key(MAIL_SERVER) {
             self.health(MAIL_SERVER.to_owned(), fault);
         }
-    }
-
-    /// Whether the end was asked for, and every letter was tried and everything is on disk.
-    fn ended(&self) -> bool {
-        self.ending.is_some_and(|deadline| {
-            let now = self.clock.now();
-            let tried = self.outbox.in_flight() == 0 && self.next_try().is_none_or(|t| t > now);
-            (tried && self.commits.clean()) || now >= deadline
-        })
-    }
-
-    /// The last words; the exit status says whether everything was delivered or is kept.
-    fn farewell(self) -> i32 {
-        let kept = self.commits.clean() && self.commits.on_disk();
-        for letter in self.outbox.letters() {
-            let (queue, fault) = (&letter.report.queue, letter.fault.as_deref());
-            let fault = fault.unwrap_or("no answer yet");
-            if kept {
-                log::warn!("the report of queue {queue} is kept for the next start: {fault}");
-            } else {
-                log::error!(
-                    "the report of queue {queue} could not be delivered and is lost with this \
-                     process: {fault}"
-                );
-            }
-        }
-        let lost = !kept && !self.outbox.is_empty();
-        self.inputs.stop();
-        i32::from(lost)
     }
 }

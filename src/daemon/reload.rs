@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Daemon;
 use super::start;
+use super::{Daemon, QUEUE};
 use crate::clock::Time;
 use crate::config;
 use crate::process::service;
@@ -22,6 +22,9 @@ impl Daemon {
                 for name in later(self.monitor.config(), &new) {
                     log::warn!("the change of `{name}` takes effect at the next start");
                 }
+                // The addresses may be others now.
+                self.faults.retain(|name, _| !name.starts_with(QUEUE));
+                self.blind.retain(|name| !name.starts_with(QUEUE));
                 self.set_files(&new);
                 start::resolve_names(&new, &mut self.monitor);
                 self.monitor.forget_names();

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
+use std::time::Duration;
 
 use super::commit::Commits;
 use super::inputs::{Inputs, Opened, Resume};
@@ -23,6 +24,7 @@ use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service, s
 use crate::resolve::Resolver;
 use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
+use crate::threads;
 
 /// How many batches may wait for the loop: at 256 KiB each, this bounds what is read ahead.
 pub(super) const DEPTH: usize = 16;
@@ -32,6 +34,7 @@ pub fn run(args: &RunArgs) -> i32 {
     logging::init(logging::Target::Stderr, args.debug);
     limits::raise();
     child::shield();
+    threads::guard();
     let config = match checked(&args.config) {
         Ok(config) => config,
         Err(faults) => {
@@ -206,6 +209,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     }
     let hostname = hostname();
     let (sender, messages) = sync_channel(DEPTH);
+    let death = sender.clone();
+    threads::on_death(move || !matches!(death.try_send(Message::Died), Err(TrySendError::Full(_))));
     let (signal_sender, signals_heard) = channel();
     let wake = sender.clone();
     let receive = move |signal| {
@@ -233,20 +238,21 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         .collect();
     let resume = Resume {
         files: before.files.clone(),
+        patterns: std::mem::take(&mut before.patterns),
         redis: before.redis.clone(),
     };
     let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
     let awaited = if catching_up { inputs.drain() } else { 0 };
     let post_office = post_office(args.print, &hostname, sender);
-    let files = before
-        .files
-        .into_iter()
-        .map(|marks| (marks.path.clone(), marks));
-    Ok(Daemon {
+    let begun = inputs.begun();
+    let files = before.files.into_iter().chain(begun.files);
+    let files = files.map(|marks| (marks.path.clone(), marks));
+    let mut daemon = Daemon {
         post: post_office(&config),
         post_office,
         next_due: None,
         files: files.collect(),
+        patterns: begun.patterns,
         monitor,
         clock,
         config_file: config.file.clone(),
@@ -262,18 +268,26 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         hurry_at: None,
         wishes: Vec::new(),
         wishes_until: None,
+        patience: Duration::ZERO,
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
         next_alive: now,
         telling: Telling::new(),
         ending: None,
+        status: 0,
+        stop_by: None,
+        next_word: None,
+        next_beat: now,
         tried: BTreeSet::new(),
         commits: Commits::new(store),
         redis: before.redis,
         faults: HashMap::new(),
+        blind: BTreeSet::new(),
         started: now,
         catching_up,
-    })
+    };
+    daemon.commit_first();
+    Ok(daemon)
 }
 
 /// Has the names of hosts looked up, where `set resolve on` asks for it.

@@ -40,7 +40,7 @@ impl Daemon {
     pub(super) fn tell_manager(&mut self, now: Time) {
         let telling = &mut self.telling;
         telling.pending = telling.on && now < telling.not_before;
-        if !telling.on || telling.pending {
+        if !telling.on || telling.pending || self.stop_by.is_some() {
             return;
         }
         let text = line(self.monitor.counters(), self.outbox.letters().len());

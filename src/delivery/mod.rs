@@ -65,6 +65,8 @@ pub struct Outcome {
     pub filtered: Option<Body>,
     /// What to tell the admin besides: a filter that failed, a recipient refused.
     pub notes: Vec<String>,
+    /// A filter, a CSV program or a sendmail program failed.
+    pub command_failed: bool,
     /// How it ended.
     pub result: Delivery,
     /// The parts to be sent in its place, where it is [`Delivery::TooLarge`] and can be cut.

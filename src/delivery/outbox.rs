@@ -457,6 +457,7 @@ mod tests {
 
     fn outcome(id: u64, result: Delivery) -> Outcome {
         Outcome {
+            command_failed: false,
             id,
             filtered: None,
             notes: Vec::new(),

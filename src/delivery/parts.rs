@@ -153,7 +153,8 @@ impl Cutter {
         let mut rest = text;
         while !rest.is_empty() {
             let most = (self.room.saturating_sub(again) / 5).max(1);
-            let (piece, after) = rest.split_at(char_end(rest, most));
+            let cut = char_end(rest, most);
+            let (piece, after) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
             let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
             let piece = [piece, b"\n"].concat();
             self.put(&piece, measure(&piece), is_host);

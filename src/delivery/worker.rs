@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::message::{Identity, compose};
 use super::{Delivery, Letter, Outcome, command, parts, print, sendmail, smtp};
 use crate::config::{MailServer, MailSettings, ShellCommand};
 use crate::report::Body;
+use crate::threads;
 
 /// How many letters are on their way at once.
 const MOST: usize = 8;
@@ -45,6 +45,11 @@ pub trait Courier: Send + Sync {
     /// The bodies of the parts of a letter that is larger than `most` bytes; none if it cannot be cut.
     fn split(&self, _letter: &Letter, _most: u64) -> Vec<BString> {
         Vec::new()
+    }
+
+    /// Whether that is a program of the machine, which can fail as such.
+    fn is_program(&self) -> bool {
+        false
     }
 }
 
@@ -82,6 +87,10 @@ impl Courier for SmtpCourier {
 
     fn split(&self, letter: &Letter, most: u64) -> Vec<BString> {
         parts::split(letter, &self.identity, most)
+    }
+
+    fn is_program(&self) -> bool {
+        matches!(self.settings.server, MailServer::Sendmail { .. })
     }
 }
 
@@ -155,7 +164,7 @@ impl Post {
         self.next();
     }
 
-    /// A panic of another thread leaves the desk in order: it is only ever changed whole.
+    /// The desk is only ever changed whole; after a panic the process ends anyway.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0
             .desk
@@ -182,15 +191,12 @@ impl Post {
             let (queue, id) = (job.letter.report.queue.clone(), job.letter.id);
             let post = self.clone();
             let work = move || {
-                // A fault of ours in one mail must not leave its queue busy for ever.
-                let attempt = catch_unwind(AssertUnwindSafe(|| post.attempt(&job)));
-                let outcome =
-                    attempt.unwrap_or_else(|_| later(job.letter.id, "an internal error".into()));
+                let outcome = post.attempt(&job);
                 post.desk().queues.remove(&job.letter.report.queue);
                 (post.0.results)(outcome);
                 post.next();
             };
-            if let Err(e) = std::thread::Builder::new().name("post".into()).spawn(work) {
+            if let Err(e) = threads::task("post", work) {
                 // The desk is free here: whoever takes the result may send the next job.
                 self.desk().queues.remove(&queue);
                 (self.0.results)(later(id, format!("no thread for it: {e}")));
@@ -202,7 +208,10 @@ impl Post {
         let filter = match &job.via {
             Via::Csv(program) => {
                 let result = self.csv(&job.letter.report.body, program);
-                return outcome(job.letter.id, result);
+                return Outcome {
+                    command_failed: !matches!(result, Delivery::Taken { .. }),
+                    ..outcome(job.letter.id, result)
+                };
             }
             Via::Mail { filter } => filter.as_ref().filter(|_| job.letter.filtered.is_none()),
         };
@@ -214,10 +223,12 @@ impl Post {
         let mut letter = job.letter.clone();
         let body = Body::from(body);
         letter.filtered = Some(Arc::clone(&body));
+        let mailed = self.mail(&letter);
         Outcome {
             filtered: Some(body),
+            command_failed: told.is_some() || mailed.command_failed,
             notes: told.into_iter().collect(),
-            ..self.mail(&letter)
+            ..mailed
         }
     }
 
@@ -231,8 +242,10 @@ impl Post {
             }
             _ => Vec::new(),
         };
+        let taken = matches!(result, Delivery::Taken { .. });
         Outcome {
             parts,
+            command_failed: self.0.courier.is_program() && !taken,
             ..outcome(letter.id, result)
         }
     }
@@ -261,6 +274,7 @@ fn outcome(id: u64, result: Delivery) -> Outcome {
         id,
         filtered: None,
         notes: Vec::new(),
+        command_failed: false,
         result,
         parts: Vec::new(),
     }
@@ -315,13 +329,11 @@ mod tests {
         assert_eq!(results.recv().unwrap(), 2);
     }
 
-    /// Panics at its first mail.
-    struct Faulty(Mutex<bool>);
+    /// Refuses all mails, and says what the filter made of them.
+    struct Faulty;
 
     impl Courier for Faulty {
         fn carry(&self, letter: &Letter) -> Delivery {
-            let before = std::mem::replace(&mut *self.0.lock().unwrap(), true);
-            assert!(before, "the first mail: this panic is wanted");
             Delivery::Refused(letter.filtered.clone().unwrap_or_default().to_string())
         }
     }
@@ -343,40 +355,50 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_one_attempt_and_a_filter_runs_once() {
-        let (post, results) = post(Faulty(Mutex::new(false)));
+    fn a_filter_runs_once() {
+        let (post, results) = post(Faulty);
         let mut letter = letter(b"s", b"b\n");
         letter.id = 7;
         let via = Via::Mail {
             filter: Some(shell("tr -d '\\n'; echo x")),
         };
-        for _ in 0..2 {
-            post.send(Job {
-                letter: letter.clone(),
-                via: via.clone(),
-            });
-        }
+        post.send(Job {
+            letter: letter.clone(),
+            via: via.clone(),
+        });
         let first = results.recv().unwrap();
-        let second = results.recv().unwrap();
-        assert_eq!((first.id, second.id), (7, 7));
-        assert!(matches!(first.result, Delivery::Later(_)), "{first:?}");
-        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
-        letter.filtered = second.filtered;
+        assert_eq!((first.id, first.command_failed), (7, false));
+        assert_eq!(first.result, Delivery::Refused("bx\n".into()));
+        letter.filtered = first.filtered;
         post.send(Job { letter, via });
-        let third = results.recv().unwrap();
-        assert_eq!(third.filtered, None, "not run again");
-        assert_eq!(third.result, Delivery::Refused("bx\n".into()));
+        let second = results.recv().unwrap();
+        assert_eq!(second.filtered, None, "not run again");
+        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
+    }
+
+    #[test]
+    fn a_filter_that_fails_is_told() {
+        let (post, results) = post(Faulty);
+        post.send(Job {
+            letter: letter(b"s", b"b\n"),
+            via: Via::Mail {
+                filter: Some(shell("/bin/false")),
+            },
+        });
+        assert!(results.recv().unwrap().command_failed);
     }
 
     #[test]
     fn a_csv_program_that_fails_keeps_its_lines() {
-        let (post, results) = post(Faulty(Mutex::new(true)));
+        let (post, results) = post(Faulty);
         for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
             post.send(Job {
                 letter: letter(b"s", b"b\n"),
                 via: Via::Csv(shell(line)),
             });
-            let result = results.recv().unwrap().result;
+            let outcome = results.recv().unwrap();
+            assert_eq!(outcome.command_failed, !good, "{outcome:?}");
+            let result = outcome.result;
             assert_eq!(matches!(result, Delivery::Taken { .. }), good, "{result:?}");
             assert_eq!(matches!(result, Delivery::Later(_)), !good, "{result:?}");
         }

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::{Event, Notice};
+use super::{Event, Fault, Notice};
 use crate::counters::{Counter, Counters};
+use crate::threads::{self, End};
 
 /// How long [`Handle::stop`] waits for a thread that hangs in the system, such as in a connect.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,17 +51,29 @@ impl Handle {
     }
 
     /// Ends the thread, within a second. What it has not handed over is not read.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        self.stop_by(Instant::now() + PATIENCE);
+    }
+
+    /// Ends them all within a second.
+    pub fn stop_all(handles: Vec<Self>) {
+        handles.iter().for_each(Self::end);
+        let deadline = Instant::now() + PATIENCE;
+        for handle in handles {
+            handle.stop_by(deadline);
+        }
+    }
+
+    fn stop_by(mut self, deadline: Instant) {
         self.end();
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let deadline = Instant::now() + PATIENCE;
         while !thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
         if thread.is_finished() {
-            // A panic in it was told on standard error.
+            // A panic in it was told, and is the end of the process.
             let _ = thread.join();
         }
     }
@@ -115,13 +128,18 @@ pub(super) fn spawn(
         drain: AtomicU8::new(NO_DRAIN),
         wake: EventFd::from_value_and_flags(0, flags)?,
     });
+    let (own, ending) = (shared.clone(), shared.clone());
     let control = Control {
-        shared: shared.clone(),
+        shared: own,
         events,
     };
-    let thread = std::thread::Builder::new()
-        .name(name.into())
-        .spawn(move || input(control))?;
+    let thread = threads::standing(name, move || {
+        input(control);
+        match ending.ending.load(Ordering::SeqCst) {
+            true => End::Asked,
+            false => End::Unasked,
+        }
+    })?;
     Ok(Handle {
         shared,
         thread: Some(thread),
@@ -131,7 +149,7 @@ pub(super) fn spawn(
 impl Control {
     /// Whether the thread shall end.
     pub fn ended(&self) -> bool {
-        self.shared.ending.load(Ordering::SeqCst)
+        self.shared.ending.load(Ordering::SeqCst) || threads::fault_point()
     }
 
     /// What was asked for since the last call. Ask before reading, answer when nothing is left.
@@ -190,6 +208,7 @@ impl Control {
 
     /// Tells what is wrong with the input from now on, or that it is well again.
     pub fn health(&self, input: String, fault: Option<String>) -> bool {
+        let fault = fault.map(Fault::blind);
         self.send(Event::Health { input, fault })
     }
 

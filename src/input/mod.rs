@@ -1,6 +1,7 @@
 //! Where lines come from. Each input runs in a thread of its own and hands the loop [`Batch`]es
 //! over a bounded channel, so a slow consumer slows the readers and never the other way round.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -95,10 +96,28 @@ pub enum Event {
         /// Its name: a log file's path, or as in its messages.
         input: String,
         /// What is wrong with it; nothing if it is well again.
-        fault: Option<String>,
+        fault: Option<Fault>,
     },
+    /// The patterns of log files that are followed from now on, and since when, ns since the epoch.
+    Patterns(HashMap<BString, i64>),
     /// An input has handed over all that was there (its answer to a drain).
     Drained,
+}
+
+/// What is wrong with an input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// What it is, a part of a sentence.
+    pub text: String,
+    /// Lines may come there that are not read. Else there is nothing to read yet.
+    pub blind: bool,
+}
+
+impl Fault {
+    /// Lines may come that are not read.
+    pub fn blind(text: String) -> Self {
+        Self { text, blind: true }
+    }
 }
 
 /// A change in an input that its admin should see.

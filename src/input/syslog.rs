@@ -134,8 +134,11 @@ impl Reader<'_> {
                     let host = headed.host.unwrap_or(sender);
                     return self.with_head(host, &headed.message);
                 }
-                let (stamp, tag) = rest.split_at(start - host.len() - 1);
-                Cow::Owned([stamp, sender, b" ", tag].concat())
+                let cut = start.checked_sub(host.len() + 1);
+                match cut.and_then(|cut| rest.split_at_checked(cut)) {
+                    Some((stamp, tag)) => Cow::Owned([stamp, sender, b" ", tag].concat()),
+                    None => Cow::Borrowed(rest),
+                }
             }
             Some(_) => Cow::Borrowed(rest),
             None => match forms::device(rest) {

@@ -1,10 +1,11 @@
 //! Signals as messages.
 
 use std::io;
-use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
+
+use crate::threads::{self, End};
 
 /// A signal that means something (man page, SIGNALS).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +30,9 @@ pub fn spawn(receive: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
     let watch = move || {
         for signal in signals.forever() {
+            if threads::fault_point() {
+                break;
+            }
             match signal {
                 SIGTERM => receive(Signal::Term),
                 SIGINT => receive(Signal::Int),
@@ -38,9 +42,7 @@ pub fn spawn(receive: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
                 _ => {}
             }
         }
+        End::Unasked
     };
-    thread::Builder::new()
-        .name("signals".into())
-        .spawn(watch)
-        .map(drop)
+    threads::standing("signals", watch).map(drop)
 }

@@ -6,8 +6,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -33,6 +34,8 @@ pub struct Holder {
     pub running: bool,
     /// It cannot write its snapshots.
     pub failing: bool,
+    /// When its loop moved last; nothing if no daemon ever was there.
+    pub moved: Option<SystemTime>,
 }
 
 fn record(kind: libc::c_int, byte: libc::off_t) -> libc::flock {
@@ -77,6 +80,22 @@ impl Lock {
         }
     }
 
+    /// Whether this is still the lock file of `dir`, and not of one that was removed.
+    pub(super) fn is_in(&self, dir: &Path) -> io::Result<bool> {
+        let own = self.0.metadata()?;
+        match std::fs::symlink_metadata(dir.join(LOCK)) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (own.dev(), own.ino())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Shows that its holder moves, by the file's time: that takes no room on a full disk.
+    pub(super) fn beat(&self) {
+        // On a file system that is read-only by now the snapshots fail too, and are told.
+        let _ = self.0.set_modified(SystemTime::now());
+    }
+
     fn set(&self, kind: libc::c_int, byte: libc::off_t) -> nix::Result<libc::c_int> {
         fcntl(&self.0, FcntlArg::F_OFD_SETLK(&record(kind, byte)))
     }
@@ -93,6 +112,7 @@ pub fn holder(dir: &Path) -> io::Result<Holder> {
             return Ok(Holder {
                 running: false,
                 failing: false,
+                moved: None,
             });
         }
         Err(e) => return Err(e),
@@ -105,6 +125,7 @@ pub fn holder(dir: &Path) -> io::Result<Holder> {
     Ok(Holder {
         running: held(RUNNING)?,
         failing: held(FAILING)?,
+        moved: file.metadata()?.modified().ok(),
     })
 }
 
@@ -115,8 +136,11 @@ mod tests {
     #[test]
     fn who_holds_it_can_be_seen_and_looking_is_not_holding() {
         let dir = tempfile::tempdir().unwrap();
-        let look = || holder(dir.path()).unwrap();
-        let seen = |running, failing| Holder { running, failing };
+        let look = || {
+            let holder = holder(dir.path()).unwrap();
+            (holder.running, holder.failing)
+        };
+        let seen = |running, failing| (running, failing);
         assert_eq!(look(), seen(false, false));
         let lock = Lock::open(dir.path()).unwrap();
         assert_eq!(look(), seen(false, false));

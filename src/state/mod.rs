@@ -6,25 +6,26 @@
 //! counts: none is lost, none is counted twice, however old the snapshot is.
 //!
 //! ```text
-//! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the snapshot (postcard)
+//! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the sections (see [`Sections`])
 //! ```
 
 mod lock;
 mod place;
 mod saved;
 mod store;
+mod version1;
 
 pub use lock::{Holder, holder};
-pub use saved::{SavedCounter, SavedLast, SavedQueue, SavedSource, Snapshot, SnapshotRef};
-pub use store::{Loaded, Store, Stored, Unread, read, resolve};
-
-use serde::Serialize;
+pub use saved::{
+    SavedCounter, SavedLast, SavedQueue, SavedSource, Sections, Snapshot, SnapshotRef,
+};
+pub use store::{Loaded, Place, Store, Stored, Unread, read, resolve};
 
 /// The first bytes of every snapshot.
 const MAGIC: &[u8] = b"tenshi state\n";
 /// The version that this program writes. A change to what is saved makes a new one, and a reader
 /// for the one before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,15 +52,17 @@ impl std::fmt::Display for Fault {
 /// The bytes of a snapshot.
 ///
 /// # Errors
-/// Never in practice: it writes to memory.
-pub fn encode(snapshot: &impl Serialize) -> Result<Vec<u8>, String> {
+/// When something in it cannot be written down.
+pub fn encode(snapshot: &impl Sections) -> Result<Vec<u8>, String> {
     let mut out = MAGIC.to_vec();
-    let checksum = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&VERSION.to_le_bytes());
-    let mut out = postcard::to_extend(snapshot, out).map_err(|e| e.to_string())?;
-    let crc = crc32fast::hash(&out[checksum + 4..]);
-    out[checksum..checksum + 4].copy_from_slice(&crc.to_le_bytes());
+    let mut out = snapshot.write(out)?;
+    if let Some(rest) = out.get_mut(MAGIC.len()..)
+        && let Some((checksum, rest)) = rest.split_first_chunk_mut::<4>()
+    {
+        *checksum = crc32fast::hash(rest).to_le_bytes();
+    }
     Ok(out)
 }
 
@@ -77,10 +80,13 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Fault> {
         return Err(damaged("its checksum does not fit"));
     }
     let (version, body) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
-    if version > VERSION {
-        return Err(Fault::Newer(version));
+    match version {
+        1 => version1::read(body),
+        VERSION => Snapshot::read(body),
+        0 => Err("there is no version 0".to_owned()),
+        newer => return Err(Fault::Newer(newer)),
     }
-    postcard::from_bytes(body).map_err(|e| Fault::Damaged(e.to_string()))
+    .map_err(Fault::Damaged)
 }
 
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
@@ -91,6 +97,7 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::Counter;
 
     #[test]
     fn every_damage_is_seen_and_a_newer_version_is_named() {
@@ -112,16 +119,51 @@ mod tests {
         assert_eq!(decode(&of_version(bytes, 9)), Err(Fault::Newer(9)));
     }
 
-    /// A daemon made it: as long as the version is the same, it is read.
+    /// Two daemons of version 1 made them.
     #[test]
-    fn a_snapshot_of_this_version_is_read() {
+    fn a_snapshot_of_version_1_is_read() {
         let body = include_bytes!("../../fuzz/corpus/snapshot/real");
         let head = [MAGIC, &[0; 8]].concat();
-        let bytes = of_version([head.as_slice(), body].concat(), VERSION);
+        let bytes = of_version([head.as_slice(), body].concat(), 1);
         let snapshot = decode(&bytes).unwrap();
         assert_eq!(snapshot.outbox.letters().len(), 5);
         assert_eq!((snapshot.files.len(), snapshot.queues.len()), (2, 5));
         assert_eq!(snapshot.faults.len(), 1);
+        let bytes = include_bytes!("../../tests/crash/snapshots/version-1.state");
+        let snapshot = decode(bytes).unwrap();
+        assert_eq!(snapshot.outbox.letters().len(), 1);
+        let counted = snapshot.counters.all().into_iter();
+        let counted: Vec<_> = counted.filter(|c| c.2 > 0).map(|c| (c.0, c.2)).collect();
+        let want = [
+            (Counter::Lines, 10),
+            (Counter::Matched, 9),
+            (Counter::NoPrefix, 1),
+            (Counter::NotUtf8, 1),
+            (Counter::InputFaults, 1),
+            (Counter::DeliveryFailed, 5),
+        ];
+        assert_eq!(counted, want);
+        let again = encode(&snapshot).unwrap();
+        assert_eq!(decode(&again), Ok(snapshot));
+    }
+
+    /// Of the same version, but with a part that we do not know, and without one that we know.
+    #[test]
+    fn a_section_that_came_or_went_costs_no_other_one() {
+        let part = |name: &str, body: &[u8]| {
+            let name = name.as_bytes();
+            let lengths = (u8::try_from(name.len()).unwrap(), body.len() as u64);
+            [&[lengths.0], name, &lengths.1.to_le_bytes(), body].concat()
+        };
+        let remarks = postcard::to_stdvec(&["x"].as_slice()).unwrap();
+        let parts = [part("of_tomorrow", b"?"), part("remarks", &remarks)].concat();
+        let head = [MAGIC, &[0; 8]].concat();
+        let bytes = of_version([head, parts].concat(), VERSION);
+        let read = decode(&bytes).unwrap();
+        assert_eq!(read.remarks, ["x"]);
+        assert_eq!((read.files.len(), read.queues.len()), (0, 0));
+        let short = of_version(bytes[..bytes.len() - 1].to_vec(), VERSION);
+        assert!(matches!(decode(&short), Err(Fault::Damaged(_))));
     }
 
     /// The same snapshot, as a program of this version would have written it.

@@ -1,6 +1,6 @@
 //! What a snapshot holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,93 @@ use crate::input::file::PathMarks;
 use crate::input::redis::Counted;
 use crate::queue::Tally;
 
+/// What is written as sections, each with its name and its length in front: a part that is added
+/// later, or left out, does not move the others.
+///
+/// ```text
+/// length of the name (u8)  name  length of the body (u64)  body (postcard)
+/// ```
+///
+/// The fields within a section have no names (postcard). A type whose fields change gets a section
+/// of another name, and the old one a reader; what an older program must not pass over takes a new
+/// version.
+pub trait Sections {
+    /// Writes them behind what `out` holds.
+    ///
+    /// # Errors
+    /// When something cannot be written down.
+    fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String>;
+}
+
+fn section(mut out: Vec<u8>, name: &str, body: &impl Serialize) -> Result<Vec<u8>, String> {
+    out.push(u8::try_from(name.len()).map_err(|e| e.to_string())?);
+    out.extend_from_slice(name.as_bytes());
+    let length = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let begin = out.len();
+    let mut out = postcard::to_extend(body, out).map_err(|e| format!("{name}: {e}"))?;
+    let written = (out.len() - begin) as u64;
+    if let Some(place) = out.get_mut(length..begin) {
+        place.copy_from_slice(&written.to_le_bytes());
+    }
+    Ok(out)
+}
+
+/// The name and the body of the first section, and what follows it.
+fn next_section(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (body, rest) = rest.split_at_checked(length)?;
+    Some((name, body, rest))
+}
+
 macro_rules! snapshot {
     ($($(#[$doc:meta])* $name:ident: $owned:ty, $borrowed:ty;)+) => {
         /// A snapshot as it is read.
-        #[derive(Clone, PartialEq, Debug, Default, Deserialize, Serialize)]
+        #[derive(Clone, PartialEq, Debug, Default)]
         pub struct Snapshot { $($(#[$doc])* pub $name: $owned,)+ }
 
         /// A snapshot as it is written, without a copy of the counts.
-        #[derive(Debug, Serialize)]
+        #[derive(Debug)]
         pub struct SnapshotRef<'a> { $($(#[$doc])* pub $name: $borrowed,)+ }
+
+        impl Sections for SnapshotRef<'_> {
+            fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String> {
+                $(let out = section(out, stringify!($name), &self.$name)?;)+
+                Ok(out)
+            }
+        }
+
+        impl Sections for Snapshot {
+            fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String> {
+                $(let out = section(out, stringify!($name), &self.$name)?;)+
+                Ok(out)
+            }
+        }
+
+        impl Snapshot {
+            /// Reads the sections that follow each other in `bytes`. One that is not there is
+            /// empty, and one of an unknown name is passed over.
+            pub(super) fn read(mut bytes: &[u8]) -> Result<Self, String> {
+                let mut snapshot = Self::default();
+                while !bytes.is_empty() {
+                    let (name, body, rest) =
+                        next_section(bytes).ok_or("it ends in the middle of a section")?;
+                    match name {
+                        $(name if name == stringify!($name).as_bytes() => {
+                            let read = postcard::from_bytes(body);
+                            snapshot.$name =
+                                read.map_err(|e| format!("{}: {e}", stringify!($name)))?;
+                        })+
+                        _ => {}
+                    }
+                    bytes = rest;
+                }
+                Ok(snapshot)
+            }
+        }
     };
 }
 
@@ -33,6 +111,9 @@ snapshot! {
     looked: Time, Time;
     /// The positions in the followed files.
     files: Vec<PathMarks>, Vec<&'a PathMarks>;
+    /// The patterns of log files, and since when each is followed, ns since the epoch: a file that
+    /// came while nothing ran is new from its beginning.
+    patterns: HashMap<BString, i64>, &'a HashMap<BString, i64>;
     /// The queues with what they have collected.
     queues: Vec<SavedQueue>, Vec<SavedQueue<&'a Tally>>;
     /// The escalation counters.
@@ -49,6 +130,8 @@ snapshot! {
     counters: Counters, &'a Counters;
     /// What is wrong with inputs just now, by their names.
     faults: HashMap<String, String>, &'a HashMap<String, String>;
+    /// Those of the inputs with a fault that may have lines which are not read.
+    blind: BTreeSet<String>, &'a BTreeSet<String>;
     /// How far the Redis lists are counted.
     redis: Counted, &'a Counted;
     /// The last line of each host of each source, for `repeat`.

@@ -13,6 +13,7 @@ use super::place;
 use super::{Fault, Snapshot, decode};
 use crate::plain;
 use crate::shown::shown_path;
+use crate::threads::{self, End};
 
 /// The snapshot.
 const SNAPSHOT: &str = "tenshi.state";
@@ -22,6 +23,7 @@ const NEW: &str = "tenshi.state.new";
 /// A state directory in use.
 #[derive(Debug)]
 pub struct Store {
+    dir: PathBuf,
     writer: Sender<(u64, Vec<u8>)>,
     /// The number of the snapshot asked for last.
     asked: u64,
@@ -40,6 +42,17 @@ pub struct Stored {
     pub result: io::Result<()>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What became of the directory of a running daemon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// It is where it was.
+    Kept,
+    /// It was gone, and is ours again; where a snapshot in it was moved to.
+    Anew(Option<PathBuf>),
+    /// It was gone, and another daemon has it now.
+    Taken,
 }
 
 /// What was found in the directory.
@@ -138,6 +151,7 @@ impl Store {
         let loaded = load(dir).map_err(|e| told(&e))?;
         let writer = spawn(dir.to_owned(), stored).map_err(|e| told(&e))?;
         let store = Self {
+            dir: dir.to_owned(),
             writer,
             asked: 0,
             written: 0,
@@ -151,6 +165,51 @@ impl Store {
         self.asked += 1;
         // The writer lives as long as the store.
         let _ = self.writer.send((self.asked, bytes));
+    }
+
+    /// Writes a snapshot now and here. Only while none is being written.
+    pub fn write_here(&mut self, bytes: &[u8]) -> Stored {
+        self.asked += 1;
+        let begun = Instant::now();
+        let result = replace(&self.dir, bytes);
+        Stored {
+            number: self.asked,
+            result,
+            took: begun.elapsed(),
+        }
+    }
+
+    /// Makes sure that the directory is the one that we have locked. One that was removed is made
+    /// and locked anew; a snapshot that somebody else left in it is moved aside.
+    ///
+    /// # Errors
+    /// The directory cannot be looked at, made or locked.
+    pub fn hold_place(&mut self) -> Result<Place, String> {
+        let told = |e: io::Error| format!("state directory {}: {e}", self.dir.display());
+        if self.lock.is_in(&self.dir).map_err(told)? {
+            return Ok(Place::Kept);
+        }
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(&self.dir);
+        made.map_err(told)?;
+        let lock = Lock::open(&self.dir).map_err(told)?;
+        if !lock.take().map_err(told)? {
+            return Ok(Place::Taken);
+        }
+        self.lock = lock;
+        let other = self.dir.join(SNAPSHOT);
+        let aside = match fs::symlink_metadata(&other) {
+            Ok(_) => Some(move_aside(&other).map_err(told)?),
+            Err(_) => None,
+        };
+        Ok(Place::Anew(aside))
+    }
+
+    /// Shows others that we move.
+    pub fn beat(&self) {
+        self.lock.beat();
     }
 
     /// Whether a snapshot is being written.
@@ -199,11 +258,7 @@ fn load(dir: &Path) -> Result<Loaded, String> {
         }),
         Err(fault @ Fault::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
         Err(fault) => {
-            let aside = (0..)
-                .map(|n| dir.join(format!("{SNAPSHOT}.bad-{n}")))
-                .find(|path| !path.exists())
-                .unwrap_or_else(|| dir.join("tenshi.state.bad"));
-            fs::rename(&path, &aside).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
+            let aside = move_aside(&path).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
             let aside = shown_path(&aside);
             let told = format!(
                 "{}: {fault}; it was moved to {aside}, and we begin anew",
@@ -217,6 +272,16 @@ fn load(dir: &Path) -> Result<Loaded, String> {
     }
 }
 
+/// Gives a snapshot another name, so that it is never overwritten; that name.
+fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = (0..)
+        .map(|n| path.with_file_name(format!("{SNAPSHOT}.bad-{n}")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| path.with_file_name("tenshi.state.bad"));
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
 fn spawn(
     dir: PathBuf,
     stored: impl Fn(Stored) + Send + 'static,
@@ -224,6 +289,9 @@ fn spawn(
     let (sender, jobs) = channel::<(u64, Vec<u8>)>();
     let work = move || {
         for (number, bytes) in jobs {
+            if threads::fault_point() {
+                return End::Unasked;
+            }
             let begun = Instant::now();
             let result = replace(&dir, &bytes);
             stored(Stored {
@@ -232,10 +300,10 @@ fn spawn(
                 took: begun.elapsed(),
             });
         }
+        // The store was closed.
+        End::Asked
     };
-    std::thread::Builder::new()
-        .name("state".into())
-        .spawn(work)?;
+    threads::standing("state", work)?;
     Ok(sender)
 }
 

@@ -10,6 +10,9 @@ mod sink;
 mod support;
 
 mod chaos;
+mod deaths;
+mod ending;
+mod first;
 mod redis;
 mod restart;
 mod server;

@@ -174,3 +174,55 @@ fn a_restart_after_a_quiet_time_is_no_gap() {
     let messages = site.sink.messages(1);
     assert!(!messages[0].contains("not running"), "{}", messages[0]);
 }
+
+/// Recorded from a daemon of the program before: what it held is gone on with.
+#[test]
+fn a_snapshot_of_version_1_is_gone_on_with() {
+    let rest = "set queue report from@x r@x [0 0 1 1 *]\nset queue critical from@x c@x [now]\n\
+                set queue misc from@x m@x [0 0 1 1 *]\nmisc .*\n";
+    let mut site = Site::prepare(&[], rest);
+    // A daemon makes the directory, for its own user.
+    site.start_only();
+    site.finish();
+    let old = include_bytes!("snapshots/version-1.state");
+    fs::write(site.snapshot(), old).expect("the snapshot, in the file of the daemon's user");
+    site.start_only();
+    // The report that was on its way arrives, and what was counted is in the next ones.
+    site.sink.messages(1);
+    site.finish();
+    let mails = mails(&site.sink.record());
+    assert_eq!(counts(&mails, "critical").len(), 3, "{}", site.told());
+    let report = counts(&mails, "report");
+    assert_eq!(report.values().sum::<u64>(), 8, "{report:?}");
+    assert_eq!(counts(&mails, "misc").values().sum::<u64>(), 2);
+    let now = tenshi::state::read(&site.dir.path("state")).expect("the new one");
+    let lines = tenshi::counters::Counter::Lines;
+    assert_eq!(now.counters.get(lines), 10);
+}
+
+/// What a later program wrote is neither read nor touched.
+#[test]
+fn a_snapshot_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let mut site = Site::start(&[], QUEUE);
+    site.finish();
+    let mut bytes = fs::read(site.snapshot()).expect("a snapshot");
+    let version = b"tenshi state\n".len() + 4;
+    bytes[version..version + 4].copy_from_slice(&3_u32.to_le_bytes());
+    let sum = crc32fast::hash(&bytes[version..]);
+    bytes[version - 4..version].copy_from_slice(&sum.to_le_bytes());
+    fs::write(site.snapshot(), &bytes).expect("the newer one");
+    let output = Command::new(crate::support::daemon::PROGRAM)
+        .args(["-f", "-c"])
+        .arg(site.dir.path("tenshi.conf"))
+        .arg("--state-dir")
+        .arg(site.dir.path("state"))
+        .output()
+        .expect("tenshi runs");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("version 3, this program knows 2 and older"),
+        "{told}"
+    );
+    assert_eq!(fs::read(site.snapshot()).expect("still there"), bytes);
+}

@@ -1,12 +1,14 @@
 //! A daemon with a state directory and a mail server, which may be killed and started again.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 
 use crate::sink::{Fault, Record, Sink, Stage};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::{DEADLINE, Dir, conf, line, poll};
 
 /// A directory with a configuration, a log `log`, a mail server, and a daemon while one runs.
@@ -31,6 +33,8 @@ impl Site {
     pub fn prepare(faults: &[(Stage, Fault)], rest: &str) -> Self {
         let (dir, sink) = (Dir::new(), Sink::start(faults, &["8BITMIME"]));
         dir.write("log", "");
+        // Not where the logs are: to look at it would wake who watches their directory.
+        fs::create_dir(dir.path("faults")).expect("a directory");
         Self {
             config: conf(&dir, sink.port, rest),
             dir,
@@ -42,16 +46,36 @@ impl Site {
 
     /// Starts the daemon, and waits until a snapshot tells where each file was begun.
     pub fn run(&mut self) {
-        let state = self.dir.path("state");
-        let state = state.to_str().expect("a path in UTF-8");
-        let daemon = Daemon::start_with(&self.dir, &self.config, &[], &["--state-dir", state]);
-        self.daemon = Some(daemon);
-        let files = self.config.matches("set logfile").count();
+        self.run_with_files(self.config.matches("set logfile").count());
+    }
+
+    /// Starts the daemon, and waits until a snapshot has so many files.
+    pub fn run_with_files(&mut self, files: usize) {
+        self.start_only();
         let made = poll(DEADLINE, || {
             let snapshot = tenshi::state::read(&self.dir.path("state")).ok()?;
-            (snapshot.files.len() == files).then_some(())
+            (snapshot.files.len() >= files).then_some(())
         });
         assert!(made.is_some(), "no snapshot: {}", self.told());
+    }
+
+    /// Starts the daemon without a state directory.
+    pub fn run_without_state(&mut self) {
+        let fault = self.dir.path("faults/fault");
+        let environment = [("TENSHI_FAULT", fault.as_path())];
+        let daemon = Daemon::start_in(&self.dir, &self.config, &[], &[], &environment);
+        self.daemon = Some(daemon);
+    }
+
+    /// Starts the daemon, and waits for nothing but its word that it runs.
+    pub fn start_only(&mut self) {
+        let state = self.dir.path("state");
+        let state = state.to_str().expect("a path in UTF-8");
+        let fault = self.dir.path("faults/fault");
+        let environment = [("TENSHI_FAULT", fault.as_path())];
+        let arguments = ["--state-dir", state];
+        let daemon = Daemon::start_in(&self.dir, &self.config, &[], &arguments, &environment);
+        self.daemon = Some(daemon);
     }
 
     /// The snapshot's file.
@@ -67,6 +91,31 @@ impl Site {
     /// Adds a line to the log.
     pub fn log(&self, text: &str) {
         self.dir.append("log", line("h1", text));
+    }
+
+    /// Has the thread of this name panic, end or hang when it next comes along; with an empty text
+    /// none does.
+    pub fn fault(&self, what: &str) {
+        // Not half a name, should the daemon look meanwhile.
+        self.dir.write("faults/new", what);
+        fs::rename(self.dir.path("faults/new"), self.dir.path("faults/fault")).expect("the fault");
+    }
+
+    /// Waits for the end that nobody asked for; the exit status.
+    pub fn ends(&mut self) -> Option<i32> {
+        let status = self.daemon().wait();
+        self.ended();
+        status.code()
+    }
+
+    /// `tenshi status --check` on the state directory: its line and its exit status.
+    pub fn check(&self) -> (String, Option<i32>) {
+        let mut command = Command::new(PROGRAM);
+        command.args(["status", "--check", "--state-dir"]);
+        let output = command.arg(self.dir.path("state")).output();
+        let output = output.expect("tenshi status runs");
+        let line = String::from_utf8_lossy(&output.stdout).into_owned();
+        (line, output.status.code())
     }
 
     /// `kill -9`.

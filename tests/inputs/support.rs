@@ -63,7 +63,10 @@ impl Sink {
                     }
                     self.notices.push(notice);
                 }
-                Ok(Event::Health { input, fault }) => self.health.push((input, fault)),
+                Ok(Event::Health { input, fault }) => {
+                    self.health.push((input, fault.map(|fault| fault.text)));
+                }
+                Ok(Event::Patterns(_)) => {}
                 Ok(Event::Drained) => self.drained += 1,
                 Err(_) => panic!(
                     "waited for {what}; there is {:?}, {:?}",

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use super::text::{size, span};
-use super::view::{View, name};
+use super::view::View;
 use crate::cli::Levels;
 use crate::delivery::MAIL_SERVER;
 use crate::shown::shown;
+use crate::state::Holder;
 
 /// So many things are named; of more, only their number.
 const NAMED: usize = 5;
@@ -58,6 +59,17 @@ impl Verdict {
     }
 }
 
+/// What a state directory without a snapshot tells: a daemon that died before its first one, or
+/// that cannot write any, is critical. Nothing if no daemon was ever there.
+pub(super) fn without_snapshot(holder: &Holder) -> Option<&'static str> {
+    match (holder.moved, holder.running, holder.failing) {
+        (None, ..) => None,
+        (_, false, _) => Some("no daemon is running"),
+        (_, true, true) => Some("the daemon cannot write its snapshots"),
+        (_, true, false) => None,
+    }
+}
+
 /// Looks for what is wrong. The age of the snapshot is not among it: an idle daemon writes none.
 pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
     let mut found = Vec::new();
@@ -69,6 +81,10 @@ pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
             let text = format!("whether a daemon runs cannot be seen ({why})");
             found.push((Level::Unknown, text));
         }
+    }
+    if let Some(still) = view.hangs() {
+        let text = format!("the daemon hangs: it has not moved for {}", span(still));
+        found.push((Level::Critical, text));
     }
     if view.snapshots_fail == Some(true) {
         let since = span(view.ago(view.made));
@@ -93,8 +109,8 @@ pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
         found.push((Level::of(view.lag(), lag), text));
     }
     for (input, fault) in &view.faults {
-        // No report leaves until somebody has put it right.
-        let level = match input == MAIL_SERVER {
+        // No report leaves until somebody has put the mail server's fault right.
+        let level = match view.blind.contains(input) || input == MAIL_SERVER {
             true => Level::Critical,
             false => Level::Warning,
         };
@@ -134,7 +150,7 @@ pub(super) fn write(
         view.faults.len(),
     )?;
     for (counter, _, n) in view.counters.all() {
-        write!(out, " {}={n}c", name(counter))?;
+        write!(out, " {}={n}c", counter.name())?;
     }
     writeln!(out)
 }
@@ -171,7 +187,7 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Holder, Snapshot};
+    use crate::state::Snapshot;
     use std::path::Path;
 
     const LEVELS: Levels = Levels {
@@ -189,7 +205,11 @@ mod tests {
     }
 
     fn holder(running: bool, failing: bool) -> Result<Holder, String> {
-        Ok(Holder { running, failing })
+        Ok(Holder {
+            running,
+            failing,
+            moved: Some(std::time::UNIX_EPOCH),
+        })
     }
 
     fn line(view: &View) -> (String, i32) {
@@ -222,6 +242,38 @@ mod tests {
             );
             assert!(text.contains("; /log: gone|") && status == 2);
         }
+    }
+
+    #[test]
+    fn an_input_that_is_not_read_and_a_daemon_that_hangs_are_critical() {
+        let mut view = view(holder(true, false));
+        view.faults.insert("/log".into(), "cannot be read".into());
+        view.blind.insert("/log".into());
+        let (text, status) = line(&view);
+        assert!(text.starts_with("TENSHI CRITICAL - /log: cannot be read|"));
+        assert_eq!(status, 2);
+        view.now += chrono::TimeDelta::seconds(599);
+        assert!(!line(&view).0.contains("hangs"), "it wakes each 300 s");
+        view.now += chrono::TimeDelta::seconds(1);
+        let (text, status) = line(&view);
+        assert!(text.contains("the daemon hangs: it has not moved for 10 min"));
+        assert_eq!(status, 2);
+        view.running = Some(false);
+        assert!(!line(&view).0.contains("hangs"), "it is gone");
+    }
+
+    #[test]
+    fn without_a_snapshot_the_lock_tells_whether_a_daemon_died() {
+        let told = |running, failing| without_snapshot(&holder(running, failing).unwrap());
+        assert_eq!(told(false, false), Some("no daemon is running"));
+        assert!(told(true, true).is_some());
+        assert_eq!(told(true, false), None, "it has only begun");
+        let nobody = Holder {
+            running: false,
+            failing: false,
+            moved: None,
+        };
+        assert_eq!(without_snapshot(&nobody), None);
     }
 
     #[test]

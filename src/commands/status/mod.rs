@@ -21,6 +21,9 @@ use crate::{config, state};
 /// Where the package keeps its state: what an admin means who names no directory.
 const PACKAGED: &str = "/var/lib/tenshi";
 
+/// Nagios' status for what is to wake somebody.
+const CRITICAL: i32 = 2;
+
 /// Nagios' status for what cannot be told.
 const UNKNOWN: i32 = 3;
 
@@ -29,7 +32,19 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let place = Place::find(args);
     let snapshot = match state::read(&place.dir) {
         Ok(snapshot) => snapshot,
-        Err(fault) => return fail(args.form, &place.explain(&fault), out, err),
+        Err(fault) => {
+            let absent = matches!(fault, Unread::Absent(_));
+            let holder = state::holder(&place.dir).ok().filter(|_| absent);
+            let dead = holder.as_ref().and_then(check::without_snapshot);
+            let explained = place.explain(&fault);
+            if let (StatusForm::Check { .. }, Some(dead)) = (args.form, dead) {
+                let explained = check::one_line(&explained);
+                // Nobody listens to a message that cannot be written.
+                let _ = writeln!(out, "TENSHI CRITICAL - {dead}; {explained}");
+                return CRITICAL;
+            }
+            return fail(args.form, &explained, out, err);
+        }
     };
     let holder = state::holder(&place.dir).map_err(|e| e.to_string());
     let view = view::View::new(&place.dir, snapshot, holder, SystemClock.now());

@@ -28,7 +28,7 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let faults = view.faults.iter();
     let fault = |(input, fault): (&String, &String)| format!("{}: {}", safe(input), safe(fault));
-    section(out, "inputs at fault", faults.map(fault))?;
+    section(out, "faults", faults.map(fault))?;
     let counters = view.counters.all();
     let counter = |(_, label, n)| format!("{n:>12} {label}");
     section(out, "counters", counters.into_iter().map(counter))
@@ -37,6 +37,10 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
 fn daemon(view: &View) -> String {
     let since = zoned(view.started);
     let begun = span(view.ago(view.started));
+    if let Some(still) = view.hangs() {
+        let still = span(still);
+        return format!("running since {since}, but it hangs: it has not moved for {still}");
+    }
     match (view.running, view.snapshots_fail) {
         (Some(true), Some(true)) => {
             format!("running since {since}, but its snapshots cannot be written: this one is old")

@@ -1,10 +1,10 @@
 //! What there is to tell, gathered from the snapshot: the form of `--json`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, Local};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::lag::{self, Part};
 use crate::clock::Time;
@@ -14,6 +14,9 @@ use crate::input::file::PathMarks;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
 use crate::state::{Holder, SavedQueue, Snapshot};
+
+/// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
+const HANGS: u64 = 600;
 
 /// A status.
 #[derive(Serialize)]
@@ -31,6 +34,8 @@ pub(super) struct View {
     /// Why these two cannot be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
+    /// When the daemon moved last, if that can be seen.
+    pub moved: Option<Time>,
     /// When the snapshot was made.
     pub made: Time,
     /// When the daemon that made it was started.
@@ -38,9 +43,10 @@ pub(super) struct View {
     pub files: Vec<FileView>,
     pub queues: Vec<QueueView>,
     pub outbox: Vec<LetterView>,
-    /// What is wrong with inputs, by their names.
+    /// What is wrong with inputs and queues, by their names.
     pub faults: BTreeMap<String, String>,
-    #[serde(serialize_with = "named")]
+    /// Those of them by which lines are not read, or reports do not arrive.
+    pub blind: BTreeSet<String>,
     pub counters: Counters,
 }
 
@@ -108,6 +114,7 @@ impl View {
             now,
             running: holder.as_ref().ok().map(|h| h.running),
             snapshots_fail: holder.as_ref().ok().map(|h| h.failing),
+            moved: holder.as_ref().ok().and_then(|h| Some(h.moved?.into())),
             unseen: holder.err(),
             made: snapshot.made,
             started: snapshot.started,
@@ -124,8 +131,15 @@ impl View {
                 .map(LetterView::new)
                 .collect(),
             faults: snapshot.faults.into_iter().collect(),
+            blind: snapshot.blind,
             counters: snapshot.counters,
         }
+    }
+
+    /// For how many seconds a running daemon has not moved, if that is too long.
+    pub(super) fn hangs(&self) -> Option<u64> {
+        let still = self.ago(self.moved.filter(|_| self.running == Some(true))?);
+        (still >= HANGS).then_some(still)
     }
 
     /// Bytes of all logs that are not taken yet.
@@ -220,35 +234,10 @@ impl LetterView {
     }
 }
 
-/// A counter's name for programs: `lines`, `no_prefix`.
-pub(super) fn name(counter: crate::counters::Counter) -> String {
-    let mut name = String::new();
-    for letter in format!("{counter:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
-}
-
-fn named<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {
-    let all = counters.all();
-    serializer.collect_map(all.into_iter().map(|(counter, _, n)| (name(counter), n)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Counter;
     use chrono::TimeZone;
-
-    #[test]
-    fn counters_have_names_for_programs() {
-        assert_eq!(name(Counter::Lines), "lines");
-        assert_eq!(name(Counter::NotUtf8), "not_utf8");
-        assert_eq!(name(Counter::SnapshotFailed), "snapshot_failed");
-    }
 
     /// No snapshot is written while nothing happens, so its times grow old.
     #[test]

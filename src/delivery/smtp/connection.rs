@@ -156,7 +156,7 @@ impl Connection {
     pub(super) fn message(&mut self, text: &[u8]) -> io::Result<Reply> {
         let (mut rest, mut begins, mut block) = (text, true, Vec::new());
         loop {
-            let (piece, after) = rest.split_at(rest.len().min(BLOCK));
+            let (piece, after) = rest.split_at_checked(BLOCK).unwrap_or((rest, &[]));
             rest = after;
             block.clear();
             begins = double_dots(piece, begins, &mut block);

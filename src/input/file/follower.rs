@@ -2,19 +2,22 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use bstr::{BString, ByteSlice};
 
 use super::beside::{Beside, packed_since};
 use super::fs::FileSystem;
 use super::marks::PathMarks;
 use super::room::{LeftOut, Room};
 use super::siblings::{is_packed, is_rotation_of};
-use super::track::{Context, Progress, Track};
+use super::track::{Context, MISSING, Progress, Track};
 use super::{Settings, fs};
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
-use crate::input::{Event, Notice};
+use crate::input::{Event, Fault, Notice};
 use crate::logpath::{Expansion, LogPath};
 use crate::shown::shown_path;
 
@@ -64,6 +67,10 @@ pub struct Follower<F: FileSystem> {
     /// How many files may be held open, and what was told of those that do not fit.
     room: Room,
     left_out: LeftOut,
+    /// The same of the globs of a run before, until they are taken up.
+    before: HashMap<BString, i64>,
+    /// What was told of `since`.
+    told_since: HashMap<BString, i64>,
     rescan: bool,
     /// The kernel tells of every change.
     woken: bool,
@@ -115,6 +122,8 @@ impl<F: FileSystem> Follower<F> {
             beside: Beside::default(),
             room: Room::default(),
             left_out: LeftOut::default(),
+            before: HashMap::new(),
+            told_since: HashMap::new(),
             rescan: true,
             woken: false,
             idle: UNWOKEN,
@@ -131,6 +140,24 @@ impl<F: FileSystem> Follower<F> {
     pub fn within(mut self, room: Room) -> Self {
         self.room = room;
         self
+    }
+
+    /// Globs that were followed in a run before, and since when: what came since is new.
+    pub fn resume_patterns(&mut self, before: HashMap<BString, i64>) {
+        self.before = before;
+    }
+
+    /// The globs, and since when each is followed, ns since the epoch.
+    pub fn patterns(&self) -> HashMap<BString, i64> {
+        let bytes = |path: &PathBuf| BString::from(path.as_os_str().as_bytes());
+        let since = self.since.iter();
+        since.map(|(path, at)| (bytes(path), *at)).collect()
+    }
+
+    /// Where the files stand that are followed for the first time.
+    pub fn begun(&self) -> Vec<PathMarks> {
+        let fresh = self.tracks.iter().filter_map(Track::begun);
+        fresh.collect()
     }
 
     /// Takes another list of paths; what stays is followed on.
@@ -269,7 +296,8 @@ impl<F: FileSystem> Follower<F> {
                 .collect();
             let resume = self.resume.iter();
             let known = resume.filter(|m| configured.matches(&m.path));
-            let known = known.map(|m| m.seen).max();
+            let before = self.before.get(name.as_os_str().as_bytes().as_bstr());
+            let known = known.map(|m| m.seen).max().or(before.copied());
             let since = self.since.entry(name.to_owned());
             let since = *since.or_insert(known.unwrap_or(now));
             // A pattern that asks for packed files gets them.
@@ -295,6 +323,7 @@ impl<F: FileSystem> Follower<F> {
         }
         self.fresh.clear();
         self.resume.clear();
+        self.before.clear();
     }
 
     /// Tells if directories of a pattern cannot be listed: it finds nothing in them, without a word.
@@ -375,6 +404,7 @@ impl<F: FileSystem> Follower<F> {
     pub fn begin(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
         let now = nanos(now);
         self.expand(now, emit);
+        self.told_since = self.patterns();
         self.each(now, false, emit, |track, cx| track.begin_fresh(cx));
     }
 
@@ -384,6 +414,11 @@ impl<F: FileSystem> Follower<F> {
         let rescan = std::mem::take(&mut self.rescan);
         if rescan {
             self.expand(now, emit);
+            let patterns = self.patterns();
+            if patterns != self.told_since {
+                self.told_since.clone_from(&patterns);
+                emit(Event::Patterns(patterns));
+            }
         }
         let beside = self.look_beside(now, rescan, emit);
         let mut all = Progress::default();
@@ -456,7 +491,11 @@ impl<F: FileSystem> Follower<F> {
         }
         for (path, fault) in &now {
             if self.faults.get(*path).is_none_or(|told| told != fault) {
-                let (input, fault) = (input(path), Some((*fault).to_owned()));
+                let fault = Some(Fault {
+                    text: (*fault).to_owned(),
+                    blind: ![SKIPPED, MISSING].contains(fault),
+                });
+                let input = input(path);
                 emit(Event::Health { input, fault });
             }
         }

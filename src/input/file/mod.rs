@@ -33,7 +33,7 @@ pub use lines::CUT;
 pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
 pub use room::Room;
 pub use siblings::{is_packed, is_rotation_of};
-pub use thread::{Handle, spawn};
+pub use thread::{Begun, Handle, spawn};
 
 /// How files are followed.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::counters::{Counter, Counters};
-use crate::input::{Event, Notice};
+use crate::input::{Event, Fault, Notice};
 use crate::logpath::LogPath;
 use crate::shown::shown_path;
 
@@ -97,7 +97,7 @@ impl LeftOut {
         }
         emit(Event::Health {
             input: input(),
-            fault: Some(text),
+            fault: Some(Fault::blind(text)),
         });
     }
 }

@@ -91,7 +91,7 @@ pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
     }
     // logrotate's `extension .log`: the date stands before it.
     let dot = base.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;
-    let (stem, extension) = base.split_at(dot);
+    let (stem, extension) = base.split_at_checked(dot)?;
     let middle = bare.strip_prefix(stem)?.strip_suffix(extension)?;
     let [b'.' | b'-' | b'_', token @ ..] = middle else {
         return None;

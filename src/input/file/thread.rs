@@ -1,19 +1,24 @@
 //! The follower's thread.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bstr::BString;
+
 use super::Follower;
 use super::fs::FileSystem;
+use super::marks::PathMarks;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::input::{Event, Notice};
 use crate::logpath::LogPath;
+use crate::threads::{self, End};
 
 /// Several writes within this time are one wake-up.
 const GATHER: Duration = Duration::from_millis(2);
@@ -37,10 +42,51 @@ struct Pending {
 #[derive(Debug)]
 pub struct Handle {
     control: Sender<Control>,
+    begun: Begun,
+    pulse: Arc<Pulse>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// Where the files stood that are followed for the first time, before a line of them was read.
+#[derive(Clone, Debug, Default)]
+pub struct Begun {
+    /// The positions.
+    pub files: Vec<PathMarks>,
+    /// The patterns, and since when each is followed, ns since the epoch.
+    pub patterns: HashMap<BString, i64>,
+}
+
+/// When the follower looked at its files last.
+#[derive(Debug)]
+struct Pulse {
+    began: Instant,
+    /// Seconds after that.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    fn beat(&self) {
+        let now = self.began.elapsed().as_secs();
+        self.last.store(now, Ordering::SeqCst);
+    }
+
+    fn still(&self) -> Duration {
+        let last = Duration::from_secs(self.last.load(Ordering::SeqCst));
+        self.began.elapsed().saturating_sub(last)
+    }
+}
+
 impl Handle {
+    /// Where the files were begun.
+    pub fn begun(&self) -> &Begun {
+        &self.begun
+    }
+
+    /// How long it has not looked at its files; it does at least each 300 s.
+    pub fn still(&self) -> Duration {
+        self.pulse.still()
+    }
+
     /// Follows this list from now on; what stays is followed on.
     pub fn set_paths(&self, paths: Vec<LogPath>) {
         let _ = self.control.send(Control::SetPaths(paths));
@@ -105,7 +151,16 @@ pub(super) fn spawn_woken<F: FileSystem>(
     };
     let mut first = Vec::new();
     follower.begin(clock.now(), &mut |event| first.push(event));
+    let begun = Begun {
+        files: follower.begun(),
+        patterns: follower.patterns(),
+    };
+    let pulse = Arc::new(Pulse {
+        began: Instant::now(),
+        last: AtomicU64::new(0),
+    });
     let run = Run {
+        pulse: pulse.clone(),
         follower,
         clock,
         events,
@@ -115,16 +170,17 @@ pub(super) fn spawn_woken<F: FileSystem>(
         first,
         drain: None,
     };
-    let thread = std::thread::Builder::new()
-        .name("follow".into())
-        .spawn(move || run.run())?;
+    let thread = threads::standing("follow", move || run.run())?;
     Ok(Handle {
         control,
+        begun,
+        pulse,
         thread: Some(thread),
     })
 }
 
 struct Run<F: FileSystem> {
+    pulse: Arc<Pulse>,
     follower: Follower<F>,
     clock: Arc<dyn Clock>,
     events: SyncSender<Event>,
@@ -148,14 +204,18 @@ enum Woken {
 }
 
 impl<F: FileSystem> Run<F> {
-    fn run(mut self) {
+    fn run(mut self) -> End {
         let mut names = true;
         // Names changed, and were not looked at since.
         let mut owed = false;
         // Somebody told that there is something to see; else it was only time to look.
         let mut told = true;
         loop {
+            if threads::fault_point() {
+                return End::Unasked;
+            }
             let began = Instant::now();
+            self.pulse.beat();
             self.follower.set_woken(!self.watch.polling());
             self.follower.set_told(told);
             let events = &self.events;
@@ -181,7 +241,7 @@ impl<F: FileSystem> Run<F> {
                 emit(Event::Drained);
             }
             if !open {
-                return;
+                return End::Unasked;
             }
             // A watch is made before the scan that it is to make needless.
             if names && self.watch.update(&self.follower.directories()) {
@@ -202,7 +262,7 @@ impl<F: FileSystem> Run<F> {
                 // A pause in the middle of something is no look of its own.
                 Woken::Timeout if pause < POLL => names = false,
                 Woken::Timeout => (told, names) = (false, true),
-                Woken::Ended => return,
+                Woken::Ended => return End::Asked,
             }
             owed |= names;
             // Waiting for a quiet directory is no reason to list it again and again.

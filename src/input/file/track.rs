@@ -38,6 +38,8 @@ const SETTLED: i64 = 1_000 * MS;
 const MARGIN: i64 = 2_000 * MS;
 /// How a fault begins that is none: the lines are taken under the other name.
 const ALIAS: &str = "is the same file as";
+/// The fault of a log that is not there yet.
+pub(super) const MISSING: &str = "does not exist yet; followed from its beginning when it appears";
 /// More departed files than this are not held open for their linger.
 const MAX_DEPARTED: usize = 32;
 /// So many finished generations are remembered, and more while they look new by their time.
@@ -362,8 +364,19 @@ impl<F: FileSystem> Track<F> {
         };
     }
 
+    /// Where it stands after its first look, unless it goes on from a run before, or nobody could
+    /// tell yet where it begins.
+    pub fn begun(&self) -> Option<PathMarks> {
+        let fresh = self.told.is_none() && self.resume.is_none() && self.start.is_none();
+        fresh.then(|| self.marks())
+    }
+
     /// Moves the place that the state shall hold, when no line carried it.
     fn publish(&mut self, cx: &mut Context<F>) -> bool {
+        // Without a place it would be read from its beginning by the next start.
+        if cx.resuming && self.start.is_some() {
+            return false;
+        }
         let marks = self.marks();
         if self
             .told
@@ -466,9 +479,7 @@ impl<F: FileSystem> Track<F> {
                 self.start = None;
                 self.alias = false;
                 if self.gens.is_empty() && self.told.is_none() && !self.packed {
-                    let text = "does not exist yet; followed from its beginning when it appears"
-                        .to_owned();
-                    self.set_fault(cx, Some(text));
+                    self.set_fault(cx, Some(MISSING.to_owned()));
                 }
                 return;
             }

@@ -1,7 +1,6 @@
 //! Being woken early. Nothing rests on it: a plain scan finds everything again.
 
 use std::collections::{BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,7 @@ use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::fs::{FileId, FileSystem, RealFs};
 use crate::shown::shown_path;
+use crate::threads;
 
 /// What woke the follower.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,6 +59,8 @@ impl Watch {
         let removed = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&removed);
         let handler = move |event: notify::Result<notify::Event>| {
+            // The thread is the library's: of its death the panic hook tells.
+            threads::fault_point();
             if let Ok(notify::Event {
                 kind: EventKind::Remove(RemoveKind::Folder | RemoveKind::Other | RemoveKind::Any),
                 ..
@@ -239,12 +241,12 @@ impl Fenced {
             .watcher
             .as_mut()
             .filter(|_| self.lives.load(Ordering::SeqCst))?;
-        let answer = catch_unwind(AssertUnwindSafe(|| question(watcher)));
-        if answer.is_err() {
+        let answer = threads::fenced(|| question(watcher));
+        if answer.is_none() {
             // To drop it would panic again.
             std::mem::forget(self.watcher.take());
         }
-        answer.ok()
+        answer
     }
 
     fn watch(&mut self, dir: &Path) -> Option<notify::Result<()>> {
@@ -261,7 +263,7 @@ impl Drop for Fenced {
     fn drop(&mut self) {
         let watcher = self.watcher.take();
         if self.lives.load(Ordering::SeqCst) {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(watcher)));
+            threads::fenced(|| drop(watcher));
         } else {
             std::mem::forget(watcher);
         }

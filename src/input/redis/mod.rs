@@ -85,8 +85,7 @@ impl Handle {
             .into_iter()
             .map(|(.., handle)| handle)
             .collect();
-        handles.iter().for_each(control::Handle::end);
-        handles.into_iter().for_each(control::Handle::stop);
+        control::Handle::stop_all(handles);
     }
 }
 

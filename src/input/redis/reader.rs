@@ -15,6 +15,7 @@ use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
 use crate::input::{Event, Origin, Receipt};
+use crate::threads;
 
 /// How long a connect with its handshake may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -323,7 +324,11 @@ impl Reader {
         let back = AtomicBool::new(false);
         let at = &self.server;
         let (element, refused) = std::thread::scope(|scope| {
-            let waker = scope.spawn(|| unblock(at, id, control, &back));
+            let wake = || unblock(at, id, control, &back);
+            let Ok(waker) = threads::scoped(scope, "redis/wake", wake) else {
+                // Without a thread that could end it, a wait must be short.
+                return (self.block(server, SHORT_BLOCK), false);
+            };
             let element = self.block(server, BLOCK);
             back.store(true, Ordering::SeqCst);
             control.rouse();

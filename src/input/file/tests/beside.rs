@@ -97,7 +97,7 @@ impl Globbed {
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
-                Event::Health { .. } | Event::Drained => {}
+                Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
             });
             if !turn.more && !turn.waiting {
                 return;

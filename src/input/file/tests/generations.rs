@@ -378,7 +378,7 @@ impl World {
                 }
             }
             Event::Notice(notice) => self.told.push(notice.text),
-            Event::Health { .. } | Event::Drained => {}
+            Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
         })
     }
 

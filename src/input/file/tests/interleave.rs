@@ -83,7 +83,7 @@ fn play(n: usize, first: &str, then: &str, change: fn(&Path)) -> (Vec<String>, V
                     lines.extend(text.lines().map(str::to_owned));
                 }
                 Event::Notice(notice) => told.push(notice.text),
-                Event::Health { .. } | Event::Drained => {}
+                Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
             });
             if !turn.more && !turn.waiting {
                 return;

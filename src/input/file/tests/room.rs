@@ -69,8 +69,10 @@ impl Host {
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
-                Event::Health { input, fault } => self.health.push((input, fault)),
-                Event::Drained => {}
+                Event::Health { input, fault } => {
+                    self.health.push((input, fault.map(|fault| fault.text)));
+                }
+                Event::Patterns(_) | Event::Drained => {}
             });
             idle = if turn.more || turn.waiting {
                 0

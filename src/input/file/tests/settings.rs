@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 
 use super::super::fs::{FileSystem, Meta};
 use super::*;
+use crate::input::Fault;
 
 fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
     let resume = w.marks.clone().into_iter().collect();
@@ -263,7 +264,7 @@ fn a_directory_that_may_not_be_listed_is_told_once_and_looked_into_when_it_may()
                 Event::Batch(batch) => text += &String::from_utf8(batch.text).unwrap(),
                 Event::Notice(notice) => told.push(notice.text),
                 Event::Health { fault, .. } => health.push(fault),
-                Event::Drained => {}
+                Event::Drained | Event::Patterns(_) => {}
             });
             if !turn.more && !turn.waiting {
                 break;
@@ -274,7 +275,7 @@ fn a_directory_that_may_not_be_listed_is_told_once_and_looked_into_when_it_may()
     assert_eq!(text, "0\n1\n");
     let fault = format!("cannot list {}: permission denied", dir.display());
     assert_eq!(told, [format!("{}: {fault}", pattern.display())]);
-    assert_eq!(health, [Some(fault), None]);
+    assert_eq!(health, [Some(Fault::blind(fault)), None]);
 }
 
 #[test]
@@ -297,7 +298,7 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
                     }
                 }
                 Event::Notice(notice) => told.push(notice.text),
-                Event::Drained | Event::Health { .. } => {}
+                Event::Drained | Event::Patterns(_) | Event::Health { .. } => {}
             });
             if !turn.more && !turn.waiting {
                 break;

@@ -1,0 +1,249 @@
+//! Threads: the one way to start one, and what follows when one dies.
+//!
+//! No part dies alone. A thread that panics, or ends without having been asked to, takes the
+//! process with it: what it shared with the others may be broken, and a daemon that only seems to
+//! work is worse than none. The process says why, keeps what the loop has counted, ends with
+//! [`DIED`], and the service manager starts it again from a whole state.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle, ThreadId};
+use std::time::{Duration, Instant};
+
+use crate::logging;
+
+/// The exit status after a thread died (`EX_SOFTWARE` of sysexits.h).
+pub const DIED: i32 = 70;
+
+/// The loop has this time to keep what it has counted, once a thread died.
+pub const LAST: Duration = Duration::from_secs(30);
+
+/// How often the loop is told while it has no room for a message.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Why a thread that is to run as long as the daemon has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It was told to, or nobody is left for whom it could work.
+    Asked,
+    /// Of itself.
+    Unasked,
+}
+
+/// Tells the loop that a thread died; false while it cannot be told.
+type Tell = Box<dyn Fn() -> bool + Send>;
+
+/// The guard over all threads of the process.
+struct Guard {
+    /// The thread of the loop.
+    owner: ThreadId,
+    tell: Mutex<Option<Tell>>,
+    /// A thread died: the process is ending for it.
+    died: AtomicBool,
+    /// The process ends as it should.
+    over: AtomicBool,
+}
+
+static GUARD: OnceLock<Guard> = OnceLock::new();
+
+/// From now on the death of a thread is the end of the process. The thread that calls this is that
+/// of the loop: its panic ends the process at once.
+pub fn guard() {
+    let guard = Guard {
+        owner: thread::current().id(),
+        tell: Mutex::new(None),
+        died: AtomicBool::new(false),
+        over: AtomicBool::new(false),
+    };
+    if GUARD.set(guard).is_ok() {
+        panic::set_hook(Box::new(panicked));
+    }
+}
+
+/// The loop runs: it is told of a death by `tell`, which must not block, and has [`LAST`] then.
+pub fn on_death(tell: impl Fn() -> bool + Send + 'static) {
+    if let Some(guard) = GUARD.get() {
+        let mut told = guard.tell.lock().unwrap_or_else(PoisonError::into_inner);
+        *told = Some(Box::new(tell));
+    }
+}
+
+/// The process ends as it should: how its threads end does not count any more.
+pub fn over() {
+    if let Some(guard) = GUARD.get() {
+        guard.over.store(true, Ordering::SeqCst);
+    }
+}
+
+thread_local! {
+    /// This thread is within [`fenced`].
+    static FENCED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something with a part of a library that may panic, and that is never touched again if this
+/// gives nothing: then it has. Nothing of ours may be changed in there.
+#[allow(clippy::disallowed_methods, reason = "the one place for it")]
+pub fn fenced<T>(act: impl FnOnce() -> T) -> Option<T> {
+    let before = FENCED.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(act));
+    FENCED.set(before);
+    done.ok()
+}
+
+/// Starts a thread that ends when its work is done.
+///
+/// # Errors
+/// When no thread can be made.
+#[allow(clippy::disallowed_methods, reason = "the one place for it")]
+pub fn task<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    let work = move || {
+        fault_point();
+        work()
+    };
+    thread::Builder::new().name(name.into()).spawn(work)
+}
+
+/// The same for a thread that ends before `scope` does.
+///
+/// # Errors
+/// When no thread can be made.
+#[allow(clippy::disallowed_methods, reason = "the one place for it")]
+pub fn scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new()
+        .name(name.into())
+        .spawn_scoped(scope, work)
+}
+
+/// Starts a thread that ends only when it is asked to.
+///
+/// # Errors
+/// When no thread can be made.
+pub fn standing(
+    name: &str,
+    work: impl FnOnce() -> End + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    task(name, move || {
+        if work() == End::Unasked {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            die(&format!("thread `{name}` ended, which nobody asked for"));
+        }
+    })
+}
+
+fn panicked(info: &PanicHookInfo<'_>) {
+    if FENCED.get() {
+        return;
+    }
+    let payload = info.payload();
+    let message = payload.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = info.location().map(ToString::to_string);
+    let thread = thread::current();
+    die(&format!(
+        "thread `{}` panicked at {}: {}",
+        thread.name().unwrap_or("without a name"),
+        place.as_deref().unwrap_or("an unknown place"),
+        message.unwrap_or("no message"),
+    ));
+}
+
+/// Ends the process, with a last word.
+fn die(why: &str) {
+    let Some(guard) = GUARD.get().filter(|g| !g.over.load(Ordering::SeqCst)) else {
+        return;
+    };
+    logging::last_word(&format!(
+        "{why}; the daemon ends with status {DIED}, to be started again from a whole state"
+    ));
+    if thread::current().id() == guard.owner {
+        std::process::exit(DIED);
+    }
+    // This thread may hold what the loop waits for, so it is another one that watches over the end.
+    if !guard.died.swap(true, Ordering::SeqCst) && task("end", || end(guard)).is_err() {
+        std::process::exit(DIED);
+    }
+    // It goes no further: its destructors would meet what is broken, and a panic in one of them
+    // would be an abort, before the loop has kept anything.
+    loop {
+        thread::park();
+    }
+}
+
+/// Tells the loop, and ends the process if that takes too long.
+fn end(guard: &Guard) {
+    let deadline = Instant::now() + LAST;
+    let mut told = false;
+    while Instant::now() < deadline {
+        if !told {
+            let tell = guard.tell.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*tell {
+                Some(tell) => told = tell(),
+                // There is no loop yet, and nothing that it could keep.
+                None => break,
+            }
+        }
+        thread::sleep(AGAIN);
+    }
+    std::process::exit(DIED);
+}
+
+/// A place where a test can make the thread that comes along die: it panics, hangs as long as the
+/// file says so, or shall return as if of itself if this is true. `$TENSHI_FAULT` names a file with
+/// the name of the thread and `panic`, `hang` or `end` in it. A release build has none of this.
+#[cfg(debug_assertions)]
+pub fn fault_point() -> bool {
+    static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("TENSHI_FAULT"));
+    loop {
+        let Some(text) = file.as_ref().and_then(|f| std::fs::read_to_string(f).ok()) else {
+            return false;
+        };
+        let (thread, mut words) = (thread::current(), text.trim().rsplitn(2, ' '));
+        let (how, name) = (words.next(), words.next());
+        if name.is_none() || name != thread.name() {
+            return false;
+        }
+        #[allow(clippy::panic, reason = "this is what it is for")]
+        match how {
+            Some("panic") => panic!("a test wanted this"),
+            Some("hang") => thread::sleep(AGAIN),
+            _ => return how == Some("end"),
+        }
+    }
+}
+
+/// Never anything in a release build.
+#[cfg(not(debug_assertions))]
+pub fn fault_point() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only a daemon has a guard: a panic in a program's test or in `tenshi match` is its own affair.
+    #[test]
+    fn without_a_guard_a_thread_is_a_thread() {
+        let sum = task("sum", || 1 + 1).unwrap();
+        assert_eq!(sum.thread().name(), Some("sum"));
+        assert_eq!(sum.join().unwrap(), 2);
+        for end in [End::Asked, End::Unasked] {
+            standing("stand", move || end).unwrap().join().unwrap();
+        }
+        assert_eq!(fenced(|| 1), Some(1));
+        assert_eq!(fenced(|| -> u8 { panic!("wanted too") }), None);
+        assert!(task("panic", || panic!("wanted")).unwrap().join().is_err());
+        over();
+    }
+}
