@@ -133,6 +133,7 @@ fn a_server_without_ehlo_is_told_helo() {
 enum End {
     Later,
     Barred,
+    Rejected,
     Refused,
 }
 
@@ -141,8 +142,8 @@ fn each_failure_at_each_stage_has_its_end() {
     let stages = [
         (Stage::Greeting, End::Barred),
         (Stage::Hello, End::Barred),
-        (Stage::Mail, End::Refused),
-        (Stage::Rcpt(""), End::Refused),
+        (Stage::Mail, End::Rejected),
+        (Stage::Rcpt(""), End::Rejected),
         (Stage::Data, End::Refused),
         (Stage::EndOfData, End::Refused),
     ];
@@ -166,6 +167,7 @@ fn each_failure_at_each_stage_has_its_end() {
             let (kind, why) = match &end {
                 Delivery::Later(why) => (End::Later, why),
                 Delivery::Barred(why) => (End::Barred, why),
+                Delivery::Rejected(why) => (End::Rejected, why),
                 Delivery::Refused(why) => (End::Refused, why),
                 Delivery::Taken { .. } | Delivery::TooLarge { .. } => {
                     panic!("{stage:?} {fault:?}: {end:?}")
@@ -408,6 +410,7 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
     let cases = [
         (67, false),
         (64, false),
+        (65, false),
         (74, false),
         (76, false),
         (78, false),
@@ -425,7 +428,8 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
         );
         let (is_later, why) = match &end {
             Delivery::Later(why) => (true, why),
-            Delivery::Refused(why) => (false, why),
+            Delivery::Refused(why) if code == 65 => (false, why),
+            Delivery::Rejected(why) if code != 65 => (false, why),
             other => panic!("exit {code}: {other:?}"),
         };
         assert_eq!(is_later, later, "exit {code}");

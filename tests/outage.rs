@@ -68,6 +68,25 @@ fn message_ids(record: &Record) -> Vec<String> {
     text.lines().filter_map(id).collect()
 }
 
+/// A CSV program that notes each run: a `[now]` queue with it counts the daemon's checks.
+fn ticker(dir: &Dir) -> std::path::PathBuf {
+    let path = dir.write(
+        "ticker",
+        "#!/bin/sh\necho tick >>\"$0.ticks\"\ncat >/dev/null\n",
+    );
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let ticks = dir.write("ticker.ticks", "");
+    fs::set_permissions(ticks, fs::Permissions::from_mode(0o666)).unwrap();
+    path
+}
+
+/// Waits until the ticker has run so often.
+fn ticked(dir: &Dir, count: usize) -> bool {
+    let ticks = || fs::read_to_string(dir.path("ticker.ticks")).unwrap_or_default();
+    let enough = || (ticks().lines().count() >= count).then_some(());
+    support::poll(support::DEADLINE, enough).is_some()
+}
+
 /// A fault that is there for the first attempt alone.
 fn passes(stage: Stage, fault: Fault) {
     let mut site = Site::start(&[(stage, fault)], "");

@@ -329,6 +329,9 @@ impl Daemon {
         for queue in self.monitor.passing(now) {
             self.outbox.retry_queue(&queue, now);
         }
+        for queue in self.monitor.now_with_lines() {
+            self.outbox.retry_blocking(&queue, now);
+        }
         let outbox = &self.outbox;
         self.monitor.announce(outbox.unsent(now));
         let due = self
@@ -432,6 +435,8 @@ impl Daemon {
         }
         for part in settled.parts {
             self.commits.letter(part);
+            // It is another letter now, and has its own last attempt.
+            self.tried.remove(&part);
         }
         if let Some(letter) = settled.finished {
             log::debug!("queue {name}: delivered");
@@ -479,7 +484,7 @@ impl Daemon {
                 }
             }
             Delivery::Later(_) | Delivery::Barred(_) => self.monitor.tell(Counter::DeliveryFailed),
-            Delivery::Refused(_) => self.monitor.tell(Counter::Refused),
+            Delivery::Refused(_) | Delivery::Rejected(_) => self.monitor.tell(Counter::Refused),
             Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
                 self.monitor.tell(Counter::Refused)
             }

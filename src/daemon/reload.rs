@@ -29,6 +29,7 @@ impl Daemon {
                 start::resolve_names(&new, &mut self.monitor);
                 self.monitor.forget_names();
                 self.post = (self.post_office)(&new);
+                self.outbox.forgive(now);
                 self.monitor.reconfigure(Arc::new(new), now);
                 self.plan();
             }

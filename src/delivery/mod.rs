@@ -96,6 +96,10 @@ pub enum Delivery {
         /// One sentence.
         why: String,
     },
-    /// Nobody has it and nobody will (5xx to MAIL, DATA, its end, or every RCPT). One sentence.
+    /// Nobody has it and nobody will, whatever it says: the server refuses its sender or every
+    /// recipient (5xx to MAIL or to each RCPT). One sentence.
+    Rejected(String),
+    /// Nobody has it and nobody will (5xx to DATA or its end): the next one may fare better. One
+    /// sentence.
     Refused(String),
 }

@@ -65,7 +65,7 @@ pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
         };
     }
     match carry() {
-        Delivery::Refused(why) | Delivery::Later(why)
+        Delivery::Refused(why) | Delivery::Rejected(why) | Delivery::Later(why)
             if is_about_size(&why.to_ascii_lowercase()) && step_below(length, 0).is_some() =>
         {
             let most = step_below(length, 0).unwrap_or(OWN_BOUND);

@@ -53,7 +53,12 @@ fn judge(path: &Path, run: &Run, timeout: Option<Duration>) -> Delivery {
         },
         Ended::Exited(0) => Delivery::Later(format!("{path} did not read the whole message{said}")),
         Ended::Exited(code @ (64..=74 | 76..=78)) => {
-            Delivery::Refused(format!("{path} refused the mail (exit {code}){said}"))
+            let why = format!("{path} refused the mail (exit {code}){said}");
+            match code {
+                // EX_DATAERR: what it says.
+                65 => Delivery::Refused(why),
+                _ => Delivery::Rejected(why),
+            }
         }
         Ended::Exited(code) => Delivery::Later(format!("{path} failed (exit {code}){said}")),
         Ended::Killed(signal) => {

@@ -253,6 +253,9 @@ impl<'a> Server<'a> {
 /// The step that asks for what the server offers.
 const EHLO: &str = "EHLO";
 
+/// The step that names the sender.
+const MAIL: &str = "MAIL FROM";
+
 /// A connection that is ready for a command.
 struct Session<'a> {
     connection: Connection,
@@ -264,7 +267,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// MAIL to QUIT.
     fn send(&mut self, from: &Address, to: &[Address], text: &[u8]) -> Result<Delivery, Fault> {
-        self.command("MAIL FROM", &format!("MAIL FROM:<{}>", from.as_str()), 2)?;
+        self.command(MAIL, &format!("MAIL FROM:<{}>", from.as_str()), 2)?;
         let (mut refused, mut later) = (Vec::new(), Vec::new());
         for address in to {
             let step = "RCPT TO";
@@ -345,7 +348,7 @@ fn nobody(refused: Vec<(Address, String)>, later: Vec<(Address, String)>) -> Del
         rejected.iter().map(one).collect::<Vec<_>>().join("; ")
     };
     if later.is_empty() {
-        Delivery::Refused(format!("every recipient was refused: {}", list(&refused)))
+        Delivery::Rejected(format!("every recipient was refused: {}", list(&refused)))
     } else if refused.is_empty() {
         Delivery::Later(format!("no recipient was taken yet: {}", list(&later)))
     } else {
@@ -402,12 +405,13 @@ impl Fault {
                 why: format!("the mail has {length} bytes, and {server} takes at most {most}"),
             },
             Self::Reply { step, reply } => {
-                let mail = matches!(step, "MAIL FROM" | "RCPT TO" | "DATA" | "the message");
+                let mail = matches!(step, MAIL | "RCPT TO" | "DATA" | "the message");
                 let refused = format!("{server} refused {step}: {reply}");
                 match reply.class() {
                     5 if is_about_login(&reply) => Delivery::Barred(why),
                     5 if mail => match parts::smaller(length, &reply) {
                         Some(most) => Delivery::TooLarge { most, why: refused },
+                        None if step == MAIL => Delivery::Rejected(refused),
                         None => Delivery::Refused(refused),
                     },
                     5 => Delivery::Barred(why),

@@ -150,6 +150,13 @@ impl Monitor {
             .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
     }
 
+    /// The `[now]` queues that hold lines.
+    pub fn now_with_lines(&self) -> Vec<String> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let now = queues.filter(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty());
+        now.map(|(q, _)| q.name.clone()).collect()
+    }
+
     /// Whether the time of a queue has passed without its report.
     pub fn overdue(&self) -> bool {
         self.queues.iter().any(|queue| queue.overdue)

@@ -358,7 +358,7 @@ fn a_login_is_asked_for_as_the_server_offers_it() {
         });
         let end = send(&settings, &["root"], b"x");
         match good {
-            true => assert!(matches!(&end, Delivery::Refused(_)), "{offer} {end:?}"),
+            true => assert!(matches!(&end, Delivery::Rejected(_)), "{offer} {end:?}"),
             false => assert!(matches!(&end, Delivery::Barred(_)), "{offer} {end:?}"),
         }
     }

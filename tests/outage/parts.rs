@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
 
-use super::sink::Sink;
+use super::sink::{Fault, Sink, Stage};
 use super::support::daemon::Daemon;
 use super::support::{Dir, NEVER, conf, line};
 use super::{body, header, message_ids};
@@ -25,12 +25,18 @@ struct Site {
 impl Site {
     /// A daemon with a state directory and 400 lines in its cron queue.
     fn start(extensions: &'static [&'static str]) -> Self {
+        Self::start_with(extensions, true)
+    }
+
+    /// The same, with or without the state directory.
+    fn start_with(extensions: &'static [&'static str], state: bool) -> Self {
         let (dir, sink) = (Dir::new(), Sink::start(&[], extensions));
         dir.write("log", "");
-        let rest = format!(
-            "set statedir {}\nset queue c from@x c@x {NEVER}\nc ^bar\n",
-            dir.path("state").display()
-        );
+        let state = match state {
+            true => format!("set statedir {}\n", dir.path("state").display()),
+            false => String::new(),
+        };
+        let rest = format!("{state}set queue c from@x c@x {NEVER}\nc ^bar\n");
         let config = conf(&dir, sink.port, &rest);
         let daemon = Daemon::start(&dir, &config, &["log"]);
         for (n, text) in lines().iter().enumerate() {
@@ -151,4 +157,43 @@ fn a_server_that_does_not_say_what_it_takes_is_believed_when_it_refuses() {
         site.daemon.finish();
         assert_eq!(site.sink.record().messages.len(), record.messages.len());
     }
+}
+
+#[test]
+fn at_the_end_all_parts_have_their_last_attempt() {
+    for state in [true, false] {
+        let mut site = Site::start_with(&["8BITMIME", "SIZE 20000"], state);
+        site.daemon.finish();
+        assert_eq!(check(&site.sink.messages(3), 20_000), 3, "{state}");
+    }
+}
+
+#[test]
+fn a_sender_that_is_refused_is_tried_with_care_by_a_now_queue() {
+    let (dir, sink) = (
+        Dir::new(),
+        Sink::start(&[(Stage::Mail, Fault::Say("550 5.7.1 who?"))], &[]),
+    );
+    dir.write("log", "");
+    let rest = format!(
+        "set queue n from@x n@x [now]\nset csv [now] {}\nn ^foo\ncsv ^tick\n",
+        super::ticker(&dir).display()
+    );
+    let mut daemon = Daemon::start(&dir, &conf(&dir, sink.port, &rest), &["log"]);
+    dir.append("log", line("h1", "foo 0"));
+    daemon.wait_stderr("550 5.7.1 who?");
+    for tick in 1..=6 {
+        let text = line("h1", &format!("foo {tick}")) + &line("h1", &format!("tick {tick}"));
+        dir.append("log", text);
+        assert!(super::ticked(&dir, tick), "{}", daemon.stderr());
+    }
+    // At once, at the next check, 5 s later: not seven reports, and not at each check.
+    let tries = sink.dialogue().matches("MAIL FROM").count();
+    assert!(tries <= 4, "{tries}");
+    sink.set(&[]);
+    daemon.signal(Signal::SIGUSR2);
+    let messages = sink.messages(2);
+    assert_eq!(body(&messages[0]), "\nh1: \n    1: foo 0\n");
+    daemon.finish();
+    assert_eq!(sink.record().messages.len(), 2, "six lines in one report");
 }

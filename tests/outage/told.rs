@@ -19,7 +19,7 @@ fn status(dir: &Dir) -> Output {
 
 #[test]
 fn a_login_that_fails_is_tried_with_care_and_told_once() {
-    let (dir, out) = (Dir::new(), Dir::new());
+    let dir = Dir::new();
     let sink = Sink::start(
         &[(Stage::Auth, Fault::Say("535 5.7.8 wrong"))],
         &["AUTH PLAIN"],
@@ -30,13 +30,7 @@ fn a_login_that_fails_is_tried_with_care_and_told_once() {
     if let Ok(Some(user)) = nix::unistd::User::from_name("tenshi") {
         nix::unistd::chown(&password, Some(user.uid), None).unwrap();
     }
-    let csv = out.write(
-        "csv",
-        "#!/bin/sh\necho tick >>\"$0.ticks\"\ncat >/dev/null\n",
-    );
-    fs::set_permissions(&csv, fs::Permissions::from_mode(0o755)).unwrap();
-    out.write("csv.ticks", "");
-    fs::set_permissions(out.path("csv.ticks"), fs::Permissions::from_mode(0o666)).unwrap();
+    let csv = super::ticker(&dir);
     let rest = format!(
         "set statedir {}\nset mailauth me {}\nset csv [now] {}\n\
          set queue n from@x n@x [now]\nset queue m from@x m@x [now]\nn ^foo\nm ^bar\ncsv ^tick\n",
@@ -52,9 +46,7 @@ fn a_login_that_fails_is_tried_with_care_and_told_once() {
     // Six checks of the `[now]` queues later, what is no mail has left, and nobody has tried again.
     for tick in 1..=6 {
         dir.append("log", line("h1", &format!("tick {tick}")));
-        let ticks = || fs::read_to_string(out.path("csv.ticks")).unwrap();
-        let there = poll(DEADLINE, || (ticks().lines().count() >= tick).then_some(()));
-        assert!(there.is_some(), "{}", daemon.stderr());
+        assert!(super::ticked(&dir, tick), "{}", daemon.stderr());
     }
     assert_eq!(logins(), 1, "{}", sink.dialogue());
     let told = daemon.stderr();
