@@ -132,6 +132,8 @@ fn neither_the_watchdog_nor_an_end_waits_for_lines_that_cost_much() {
             .any(|told| told.starts_with("STATUS=lines"))
     );
     daemon.signal(Signal::SIGTERM);
+    let before = daemon.told.len();
+    daemon.wait(before, "STOPPING=1");
     assert!(daemon.child.wait().unwrap().success());
     let mails = postbox.mails();
     assert_eq!(mails.len(), 1);
