@@ -8,6 +8,7 @@ use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::counters::Counter;
 use crate::input::redis;
+use crate::shown::shown_path;
 use crate::state::{self, Place, SnapshotRef, Store, Stored};
 
 /// While files are read, a snapshot is made this often: the files themselves are the journal, so
@@ -188,7 +189,10 @@ impl Daemon {
                      locked anew, and all that is counted goes into it"
                 );
                 if let Some(aside) = aside {
-                    log::warn!("a snapshot of another one was moved to {}", aside.display());
+                    log::warn!(
+                        "a snapshot of another one was moved to {}",
+                        shown_path(&aside)
+                    );
                 }
                 store.show_failing(self.commits.failed);
                 self.commits.urgent();

@@ -185,7 +185,7 @@ impl Store {
     /// # Errors
     /// The directory cannot be looked at, made or locked.
     pub fn hold_place(&mut self) -> Result<Place, String> {
-        let told = |e: io::Error| format!("state directory {}: {e}", self.dir.display());
+        let told = |e: io::Error| format!("state directory {}: {e}", shown_path(&self.dir));
         if self.lock.is_in(&self.dir).map_err(told)? {
             return Ok(Place::Kept);
         }
