@@ -9,7 +9,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod count;
-#[path = "../../tests/corpora/fetch.rs"]
+#[path = "../../tests/perl/corpora/fetch.rs"]
 mod fetch;
 mod idle;
 #[path = "../logs.rs"]

@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(snapshot.outbox.letters().len(), 5);
         assert_eq!((snapshot.files.len(), snapshot.queues.len()), (2, 5));
         assert_eq!(snapshot.faults.len(), 1);
-        let bytes = include_bytes!("../../tests/crash/snapshots/version-1.state");
+        let bytes = include_bytes!("../../tests/site/crash/snapshots/version-1.state");
         let snapshot = decode(bytes).unwrap();
         assert_eq!(snapshot.outbox.letters().len(), 1);
         let counted = snapshot.counters.all().into_iter();

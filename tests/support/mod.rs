@@ -5,11 +5,14 @@
 #![allow(dead_code)]
 
 pub mod daemon;
+pub mod failures;
 pub mod mail;
 pub mod patterns;
 pub mod perl;
 pub mod postbox;
+pub mod postfix;
 pub mod random;
+pub mod sink;
 pub mod subjects;
 
 use std::fs;

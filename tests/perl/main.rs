@@ -1,0 +1,16 @@
+//! What is compared with Perl: the original of the program, and the language of its patterns.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod compat;
+mod corpora;
+mod cron;
+mod pattern;
+mod pattern_fuzz;

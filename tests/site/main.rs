@@ -1,0 +1,30 @@
+//! What runs the program: the daemon and each subcommand as a user has them, or a part of the library
+//! with the real thing at its other end. One binary, so that it is linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod badinput;
+mod cli;
+mod config;
+mod crash;
+mod differences;
+mod idle;
+mod inputs;
+mod mail;
+mod mailtls;
+mod manager;
+mod matching;
+mod outage;
+mod process;
+mod reports;
+mod rotation;
+mod rules;
+mod signals;
+mod status;
