@@ -433,6 +433,9 @@ impl Daemon {
         for (level, text) in settled.told {
             log::log!(level, "{text}");
         }
+        if let Some(ending) = self.ending.as_mut().filter(|_| !settled.parts.is_empty()) {
+            ending.wait_for_parts(now, config.mail.timeout);
+        }
         for part in settled.parts {
             self.commits.letter(part);
             // It is another letter now, and has its own last attempt.
