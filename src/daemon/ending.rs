@@ -119,7 +119,7 @@ impl Daemon {
         self.end_with_reports(now, STOP);
     }
 
-    /// Whether the end was asked for, and every letter was tried and everything is on disk.
+    /// Whether the end was asked for, and every mail was tried and everything is on disk.
     pub(super) fn ended(&self) -> bool {
         self.ending.is_some_and(|ending| {
             let now = self.clock.now();
@@ -181,8 +181,8 @@ impl Daemon {
                  since"
             );
         }
-        for letter in self.outbox.letters() {
-            let (queue, fault) = (&letter.report.queue, letter.fault.as_deref());
+        for mail in self.outbox.mails() {
+            let (queue, fault) = (&mail.report.queue, mail.fault.as_deref());
             let fault = fault.unwrap_or("no answer yet");
             if kept {
                 log::warn!("the report of queue {queue} is kept for the next start: {fault}");
