@@ -45,9 +45,9 @@ pub struct Report {
 /// What a report says of reports that nobody has taken.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Unsent {
-    /// The numbers of their letters.
-    pub letters: Vec<u64>,
-    /// A queue whose report need not say it: the letter is its own, and is tried again with it.
+    /// The numbers of their mails.
+    pub mails: Vec<u64>,
+    /// A queue whose report need not say it: the mail is its own, and is tried again with it.
     pub not_in: Option<String>,
     /// One sentence.
     pub text: String,

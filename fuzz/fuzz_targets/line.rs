@@ -45,8 +45,8 @@ fuzz_target!(|bytes: &[u8]| {
             outbox.push(report, now, "fuzz");
         }
     }
-    for letter in outbox.letters() {
-        let mail = message::compose(letter, &identity);
+    for queued in outbox.mails() {
+        let mail = message::compose(queued, &identity);
         assert!(mail.is_ascii() || std::str::from_utf8(&mail).is_ok());
     }
 });

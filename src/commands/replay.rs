@@ -199,8 +199,8 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
         version: env!("CARGO_PKG_VERSION").into(),
         hostname,
     };
-    for letter in outbox.letters() {
-        print::print(letter, &identity, out)?;
+    for mail in outbox.mails() {
+        print::print(mail, &identity, out)?;
     }
     out.flush()
 }

@@ -29,8 +29,8 @@ pub(super) struct Commits {
     urgent: bool,
     /// No snapshot before this instant.
     not_before: Option<Time>,
-    /// Letters and the snapshot that must be on disk before they are sent.
-    letters: BTreeMap<u64, u64>,
+    /// Mails and the snapshot that must be on disk before they are sent.
+    mails: BTreeMap<u64, u64>,
     /// How far the Redis lists are counted in the snapshot that is being written.
     redis: redis::Counted,
     /// The last snapshot could not be written.
@@ -94,18 +94,18 @@ impl Commits {
         self.wanted = Some(self.wanted.map_or(now, |wanted| wanted.min(now)));
     }
 
-    /// A letter was made: it is sent when a snapshot holds it, so that a crash cannot make another
+    /// A mail was made: it is sent when a snapshot holds it, so that a crash cannot make another
     /// one of the same lines.
-    pub(super) fn letter(&mut self, id: u64) {
+    pub(super) fn mail(&mut self, id: u64) {
         self.urgent();
         if let Some(store) = &self.store {
-            self.letters.insert(id, store.next_number());
+            self.mails.insert(id, store.next_number());
         }
     }
 
-    /// Whether this letter has to wait for its snapshot.
-    pub(super) fn holds(&self, letter: u64) -> bool {
-        self.letters.contains_key(&letter)
+    /// Whether this mail has to wait for its snapshot.
+    pub(super) fn holds(&self, mail: u64) -> bool {
+        self.mails.contains_key(&mail)
     }
 
     /// When there is a snapshot to be made.
@@ -211,7 +211,7 @@ impl Daemon {
 
     /// There is not even a snapshot that could be written: the mails that wait for it go.
     fn unmade(&mut self, now: Time, why: &dyn std::fmt::Display) {
-        self.commits.letters.clear();
+        self.commits.mails.clear();
         self.unwritten(now, why);
     }
 
@@ -229,7 +229,7 @@ impl Daemon {
         }
         if commits.last {
             // A mail that waits for the next one is reason for one more attempt.
-            commits.urgent = !commits.letters.is_empty();
+            commits.urgent = !commits.mails.is_empty();
             (commits.given_up, commits.wanted) = (!commits.urgent, None);
         } else {
             commits.not_before = Some(now + AGAIN);
@@ -273,7 +273,7 @@ impl Daemon {
         };
         store.settle(stored.number);
         let written = store.written();
-        commits.letters.retain(|_, needed| *needed > written);
+        commits.mails.retain(|_, needed| *needed > written);
         match &stored.result {
             Ok(()) => {
                 commits.given_up = false;

@@ -40,6 +40,13 @@ impl Ending {
     pub(super) fn sends(&self) -> bool {
         self.sends
     }
+
+    /// A report that was too large is in parts now: they are waited for as it was, since the time
+    /// of their making is not the mail server's.
+    pub(super) fn wait_for_parts(&mut self, now: Time, timeout: Option<Duration>) {
+        let wanted = now + timeout.unwrap_or(PATIENCE) + PATIENCE;
+        self.mails = self.mails.max(wanted.min(self.until - KEEP));
+    }
 }
 
 impl Daemon {
@@ -112,7 +119,7 @@ impl Daemon {
         self.end_with_reports(now, STOP);
     }
 
-    /// Whether the end was asked for, and every letter was tried and everything is on disk.
+    /// Whether the end was asked for, and every mail was tried and everything is on disk.
     pub(super) fn ended(&self) -> bool {
         self.ending.is_some_and(|ending| {
             let now = self.clock.now();
@@ -174,8 +181,8 @@ impl Daemon {
                  since"
             );
         }
-        for letter in self.outbox.letters() {
-            let (queue, fault) = (&letter.report.queue, letter.fault.as_deref());
+        for mail in self.outbox.mails() {
+            let (queue, fault) = (&mail.report.queue, mail.fault.as_deref());
             let fault = fault.unwrap_or("no answer yet");
             if kept {
                 log::warn!("the report of queue {queue} is kept for the next start: {fault}");
@@ -189,5 +196,41 @@ impl Daemon {
         let lost = !kept && (stores || !self.outbox.is_empty());
         self.inputs.stop();
         self.status.max(i32::from(lost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_waited_for_anew_within_the_time_of_the_end() {
+        let second = Duration::from_secs(1);
+        let begun = Time::default();
+        let timeout = Some(10 * second);
+        let mut ending = Ending {
+            mails: begun + 30 * second,
+            until: begun + STOP,
+            sends: true,
+        };
+        // A report of 14 MB was made, and cut, in 29 s.
+        ending.wait_for_parts(begun + 29 * second, timeout);
+        assert_eq!(ending.mails, begun + 59 * second);
+        ending.wait_for_parts(begun + 58 * second, timeout);
+        assert_eq!(
+            ending.mails,
+            begun + STOP - KEEP,
+            "the snapshot has its time"
+        );
+        ending.wait_for_parts(begun, timeout);
+        assert_eq!(ending.mails, begun + STOP - KEEP, "never less");
+        // Where no report is sent, none is waited for.
+        let mut kept = Ending {
+            mails: begun,
+            until: begun + 2 * second,
+            sends: false,
+        };
+        kept.wait_for_parts(begun, timeout);
+        assert_eq!(kept.mails, begun);
     }
 }

@@ -25,7 +25,7 @@ use crate::config::{Config, Output};
 use crate::counters::Counter;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
-use crate::delivery::{Delivery, Letter, MAIL_SERVER, Outcome};
+use crate::delivery::{Delivery, MAIL_SERVER, Outcome, QueuedMail};
 use crate::input::{Event, Fault, Notice, file, redis};
 use crate::monitor::{Due, Hosts, Monitor};
 use crate::process::signals::Signal;
@@ -78,7 +78,7 @@ struct Daemon {
     hostname: String,
     monitor: Monitor,
     outbox: Outbox,
-    /// The escalation counters that each letter speaks of.
+    /// The escalation counters that each mail speaks of.
     hosts: HashMap<u64, Hosts>,
     post: Post,
     post_office: PostOffice,
@@ -113,7 +113,7 @@ struct Daemon {
     next_word: Option<Time>,
     /// The next sign of life in the state directory.
     next_beat: Time,
-    /// Letters that had their last attempt of this run: each has one after the end was asked for.
+    /// Mails that had their last attempt of this run: each has one after the end was asked for.
     tried: BTreeSet<u64>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
@@ -205,13 +205,13 @@ impl Daemon {
     /// When schedules are to be looked at next.
     fn plan(&mut self) {
         let outbox = &self.outbox;
-        self.next_due = self.monitor.next_due(&|queue| outbox.refused(queue));
+        self.next_due = self.monitor.next_due(&|queue| outbox.has_rejected(queue));
     }
 
-    /// When a letter is to be tried next; those that no snapshot holds yet wait for it.
+    /// When a mail is to be tried next; those that no snapshot holds yet wait for it.
     fn next_try(&self) -> Option<Time> {
         let (commits, tried) = (&self.commits, &self.tried);
-        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        let held = |mail| commits.holds(mail) || tried.contains(&mail);
         self.outbox.next_try(&held)
     }
 
@@ -378,7 +378,7 @@ impl Daemon {
                 log::debug!("queue {}: mailing", report.queue);
                 let pager = report.pager;
                 let id = self.outbox.push(report, now, &self.hostname);
-                self.commits.letter(id);
+                self.commits.mail(id);
                 if !pager {
                     self.outbox.carried(&due.tells_of, id);
                 }
@@ -389,20 +389,20 @@ impl Daemon {
         }
     }
 
-    /// Hands the letters whose time has come to the workers.
+    /// Hands the mails whose time has come to the workers.
     fn dispatch(&mut self, now: Time) {
         if self.ending.is_some_and(|ending| !ending.sends()) {
             return;
         }
         let (commits, tried) = (&self.commits, &self.tried);
-        let held = |letter| commits.holds(letter) || tried.contains(&letter);
+        let held = |mail| commits.holds(mail) || tried.contains(&mail);
         let due = self.outbox.start_due(now, &held);
         if self.ending.is_some() {
-            self.tried.extend(due.iter().map(|letter| letter.id));
+            self.tried.extend(due.iter().map(|mail| mail.id));
         }
-        for letter in due {
+        for mail in due {
             let config = self.monitor.config();
-            let queue = config.queues.iter().find(|q| q.name == letter.report.queue);
+            let queue = config.queues.iter().find(|q| q.name == mail.report.queue);
             let via = match queue.map(|q| &q.output) {
                 Some(Output::Csv(command)) => Via::Csv(command.clone()),
                 Some(Output::Mail(mail)) => Via::Mail {
@@ -410,14 +410,14 @@ impl Daemon {
                 },
                 None => Via::Mail { filter: None },
             };
-            self.post.send(Job { letter, via });
+            self.post.send(Job { mail, via });
         }
     }
 
     fn settle(&mut self, outcome: &Outcome) {
         let now = self.clock.now();
         let config = self.monitor.config().clone();
-        let name = self.outbox.letters().iter().find(|l| l.id == outcome.id);
+        let name = self.outbox.mails().iter().find(|l| l.id == outcome.id);
         let name = name.map(|l| l.report.queue.clone()).unwrap_or_default();
         let queue = config.queues.iter().find(|q| q.name == name);
         let at_once = queue.is_some_and(|q| q.schedule == Schedule::Now);
@@ -425,28 +425,31 @@ impl Daemon {
         for note in &outcome.notes {
             log::warn!("queue {name}: {note}");
         }
-        let letter = self.outbox.letters().iter().find(|l| l.id == outcome.id);
-        if letter.is_some_and(Letter::is_mail) {
+        let mail = self.outbox.mails().iter().find(|l| l.id == outcome.id);
+        if mail.is_some_and(QueuedMail::is_for_server) {
             self.server_health(outcome);
         }
         let settled = self.outbox.settle(outcome, now, at_once, config.sleep);
         for (level, text) in settled.told {
             log::log!(level, "{text}");
         }
+        if let Some(ending) = self.ending.as_mut().filter(|_| !settled.parts.is_empty()) {
+            ending.wait_for_parts(now, config.mail.timeout);
+        }
         for part in settled.parts {
-            self.commits.letter(part);
-            // It is another letter now, and has its own last attempt.
+            self.commits.mail(part);
+            // It is another mail now, and has its own last attempt.
             self.tried.remove(&part);
         }
-        if let Some(letter) = settled.finished {
+        if let Some(mail) = settled.finished {
             log::debug!("queue {name}: delivered");
-            self.rejections(&letter);
-            if at_once && letter.attempts > 1 {
+            self.rejections(&mail);
+            if at_once && mail.attempts > 1 {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
             }
             let hosts = self.hosts.remove(&outcome.id);
-            if let Some(hosts) = hosts.filter(|_| letter.attempts > 1) {
+            if let Some(hosts) = hosts.filter(|_| mail.attempts > 1) {
                 self.monitor.delivered_at_last(&hosts);
             }
         } else if let Some(hosts) = self.hosts.get(&outcome.id)
@@ -459,9 +462,9 @@ impl Daemon {
     }
 
     /// Keeps who will not get the reports of a queue, until one is taken for all its recipients.
-    fn rejections(&mut self, letter: &Letter) {
-        let name = format!("{QUEUE}{}", letter.report.queue);
-        let refused = letter.refused.iter().next().map(|(who, reply)| {
+    fn rejections(&mut self, mail: &QueuedMail) {
+        let name = format!("{QUEUE}{}", mail.report.queue);
+        let refused = mail.rejected.iter().next().map(|(who, reply)| {
             let who = who.as_str();
             Fault::blind(format!(
                 "the recipient {who} was refused for good, others took the report: {reply}"
@@ -477,14 +480,18 @@ impl Daemon {
             self.monitor.tell(Counter::CommandFailed);
         }
         match &outcome.result {
-            Delivery::Taken { refused, .. } => {
+            Delivery::Accepted { rejected, .. } => {
                 self.monitor.tell(Counter::Delivered);
-                for _ in refused {
+                for _ in rejected {
                     self.monitor.tell(Counter::RecipientRejected);
                 }
             }
-            Delivery::Later(_) | Delivery::Barred(_) => self.monitor.tell(Counter::DeliveryFailed),
-            Delivery::Refused(_) | Delivery::Rejected(_) => self.monitor.tell(Counter::Refused),
+            Delivery::Deferred(_) | Delivery::AccessDenied(_) => {
+                self.monitor.tell(Counter::DeliveryFailed)
+            }
+            Delivery::ContentRejected(_) | Delivery::EnvelopeRejected(_) => {
+                self.monitor.tell(Counter::Refused)
+            }
             Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
                 self.monitor.tell(Counter::Refused)
             }
@@ -495,11 +502,11 @@ impl Daemon {
     /// Keeps whether the mail server lets us in, for `tenshi status`.
     fn server_health(&mut self, outcome: &Outcome) {
         let fault = match &outcome.result {
-            Delivery::Barred(fault) => Some(Fault {
+            Delivery::AccessDenied(fault) => Some(Fault {
                 text: fault.clone(),
                 blind: false,
             }),
-            Delivery::Later(_) => return,
+            Delivery::Deferred(_) => return,
             _ => None,
         };
         if fault.is_some() || self.faults.contains_key(MAIL_SERVER) {

@@ -43,7 +43,7 @@ impl Daemon {
         if !telling.on || telling.pending || self.stop_by.is_some() {
             return;
         }
-        let text = line(self.monitor.counters(), self.outbox.letters().len());
+        let text = line(self.monitor.counters(), self.outbox.mails().len());
         if text != telling.told {
             service::status(&text);
             telling.told = text;

@@ -1,4 +1,4 @@
-//! A letter as a mail: headers in the original's order and form, then ours, then the body.
+//! A mail as a mail: headers in the original's order and form, then ours, then the body.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bstr::ByteSlice;
 use chrono::Local;
 
-use super::Letter;
+use super::QueuedMail;
 use crate::clock::Time;
 use crate::shown::shown;
 
@@ -32,17 +32,17 @@ pub struct Identity {
 }
 
 /// The whole mail, with CRLF line ends.
-pub fn compose(letter: &Letter, identity: &Identity) -> Vec<u8> {
+pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
     compose_with(
-        letter,
+        mail,
         identity,
-        letter.filtered.as_ref().unwrap_or(&letter.report.body),
+        mail.filtered.as_ref().unwrap_or(&mail.report.body),
     )
 }
 
 /// The mail with another body.
-pub(super) fn compose_with(letter: &Letter, identity: &Identity, text: &[u8]) -> Vec<u8> {
-    let report = &letter.report;
+pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &[u8]) -> Vec<u8> {
+    let report = &mail.report;
     let mut out = String::new();
     let mut header = |name: &str, value: &str| {
         out.push_str(name);
@@ -61,8 +61,8 @@ pub(super) fn compose_with(letter: &Letter, identity: &Identity, text: &[u8]) ->
         header("X-tenshi-report-start", &start_date(start));
     }
     header("Subject", &field("Subject", &report.subject));
-    header("Message-ID", &message_id(&letter.message_id));
-    if let Some(thread) = &letter.thread {
+    header("Message-ID", &message_id(&mail.message_id));
+    if let Some(thread) = &mail.thread {
         let before: Vec<String> = thread.split(' ').map(message_id).collect();
         header("In-Reply-To", before.last().map_or("", String::as_str));
         header("References", &before.join("\r\n "));
@@ -246,9 +246,9 @@ pub(super) mod tests {
     use chrono::{TimeZone, Utc};
     use std::collections::BTreeMap;
 
-    pub(in crate::delivery) fn letter(subject: &[u8], body: &[u8]) -> Letter {
+    pub(in crate::delivery) fn queued_mail(subject: &[u8], body: &[u8]) -> QueuedMail {
         let time = Utc.with_ymd_and_hms(2026, 11, 23, 22, 38, 27).unwrap();
-        Letter {
+        QueuedMail {
             id: 1,
             message_id: "1.2@console".into(),
             thread: None,
@@ -267,23 +267,23 @@ pub(super) mod tests {
             filtered: None,
             attempts: 0,
             done: Vec::new(),
-            refused: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             fault: None,
             next_try: None,
         }
     }
 
-    fn mail(subject: &[u8], body: &[u8]) -> String {
+    fn composed(subject: &[u8], body: &[u8]) -> String {
         let identity = Identity {
             version: "1".into(),
             hostname: "console".into(),
         };
-        String::from_utf8(compose(&letter(subject, body), &identity)).unwrap()
+        String::from_utf8(compose(&queued_mail(subject, body), &identity)).unwrap()
     }
 
     #[test]
     fn an_ascii_mail_is_the_originals_to_the_byte() {
-        let mail = mail(b"tenshi report [a]", b"\nh1: \n    1: .x\ty \n");
+        let mail = composed(b"tenshi report [a]", b"\nh1: \n    1: .x\ty \n");
         let (head, body) = mail.split_once("\r\n\r\n").unwrap();
         let names: Vec<&str> = head.lines().map(|l| l.split_once(':').unwrap().0).collect();
         let want = [
@@ -304,7 +304,7 @@ pub(super) mod tests {
 
     #[test]
     fn other_text_is_quoted_and_bad_bytes_are_shown() {
-        let mail = mail(b"s", b"caf\xc3\xa9 =\n\xc3\xa9\xff\x1b[0m\r\n");
+        let mail = composed(b"s", b"caf\xc3\xa9 =\n\xc3\xa9\xff\x1b[0m\r\n");
         assert!(mail.contains("Content-Transfer-Encoding: quoted-printable\r\n"));
         assert!(
             mail.ends_with("\r\ncaf=C3=A9 =3D\r\n\\xC3\\xA9\\xFF\\x1B[0m\r\n"),
@@ -314,7 +314,7 @@ pub(super) mod tests {
 
     #[test]
     fn no_line_is_too_long_for_a_server() {
-        let mail = mail(b"s", &[&b"x".repeat(3000)[..], b"\n"].concat());
+        let mail = composed(b"s", &[&b"x".repeat(3000)[..], b"\n"].concat());
         assert!(mail.split("\r\n").all(|line| line.len() <= 76), "{mail}");
         assert_eq!(
             mail.split_once("\r\n\r\n")
@@ -328,7 +328,7 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_gets_into_the_head() {
-        let mail = mail(b"x\r\nBcc: evil@x\r\n\r\nbody [a]", b"b\n");
+        let mail = composed(b"x\r\nBcc: evil@x\r\n\r\nbody [a]", b"b\n");
         let head = mail.split_once("\r\n\r\n").unwrap().0;
         assert!(!head.contains("\nBcc"), "{head}");
     }
@@ -345,7 +345,7 @@ pub(super) mod tests {
     fn lines_with_encoded_words_are_short() {
         let mut checked = 0;
         for length in 1..60 {
-            let mail = mail("Störung €".repeat(length).as_bytes(), b"b\n");
+            let mail = composed("Störung €".repeat(length).as_bytes(), b"b\n");
             for line in lines(&mail, "Subject: ") {
                 assert!(line.len() <= ENCODED_LINE, "{line}");
                 checked += 1;
@@ -355,15 +355,15 @@ pub(super) mod tests {
     }
 
     fn to(text: &[u8]) -> String {
-        let mut letter = letter(b"s", b"b\n");
-        letter.report.to = text.into();
+        let mut mail = queued_mail(b"s", b"b\n");
+        mail.report.to = text.into();
         let identity = Identity {
             version: "1".into(),
             hostname: "a\r\nBcc: evil@x".into(),
         };
-        letter.message_id = "1.2@a\r\nBcc: evil@x".into();
-        letter.thread = Some("1.1@a\r\nBcc:evil@x 1.2@b".into());
-        String::from_utf8(compose(&letter, &identity)).unwrap()
+        mail.message_id = "1.2@a\r\nBcc: evil@x".into();
+        mail.thread = Some("1.1@a\r\nBcc:evil@x 1.2@b".into());
+        String::from_utf8(compose(&mail, &identity)).unwrap()
     }
 
     #[test]
@@ -394,7 +394,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_no_mail_may_hold_is_shown() {
-        let body = mail(b"s", b"a\0b\rc\td\x7f\r\n\xc2\x85.\n.\nlast");
+        let body = composed(b"s", b"a\0b\rc\td\x7f\r\n\xc2\x85.\n.\nlast");
         let body = body.split_once("\r\n\r\n").unwrap().1;
         assert_eq!(
             body,

@@ -22,7 +22,7 @@ use crate::report::{Body, Report};
 
 /// A report on its way: in the outbox from the moment it leaves its queue.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Letter {
+pub struct QueuedMail {
     /// Its number, unique within the state.
     pub id: u64,
     /// The `Message-ID` without angle brackets: fixed, so that a repetition can be recognised.
@@ -39,16 +39,16 @@ pub struct Letter {
     /// Recipients that have taken it already.
     pub done: Vec<Address>,
     /// Recipients refused for good, with the server's words.
-    pub refused: BTreeMap<Address, String>,
+    pub rejected: BTreeMap<Address, String>,
     /// Why the last attempt failed.
     pub fault: Option<String>,
     /// When the next attempt is due; nothing while it waits for its queue's next time (5xx).
     pub next_try: Option<Time>,
 }
 
-impl Letter {
+impl QueuedMail {
     /// Whether a mail server is to take it: what a program takes as CSV has no recipients.
-    pub fn is_mail(&self) -> bool {
+    pub fn is_for_server(&self) -> bool {
         !self.report.recipients.is_empty()
     }
 }
@@ -56,10 +56,10 @@ impl Letter {
 /// What stands for the mail server among the things that are at fault (`tenshi status`).
 pub const MAIL_SERVER: &str = "mail server";
 
-/// What came of one attempt to deliver a letter.
+/// What came of one attempt to deliver a mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
-    /// The letter's number.
+    /// The mail's number.
     pub id: u64,
     /// What the filter made of the body, if it ran in this attempt: not to be run again.
     pub filtered: Option<Body>,
@@ -77,18 +77,18 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Delivery {
     /// The server took it for all recipients but those named here, each with its reply.
-    Taken {
+    Accepted {
         /// Refused for good (5xx to RCPT).
-        refused: Vec<(Address, String)>,
+        rejected: Vec<(Address, String)>,
         /// Refused for now (4xx to RCPT): to be tried again for these alone.
-        later: Vec<(Address, String)>,
+        deferred: Vec<(Address, String)>,
     },
     /// Nobody has it; to be tried again (no connection, time-out, 4xx). One sentence.
-    Later(String),
+    Deferred(String),
     /// Nobody has it, and the reason is not the moment: the server does not let us in as we are set
     /// up (5xx to the greeting, EHLO, AUTH; a certificate that is not verified). To be tried again,
     /// with care. One sentence.
-    Barred(String),
+    AccessDenied(String),
     /// Nobody has it: it is larger than the server takes.
     TooLarge {
         /// What a mail may have, bytes, as far as that is known.
@@ -98,8 +98,18 @@ pub enum Delivery {
     },
     /// Nobody has it and nobody will, whatever it says: the server refuses its sender or every
     /// recipient (5xx to MAIL or to each RCPT). One sentence.
-    Rejected(String),
+    EnvelopeRejected(String),
     /// Nobody has it and nobody will (5xx to DATA or its end): the next one may fare better. One
     /// sentence.
-    Refused(String),
+    ContentRejected(String),
+}
+
+impl Delivery {
+    /// The mail was accepted for all of its recipients.
+    pub const fn accepted() -> Self {
+        Self::Accepted {
+            rejected: Vec::new(),
+            deferred: Vec::new(),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A report that is too large for one mail, in parts.
 //!
-//! A part is a letter of its own, with its own Message-ID: what was taken leaves the outbox and is
+//! A part is a mail of its own, with its own Message-ID: what was taken leaves the outbox and is
 //! not sent again. Each can be read by itself: it is cut between two lines, and the host that its
 //! lines are of stands before them.
 
@@ -8,7 +8,7 @@ use bstr::{BString, ByteSlice};
 
 use super::message::{Identity, compose_with, width};
 use super::smtp::reply::Reply;
-use super::{Delivery, Letter};
+use super::{Delivery, QueuedMail};
 
 /// The largest mail for a server that does not say what it takes, bytes: below the default of
 /// Postfix (`message_size_limit`, 10,240,000).
@@ -65,7 +65,9 @@ pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
         };
     }
     match carry() {
-        Delivery::Refused(why) | Delivery::Rejected(why) | Delivery::Later(why)
+        Delivery::ContentRejected(why)
+        | Delivery::EnvelopeRejected(why)
+        | Delivery::Deferred(why)
             if is_about_size(&why.to_ascii_lowercase()) && step_below(length, 0).is_some() =>
         {
             let most = step_below(length, 0).unwrap_or(OWN_BOUND);
@@ -75,17 +77,17 @@ pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
     }
 }
 
-/// Cuts a letter into bodies that fit into mails of at most `most` bytes. Gives none if there is
+/// Cuts a mail into bodies that fit into mails of at most `most` bytes. Gives none if there is
 /// nothing to cut: it fits as it is, or is as small as it can be.
-pub fn split(letter: &Letter, identity: &Identity, most: u64) -> Vec<BString> {
+pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<BString> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Servers on the way add headers of their own, and have the same limit.
     let margin = (most / 32).clamp(1024, 64 * 1024);
-    let head = compose_with(letter, identity, b"").len();
+    let head = compose_with(mail, identity, b"").len();
     let room = most.saturating_sub(margin + head + NOTES).max(LEAST_ROOM);
-    let body = letter.filtered.as_ref().unwrap_or(&letter.report.body);
+    let body = mail.filtered.as_ref().unwrap_or(&mail.report.body);
     // What a filter made of a report is cut, and nothing is added to it.
-    let full = letter.filtered.is_none() && !letter.report.pager;
+    let full = mail.filtered.is_none() && !mail.report.pager;
     let mut cutter = Cutter::new(room);
     let mut blank = None;
     for line in body.lines_with_terminator() {
@@ -254,7 +256,7 @@ pub fn marks(subject: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
     use crate::delivery::message::compose;
-    use crate::delivery::message::tests::letter;
+    use crate::delivery::message::tests::queued_mail;
 
     fn identity() -> Identity {
         Identity {
@@ -302,7 +304,7 @@ mod tests {
     fn every_part_fits_and_together_they_say_all() {
         let (mut checked, body) = (0, body());
         for most in [2_000_u64, 3_000, 5_000, 20_000] {
-            let mut whole = letter(b"tenshi report [a]", &body);
+            let mut whole = queued_mail(b"tenshi report [a]", &body);
             let parts = split(&whole, &identity(), most);
             let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
             assert_eq!(together, lines(&body), "{most}");
@@ -317,7 +319,7 @@ mod tests {
             }
         }
         assert!(checked > 50, "{checked}");
-        assert!(split(&letter(b"s", &body), &identity(), OWN_BOUND).is_empty());
+        assert!(split(&queued_mail(b"s", &body), &identity(), OWN_BOUND).is_empty());
     }
 
     #[test]
@@ -325,13 +327,13 @@ mod tests {
         let mut long = b"\nh1: \n    1: ".to_vec();
         long.extend_from_slice("€\u{1}".repeat(5000).as_bytes());
         long.extend_from_slice(b"\n");
-        let parts = split(&letter(b"s", &long), &identity(), 4_000);
+        let parts = split(&queued_mail(b"s", &long), &identity(), 4_000);
         assert!(parts.len() > 10, "{}", parts.len());
         let text: String = parts.iter().map(ToString::to_string).collect();
         assert_eq!(text.matches('€').count(), 5000);
         assert_eq!(text.matches("\nh1: \n").count(), parts.len());
         // What a filter made, and pagers: nothing is added.
-        let mut other = letter(b"s", b"");
+        let mut other = queued_mail(b"s", b"");
         other.filtered = Some(BString::from("x".repeat(9_000)).into());
         let parts = split(&other, &identity(), 4_000);
         let text: String = parts.iter().map(ToString::to_string).collect();
@@ -341,7 +343,7 @@ mod tests {
     #[test]
     fn a_mail_that_cannot_be_smaller_is_not_cut() {
         for most in [0, 1, 500, 2_000] {
-            assert!(split(&letter(b"s", b"\nh1: \n    1: x\n"), &identity(), most).is_empty());
+            assert!(split(&queued_mail(b"s", b"\nh1: \n    1: x\n"), &identity(), most).is_empty());
         }
     }
 

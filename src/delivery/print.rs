@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Letter;
+use super::QueuedMail;
 use super::message::{Identity, date, start_date};
 use crate::shown::shown;
 
@@ -12,8 +12,8 @@ const RULE: &str = "────────────────────
 ///
 /// # Errors
 /// Those of `out`.
-pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::Result<()> {
-    let report = &letter.report;
+pub fn print(mail: &QueuedMail, identity: &Identity, out: &mut dyn Write) -> io::Result<()> {
+    let report = &mail.report;
     writeln!(out, "{RULE}")?;
     writeln!(out, "From: {}", shown(&report.from))?;
     writeln!(out, "To: {}", shown(&report.to))?;
@@ -25,7 +25,7 @@ pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::R
     }
     writeln!(out, "Subject: {}", shown(&report.subject))?;
     writeln!(out)?;
-    let body = letter.filtered.as_ref().unwrap_or(&report.body);
+    let body = mail.filtered.as_ref().unwrap_or(&report.body);
     for line in body
         .strip_suffix(b"\n")
         .unwrap_or(body)
@@ -39,28 +39,28 @@ pub fn print(letter: &Letter, identity: &Identity, out: &mut dyn Write) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::message::tests::letter;
+    use crate::delivery::message::tests::queued_mail;
 
     #[test]
     fn a_mail_is_shown_decoded_and_cannot_steer_the_terminal() {
-        let mut letter = letter(
+        let mut mail = queued_mail(
             "Störung [a]".as_bytes(),
             b"\nh1: \n    1: \x1b[2J caf\xc3\xa9\r\n",
         );
-        letter.report.to = "t@x\nBcc: evil".into();
+        mail.report.to = "t@x\nBcc: evil".into();
         let identity = Identity {
             version: "1".into(),
             hostname: "con\x1bsole".into(),
         };
-        letter.report.start = Some(letter.report.made);
+        mail.report.start = Some(mail.report.made);
         let mut out = Vec::new();
-        print(&letter, &identity, &mut out).unwrap();
+        print(&mail, &identity, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let (head, body) = text.split_once("\n\n").unwrap();
         assert!(head.starts_with(RULE), "{head}");
         assert!(head.contains("\nSubject: Störung [a]"), "{head}");
         // As the mail itself has it.
-        let composed = String::from_utf8(super::super::message::compose(&letter, &identity));
+        let composed = String::from_utf8(super::super::message::compose(&mail, &identity));
         let composed = composed.unwrap().replace("\r\n", "\n");
         let start = composed.lines().find(|line| line.contains("report-start"));
         assert!(head.lines().any(|line| Some(line) == start), "{head}");

@@ -25,7 +25,7 @@ pub fn deliver(
     timeout: Option<Duration>,
 ) -> Delivery {
     if to.is_empty() {
-        return Delivery::Refused("the mail has no recipient".to_owned());
+        return Delivery::ContentRejected("the mail has no recipient".to_owned());
     }
     let limits = Limits {
         time: timeout,
@@ -47,28 +47,27 @@ fn judge(path: &Path, run: &Run, timeout: Option<Duration>) -> Delivery {
         words => format!(": {words}"),
     };
     match &run.ended {
-        Ended::Exited(0) if run.fed => Delivery::Taken {
-            refused: Vec::new(),
-            later: Vec::new(),
-        },
-        Ended::Exited(0) => Delivery::Later(format!("{path} did not read the whole message{said}")),
+        Ended::Exited(0) if run.fed => Delivery::accepted(),
+        Ended::Exited(0) => {
+            Delivery::Deferred(format!("{path} did not read the whole message{said}"))
+        }
         Ended::Exited(code @ (64..=74 | 76..=78)) => {
             let why = format!("{path} refused the mail (exit {code}){said}");
             match code {
                 // EX_DATAERR: what it says.
-                65 => Delivery::Refused(why),
-                _ => Delivery::Rejected(why),
+                65 => Delivery::ContentRejected(why),
+                _ => Delivery::EnvelopeRejected(why),
             }
         }
-        Ended::Exited(code) => Delivery::Later(format!("{path} failed (exit {code}){said}")),
+        Ended::Exited(code) => Delivery::Deferred(format!("{path} failed (exit {code}){said}")),
         Ended::Killed(signal) => {
-            Delivery::Later(format!("{path} was ended by signal {signal}{said}"))
+            Delivery::Deferred(format!("{path} was ended by signal {signal}{said}"))
         }
         Ended::TimedOut | Ended::TooMuch(_) => {
             let limit = timeout.unwrap_or_default().as_secs_f64();
-            Delivery::Later(format!("{path} took longer than {limit} s"))
+            Delivery::Deferred(format!("{path} took longer than {limit} s"))
         }
-        Ended::NotRun(fault) => Delivery::Later(format!("could not run {path}: {fault}")),
+        Ended::NotRun(fault) => Delivery::Deferred(format!("could not run {path}: {fault}")),
     }
 }
 

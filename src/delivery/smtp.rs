@@ -43,10 +43,10 @@ pub fn deliver(
     debug: Trace,
 ) -> Delivery {
     let MailServer::Smtp { host, port } = &settings.server else {
-        return Delivery::Later("the mail server is a program, not an SMTP server".to_owned());
+        return Delivery::Deferred("the mail server is a program, not an SMTP server".to_owned());
     };
     if to.is_empty() {
-        return Delivery::Refused("the mail has no recipient".to_owned());
+        return Delivery::ContentRejected("the mail has no recipient".to_owned());
     }
     let server = Server {
         host,
@@ -268,21 +268,21 @@ impl Session<'_> {
     /// MAIL to QUIT.
     fn send(&mut self, from: &Address, to: &[Address], text: &[u8]) -> Result<Delivery, Fault> {
         self.command(MAIL, &format!("MAIL FROM:<{}>", from.as_str()), 2)?;
-        let (mut refused, mut later) = (Vec::new(), Vec::new());
+        let (mut rejected, mut deferred) = (Vec::new(), Vec::new());
         for address in to {
             let step = "RCPT TO";
             let reply = self.request(step, &format!("RCPT TO:<{}>", address.as_str()))?;
             match reply.class() {
                 2 => {}
-                5 if !is_about_login(&reply) => refused.push((address.clone(), reply.to_string())),
+                5 if !is_about_login(&reply) => rejected.push((address.clone(), reply.to_string())),
                 // 421: the server closes the connection (RFC 5321 §3.8).
-                4 if reply.code != 421 => later.push((address.clone(), reply.to_string())),
+                4 if reply.code != 421 => deferred.push((address.clone(), reply.to_string())),
                 _ => return Err(Fault::Reply { step, reply }),
             }
         }
-        if refused.len() + later.len() == to.len() {
+        if rejected.len() + deferred.len() == to.len() {
             self.quit();
-            return Ok(nobody(refused, later));
+            return Ok(none_accepted(rejected, deferred));
         }
         self.command("DATA", "DATA", 3)?;
         let step = "the message";
@@ -291,7 +291,7 @@ impl Session<'_> {
         self.tell('<', &reply.to_string());
         self.quit();
         wanted(reply, step, 2)?;
-        Ok(Delivery::Taken { refused, later })
+        Ok(Delivery::Accepted { rejected, deferred })
     }
 
     /// Sends a command and wants a reply of the class (2 for 2xx). Any other ends the session.
@@ -342,18 +342,18 @@ impl Session<'_> {
 }
 
 /// What became of a mail none of whose recipients was taken.
-fn nobody(refused: Vec<(Address, String)>, later: Vec<(Address, String)>) -> Delivery {
-    let list = |rejected: &[(Address, String)]| {
+fn none_accepted(rejected: Vec<(Address, String)>, deferred: Vec<(Address, String)>) -> Delivery {
+    let list = |replies: &[(Address, String)]| {
         let one = |(address, reply): &(Address, String)| format!("{}: {reply}", address.as_str());
-        rejected.iter().map(one).collect::<Vec<_>>().join("; ")
+        replies.iter().map(one).collect::<Vec<_>>().join("; ")
     };
-    if later.is_empty() {
-        Delivery::Rejected(format!("every recipient was refused: {}", list(&refused)))
-    } else if refused.is_empty() {
-        Delivery::Later(format!("no recipient was taken yet: {}", list(&later)))
+    if deferred.is_empty() {
+        Delivery::EnvelopeRejected(format!("every recipient was refused: {}", list(&rejected)))
+    } else if rejected.is_empty() {
+        Delivery::Deferred(format!("no recipient was taken yet: {}", list(&deferred)))
     } else {
-        // Each kind keeps its own fate: the refused are not asked for again.
-        Delivery::Taken { refused, later }
+        // Each kind keeps its own fate: the rejected are not asked for again.
+        Delivery::Accepted { rejected, deferred }
     }
 }
 
@@ -398,8 +398,8 @@ impl Fault {
     fn into_delivery(self, server: &Server, length: usize) -> Delivery {
         let why = format!("could not contact {server}: {self}");
         match self {
-            Self::Contact(_) => Delivery::Later(why),
-            Self::Ours(_) => Delivery::Barred(why),
+            Self::Contact(_) => Delivery::Deferred(why),
+            Self::Ours(_) => Delivery::AccessDenied(why),
             Self::TooLarge(most) => Delivery::TooLarge {
                 most,
                 why: format!("the mail has {length} bytes, and {server} takes at most {most}"),
@@ -408,16 +408,16 @@ impl Fault {
                 let mail = matches!(step, MAIL | "RCPT TO" | "DATA" | "the message");
                 let refused = format!("{server} refused {step}: {reply}");
                 match reply.class() {
-                    5 if is_about_login(&reply) => Delivery::Barred(why),
+                    5 if is_about_login(&reply) => Delivery::AccessDenied(why),
                     5 if mail => match parts::smaller(length, &reply) {
                         Some(most) => Delivery::TooLarge { most, why: refused },
-                        None if step == MAIL => Delivery::Rejected(refused),
-                        None => Delivery::Refused(refused),
+                        None if step == MAIL => Delivery::EnvelopeRejected(refused),
+                        None => Delivery::ContentRejected(refused),
                     },
-                    5 => Delivery::Barred(why),
+                    5 => Delivery::AccessDenied(why),
                     // A provider counts each failed login, whatever it says of its reason.
-                    _ if step == login::AUTH => Delivery::Barred(why),
-                    _ => Delivery::Later(why),
+                    _ if step == login::AUTH => Delivery::AccessDenied(why),
+                    _ => Delivery::Deferred(why),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Delivery beside the loop: a thread a letter, a few at a time, never two of one queue.
+//! Delivery beside the loop: a thread a mail, a few at a time, never two of one queue.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use bstr::BString;
 
 use super::message::{Identity, compose};
-use super::{Delivery, Letter, Outcome, command, parts, print, sendmail, smtp};
+use super::{Delivery, Outcome, QueuedMail, command, parts, print, sendmail, smtp};
 use crate::config::{MailServer, MailSettings, ShellCommand};
 use crate::report::Body;
 use crate::threads;
 
-/// How many letters are on their way at once.
+/// How many mails are on their way at once.
 const MOST: usize = 8;
 
-/// How a letter leaves.
+/// How a mail leaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Via {
     /// As a mail, through the queue's filter if it has one.
@@ -31,8 +31,8 @@ pub enum Via {
 /// One attempt to be made.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The letter.
-    pub letter: Letter,
+    /// The mail.
+    pub mail: QueuedMail,
     /// Its way.
     pub via: Via,
 }
@@ -40,10 +40,10 @@ pub struct Job {
 /// Who carries mails.
 pub trait Courier: Send + Sync {
     /// Makes one attempt.
-    fn carry(&self, letter: &Letter) -> Delivery;
+    fn carry(&self, mail: &QueuedMail) -> Delivery;
 
-    /// The bodies of the parts of a letter that is larger than `most` bytes; none if it cannot be cut.
-    fn split(&self, _letter: &Letter, _most: u64) -> Vec<BString> {
+    /// The bodies of the parts of a mail that is larger than `most` bytes; none if it cannot be cut.
+    fn split(&self, _mail: &QueuedMail, _most: u64) -> Vec<BString> {
         Vec::new()
     }
 
@@ -68,9 +68,9 @@ impl SmtpCourier {
 }
 
 impl Courier for SmtpCourier {
-    fn carry(&self, letter: &Letter) -> Delivery {
-        let message = compose(letter, &self.identity);
-        let (from, to) = (&letter.report.sender, &letter.report.recipients);
+    fn carry(&self, mail: &QueuedMail) -> Delivery {
+        let message = compose(mail, &self.identity);
+        let (from, to) = (&mail.report.sender, &mail.report.recipients);
         match &self.settings.server {
             MailServer::Smtp { .. } => {
                 let trace = |line: &str| log::trace!(target: "smtp", "{line}");
@@ -85,8 +85,8 @@ impl Courier for SmtpCourier {
         }
     }
 
-    fn split(&self, letter: &Letter, most: u64) -> Vec<BString> {
-        parts::split(letter, &self.identity, most)
+    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<BString> {
+        parts::split(mail, &self.identity, most)
     }
 
     fn is_program(&self) -> bool {
@@ -108,18 +108,15 @@ impl PrintCourier {
 }
 
 impl Courier for PrintCourier {
-    fn carry(&self, letter: &Letter) -> Delivery {
-        match print::print(letter, &self.identity, &mut io::stdout().lock()) {
-            Ok(()) => Delivery::Taken {
-                refused: Vec::new(),
-                later: Vec::new(),
-            },
+    fn carry(&self, mail: &QueuedMail) -> Delivery {
+        match print::print(mail, &self.identity, &mut io::stdout().lock()) {
+            Ok(()) => Delivery::accepted(),
             Err(e) => {
                 if e.kind() == io::ErrorKind::BrokenPipe {
                     // Nobody will ever read one (`| head`): this run has lost its purpose.
                     let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM);
                 }
-                Delivery::Later(format!("standard output: {e}"))
+                Delivery::Deferred(format!("standard output: {e}"))
             }
         }
     }
@@ -179,20 +176,20 @@ impl Post {
             return None;
         }
         let busy = &desk.queues;
-        let free = |job: &Job| !busy.contains(&job.letter.report.queue);
+        let free = |job: &Job| !busy.contains(&job.mail.report.queue);
         let index = desk.waiting.iter().position(free)?;
         let job = desk.waiting.remove(index)?;
-        desk.queues.insert(job.letter.report.queue.clone());
+        desk.queues.insert(job.mail.report.queue.clone());
         Some(job)
     }
 
     fn next(&self) {
         while let Some(job) = self.pick() {
-            let (queue, id) = (job.letter.report.queue.clone(), job.letter.id);
+            let (queue, id) = (job.mail.report.queue.clone(), job.mail.id);
             let post = self.clone();
             let work = move || {
                 let outcome = post.attempt(&job);
-                post.desk().queues.remove(&job.letter.report.queue);
+                post.desk().queues.remove(&job.mail.report.queue);
                 (post.0.results)(outcome);
                 post.next();
             };
@@ -207,23 +204,23 @@ impl Post {
     fn attempt(&self, job: &Job) -> Outcome {
         let filter = match &job.via {
             Via::Csv(program) => {
-                let result = self.csv(&job.letter.report.body, program);
+                let result = self.csv(&job.mail.report.body, program);
                 return Outcome {
-                    command_failed: !matches!(result, Delivery::Taken { .. }),
-                    ..outcome(job.letter.id, result)
+                    command_failed: !matches!(result, Delivery::Accepted { .. }),
+                    ..outcome(job.mail.id, result)
                 };
             }
-            Via::Mail { filter } => filter.as_ref().filter(|_| job.letter.filtered.is_none()),
+            Via::Mail { filter } => filter.as_ref().filter(|_| job.mail.filtered.is_none()),
         };
         let Some(program) = filter else {
-            return self.mail(&job.letter);
+            return self.send_mail(&job.mail);
         };
-        let body = &job.letter.report.body;
+        let body = &job.mail.report.body;
         let (body, told) = command::filter(body, program, self.0.filter_timeout);
-        let mut letter = job.letter.clone();
+        let mut mail = job.mail.clone();
         let body = Body::from(body);
-        letter.filtered = Some(Arc::clone(&body));
-        let mailed = self.mail(&letter);
+        mail.filtered = Some(Arc::clone(&body));
+        let mailed = self.send_mail(&mail);
         Outcome {
             filtered: Some(body),
             command_failed: told.is_some() || mailed.command_failed,
@@ -233,20 +230,20 @@ impl Post {
     }
 
     /// One attempt with a mail; one that is too large is cut here, beside the loop.
-    fn mail(&self, letter: &Letter) -> Outcome {
-        let result = self.0.courier.carry(letter);
+    fn send_mail(&self, mail: &QueuedMail) -> Outcome {
+        let result = self.0.courier.carry(mail);
         let parts = match &result {
             Delivery::TooLarge { most, .. } => {
-                let parts = self.0.courier.split(letter, *most);
+                let parts = self.0.courier.split(mail, *most);
                 parts.into_iter().map(Body::from).collect()
             }
             _ => Vec::new(),
         };
-        let taken = matches!(result, Delivery::Taken { .. });
+        let taken = matches!(result, Delivery::Accepted { .. });
         Outcome {
             parts,
             command_failed: self.0.courier.is_program() && !taken,
-            ..outcome(letter.id, result)
+            ..outcome(mail.id, result)
         }
     }
 
@@ -254,18 +251,17 @@ impl Post {
     fn csv(&self, body: &BString, program: &ShellCommand) -> Delivery {
         let run = command::run(&program.line, body, self.0.filter_timeout);
         match run.is_good() {
-            true => Delivery::Taken {
-                refused: Vec::new(),
-                later: Vec::new(),
-            },
-            false => Delivery::Later(format!("csv program {}: {}", program.program, run.words())),
+            true => Delivery::accepted(),
+            false => {
+                Delivery::Deferred(format!("csv program {}: {}", program.program, run.words()))
+            }
         }
     }
 }
 
 /// An attempt that came to nothing.
 fn later(id: u64, fault: String) -> Outcome {
-    outcome(id, Delivery::Later(fault))
+    outcome(id, Delivery::Deferred(fault))
 }
 
 /// An attempt without anything else to tell.
@@ -283,21 +279,18 @@ fn outcome(id: u64, result: Delivery) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::message::tests::letter;
+    use crate::delivery::message::tests::queued_mail;
     use std::sync::mpsc::channel;
 
     /// Takes what it is given, unless its queue is called `hangs`.
     struct Slow(Mutex<std::sync::mpsc::Receiver<()>>);
 
     impl Courier for Slow {
-        fn carry(&self, letter: &Letter) -> Delivery {
-            if letter.report.queue == "hangs" {
+        fn carry(&self, mail: &QueuedMail) -> Delivery {
+            if mail.report.queue == "hangs" {
                 let _ = self.0.lock().unwrap().recv();
             }
-            Delivery::Taken {
-                refused: Vec::new(),
-                later: Vec::new(),
-            }
+            Delivery::accepted()
         }
     }
 
@@ -314,11 +307,11 @@ mod tests {
             },
         );
         for (id, queue) in [(1, "hangs"), (2, "hangs"), (3, "runs"), (4, "runs")] {
-            let mut letter = letter(b"s", b"b");
-            letter.id = id;
-            letter.report.queue = queue.into();
+            let mut mail = queued_mail(b"s", b"b");
+            mail.id = id;
+            mail.report.queue = queue.into();
             post.send(Job {
-                letter,
+                mail,
                 via: Via::Mail { filter: None },
             });
         }
@@ -333,8 +326,8 @@ mod tests {
     struct Faulty;
 
     impl Courier for Faulty {
-        fn carry(&self, letter: &Letter) -> Delivery {
-            Delivery::Refused(letter.filtered.clone().unwrap_or_default().to_string())
+        fn carry(&self, mail: &QueuedMail) -> Delivery {
+            Delivery::ContentRejected(mail.filtered.clone().unwrap_or_default().to_string())
         }
     }
 
@@ -357,30 +350,30 @@ mod tests {
     #[test]
     fn a_filter_runs_once() {
         let (post, results) = post(Faulty);
-        let mut letter = letter(b"s", b"b\n");
-        letter.id = 7;
+        let mut mail = queued_mail(b"s", b"b\n");
+        mail.id = 7;
         let via = Via::Mail {
             filter: Some(shell("tr -d '\\n'; echo x")),
         };
         post.send(Job {
-            letter: letter.clone(),
+            mail: mail.clone(),
             via: via.clone(),
         });
         let first = results.recv().unwrap();
         assert_eq!((first.id, first.command_failed), (7, false));
-        assert_eq!(first.result, Delivery::Refused("bx\n".into()));
-        letter.filtered = first.filtered;
-        post.send(Job { letter, via });
+        assert_eq!(first.result, Delivery::ContentRejected("bx\n".into()));
+        mail.filtered = first.filtered;
+        post.send(Job { mail, via });
         let second = results.recv().unwrap();
         assert_eq!(second.filtered, None, "not run again");
-        assert_eq!(second.result, Delivery::Refused("bx\n".into()));
+        assert_eq!(second.result, Delivery::ContentRejected("bx\n".into()));
     }
 
     #[test]
     fn a_filter_that_fails_is_told() {
         let (post, results) = post(Faulty);
         post.send(Job {
-            letter: letter(b"s", b"b\n"),
+            mail: queued_mail(b"s", b"b\n"),
             via: Via::Mail {
                 filter: Some(shell("/bin/false")),
             },
@@ -393,14 +386,18 @@ mod tests {
         let (post, results) = post(Faulty);
         for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
             post.send(Job {
-                letter: letter(b"s", b"b\n"),
+                mail: queued_mail(b"s", b"b\n"),
                 via: Via::Csv(shell(line)),
             });
             let outcome = results.recv().unwrap();
             assert_eq!(outcome.command_failed, !good, "{outcome:?}");
             let result = outcome.result;
-            assert_eq!(matches!(result, Delivery::Taken { .. }), good, "{result:?}");
-            assert_eq!(matches!(result, Delivery::Later(_)), !good, "{result:?}");
+            assert_eq!(
+                matches!(result, Delivery::Accepted { .. }),
+                good,
+                "{result:?}"
+            );
+            assert_eq!(matches!(result, Delivery::Deferred(_)), !good, "{result:?}");
         }
     }
 }

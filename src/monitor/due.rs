@@ -23,7 +23,7 @@ pub struct Due {
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
-    /// The letters that the first of them tells of ([`Monitor::announce`]).
+    /// The mails that the first of them tells of ([`Monitor::announce`]).
     pub tells_of: Vec<u64>,
     /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
     pub hosts: Hosts,
@@ -170,7 +170,7 @@ impl Monitor {
             .any(|(q, w)| w.overdue && !waiting(&q.name))
     }
 
-    /// What the reports made next are to tell of letters that nobody has taken. It replaces what was
+    /// What the reports made next are to tell of mails that nobody has taken. It replaces what was
     /// given before.
     pub fn announce(&mut self, announcements: Vec<Unsent>) {
         self.announcements = announcements;
@@ -259,7 +259,7 @@ impl Monitor {
             .partition(|unsent| unsent.not_in.is_none() || unsent.not_in.as_ref() != name);
         self.announcements = others;
         for unsent in theirs {
-            self.tells_of.extend(unsent.letters);
+            self.tells_of.extend(unsent.mails);
             remarks.push(unsent.text);
         }
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());

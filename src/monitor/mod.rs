@@ -59,9 +59,9 @@ pub struct Monitor {
     counters: Counters,
     /// What the next report has to tell: a loss, a time in which nobody watched.
     remarks: Vec<String>,
-    /// What the reports made now are to tell of letters that nobody has taken.
+    /// What the reports made now are to tell of mails that nobody has taken.
     announcements: Vec<Unsent>,
-    /// The letters that the report being made tells of.
+    /// The mails that the report being made tells of.
     tells_of: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,

@@ -87,7 +87,7 @@ impl Monitor {
             .collect()
     }
 
-    /// What is settled with a letter, for a snapshot.
+    /// What is settled with a mail, for a snapshot.
     pub fn saved_hosts<'a>(&'a self, hosts: &'a Hosts) -> Vec<SavedCounter<&'a str, &'a BStr>> {
         let counters = hosts
             .iter()
@@ -129,7 +129,7 @@ impl Monitor {
         })
     }
 
-    /// What a snapshot settles with a letter, in terms of this configuration.
+    /// What a snapshot settles with a mail, in terms of this configuration.
     pub fn hosts_from(&self, saved: &[SavedCounter]) -> Hosts {
         let rule = |counter: &SavedCounter| {
             let id = self.names.ids.get(&counter.rule)?;

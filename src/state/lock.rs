@@ -29,7 +29,7 @@ pub(super) struct Lock(File);
 
 /// Who has a state directory in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Holder {
+pub struct LockStatus {
     /// A daemon runs.
     pub running: bool,
     /// It cannot write its snapshots.
@@ -105,11 +105,11 @@ impl Lock {
 ///
 /// # Errors
 /// The file may not be read, or its file system has no such locks.
-pub fn holder(dir: &Path) -> io::Result<Holder> {
+pub fn lock_status(dir: &Path) -> io::Result<LockStatus> {
     let file = match plain::open(&dir.join(LOCK)) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Ok(Holder {
+            return Ok(LockStatus {
                 running: false,
                 failing: false,
                 moved: None,
@@ -122,7 +122,7 @@ pub fn holder(dir: &Path) -> io::Result<Holder> {
         fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found))?;
         Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
     };
-    Ok(Holder {
+    Ok(LockStatus {
         running: held(RUNNING)?,
         failing: held(FAILING)?,
         moved: file.metadata()?.modified().ok(),
@@ -137,7 +137,7 @@ mod tests {
     fn who_holds_it_can_be_seen_and_looking_is_not_holding() {
         let dir = tempfile::tempdir().unwrap();
         let look = || {
-            let holder = holder(dir.path()).unwrap();
+            let holder = lock_status(dir.path()).unwrap();
             (holder.running, holder.failing)
         };
         let seen = |running, failing| (running, failing);

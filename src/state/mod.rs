@@ -15,11 +15,11 @@ mod saved;
 mod store;
 mod version1;
 
-pub use lock::{Holder, holder};
+pub use lock::{LockStatus, lock_status};
 pub use saved::{
     SavedCounter, SavedLast, SavedQueue, SavedSource, Sections, Snapshot, SnapshotRef,
 };
-pub use store::{Loaded, Place, Store, Stored, Unread, read, resolve};
+pub use store::{Loaded, Place, ReadError, Store, Stored, read, resolve};
 
 /// The first bytes of every snapshot.
 const MAGIC: &[u8] = b"tenshi state\n";
@@ -29,14 +29,14 @@ const VERSION: u32 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub enum DecodeError {
     /// It is not whole, or no snapshot at all.
     Damaged(String),
     /// A later program wrote it.
     Newer(u32),
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Damaged(how) => write!(f, "the snapshot is damaged: {how}"),
@@ -70,8 +70,8 @@ pub fn encode(snapshot: &impl Sections) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// When they are not a whole snapshot that this version can read.
-pub fn decode(bytes: &[u8]) -> Result<Snapshot, Fault> {
-    let damaged = |how: &str| Fault::Damaged(how.to_owned());
+pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
+    let damaged = |how: &str| DecodeError::Damaged(how.to_owned());
     let rest = bytes
         .strip_prefix(MAGIC)
         .ok_or_else(|| damaged("it does not begin like one"))?;
@@ -84,9 +84,9 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Fault> {
         1 => version1::read(body),
         VERSION => Snapshot::read(body),
         0 => Err("there is no version 0".to_owned()),
-        newer => return Err(Fault::Newer(newer)),
+        newer => return Err(DecodeError::Newer(newer)),
     }
-    .map_err(Fault::Damaged)
+    .map_err(DecodeError::Damaged)
 }
 
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
@@ -116,7 +116,7 @@ mod tests {
             checked += 1;
         }
         assert!(checked > MAGIC.len());
-        assert_eq!(decode(&of_version(bytes, 9)), Err(Fault::Newer(9)));
+        assert_eq!(decode(&of_version(bytes, 9)), Err(DecodeError::Newer(9)));
     }
 
     /// Two daemons of version 1 made them.
@@ -126,12 +126,12 @@ mod tests {
         let head = [MAGIC, &[0; 8]].concat();
         let bytes = of_version([head.as_slice(), body].concat(), 1);
         let snapshot = decode(&bytes).unwrap();
-        assert_eq!(snapshot.outbox.letters().len(), 5);
+        assert_eq!(snapshot.outbox.mails().len(), 5);
         assert_eq!((snapshot.files.len(), snapshot.queues.len()), (2, 5));
         assert_eq!(snapshot.faults.len(), 1);
         let bytes = include_bytes!("../../tests/site/crash/snapshots/version-1.state");
         let snapshot = decode(bytes).unwrap();
-        assert_eq!(snapshot.outbox.letters().len(), 1);
+        assert_eq!(snapshot.outbox.mails().len(), 1);
         let counted = snapshot.counters.all().into_iter();
         let counted: Vec<_> = counted.filter(|c| c.2 > 0).map(|c| (c.0, c.2)).collect();
         let want = [
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(read.remarks, ["x"]);
         assert_eq!((read.files.len(), read.queues.len()), (0, 0));
         let short = of_version(bytes[..bytes.len() - 1].to_vec(), VERSION);
-        assert!(matches!(decode(&short), Err(Fault::Damaged(_))));
+        assert!(matches!(decode(&short), Err(DecodeError::Damaged(_))));
     }
 
     /// The same snapshot, as a program of this version would have written it.

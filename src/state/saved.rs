@@ -122,7 +122,7 @@ snapshot! {
     last: Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
     /// The reports on their way.
     outbox: Outbox, &'a Outbox;
-    /// What is settled when a letter of the outbox is delivered: letter, rule, host, count.
+    /// What is settled when a mail of the outbox is delivered: mail, rule, host, count.
     settlements: HashMap<u64, Vec<SavedCounter>>, HashMap<u64, Vec<SavedCounter<&'a str, &'a BStr>>>;
     /// What the next report has to tell.
     remarks: Vec<String>, &'a [String];

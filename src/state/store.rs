@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::lock::Lock;
 use super::place;
-use super::{Fault, Snapshot, decode};
+use super::{DecodeError, Snapshot, decode};
 use crate::plain;
 use crate::shown::shown_path;
 use crate::threads::{self, End};
@@ -79,11 +79,11 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 ///
 /// # Errors
 /// There is none, it may not be read, or it is damaged.
-pub fn read(dir: &Path) -> Result<Snapshot, Unread> {
+pub fn read(dir: &Path) -> Result<Snapshot, ReadError> {
     let path = dir.join(SNAPSHOT);
-    let other = |why: &dyn Display| Unread::Faulty(format!("{}: {why}", shown_path(&path)));
+    let other = |why: &dyn Display| ReadError::Faulty(format!("{}: {why}", shown_path(&path)));
     let bytes = read_plain(&path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Unread::Absent(path.clone()),
+        io::ErrorKind::NotFound => ReadError::Absent(path.clone()),
         io::ErrorKind::PermissionDenied => {
             other(&"permission denied; the daemon's user and its group may read it")
         }
@@ -101,14 +101,14 @@ fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Why a snapshot cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unread {
+pub enum ReadError {
     /// There is none of this name.
     Absent(PathBuf),
     /// There is one: what is in the way.
     Faulty(String),
 }
 
-impl Display for Unread {
+impl Display for ReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Absent(path) => write!(f, "there is no snapshot {}", shown_path(&path)),
@@ -256,7 +256,7 @@ fn load(dir: &Path) -> Result<Loaded, String> {
             snapshot: Some(snapshot),
             told: None,
         }),
-        Err(fault @ Fault::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
+        Err(fault @ DecodeError::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
         Err(fault) => {
             let aside = move_aside(&path).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
             let aside = shown_path(&aside);

@@ -45,10 +45,7 @@ fn send(settings: &MailSettings, to: &[&str], message: &[u8]) -> Delivery {
 }
 
 fn taken() -> Delivery {
-    Delivery::Taken {
-        refused: Vec::new(),
-        later: Vec::new(),
-    }
+    Delivery::accepted()
 }
 
 /// What the sink wrote down, once it ends so: its threads may be a moment behind `deliver`.
@@ -123,21 +120,21 @@ fn a_server_without_ehlo_is_told_helo() {
 /// How a mail must end, for the table below.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum End {
-    Later,
-    Barred,
-    Rejected,
-    Refused,
+    Deferred,
+    AccessDenied,
+    EnvelopeRejected,
+    ContentRejected,
 }
 
 #[test]
 fn each_failure_at_each_stage_has_its_end() {
     let stages = [
-        (Stage::Greeting, End::Barred),
-        (Stage::Hello, End::Barred),
-        (Stage::Mail, End::Rejected),
-        (Stage::Rcpt(""), End::Rejected),
-        (Stage::Data, End::Refused),
-        (Stage::EndOfData, End::Refused),
+        (Stage::Greeting, End::AccessDenied),
+        (Stage::Hello, End::AccessDenied),
+        (Stage::Mail, End::EnvelopeRejected),
+        (Stage::Rcpt(""), End::EnvelopeRejected),
+        (Stage::Data, End::ContentRejected),
+        (Stage::EndOfData, End::ContentRejected),
     ];
     let mut checked = 0;
     for (stage, after_5xx) in stages {
@@ -147,21 +144,21 @@ fn each_failure_at_each_stage_has_its_end() {
                 after_5xx,
                 "550 first second",
             ),
-            (Fault::Say("451 not now"), End::Later, "451 not now"),
-            (Fault::Say("421 closing"), End::Later, "421 closing"),
-            (Fault::Hang, End::Later, "within 0.3 s"),
-            (Fault::Drop, End::Later, "could not contact 127.0.0.1:"),
+            (Fault::Say("451 not now"), End::Deferred, "451 not now"),
+            (Fault::Say("421 closing"), End::Deferred, "421 closing"),
+            (Fault::Hang, End::Deferred, "within 0.3 s"),
+            (Fault::Drop, End::Deferred, "could not contact 127.0.0.1:"),
         ];
         for (fault, wanted, words) in faults {
             let sink = Sink::start(&[(stage, fault)], &[]);
             let start = Instant::now();
             let end = send(&settings(sink.port), &["root"], b"S: x\r\n\r\nb\r\n");
             let (kind, why) = match &end {
-                Delivery::Later(why) => (End::Later, why),
-                Delivery::Barred(why) => (End::Barred, why),
-                Delivery::Rejected(why) => (End::Rejected, why),
-                Delivery::Refused(why) => (End::Refused, why),
-                Delivery::Taken { .. } | Delivery::TooLarge { .. } => {
+                Delivery::Deferred(why) => (End::Deferred, why),
+                Delivery::AccessDenied(why) => (End::AccessDenied, why),
+                Delivery::EnvelopeRejected(why) => (End::EnvelopeRejected, why),
+                Delivery::ContentRejected(why) => (End::ContentRejected, why),
+                Delivery::Accepted { .. } | Delivery::TooLarge { .. } => {
                     panic!("{stage:?} {fault:?}: {end:?}")
                 }
             };
@@ -187,14 +184,14 @@ fn a_connection_lost_within_the_message_leaves_it_for_later() {
             &["root"],
             &b"line\r\n".repeat(100_000),
         );
-        assert!(matches!(end, Delivery::Later(_)), "{fault:?}: {end:?}");
+        assert!(matches!(end, Delivery::Deferred(_)), "{fault:?}: {end:?}");
     }
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let Delivery::Later(why) = send(&settings(closed), &["root"], b"x") else {
+    let Delivery::Deferred(why) = send(&settings(closed), &["root"], b"x") else {
         panic!("nobody listens there");
     };
     assert!(
@@ -209,9 +206,9 @@ fn a_refused_recipient_does_not_keep_the_mail_from_the_others() {
         (Stage::Rcpt("gone"), Fault::Say("550 no such user")),
         (Stage::Rcpt("full"), Fault::Say("452 mailbox full")),
     ];
-    let refused = vec![(address("gone@x"), "550 no such user".to_owned())];
-    let later = vec![(address("full@x"), "452 mailbox full".to_owned())];
-    let both = Delivery::Taken { refused, later };
+    let rejected = vec![(address("gone@x"), "550 no such user".to_owned())];
+    let deferred = vec![(address("full@x"), "452 mailbox full".to_owned())];
+    let both = Delivery::Accepted { rejected, deferred };
     let sink = Sink::start(&faults, &[]);
     let to = ["gone@x", "root", "full@x"];
     assert_eq!(send(&settings(sink.port), &to, b"x"), both);
@@ -246,7 +243,7 @@ fn tls_that_fails_is_done_without_only_under_may() {
     settings.tls = MailTls::StartTls;
     let end = send(&settings, &["root"], b"x");
     assert!(
-        matches!(&end, Delivery::Barred(why) if why.contains("STARTTLS")),
+        matches!(&end, Delivery::AccessDenied(why) if why.contains("STARTTLS")),
         "{end:?}"
     );
 }
@@ -283,7 +280,7 @@ fn the_password_is_sent_but_never_shown() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let end = send(&settings, &["root"], b"x");
     assert!(
-        matches!(&end, Delivery::Barred(why) if why.contains("chmod 600")),
+        matches!(&end, Delivery::AccessDenied(why) if why.contains("chmod 600")),
         "{end:?}"
     );
 }
@@ -344,23 +341,23 @@ fn postfix_takes_it_over_tls_and_no_log_line_is_a_command() {
     settings.tls = MailTls::StartTls;
     let end = send(&settings, &["root"], b"Subject: two\r\n\r\nunseen\r\n");
     assert!(
-        matches!(&end, Delivery::Barred(why) if why.contains("certificate")),
+        matches!(&end, Delivery::AccessDenied(why) if why.contains("certificate")),
         "{end:?}"
     );
 
     settings.tls = MailTls::Off;
     let to = ["root", "stranger@elsewhere.test"];
     let end = send(&settings, &to, b"Subject: three\r\n\r\nTHE-END-3\r\n");
-    let Delivery::Taken { refused, later } = end else {
+    let Delivery::Accepted { rejected, deferred } = end else {
         panic!("not taken for root: {end:?}");
     };
     assert_eq!(
-        (refused.len(), later.len()),
+        (rejected.len(), deferred.len()),
         (1, 0),
-        "{refused:?} {later:?}"
+        "{rejected:?} {deferred:?}"
     );
-    assert_eq!(refused[0].0, address(to[1]));
-    assert!(refused[0].1.starts_with("554 5.7.1 "), "{refused:?}");
+    assert_eq!(rejected[0].0, address(to[1]));
+    assert!(rejected[0].1.starts_with("554 5.7.1 "), "{rejected:?}");
     let mailbox = postfix.mailbox_with("THE-END-3");
     assert!(!mailbox.contains("unseen"), "{mailbox}");
 }
@@ -419,9 +416,9 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
             long,
         );
         let (is_later, why) = match &end {
-            Delivery::Later(why) => (true, why),
-            Delivery::Refused(why) if code == 65 => (false, why),
-            Delivery::Rejected(why) if code != 65 => (false, why),
+            Delivery::Deferred(why) => (true, why),
+            Delivery::ContentRejected(why) if code == 65 => (false, why),
+            Delivery::EnvelopeRejected(why) if code != 65 => (false, why),
             other => panic!("exit {code}: {other:?}"),
         };
         assert_eq!(is_later, later, "exit {code}");
@@ -430,13 +427,13 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
     let start = Instant::now();
     let end = run("sleep 60", &b"x".repeat(1 << 20), LIMIT);
     assert!(
-        matches!(&end, Delivery::Later(why) if why.contains("longer than 0.3 s")),
+        matches!(&end, Delivery::Deferred(why) if why.contains("longer than 0.3 s")),
         "{end:?}"
     );
     assert!(start.elapsed() < Duration::from_secs(5));
     // It said 0 and did not read: half a mail is no mail.
     let end = run("exit 0", &b"x".repeat(1 << 20), long);
-    assert!(matches!(end, Delivery::Later(_)), "{end:?}");
+    assert!(matches!(end, Delivery::Deferred(_)), "{end:?}");
     let missing = sendmail::deliver(
         (Path::new("/nowhere"), &[]),
         &address(""),
@@ -444,5 +441,5 @@ fn a_sendmail_program_gets_the_mail_and_says_its_end() {
         b"",
         None,
     );
-    assert!(matches!(missing, Delivery::Later(_)));
+    assert!(matches!(missing, Delivery::Deferred(_)));
 }

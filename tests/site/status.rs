@@ -188,15 +188,15 @@ fn a_dead_mail_server_is_seen_in_the_outbox() {
     let status = site.until("two attempts", |s| {
         s["outbox"][0]["attempts"].as_u64().is_some_and(|n| n >= 2)
     });
-    let letter = &status["outbox"][0];
+    let mail = &status["outbox"][0];
     assert_eq!(
-        (&letter["queue"], &letter["recipients"][0]),
+        (&mail["queue"], &mail["recipients"][0]),
         (&"n".into(), &"n@x".into())
     );
-    let fault = letter["fault"].as_str().expect("a fault");
+    let fault = mail["fault"].as_str().expect("a fault");
     assert!(fault.contains("could not contact 127.0.0.1:"), "{fault}");
-    assert_eq!(letter["refused"], false);
-    assert!(letter["since"].is_string() && letter["next_try"].is_string());
+    assert_eq!(mail["refused"], false);
+    assert!(mail["since"].is_string() && mail["next_try"].is_string());
     let shown = text(&site.status(&[]).stdout);
     assert!(shown.contains("\n  n to n@x: since "), "{shown}");
     assert!(

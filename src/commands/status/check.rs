@@ -7,7 +7,7 @@ use super::view::View;
 use crate::cli::Levels;
 use crate::delivery::MAIL_SERVER;
 use crate::shown::shown;
-use crate::state::Holder;
+use crate::state::LockStatus;
 
 /// So many things are named; of more, only their number.
 const NAMED: usize = 5;
@@ -61,7 +61,7 @@ impl Verdict {
 
 /// What a state directory without a snapshot tells: a daemon that died before its first one, or
 /// that cannot write any, is critical. Nothing if no daemon was ever there.
-pub(super) fn without_snapshot(holder: &Holder) -> Option<&'static str> {
+pub(super) fn without_snapshot(holder: &LockStatus) -> Option<&'static str> {
     match (holder.moved, holder.running, holder.failing) {
         (None, ..) => None,
         (_, false, _) => Some("no daemon is running"),
@@ -91,11 +91,11 @@ pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
         let text = format!("no snapshot could be written for {since}");
         found.push((Level::Critical, text));
     }
-    for letter in &view.outbox {
-        let waited = view.ago(letter.since);
-        let fault = letter.fault.as_deref().unwrap_or("not tried yet");
-        let queue = &letter.queue;
-        let (level, what) = match letter.refused {
+    for mail in &view.outbox {
+        let waited = view.ago(mail.since);
+        let fault = mail.fault.as_deref().unwrap_or("not tried yet");
+        let queue = &mail.queue;
+        let (level, what) = match mail.refused {
             true => (Level::Critical, "was refused"),
             false => (Level::of(waited, age), "waits"),
         };
@@ -135,7 +135,7 @@ pub(super) fn write(
         verdict.level().word(),
         words(verdict, view)
     )?;
-    let waited = view.oldest().map_or(0, |letter| view.ago(letter.since));
+    let waited = view.oldest().map_or(0, |mail| view.ago(mail.since));
     let waiting: u64 = view.queues.iter().map(|queue| queue.lines).sum();
     write!(
         out,
@@ -195,7 +195,7 @@ mod tests {
         critical: 20,
     };
 
-    fn view(holder: Result<Holder, String>) -> View {
+    fn view(holder: Result<LockStatus, String>) -> View {
         View::new(
             Path::new("/d"),
             Snapshot::default(),
@@ -204,8 +204,8 @@ mod tests {
         )
     }
 
-    fn holder(running: bool, failing: bool) -> Result<Holder, String> {
-        Ok(Holder {
+    fn holder(running: bool, failing: bool) -> Result<LockStatus, String> {
+        Ok(LockStatus {
             running,
             failing,
             moved: Some(std::time::UNIX_EPOCH),
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(told(false, false), Some("no daemon is running"));
         assert!(told(true, true).is_some());
         assert_eq!(told(true, false), None, "it has only begun");
-        let nobody = Holder {
+        let nobody = LockStatus {
             running: false,
             failing: false,
             moved: None,

@@ -15,7 +15,7 @@ use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
 use crate::shown::shown_lines;
 use crate::shown::shown_path;
-use crate::state::Unread;
+use crate::state::ReadError;
 use crate::{config, state};
 
 /// Where the package keeps its state: what an admin means who names no directory.
@@ -33,8 +33,8 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let snapshot = match state::read(&place.dir) {
         Ok(snapshot) => snapshot,
         Err(fault) => {
-            let absent = matches!(fault, Unread::Absent(_));
-            let holder = state::holder(&place.dir).ok().filter(|_| absent);
+            let absent = matches!(fault, ReadError::Absent(_));
+            let holder = state::lock_status(&place.dir).ok().filter(|_| absent);
             let dead = holder.as_ref().and_then(check::without_snapshot);
             let explained = place.explain(&fault);
             if let (StatusForm::Check { .. }, Some(dead)) = (args.form, dead) {
@@ -46,7 +46,7 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
             return fail(args.form, &explained, out, err);
         }
     };
-    let holder = state::holder(&place.dir).map_err(|e| e.to_string());
+    let holder = state::lock_status(&place.dir).map_err(|e| e.to_string());
     let view = view::View::new(&place.dir, snapshot, holder, SystemClock.now());
     if let Some(doubt) = &place.doubt {
         // Nobody listens to a message that cannot be written.
@@ -129,9 +129,9 @@ impl Place {
         }
     }
 
-    fn explain(&self, fault: &Unread) -> String {
+    fn explain(&self, fault: &ReadError) -> String {
         let mut text = fault.to_string();
-        if self.guessed && matches!(fault, Unread::Absent(_)) {
+        if self.guessed && matches!(fault, ReadError::Absent(_)) {
             text.push_str(
                 "; neither --state-dir, `set statedir` nor $STATE_DIRECTORY names another \
                  directory, and a daemon without one keeps nothing that could be shown",

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use chrono::Local;
 
-use super::view::{FileView, LetterView, QueueView, View};
+use super::view::{FileView, MailView, QueueView, View};
 use crate::clock::Time;
 use crate::shown::shown;
 
@@ -24,7 +24,7 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     section(
         out,
         "outbox",
-        view.outbox.iter().flat_map(|l| letter(l, view)),
+        view.outbox.iter().flat_map(|l| mail(l, view)),
     )?;
     let faults = view.faults.iter();
     let fault = |(input, fault): (&String, &String)| format!("{}: {}", safe(input), safe(fault));
@@ -112,28 +112,27 @@ fn queue(queue: &QueueView, view: &View) -> String {
     format!("{name} {schedule}: {lines}{distinct}{when}")
 }
 
-fn letter(letter: &LetterView, view: &View) -> Vec<String> {
-    let attempts = match letter.attempts {
+fn mail(mail: &MailView, view: &View) -> Vec<String> {
+    let attempts = match mail.attempts {
         0 => "not tried yet".to_owned(),
         1 => "tried once".to_owned(),
         n => format!("tried {n} times"),
     };
-    let next = match letter.next_try {
+    let next = match mail.next_try {
         None => ", refused: kept for the queue's next time".to_owned(),
-        Some(_) if letter.attempts == 0 => String::new(),
+        Some(_) if mail.attempts == 0 => String::new(),
         Some(next) => format!(", next {}", local(next)),
     };
-    let to: Vec<String> = letter.recipients.iter().map(|to| safe(to)).collect();
+    let to: Vec<String> = mail.recipients.iter().map(|to| safe(to)).collect();
     let mut lines = vec![format!(
         "{} to {}: since {} ({}), {attempts}{next}",
-        safe(&letter.queue),
+        safe(&mail.queue),
         to.join(", "),
-        local(letter.since),
-        span(view.ago(letter.since)),
+        local(mail.since),
+        span(view.ago(mail.since)),
     )];
     lines.extend(
-        letter
-            .fault
+        mail.fault
             .as_deref()
             .map(|fault| format!("  {}", safe(fault))),
     );

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::lag::{self, Part};
 use crate::clock::Time;
 use crate::counters::Counters;
-use crate::delivery::Letter;
+use crate::delivery::QueuedMail;
 use crate::input::file::PathMarks;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
-use crate::state::{Holder, SavedQueue, Snapshot};
+use crate::state::{LockStatus, SavedQueue, Snapshot};
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
@@ -42,7 +42,7 @@ pub(super) struct View {
     pub started: Time,
     pub files: Vec<FileView>,
     pub queues: Vec<QueueView>,
-    pub outbox: Vec<LetterView>,
+    pub outbox: Vec<MailView>,
     /// What is wrong with inputs and queues, by their names.
     pub faults: BTreeMap<String, String>,
     /// Those of them by which lines are not read, or reports do not arrive.
@@ -87,7 +87,7 @@ pub(super) struct QueueView {
 
 /// A report on its way.
 #[derive(Serialize)]
-pub(super) struct LetterView {
+pub(super) struct MailView {
     pub queue: String,
     pub message_id: String,
     pub recipients: Vec<String>,
@@ -105,7 +105,7 @@ impl View {
     pub(super) fn new(
         dir: &Path,
         snapshot: Snapshot,
-        holder: Result<Holder, String>,
+        holder: Result<LockStatus, String>,
         now: Time,
     ) -> Self {
         Self {
@@ -124,12 +124,7 @@ impl View {
                 .iter()
                 .map(|q| QueueView::new(q, now))
                 .collect(),
-            outbox: snapshot
-                .outbox
-                .letters()
-                .iter()
-                .map(LetterView::new)
-                .collect(),
+            outbox: snapshot.outbox.mails().iter().map(MailView::new).collect(),
             faults: snapshot.faults.into_iter().collect(),
             blind: snapshot.blind,
             counters: snapshot.counters,
@@ -149,8 +144,8 @@ impl View {
     }
 
     /// The report that has waited longest.
-    pub(super) fn oldest(&self) -> Option<&LetterView> {
-        self.outbox.iter().min_by_key(|letter| letter.since)
+    pub(super) fn oldest(&self) -> Option<&MailView> {
+        self.outbox.iter().min_by_key(|mail| mail.since)
     }
 
     /// How many seconds ago that was; a clock that was set back makes none of them negative.
@@ -217,19 +212,19 @@ fn next_time(schedule: &str, now: Time) -> Option<Time> {
     CronSpec::parse(spec).ok()?.next(now, &Local)
 }
 
-impl LetterView {
-    fn new(letter: &Letter) -> Self {
-        let report = &letter.report;
+impl MailView {
+    fn new(mail: &QueuedMail) -> Self {
+        let report = &mail.report;
         let recipients = report.recipients.iter();
         Self {
             queue: report.queue.clone(),
-            message_id: letter.message_id.clone(),
+            message_id: mail.message_id.clone(),
             recipients: recipients.map(|to| to.as_str().to_owned()).collect(),
             since: report.made,
-            attempts: letter.attempts,
-            fault: letter.fault.clone(),
-            next_try: letter.next_try,
-            refused: letter.next_try.is_none(),
+            attempts: mail.attempts,
+            fault: mail.fault.clone(),
+            next_try: mail.next_try,
+            refused: mail.next_try.is_none(),
         }
     }
 }

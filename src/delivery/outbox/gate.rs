@@ -1,8 +1,8 @@
 //! A mail server that does not let us in: a wrong password, a certificate that is not verified.
 //!
 //! Trying again as fast as a `[now]` queue asks for would be 17,280 failed logins a day, for which
-//! providers lock accounts. So there are pauses for all letters together, each twice as long as the
-//! one before, and after each only one letter tries the door.
+//! providers lock accounts. So there are pauses for all mails together, each twice as long as the
+//! one before, and after each only one mail tries the door.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl Gate {
         self.until = None;
     }
 
-    /// When a letter that is ripe at `ripe` may try it.
+    /// When a mail that is ripe at `ripe` may try it.
     pub(super) fn opens(&self, ripe: Time) -> Time {
         self.until.map_or(ripe, |until| until.max(ripe))
     }

@@ -1,11 +1,11 @@
-//! What becomes of a letter after an attempt.
+//! What becomes of a mail after an attempt.
 
 use std::time::Duration;
 
 use super::Outbox;
 use crate::clock::Time;
 use crate::config::Address;
-use crate::delivery::{Delivery, Letter, Outcome, parts};
+use crate::delivery::{Delivery, Outcome, QueuedMail, parts};
 use crate::report::{Body, Report};
 
 /// The first pause after a failed attempt; each further one is twice as long.
@@ -20,9 +20,9 @@ const SERVER: u64 = 0;
 /// What an outcome changed.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// The letter, if it is delivered and gone from the outbox.
-    pub finished: Option<Letter>,
-    /// The letters that are its parts now: none may be sent before a snapshot holds all.
+    /// The mail, if it is delivered and gone from the outbox.
+    pub finished: Option<QueuedMail>,
+    /// The mails that are its parts now: none may be sent before a snapshot holds all.
     pub parts: Vec<u64>,
     /// What to tell the admin.
     pub told: Vec<(log::Level, String)>,
@@ -35,7 +35,7 @@ impl Settled {
 }
 
 impl Outbox {
-    /// Takes the outcome of an attempt. A `[now]` queue's letter is tried again at each check, that
+    /// Takes the outcome of an attempt. A `[now]` queue's mail is tried again at each check, that
     /// is each `sleep`; others after growing pauses, for ever.
     pub fn settle(
         &mut self,
@@ -46,36 +46,36 @@ impl Outbox {
     ) -> Settled {
         self.in_flight.remove(&outcome.id);
         let mut settled = Settled::default();
-        let Some(index) = self.letters.iter().position(|l| l.id == outcome.id) else {
+        let Some(index) = self.mails.iter().position(|l| l.id == outcome.id) else {
             return settled;
         };
-        let letter = &mut self.letters[index];
-        letter.attempts += 1;
-        if letter.filtered.is_none() {
-            letter.filtered.clone_from(&outcome.filtered);
+        let mail = &mut self.mails[index];
+        mail.attempts += 1;
+        if mail.filtered.is_none() {
+            mail.filtered.clone_from(&outcome.filtered);
         }
         self.pass_gate(index, &outcome.result, &mut settled);
         let fixed = at_once.then_some(sleep);
         let told = &mut settled;
         match &outcome.result {
-            Delivery::Taken { refused, later } => {
-                self.note_refused(index, refused, told);
-                if later.is_empty() {
+            Delivery::Accepted { rejected, deferred } => {
+                self.note_rejected(index, rejected, told);
+                if deferred.is_empty() {
                     self.finish(index, now, told);
                 } else {
-                    let words = self.keep_later(index, later);
+                    let words = self.keep_deferred(index, deferred);
                     self.postpone(index, words, now, fixed, told);
                 }
             }
-            Delivery::Later(fault) => self.postpone(index, fault.clone(), now, fixed, told),
-            Delivery::Barred(fault) => self.bar(index, fault, now, told),
-            Delivery::Rejected(why) => {
+            Delivery::Deferred(fault) => self.postpone(index, fault.clone(), now, fixed, told),
+            Delivery::AccessDenied(fault) => self.bar(index, fault, now, told),
+            Delivery::EnvelopeRejected(why) => {
                 if at_once {
                     self.blocking.insert(outcome.id);
                 }
                 self.refuse(index, why, now, told);
             }
-            Delivery::Refused(why) => self.refuse(index, why, now, told),
+            Delivery::ContentRejected(why) => self.refuse(index, why, now, told),
             Delivery::TooLarge { why, .. } if outcome.parts.is_empty() => {
                 self.refuse(index, why, now, told);
             }
@@ -88,51 +88,55 @@ impl Outbox {
 
     /// Whoever spoke of the mail itself has let us in.
     fn pass_gate(&mut self, index: usize, result: &Delivery, settled: &mut Settled) {
-        let mail = self.letters.get(index).is_some_and(Letter::is_mail);
-        let inside = !matches!(result, Delivery::Later(_) | Delivery::Barred(_));
-        if mail && inside && self.gate.open() {
+        let to_server = self.mails.get(index).is_some_and(QueuedMail::is_for_server);
+        let inside = !matches!(result, Delivery::Deferred(_) | Delivery::AccessDenied(_));
+        if to_server && inside && self.gate.open() {
             self.told.remove(&SERVER);
             settled.tell(log::Level::Warn, "the mail server lets us in again".into());
         }
     }
 
-    fn note_refused(&mut self, index: usize, refused: &[(Address, String)], settled: &mut Settled) {
-        let letter = &mut self.letters[index];
-        for (address, reply) in refused {
-            let (queue, who) = (&letter.report.queue, address.as_str());
+    fn note_rejected(
+        &mut self,
+        index: usize,
+        rejected: &[(Address, String)],
+        settled: &mut Settled,
+    ) {
+        let mail = &mut self.mails[index];
+        for (address, reply) in rejected {
+            let (queue, who) = (&mail.report.queue, address.as_str());
             let words = format!("queue {queue}: recipient {who} rejected: {reply}");
             settled.tell(log::Level::Error, words);
-            letter.refused.insert(address.clone(), reply.clone());
+            mail.rejected.insert(address.clone(), reply.clone());
         }
     }
 
     /// Nobody is left who does not have it.
     fn finish(&mut self, index: usize, now: Time, settled: &mut Settled) {
-        let letter = self.letters.remove(index);
-        if self.told.remove(&letter.id).is_some() {
-            let queue = &letter.report.queue;
+        let mail = self.mails.remove(index);
+        if self.told.remove(&mail.id).is_some() {
+            let queue = &mail.report.queue;
             let words = format!("queue {queue}: the report was delivered at last");
             settled.tell(log::Level::Warn, words);
         }
-        self.not_before.remove(&letter.id);
-        self.blocking.remove(&letter.id);
-        self.told_in.taken(letter.id, now);
-        settled.finished = Some(letter);
+        self.not_before.remove(&mail.id);
+        self.blocking.remove(&mail.id);
+        self.told_in.taken(mail.id, now);
+        settled.finished = Some(mail);
     }
 
-    /// Keeps the letter for those who could not take it now, and says why.
-    fn keep_later(&mut self, index: usize, later: &[(Address, String)]) -> String {
-        let letter = &mut self.letters[index];
-        let waits = |address: &Address| later.iter().any(|(late, _)| late == address);
-        let (rest, done): (Vec<_>, Vec<_>) = std::mem::take(&mut letter.report.recipients)
+    /// Keeps the mail for those who could not take it now, and says why.
+    fn keep_deferred(&mut self, index: usize, deferred: &[(Address, String)]) -> String {
+        let mail = &mut self.mails[index];
+        let waits = |address: &Address| deferred.iter().any(|(late, _)| late == address);
+        let (rest, done): (Vec<_>, Vec<_>) = std::mem::take(&mut mail.report.recipients)
             .into_iter()
             .partition(waits);
-        let refused = &letter.refused;
-        letter
-            .done
-            .extend(done.into_iter().filter(|a| !refused.contains_key(a)));
-        letter.report.recipients = rest;
-        let words: Vec<String> = later
+        let rejected = &mail.rejected;
+        mail.done
+            .extend(done.into_iter().filter(|a| !rejected.contains_key(a)));
+        mail.report.recipients = rest;
+        let words: Vec<String> = deferred
             .iter()
             .map(|(a, reply)| format!("{}: {reply}", a.as_str()))
             .collect();
@@ -147,27 +151,27 @@ impl Outbox {
         fixed: Option<Duration>,
         settled: &mut Settled,
     ) {
-        if self.gate.is_shut() && self.letters.get(index).is_some_and(Letter::is_mail) {
+        if self.gate.is_shut() && self.mails.get(index).is_some_and(QueuedMail::is_for_server) {
             self.gate.wait(now);
         }
-        let letter = &mut self.letters[index];
-        let pause = fixed.map_or(pause(letter.attempts), |sleep| {
+        let mail = &mut self.mails[index];
+        let pause = fixed.map_or(pause(mail.attempts), |sleep| {
             sleep.max(Duration::from_secs(1))
         });
-        letter.next_try = Some(now + pause);
-        let id = letter.id;
-        let queue = &letter.report.queue;
+        mail.next_try = Some(now + pause);
+        let id = mail.id;
+        let queue = &mail.report.queue;
         let words = format!("queue {queue}: the report waits and is tried again: {fault}");
-        letter.fault = Some(fault);
+        mail.fault = Some(fault);
         self.tell_daily(id, words, now, settled);
     }
 
-    /// The server does not let us in: that is no letter's fault, and is told once for all.
+    /// The server does not let us in: that is no mail's fault, and is told once for all.
     fn bar(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
         let next = self.gate.shut(now);
-        let letter = &mut self.letters[index];
-        letter.next_try = Some(now + pause(letter.attempts));
-        letter.fault = Some(fault.to_owned());
+        let mail = &mut self.mails[index];
+        mail.next_try = Some(now + pause(mail.attempts));
+        mail.fault = Some(fault.to_owned());
         let seconds = (next - now).num_seconds();
         let words = format!(
             "no report leaves until somebody puts it right: {fault} (tried again in {seconds} s, \
@@ -177,22 +181,22 @@ impl Outbox {
     }
 
     fn refuse(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
-        let letter = &mut self.letters[index];
-        letter.fault = Some(fault.to_owned());
-        letter.next_try = None;
-        let (id, queue) = (letter.id, &letter.report.queue);
+        let mail = &mut self.mails[index];
+        mail.fault = Some(fault.to_owned());
+        mail.next_try = None;
+        let (id, queue) = (mail.id, &mail.report.queue);
         let words = format!(
             "queue {queue}: the report was refused, it is kept and tried again at the queue's next \
              time: {fault}"
         );
-        if letter.attempts > 1 {
-            let at = now + pause(letter.attempts - 1);
+        if mail.attempts > 1 {
+            let at = now + pause(mail.attempts - 1);
             self.not_before.insert(id, at);
         }
         self.tell_daily(id, words, now, settled);
     }
 
-    /// Puts the parts of a letter in its place. The first keeps its number and Message-ID.
+    /// Puts the parts of a mail in its place. The first keeps its number and Message-ID.
     fn split(
         &mut self,
         index: usize,
@@ -201,7 +205,7 @@ impl Outbox {
         now: Time,
         settled: &mut Settled,
     ) {
-        let whole = self.letters.remove(index);
+        let whole = self.mails.remove(index);
         let count = bodies.len();
         let queue = &whole.report.queue;
         let words = format!("queue {queue}: the report goes in {count} parts: {why}");
@@ -217,7 +221,7 @@ impl Outbox {
             .chain([whole.message_id.as_str()])
             .collect();
         for (at, body) in bodies.iter().enumerate() {
-            let mut part = Letter {
+            let mut part = QueuedMail {
                 id: whole.id,
                 message_id: whole.message_id.clone(),
                 thread: whole.thread.clone(),
@@ -229,7 +233,7 @@ impl Outbox {
                 filtered: None,
                 attempts: whole.attempts,
                 done: whole.done.clone(),
-                refused: whole.refused.clone(),
+                rejected: whole.rejected.clone(),
                 fault: None,
                 next_try: Some(now),
             };
@@ -245,7 +249,7 @@ impl Outbox {
                 part.attempts = 0;
             }
             settled.parts.push(part.id);
-            self.letters.insert(index + at, part);
+            self.mails.insert(index + at, part);
         }
     }
 

@@ -5,7 +5,7 @@ use chrono::{TimeZone, Utc};
 use super::settle::{FIRST_PAUSE, LONGEST_PAUSE, TOLD_EVERY};
 use super::*;
 use crate::config::Address;
-use crate::delivery::message::tests::letter;
+use crate::delivery::message::tests::queued_mail;
 use crate::delivery::{Delivery, Outcome};
 
 const SLEEP: Duration = Duration::from_secs(5);
@@ -26,20 +26,17 @@ fn outcome(id: u64, result: Delivery) -> Outcome {
 }
 
 fn taken() -> Delivery {
-    Delivery::Taken {
-        refused: Vec::new(),
-        later: Vec::new(),
-    }
+    Delivery::accepted()
 }
 
 fn posted() -> (Outbox, u64) {
     let mut outbox = Outbox::default();
-    let id = outbox.push(letter(b"s", b"b").report, start(), "console");
+    let id = outbox.push(queued_mail(b"s", b"b").report, start(), "console");
     (outbox, id)
 }
 
 #[test]
-fn a_letter_stays_until_it_is_taken_and_keeps_its_message_id() {
+fn a_mail_stays_until_it_is_taken_and_keeps_its_message_id() {
     let (mut outbox, id) = posted();
     let first = outbox.start_due(start(), &|_| false);
     assert!(
@@ -51,7 +48,7 @@ fn a_letter_stays_until_it_is_taken_and_keeps_its_message_id() {
     for pause in [5, 10, 20, 40] {
         told += outbox
             .settle(
-                &outcome(id, Delivery::Later("down".into())),
+                &outcome(id, Delivery::Deferred("down".into())),
                 now,
                 false,
                 SLEEP,
@@ -79,7 +76,7 @@ fn a_now_queue_is_tried_at_each_check() {
     let (mut outbox, id) = posted();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::Later("down".into())),
+        &outcome(id, Delivery::Deferred("down".into())),
         start(),
         true,
         SLEEP,
@@ -89,11 +86,11 @@ fn a_now_queue_is_tried_at_each_check() {
 }
 
 #[test]
-fn a_refused_letter_waits_for_its_queue_and_blocks_no_other() {
+fn a_refused_mail_waits_for_its_queue_and_blocks_no_other() {
     let (mut outbox, id) = posted();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::Refused("552".into())),
+        &outcome(id, Delivery::ContentRejected("552".into())),
         start(),
         false,
         SLEEP,
@@ -110,11 +107,11 @@ fn a_refused_letter_waits_for_its_queue_and_blocks_no_other() {
 fn a_recipient_that_must_wait_is_tried_alone() {
     let (mut outbox, id) = posted();
     let address = |text| Address::new(text).unwrap();
-    outbox.letters[0].report.recipients = vec![address("one"), address("two"), address("three")];
+    outbox.mails[0].report.recipients = vec![address("one"), address("two"), address("three")];
     outbox.start_due(start(), &|_| false);
-    let result = Delivery::Taken {
-        refused: vec![(address("one"), "550 no".into())],
-        later: vec![(address("three"), "450 full".into())],
+    let result = Delivery::Accepted {
+        rejected: vec![(address("one"), "550 no".into())],
+        deferred: vec![(address("three"), "450 full".into())],
     };
     let settled = outbox.settle(&outcome(id, result), start(), false, SLEEP);
     assert!(settled.finished.is_none());
@@ -130,7 +127,7 @@ fn pauses_end_at_ten_minutes_and_a_lasting_fault_is_told_daily() {
     let (mut now, mut told, mut attempts) = (start(), 0, 0);
     while now < start() + TOLD_EVERY * 3 {
         assert_eq!(outbox.start_due(now, &|_| false).len(), 1);
-        let down = outcome(id, Delivery::Later("down".into()));
+        let down = outcome(id, Delivery::Deferred("down".into()));
         told += outbox.settle(&down, now, false, SLEEP).told.len();
         let next = outbox.next_try(&|_| false).unwrap();
         assert!(next - now <= chrono::TimeDelta::from_std(LONGEST_PAUSE).unwrap());
@@ -147,17 +144,17 @@ fn after_a_restart_what_was_in_flight_is_sent_again_as_the_same_mail() {
     let bytes = postcard::to_stdvec(&outbox).unwrap();
     let mut outbox: Outbox = postcard::from_bytes(&bytes).unwrap();
     assert_eq!(outbox.start_due(start(), &|_| false), before);
-    let next = outbox.push(letter(b"s", b"b").report, start(), "console");
-    let next = outbox.letters().iter().find(|l| l.id == next).unwrap();
+    let next = outbox.push(queued_mail(b"s", b"b").report, start(), "console");
+    let next = outbox.mails().iter().find(|l| l.id == next).unwrap();
     assert_ne!(next.message_id, before[0].message_id);
     assert_eq!(next.thread.as_ref(), Some(&before[0].message_id));
 }
 
-/// Four letters of four queues, in an outbox.
+/// Four mails of four queues, in an outbox.
 fn four() -> Outbox {
     let mut outbox = Outbox::default();
     for queue in ["a", "b", "c", "d"] {
-        let mut report = letter(b"s", b"b").report;
+        let mut report = queued_mail(b"s", b"b").report;
         report.queue = queue.into();
         outbox.push(report, start(), "console");
     }
@@ -165,20 +162,20 @@ fn four() -> Outbox {
 }
 
 fn barred(id: u64) -> Outcome {
-    outcome(id, Delivery::Barred("535 no".into()))
+    outcome(id, Delivery::AccessDenied("535 no".into()))
 }
 
 #[test]
-fn one_letter_tries_whether_the_server_lets_us_in() {
+fn one_mail_tries_whether_the_server_lets_us_in() {
     let mut outbox = four();
-    let mut csv = letter(b"s", b"b").report;
+    let mut csv = queued_mail(b"s", b"b").report;
     csv.recipients.clear();
     csv.queue = "csv".into();
     let all = outbox.start_due(start(), &|_| false);
     assert_eq!(all.len(), 4, "nothing is known yet");
     let mut told = Vec::new();
-    for letter in &all {
-        told.extend(outbox.settle(&barred(letter.id), start(), true, SLEEP).told);
+    for mail in &all {
+        told.extend(outbox.settle(&barred(mail.id), start(), true, SLEEP).told);
     }
     assert_eq!(told.len(), 1, "{told:?}");
     // 535 counts four times already: the pauses have doubled.
@@ -195,7 +192,7 @@ fn one_letter_tries_whether_the_server_lets_us_in() {
         assert!(ids.contains(&"csv"));
         outbox.settle(&outcome(id, taken()), now, true, SLEEP);
         assert_eq!(outbox.next_try(&|_| false), None, "the others wait for it");
-        let tried = due.iter().find(|l| l.is_mail()).unwrap();
+        let tried = due.iter().find(|l| l.is_for_server()).unwrap();
         outbox.settle(&barred(tried.id), now, true, SLEEP);
         tries += 1;
     }
@@ -219,13 +216,13 @@ fn one_letter_tries_whether_the_server_lets_us_in() {
 #[test]
 fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care() {
     let (mut outbox, id) = posted();
-    let no = outcome(id, Delivery::Rejected("550 sender".into()));
+    let no = outcome(id, Delivery::EnvelopeRejected("550 sender".into()));
     let (mut now, mut tries, mut told) = (start(), 0, 0);
     outbox.start_due(now, &|_| false);
     told += outbox.settle(&no, now, true, SLEEP).told.len();
     while now < start() + TOLD_EVERY {
         assert!(outbox.waiting("a"), "no second one beside it");
-        assert!(outbox.refused("a"), "and `status --check` is critical");
+        assert!(outbox.has_rejected("a"), "and `status --check` is critical");
         now += SLEEP;
         outbox.retry_blocking("a", now);
         for _ in outbox.start_due(now, &|_| false) {
@@ -239,7 +236,7 @@ fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care()
     let (mut outbox, id) = posted();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::Rejected("no".into())),
+        &outcome(id, Delivery::EnvelopeRejected("no".into())),
         start(),
         false,
         SLEEP,
@@ -248,7 +245,7 @@ fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care()
     let (mut outbox, id) = posted();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::Refused("spam".into())),
+        &outcome(id, Delivery::ContentRejected("spam".into())),
         start(),
         true,
         SLEEP,
@@ -297,7 +294,7 @@ fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
     // The second is taken, the first waits, the third is cut once more.
     outbox.settle(&outcome(parts[1].id, taken()), start(), false, SLEEP);
     outbox.settle(
-        &outcome(id, Delivery::Later("451".into())),
+        &outcome(id, Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
@@ -309,7 +306,7 @@ fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
         SLEEP,
     );
     let left: Vec<(String, String)> = outbox
-        .letters()
+        .mails()
         .iter()
         .map(|l| (l.report.subject.to_string(), l.report.body.to_string()))
         .collect();
@@ -319,30 +316,30 @@ fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
         ("[3/3, 2/2] s", "32"),
     ];
     assert_eq!(left, want.map(|(s, b)| (s.into(), b.into())));
-    let last = outbox.letters().last().unwrap();
+    let last = outbox.mails().last().unwrap();
     let thread = format!("{} {}", whole.message_id, parts[2].message_id);
     assert_eq!(last.thread, Some(thread));
     assert_eq!(again.parts[0], parts[2].id);
     // One that cannot be cut is refused.
     outbox.start_due(start(), &|_| false);
     outbox.settle(&too_large(again.parts[0], &[]), start(), false, SLEEP);
-    assert!(outbox.refused("a"));
+    assert!(outbox.has_rejected("a"));
 }
 
 #[test]
 fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     let mut outbox = four();
-    let ids: Vec<u64> = outbox.letters().iter().map(|l| l.id).collect();
+    let ids: Vec<u64> = outbox.mails().iter().map(|l| l.id).collect();
     assert!(outbox.unsent(start()).is_empty(), "not tried yet");
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(ids[0], Delivery::Later("451".into())),
+        &outcome(ids[0], Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
     );
     outbox.settle(
-        &outcome(ids[1], Delivery::Refused("554".into())),
+        &outcome(ids[1], Delivery::ContentRejected("554".into())),
         start(),
         false,
         SLEEP,
@@ -357,7 +354,7 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     // The third tells it, and waits itself: it is told again.
     outbox.carried(&ids[..2], ids[2]);
     outbox.settle(
-        &outcome(ids[2], Delivery::Later("451".into())),
+        &outcome(ids[2], Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
@@ -369,12 +366,12 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     assert_eq!(outbox.unsent(start() + TOLD_EVERY).len(), 3, "for a day");
     let mut many = four();
     for _ in 0..3 {
-        many.push(letter(b"s", b"b").report, start(), "console");
+        many.push(queued_mail(b"s", b"b").report, start(), "console");
     }
-    let all: Vec<u64> = many.letters().iter().map(|l| l.id).collect();
+    let all: Vec<u64> = many.mails().iter().map(|l| l.id).collect();
     for id in &all {
         many.settle(
-            &outcome(*id, Delivery::Later("451".into())),
+            &outcome(*id, Delivery::Deferred("451".into())),
             start(),
             false,
             SLEEP,
@@ -383,5 +380,5 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     let unsent = many.unsent(start());
     assert_eq!(unsent.len(), 6);
     assert_eq!(unsent[5].text, "2 more reports wait or were refused");
-    assert_eq!(unsent[5].letters, all[5..]);
+    assert_eq!(unsent[5].mails, all[5..]);
 }

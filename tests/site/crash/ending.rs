@@ -188,7 +188,11 @@ fn a_state_directory_that_is_removed_is_made_anew() {
         snapshots_in(&state),
         site.told()
     );
-    assert!(tenshi::state::holder(&state).expect("its lock").running);
+    assert!(
+        tenshi::state::lock_status(&state)
+            .expect("its lock")
+            .running
+    );
     // Remade by hand, and with a snapshot of who knows whom.
     fs::remove_dir_all(&state).expect("removed again");
     fs::create_dir(&state).expect("and made");

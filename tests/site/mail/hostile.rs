@@ -84,7 +84,10 @@ fn replies_without_end_have_one() {
                 }
             });
             let end = send(&settings(port), &["root"], b"S: x\r\n\r\nb\r\n");
-            assert!(matches!(end, Delivery::Later(_)), "{step} {name}: {end:?}");
+            assert!(
+                matches!(end, Delivery::Deferred(_)),
+                "{step} {name}: {end:?}"
+            );
             // What the sockets hold, and not more.
             let sent = sent.load(Ordering::SeqCst);
             assert!(sent < 64 << 20, "{step} {name}: {sent} bytes");
@@ -111,7 +114,7 @@ fn a_reply_that_drips_ends_with_its_step() {
             }
         });
         let end = send(&settings(port), &["root"], b"S: x\r\n\r\nb\r\n");
-        let Delivery::Later(why) = &end else {
+        let Delivery::Deferred(why) = &end else {
             panic!("{step}: {end:?}");
         };
         assert!(why.contains("within 0.3 s"), "{step}: {why}");
@@ -142,7 +145,7 @@ fn no_reply_brings_us_down() {
         settings.tls = MailTls::Off;
         let end = send(&settings, &["root"], b"x");
         assert!(
-            matches!(&end, Delivery::Later(why) if why.contains("MAIL FROM")),
+            matches!(&end, Delivery::Deferred(why) if why.contains("MAIL FROM")),
             "{reply:?}: {end:?}"
         );
     }
@@ -163,7 +166,7 @@ fn no_reply_brings_us_down() {
             let _ = stream.read_to_end(&mut left);
         });
         let end = send(&settings(port), &["root"], b"x");
-        assert!(matches!(end, Delivery::Later(_)), "{reply:?}: {end:?}");
+        assert!(matches!(end, Delivery::Deferred(_)), "{reply:?}: {end:?}");
     }
 }
 
@@ -241,7 +244,7 @@ fn what_was_sent_in_clear_counts_for_nothing_under_tls() {
         settings.tls = MailTls::StartTls;
         let message = format!("Subject: x\r\n\r\nHIDDEN-{checked}-\r\n");
         let end = send(&settings, &["root"], message.as_bytes());
-        let Delivery::Later(why) = &end else {
+        let Delivery::Deferred(why) = &end else {
             panic!("{way:?}: {end:?}");
         };
         let words = match way {
@@ -292,7 +295,7 @@ fn no_password_leaves_in_clear() {
             });
             let end = send(&settings, &["root"], b"x");
             assert!(
-                matches!(end, Delivery::Barred(_) | Delivery::Later(_)),
+                matches!(end, Delivery::AccessDenied(_) | Delivery::Deferred(_)),
                 "{tls:?}: {end:?}"
             );
             let told = dialogue(&sink, "QUIT\r\n");
@@ -358,8 +361,11 @@ fn a_login_is_asked_for_as_the_server_offers_it() {
         });
         let end = send(&settings, &["root"], b"x");
         match good {
-            true => assert!(matches!(&end, Delivery::Rejected(_)), "{offer} {end:?}"),
-            false => assert!(matches!(&end, Delivery::Barred(_)), "{offer} {end:?}"),
+            true => assert!(
+                matches!(&end, Delivery::EnvelopeRejected(_)),
+                "{offer} {end:?}"
+            ),
+            false => assert!(matches!(&end, Delivery::AccessDenied(_)), "{offer} {end:?}"),
         }
     }
 }

@@ -48,7 +48,10 @@ fn a_refusal_that_is_about_the_size_says_what_to_try() {
             settings.timeout = Some(std::time::Duration::from_secs(20));
             let end = send(&settings, &["root"], &message);
             assert_eq!(too_large(&end), most, "{stage:?} {reply}: {end:?}");
-            let refused = matches!(&end, Delivery::Refused(_) | Delivery::Rejected(_));
+            let refused = matches!(
+                &end,
+                Delivery::ContentRejected(_) | Delivery::EnvelopeRejected(_)
+            );
             assert_eq!(refused, most.is_none(), "{stage:?} {reply}: {end:?}");
         }
     }

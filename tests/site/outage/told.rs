@@ -58,7 +58,7 @@ fn a_login_that_fails_is_tried_with_care_and_told_once() {
     };
     let text = poll(DEADLINE, critical).expect("critical");
     assert!(text.contains("535 5.7.8 wrong"), "{text}");
-    // The admin has put it right: one letter tries, the others follow.
+    // The admin has put it right: one mail tries, the others follow.
     sink.set(&[]);
     daemon.signal(Signal::SIGUSR2);
     sink.messages(2);
