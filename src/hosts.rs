@@ -3,7 +3,7 @@
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
-use crate::fast::ends;
+use crate::simd::first_and_last;
 
 /// So many places remember the host that was last seen there; a power of two.
 const NEAR: usize = 256;
@@ -65,7 +65,7 @@ impl Short {
     #[inline(always)]
     fn new(name: &[u8]) -> Option<Self> {
         Some(Self {
-            ends: ends(name).filter(|_| name.len() <= 16)?,
+            ends: first_and_last(name).filter(|_| name.len() <= 16)?,
             length: name.len(),
         })
     }

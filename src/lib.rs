@@ -35,7 +35,7 @@ pub mod counters;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod daemon;
 pub mod delivery;
-pub mod fast;
+pub mod hash;
 pub mod hosts;
 pub mod input;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -54,6 +54,7 @@ pub mod resolve;
 pub mod rules;
 pub mod schedule;
 pub mod shown;
+pub mod simd;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod state;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

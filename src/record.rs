@@ -12,8 +12,8 @@ mod text;
 use std::borrow::Cow;
 
 use crate::config::LineSettings;
-use crate::fast::{Range, Sixteen, before_space, is_space};
 use crate::pattern::{Budget, Found, Pattern, Spans};
+use crate::simd::{Block16, ByteRange, before_space, is_space};
 pub use named::drops_structured;
 pub use text::{Shape, Text};
 
@@ -146,24 +146,24 @@ const DAY: usize = 4;
 /// out of the sixteen again would take longer than all the rest.
 #[inline]
 fn is_common_stamp(stamp: &[u8; 16], day: u8) -> bool {
-    const STAMP: Range = Range::each(b"Aaa 00 00:00:00 ", b"Zzz 99 99:99:99 ");
-    let others = Sixteen::new(*stamp).within(STAMP).others();
+    const STAMP: ByteRange = ByteRange::each(b"Aaa 00 00:00:00 ", b"Zzz 99 99:99:99 ");
+    let others = Block16::new(*stamp).within(STAMP).unset_bits();
     others == 0 || (others == 1 << DAY && day == b' ')
 }
 
 /// Where the host begins behind `2026-11-23T21:44:00.123456+09:00 `, as rsyslog writes it.
 #[inline]
 fn common_rfc3339(line: &[u8]) -> Option<usize> {
-    const DATE: Range = Range::each(b"0000-00-00T00:00", b"9999-99-99T99:99");
+    const DATE: ByteRange = ByteRange::each(b"0000-00-00T00:00", b"9999-99-99T99:99");
     // From the plus to the minus there is a comma, too.
-    const TIME: Range = Range::each(b":00.000000+00:00", b":99.999999-99:99");
+    const TIME: ByteRange = ByteRange::each(b":00.000000+00:00", b":99.999999-99:99");
     const SIGN: usize = 26;
     let stamp = line.first_chunk::<33>()?;
     let [date, time] = stamp.as_chunks::<16>().0 else {
         return None;
     };
-    let others =
-        Sixteen::new(*date).within(DATE).others() | Sixteen::new(*time).within(TIME).others();
+    let others = Block16::new(*date).within(DATE).unset_bits()
+        | Block16::new(*time).within(TIME).unset_bits();
     (others == 0 && stamp[SIGN] != b',' && stamp[32] == b' ').then_some(33)
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use bstr::{BStr, BString};
 
 use crate::config::{Bound, RuleId};
-use crate::fast::Map;
+use crate::hash::Map;
 use crate::queue::OTHER_HOSTS;
 
 /// How many lines of each host a rule has taken since its leftmost queue was reported. A report that

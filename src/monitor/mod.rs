@@ -26,7 +26,6 @@ use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::{Counter, Counters};
-use crate::fast::Newlines;
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Budget, Pattern, Spans};
 use crate::queue::Tally;
@@ -34,6 +33,7 @@ use crate::record::{self, Parsed, Text};
 use crate::report::Unsent;
 use crate::resolve::Resolver;
 use crate::rules::{self, Asked, Index};
+use crate::simd::Newlines;
 
 /// More hosts than these are not remembered between their lines.
 const MOST_HOSTS: usize = 1 << 14;

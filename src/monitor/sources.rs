@@ -4,7 +4,7 @@
 use bstr::{BStr, BString};
 
 use super::repeat::Last;
-use crate::fast::{Map, OwnMap};
+use crate::hash::{FxHashMap, Map};
 
 /// More lines before than these are not kept: files and hosts can be invented.
 const MOST: usize = 1 << 16;
@@ -18,7 +18,7 @@ pub(super) struct Lasts {
     /// The sources by their names.
     numbers: Map<BString, usize>,
     /// Of a snapshot that kept one line a host, whatever its source.
-    of_any: OwnMap<u32, Last>,
+    of_any: FxHashMap<u32, Last>,
     /// How many lines are kept.
     kept: usize,
     /// The memory of their texts, bytes.
@@ -29,7 +29,7 @@ pub(super) struct Lasts {
 #[derive(Debug, Default)]
 struct Source {
     name: BString,
-    last: OwnMap<u32, Last>,
+    last: FxHashMap<u32, Last>,
 }
 
 /// A source that [`Lasts`] knows.
@@ -46,7 +46,7 @@ impl Lasts {
         self.numbers.insert(name.to_owned(), number);
         self.sources.push(Source {
             name: name.to_owned(),
-            last: OwnMap::default(),
+            last: FxHashMap::default(),
         });
         SourceId(number)
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::ast::{Anchor, Node};
 use super::set::ByteSet;
-use crate::fast::ends_word;
+use super::tag::ends_tag;
 use automaton::{ACCEPT, Automaton, State};
 
 /// So many bytes behind a blank are looked at.
@@ -189,8 +189,8 @@ impl Automaton {
             });
         }
         let bytes = self.next_bytes(states);
-        let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_word(byte)).collect();
-        let ends = bytes.bytes().any(ends_word);
+        let letters: Vec<u8> = bytes.bytes().filter(|&byte| !ends_tag(byte)).collect();
+        let ends = bytes.bytes().any(ends_tag);
         if self.anything(states) || letters.len() > FEW || begun.len() > LONGEST {
             let bytes = begun[..].into();
             return words.push(Word {

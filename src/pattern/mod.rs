@@ -17,6 +17,7 @@ pub mod literals;
 mod notes;
 mod parse;
 pub mod set;
+pub mod tag;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

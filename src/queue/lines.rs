@@ -14,7 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fast::{Map, mark};
+use crate::hash::{Map, hash_of_ends};
 
 /// Distinct lines and their counts.
 #[derive(Clone, Default)]
@@ -165,7 +165,7 @@ impl Lines {
     /// Changes the count of a line from what it is. One that is not known is added with a count made of
     /// 0, if it is not `full`. A host's lines take 4 GiB at most.
     pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
-        let mark = mark(line);
+        let mark = hash_of_ends(line);
         if let Some(recent) = &self.recent
             && let known = recent.0[mark as usize % RECENT]
             && known.mark == mark

@@ -1,6 +1,7 @@
 //! A message as the rules see it: without its process id, where `hidepid` says so.
 
-use crate::fast::{before_space, digits_length, word_length};
+use crate::pattern::tag::tag_length;
+use crate::simd::{before_space, digits_length};
 
 /// A message, its process id taken out where that is wanted. Most rules can do without a copy for that:
 /// what is behind the process id is read where it is written, as if it stood where it will.
@@ -34,13 +35,13 @@ impl Shape {
     /// The shape of a message that is taken as it is.
     #[inline(always)]
     fn plain(message: &[u8]) -> Self {
-        Self::new(word_length(message, 0), 0)
+        Self::new(tag_length(message, 0), 0)
     }
 
     /// The shape of a message whose process id is taken out, if the message begins as most do.
     #[inline(always)]
     fn without_pid(message: &[u8]) -> Option<Self> {
-        let word = word_length(message, 0);
+        let word = tag_length(message, 0);
         match (message.get(word), message.get(word + 1)) {
             (Some(b':'), Some(b' ')) => Some(Self::new(word, 0)),
             (Some(b'['), Some(b'0'..=b'9')) if word > 0 => {

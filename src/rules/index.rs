@@ -18,7 +18,7 @@ use std::cell::OnceCell;
 
 use super::id;
 use crate::config::{Action, Rule, RuleId};
-use crate::fast::OwnMap;
+use crate::hash::FxHashMap;
 use crate::pattern::{Budget, Spans};
 use crate::record::{Shape, Text};
 use candidate::{Candidate, Literals, Quick};
@@ -43,9 +43,9 @@ pub struct Index {
     facts: Vec<Facts>,
     heads: Heads,
     /// The keys that rules name, as the numbers of their bytes, from 1.
-    keys: OwnMap<u32, u32>,
+    keys: FxHashMap<u32, u32>,
     /// The lists that were made, by the kind of line.
-    kinds: OwnMap<u64, ListId>,
+    kinds: FxHashMap<u64, ListId>,
     lists: Vec<List>,
     /// The rules of all lists, one behind the other.
     candidates: Vec<Candidate>,
@@ -125,14 +125,14 @@ struct Room {
 impl Index {
     /// Makes the index of these rules.
     pub fn new(rules: &[Rule]) -> Self {
-        let mut keys = OwnMap::default();
+        let mut keys = FxHashMap::default();
         let facts = facts(rules, &mut keys);
         Self {
             heads: Heads::new(&facts),
             facts,
             memory: Memory::new(&keys),
             keys,
-            kinds: OwnMap::default(),
+            kinds: FxHashMap::default(),
             lists: Vec::new(),
             candidates: Vec::new(),
             scan: OnceCell::new(),

@@ -10,7 +10,7 @@ use super::program::Word;
 use super::steps::{Step, begins_with};
 use super::straight::Groups;
 use super::text::Text;
-use crate::fast::last;
+use crate::simd::last_position;
 
 /// The end of such a pattern.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Needle {
     ) -> Option<usize> {
         let mut end = (high + self.rarest + 1).min(subject.len());
         loop {
-            end = last(subject, (low + self.rarest, end), self.byte)?;
+            end = last_position(subject, (low + self.rarest, end), self.byte)?;
             let place = end - self.rarest;
             if self.is_at(subject, place) {
                 return Some(place);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::text::Text;
-use crate::fast::{Range, Sixteen, few_before};
 use crate::pattern::set::{Bits, ByteSet};
+use crate::simd::{Block16, ByteRange, run_length_in_tail};
 
 /// A set of more ranges is asked byte by byte.
 const MOST_RANGES: usize = 10;
@@ -36,10 +36,10 @@ pub(super) enum Shape {
 #[derive(Debug)]
 struct Ranges {
     /// The first may be one of small letters, which stand for both cases: the bits that make them so.
-    fold: Sixteen,
-    first: Range,
-    second: Range,
-    more: Box<[Range]>,
+    fold: Block16,
+    first: ByteRange,
+    second: ByteRange,
+    more: Box<[ByteRange]>,
     /// A bit for each byte, if the bytes of the ranges go on and the others stop.
     inverted: u32,
 }
@@ -109,21 +109,21 @@ impl Class {
 /// How many bytes are left before one that stops, `most` at most. As a rule it is among the next
 /// sixteen.
 #[inline(always)]
-fn run(text: Text<'_>, most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+fn run(text: Text<'_>, most: usize, stops: impl Fn(Block16) -> u32) -> usize {
     if let Some(chunk) = text.rest.first_chunk() {
-        let bits = stops(Sixteen::new(*chunk));
+        let bits = stops(Block16::new(*chunk));
         if bits != 0 {
             return most.min(bits.trailing_zeros() as usize);
         }
     } else if text.whole.len() >= 16 {
-        return most.min(few_before(text.whole, text.rest, stops));
+        return most.min(run_length_in_tail(text.whole, text.rest, stops));
     }
     far(text.whole, text.rest, most, stops)
 }
 
 /// The same where none of the next sixteen stops, or the subject is shorter than that.
 #[inline(never)]
-fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -> usize {
+fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Block16) -> u32) -> usize {
     let mut left = rest.get(16..).unwrap_or(rest);
     let length = loop {
         let length = rest.len() - left.len();
@@ -131,9 +131,9 @@ fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Sixteen) -> u32) -
             break most;
         }
         let Some((chunk, behind)) = left.split_first_chunk() else {
-            break length + few_before(whole, left, stops);
+            break length + run_length_in_tail(whole, left, stops);
         };
-        let bits = stops(Sixteen::new(*chunk));
+        let bits = stops(Block16::new(*chunk));
         if bits != 0 {
             break length + bits.trailing_zeros() as usize;
         }
@@ -164,11 +164,11 @@ impl Ranges {
             _ => Shape::Many,
         };
         let all = plan.ranges.iter();
-        let mut all = all.map(|&(low, last)| Range::new(low, last));
-        let first = all.next().unwrap_or(Range::new(0, 0));
+        let mut all = all.map(|&(low, last)| ByteRange::new(low, last));
+        let first = all.next().unwrap_or(ByteRange::new(0, 0));
         let second = all.next();
         let ranges = Self {
-            fold: Sixteen::all(if plan.letters { 0x20 } else { 0 }),
+            fold: Block16::splat(if plan.letters { 0x20 } else { 0 }),
             first,
             second: second.unwrap_or(first),
             more: all.collect(),
@@ -179,14 +179,14 @@ impl Ranges {
 
     /// A bit for each byte that stops, where there is one range.
     #[inline(always)]
-    fn one(&self, bytes: Sixteen) -> u32 {
+    fn one(&self, bytes: Block16) -> u32 {
         bytes.within(self.first).bits() ^ self.inverted
     }
 
     /// The same where there are several.
     #[inline(always)]
-    fn few(&self, bytes: Sixteen) -> u32 {
-        let first = bytes.with(self.fold).within(self.first);
+    fn few(&self, bytes: Block16) -> u32 {
+        let first = bytes.union(self.fold).within(self.first);
         let mut found = first.or(bytes.within(self.second));
         for &range in &self.more {
             found = found.or(bytes.within(range));

@@ -1,6 +1,6 @@
 //! A subject and how far it was read.
 
-use crate::fast::word;
+use crate::simd::first_eight;
 
 /// A subject and what is left of it.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl<'a> Text<'a> {
     /// The next eight bytes, the first in the lowest place, with zeros for those that are not there.
     #[inline(always)]
     pub(super) fn word(self) -> u64 {
-        word(self.whole, self.rest)
+        first_eight(self.whole, self.rest)
     }
 }
 

@@ -2,7 +2,7 @@
 //! is kept of each pattern.
 
 use super::automaton::{ACCEPT, Automaton, State, UNKNOWN};
-use super::ends_word;
+use super::ends_tag;
 use crate::pattern::set::ByteSet;
 
 /// What may come next of a head.
@@ -56,7 +56,7 @@ impl Automaton {
         let blank = ByteSet::range(b' ', b' ');
         let mut ends = ByteSet::default();
         (0..=255)
-            .filter(|&b| ends_word(b))
+            .filter(|&b| ends_tag(b))
             .for_each(|b| ends.insert(b));
         let mut part = vec![Part::Behind; self.states.len()];
         let mut open = vec![(self.start, Part::Word)];
@@ -89,7 +89,7 @@ impl Automaton {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Automaton, Beginning, Fit, anchored, ends_word};
+    use super::super::{Automaton, Beginning, Fit, anchored, ends_tag};
     use crate::pattern::Pattern;
 
     /// The patterns of our own rules, and the first words of the lines that they were written for.
@@ -109,7 +109,7 @@ mod tests {
         let mut words: Vec<Vec<u8>> = logs
             .lines()
             .filter_map(|line| line.split_whitespace().nth(4))
-            .map(|word| word.bytes().take_while(|&b| !ends_word(b)).collect())
+            .map(|word| word.bytes().take_while(|&b| !ends_tag(b)).collect())
             .collect();
         words.sort_unstable();
         words.dedup();

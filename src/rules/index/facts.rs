@@ -6,9 +6,10 @@ use memchr::memmem;
 
 use super::MOST_NAMES;
 use crate::config::{Action, Rule};
-use crate::fast::{OwnMap, word};
+use crate::hash::FxHashMap;
 use crate::pattern::Pattern;
 use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
+use crate::simd::first_eight;
 
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -49,7 +50,7 @@ impl Begin {
     /// Those at `at`.
     #[inline]
     pub(super) fn at(text: &[u8], at: usize) -> Self {
-        Self(word(text, text.get(at..).unwrap_or_default()))
+        Self(first_eight(text, text.get(at..).unwrap_or_default()))
     }
 
     /// The key that they begin with.
@@ -105,7 +106,7 @@ impl Facts {
 }
 
 /// The facts of all rules; `keys` gets the numbers of their keys.
-pub(super) fn facts(rules: &[Rule], keys: &mut OwnMap<u32, u32>) -> Vec<Facts> {
+pub(super) fn facts(rules: &[Rule], keys: &mut FxHashMap<u32, u32>) -> Vec<Facts> {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut facts: Vec<Facts> = Vec::with_capacity(rules.len());
     for (at, rule) in rules.iter().enumerate() {
@@ -121,7 +122,7 @@ pub(super) fn facts(rules: &[Rule], keys: &mut OwnMap<u32, u32>) -> Vec<Facts> {
 }
 
 /// What is known of a rule in the group `around`.
-fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Facts {
+fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> Facts {
     let on_host = matches!(rule.action, Action::GroupHost { .. });
     let is_group = on_host || matches!(rule.action, Action::Group { .. });
     let outline = rule.pattern.outline();
@@ -161,7 +162,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut OwnMap<u32, u32>) -> Fac
 }
 
 /// The numbers of these keys; new ones are added.
-fn numbered(known: &mut OwnMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u32]>> {
+fn numbered(known: &mut FxHashMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u32]>> {
     let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
     let mut add = |key: &Key| {
         let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);

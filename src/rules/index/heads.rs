@@ -6,8 +6,9 @@
 //! others, whoever sends lines may invent many: so what is learnt is bounded.
 
 use super::facts::Facts;
-use crate::fast::{Map, OwnMap, ends_word};
+use crate::hash::{FxHashMap, Map};
 use crate::pattern::fields::{Fit, Word};
+use crate::pattern::tag::ends_tag;
 
 /// More heads than these are not told from each other.
 const MOST: usize = 4_096;
@@ -31,7 +32,7 @@ pub(super) struct Heads {
     /// How many rules stand there.
     possible: usize,
     /// How the words that rules name begin, and the words that are shorter.
-    starts: OwnMap<[u8; START], ()>,
+    starts: FxHashMap<[u8; START], ()>,
     short: Vec<Word>,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct Possible {
 
 impl Heads {
     pub(super) fn new(facts: &[Facts]) -> Self {
-        let mut starts = OwnMap::default();
+        let mut starts = FxHashMap::default();
         let mut short = Vec::new();
         for word in facts
             .iter()
@@ -157,7 +158,7 @@ impl Heads {
 
 /// The first word of a head.
 fn word_of(head: &[u8]) -> &[u8] {
-    head.split(|&b| ends_word(b)).next().unwrap_or_default()
+    head.split(|&b| ends_tag(b)).next().unwrap_or_default()
 }
 
 /// All rules for which `may` holds, and for the groups around them.
@@ -196,7 +197,7 @@ mod tests {
         let text = b"set mailserver h\nset queue q f@x t@x [now]\n\
                      q ^\\(pam\nq ^su: x\nq ^sshd: y\nq .*\n";
         let rules = parse_bytes(text).config.unwrap().rules;
-        let facts = facts(&rules, &mut OwnMap::default());
+        let facts = facts(&rules, &mut FxHashMap::default());
         let mut heads = Heads::new(&facts);
         for n in 0..100 {
             let message = format!("prog{n}: text");
@@ -220,7 +221,7 @@ mod tests {
         let rules: String = (0..300).map(|n| format!("q word{n}\n")).collect();
         let text = format!("set mailserver h\nset queue q f@x t@x [now]\nq ^sshd: x\n{rules}");
         let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
-        let facts = facts(&rules, &mut OwnMap::default());
+        let facts = facts(&rules, &mut FxHashMap::default());
         let mut heads = Heads::new(&facts);
         let mut numbers = Vec::new();
         for n in 0..2_000 {

@@ -2,10 +2,11 @@
 
 use super::facts::Begin;
 use super::{ListId, heads};
-use crate::fast::{OwnMap, before_blank, digits_length};
+use crate::hash::FxHashMap;
 use crate::pattern::fields::{self, KEY};
 use crate::pattern::{Entry, Pattern};
 use crate::record::Shape;
+use crate::simd::{before_blank, digits_length};
 
 /// Lines with longer first words are looked up in full.
 const LONGEST: usize = 16;
@@ -97,7 +98,7 @@ impl<'a> Look<'a> {
 pub(super) struct Named(Box<[u64; BITS / 64]>);
 
 impl Named {
-    pub(super) fn new(keys: &OwnMap<u32, u32>) -> Self {
+    pub(super) fn new(keys: &FxHashMap<u32, u32>) -> Self {
         let mut bits = Box::new([0; BITS / 64]);
         for &key in keys.keys() {
             let (word, bit) = Self::place(key);
@@ -158,7 +159,7 @@ impl Remembered {
 }
 
 impl Memory {
-    pub(super) fn new(keys: &OwnMap<u32, u32>) -> Self {
+    pub(super) fn new(keys: &FxHashMap<u32, u32>) -> Self {
         Self {
             named: Named::new(keys),
             places: Box::new([[Remembered::NOTHING; 2]; PLACES]),
