@@ -5,7 +5,7 @@ use bstr::BStr;
 
 use super::{CATCH_UP, DRAIN, Daemon, Wish};
 use crate::clock::Time;
-use crate::input::{Batch, Receipt};
+use crate::input::{Batch, Checkpoint};
 use crate::process::service;
 use crate::process::signals::Signal;
 
@@ -23,16 +23,16 @@ impl Daemon {
         for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }
-        let again = match batch.receipt {
-            Receipt::File(marks) => {
+        let again = match batch.checkpoint {
+            Checkpoint::File(marks) => {
                 if self.files.insert(marks.path.clone(), marks).is_none() {
                     // Until a snapshot tells where this file was begun, a crash would begin it anew.
                     self.commits.urgent();
                 }
                 true
             }
-            Receipt::None => false,
-            Receipt::Redis { list, upto } => {
+            Checkpoint::None => false,
+            Checkpoint::Redis { list, upto } => {
                 if !self.commits.stores() {
                     self.inputs.ack(list.as_ref(), upto);
                 }

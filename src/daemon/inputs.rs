@@ -12,7 +12,7 @@ use super::Message;
 use super::start::DEPTH;
 use crate::clock::Clock;
 use crate::config::{Config, Listen, TailSettings, TailStart};
-use crate::input::file::{self, PathMarks};
+use crate::input::file::{self, PathCheckpoints};
 use crate::input::syslog::Prefixes;
 use crate::input::{Event, Handle, command, fifo, listen, redis};
 use crate::logpath::LogPath;
@@ -65,7 +65,7 @@ impl Opened {
 #[derive(Debug, Default)]
 pub(super) struct Resume {
     /// The positions in the followed files.
-    pub(super) files: Vec<PathMarks>,
+    pub(super) files: Vec<PathCheckpoints>,
     /// The patterns that were followed, and since when.
     pub(super) patterns: HashMap<BString, i64>,
     /// How far the Redis lists are counted.
@@ -234,7 +234,7 @@ fn no_thread(e: std::io::Error) -> String {
 fn follower(
     config: &Config,
     start: TailStart,
-    resume: Vec<PathMarks>,
+    resume: Vec<PathCheckpoints>,
     patterns: HashMap<BString, i64>,
 ) -> file::Follower<file::RealFs> {
     let settings = file::Settings {
@@ -251,14 +251,14 @@ fn follower(
 }
 
 /// How many log files may be open, beside what is open now and what the other inputs will open.
-fn room(config: &Config) -> file::Room {
+fn room(config: &Config) -> file::OpenFileBudget {
     let inputs = &config.inputs;
     let tcp = |listen: &&Listen| matches!(listen, Listen::Tcp(_));
     let tcp = inputs.listen.iter().filter(tcp).count();
     // Each has something by which it is woken; of Redis, a connection or two for each list.
     let others = 4 + inputs.listen.len() + inputs.fifos.len() + 4 * inputs.redis_queues.len();
     let taken = limits::open_now() + others + tcp * listen::most_connections();
-    file::Room::new(limits::open_files(), taken)
+    file::OpenFileBudget::new(limits::open_files(), taken)
 }
 
 /// Hands the events of the inputs on to the loop.

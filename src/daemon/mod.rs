@@ -117,7 +117,7 @@ struct Daemon {
     tried: BTreeSet<u64>,
     commits: commit::Commits,
     /// The positions in the followed files that belong to the counts.
-    files: BTreeMap<PathBuf, file::PathMarks>,
+    files: BTreeMap<PathBuf, file::PathCheckpoints>,
     /// The patterns of log files, and since when each is followed, ns since the epoch.
     patterns: HashMap<BString, i64>,
     /// How far the Redis lists are counted.

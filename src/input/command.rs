@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::control::{self, Control, Drain, Handle};
 use super::text::{Splitter, Text};
-use super::{Event, Origin, Receipt};
+use super::{Checkpoint, Event, Origin};
 use crate::process::child::Program;
 use crate::shown::shown_path;
 
@@ -170,7 +170,7 @@ fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
             splitter.end(&mut text);
         }
         if quiet || text.full() {
-            let batch = text.batch(Origin::Command, Receipt::None);
+            let batch = text.batch(Origin::Command, Checkpoint::None);
             if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
                 return false;
             }

@@ -242,12 +242,12 @@ impl Control {
 
 /// Says when a message that would come again and again is due: at once, then once a minute.
 #[derive(Debug, Default)]
-pub(super) struct Seldom {
+pub(super) struct RateLimit {
     last: Option<Instant>,
     held: u64,
 }
 
-impl Seldom {
+impl RateLimit {
     /// The words to add when the message is due now, nothing when it is to be held back.
     pub fn due(&mut self) -> Option<String> {
         if self

@@ -16,9 +16,9 @@ use nix::fcntl::{OFlag, openat};
 use nix::libc::{O_CLOEXEC, O_NONBLOCK};
 use nix::sys::stat::Mode;
 
-use super::control::{self, Control, Drain, Handle, Seldom};
+use super::control::{self, Control, Drain, Handle, RateLimit};
 use super::text::{Splitter, Text};
-use super::{Event, Origin, Receipt};
+use super::{Checkpoint, Event, Origin};
 use crate::process::walk::{Lost, Walk};
 use crate::shown::shown_path;
 
@@ -104,7 +104,7 @@ fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
     let mut buffer = vec![0; CHUNK];
     let mut splitter = Splitter::default();
     let mut text = Text::new(max_line);
-    let mut faults = Seldom::default();
+    let mut faults = RateLimit::default();
     let mut faulty = false;
     let mut drain = None;
     while !control.ended() {
@@ -138,7 +138,7 @@ fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
             splitter.end(&mut text);
         }
         if quiet || text.full() {
-            let batch = text.batch(Origin::Fifo(fifo.path.clone()), Receipt::None);
+            let batch = text.batch(Origin::Fifo(fifo.path.clone()), Checkpoint::None);
             if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
                 return;
             }

@@ -30,7 +30,7 @@ pub struct Batch {
     /// The lines, each ended by one `\n`; no line is longer than `max_line`.
     pub text: Vec<u8>,
     /// What is to be committed in the same snapshot as the counts of these lines.
-    pub receipt: Receipt,
+    pub checkpoint: Checkpoint,
     /// What went wrong or was cut while reading (to be added to the daemon's counters).
     pub counters: Counters,
 }
@@ -68,11 +68,11 @@ impl Origin {
 
 /// What is to be committed together with a batch's counts.
 #[derive(Debug)]
-pub enum Receipt {
+pub enum Checkpoint {
     /// Nothing: the source cannot be read again.
     None,
     /// The positions in this file's generations after the batch.
-    File(file::PathMarks),
+    File(file::PathCheckpoints),
     /// All elements of this Redis list before this number are in the hands of the loop. They are
     /// to be removed once the snapshot with the batch is on disk.
     Redis {

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::file::CUT;
-use super::{Batch, Origin, Receipt};
+use super::{Batch, Checkpoint, Origin};
 use crate::counters::{Counter, Counters};
 use crate::shown::whole_characters;
 
@@ -53,15 +53,15 @@ impl Text {
     }
 
     /// What has come together, if anything.
-    pub fn batch(&mut self, origin: Origin, receipt: Receipt) -> Option<Batch> {
+    pub fn batch(&mut self, origin: Origin, checkpoint: Checkpoint) -> Option<Batch> {
         let nothing = self.bytes.is_empty() && self.counters == Counters::default();
-        if nothing && matches!(receipt, Receipt::None) {
+        if nothing && matches!(checkpoint, Checkpoint::None) {
             return None;
         }
         Some(Batch {
             origin,
             text: std::mem::take(&mut self.bytes),
-            receipt,
+            checkpoint,
             counters: std::mem::take(&mut self.counters),
         })
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &mut Text) -> (String, u64) {
-        let batch = text.batch(Origin::Command, Receipt::None).unwrap();
+        let batch = text.batch(Origin::Command, Checkpoint::None).unwrap();
         let cut = batch.counters.get(Counter::TooLong);
         (String::from_utf8(batch.text).unwrap(), cut)
     }
@@ -134,7 +134,7 @@ mod tests {
         splitter.end(&mut text);
         splitter.end(&mut text);
         assert_eq!(lines(&mut text), ("rest\n".into(), 0));
-        assert!(text.batch(Origin::Command, Receipt::None).is_none());
+        assert!(text.batch(Origin::Command, Checkpoint::None).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::outbox::Outbox;
-use crate::input::file::PathMarks;
+use crate::input::file::PathCheckpoints;
 use crate::input::redis::Counted;
 use crate::queue::Tally;
 
@@ -110,7 +110,7 @@ snapshot! {
     /// The last instant up to which schedules were looked at.
     looked: Time, Time;
     /// The positions in the followed files.
-    files: Vec<PathMarks>, Vec<&'a PathMarks>;
+    files: Vec<PathCheckpoints>, Vec<&'a PathCheckpoints>;
     /// The patterns of log files, and since when each is followed, ns since the epoch: a file that
     /// came while nothing ran is new from its beginning.
     patterns: HashMap<BString, i64>, &'a HashMap<BString, i64>;

@@ -8,7 +8,7 @@ use super::{SavedCounter, SavedLast, SavedQueue, Snapshot};
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::delivery::outbox::Outbox;
-use crate::input::file::PathMarks;
+use crate::input::file::PathCheckpoints;
 use crate::input::redis::Counted;
 
 /// The counters of version 1, in the order in which they were written.
@@ -40,7 +40,7 @@ struct Version1 {
     made: Time,
     started: Time,
     looked: Time,
-    files: Vec<PathMarks>,
+    files: Vec<PathCheckpoints>,
     queues: Vec<SavedQueue>,
     escalations: Vec<SavedCounter>,
     last: Vec<SavedLast>,

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::input::file::{
-    FileSystem, Kind, Mark, Meta, PathMarks, RealFs, is_packed, is_rotation_of,
+    FileCheckpoint, FileSystem, Kind, Meta, PathCheckpoints, RealFs, is_compressed, is_rotation_of,
 };
 
 /// A file of a log's history.
@@ -31,7 +31,7 @@ struct Found {
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
 /// yet. Packed ones count as far as they were known, and what is followed by itself does not count.
-pub(super) fn parts(marks: &PathMarks, followed: &HashSet<&Path>) -> Vec<Part> {
+pub(super) fn parts(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<Part> {
     let live = look(&marks.path);
     let live_id = live.as_ref().map(|live| live.meta.id);
     let files: Vec<Found> = {
@@ -40,21 +40,21 @@ pub(super) fn parts(marks: &PathMarks, followed: &HashSet<&Path>) -> Vec<Part> {
         live.into_iter().chain(siblings).collect()
     };
     let is_live = |file: &Found| Some(file.meta.id) == live_id;
-    let known = marks.marks.iter().map(|mark| {
+    let known = marks.files.iter().map(|mark| {
         let file = files.iter().find(|file| file.meta.id == mark.id);
         Part {
             path: file.map(|file| file.path.clone()),
             position: mark.offset,
-            lag: left(mark, file.filter(|f| is_live(f) || !is_packed(&f.path))),
+            lag: left(mark, file.filter(|f| is_live(f) || !is_compressed(&f.path))),
             live: file.is_some_and(is_live),
         }
     });
     let mut parts: Vec<Part> = known.collect();
     let mut new: Vec<&Found> = files.iter().collect();
     new.retain(|file| {
-        let followed = marks.marks.iter().any(|mark| mark.id == file.meta.id);
+        let followed = marks.files.iter().any(|mark| mark.id == file.meta.id);
         // What was rotated away before the snapshot is none of what is left to do.
-        let late = file.meta.mtime > marks.seen && !is_packed(&file.path);
+        let late = file.meta.mtime > marks.seen && !is_compressed(&file.path);
         !followed && (is_live(file) || late)
     });
     new.sort_by_key(|file| (is_live(file), file.meta.mtime));
@@ -76,7 +76,7 @@ pub(super) fn parts(marks: &PathMarks, followed: &HashSet<&Path>) -> Vec<Part> {
     parts
 }
 
-fn left(mark: &Mark, file: Option<&Found>) -> u64 {
+fn left(mark: &FileCheckpoint, file: Option<&Found>) -> u64 {
     match file {
         // It was truncated, or has the inode of one that is gone: all of it is new.
         Some(file) if file.meta.size < mark.offset || differs(mark, &file.path) => file.meta.size,
@@ -86,12 +86,12 @@ fn left(mark: &Mark, file: Option<&Found>) -> u64 {
 }
 
 /// Whether the file can be read, and is the one of this mark.
-fn fits(mark: &Mark, path: &Path) -> bool {
+fn fits(mark: &FileCheckpoint, path: &Path) -> bool {
     File::open(path).is_ok_and(|file| mark.fits(&file).unwrap_or(false))
 }
 
 /// Whether the file can be read, and is another than that of this mark.
-fn differs(mark: &Mark, path: &Path) -> bool {
+fn differs(mark: &FileCheckpoint, path: &Path) -> bool {
     File::open(path).is_ok_and(|file| mark.fits(&file).is_ok_and(|fits| !fits))
 }
 

@@ -10,7 +10,7 @@ use super::lag::{self, Part};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
-use crate::input::file::PathMarks;
+use crate::input::file::PathCheckpoints;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
 use crate::state::{LockStatus, SavedQueue, Snapshot};
@@ -154,14 +154,14 @@ impl View {
     }
 }
 
-fn files_of(files: &[PathMarks]) -> Vec<FileView> {
+fn files_of(files: &[PathCheckpoints]) -> Vec<FileView> {
     let followed: HashSet<&Path> = files.iter().map(|marks| marks.path.as_path()).collect();
     let view = |marks| FileView::new(marks, &followed);
     files.iter().map(view).collect()
 }
 
 impl FileView {
-    fn new(marks: &PathMarks, followed: &HashSet<&Path>) -> Self {
+    fn new(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Self {
         let parts = lag::parts(marks, followed);
         let live = parts.iter().find(|part| part.live);
         let rotated = parts.iter().filter(|part| !part.live);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::Generation;
-use super::siblings::{gzipped, is_rotation_of};
+use super::rotated::{gzipped, is_rotation_of};
 use super::start;
 use super::track::{Done, MS, Track};
 use crate::logpath::LogPath;
@@ -63,7 +63,7 @@ impl Beside {
         for path in std::mem::take(&mut self.new) {
             let Ok(meta) = fs.meta(&path) else { continue };
             let (id, size) = (meta.id, meta.size);
-            let grown = |done: &Done| done.mark.id == id && size > done.mark.end;
+            let grown = |done: &Done| done.checkpoint.id == id && size > done.checkpoint.end;
             if begun || tracks.iter().any(|track| track.done.iter().any(grown)) {
                 // It may have been born and rotated away unseen.
                 recheck(tracks, &path);
@@ -122,16 +122,16 @@ fn own_log<F: FileSystem>(
         let at = track
             .done
             .iter()
-            .rposition(|done| done.mark.fits(&file).unwrap_or(false))?;
+            .rposition(|done| done.checkpoint.fits(&file).unwrap_or(false))?;
         Some((n, at))
     });
-    let from = match known.and_then(|(n, at)| Some(stems.get(n)?.done.get(at)?.mark.offset)) {
+    let from = match known.and_then(|(n, at)| Some(stems.get(n)?.done.get(at)?.checkpoint.offset)) {
         Some(offset) => offset,
         None => start::last_line_end(&file, before.size).ok()?,
     };
     let rewritten = |track: &&mut Track<F>| {
         // It was followed, and something else stands there now.
-        let other = known.is_none() && track.done.iter().any(|done| done.mark.id == meta.id);
+        let other = known.is_none() && track.done.iter().any(|done| done.checkpoint.id == meta.id);
         let copied = |from| track.is_copy(&file, meta.id, (from, meta.size));
         other || copied(0) || copied(from)
     };
@@ -144,7 +144,7 @@ fn own_log<F: FileSystem>(
         None => {
             let mut generation = Generation::plain(file, meta.id, now);
             generation.seek(from).ok()?;
-            Done::seen(generation.mark, now)
+            Done::seen(generation.checkpoint, now)
         }
     };
     track.begin_after(done);
@@ -152,7 +152,11 @@ fn own_log<F: FileSystem>(
 }
 
 /// The names of logs that were packed under their names since an instant, and that nobody follows.
-pub(super) fn packed_since<F: FileSystem>(fs: &F, pattern: &LogPath, since: i64) -> Vec<PathBuf> {
+pub(super) fn compressed_since<F: FileSystem>(
+    fs: &F,
+    pattern: &LogPath,
+    since: i64,
+) -> Vec<PathBuf> {
     let mut text: OsString = pattern.as_path().as_os_str().to_owned();
     text.push(".gz");
     let found = LogPath::new(text).expand(fs).paths;

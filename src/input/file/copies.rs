@@ -1,13 +1,13 @@
-//! Whether bytes of one file are a copy of another one, which is known by its mark.
+//! Whether bytes of one file are a copy of another one, which is known by its checkpoint.
 
 use std::collections::VecDeque;
 use std::io;
 
 use memchr::{memchr_iter, memrchr};
 
+use super::checkpoint::{ANCHOR, FileCheckpoint};
 use super::fs::LogFile;
 use super::generation::first_bytes;
-use super::marks::{ANCHOR, Mark};
 
 const BLOCK: usize = 64 * 1024;
 /// How far into an edited file the last line that was read is looked for, bytes.
@@ -28,21 +28,21 @@ pub enum Added {
     Unsure,
 }
 
-/// Whether the bytes `from` to `to` of `file` are a copy of what `mark` remembers; `own` is the file
-/// of the mark, if it is open.
+/// Whether the bytes `from` to `to` of `file` are a copy of what `checkpoint` remembers; `own` is the file
+/// of the checkpoint, if it is open.
 ///
 /// # Errors
 /// What reading the files gives.
 pub fn added<F: LogFile>(
     file: &F,
     (from, to): (u64, u64),
-    mark: &Mark,
+    checkpoint: &FileCheckpoint,
     own: Option<&F>,
 ) -> io::Result<Added> {
-    let own = own.filter(|own| mark.offset == 0 || mark.fits(*own).unwrap_or(false));
+    let own = own.filter(|own| checkpoint.offset == 0 || checkpoint.fits(*own).unwrap_or(false));
     let first = match own {
         Some(own) => first_bytes(own)?,
-        None => mark.head.to_vec(),
+        None => checkpoint.fingerprint.head.to_vec(),
     };
     let n = to - from;
     let here = bytes(file, from, first.len().min(length(n)))?;
@@ -60,18 +60,23 @@ pub fn added<F: LogFile>(
             return Ok(Added::Lines);
         }
     }
-    let end = from + mark.offset;
-    if mark.offset == 0 || to < end {
+    let end = from + checkpoint.offset;
+    if checkpoint.offset == 0 || to < end {
         return Ok(if own.is_some() {
             Added::Lines
         } else {
             Added::Unsure
         });
     }
-    if bytes(file, end - mark.anchor.len() as u64, mark.anchor.len())? != mark.anchor[..] {
+    if bytes(
+        file,
+        end - checkpoint.fingerprint.anchor.len() as u64,
+        checkpoint.fingerprint.anchor.len(),
+    )? != checkpoint.fingerprint.anchor[..]
+    {
         return Ok(Added::Lines);
     }
-    let more = own.map_or(Ok(0), |own| shared(file, end, own, mark.offset))?;
+    let more = own.map_or(Ok(0), |own| shared(file, end, own, checkpoint.offset))?;
     Ok(Added::Copy(end + more))
 }
 
@@ -117,18 +122,21 @@ pub struct LastLines {
 }
 
 impl LastLines {
-    /// Those that a mark remembers.
-    pub fn of_mark(mark: &Mark) -> Self {
-        Self::of_text(&mark.anchor, mark.offset > mark.anchor.len() as u64)
+    /// Those that a checkpoint remembers.
+    pub fn of_mark(checkpoint: &FileCheckpoint) -> Self {
+        Self::of_text(
+            &checkpoint.fingerprint.anchor,
+            checkpoint.offset > checkpoint.fingerprint.anchor.len() as u64,
+        )
     }
 
-    /// Those before the position of a mark in its file, more than it remembers.
+    /// Those before the position of a checkpoint in its file, more than it remembers.
     ///
     /// # Errors
     /// What reading the file gives.
-    pub fn of_file<F: LogFile>(file: &F, mark: &Mark) -> io::Result<Self> {
-        let from = mark.offset.saturating_sub(BEFORE);
-        let text = bytes(file, from, length(mark.offset - from))?;
+    pub fn of_file<F: LogFile>(file: &F, checkpoint: &FileCheckpoint) -> io::Result<Self> {
+        let from = checkpoint.offset.saturating_sub(BEFORE);
+        let text = bytes(file, from, length(checkpoint.offset - from))?;
         Ok(Self::of_text(&text, from > 0))
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 
-use super::beside::{Beside, packed_since};
+use super::beside::{Beside, compressed_since};
+use super::checkpoint::PathCheckpoints;
 use super::fs::FileSystem;
-use super::marks::PathMarks;
-use super::room::{LeftOut, Room};
-use super::siblings::{is_packed, is_rotation_of};
+use super::open_files::{LeftOut, OpenFileBudget};
+use super::rotated::{is_compressed, is_rotation_of};
 use super::track::{Context, MISSING, Progress, Track};
 use super::{Settings, fs};
 use crate::clock::Time;
@@ -51,7 +51,7 @@ pub struct Follower<F: FileSystem> {
     settings: Settings,
     configured: Vec<LogPath>,
     tracks: Vec<Track<F>>,
-    resume: Vec<PathMarks>,
+    resume: Vec<PathCheckpoints>,
     /// Paths that were missing at the start and are not waited for.
     skipped: HashSet<PathBuf>,
     /// Patterns whose directory we may not list, and what to say of it.
@@ -65,7 +65,7 @@ pub struct Follower<F: FileSystem> {
     /// Files that look like rotated ones, and may be logs.
     beside: Beside,
     /// How many files may be held open, and what was told of those that do not fit.
-    room: Room,
+    room: OpenFileBudget,
     left_out: LeftOut,
     /// The same of the globs of a run before, until they are taken up.
     before: HashMap<BString, i64>,
@@ -106,7 +106,7 @@ impl<F: FileSystem> Follower<F> {
         fs: F,
         settings: Settings,
         paths: &[P],
-        resume: Vec<PathMarks>,
+        resume: Vec<PathCheckpoints>,
     ) -> Self {
         let mut follower = Self {
             fs,
@@ -120,7 +120,7 @@ impl<F: FileSystem> Follower<F> {
             fresh: HashSet::new(),
             since: HashMap::new(),
             beside: Beside::default(),
-            room: Room::default(),
+            room: OpenFileBudget::default(),
             left_out: LeftOut::default(),
             before: HashMap::new(),
             told_since: HashMap::new(),
@@ -137,7 +137,7 @@ impl<F: FileSystem> Follower<F> {
 
     /// Holds no more files open than this.
     #[must_use]
-    pub fn within(mut self, room: Room) -> Self {
+    pub fn within(mut self, room: OpenFileBudget) -> Self {
         self.room = room;
         self
     }
@@ -155,7 +155,7 @@ impl<F: FileSystem> Follower<F> {
     }
 
     /// Where the files stand that are followed for the first time.
-    pub fn begun(&self) -> Vec<PathMarks> {
+    pub fn begun(&self) -> Vec<PathCheckpoints> {
         let fresh = self.tracks.iter().filter_map(Track::begun);
         fresh.collect()
     }
@@ -301,8 +301,8 @@ impl<F: FileSystem> Follower<F> {
             let since = self.since.entry(name.to_owned());
             let since = *since.or_insert(known.unwrap_or(now));
             // A pattern that asks for packed files gets them.
-            let packed = is_packed(name);
-            found.retain(|path| packed || !is_packed(path));
+            let packed = is_compressed(name);
+            found.retain(|path| packed || !is_compressed(path));
             for path in &found {
                 let own = self.resume.iter().any(|m| m.path == *path);
                 if own || !logs.iter().any(|log| is_rotation_of(log, path)) {
@@ -311,13 +311,13 @@ impl<F: FileSystem> Follower<F> {
                     self.beside.note(path);
                 }
             }
-            for path in packed_since(&self.fs, &configured, since) {
+            for path in compressed_since(&self.fs, &configured, since) {
                 if !logs
                     .iter()
                     .any(|log| *log == path || is_rotation_of(log, &path))
                 {
                     self.tracks
-                        .push(Track::new(path, None, None, since).only_packed());
+                        .push(Track::new(path, None, None, since).only_compressed());
                 }
             }
         }
@@ -531,7 +531,12 @@ impl<F: FileSystem> Follower<F> {
         let mut open = self.open_files();
         let mut held: HashMap<_, _> = HashMap::new();
         for track in &self.tracks {
-            held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
+            held.extend(
+                track
+                    .gens
+                    .iter()
+                    .map(|g| (g.checkpoint.id, track.path.clone())),
+            );
         }
         for at in 0..self.tracks.len() {
             let (before, rest) = self.tracks.split_at_mut(at);
@@ -539,7 +544,7 @@ impl<F: FileSystem> Follower<F> {
                 break;
             };
             for generation in &track.gens {
-                held.remove(&generation.mark.id);
+                held.remove(&generation.checkpoint.id);
             }
             let resuming = before.iter().chain(after.iter()).any(Track::is_resuming);
             let mut cx = Context {
@@ -563,7 +568,12 @@ impl<F: FileSystem> Follower<F> {
             act(track, &mut cx);
             open += track.gens.len();
             held = cx.held;
-            held.extend(track.gens.iter().map(|g| (g.mark.id, track.path.clone())));
+            held.extend(
+                track
+                    .gens
+                    .iter()
+                    .map(|g| (g.checkpoint.id, track.path.clone())),
+            );
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
+use super::checkpoint::{ANCHOR, FileCheckpoint, HEAD, same_beginning};
 use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
-use super::marks::{ANCHOR, HEAD, Mark, same_beginning};
 use super::start;
 
 /// So many bytes of a file are read in one go.
@@ -38,7 +38,7 @@ impl<F: LogFile> Read for FileReader<F> {
 }
 
 /// A packed file: it cannot grow, and it is read once, forward.
-struct Packed<F> {
+struct Compressed<F> {
     decoder: MultiGzDecoder<io::BufReader<FileReader<F>>>,
     /// Unpacked and not used up.
     rest: Vec<u8>,
@@ -49,10 +49,10 @@ struct Packed<F> {
 
 enum Source<F> {
     Plain(F),
-    Packed(Box<Packed<F>>),
+    Compressed(Box<Compressed<F>>),
 }
 
-impl<F: LogFile> Packed<F> {
+impl<F: LogFile> Compressed<F> {
     fn fill(&mut self, want: usize) {
         if self.ended || self.rest.len() >= want {
             return;
@@ -88,12 +88,12 @@ impl<F: LogFile> Packed<F> {
 pub struct Generation<F> {
     source: Source<F>,
     /// The state that is committed.
-    pub mark: Mark,
+    pub checkpoint: FileCheckpoint,
     /// When the path stopped naming it, ns; none while it is live.
     pub departed: Option<i64>,
     /// When it last gave something, ns.
     pub last_data: i64,
-    /// Its siblings were looked through before its first bytes are taken (I8).
+    /// Its rotated files were looked through before its first bytes are taken (I8).
     pub judged: bool,
     /// A packed file that was read to its end, or one that turned out damaged.
     pub finished: bool,
@@ -116,35 +116,47 @@ pub struct Generation<F> {
 impl<F: LogFile> Generation<F> {
     /// A plain file, to be read from its beginning.
     pub fn plain(file: F, id: FileId, now: i64) -> Self {
-        Self::new(Source::Plain(file), blank(id), now)
+        Self::new(Source::Plain(file), FileCheckpoint::blank(id), now)
     }
 
-    /// A plain file whose content fits `mark`.
-    pub fn resumed(file: F, id: FileId, mark: Mark, now: i64) -> Self {
-        let mut generation = Self::new(Source::Plain(file), Mark { id, ..mark }, now);
+    /// A plain file whose content fits `checkpoint`.
+    pub fn resumed(file: F, id: FileId, checkpoint: FileCheckpoint, now: i64) -> Self {
+        let mut generation = Self::new(
+            Source::Plain(file),
+            FileCheckpoint { id, ..checkpoint },
+            now,
+        );
         generation.judged = true;
         generation
     }
 
     /// A gzip file from its beginning, or none if it is empty.
-    pub fn packed(file: F, id: FileId, now: i64) -> Self {
-        let mut packed = Packed::open(file);
+    pub fn compressed(file: F, id: FileId, now: i64) -> Self {
+        let mut packed = Compressed::open(file);
         packed.fill(HEAD);
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
-        let mark = Mark { head, ..blank(id) };
-        Self::new(Source::Packed(Box::new(packed)), mark, now)
+        let mut checkpoint = FileCheckpoint::blank(id);
+        checkpoint.fingerprint.head = head;
+        Self::new(Source::Compressed(Box::new(packed)), checkpoint, now)
     }
 
-    /// A gzip file that holds what `mark` remembers, at the mark's offset.
-    pub fn packed_at(file: F, id: FileId, mark: &Mark, now: i64) -> Option<Self> {
-        let mut packed = Packed::open(file);
+    /// A gzip file that holds what `checkpoint` remembers, at the checkpoint's offset.
+    pub fn compressed_at(
+        file: F,
+        id: FileId,
+        checkpoint: &FileCheckpoint,
+        now: i64,
+    ) -> Option<Self> {
+        let mut packed = Compressed::open(file);
         packed.fill(HEAD);
-        if mark.is_blank() || !packed.rest.starts_with(&mark.head) {
+        if checkpoint.is_blank() || !packed.rest.starts_with(&checkpoint.fingerprint.head) {
             return None;
         }
-        // The mark may be of a time when there was less: a short head fits many files.
+        // The checkpoint may be of a time when there was less: a short head fits many files.
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
-        let mut left = mark.offset.saturating_sub(mark.anchor.len() as u64);
+        let mut left = checkpoint
+            .offset
+            .saturating_sub(checkpoint.fingerprint.anchor.len() as u64);
         while left > 0 {
             packed.fill(CHUNK);
             let n = packed
@@ -158,24 +170,24 @@ impl<F: LogFile> Generation<F> {
             left -= n as u64;
         }
         packed.fill(CHUNK);
-        if !packed.rest.starts_with(&mark.anchor) {
+        if !packed.rest.starts_with(&checkpoint.fingerprint.anchor) {
             return None;
         }
-        packed.rest.drain(..mark.anchor.len());
-        let mark = Mark {
+        packed.rest.drain(..checkpoint.fingerprint.anchor.len());
+        let mut checkpoint = FileCheckpoint {
             id,
-            head,
-            ..mark.clone()
+            ..checkpoint.clone()
         };
-        let mut generation = Self::new(Source::Packed(Box::new(packed)), mark, now);
+        checkpoint.fingerprint.head = head;
+        let mut generation = Self::new(Source::Compressed(Box::new(packed)), checkpoint, now);
         generation.judged = true;
         Some(generation)
     }
 
-    fn new(source: Source<F>, mark: Mark, now: i64) -> Self {
+    fn new(source: Source<F>, checkpoint: FileCheckpoint, now: i64) -> Self {
         Self {
             source,
-            mark,
+            checkpoint,
             departed: None,
             last_data: now,
             judged: false,
@@ -191,15 +203,15 @@ impl<F: LogFile> Generation<F> {
     }
 
     /// Whether the file is packed.
-    pub fn is_packed(&self) -> bool {
-        matches!(self.source, Source::Packed(_))
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.source, Source::Compressed(_))
     }
 
     /// Its length now; of a packed file what is unpacked.
     pub fn size(&self) -> io::Result<u64> {
         match &self.source {
             Source::Plain(file) => Ok(file.meta()?.size),
-            Source::Packed(packed) => Ok(self.mark.offset + packed.rest.len() as u64),
+            Source::Compressed(packed) => Ok(self.checkpoint.offset + packed.rest.len() as u64),
         }
     }
 
@@ -207,7 +219,7 @@ impl<F: LogFile> Generation<F> {
     pub fn file(&self) -> Option<&F> {
         match &self.source {
             Source::Plain(file) => Some(file),
-            Source::Packed(_) => None,
+            Source::Compressed(_) => None,
         }
     }
 
@@ -215,7 +227,7 @@ impl<F: LogFile> Generation<F> {
     pub fn next_bytes(&self) -> &[u8] {
         match &self.source {
             Source::Plain(_) => &[],
-            Source::Packed(packed) => &packed.rest,
+            Source::Compressed(packed) => &packed.rest,
         }
     }
 
@@ -223,15 +235,15 @@ impl<F: LogFile> Generation<F> {
     pub fn first_bytes(&self) -> io::Result<Vec<u8>> {
         match &self.source {
             Source::Plain(file) => first_bytes(file),
-            Source::Packed(_) => Ok(self.mark.head.to_vec()),
+            Source::Compressed(_) => Ok(self.checkpoint.fingerprint.head.to_vec()),
         }
     }
 
     /// Remembers the first bytes before anything is taken of them: if they are others when they are
     /// read, the file was truncated in between.
     pub fn preview(&mut self) -> io::Result<()> {
-        if self.mark.is_blank() {
-            self.mark.head = self.first_bytes()?.into();
+        if self.checkpoint.is_blank() {
+            self.checkpoint.fingerprint.head = self.first_bytes()?.into();
         }
         Ok(())
     }
@@ -240,12 +252,12 @@ impl<F: LogFile> Generation<F> {
     /// they are known, show it as a copy of this one or of its beginning.
     pub fn has_copy(&self, first: &[u8], last: &[u8], size: u64) -> bool {
         let Source::Plain(file) = &self.source else {
-            return self.mark.begins_like(first);
+            return self.checkpoint.begins_like(first);
         };
         let own = file.meta().map_or(0, |meta| meta.size);
         // A copy may be of what stood here before a truncation, or of what stands here now.
-        let stale = !self.mark.is_blank() && !self.mark.fits(file).unwrap_or(false);
-        if stale && self.mark.begins_like(first) {
+        let stale = !self.checkpoint.is_blank() && !self.checkpoint.fits(file).unwrap_or(false);
+        if stale && self.checkpoint.begins_like(first) {
             return true;
         }
         let same_end = || {
@@ -262,7 +274,7 @@ impl<F: LogFile> Generation<F> {
     pub fn last_line_before(&self, offset: u64) -> io::Result<u64> {
         match &self.source {
             Source::Plain(file) => start::last_line_end(file, offset),
-            Source::Packed(_) => Ok(offset),
+            Source::Compressed(_) => Ok(offset),
         }
     }
 
@@ -280,9 +292,9 @@ impl<F: LogFile> Generation<F> {
 
     /// Starts again at the beginning: the file was truncated.
     pub fn restart(&mut self) {
-        self.mark = Mark {
-            live: self.mark.live,
-            ..blank(self.mark.id)
+        self.checkpoint = FileCheckpoint {
+            live: self.checkpoint.live,
+            ..FileCheckpoint::blank(self.checkpoint.id)
         };
         self.judged = false;
         self.quiet = None;
@@ -300,10 +312,10 @@ impl<F: LogFile> Generation<F> {
         let mut anchor = vec![0; back];
         let n = file.read_at(offset - back as u64, &mut anchor)?;
         anchor.truncate(n);
-        self.mark.offset = offset;
-        self.mark.end = offset.max(file.meta()?.size);
-        self.mark.head = head.into();
-        self.mark.anchor = anchor.into();
+        self.checkpoint.offset = offset;
+        self.checkpoint.end = offset.max(file.meta()?.size);
+        self.checkpoint.fingerprint.head = head.into();
+        self.checkpoint.fingerprint.anchor = anchor.into();
         self.judged = offset > 0;
         Ok(())
     }
@@ -318,27 +330,28 @@ impl<F: LogFile> Generation<F> {
         last: bool,
     ) -> io::Result<Step> {
         let want = CHUNK.max(cutter.max_line + 4096);
-        let before = self.mark.offset;
+        let before = self.checkpoint.offset;
         let step = match &mut self.source {
-            Source::Packed(packed) => {
+            Source::Compressed(packed) => {
                 packed.fill(want);
                 let end = packed.ended && packed.fault.is_none();
                 let full = !packed.ended;
-                let used = cutter.take(&packed.rest, &mut self.mark.skipping, full, end);
+                let used = cutter.take(&packed.rest, &mut self.checkpoint.skipping, full, end);
                 if let Some(fault) = packed.fault.take_if(|_| used == 0) {
                     return Err(fault);
                 }
-                self.mark.anchor = tail(&self.mark.anchor, &packed.rest[..used]);
+                self.checkpoint.fingerprint.anchor =
+                    tail(&self.checkpoint.fingerprint.anchor, &packed.rest[..used]);
                 packed.rest.drain(..used);
-                self.mark.offset += used as u64;
-                self.mark.end = self.mark.offset + packed.rest.len() as u64;
+                self.checkpoint.offset += used as u64;
+                self.checkpoint.end = self.checkpoint.offset + packed.rest.len() as u64;
                 self.finished = end && packed.rest.is_empty();
                 self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }
             Source::Plain(_) => self.drain_plain(cutter, buf, now, want, last)?,
         };
-        if self.mark.offset != before {
+        if self.checkpoint.offset != before {
             self.last_data = now;
         }
         Ok(step)
@@ -355,27 +368,27 @@ impl<F: LogFile> Generation<F> {
         let Source::Plain(file) = &self.source else {
             return Ok(Step::Dry);
         };
-        let mark = &mut self.mark;
+        let checkpoint = &mut self.checkpoint;
         // Half a line is no identity: log lines often begin alike.
-        let unread = mark.offset == 0;
+        let unread = checkpoint.offset == 0;
         let meta = file.meta()?;
-        if meta.size < mark.offset {
+        if meta.size < checkpoint.offset {
             return Ok(Step::Truncated);
         }
         if self.quiet == Some((meta.size, meta.mtime)) && !last {
             return Ok(Step::Dry);
         }
-        let back = mark.anchor.len();
-        // Room for what is there, and for one byte that came since: a small file needs no large one.
-        let there = usize::try_from(meta.size - mark.offset).unwrap_or(want);
+        let back = checkpoint.fingerprint.anchor.len();
+        // OpenFileBudget for what is there, and for one byte that came since: a small file needs no large one.
+        let there = usize::try_from(meta.size - checkpoint.offset).unwrap_or(want);
         let room = want.min(there + 1);
         if buf.len() < back + room {
             buf.resize(back + room, 0);
         }
         let buf = &mut buf[..back + room];
-        let from = mark.offset - back as u64;
+        let from = checkpoint.offset - back as u64;
         let n = file.read_at(from, buf)?;
-        if n < back || buf[..back] != mark.anchor[..] {
+        if n < back || buf[..back] != checkpoint.fingerprint.anchor[..] {
             return Ok(Step::Truncated);
         }
         let data = &buf[back..n];
@@ -383,7 +396,7 @@ impl<F: LogFile> Generation<F> {
         let mut head = vec![0; HEAD];
         let length = file.read_at(0, &mut head)?;
         head.truncate(length);
-        if !head.starts_with(&mark.head) {
+        if !head.starts_with(&checkpoint.fingerprint.head) {
             return Ok(Step::Truncated);
         }
         // The other half of the lock: what was read is what still stands there.
@@ -392,12 +405,12 @@ impl<F: LogFile> Generation<F> {
         if again[..length] != buf[..again.len()] {
             return Ok(Step::Truncated);
         }
-        let grew = data.len() as u64 > mark.end.saturating_sub(mark.offset);
-        let used = cutter.take(data, &mut mark.skipping, data.len() == want, last);
-        mark.end = meta.size.max(mark.offset + data.len() as u64);
+        let grew = data.len() as u64 > checkpoint.end.saturating_sub(checkpoint.offset);
+        let used = cutter.take(data, &mut checkpoint.skipping, data.len() == want, last);
+        checkpoint.end = meta.size.max(checkpoint.offset + data.len() as u64);
         if used == 0 {
             if unread {
-                mark.head = Arc::from(&b""[..]);
+                checkpoint.fingerprint.head = Arc::from(&b""[..]);
             }
             if grew {
                 self.last_data = now;
@@ -407,27 +420,14 @@ impl<F: LogFile> Generation<F> {
             self.quiet = settled.then_some((meta.size, meta.mtime));
             return Ok(Step::Dry);
         }
-        mark.anchor = tail(&mark.anchor, &data[..used]);
-        mark.offset += used as u64;
-        head.truncate(usize::try_from(mark.offset).unwrap_or(HEAD));
-        if head[..] != mark.head[..] {
-            mark.head = head.into();
+        checkpoint.fingerprint.anchor = tail(&checkpoint.fingerprint.anchor, &data[..used]);
+        checkpoint.offset += used as u64;
+        head.truncate(usize::try_from(checkpoint.offset).unwrap_or(HEAD));
+        if head[..] != checkpoint.fingerprint.head[..] {
+            checkpoint.fingerprint.head = head.into();
         }
         self.quiet = None;
         Ok(Step::Moved)
-    }
-}
-
-fn blank(id: FileId) -> Mark {
-    let none: Arc<[u8]> = Arc::from(&b""[..]);
-    Mark {
-        id,
-        offset: 0,
-        end: 0,
-        anchor: none.clone(),
-        head: none,
-        skipping: false,
-        live: false,
     }
 }
 

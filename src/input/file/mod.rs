@@ -1,8 +1,8 @@
 //! The follower of log files: every line once, over rotation, truncation, restart and crash.
 //!
-//! The logs are the write-ahead log, and the daemon's state is a fold of them: a [`PathMarks`]
+//! The logs are the write-ahead log, and the daemon's state is a fold of them: a [`PathCheckpoints`]
 //! goes out with each batch and is committed with the counts of its lines, so after a crash the
-//! lines behind the marks are read again and lead to the same state. [`Follower`] is a state
+//! lines behind the checkpoints are read again and lead to the same state. [`Follower`] is a state
 //! machine over a [`FileSystem`]; [`spawn`] runs it in a thread that the kernel wakes early.
 
 use std::time::Duration;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use crate::config::model::TailStart;
 
 mod beside;
+mod checkpoint;
 mod copies;
 mod follower;
 mod fs;
 mod generation;
 mod lines;
-mod marks;
 #[cfg(test)]
 mod model;
-mod room;
-mod siblings;
+mod open_files;
+mod rotated;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -27,12 +27,12 @@ mod thread;
 mod track;
 mod watch;
 
+pub use checkpoint::{ANCHOR, FileCheckpoint, HEAD, PathCheckpoints};
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
 pub use lines::CUT;
-pub use marks::{ANCHOR, HEAD, Mark, PathMarks};
-pub use room::Room;
-pub use siblings::{is_packed, is_rotation_of};
+pub use open_files::OpenFileBudget;
+pub use rotated::{is_compressed, is_rotation_of};
 pub use thread::{Begun, Handle, spawn};
 
 /// How files are followed.

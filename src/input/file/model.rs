@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, Weak};
 use chrono::DateTime;
 
 use super::*;
-use crate::input::{Event, Receipt};
+use crate::input::{Checkpoint, Event};
 
 struct Inode {
     ino: u64,
@@ -119,8 +119,8 @@ struct Model {
     next: u64,
     half: String,
     got: Vec<u64>,
-    committed: (usize, Vec<PathMarks>),
-    told: Vec<PathMarks>,
+    committed: (usize, Vec<PathCheckpoints>),
+    told: Vec<PathCheckpoints>,
     excused: BTreeSet<u64>,
     trace: Vec<String>,
 }
@@ -410,8 +410,8 @@ impl Model {
             if let Event::Batch(batch) = event {
                 self.got
                     .extend(batch.text.split(|&b| b == b'\n').filter_map(number));
-                if let Receipt::File(marks) = batch.receipt {
-                    self.told = vec![marks];
+                if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                    self.told = vec![checkpoints];
                 }
             }
         });
@@ -441,8 +441,10 @@ impl Model {
             94..98 => (self.resume(), "crash").1,
             _ => (self.minute(), "minute").1,
         };
-        let marks = self.told.iter().flat_map(|m| &m.marks);
-        let marks: Vec<_> = marks.map(|m| (m.id.ino, m.offset, m.end, m.live)).collect();
+        let checkpoints = self.told.iter().flat_map(|m| &m.files);
+        let checkpoints: Vec<_> = checkpoints
+            .map(|m| (m.id.ino, m.offset, m.end, m.live))
+            .collect();
         let names = self.fs.0.lock().unwrap().names.clone();
         let names: Vec<_> = names
             .iter()
@@ -453,7 +455,7 @@ impl Model {
             .map(|(n, m, f)| (n, m.id.ino, m.size, f.lock().unwrap().closed))
             .collect();
         self.trace.push(format!(
-            "{label} next {} got {:?} {marks:?} {names:?}",
+            "{label} next {} got {:?} {checkpoints:?} {names:?}",
             self.next,
             self.got.last()
         ));

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
-use crate::input::{Event, Receipt};
+use crate::input::{Checkpoint, Event};
 
 mod beside;
 mod byhand;
 mod generations;
 mod interleave;
 mod names;
+mod open_files;
 mod pauses;
-mod room;
 mod settings;
 
 struct World {
@@ -25,7 +25,7 @@ struct World {
     follower: Option<Follower<RealFs>>,
     lines: Vec<String>,
     notices: Vec<String>,
-    marks: Option<PathMarks>,
+    checkpoints: Option<PathCheckpoints>,
 }
 
 fn settings() -> Settings {
@@ -47,12 +47,12 @@ impl World {
             follower: None,
             lines: Vec::new(),
             notices: Vec::new(),
-            marks: None,
+            checkpoints: None,
         }
     }
 
     fn start(&mut self) {
-        let resume = self.marks.clone().into_iter().collect();
+        let resume = self.checkpoints.clone().into_iter().collect();
         self.follower = Some(Follower::new(
             RealFs,
             settings(),
@@ -70,8 +70,8 @@ impl World {
                 Event::Batch(batch) => {
                     let text = String::from_utf8(batch.text).unwrap();
                     self.lines.extend(text.lines().map(str::to_owned));
-                    if let Receipt::File(marks) = batch.receipt {
-                        self.marks = Some(marks);
+                    if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                        self.checkpoints = Some(checkpoints);
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
@@ -97,7 +97,7 @@ impl World {
             .unwrap();
     }
 
-    fn sibling(&self, suffix: &str) -> PathBuf {
+    fn rotated(&self, suffix: &str) -> PathBuf {
         PathBuf::from(format!("{}{suffix}", self.log.display()))
     }
 
@@ -126,7 +126,7 @@ fn i5_rename_with_late_writes_then_the_new_file() {
     w.start();
     let mut old = OpenOptions::new().append(true).open(&w.log).unwrap();
     w.append(&w.log, "1\n");
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     old.write_all(b"2\n").unwrap();
     w.scan();
     w.append(&w.log, "4\n");
@@ -144,9 +144,9 @@ fn i8_generations_born_and_rotated_unseen_are_found() {
     w.append(&w.log, "0\n");
     w.start();
     w.append(&w.log, "1\n");
-    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    fs::rename(&w.log, w.rotated(".2")).unwrap();
     w.append(&w.log, "2\n");
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     w.append(&w.log, "3\n");
     w.scan();
     w.expect(&["1", "2", "3"]);
@@ -160,7 +160,7 @@ fn copytruncate_finishes_the_copy() {
     w.append(&w.log, "2\n");
     w.scan();
     w.append(&w.log, "3\n");
-    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::copy(&w.log, w.rotated(".1")).unwrap();
     File::create(&w.log).unwrap();
     w.append(&w.log, "4 and longer than all before\n");
     w.scan();
@@ -187,8 +187,8 @@ fn restart_reads_on_through_rotated_and_compressed_files() {
     w.scan();
     w.follower = None;
     w.append(&w.log, "2\n");
-    pack(&w.log, &w.sibling(".2.gz"));
-    w.append(&w.sibling(".1"), "3\n");
+    pack(&w.log, &w.rotated(".2.gz"));
+    w.append(&w.rotated(".1"), "3\n");
     w.append(&w.log, "4\n");
     w.start();
     w.expect(&["1", "2", "3", "4"]);
@@ -223,8 +223,8 @@ fn i10_a_copy_is_no_new_generation() {
     w.start();
     w.append(&w.log, "1\n");
     w.scan();
-    fs::copy(&w.log, w.sibling(".1")).unwrap();
-    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    fs::copy(&w.log, w.rotated(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".2")).unwrap();
     w.append(&w.log, "2\n");
     w.scan();
     w.expect(&["1", "2"]);
@@ -247,7 +247,7 @@ fn i13_what_is_no_file_is_told_once_and_tried_again() {
 fn two_names_of_one_file_are_followed_once() {
     let mut w = World::new();
     w.append(&w.log, "0\n");
-    let link = w.sibling("-link");
+    let link = w.rotated("-link");
     fs::hard_link(&w.log, &link).unwrap();
     w.follower = Some(Follower::new(
         RealFs,
@@ -290,14 +290,21 @@ fn marks_survive_the_snapshot_and_hold_only_with_content() {
     w.start();
     w.append(&w.log, "1\nhalf");
     w.scan();
-    let marks = w.marks.clone().unwrap();
-    let mark = marks.marks.last().unwrap();
-    assert_eq!(mark.end - mark.offset, 4, "the half line waits");
-    let bytes = postcard::to_stdvec(&marks).unwrap();
-    assert_eq!(postcard::from_bytes::<PathMarks>(&bytes).unwrap(), marks);
-    assert!(marks.marks[0].fits(&File::open(&w.log).unwrap()).unwrap());
+    let checkpoints = w.checkpoints.clone().unwrap();
+    let checkpoint = checkpoints.files.last().unwrap();
+    assert_eq!(checkpoint.end - checkpoint.offset, 4, "the half line waits");
+    let bytes = postcard::to_stdvec(&checkpoints).unwrap();
+    assert_eq!(
+        postcard::from_bytes::<PathCheckpoints>(&bytes).unwrap(),
+        checkpoints
+    );
     assert!(
-        !marks.marks[0]
+        checkpoints.files[0]
+            .fits(&File::open(&w.log).unwrap())
+            .unwrap()
+    );
+    assert!(
+        !checkpoints.files[0]
             .fits(&File::open("/etc/passwd").unwrap())
             .unwrap()
     );
@@ -374,7 +381,7 @@ fn many_rotations_at_once_are_read_once() {
         want.push(format!("{n}"));
         w.append(&w.log, &format!("{n}\n"));
         w.scan();
-        fs::rename(&w.log, w.sibling(&format!("-20261124-{n}"))).unwrap();
+        fs::rename(&w.log, w.rotated(&format!("-20261124-{n}"))).unwrap();
     }
     w.append(&w.log, "80\n");
     want.push("80".into());
@@ -394,17 +401,17 @@ fn i10_files_that_begin_with_the_same_words_are_not_copies() {
     w.scan();
     w.follower = None;
     w.append(&w.log, "2\n");
-    pack(&w.log, &w.sibling(".1.gz"));
+    pack(&w.log, &w.rotated(".1.gz"));
     w.append(&w.log, "Log opened\n3\n");
     w.start();
     let banner = "the same words in the head of each file\n".repeat(40);
     w.append(&w.log, &format!("4\n{banner}"));
     w.scan();
     // Born, rotated and followed by another one while nobody looked.
-    fs::rename(&w.log, w.sibling(".4")).unwrap();
+    fs::rename(&w.log, w.rotated(".4")).unwrap();
     for (name, line) in [(".3", "5"), (".2", "6"), ("", "7")] {
         w.append(
-            &w.sibling(name),
+            &w.rotated(name),
             &format!("Log opened\n3\n4\n{banner}{line}\n"),
         );
     }
@@ -422,11 +429,11 @@ fn a_half_line_that_was_truncated_is_found_in_its_copy() {
     let mut w = World::new();
     w.append(&w.log, "0\n");
     w.start();
-    fs::rename(&w.log, w.sibling(".2")).unwrap();
+    fs::rename(&w.log, w.rotated(".2")).unwrap();
     w.append(&w.log, "Nov 24 ");
     w.scan();
     w.append(&w.log, "03:00:00 one\n");
-    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::copy(&w.log, w.rotated(".1")).unwrap();
     fs::write(&w.log, "Nov 24 03:00:00 two, and it is longer\n").unwrap();
     w.scan();
     w.expect(&[
@@ -441,10 +448,10 @@ fn of_two_copies_the_newer_one_is_finished() {
     let mut w = World::new();
     w.append(&w.log, "0\n1\n");
     w.start();
-    fs::copy(&w.log, w.sibling(".bak")).unwrap();
+    fs::copy(&w.log, w.rotated(".bak")).unwrap();
     w.append(&w.log, "2\n");
     std::thread::sleep(std::time::Duration::from_millis(20));
-    fs::copy(&w.log, w.sibling(".1")).unwrap();
+    fs::copy(&w.log, w.rotated(".1")).unwrap();
     fs::write(&w.log, "3\n").unwrap();
     w.scan();
     w.expect(&["2", "3"]);
@@ -489,14 +496,14 @@ fn i4_i6_a_departed_file_is_held_until_it_is_silent_and_followed_by_another() {
     w.start();
     w.append(&w.log, "1\n");
     w.scan();
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     w.append(&w.log, "");
     w.scan();
     assert_eq!(w.open_files(), 2);
     // Its successor is empty: its writer may still hold it.
     w.scan_at(0);
     assert_eq!(w.open_files(), 2);
-    w.append(&w.sibling(".1"), "2\n");
+    w.append(&w.rotated(".1"), "2\n");
     w.append(&w.log, "3\n");
     w.scan();
     assert_eq!(w.open_files(), 2, "not silent for long enough");
@@ -546,10 +553,10 @@ fn a_rotated_file_of_which_nothing_stood_there_at_the_restart_gets_its_late_line
         w.append(&w.log, "Nov 24 03:00 1\n");
         w.scan();
         w.follower = None;
-        fs::rename(&w.log, w.sibling(".2")).unwrap();
+        fs::rename(&w.log, w.rotated(".2")).unwrap();
         w.append(&w.log, there);
         let mut late = OpenOptions::new().append(true).open(&w.log).unwrap();
-        fs::rename(&w.log, w.sibling(".1")).unwrap();
+        fs::rename(&w.log, w.rotated(".1")).unwrap();
         w.append(&w.log, "Nov 24 03:00 3\n");
         w.start();
         let rest = &"Nov 24 03:00 2\n"[there.len()..];
@@ -559,7 +566,7 @@ fn a_rotated_file_of_which_nothing_stood_there_at_the_restart_gets_its_late_line
             w.append(&w.log, &format!("Nov 24 03:00 {line}\n"));
             w.scan_later(seconds);
         }
-        fs::rename(&w.log, w.sibling(".0")).unwrap();
+        fs::rename(&w.log, w.rotated(".0")).unwrap();
         w.append(&w.log, "Nov 24 03:00 7\n");
         w.scan_later(30);
         w.lines.sort();

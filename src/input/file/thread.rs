@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bstr::BString;
 
 use super::Follower;
+use super::checkpoint::PathCheckpoints;
 use super::fs::FileSystem;
-use super::marks::PathMarks;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
 use crate::counters::Counters;
@@ -51,7 +51,7 @@ pub struct Handle {
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
     /// The positions.
-    pub files: Vec<PathMarks>,
+    pub files: Vec<PathCheckpoints>,
     /// The patterns, and since when each is followed, ns since the epoch.
     pub patterns: HashMap<BString, i64>,
 }

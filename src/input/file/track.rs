@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Settings;
+use super::checkpoint::{FileCheckpoint, PathCheckpoints};
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
-use super::marks::{Mark, PathMarks};
-use super::room::{NO_ROOM, Room};
+use super::open_files::{NO_ROOM, OpenFileBudget};
 use super::start;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
-use crate::input::{Batch, Event, Notice, Origin, Receipt};
+use crate::input::{Batch, Checkpoint, Event, Notice, Origin};
 use crate::shown::shown_path;
 
 mod copies;
@@ -67,7 +67,7 @@ pub(super) struct Context<'a, F: FileSystem> {
     /// A rotated file that may hold lines cannot be opened: why.
     pub shut: Cell<Option<String>>,
     /// How many files may be held open, and how many the other paths hold.
-    pub room: Room,
+    pub room: OpenFileBudget,
     pub open_elsewhere: usize,
     /// Some file is left out for want of room.
     pub pressed: bool,
@@ -110,7 +110,7 @@ pub(super) struct Progress {
 /// A generation that was let go of.
 #[derive(Clone)]
 pub(super) struct Done {
-    pub mark: Mark,
+    pub checkpoint: FileCheckpoint,
     /// It was not written to after this, ns.
     pub last: i64,
     /// As [`Generation::renamed`].
@@ -121,9 +121,9 @@ pub(super) struct Done {
 
 impl Done {
     /// Of a file that was there.
-    pub fn seen(mark: Mark, last: i64) -> Self {
+    pub fn seen(checkpoint: FileCheckpoint, last: i64) -> Self {
         Self {
-            mark,
+            checkpoint,
             last,
             renamed: true,
             cut: false,
@@ -131,11 +131,11 @@ impl Done {
     }
 
     /// Of a file that is gone.
-    fn cut(mark: Mark, last: i64) -> Self {
+    fn cut(checkpoint: FileCheckpoint, last: i64) -> Self {
         let cut = true;
         Self {
             cut,
-            ..Self::seen(mark, last)
+            ..Self::seen(checkpoint, last)
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
     pub gens: Vec<Generation<F::File>>,
     pub done: Vec<Done>,
-    pub resume: Option<PathMarks>,
+    pub resume: Option<PathCheckpoints>,
     turns: u64,
     drain: Drain,
     /// The configuration names this very path, or its log was followed before.
@@ -178,7 +178,7 @@ pub(super) struct Track<F: FileSystem> {
     rewritten: u64,
     seen: i64,
     last_line: i64,
-    told: Option<PathMarks>,
+    told: Option<PathCheckpoints>,
     fault: Option<String>,
     waiting_since: Option<i64>,
     /// A rotated file that may hold unread lines cannot be opened, as was told. Until it can, no
@@ -196,7 +196,7 @@ impl<F: FileSystem> Track<F> {
     pub fn new(
         path: PathBuf,
         start: Option<TailStart>,
-        resume: Option<PathMarks>,
+        resume: Option<PathCheckpoints>,
         since: i64,
     ) -> Self {
         Self {
@@ -260,7 +260,7 @@ impl<F: FileSystem> Track<F> {
 
     /// Whether it holds this file open.
     pub fn holds(&self, id: FileId) -> bool {
-        self.gens.iter().any(|g| g.mark.id == id)
+        self.gens.iter().any(|g| g.checkpoint.id == id)
     }
 
     /// At the next turn its rotated files are looked through again.
@@ -275,7 +275,7 @@ impl<F: FileSystem> Track<F> {
     }
 
     /// Its log was packed before it was seen: nobody waits for it.
-    pub fn only_packed(mut self) -> Self {
+    pub fn only_compressed(mut self) -> Self {
         self.packed = true;
         self
     }
@@ -288,7 +288,7 @@ impl<F: FileSystem> Track<F> {
         }
         if !self.begun {
             self.begun = true;
-            self.remember_siblings(cx);
+            self.remember_rotated(cx);
         }
         self.adopt(cx);
     }
@@ -298,7 +298,7 @@ impl<F: FileSystem> Track<F> {
         self.turns += 1;
         if !self.begun {
             self.begun = true;
-            self.remember_siblings(cx);
+            self.remember_rotated(cx);
         }
         if self.resume.is_some() && !cx.has_room(0, true) {
             // Its place is kept in the state as it is.
@@ -306,17 +306,17 @@ impl<F: FileSystem> Track<F> {
             self.drain = Drain::Done;
             return progress;
         }
-        if let Some(marks) = self.resume.take() {
+        if let Some(checkpoints) = self.resume.take() {
             self.left_out = false;
-            let Some(siblings) = self.survey(cx) else {
-                self.resume = Some(marks);
+            let Some(rotated_files) = self.survey(cx) else {
+                self.resume = Some(checkpoints);
                 return Progress {
                     waiting: true,
                     ..progress
                 };
             };
-            if !self.resume_from(&marks, &siblings, cx) {
-                self.resume = Some(marks);
+            if !self.resume_from(&checkpoints, &rotated_files, cx) {
+                self.resume = Some(checkpoints);
                 return Progress {
                     waiting: true,
                     ..progress
@@ -326,7 +326,7 @@ impl<F: FileSystem> Track<F> {
         // Another path may still turn out to hold the file that this one names.
         progress.waiting = cx.resuming;
         self.adopt(cx);
-        let blank = self.gens.last().is_some_and(|g| g.mark.is_blank());
+        let blank = self.gens.last().is_some_and(|g| g.checkpoint.is_blank());
         let open = !self.live || blank || self.departed();
         let unsure = (open && !self.is_surveyed(cx)) || self.shut.is_some();
         self.recheck |= cx.rescan && unsure;
@@ -366,9 +366,9 @@ impl<F: FileSystem> Track<F> {
 
     /// Where it stands after its first look, unless it goes on from a run before, or nobody could
     /// tell yet where it begins.
-    pub fn begun(&self) -> Option<PathMarks> {
+    pub fn begun(&self) -> Option<PathCheckpoints> {
         let fresh = self.told.is_none() && self.resume.is_none() && self.start.is_none();
-        fresh.then(|| self.marks())
+        fresh.then(|| self.checkpoints())
     }
 
     /// Moves the place that the state shall hold, when no line carried it.
@@ -377,11 +377,11 @@ impl<F: FileSystem> Track<F> {
         if cx.resuming && self.start.is_some() {
             return false;
         }
-        let marks = self.marks();
+        let checkpoints = self.checkpoints();
         if self
             .told
             .as_ref()
-            .is_some_and(|told| told.same_place(&marks))
+            .is_some_and(|told| told.same_place(&checkpoints))
         {
             return false;
         }
@@ -393,22 +393,22 @@ impl<F: FileSystem> Track<F> {
         if !text.is_empty() {
             self.last_line = cx.now / 1_000_000_000;
         }
-        let marks = self.marks();
-        self.told = Some(marks.clone());
+        let checkpoints = self.checkpoints();
+        self.told = Some(checkpoints.clone());
         let origin = Origin::File(self.path.clone());
         (cx.emit)(Event::Batch(Batch {
             origin,
             text,
-            receipt: Receipt::File(marks),
+            checkpoint: Checkpoint::File(checkpoints),
             counters,
         }));
     }
 
-    fn marks(&self) -> PathMarks {
-        PathMarks {
+    fn checkpoints(&self) -> PathCheckpoints {
+        PathCheckpoints {
             path: self.path.as_ref().clone(),
-            marks: self.gens.iter().map(|g| g.mark.clone()).collect(),
-            done: self.done.iter().map(|d| d.mark.clone()).collect(),
+            files: self.gens.iter().map(|g| g.checkpoint.clone()).collect(),
+            done: self.done.iter().map(|d| d.checkpoint.clone()).collect(),
             seen: self.seen,
             last_line: self.last_line,
         }
@@ -417,7 +417,7 @@ impl<F: FileSystem> Track<F> {
     /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
     /// must be older than any that [`Self::insert_unknown`] looks at.
     fn remember(&mut self, done: Done) {
-        if !done.mark.is_blank() {
+        if !done.checkpoint.is_blank() {
             self.done.push(done);
         }
         let mut extra = self.done.len().saturating_sub(MAX_DONE);
@@ -458,7 +458,7 @@ impl<F: FileSystem> Track<F> {
             if let Some(last) = self.gens.last_mut() {
                 last.departed = Some(now);
                 last.renamed = true;
-                last.mark.live = false;
+                last.checkpoint.live = false;
             }
             self.live = false;
         }
@@ -495,18 +495,18 @@ impl<F: FileSystem> Track<F> {
             };
             return self.set_fault(cx, Some(format!("is {what}, not a log file")));
         }
-        if self.live && self.gens.last().is_some_and(|g| g.mark.id == meta.id) {
+        if self.live && self.gens.last().is_some_and(|g| g.checkpoint.id == meta.id) {
             return;
         }
         if let Some(at) = self
             .gens
             .iter()
-            .position(|g| !g.is_packed() && g.mark.id == meta.id)
+            .position(|g| !g.is_compressed() && g.checkpoint.id == meta.id)
         {
             self.depart(cx.now);
             let mut generation = self.gens.remove(at);
             generation.departed = None;
-            generation.mark.live = true;
+            generation.checkpoint.live = true;
             self.gens.push(generation);
             self.live = true;
             return self.set_fault(cx, None);
@@ -530,7 +530,7 @@ impl<F: FileSystem> Track<F> {
         }
         match self.open_new(cx) {
             Ok(Some(mut generation)) => {
-                generation.mark.live = true;
+                generation.checkpoint.live = true;
                 generation.turns.0 = self.turns;
                 self.gens.push(generation);
                 (self.live, self.known) = (true, true);
@@ -560,10 +560,10 @@ impl<F: FileSystem> Track<F> {
             let offset = start::offset(&file, start)?;
             let mut generation = Generation::plain(file, id, cx.now);
             generation.seek(offset)?;
-            io::Result::Ok(generation.mark)
+            io::Result::Ok(generation.checkpoint)
         };
-        if let Ok(mark) = place() {
-            self.remember(Done::seen(mark, cx.now));
+        if let Ok(checkpoint) = place() {
+            self.remember(Done::seen(checkpoint, cx.now));
             self.start = None;
         }
     }
@@ -576,11 +576,11 @@ impl<F: FileSystem> Track<F> {
         }
         // A file that another path named before.
         let elsewhere = cx.others.iter().copied().flatten();
-        let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.mark));
-        for mark in elsewhere.filter(|mark| mark.id == meta.id) {
-            if mark.fits(&file)? {
-                let mark = mark.clone();
-                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
+        let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.checkpoint));
+        for checkpoint in elsewhere.filter(|checkpoint| checkpoint.id == meta.id) {
+            if checkpoint.fits(&file)? {
+                let checkpoint = checkpoint.clone();
+                return Ok(Some(Generation::resumed(file, meta.id, checkpoint, cx.now)));
             }
         }
         let file = match self.replaces(file, &meta, cx)? {
@@ -588,11 +588,12 @@ impl<F: FileSystem> Track<F> {
             Err(file) => file,
         };
         // A file that was let go, and has its name back.
-        let known = |mark: &Mark| mark.id == meta.id && meta.size >= mark.end;
+        let known =
+            |checkpoint: &FileCheckpoint| checkpoint.id == meta.id && meta.size >= checkpoint.end;
         for at in (0..self.done.len()).rev() {
-            if known(&self.done[at].mark) && self.done[at].mark.fits(&file)? {
-                let mark = self.done.remove(at).mark;
-                return Ok(Some(Generation::resumed(file, meta.id, mark, cx.now)));
+            if known(&self.done[at].checkpoint) && self.done[at].checkpoint.fits(&file)? {
+                let checkpoint = self.done.remove(at).checkpoint;
+                return Ok(Some(Generation::resumed(file, meta.id, checkpoint, cx.now)));
             }
         }
         let mut generation = Generation::plain(file, meta.id, cx.now);
@@ -619,7 +620,7 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn is_held(&self, id: FileId, cx: &Context<F>) -> bool {
-        self.gens.iter().any(|g| g.mark.id == id) || cx.held.contains_key(&id)
+        self.gens.iter().any(|g| g.checkpoint.id == id) || cx.held.contains_key(&id)
     }
 
     fn lost(&mut self, cx: &mut Context<F>, why: &str, bytes: u64) {

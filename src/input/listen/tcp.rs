@@ -11,10 +11,10 @@ use nix::sys::socket::{setsockopt, sockopt};
 use super::framing::Framing;
 use crate::clock::Clock;
 use crate::counters::Counter;
-use crate::input::control::{Control, Drain, Seldom};
+use crate::input::control::{Control, Drain, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Event, Origin, Receipt};
+use crate::input::{Checkpoint, Event, Origin};
 use crate::process::limits;
 
 /// How many connections may be open, where the limit of open files allows.
@@ -71,11 +71,11 @@ pub(super) struct Server {
     /// How many there may be.
     most: usize,
     refused_until: Option<Instant>,
-    bad: Seldom,
-    crowded: Seldom,
+    bad: RateLimit,
+    crowded: RateLimit,
     /// Whether the loop was told that no connection can be taken.
     full: bool,
-    refused: Seldom,
+    refused: RateLimit,
 }
 
 /// Why a connection is refused.
@@ -111,10 +111,10 @@ impl Server {
             connections: Vec::new(),
             most: most(),
             refused_until: None,
-            bad: Seldom::default(),
-            crowded: Seldom::default(),
+            bad: RateLimit::default(),
+            crowded: RateLimit::default(),
             full: false,
-            refused: Seldom::default(),
+            refused: RateLimit::default(),
         }
     }
 
@@ -143,7 +143,7 @@ impl Server {
     }
 
     fn hand_over(&mut self, control: &Control) -> bool {
-        let batch = self.text.batch(self.origin.clone(), Receipt::None);
+        let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
         batch.is_none_or(|batch| control.send(Event::Batch(batch)))
     }
 

@@ -12,10 +12,10 @@ use nix::sys::socket::{
 };
 
 use crate::clock::Clock;
-use crate::input::control::{Control, Seldom};
+use crate::input::control::{Control, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Event, Origin, Receipt};
+use crate::input::{Checkpoint, Event, Origin};
 
 /// The largest datagram there is.
 const LARGEST: usize = 65_536;
@@ -40,8 +40,8 @@ pub(super) struct Receiver {
     /// How many datagrams the kernel has dropped so far.
     dropped: u32,
     dropped_told: u32,
-    seldom: Seldom,
-    faults: Seldom,
+    loss_limit: RateLimit,
+    fault_limit: RateLimit,
 }
 
 /// What one look at the socket gave.
@@ -67,8 +67,8 @@ impl Receiver {
             prefixes,
             dropped: 0,
             dropped_told: 0,
-            seldom: Seldom::default(),
-            faults: Seldom::default(),
+            loss_limit: RateLimit::default(),
+            fault_limit: RateLimit::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Receiver {
                     Taken::Message => {}
                     Taken::Nothing => break true,
                     Taken::Fault(fault) => {
-                        if let Some(more) = self.faults.due() {
+                        if let Some(more) = self.fault_limit.due() {
                             control.fault(format!("{}: {fault}{more}", self.name()));
                         }
                         pause = Some(Duration::from_secs(1));
@@ -92,7 +92,7 @@ impl Receiver {
                     }
                 }
             };
-            let batch = self.text.batch(self.origin.clone(), Receipt::None);
+            let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
             if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
                 return;
             }
@@ -144,7 +144,7 @@ impl Receiver {
 
     fn tell_losses(&mut self, control: &Control) {
         let lost = self.dropped.wrapping_sub(self.dropped_told);
-        if lost > 0 && self.seldom.due().is_some() {
+        if lost > 0 && self.loss_limit.due().is_some() {
             self.dropped_told = self.dropped;
             control.loss(format!(
                 "{}: {lost} datagrams are lost: more came than could be taken in (a larger \

@@ -57,7 +57,7 @@ pub struct Handle {
 
 impl Handle {
     /// The snapshot with the lines of a list's elements before the number `upto` is on disk: they
-    /// may go. The list is named as in [`Receipt`](super::Receipt).
+    /// may go. The list is named as in [`Checkpoint`](super::Checkpoint).
     pub fn ack(&self, list: &BStr, upto: u64) {
         for (_, acks, _) in self.readers.iter().filter(|(of, ..)| of == list) {
             acks.fetch_max(upto, Ordering::SeqCst);

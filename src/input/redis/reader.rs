@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
-use crate::input::{Event, Origin, Receipt};
+use crate::input::{Checkpoint, Event, Origin};
 use crate::threads;
 
 /// How long a connect with its handshake may take.
@@ -226,7 +226,7 @@ impl Reader {
             // A server whose memory is full takes no number: it gets one once it has room.
             told.or_else(|e| if out_of_memory(&e) { Ok(()) } else { Err(e) })?;
             // The next snapshot has to know how the numbers go on.
-            self.give(Vec::new(), self.receipt(), control)?;
+            self.give(Vec::new(), self.checkpoint(), control)?;
         }
         let mut at = entry.at;
         while at < length {
@@ -309,7 +309,7 @@ impl Reader {
             let mut pop = cmd("LPOP");
             let element: Option<Vec<u8>> = pop.arg(self.key.as_slice()).query(server)?;
             let Some(element) = element else { break };
-            self.give(vec![element], Receipt::None, control)?;
+            self.give(vec![element], Checkpoint::None, control)?;
         }
         self.pause = SHORTEST;
         Ok(())
@@ -362,12 +362,12 @@ impl Reader {
             self.most = MANY;
         }
         self.book.hand(count);
-        self.give(elements, self.receipt(), control)
+        self.give(elements, self.checkpoint(), control)
     }
 
     /// For all that the loop has been given.
-    fn receipt(&self) -> Receipt {
-        Receipt::Redis {
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::Redis {
             list: self.place.clone(),
             upto: self.book.next(),
         }
@@ -376,7 +376,7 @@ impl Reader {
     fn give(
         &mut self,
         elements: Vec<Vec<u8>>,
-        receipt: Receipt,
+        checkpoint: Checkpoint,
         control: &Control,
     ) -> Result<(), End> {
         let arrival = Arrival {
@@ -388,7 +388,7 @@ impl Reader {
         for element in elements {
             syslog::take(&element, false, arrival, &prefixes, &mut self.text);
         }
-        let batch = self.text.batch(Origin::Redis, receipt);
+        let batch = self.text.batch(Origin::Redis, checkpoint);
         if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
             return Err(End::Asked);
         }

@@ -11,7 +11,7 @@ use redis::{Commands, Connection};
 
 use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, clock, run, sink, wait_for};
 use tenshi::input::redis::{Counted, Handle, Server, Settings, place, spawn};
-use tenshi::input::{Batch, Origin, Receipt};
+use tenshi::input::{Batch, Checkpoint, Origin};
 
 /// A redis-server in a directory of its own, which it writes to at each change.
 struct Redis {
@@ -135,8 +135,8 @@ fn q(redis: &Redis) -> BString {
 
 /// How many elements the batches so far are receipts for, all of one line.
 fn taken(sink: &Sink, key: &str) -> u64 {
-    let of = |batch: &Batch| match &batch.receipt {
-        Receipt::Redis { list, .. } if list.ends_with(format!(" {key}").as_bytes()) => {
+    let of = |batch: &Batch| match &batch.checkpoint {
+        Checkpoint::Redis { list, .. } if list.ends_with(format!(" {key}").as_bytes()) => {
             batch.text.iter().filter(|&&b| b == b'\n').count() as u64
         }
         _ => 0,
@@ -146,8 +146,8 @@ fn taken(sink: &Sink, key: &str) -> u64 {
 
 /// Up to which number the loop has the elements of a list.
 fn upto(sink: &Sink, key: &str) -> u64 {
-    let of = |batch: &Batch| match &batch.receipt {
-        Receipt::Redis { list, upto } if list.ends_with(format!(" {key}").as_bytes()) => *upto,
+    let of = |batch: &Batch| match &batch.checkpoint {
+        Checkpoint::Redis { list, upto } if list.ends_with(format!(" {key}").as_bytes()) => *upto,
         _ => 0,
     };
     sink.batches.iter().map(of).max().unwrap_or_default()

@@ -10,7 +10,7 @@ struct Globbed {
     dir: tempfile::TempDir,
     pattern: &'static str,
     follower: Option<Follower<RealFs>>,
-    marks: BTreeMap<PathBuf, PathMarks>,
+    checkpoints: BTreeMap<PathBuf, PathCheckpoints>,
     lines: Vec<String>,
     want: Vec<String>,
     notices: Vec<String>,
@@ -24,7 +24,7 @@ impl Globbed {
             dir: tempfile::tempdir().unwrap(),
             pattern,
             follower: None,
-            marks: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
             lines: Vec::new(),
             want: Vec::new(),
             notices: Vec::new(),
@@ -65,7 +65,7 @@ impl Globbed {
     }
 
     fn start(&mut self) {
-        let resume = self.marks.values().cloned().collect();
+        let resume = self.checkpoints.values().cloned().collect();
         let paths = [self.path(self.pattern)];
         self.follower = Some(Follower::new(RealFs, settings(), &paths, resume));
         self.scan();
@@ -92,8 +92,9 @@ impl Globbed {
                 Event::Batch(batch) => {
                     let text = String::from_utf8(batch.text).unwrap();
                     self.lines.extend(text.lines().map(str::to_owned));
-                    if let Receipt::File(marks) = batch.receipt {
-                        self.marks.insert(marks.path.clone(), marks);
+                    if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                        self.checkpoints
+                            .insert(checkpoints.path.clone(), checkpoints);
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),

@@ -298,8 +298,8 @@ struct World {
     fs: SimFs,
     follower: Follower<SimFs>,
     got: Vec<(String, u64)>,
-    marks: BTreeMap<PathBuf, PathMarks>,
-    committed: (usize, BTreeMap<PathBuf, PathMarks>),
+    checkpoints: BTreeMap<PathBuf, PathCheckpoints>,
+    committed: (usize, BTreeMap<PathBuf, PathCheckpoints>),
     told: Vec<String>,
     kills: usize,
 }
@@ -344,13 +344,13 @@ impl World {
             follower: Follower::new(fs.clone(), settings(), &paths(), Vec::new()),
             fs,
             got: Vec::new(),
-            marks: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
             committed: (0, BTreeMap::new()),
             told: Vec::new(),
             kills: 0,
         };
         world.turn();
-        world.committed = (world.got.len(), world.marks.clone());
+        world.committed = (world.got.len(), world.checkpoints.clone());
         world
     }
 
@@ -373,8 +373,9 @@ impl World {
             Event::Batch(batch) => {
                 let text = String::from_utf8(batch.text).unwrap();
                 self.got.extend(text.lines().map(line));
-                if let Receipt::File(marks) = batch.receipt {
-                    self.marks.insert(marks.path.clone(), marks);
+                if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                    self.checkpoints
+                        .insert(checkpoints.path.clone(), checkpoints);
                 }
             }
             Event::Notice(notice) => self.told.push(notice.text),
@@ -385,10 +386,10 @@ impl World {
     fn kill(&mut self) {
         self.kills += 1;
         self.got.truncate(self.committed.0);
-        self.marks = self.committed.1.clone();
+        self.checkpoints = self.committed.1.clone();
         let down = self.below(500) as i64;
         self.pass(down);
-        let resume = self.marks.values().cloned().collect();
+        let resume = self.checkpoints.values().cloned().collect();
         self.follower = Follower::new(self.fs.clone(), settings(), &paths(), resume);
     }
 
@@ -398,7 +399,7 @@ impl World {
         while self.now() < end {
             let turn = self.turn();
             if self.below(40) == 0 {
-                self.committed = (self.got.len(), self.marks.clone());
+                self.committed = (self.got.len(), self.checkpoints.clone());
             }
             let pause = match turn {
                 Turn { more: true, .. } => 0,

@@ -113,7 +113,7 @@ fn lines_that_nobody_told_of_make_it_look_sooner() {
 #[test]
 fn a_rotated_file_is_looked_at_until_it_is_let_go() {
     let mut s = Stepped::new(true);
-    let rotated = s.world.sibling(".1");
+    let rotated = s.world.rotated(".1");
     fs::rename(&s.world.log, &rotated).unwrap();
     s.line();
     s.follower().rescan();

@@ -8,7 +8,7 @@ use super::*;
 use crate::input::Fault;
 
 fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
-    let resume = w.marks.clone().into_iter().collect();
+    let resume = w.checkpoints.clone().into_iter().collect();
     w.follower = Some(Follower::new(RealFs, settings, paths, resume));
     w.scan();
 }
@@ -29,14 +29,14 @@ fn catchup_passes_over_what_is_older_and_says_so() {
     w.follower = None;
     // While the daemon was down: the rest of the old file, a whole old one, and a young one.
     w.append(&w.log, "old rest\n");
-    fs::rename(&w.log, w.sibling(".3")).unwrap();
-    touch(&w.sibling(".3"), 30);
-    w.append(&w.sibling(".2"), "old whole\n");
-    touch(&w.sibling(".2"), 26);
-    w.append(&w.sibling(".1"), "2\n");
+    fs::rename(&w.log, w.rotated(".3")).unwrap();
+    touch(&w.rotated(".3"), 30);
+    w.append(&w.rotated(".2"), "old whole\n");
+    touch(&w.rotated(".2"), 26);
+    w.append(&w.rotated(".1"), "2\n");
     w.append(&w.log, "3\n");
-    if let Some(marks) = &mut w.marks {
-        marks.seen -= 40 * 3_600_000_000_000;
+    if let Some(checkpoints) = &mut w.checkpoints {
+        checkpoints.seen -= 40 * 3_600_000_000_000;
     }
     let limited = Settings {
         catchup: Some(Duration::from_secs(24 * 3600)),
@@ -56,7 +56,7 @@ fn tail_missing_off_skips_what_is_not_there_until_the_configuration_is_read_agai
         wait_for_missing: false,
         ..settings()
     };
-    let paths = [w.log.clone(), w.sibling("-other")];
+    let paths = [w.log.clone(), w.rotated("-other")];
     w.append(&paths[1], "0\n");
     start_with(&mut w, strict, &paths);
     assert_eq!(w.notices.len(), 1, "{:?}", w.notices);
@@ -82,7 +82,7 @@ fn tail_missing_off_skips_what_is_not_there_until_the_configuration_is_read_agai
 #[test]
 fn another_list_of_paths_keeps_the_places_of_those_that_stay() {
     let mut w = World::new();
-    let other = w.sibling("-other");
+    let other = w.rotated("-other");
     w.append(&w.log, "0\n");
     w.append(&other, "0\n");
     w.start();
@@ -115,7 +115,7 @@ fn the_end_hands_out_the_last_bytes_of_rotated_files_only() {
     w.start();
     w.append(&w.log, "1\nrotated half");
     w.scan();
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     w.append(&w.log, "2\nlive half");
     w.scan();
     w.expect(&["1", "2"]);
@@ -143,7 +143,7 @@ fn a_damaged_gzip_file_gives_what_can_be_read_and_is_told() {
     packer.write_all(&fs::read(&w.log).unwrap()).unwrap();
     let mut packed = packer.finish().unwrap();
     packed.truncate(packed.len() * 3 / 4);
-    fs::write(w.sibling(".1.gz"), packed).unwrap();
+    fs::write(w.rotated(".1.gz"), packed).unwrap();
     fs::remove_file(&w.log).unwrap();
     w.append(&w.log, "new\n");
     w.start();
@@ -167,7 +167,7 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
     // However slow the machine is, what follows is of this moment.
     let now = SystemClock.now();
     w.append(&w.log, "1\n");
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     w.append(&w.log, "2\n");
     let turn = |w: &mut World| {
         let follower = w.follower.as_mut().unwrap();
@@ -183,8 +183,8 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
     assert!(turn(&mut w).waiting, "the directory changed just now");
     // Between two looks the rotator goes on: nothing of the new file was taken yet.
     w.expect(&["1"]);
-    fs::rename(w.sibling(".1"), w.sibling(".2")).unwrap();
-    fs::rename(&w.log, w.sibling(".1")).unwrap();
+    fs::rename(w.rotated(".1"), w.rotated(".2")).unwrap();
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
     w.append(&w.log, "3\n");
     w.scan();
     w.expect(&["1", "2", "3"]);
@@ -194,8 +194,8 @@ fn i9_a_rotation_that_goes_on_is_waited_for() {
 fn i12_each_file_packed_by_another_program_than_gzip_is_announced() {
     let mut w = World::new();
     w.append(&w.log, "0\n");
-    w.append(&w.sibling(".9.xz"), "old");
-    touch(&w.sibling(".9.xz"), 30);
+    w.append(&w.rotated(".9.xz"), "old");
+    touch(&w.rotated(".9.xz"), 30);
     w.start();
     w.append(&w.log, "1\n");
     w.scan();
@@ -203,12 +203,12 @@ fn i12_each_file_packed_by_another_program_than_gzip_is_announced() {
     // While the daemon was down, a file that it knew and two that it never saw were packed.
     fs::remove_file(&w.log).unwrap();
     for (hours, name) in [(3, ".3.xz"), (2, ".2.zst"), (1, ".1.bz2")] {
-        w.append(&w.sibling(name), "packed");
-        touch(&w.sibling(name), hours);
+        w.append(&w.rotated(name), "packed");
+        touch(&w.rotated(name), hours);
     }
     w.append(&w.log, "5\n");
-    if let Some(marks) = &mut w.marks {
-        marks.seen -= 20 * 3_600_000_000_000;
+    if let Some(checkpoints) = &mut w.checkpoints {
+        checkpoints.seen -= 20 * 3_600_000_000_000;
     }
     w.start();
     w.expect(&["1", "5"]);
@@ -285,7 +285,7 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
     let shut = Shut::default();
     let log = std::slice::from_ref(&w.log);
     let mut follower = Follower::new(shut.clone(), settings(), log, Vec::new());
-    let (mut text, mut told, mut marks) = (String::new(), Vec::new(), None);
+    let (mut text, mut told, mut checkpoints) = (String::new(), Vec::new(), None);
     let mut scan = |follower: &mut Follower<Shut>, days: i64| {
         follower.rescan();
         let now = SystemClock.now() + chrono::TimeDelta::days(days);
@@ -293,8 +293,8 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
             let turn = follower.turn(now, &mut |event| match event {
                 Event::Batch(batch) => {
                     text += &String::from_utf8(batch.text).unwrap();
-                    if let Receipt::File(at) = batch.receipt {
-                        marks = Some(at);
+                    if let Checkpoint::File(at) = batch.checkpoint {
+                        checkpoints = Some(at);
                     }
                 }
                 Event::Notice(notice) => told.push(notice.text),
@@ -305,17 +305,17 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        (text.clone(), told.clone(), marks.clone())
+        (text.clone(), told.clone(), checkpoints.clone())
     };
     scan(&mut follower, 0);
     w.append(&w.log, "1\n");
     scan(&mut follower, 0);
     // While nobody looks: the rest of this file, and a whole one. Then neither can be opened.
     w.append(&w.log, "2\n");
-    fs::rename(&w.log, w.sibling(".2")).unwrap();
-    w.append(&w.sibling(".1"), "3\n");
+    fs::rename(&w.log, w.rotated(".2")).unwrap();
+    w.append(&w.rotated(".1"), "3\n");
     w.append(&w.log, "4\n");
-    *shut.0.lock().unwrap() = vec![w.sibling(".1"), w.sibling(".2")];
+    *shut.0.lock().unwrap() = vec![w.rotated(".1"), w.rotated(".2")];
     let resume = scan(&mut follower, 0).2.into_iter().collect();
     drop(follower);
     let mut follower = Follower::new(shut.clone(), settings(), log, resume);
@@ -365,7 +365,7 @@ fn where_the_kernel_tells_nothing_it_looks_each_second() {
     let handle = super::super::thread::spawn_woken(follower, clock, send, false).unwrap();
     for n in 1..=2 {
         w.append(&w.log, &format!("{n}\n"));
-        fs::rename(&w.log, w.sibling(&format!(".{n}"))).unwrap();
+        fs::rename(&w.log, w.rotated(&format!(".{n}"))).unwrap();
         let text = next_lines(&events, Duration::from_secs(10));
         assert_eq!(text, Some(format!("{n}\n")));
     }

@@ -3,11 +3,11 @@
 
 use std::io;
 
+use super::super::checkpoint::FileCheckpoint;
 use super::super::copies::{Added, LastLines, added, relocated, shared};
 use super::super::fs::{FileId, FileSystem, LogFile, Meta};
 use super::super::generation::Generation;
-use super::super::marks::Mark;
-use super::super::siblings::{Packing, Sibling};
+use super::super::rotated::{Compression, RotatedFile};
 use super::history::resume_on;
 use super::{Context, Done, LINGER, SETTLED, Track};
 use crate::counters::Counter;
@@ -17,16 +17,22 @@ use crate::shown::shown_path;
 const MEMBERS: usize = 1_000;
 
 impl<F: FileSystem> Track<F> {
-    /// What is known of other files than the one at `at`, the newest first: their marks, the file if
+    /// What is known of other files than the one at `at`, the newest first: their checkpoints, the file if
     /// it is open, and whether its content was cut off since.
-    fn others(&self, at: Option<usize>) -> impl Iterator<Item = (&Mark, Option<&F::File>, bool)> {
+    fn others(
+        &self,
+        at: Option<usize>,
+    ) -> impl Iterator<Item = (&FileCheckpoint, Option<&F::File>, bool)> {
         let gens = self.gens.iter().enumerate().rev();
         let gens = gens.filter(move |(n, _)| Some(*n) != at).map(|(_, g)| {
-            let stale = || g.file().is_some_and(|f| !g.mark.fits(f).unwrap_or(true));
-            let cut = g.departed.is_none() && g.mark.offset > 0 && stale();
-            (&g.mark, g.file(), cut)
+            let stale = || {
+                g.file()
+                    .is_some_and(|f| !g.checkpoint.fits(f).unwrap_or(true))
+            };
+            let cut = g.departed.is_none() && g.checkpoint.offset > 0 && stale();
+            (&g.checkpoint, g.file(), cut)
         });
-        let done = self.done.iter().rev().map(|d| (&d.mark, None, d.cut));
+        let done = self.done.iter().rev().map(|d| (&d.checkpoint, None, d.cut));
         gens.chain(done)
     }
 
@@ -35,12 +41,12 @@ impl<F: FileSystem> Track<F> {
     /// was the live file.
     fn added_to(&self, at: usize) -> io::Result<(Added, bool)> {
         let generation = &self.gens[at];
-        let mark = &generation.mark;
-        let (Some(file), false) = (generation.file(), mark.skipping) else {
+        let checkpoint = &generation.checkpoint;
+        let (Some(file), false) = (generation.file(), checkpoint.skipping) else {
             return Ok((Added::Lines, false));
         };
         let size = file.meta()?.size;
-        if generation.departed.is_none() || size <= mark.offset {
+        if generation.departed.is_none() || size <= checkpoint.offset {
             return Ok((Added::Lines, false));
         }
         let mut unsure = false;
@@ -48,7 +54,7 @@ impl<F: FileSystem> Track<F> {
             if generation.renamed && !cut {
                 continue;
             }
-            match added(file, (mark.offset, size), other, own)? {
+            match added(file, (checkpoint.offset, size), other, own)? {
                 Added::Lines => {}
                 Added::Unsure => unsure = true,
                 copy @ Added::Copy(_) => return Ok((copy, cut && own.is_some())),
@@ -60,8 +66,12 @@ impl<F: FileSystem> Track<F> {
 
     /// Whether bytes of a file that is none of its generations are a copy of another one that it knows.
     pub fn is_copy(&self, file: &F::File, id: FileId, (from, to): (u64, u64)) -> bool {
-        let mut others = self.others(None).filter(|(mark, _, _)| mark.id != id);
-        others.any(|(mark, own, _)| !matches!(added(file, (from, to), mark, own), Ok(Added::Lines)))
+        let mut others = self
+            .others(None)
+            .filter(|(checkpoint, _, _)| checkpoint.id != id);
+        others.any(|(checkpoint, own, _)| {
+            !matches!(added(file, (from, to), checkpoint, own), Ok(Added::Lines))
+        })
     }
 
     /// Passes over what was copied to the generation at `at`. Tells whether its new bytes are to wait.
@@ -77,9 +87,9 @@ impl<F: FileSystem> Track<F> {
                     return Ok(true);
                 }
                 // Up to there it was a copy when nothing more was in it.
-                Added::Lines if generation.copy_end > generation.mark.offset => {
+                Added::Lines if generation.copy_end > generation.checkpoint.offset => {
                     let end = generation.last_line_before(generation.copy_end)?;
-                    added = Added::Copy(end.max(generation.mark.offset));
+                    added = Added::Copy(end.max(generation.checkpoint.offset));
                     generation.copy_end = 0;
                 }
                 _ => {}
@@ -106,27 +116,36 @@ impl<F: FileSystem> Track<F> {
             .count()
     }
 
-    /// Whether what `mark` remembers was added to a file that is known, whose rest is read there.
-    pub(super) fn was_added(&self, mark: &Mark, siblings: &[Sibling], cx: &Context<F>) -> bool {
+    /// Whether what `checkpoint` remembers was added to a file that is known, whose rest is read there.
+    pub(super) fn was_added(
+        &self,
+        checkpoint: &FileCheckpoint,
+        rotated_files: &[RotatedFile],
+        cx: &Context<F>,
+    ) -> bool {
         let ends = |file: &F::File, from: u64| {
             let size = file.meta().map_or(0, |meta| meta.size);
-            size > from && matches!(added(file, (from, size), mark, None), Ok(Added::Copy(_)))
+            size > from
+                && matches!(
+                    added(file, (from, size), checkpoint, None),
+                    Ok(Added::Copy(_))
+                )
         };
         let held = self.gens.iter().filter(|g| g.departed.is_some());
-        let held = held.filter_map(|g| Some((g.file()?, g.mark.offset)));
+        let held = held.filter_map(|g| Some((g.file()?, g.checkpoint.offset)));
         if { held }.any(|(file, from)| ends(file, from)) {
             return true;
         }
-        siblings.iter().any(|sibling| {
+        rotated_files.iter().any(|rotated| {
             self.done.iter().any(|done| {
-                let Some(more) = resume_on(sibling, &done.mark, cx) else {
+                let Some(more) = resume_on(rotated, &done.checkpoint, cx) else {
                     return false;
                 };
                 if let Some(file) = more.file() {
-                    return ends(file, done.mark.offset);
+                    return ends(file, done.checkpoint.offset);
                 }
-                let more = self.behind_copies(sibling, more, cx);
-                packed_behind(sibling, &more, mark, cx).is_some()
+                let more = self.behind_copies(rotated, more, cx);
+                compressed_behind(rotated, &more, checkpoint, cx).is_some()
             })
         })
     }
@@ -134,17 +153,18 @@ impl<F: FileSystem> Track<F> {
     /// A packed file at the first byte that was not copied into it from a file that is known.
     pub(super) fn behind_copies(
         &self,
-        sibling: &Sibling,
+        rotated: &RotatedFile,
         mut more: Generation<F::File>,
         cx: &Context<F>,
     ) -> Generation<F::File> {
-        if sibling.packing != Packing::Gzip {
+        if rotated.compression != Compression::Gzip {
             return more;
         }
         for _ in 0..MEMBERS {
             // No writer adds to a packed file.
             let mut known = self.others(None);
-            let Some(next) = known.find_map(|(mark, _, _)| packed_behind(sibling, &more, mark, cx))
+            let Some(next) = known
+                .find_map(|(checkpoint, _, _)| compressed_behind(rotated, &more, checkpoint, cx))
             else {
                 break;
             };
@@ -161,20 +181,20 @@ impl<F: FileSystem> Track<F> {
         meta: &Meta,
         cx: &mut Context<F>,
     ) -> io::Result<Result<Generation<F::File>, F::File>> {
-        let Some(old) = self.gens.last().filter(|g| g.mark.offset > 0) else {
+        let Some(old) = self.gens.last().filter(|g| g.checkpoint.offset > 0) else {
             return Ok(Err(file));
         };
-        let mark = old.mark.clone();
+        let checkpoint = old.checkpoint.clone();
         let links = old.file().map_or(Ok(0), |f| f.meta().map(|m| m.links))?;
-        let place = if mark.fits(&file)? {
+        let place = if checkpoint.fits(&file)? {
             // The whole of a short file may be how each new one begins.
-            let moved = links > 0 && mark.offset < super::super::marks::HEAD as u64;
-            let rotated = |s: &Sibling| s.meta.id == mark.id;
-            (!moved && !self.list(cx).iter().any(rotated)).then_some((mark.offset, false))
+            let moved = links > 0 && checkpoint.offset < super::super::checkpoint::HEAD as u64;
+            let same = |s: &RotatedFile| s.meta.id == checkpoint.id;
+            (!moved && !self.list(cx).iter().any(same)).then_some((checkpoint.offset, false))
         } else if links == 0 {
             let known = match old.file() {
-                Some(old) => LastLines::of_file(old, &mark)?,
-                None => LastLines::of_mark(&mark),
+                Some(old) => LastLines::of_file(old, &checkpoint)?,
+                None => LastLines::of_mark(&checkpoint),
             };
             relocated(&file, &known)?.map(|place| (place, true))
         } else {
@@ -182,19 +202,20 @@ impl<F: FileSystem> Track<F> {
         };
         // What was not read of the old one comes from there.
         let (place, edited) = match (place, old.file()) {
-            (Some((place, edited)), Some(old)) => {
-                (place + shared(old, mark.offset, &file, place)?, edited)
-            }
+            (Some((place, edited)), Some(old)) => (
+                place + shared(old, checkpoint.offset, &file, place)?,
+                edited,
+            ),
             (Some(place), None) => place,
             // Of what was read nothing may be left.
-            (None, Some(old)) if links == 0 => match shared(old, mark.offset, &file, 0)? {
-                all if all > 0 && all == old.meta()?.size - mark.offset => (all, true),
+            (None, Some(old)) if links == 0 => match shared(old, checkpoint.offset, &file, 0)? {
+                all if all > 0 && all == old.meta()?.size - checkpoint.offset => (all, true),
                 _ => return Ok(Err(file)),
             },
             _ => return Ok(Err(file)),
         };
         let mut generation = Generation::plain(file, meta.id, cx.now);
-        generation.mark.skipping = mark.skipping;
+        generation.checkpoint.skipping = checkpoint.skipping;
         generation.seek(place)?;
         if edited {
             self.tell_edited(cx);
@@ -202,14 +223,18 @@ impl<F: FileSystem> Track<F> {
         Ok(Ok(generation))
     }
 
-    /// Where the file that the path names goes on behind what `mark` remembers, if it was edited.
-    pub(super) fn edited(&self, mark: &Mark, cx: &mut Context<F>) -> Option<Generation<F::File>> {
+    /// Where the file that the path names goes on behind what `checkpoint` remembers, if it was edited.
+    pub(super) fn edited(
+        &self,
+        checkpoint: &FileCheckpoint,
+        cx: &mut Context<F>,
+    ) -> Option<Generation<F::File>> {
         let file = cx.fs.open(&self.path).ok()?;
         let id = file.meta().ok()?.id;
         if self.is_held(id, cx) {
             return None;
         }
-        let place = relocated(&file, &LastLines::of_mark(mark)).ok()??;
+        let place = relocated(&file, &LastLines::of_mark(checkpoint)).ok()??;
         let mut generation = Generation::plain(file, id, cx.now);
         generation.seek(place).ok()?;
         self.tell_edited(cx);
@@ -239,16 +264,16 @@ impl<F: FileSystem> Track<F> {
         };
         let (meta, first) = (file.meta()?, generation.first_bytes()?);
         let (mut place, mut waits) = (None, false);
-        for (mark, done) in self.cut_marks(generation.mark.id, cx.now) {
-            if mark.fits(file)? {
-                place = Some((mark.offset, mark.skipping, false, done));
+        for (checkpoint, done) in self.cut_checkpoints(generation.checkpoint.id, cx.now) {
+            if checkpoint.fits(file)? {
+                place = Some((checkpoint.offset, checkpoint.skipping, false, done));
                 break;
             }
-            waits |= mark.begins_like(&first)
-                && meta.size < mark.offset
+            waits |= checkpoint.begins_like(&first)
+                && meta.size < checkpoint.offset
                 && cx.now - meta.mtime < SETTLED;
             if place.is_none() {
-                let offset = relocated(file, &LastLines::of_mark(mark))?;
+                let offset = relocated(file, &LastLines::of_mark(checkpoint))?;
                 place = offset.map(|offset| (offset, false, true, done));
             }
         }
@@ -259,40 +284,48 @@ impl<F: FileSystem> Track<F> {
             self.done.remove(done);
         }
         self.gens[at].seek(offset)?;
-        self.gens[at].mark.skipping = skipping;
+        self.gens[at].checkpoint.skipping = skipping;
         if edited {
             self.tell_edited(cx);
         }
         Ok(false)
     }
 
-    /// The marks of what stood in the live file before it was cut off of late, and where they are
+    /// The checkpoints of what stood in the live file before it was cut off of late, and where they are
     /// among the finished ones.
-    fn cut_marks(&self, id: FileId, now: i64) -> impl Iterator<Item = (&Mark, Option<usize>)> {
-        let cut = move |done: &Done| done.cut && done.mark.id == id && now - done.last < LINGER;
+    fn cut_checkpoints(
+        &self,
+        id: FileId,
+        now: i64,
+    ) -> impl Iterator<Item = (&FileCheckpoint, Option<usize>)> {
+        let cut =
+            move |done: &Done| done.cut && done.checkpoint.id == id && now - done.last < LINGER;
         let done = self.done.iter().enumerate().rev();
         let done = done.filter(move |(_, done)| cut(done));
-        let done = done.map(|(at, done)| (&done.mark, Some(at)));
+        let done = done.map(|(at, done)| (&done.checkpoint, Some(at)));
         let copies = self.gens.iter().rev();
         let copies = copies.filter(|g| g.departed.is_some() && g.copied);
-        done.chain(copies.map(|g| (&g.mark, None)))
+        done.chain(copies.map(|g| (&g.checkpoint, None)))
     }
 }
 
-/// `more`, a packed file, behind a copy of what `mark` remembers, if that is what comes next in it.
-fn packed_behind<F: FileSystem>(
-    sibling: &Sibling,
+/// `more`, a packed file, behind a copy of what `checkpoint` remembers, if that is what comes next in it.
+fn compressed_behind<F: FileSystem>(
+    rotated: &RotatedFile,
     more: &Generation<F::File>,
-    mark: &Mark,
+    checkpoint: &FileCheckpoint,
     cx: &Context<F>,
 ) -> Option<Generation<F::File>> {
-    if mark.offset == 0 || !more.next_bytes().starts_with(&mark.head) {
+    if checkpoint.offset == 0 || !more.next_bytes().starts_with(&checkpoint.fingerprint.head) {
         return None;
     }
-    let behind = Mark {
-        offset: more.mark.offset + mark.offset,
-        anchor: mark.anchor.clone(),
-        ..more.mark.clone()
+    let mut behind = FileCheckpoint {
+        offset: more.checkpoint.offset + checkpoint.offset,
+        ..more.checkpoint.clone()
     };
-    resume_on(sibling, &behind, cx)
+    behind
+        .fingerprint
+        .anchor
+        .clone_from(&checkpoint.fingerprint.anchor);
+    resume_on(rotated, &behind, cx)
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::checkpoint::{FileCheckpoint, PathCheckpoints};
 use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
-use super::super::marks::{Mark, PathMarks};
-use super::super::room::NO_ROOM;
-use super::super::siblings::{Packing, Sibling, packing_of};
+use super::super::open_files::NO_ROOM;
+use super::super::rotated::{Compression, RotatedFile, compression_of};
 use super::super::start;
 use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
 use crate::config::model::TailStart;
@@ -15,13 +15,13 @@ use crate::counters::Counter;
 use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
-    pub(super) fn list(&self, cx: &Context<F>) -> Vec<Sibling> {
+    pub(super) fn list(&self, cx: &Context<F>) -> Vec<RotatedFile> {
         let (Some(dir), Some(base)) = (self.path.parent(), self.path.file_name()) else {
             return Vec::new();
         };
-        let mut siblings = Vec::new();
+        let mut rotated_files = Vec::new();
         for name in cx.fs.list(dir_of(dir)).unwrap_or_default() {
-            let Some(packing) = packing_of(base, &name) else {
+            let Some(compression) = compression_of(base, &name) else {
                 continue;
             };
             let path = dir.join(&name);
@@ -29,28 +29,28 @@ impl<F: FileSystem> Track<F> {
             if let Ok(meta) = cx.fs.meta(&path)
                 && meta.kind == Kind::Regular
             {
-                siblings.push(Sibling {
+                rotated_files.push(RotatedFile {
                     path,
                     meta,
-                    packing,
+                    compression,
                     followed,
                 });
             }
         }
-        siblings.sort_by_key(Sibling::age);
-        siblings
+        rotated_files.sort_by_key(RotatedFile::age);
+        rotated_files
     }
 
-    /// The siblings, if no rotation is going on (I9): the directory did not change of late, or at
+    /// The rotated files, if no rotation is going on (I9): the directory did not change of late, or at
     /// least the names around this path did not.
-    pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<Sibling>> {
+    pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<RotatedFile>> {
         let Some(before) = self.stamp(cx) else {
             return Some(Vec::new());
         };
         let own = self.own_stamp(cx);
-        let siblings = self.list(cx);
+        let rotated_files = self.list(cx);
         let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
-        let names = self.names(&siblings, cx);
+        let names = self.names(&rotated_files, cx);
         let since = match &self.names_seen {
             Some((seen, since)) if *seen == names => *since,
             _ => cx.now,
@@ -70,12 +70,12 @@ impl<F: FileSystem> Track<F> {
         }
         self.waiting_since = None;
         self.surveyed = unchanged.then_some((before, own));
-        Some(siblings)
+        Some(rotated_files)
     }
 
     /// The names around the path, and what they stand for.
-    fn names(&self, siblings: &[Sibling], cx: &Context<F>) -> Vec<(PathBuf, FileId)> {
-        let names = siblings.iter().map(|s| (s.path.clone(), s.meta.id));
+    fn names(&self, rotated_files: &[RotatedFile], cx: &Context<F>) -> Vec<(PathBuf, FileId)> {
+        let names = rotated_files.iter().map(|s| (s.path.clone(), s.meta.id));
         let own = cx.fs.meta(&self.path).ok();
         let own = own.map(|meta| (self.path.as_ref().clone(), meta.id));
         let mut names: Vec<_> = names.chain(own).collect();
@@ -101,31 +101,31 @@ impl<F: FileSystem> Track<F> {
 
     /// At the first look: what the rotated files hold is old, unless they were written since the
     /// glob that found this path is followed.
-    pub(super) fn remember_siblings(&mut self, cx: &Context<F>) {
-        let siblings = self.list(cx);
-        for (age, sibling) in siblings.iter().rev().enumerate().rev() {
-            let last = sibling.meta.mtime;
+    pub(super) fn remember_rotated(&mut self, cx: &Context<F>) {
+        let rotated_files = self.list(cx);
+        for (age, rotated) in rotated_files.iter().rev().enumerate().rev() {
+            let last = rotated.meta.mtime;
             // The newest may still be written to; others are old by their time.
             let late = self.seen < cx.now && last >= self.seen;
             // A plain one may be a log of its own.
-            let kept = match sibling.packing {
-                Packing::Plain => MAX_DONE,
+            let kept = match rotated.compression {
+                Compression::Plain => MAX_DONE,
                 _ => 4,
             };
             let old = age >= kept && last < self.seen - 2 * MARGIN;
-            if late || old || sibling.followed {
+            if late || old || rotated.followed {
                 continue;
             }
-            let Ok(file) = cx.fs.open(&sibling.path) else {
+            let Ok(file) = cx.fs.open(&rotated.path) else {
                 continue;
             };
-            let id = sibling.meta.id;
-            match sibling.packing {
-                Packing::Plain => {}
-                Packing::Unreadable => continue,
-                Packing::Gzip => {
-                    let mark = Generation::packed(file, id, cx.now).mark;
-                    self.remember(Done::seen(mark, last));
+            let id = rotated.meta.id;
+            match rotated.compression {
+                Compression::Plain => {}
+                Compression::Unreadable => continue,
+                Compression::Gzip => {
+                    let checkpoint = Generation::compressed(file, id, cx.now).checkpoint;
+                    self.remember(Done::seen(checkpoint, last));
                     continue;
                 }
             }
@@ -134,35 +134,35 @@ impl<F: FileSystem> Track<F> {
             if let Some(Ok(offset)) = offset
                 && generation.seek(offset).is_ok()
             {
-                self.remember(Done::seen(generation.mark, last));
+                self.remember(Done::seen(generation.checkpoint, last));
             }
         }
     }
 
     /// A file shrank or was written anew: finishes its copy first, if there is one, and starts
     /// again at its beginning. A rotated file that was written over is looked at as if nobody knew
-    /// it. Tells whether the siblings held still.
+    /// it. Tells whether the rotated files held still.
     pub(super) fn truncated(
         &mut self,
         at: usize,
-        siblings: &[Sibling],
+        rotated_files: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> bool {
-        let mark = self.gens[at].mark.clone();
+        let checkpoint = self.gens[at].checkpoint.clone();
         // The newest one: an older copy, made by hand, may hold less.
-        let found = siblings
+        let found = rotated_files
             .iter()
             .rev()
             // Of what nothing was read, every unknown file may be the copy: `recheck` looks.
-            .filter(|s| mark.offset > 0 && !self.is_held(s.meta.id, cx))
-            .find_map(|s| resume_on(s, &mark, cx));
+            .filter(|s| checkpoint.offset > 0 && !self.is_held(s.meta.id, cx))
+            .find_map(|s| resume_on(s, &checkpoint, cx));
         if found.is_none() && cx.moved.take() {
             return false;
         }
-        let unread = mark.end.saturating_sub(mark.offset);
+        let unread = checkpoint.end.saturating_sub(checkpoint.offset);
         let departed = self.gens[at].departed.is_some();
-        let gone = found.is_none() && mark.offset > 0;
-        let gone = gone && !self.was_added(&mark, siblings, cx);
+        let gone = found.is_none() && checkpoint.offset > 0;
+        let gone = gone && !self.was_added(&checkpoint, rotated_files, cx);
         let empty = self.is_emptied(at, cx);
         if gone && unread > 0 && empty == Some(false) {
             // Whoever rewrites it in place may not have come to its first line yet.
@@ -179,13 +179,13 @@ impl<F: FileSystem> Track<F> {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
                 copy.copied = !departed;
-                copy.mark.live = false;
+                copy.checkpoint.live = false;
                 self.gens.insert(at, copy);
             }
-            None if mark.offset == 0 => self.cut = self.cut.max(unread),
+            None if checkpoint.offset == 0 => self.cut = self.cut.max(unread),
             None => {
                 self.remember(Done {
-                    mark,
+                    checkpoint,
                     last: cx.now,
                     renamed: departed,
                     cut: true,
@@ -219,17 +219,17 @@ impl<F: FileSystem> Track<F> {
     pub(super) fn insert_missed(
         &mut self,
         at: usize,
-        siblings: &[Sibling],
+        rotated_files: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> bool {
-        let (put, found) = self.insert_unknown(at, siblings, cx);
+        let (put, found) = self.insert_unknown(at, rotated_files, cx);
         let found = found + self.release(at + put);
         if found > 0 {
             self.cut = 0;
             // What was seen of this one may have been seen in a copy that has it.
             let own = self.gens.get_mut(at + put);
-            if let Some(own) = own.filter(|own| own.mark.offset == 0) {
-                own.mark.end = 0;
+            if let Some(own) = own.filter(|own| own.checkpoint.offset == 0) {
+                own.checkpoint.end = 0;
             }
         } else if !self.recheck {
             // What moved meanwhile would be looked for again.
@@ -244,41 +244,41 @@ impl<F: FileSystem> Track<F> {
     pub(super) fn insert_unknown(
         &mut self,
         at: usize,
-        siblings: &[Sibling],
+        rotated_files: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> (usize, usize) {
         let (mut place, mut found) = (at, 0);
         cx.shut.set(None);
-        for sibling in siblings {
-            if sibling.followed
-                || sibling.meta.mtime < self.seen - MARGIN
-                || self.is_held(sibling.meta.id, cx)
+        for rotated in rotated_files {
+            if rotated.followed
+                || rotated.meta.mtime < self.seen - MARGIN
+                || self.is_held(rotated.meta.id, cx)
             {
                 continue;
             }
-            let Some(mut generation) = self.unknown(sibling, cx) else {
+            let Some(mut generation) = self.unknown(rotated, cx) else {
                 continue;
             };
             if !cx.has_room(self.gens.len(), true) {
                 cx.shut.set(Some(NO_ROOM.to_owned()));
                 // One that was finished and has grown is known by this again.
-                self.remember(Done::seen(generation.mark, cx.now));
+                self.remember(Done::seen(generation.checkpoint, cx.now));
                 continue;
             }
             generation.departed = Some(cx.now);
             generation.judged = true;
-            if self.too_old(sibling.meta.mtime, cx) {
+            if self.too_old(rotated.meta.mtime, cx) {
                 self.lost(
                     cx,
                     "a rotated file is older than `catchup` allows",
-                    sibling.meta.size,
+                    rotated.meta.size,
                 );
-                // Packed files cannot grow.
-                generation.mark.end = u64::MAX;
+                // Compressed files cannot grow.
+                generation.checkpoint.end = u64::MAX;
                 if generation.file().is_some() {
-                    let _ = generation.seek(sibling.meta.size);
+                    let _ = generation.seek(rotated.meta.size);
                 }
-                self.remember(Done::seen(generation.mark, cx.now));
+                self.remember(Done::seen(generation.checkpoint, cx.now));
                 continue;
             }
             found += usize::from(!generation.held_back);
@@ -322,17 +322,21 @@ impl<F: FileSystem> Track<F> {
 
     /// The generation that a rotated file is, if it holds lines that were not read. One that is
     /// empty, or so far a copy, is held back until more is known of it.
-    fn unknown(&mut self, sibling: &Sibling, cx: &mut Context<F>) -> Option<Generation<F::File>> {
-        let file = open(sibling, cx)?;
-        let id = sibling.meta.id;
-        let mut generation = match sibling.packing {
-            Packing::Plain => Generation::plain(file, id, cx.now),
-            Packing::Gzip => Generation::packed(file, id, cx.now),
-            Packing::Unreadable => return None,
+    fn unknown(
+        &mut self,
+        rotated: &RotatedFile,
+        cx: &mut Context<F>,
+    ) -> Option<Generation<F::File>> {
+        let file = open(rotated, cx)?;
+        let id = rotated.meta.id;
+        let mut generation = match rotated.compression {
+            Compression::Plain => Generation::plain(file, id, cx.now),
+            Compression::Gzip => Generation::compressed(file, id, cx.now),
+            Compression::Unreadable => return None,
         };
         let first = generation.first_bytes().ok()?;
-        let size = match sibling.packing {
-            Packing::Plain => sibling.meta.size,
+        let size = match rotated.compression {
+            Compression::Plain => rotated.meta.size,
             // At least: the first bytes are unpacked.
             _ => first.len() as u64,
         };
@@ -343,26 +347,25 @@ impl<F: FileSystem> Track<F> {
         // A finished one comes back only if its writer added to it after all.
         let mut grown = None;
         for (at, done) in self.done.iter().enumerate() {
-            if !done.mark.begins_like(&first) {
+            if !done.checkpoint.begins_like(&first) {
                 continue;
             }
-            let Some(more) = resume_on(sibling, &done.mark, cx) else {
+            let Some(more) = resume_on(rotated, &done.checkpoint, cx) else {
                 // They may begin with the same words, that is all.
-                unsure |= size < done.mark.offset || cx.moved.get();
+                unsure |= size < done.checkpoint.offset || cx.moved.get();
                 continue;
             };
-            let more = self.behind_copies(sibling, more, cx);
-            if more
-                .size()
-                .map_or(true, |size| size <= done.mark.end.max(more.mark.offset))
-            {
+            let more = self.behind_copies(rotated, more, cx);
+            if more.size().map_or(true, |size| {
+                size <= done.checkpoint.end.max(more.checkpoint.offset)
+            }) {
                 return None;
             }
             grown = Some((at, more));
         }
         if unsure {
             // A writer or a copier may have begun it just now.
-            let young = cx.now - sibling.meta.mtime < LINGER && !generation.is_packed();
+            let young = cx.now - rotated.meta.mtime < LINGER && !generation.is_compressed();
             generation.held_back = true;
             return Some(generation).filter(|_| young && !cx.moved.get());
         }
@@ -371,42 +374,48 @@ impl<F: FileSystem> Track<F> {
         };
         let done = self.done.remove(at);
         // Under another inode it is a copy, which has no writer of its own.
-        grown.renamed = done.renamed && done.mark.id == id;
+        grown.renamed = done.renamed && done.checkpoint.id == id;
         Some(grown)
     }
 
-    /// Finds the files that the committed marks speak of, under whatever name they have now. Tells
+    /// Finds the files that the committed checkpoints speak of, under whatever name they have now. Tells
     /// whether the names held still; if not, nothing was done.
     pub(super) fn resume_from(
         &mut self,
-        marks: &PathMarks,
-        siblings: &[Sibling],
+        checkpoints: &PathCheckpoints,
+        rotated_files: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> bool {
-        let done = marks.done.iter().cloned();
-        self.done = done.map(|mark| Done::seen(mark, cx.now)).collect();
-        self.seen = marks.seen;
-        self.last_line = marks.last_line;
-        let mut pool = siblings.to_vec();
+        let done = checkpoints.done.iter().cloned();
+        self.done = done
+            .map(|checkpoint| Done::seen(checkpoint, cx.now))
+            .collect();
+        self.seen = checkpoints.seen;
+        self.last_line = checkpoints.last_line;
+        let mut pool = rotated_files.to_vec();
         if let Ok(meta) = cx.fs.meta(&self.path)
             && meta.kind == Kind::Regular
         {
             let path = self.path.as_ref().clone();
-            let packing = Packing::Plain;
-            pool.push(Sibling {
+            let compression = Compression::Plain;
+            pool.push(RotatedFile {
                 path,
                 meta,
-                packing,
+                compression,
                 followed: false,
             });
         }
         let mut gone = Vec::new();
-        for mark in marks.marks.iter().filter(|mark| !mark.is_blank()) {
-            pool.sort_by_key(|s| (s.meta.id.ino != mark.id.ino, s.packing));
+        for checkpoint in checkpoints
+            .files
+            .iter()
+            .filter(|checkpoint| !checkpoint.is_blank())
+        {
+            pool.sort_by_key(|s| (s.meta.id.ino != checkpoint.id.ino, s.compression));
             let found = pool
                 .iter()
                 .filter(|s| !self.is_held(s.meta.id, cx))
-                .find_map(|s| resume_on(s, mark, cx).map(|g| (g, s.clone())));
+                .find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s.clone())));
             if found.is_none() && cx.moved.take() {
                 self.gens.clear();
                 return false;
@@ -414,38 +423,38 @@ impl<F: FileSystem> Track<F> {
             let shut = cx.shut.take().is_some();
             match found {
                 // A beginning of which nothing was read is no identity (I8): `recheck` looks.
-                Some(_) if mark.offset == 0 => {}
-                Some((generation, sibling)) => self.take_up(generation, &sibling, cx),
-                None => gone.push((mark, shut)),
+                Some(_) if checkpoint.offset == 0 => {}
+                Some((generation, rotated)) => self.take_up(generation, &rotated, cx),
+                None => gone.push((checkpoint, shut)),
             }
         }
         let mut explained = false;
-        for (mark, shut) in gone {
-            explained |= self.resume_gone(mark, shut, &pool, cx);
+        for (checkpoint, shut) in gone {
+            explained |= self.resume_gone(checkpoint, shut, &pool, cx);
         }
-        self.tell_packed(siblings, usize::from(explained), cx);
+        self.tell_compressed(rotated_files, usize::from(explained), cx);
         self.recheck = true;
         true
     }
 
-    /// The file of a committed mark is not there as it was. Tells whether a file is there that may be
+    /// The file of a committed checkpoint is not there as it was. Tells whether a file is there that may be
     /// it, and cannot be read.
     fn resume_gone(
         &mut self,
-        mark: &Mark,
+        checkpoint: &FileCheckpoint,
         shut: bool,
-        pool: &[Sibling],
+        pool: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> bool {
-        let mut mark = mark.clone();
-        let unread = mark.end.saturating_sub(mark.offset);
-        if mark.offset > 0 {
-            if self.was_added(&mark, pool, cx) {
-                self.remember(Done::cut(mark, cx.now));
+        let mut checkpoint = checkpoint.clone();
+        let unread = checkpoint.end.saturating_sub(checkpoint.offset);
+        if checkpoint.offset > 0 {
+            if self.was_added(&checkpoint, pool, cx) {
+                self.remember(Done::cut(checkpoint, cx.now));
                 return false;
             }
-            if mark.live
-                && let Some(edited) = self.edited(&mark, cx)
+            if checkpoint.live
+                && let Some(edited) = self.edited(&checkpoint, cx)
             {
                 self.gens.push(edited);
                 self.depart_last(cx.now);
@@ -453,8 +462,10 @@ impl<F: FileSystem> Track<F> {
             }
         }
         // A file that cannot be opened just now may be the one.
-        let told = (mark.live && !shut) || unread > 0;
-        let packed = pool.iter().any(|s| s.packing == Packing::Unreadable);
+        let told = (checkpoint.live && !shut) || unread > 0;
+        let packed = pool
+            .iter()
+            .any(|s| s.compression == Compression::Unreadable);
         if told {
             let why = if packed {
                 "what was being read is gone, or was packed by a program other than gzip"
@@ -463,24 +474,29 @@ impl<F: FileSystem> Track<F> {
             };
             self.lost(cx, why, unread);
         }
-        if mark.offset > 0 {
+        if checkpoint.offset > 0 {
             if shut {
-                mark.end = mark.offset;
+                checkpoint.end = checkpoint.offset;
             }
-            self.remember(Done::cut(mark, cx.now));
+            self.remember(Done::cut(checkpoint, cx.now));
         }
         told && packed
     }
 
     /// Tells of files that were written since the path was seen, and packed by a program whose files
     /// are not read here; the oldest `known` ones were told already.
-    fn tell_packed(&mut self, siblings: &[Sibling], known: usize, cx: &mut Context<F>) {
+    fn tell_compressed(
+        &mut self,
+        rotated_files: &[RotatedFile],
+        known: usize,
+        cx: &mut Context<F>,
+    ) {
         let seen = self.seen;
-        let unread = siblings
-            .iter()
-            .filter(|s| s.packing == Packing::Unreadable && !s.followed && s.meta.mtime > seen);
-        for sibling in unread.skip(known) {
-            let name = sibling.path.file_name().unwrap_or_default();
+        let unread = rotated_files.iter().filter(|s| {
+            s.compression == Compression::Unreadable && !s.followed && s.meta.mtime > seen
+        });
+        for rotated in unread.skip(known) {
+            let name = rotated.path.file_name().unwrap_or_default();
             let name = shown_path(name);
             let why = format!("{name} was packed by a program other than gzip");
             self.lost(cx, &why, 0);
@@ -490,17 +506,19 @@ impl<F: FileSystem> Track<F> {
     fn take_up(
         &mut self,
         mut generation: Generation<F::File>,
-        sibling: &Sibling,
+        rotated: &RotatedFile,
         cx: &mut Context<F>,
     ) {
         let unread = generation
             .size()
             .unwrap_or(0)
-            .saturating_sub(generation.mark.offset);
-        if unread > 0 && self.too_old(sibling.meta.mtime, cx) {
+            .saturating_sub(generation.checkpoint.offset);
+        if unread > 0 && self.too_old(rotated.meta.mtime, cx) {
             let end = generation.file().map(|f| start::offset(f, TailStart::End));
             if let Some(Ok(end)) = end
-                && generation.seek(end.max(generation.mark.offset)).is_ok()
+                && generation
+                    .seek(end.max(generation.checkpoint.offset))
+                    .is_ok()
             {
                 self.lost(
                     cx,
@@ -518,7 +536,7 @@ impl<F: FileSystem> Track<F> {
         if let Some(generation) = self.gens.last_mut() {
             generation.departed = Some(now);
             generation.renamed = true;
-            generation.mark.live = false;
+            generation.checkpoint.live = false;
         }
     }
 }
@@ -531,19 +549,19 @@ fn dir_of(dir: &Path) -> &Path {
     }
 }
 
-/// Opens `sibling`, if its name still stands for the file that was listed.
-fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
-    let file = cx.fs.open(&sibling.path);
+/// Opens `rotated file`, if its name still stands for the file that was listed.
+fn open<F: FileSystem>(rotated: &RotatedFile, cx: &Context<F>) -> Option<F::File> {
+    let file = cx.fs.open(&rotated.path);
     let same = file
         .as_ref()
-        .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == sibling.meta.id));
+        .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == rotated.meta.id));
     let gone = file
         .as_ref()
         .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
     match &file {
         _ if same => {}
         Err(e) if !gone => {
-            let text = format!("{}: cannot be read: {e}", shown_path(&sibling.path));
+            let text = format!("{}: cannot be read: {e}", shown_path(&rotated.path));
             cx.shut.set(Some(text));
         }
         _ => cx.moved.set(true),
@@ -551,20 +569,20 @@ fn open<F: FileSystem>(sibling: &Sibling, cx: &Context<F>) -> Option<F::File> {
     file.ok().filter(|_| same)
 }
 
-/// Opens `sibling` at `mark`, if its content fits.
+/// Opens `rotated file` at `checkpoint`, if its content fits.
 pub(super) fn resume_on<F: FileSystem>(
-    sibling: &Sibling,
-    mark: &Mark,
+    rotated: &RotatedFile,
+    checkpoint: &FileCheckpoint,
     cx: &Context<F>,
 ) -> Option<Generation<F::File>> {
-    let file = open(sibling, cx)?;
-    let id = sibling.meta.id;
-    match sibling.packing {
-        Packing::Plain => {
-            let fits = mark.fits(&file).unwrap_or(false);
-            fits.then(|| Generation::resumed(file, id, mark.clone(), cx.now))
+    let file = open(rotated, cx)?;
+    let id = rotated.meta.id;
+    match rotated.compression {
+        Compression::Plain => {
+            let fits = checkpoint.fits(&file).unwrap_or(false);
+            fits.then(|| Generation::resumed(file, id, checkpoint.clone(), cx.now))
         }
-        Packing::Gzip => Generation::packed_at(file, id, mark, cx.now),
-        Packing::Unreadable => None,
+        Compression::Gzip => Generation::compressed_at(file, id, checkpoint, cx.now),
+        Compression::Unreadable => None,
     }
 }

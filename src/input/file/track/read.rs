@@ -29,14 +29,14 @@ impl<F: FileSystem> Track<F> {
             self.recheck = false;
             match self.survey(cx) {
                 None => self.recheck = true,
-                Some(siblings) => {
-                    progress.more |= self.insert_unknown(self.gens.len(), &siblings, cx).1 > 0
+                Some(rotated_files) => {
+                    progress.more |= self.insert_unknown(self.gens.len(), &rotated_files, cx).1 > 0
                 }
             }
         }
         progress.waiting |= self.recheck;
         // Only a file that is known again by its content proves that no other one had its place.
-        let known = self.live && self.gens.last().is_some_and(|g| !g.mark.is_blank());
+        let known = self.live && self.gens.last().is_some_and(|g| !g.checkpoint.is_blank());
         if known && !self.recheck && self.shut.is_none() && !progress.more {
             self.seen = cx.now;
         }
@@ -61,12 +61,14 @@ impl<F: FileSystem> Track<F> {
                 let generation = &mut self.gens[at];
                 generation.turns.1 = self.turns;
                 // Half a line that was looked at proves nothing either (I8).
-                generation.judged &= generation.mark.offset > 0 || generation.departed.is_some();
+                generation.judged &=
+                    generation.checkpoint.offset > 0 || generation.departed.is_some();
                 Flow::Next
             }
             Ok(Step::Truncated) => {
-                let siblings = self.survey(cx);
-                if siblings.is_none_or(|siblings| !self.truncated(at, &siblings, cx)) {
+                let rotated_files = self.survey(cx);
+                if rotated_files.is_none_or(|rotated_files| !self.truncated(at, &rotated_files, cx))
+                {
                     progress.waiting = true;
                     return Flow::Stop;
                 }
@@ -76,7 +78,7 @@ impl<F: FileSystem> Track<F> {
             Err(e) => {
                 self.gens[at].turns.1 = self.turns;
                 self.set_fault(cx, Some(format!("cannot be read: {e}")));
-                if self.gens[at].is_packed() {
+                if self.gens[at].is_compressed() {
                     self.gens[at].finished = true;
                     self.lost(cx, "its compressed generation is damaged", 0);
                 }
@@ -104,7 +106,7 @@ impl<F: FileSystem> Track<F> {
             self.recheck = false;
             match self.survey(cx) {
                 None => self.recheck = true,
-                Some(siblings) if self.insert_missed(at, &siblings, cx) => {
+                Some(rotated_files) if self.insert_missed(at, &rotated_files, cx) => {
                     return Some(Flow::Again);
                 }
                 Some(_) => {}
@@ -116,18 +118,19 @@ impl<F: FileSystem> Track<F> {
         }
         // What cannot be read now is told by the drain.
         let _ = self.gens[at].preview();
-        let siblings = self.survey(cx);
-        let Some(siblings) = siblings.filter(|_| !self.reunite(at, cx).unwrap_or(false)) else {
+        let rotated_files = self.survey(cx);
+        let Some(rotated_files) = rotated_files.filter(|_| !self.reunite(at, cx).unwrap_or(false))
+        else {
             progress.waiting = true;
             return Some(Flow::Stop);
         };
         let unread = std::mem::take(&mut self.rewritten);
-        if self.gens[at].mark.offset == 0 {
+        if self.gens[at].checkpoint.offset == 0 {
             self.truncated_unread(unread, cx);
         }
         self.gens[at].judged = true;
         self.recheck = false;
-        self.insert_missed(at, &siblings, cx);
+        self.insert_missed(at, &rotated_files, cx);
         Some(Flow::Again)
     }
 }

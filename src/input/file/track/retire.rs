@@ -29,7 +29,7 @@ impl<F: FileSystem> Track<F> {
                     renamed: generation.renamed,
                     cut: false,
                     last: generation.last_data,
-                    mark: generation.mark,
+                    checkpoint: generation.checkpoint,
                 });
             } else {
                 at += 1;
@@ -40,13 +40,13 @@ impl<F: FileSystem> Track<F> {
     fn is_dry(&self, at: usize) -> bool {
         let generation = &self.gens[at];
         // What may be a copy waits for what it is a copy of, not for its own sake.
-        let dry = |size| size <= generation.mark.end || generation.held_back;
+        let dry = |size| size <= generation.checkpoint.end || generation.held_back;
         generation.size().is_ok_and(dry)
     }
 
     fn is_dry_before_data(&self, at: usize) -> bool {
         let mut later = self.gens[at + 1..].iter();
-        self.is_dry(at) && later.any(|g| g.mark.offset > 0 || g.mark.end > 0)
+        self.is_dry(at) && later.any(|g| g.checkpoint.offset > 0 || g.checkpoint.end > 0)
     }
 
     /// At the end of a run: unterminated last bytes of files that were rotated away count as lines.

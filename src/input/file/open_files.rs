@@ -19,7 +19,7 @@ pub(super) const NO_ROOM: &str = "too many files are open";
 
 /// How many files may be held open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Room {
+pub struct OpenFileBudget {
     /// By logs that are new, and that only a pattern names.
     logs: usize,
     /// More than that, by logs that are named, by rotated files and what follows them.
@@ -28,7 +28,7 @@ pub struct Room {
     limit: usize,
 }
 
-impl Default for Room {
+impl Default for OpenFileBudget {
     fn default() -> Self {
         Self {
             logs: usize::MAX,
@@ -38,7 +38,7 @@ impl Default for Room {
     }
 }
 
-impl Room {
+impl OpenFileBudget {
     /// What is left of `limit` when `taken` are open or promised to others. A reserve is kept besides.
     pub fn new(limit: usize, taken: usize) -> Self {
         let reserve = (limit / 8).clamp(24, 256);
@@ -70,7 +70,7 @@ impl LeftOut {
     /// none is any more; in the status always. `followed` are all files, `left` those that are not open.
     pub(super) fn tell<'a>(
         &mut self,
-        room: &Room,
+        room: &OpenFileBudget,
         patterns: &[LogPath],
         followed: impl Iterator<Item = &'a Path>,
         left: &[&Path],
@@ -113,7 +113,7 @@ fn notice(level: log::Level, text: String, counters: Counters) -> Event {
 
 /// How many files are left out, where the most of them are, and what to do.
 fn words<'a>(
-    room: &Room,
+    room: &OpenFileBudget,
     patterns: &[LogPath],
     followed: impl Iterator<Item = &'a Path>,
     left: &[&Path],
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_reserve_is_kept_of_any_limit() {
         for limit in [0, 32, 64, 256, 1024, 4096, 524_288, usize::MAX] {
-            let room = Room::new(limit, 20);
+            let room = OpenFileBudget::new(limit, 20);
             assert!(
                 room.logs.saturating_add(room.spare) <= limit,
                 "{limit}: {room:?}"
@@ -162,11 +162,11 @@ mod tests {
                 );
             }
         }
-        let room = Room::new(1024, 24);
+        let room = OpenFileBudget::new(1024, 24);
         assert_eq!((room.logs, room.spare), (872, 32));
         assert!(room.has(871, false) && !room.has(872, false) && room.has(872, true));
         // However much others take, some logs are followed.
-        assert_eq!(Room::new(1024, 2000).logs, 128);
-        assert!(Room::default().has(1 << 40, false));
+        assert_eq!(OpenFileBudget::new(1024, 2000).logs, 128);
+        assert!(OpenFileBudget::default().has(1 << 40, false));
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::input::file::Room;
+use crate::input::file::OpenFileBudget;
 
 /// Of what only a pattern names, five are held open; six more of all else.
-fn room() -> Room {
-    Room::new(40, 1000)
+fn room() -> OpenFileBudget {
+    OpenFileBudget::new(40, 1000)
 }
 
 struct Host {
@@ -17,7 +17,7 @@ struct Host {
     lines: Vec<String>,
     notices: Vec<String>,
     health: Vec<(String, Option<String>)>,
-    marks: BTreeMap<PathBuf, PathMarks>,
+    checkpoints: BTreeMap<PathBuf, PathCheckpoints>,
 }
 
 impl Host {
@@ -29,7 +29,7 @@ impl Host {
             lines: Vec::new(),
             notices: Vec::new(),
             health: Vec::new(),
-            marks: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
         };
         (0..files).for_each(|n| host.append(n, "old\n"));
         host
@@ -47,8 +47,8 @@ impl Host {
         log.unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn start(&mut self, paths: &[PathBuf], room: Room) {
-        let resume = self.marks.values().cloned().collect();
+    fn start(&mut self, paths: &[PathBuf], room: OpenFileBudget) {
+        let resume = self.checkpoints.values().cloned().collect();
         let follower = Follower::new(RealFs, settings(), paths, resume);
         self.follower = Some(follower.within(room));
         self.scan();
@@ -64,8 +64,9 @@ impl Host {
                 Event::Batch(batch) => {
                     let text = String::from_utf8(batch.text).unwrap();
                     self.lines.extend(text.lines().map(str::to_owned));
-                    if let Receipt::File(marks) = batch.receipt {
-                        self.marks.insert(marks.path.clone(), marks);
+                    if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                        self.checkpoints
+                            .insert(checkpoints.path.clone(), checkpoints);
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
@@ -235,7 +236,7 @@ fn a_rotated_log_that_waits_for_room_loses_nothing() {
 fn a_start_with_less_room_keeps_the_places_of_those_that_wait() {
     let mut host = Host::new(20);
     let pattern = [host.dir.path().join("*.log")];
-    host.start(&pattern, Room::default());
+    host.start(&pattern, OpenFileBudget::default());
     (0..20).for_each(|n| host.append(n, "read\n"));
     host.scan();
     assert_eq!(host.lines.len(), 20);
@@ -253,6 +254,6 @@ fn a_start_with_less_room_keeps_the_places_of_those_that_wait() {
     );
     // All of it is in the state.
     host.follower = None;
-    host.start(&pattern, Room::default());
+    host.start(&pattern, OpenFileBudget::default());
     assert_eq!(host.sorted(), texts(0..20));
 }

@@ -1,4 +1,5 @@
-//! Positions as they are committed: one [`Mark`] a generation, recognised again by content.
+//! Positions as they are committed: one [`FileCheckpoint`] a generation, recognised again by the
+//! [`Fingerprint`] of its content.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,63 +9,87 @@ use serde::{Deserialize, Serialize};
 
 use super::fs::{FileId, LogFile};
 
-/// So many bytes before the offset are remembered.
+/// Number of bytes before the offset that a fingerprint keeps.
 pub const ANCHOR: usize = 256;
-/// So many bytes at the start of a file are remembered.
+/// Number of bytes at the start of a file that a fingerprint keeps.
 pub const HEAD: usize = 1024;
 
-/// How far one generation of a log was read. A file belongs to it only if its first bytes are
-/// `head` and the bytes before `offset` are `anchor`: names change and inodes are used again, so
-/// these two only break ties.
+/// Content by which a file is recognised again under any name and inode.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Mark {
-    /// The file when the mark was made.
-    pub id: FileId,
-    /// The next byte to read: the start of a line, or inside one that is being skipped.
-    pub offset: u64,
-    /// The length of the file when it was last looked at.
-    pub end: u64,
-    /// The last bytes before `offset`, at most [`ANCHOR`].
+pub struct Fingerprint {
+    /// The last bytes before the checkpoint's offset, at most [`ANCHOR`].
     pub anchor: Arc<[u8]>,
     /// The first bytes of the file, at most [`HEAD`].
     pub head: Arc<[u8]>,
-    /// The rest of an over-long line is to be skipped up to its newline.
+}
+
+/// How far one generation of a log was read. A file belongs to it only if its content fits the
+/// fingerprint (I3): names change and inodes are used again, so these two only break ties.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileCheckpoint {
+    /// The file when the checkpoint was made.
+    pub id: FileId,
+    /// The next byte to read: the start of a line (I1), or inside one that is being skipped.
+    pub offset: u64,
+    /// The length of the file when it was last looked at, bytes.
+    pub end: u64,
+    /// The content around the offset and at the start of the file.
+    pub fingerprint: Fingerprint,
+    /// Whether the rest of an over-long line is to be skipped up to its newline.
     pub skipping: bool,
-    /// The path named this file then.
+    /// Whether the path named this file when the checkpoint was made.
     pub live: bool,
 }
 
-impl Mark {
-    /// Whether nothing of the file's content is known: such a mark fits no file.
-    pub fn is_blank(&self) -> bool {
-        self.head.is_empty() && self.anchor.is_empty()
+impl FileCheckpoint {
+    /// The checkpoint of a file of which nothing was read.
+    pub(super) fn blank(id: FileId) -> Self {
+        let none: Arc<[u8]> = Arc::from(&b""[..]);
+        Self {
+            id,
+            offset: 0,
+            end: 0,
+            fingerprint: Fingerprint {
+                anchor: none.clone(),
+                head: none,
+            },
+            skipping: false,
+            live: false,
+        }
     }
 
-    /// Whether the content of `file` is what this mark remembers.
+    /// Whether nothing of the file's content is known: such a checkpoint fits no file.
+    pub fn is_blank(&self) -> bool {
+        self.fingerprint.head.is_empty() && self.fingerprint.anchor.is_empty()
+    }
+
+    /// Whether the content of `file` is what this checkpoint remembers.
     ///
     /// # Errors
     /// What reading the file gives.
     pub fn fits<F: LogFile>(&self, file: &F) -> io::Result<bool> {
-        let before = self.offset.checked_sub(self.anchor.len() as u64);
+        let before = self
+            .offset
+            .checked_sub(self.fingerprint.anchor.len() as u64);
         let Some(before) = before.filter(|_| !self.is_blank()) else {
             return Ok(false);
         };
         if file.meta()?.size < self.offset {
             return Ok(false);
         }
-        let mut bytes = vec![0; self.head.len()];
+        let mut bytes = vec![0; self.fingerprint.head.len()];
         let n = file.read_at(0, &mut bytes)?;
-        if bytes[..n] != self.head[..] {
+        if bytes[..n] != self.fingerprint.head[..] {
             return Ok(false);
         }
-        bytes.resize(self.anchor.len(), 0);
+        bytes.resize(self.fingerprint.anchor.len(), 0);
         let n = file.read_at(before, &mut bytes)?;
-        Ok(bytes[..n] == self.anchor[..])
+        Ok(bytes[..n] == self.fingerprint.anchor[..])
     }
 
     /// Whether a file that begins with `first` begins as this generation did, as far as both go.
     pub fn begins_like(&self, first: &[u8]) -> bool {
-        same_beginning(&self.head, first)
+        same_beginning(&self.fingerprint.head, first)
     }
 
     fn position(&self) -> (FileId, u64, bool, bool) {
@@ -80,15 +105,15 @@ pub fn same_beginning(a: &[u8], b: &[u8]) -> bool {
 
 /// The committed positions of one followed path.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct PathMarks {
+pub struct PathCheckpoints {
     /// The path as followed (a glob is expanded).
     #[serde(with = "bytes")]
     pub path: PathBuf,
     /// The generations that may still grow, oldest first.
-    pub marks: Vec<Mark>,
+    pub files: Vec<FileCheckpoint>,
     /// Generations read to their end and let go, oldest first: to know them again.
-    pub done: Vec<Mark>,
-    /// No generation of this path that is not among the marks was written to before this instant
+    pub done: Vec<FileCheckpoint>,
+    /// No generation of this path that is not among the checkpoints was written to before this instant
     /// (ns since the epoch).
     pub seen: i64,
     /// When the last line was read, s since the epoch; 0 for never.
@@ -114,11 +139,16 @@ mod bytes {
     }
 }
 
-impl PathMarks {
+impl PathCheckpoints {
     /// Whether `other` stands at the same places; the times do not count.
-    pub(super) fn same_place(&self, other: &PathMarks) -> bool {
-        let places = |marks: &[Mark]| marks.iter().map(Mark::position).collect::<Vec<_>>();
-        places(&self.marks) == places(&other.marks) && places(&self.done) == places(&other.done)
+    pub(super) fn same_place(&self, other: &PathCheckpoints) -> bool {
+        let places = |checkpoints: &[FileCheckpoint]| {
+            checkpoints
+                .iter()
+                .map(FileCheckpoint::position)
+                .collect::<Vec<_>>()
+        };
+        places(&self.files) == places(&other.files) && places(&self.done) == places(&other.done)
     }
 }
 
@@ -130,25 +160,25 @@ mod tests {
 
     #[test]
     fn a_path_of_any_bytes_is_saved_and_one_that_was_saved_as_a_string_is_read() {
-        let marks = |path: &[u8]| PathMarks {
+        let checkpoints = |path: &[u8]| PathCheckpoints {
             path: OsStr::from_bytes(path).into(),
-            marks: Vec::new(),
+            files: Vec::new(),
             done: Vec::new(),
             seen: 7,
             last_line: 8,
         };
         let paths: [&[u8]; 4] = [b"/var/log/l\xe9g.log", b"/\xff\x00\n", "/é".as_bytes(), b""];
         for path in paths {
-            let saved = postcard::to_allocvec(&marks(path)).unwrap();
+            let saved = postcard::to_allocvec(&checkpoints(path)).unwrap();
             assert_eq!(
-                postcard::from_bytes::<PathMarks>(&saved).unwrap(),
-                marks(path)
+                postcard::from_bytes::<PathCheckpoints>(&saved).unwrap(),
+                checkpoints(path)
             );
         }
         let before = ("/var/log/é", 0_u8, 0_u8, 7_i64, 8_i64);
         let saved = postcard::to_allocvec(&before).unwrap();
-        let read: PathMarks = postcard::from_bytes(&saved).unwrap();
-        assert_eq!(read, marks("/var/log/é".as_bytes()));
+        let read: PathCheckpoints = postcard::from_bytes(&saved).unwrap();
+        assert_eq!(read, checkpoints("/var/log/é".as_bytes()));
         assert_eq!(postcard::to_allocvec(&read).unwrap(), saved);
     }
 }

@@ -10,7 +10,7 @@ use super::fs::Meta;
 
 /// How a rotated file was packed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Packing {
+pub enum Compression {
     /// Not at all.
     Plain,
     /// By gzip: read through flate2.
@@ -21,20 +21,20 @@ pub enum Packing {
 
 /// A rotated file beside a log.
 #[derive(Clone, Debug)]
-pub struct Sibling {
+pub struct RotatedFile {
     /// Where it is.
     pub path: PathBuf,
     /// What `stat` said.
     pub meta: Meta,
     /// How it is packed.
-    pub packing: Packing,
+    pub compression: Compression,
     /// It is followed as a log of its own.
     pub followed: bool,
 }
 
-impl Sibling {
+impl RotatedFile {
     /// Oldest first; in the same instant `.3` is older than `.2`.
-    pub fn age(&self) -> (i64, Reverse<u64>, Packing) {
+    pub fn age(&self) -> (i64, Reverse<u64>, Compression) {
         let name = self.path.file_name().unwrap_or_default().as_bytes();
         let (name, _) = unpack(name);
         let digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
@@ -42,29 +42,33 @@ impl Sibling {
             .ok()
             .and_then(|d| d.parse().ok());
         let number = number.filter(|_| digits < 6);
-        (self.meta.mtime, Reverse(number.unwrap_or(0)), self.packing)
+        (
+            self.meta.mtime,
+            Reverse(number.unwrap_or(0)),
+            self.compression,
+        )
     }
 }
 
-fn unpack(name: &[u8]) -> (&[u8], Packing) {
+fn unpack(name: &[u8]) -> (&[u8], Compression) {
     if let Some(rest) = name.strip_suffix(b".gz") {
-        return (rest, Packing::Gzip);
+        return (rest, Compression::Gzip);
     }
     for suffix in [&b".xz"[..], b".zst", b".bz2", b".lzma", b".lz4", b".Z"] {
         if let Some(rest) = name.strip_suffix(suffix) {
-            return (rest, Packing::Unreadable);
+            return (rest, Compression::Unreadable);
         }
     }
     // logrotate's name for a rotated file that another one takes the name of.
     (
         name.strip_suffix(b".backup").unwrap_or(name),
-        Packing::Plain,
+        Compression::Plain,
     )
 }
 
 /// Whether `token` is what a rotator puts behind a name, `separator` before it. A number of less
 /// than six digits counts only behind a dot: `web-1` is a host beside `web`, not its rotation.
-fn rotated(separator: u8, token: &[u8]) -> bool {
+fn is_rotation_suffix(separator: u8, token: &[u8]) -> bool {
     if matches!(token, b"old" | b"prev" | b"bak" | b"save") {
         return true;
     }
@@ -77,17 +81,17 @@ fn rotated(separator: u8, token: &[u8]) -> bool {
 }
 
 /// How `name` is packed if it is a rotated generation of `base` by its form.
-pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
+pub fn compression_of(base: &OsStr, name: &OsStr) -> Option<Compression> {
     let (base, name) = (base.as_bytes(), name.as_bytes());
-    let (bare, packing) = unpack(name);
-    if bare == base && bare.len() < name.len() && packing != Packing::Plain {
-        // Packed in place, as the logs of a day in a tree are.
-        return Some(packing);
+    let (bare, compression) = unpack(name);
+    if bare == base && bare.len() < name.len() && compression != Compression::Plain {
+        // Compressed in place, as the logs of a day in a tree are.
+        return Some(compression);
     }
     if let Some([separator @ (b'.' | b'-' | b'_'), token @ ..]) = bare.strip_prefix(base)
-        && rotated(*separator, token)
+        && is_rotation_suffix(*separator, token)
     {
-        return Some(packing);
+        return Some(compression);
     }
     // logrotate's `extension .log`: the date stands before it.
     let dot = base.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;
@@ -97,7 +101,7 @@ pub fn packing_of(base: &OsStr, name: &OsStr) -> Option<Packing> {
         return None;
     };
     let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
-    (digits >= 6 && rotated(b'-', token)).then_some(packing)
+    (digits >= 6 && is_rotation_suffix(b'-', token)).then_some(compression)
 }
 
 /// The path of the log that was packed into this file under its name.
@@ -107,16 +111,16 @@ pub fn gzipped(path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether a file is packed, by its name.
-pub fn is_packed(path: &Path) -> bool {
+pub fn is_compressed(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
-    unpack(name.as_bytes()).1 != Packing::Plain
+    unpack(name.as_bytes()).1 != Compression::Plain
 }
 
 /// Whether `path` is by its form a rotated generation of `log`.
 pub fn is_rotation_of(log: &Path, path: &Path) -> bool {
     match (log.file_name(), path.file_name()) {
         (Some(base), Some(name)) => {
-            log.parent() == path.parent() && packing_of(base, name).is_some()
+            log.parent() == path.parent() && compression_of(base, name).is_some()
         }
         _ => false,
     }
@@ -129,23 +133,23 @@ mod tests {
     #[test]
     fn forms_of_rotators() {
         let cases = [
-            ("syslog", "syslog.1", Some(Packing::Plain)),
-            ("syslog", "syslog.12.gz", Some(Packing::Gzip)),
-            ("syslog", "syslog-20261123", Some(Packing::Plain)),
+            ("syslog", "syslog.1", Some(Compression::Plain)),
+            ("syslog", "syslog.12.gz", Some(Compression::Gzip)),
+            ("syslog", "syslog-20261123", Some(Compression::Plain)),
             (
                 "syslog",
                 "syslog-20261123-1795400000.gz",
-                Some(Packing::Gzip),
+                Some(Compression::Gzip),
             ),
             (
                 "syslog",
                 "syslog-20261124-1795492455-2026112403.backup",
-                Some(Packing::Plain),
+                Some(Compression::Plain),
             ),
-            ("syslog", "syslog.1.xz", Some(Packing::Unreadable)),
-            ("app.log", "app-20261123.log", Some(Packing::Plain)),
-            ("app.log", "app-20261123.log.gz", Some(Packing::Gzip)),
-            ("app.log", "app.log.old", Some(Packing::Plain)),
+            ("syslog", "syslog.1.xz", Some(Compression::Unreadable)),
+            ("app.log", "app-20261123.log", Some(Compression::Plain)),
+            ("app.log", "app-20261123.log.gz", Some(Compression::Gzip)),
+            ("app.log", "app.log.old", Some(Compression::Plain)),
             ("app.log", "app.log", None),
             ("mail", "mail.log", None),
             ("mail", "mail.err", None),
@@ -153,15 +157,15 @@ mod tests {
             ("web", "web-1", None),
             ("syslog", "syslog-ng.log", None),
             ("syslog", "syslog", None),
-            ("syslog", "syslog.gz", Some(Packing::Gzip)),
-            ("26.log", "26.log.gz", Some(Packing::Gzip)),
-            ("26.log", "26.log.xz", Some(Packing::Unreadable)),
+            ("syslog", "syslog.gz", Some(Compression::Gzip)),
+            ("26.log", "26.log.gz", Some(Compression::Gzip)),
+            ("26.log", "26.log.xz", Some(Compression::Unreadable)),
             ("26.log", "26.gz", None),
             ("26.log", "126.log.gz", None),
         ];
         for (base, name, want) in cases {
             assert_eq!(
-                packing_of(OsStr::new(base), OsStr::new(name)),
+                compression_of(OsStr::new(base), OsStr::new(name)),
                 want,
                 "{base} {name}"
             );
