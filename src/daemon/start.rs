@@ -227,7 +227,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let mut before = snapshot.unwrap_or_default();
     let catching_up = !before.files.is_empty();
     if before.made != Time::default() {
-        for queue in monitor.restore(&mut before, now) {
+        for queue in monitor.restore(before.take_monitor(), now) {
             log::error!("queue {queue} is not in the configuration any more: its lines are lost");
         }
     }

@@ -7,6 +7,8 @@ mod dropped;
 mod due;
 mod escalation;
 mod repeat;
+mod restore;
+mod rule_names;
 mod saved;
 mod sources;
 mod trace;
@@ -19,7 +21,8 @@ use dropped::Dropped;
 pub use due::{Due, Hosts};
 pub use escalation::Escalations;
 use repeat::Last;
-use saved::RuleNames;
+use rule_names::RuleNames;
+pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use sources::{Lasts, SourceId};
 
 use crate::clock::Time;

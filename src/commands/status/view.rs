@@ -11,9 +11,10 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::Letter;
 use crate::input::file::PathMarks;
+use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
-use crate::state::{Holder, SavedQueue, Snapshot};
+use crate::state::{Holder, Snapshot};
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
