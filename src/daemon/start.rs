@@ -232,9 +232,9 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         }
     }
     resolve_names(&config, &mut monitor);
-    let hosts = before.settlements.iter();
-    let hosts = hosts
-        .map(|(id, saved)| (*id, monitor.hosts_from(saved)))
+    let settlements = before.settlements.iter();
+    let settlements = settlements
+        .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
         .collect();
     let resume = Resume {
         files: before.files.clone(),
@@ -258,7 +258,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         config_file: config.file.clone(),
         hostname,
         outbox: before.outbox,
-        hosts,
+        settlements,
         inputs,
         awaited,
         again: false,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bstr::BStr;
 use dropped::Dropped;
-pub use due::{Due, Hosts};
+pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;
 use repeat::Last;
 use rule_names::RuleNames;
@@ -65,7 +65,7 @@ pub struct Monitor {
     /// What the reports made now are to tell of letters that nobody has taken.
     announcements: Vec<Unsent>,
     /// The letters that the report being made tells of.
-    tells_of: Vec<u64>,
+    announced: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -151,7 +151,7 @@ impl Monitor {
             counters: Counters::default(),
             remarks: Vec::new(),
             announcements: Vec::new(),
-            tells_of: Vec::new(),
+            announced: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),
@@ -175,7 +175,7 @@ impl Monitor {
     }
 
     /// Adds what an input counted.
-    pub fn count(&mut self, more: &Counters) {
+    pub fn add_counters(&mut self, more: &Counters) {
         for (counter, _, n) in more.all() {
             self.counters.add(counter, n);
         }
@@ -239,7 +239,7 @@ impl Monitor {
     }
 
     /// Counts one event.
-    pub fn tell(&mut self, counter: Counter) {
+    pub fn count_event(&mut self, counter: Counter) {
         self.counters.add(counter, 1);
     }
 

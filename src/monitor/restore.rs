@@ -8,7 +8,7 @@ use bstr::BStr;
 use super::dropped::Dropped;
 use super::repeat::Last;
 use super::saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
-use super::{Hosts, Monitor};
+use super::{EscalationSettlement, Monitor};
 use crate::clock::Time;
 use crate::config::{Action, RuleId};
 use crate::queue::Tally;
@@ -42,7 +42,10 @@ impl Monitor {
     }
 
     /// What is settled with a letter, for a snapshot.
-    pub fn saved_hosts<'a>(&'a self, hosts: &'a Hosts) -> Vec<SavedCounter<&'a str, &'a BStr>> {
+    pub fn saved_settlement<'a>(
+        &'a self,
+        hosts: &'a EscalationSettlement,
+    ) -> Vec<SavedCounter<&'a str, &'a BStr>> {
         let counters = hosts
             .iter()
             .map(|(rule, host, count)| (*rule, host.as_ref(), *count));
@@ -92,7 +95,7 @@ impl Monitor {
     }
 
     /// What a snapshot settles with a letter, in terms of this configuration.
-    pub fn hosts_from(&self, saved: &[SavedCounter]) -> Hosts {
+    pub fn settlement_from(&self, saved: &[SavedCounter]) -> EscalationSettlement {
         let rule = |counter: &SavedCounter| {
             let id = self.names.id(&counter.rule)?;
             Some((id, counter.host.clone(), counter.count))
@@ -142,7 +145,7 @@ impl Monitor {
         self.dropped = Dropped::since(&self.counters);
         self.remarks = snapshot.remarks;
         self.begin_schedules(snapshot.looked.min(now));
-        self.fall_due(now);
+        self.mark_missed_schedules(now);
         gone
     }
 

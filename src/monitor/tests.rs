@@ -112,8 +112,8 @@ fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
     feed(&mut monitor, &["x"; 2]);
     let second = monitor.flush(start(), None);
     assert_eq!(second.len(), 1, "as far as is known, the first was sent");
-    monitor.undelivered(&first[0].hosts);
-    monitor.undelivered(&second[0].hosts);
+    monitor.undelivered(&first[0].settlement);
+    monitor.undelivered(&second[0].settlement);
     feed(&mut monitor, &["x"]);
     let both = [one("a", "    1: x\n"), one("b", "    3: x\n")];
     assert_eq!(
@@ -122,8 +122,8 @@ fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
         "four lines before are not sent"
     );
 
-    monitor.undelivered(&first[0].hosts);
-    monitor.delivered_at_last(&first[0].hosts);
+    monitor.undelivered(&first[0].settlement);
+    monitor.delivered_at_last(&first[0].settlement);
     feed(&mut monitor, &["x"; 2]);
     assert_eq!(flushed(&mut monitor), [one("a", "    2: x\n")]);
 }
@@ -384,7 +384,7 @@ fn a_repetition_escalates_as_its_lines_would() {
     feed(&mut monitor, &["x", "again 1"]);
     let due = monitor.flush(start(), None);
     assert_eq!(due.len(), 1);
-    monitor.undelivered(&due[0].hosts);
+    monitor.undelivered(&due[0].settlement);
     feed(&mut monitor, &["again 5"]);
     assert_eq!(
         flushed(&mut monitor),
