@@ -36,7 +36,7 @@ fn go_on(mut snapshot: Snapshot) {
     assert_eq!(state::decode(&again).as_ref(), Ok(&snapshot));
     let now: Time = Time::UNIX_EPOCH;
     let mut monitor = Monitor::new(Arc::clone(&CONFIG), now);
-    monitor.restore(&mut snapshot, now);
+    monitor.restore(snapshot.take_monitor(), now);
     let _ = monitor.due(now, None, &|queue| snapshot.outbox.waiting(queue));
     let _ = monitor.flush(now, Some(Status::Flushing));
     let _ = snapshot.outbox.start_due(now, &|_| false);

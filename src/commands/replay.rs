@@ -16,7 +16,7 @@ use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::print;
 use crate::input::file::CUT;
-use crate::monitor::{Due, Monitor};
+use crate::monitor::{DueReports, Monitor};
 use crate::shown::{shown_lines, shown_path, whole_characters};
 
 /// How much is read at once.
@@ -163,7 +163,7 @@ fn take(text: &[u8], max: usize, monitor: &mut Monitor) {
 
 /// Hands over the beginning of a line that is too long.
 fn cut(line: &[u8], max: usize, monitor: &mut Monitor) {
-    monitor.tell(Counter::TooLong);
+    monitor.count_event(Counter::TooLong);
     let kept = whole_characters(line, max.saturating_sub(CUT.len()));
     monitor.line(&[&line[..kept], CUT].concat());
 }
@@ -206,7 +206,7 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The mails among the reports of a queue: what would go to a CSV program is none.
-fn mails(config: &Config, due: Due) -> Vec<crate::report::Report> {
+fn mails(config: &Config, due: DueReports) -> Vec<crate::report::Report> {
     match config
         .queues
         .get(due.queue.index())

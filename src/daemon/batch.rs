@@ -17,8 +17,8 @@ impl Daemon {
             return;
         }
         let now = self.clock.now();
-        self.monitor.pass(now);
-        self.monitor.count(&batch.counters);
+        self.monitor.advance_to(now);
+        self.monitor.add_counters(&batch.counters);
         self.count_lines(batch.origin.name().as_ref(), &batch.text);
         for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");

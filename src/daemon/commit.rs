@@ -235,12 +235,12 @@ impl Daemon {
             commits.not_before = Some(now + AGAIN);
             commits.wanted = Some(now + AGAIN);
         }
-        self.monitor.tell(Counter::SnapshotFailed);
+        self.monitor.count_event(Counter::SnapshotFailed);
     }
 
     fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
         let monitor = &self.monitor;
-        let settlements = self.hosts.iter();
+        let settlements = self.settlements.iter();
         SnapshotRef {
             made: now,
             started: self.started,
@@ -253,7 +253,7 @@ impl Daemon {
             sources: monitor.saved_sources(),
             outbox: &self.outbox,
             settlements: settlements
-                .map(|(id, hosts)| (*id, monitor.saved_hosts(hosts)))
+                .map(|(id, counters)| (*id, monitor.saved_settlement(counters)))
                 .collect(),
             remarks: monitor.remarks(),
             counters: monitor.counters(),

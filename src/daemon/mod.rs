@@ -27,7 +27,7 @@ use crate::delivery::outbox::Outbox;
 use crate::delivery::worker::{Job, Post, Via};
 use crate::delivery::{Delivery, MAIL_SERVER, Outcome, QueuedMail};
 use crate::input::{Event, Fault, Notice, file, redis};
-use crate::monitor::{Due, Hosts, Monitor};
+use crate::monitor::{DueReports, EscalationSettlement, Monitor};
 use crate::process::signals::Signal;
 use crate::report::Status;
 use crate::schedule::Schedule;
@@ -78,8 +78,8 @@ struct Daemon {
     hostname: String,
     monitor: Monitor,
     outbox: Outbox,
-    /// The escalation counters that each mail speaks of.
-    hosts: HashMap<u64, Hosts>,
+    /// The escalation counters that are settled once each mail is delivered, by the mail's number.
+    settlements: HashMap<u64, EscalationSettlement>,
     post: Post,
     post_office: PostOffice,
     inputs: inputs::Inputs,
@@ -217,7 +217,7 @@ impl Daemon {
 
     fn notice(&mut self, notice: &Notice) {
         log::log!(notice.level, "{}", notice.text);
-        self.monitor.count(&notice.counters);
+        self.monitor.add_counters(&notice.counters);
         if notice.report {
             self.monitor.remark(notice.text.clone());
         }
@@ -371,19 +371,19 @@ impl Daemon {
     }
 
     /// Moves reports from their queues into the outbox.
-    fn post_all(&mut self, due: Vec<Due>, now: Time) {
+    fn post_all(&mut self, due: Vec<DueReports>, now: Time) {
         for due in due {
-            let mut hosts = Some(due.hosts);
+            let mut settlement = Some(due.settlement);
             for report in due.reports {
                 log::debug!("queue {}: mailing", report.queue);
                 let pager = report.pager;
                 let id = self.outbox.push(report, now, &self.hostname);
                 self.commits.mail(id);
                 if !pager {
-                    self.outbox.carried(&due.tells_of, id);
+                    self.outbox.carried(&due.announced, id);
                 }
-                if let Some(hosts) = hosts.take() {
-                    self.hosts.insert(id, hosts);
+                if let Some(settlement) = settlement.take() {
+                    self.settlements.insert(id, settlement);
                 }
             }
         }
@@ -448,14 +448,14 @@ impl Daemon {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
             }
-            let hosts = self.hosts.remove(&outcome.id);
-            if let Some(hosts) = hosts.filter(|_| mail.attempts > 1) {
-                self.monitor.delivered_at_last(&hosts);
+            let settlement = self.settlements.remove(&outcome.id);
+            if let Some(settlement) = settlement.filter(|_| mail.attempts > 1) {
+                self.monitor.delivered_at_last(&settlement);
             }
-        } else if let Some(hosts) = self.hosts.get(&outcome.id)
+        } else if let Some(settlement) = self.settlements.get(&outcome.id)
             && self.outbox.attempts(outcome.id) == Some(1)
         {
-            self.monitor.undelivered(hosts);
+            self.monitor.undelivered(settlement);
         }
         self.commits.soon(now);
         self.plan();
@@ -477,23 +477,23 @@ impl Daemon {
 
     fn tally(&mut self, outcome: &Outcome) {
         if outcome.command_failed {
-            self.monitor.tell(Counter::CommandFailed);
+            self.monitor.count_event(Counter::CommandFailed);
         }
         match &outcome.result {
             Delivery::Accepted { rejected, .. } => {
-                self.monitor.tell(Counter::Delivered);
+                self.monitor.count_event(Counter::Delivered);
                 for _ in rejected {
-                    self.monitor.tell(Counter::RecipientRejected);
+                    self.monitor.count_event(Counter::RecipientRejected);
                 }
             }
             Delivery::Deferred(_) | Delivery::AccessDenied(_) => {
-                self.monitor.tell(Counter::DeliveryFailed)
+                self.monitor.count_event(Counter::DeliveryFailed)
             }
             Delivery::ContentRejected(_) | Delivery::EnvelopeRejected(_) => {
-                self.monitor.tell(Counter::Refused)
+                self.monitor.count_event(Counter::Refused)
             }
             Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
-                self.monitor.tell(Counter::Refused)
+                self.monitor.count_event(Counter::Refused)
             }
             Delivery::TooLarge { .. } => {}
         }

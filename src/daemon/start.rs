@@ -227,14 +227,14 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let mut before = snapshot.unwrap_or_default();
     let catching_up = !before.files.is_empty();
     if before.made != Time::default() {
-        for queue in monitor.restore(&mut before, now) {
+        for queue in monitor.restore(before.take_monitor(), now) {
             log::error!("queue {queue} is not in the configuration any more: its lines are lost");
         }
     }
     resolve_names(&config, &mut monitor);
-    let hosts = before.settlements.iter();
-    let hosts = hosts
-        .map(|(id, saved)| (*id, monitor.hosts_from(saved)))
+    let settlements = before.settlements.iter();
+    let settlements = settlements
+        .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
         .collect();
     let resume = Resume {
         files: before.files.clone(),
@@ -258,7 +258,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         config_file: config.file.clone(),
         hostname,
         outbox: before.outbox,
-        hosts,
+        settlements,
         inputs,
         awaited,
         again: false,

@@ -14,19 +14,19 @@ use crate::schedule::Schedule;
 
 /// The hosts and escalation counters that a report speaks of. They begin anew with the report; if it
 /// cannot be sent, they go on.
-pub type Hosts = Vec<(RuleId, BString, u64)>;
+pub type EscalationSettlement = Vec<(RuleId, BString, u64)>;
 
 /// A queue's reports, just taken out of it. A queue with pagers among its recipients has two.
 #[derive(Debug)]
-pub struct Due {
+pub struct DueReports {
     /// The queue.
     pub queue: QueueId,
     /// What is to be delivered.
     pub reports: Vec<Report>,
     /// The mails that the first of them tells of ([`Monitor::announce`]).
-    pub tells_of: Vec<u64>,
+    pub announced: Vec<u64>,
     /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
-    pub hosts: Hosts,
+    pub settlement: EscalationSettlement,
 }
 
 impl Monitor {
@@ -40,8 +40,8 @@ impl Monitor {
         now: Time,
         status: Option<Status>,
         waiting: &dyn Fn(&str) -> bool,
-    ) -> Vec<Due> {
-        self.pass(now);
+    ) -> Vec<DueReports> {
+        self.advance_to(now);
         let config = self.config.clone();
         let ready = |(index, queue): (usize, &Queue)| {
             let now_queue = queue.schedule == Schedule::Now;
@@ -73,7 +73,7 @@ impl Monitor {
 
     /// Time has passed up to `now`: queues with lines whose minute has come are due. Call it before
     /// lines are counted that were read at `now`: they came after that minute.
-    pub fn pass(&mut self, now: Time) {
+    pub fn advance_to(&mut self, now: Time) {
         if now < self.looked {
             // The clock was set back: what was next is worked out anew.
             return self.begin_schedules(now);
@@ -91,7 +91,7 @@ impl Monitor {
 
     /// After a restart, all queues whose time has come meanwhile are due: those without lines too,
     /// since the lines of before that time may only now be read.
-    pub(super) fn fall_due(&mut self, now: Time) {
+    pub(super) fn mark_missed_schedules(&mut self, now: Time) {
         for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
             if let Schedule::Cron(spec) = &queue.schedule
                 && waiting.next.is_some_and(|next| next <= now)
@@ -115,8 +115,8 @@ impl Monitor {
     }
 
     /// The reports of all queues, whatever their schedules.
-    pub fn flush(&mut self, now: Time, status: Option<Status>) -> Vec<Due> {
-        self.pass(now);
+    pub fn flush(&mut self, now: Time, status: Option<Status>) -> Vec<DueReports> {
+        self.advance_to(now);
         (0..self.queues.len())
             .filter_map(|index| self.report(index, now, status))
             .collect()
@@ -182,20 +182,20 @@ impl Monitor {
     }
 
     /// A report could not be sent: its lines count again for escalation.
-    pub fn undelivered(&mut self, hosts: &Hosts) {
+    pub fn undelivered(&mut self, hosts: &EscalationSettlement) {
         for (rule, host, count) in hosts {
             self.escalations.give_back(*rule, host.as_ref(), *count);
         }
     }
 
     /// A report that could not be sent was taken at last: its lines count no more.
-    pub fn delivered_at_last(&mut self, hosts: &Hosts) {
+    pub fn delivered_at_last(&mut self, hosts: &EscalationSettlement) {
         for (rule, host, count) in hosts {
             self.escalations.settle(*rule, host.as_ref(), *count);
         }
     }
 
-    fn report(&mut self, index: usize, now: Time, status: Option<Status>) -> Option<Due> {
+    fn report(&mut self, index: usize, now: Time, status: Option<Status>) -> Option<DueReports> {
         let config = self.config.clone();
         let queue = config.queues.get(index)?;
         let waiting = self.queues.get_mut(index)?;
@@ -220,9 +220,9 @@ impl Monitor {
         let start = std::mem::replace(&mut waiting.start, now);
         waiting.mailed = Some(now);
         let id = QueueId(u16::try_from(index).ok()?);
-        let hosts = self.escalated(id, &lines);
+        let settlement = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);
-        let tells_of = std::mem::take(&mut self.tells_of);
+        let announced = std::mem::take(&mut self.announced);
         let maker = Maker {
             remarks: &remarks,
             resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
@@ -237,11 +237,11 @@ impl Monitor {
             Output::Mail(mail) => maker.mails(mail),
             Output::Csv(_) => maker.csv().into_iter().collect(),
         };
-        Some(Due {
+        Some(DueReports {
             queue: id,
             reports,
-            tells_of,
-            hosts,
+            announced,
+            settlement,
         })
     }
 
@@ -259,7 +259,7 @@ impl Monitor {
             .partition(|unsent| unsent.not_in.is_none() || unsent.not_in.as_ref() != name);
         self.announcements = others;
         for unsent in theirs {
-            self.tells_of.extend(unsent.mails);
+            self.announced.extend(unsent.mails);
             remarks.push(unsent.text);
         }
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
@@ -278,7 +278,7 @@ impl Monitor {
 
     /// The escalation counters of the rules whose leftmost queue this is, for the report's hosts: they
     /// are taken out.
-    fn escalated(&mut self, queue: QueueId, lines: &[HostLines<'_>]) -> Hosts {
+    fn escalated(&mut self, queue: QueueId, lines: &[HostLines<'_>]) -> EscalationSettlement {
         let leftmost = |(index, action): (usize, &Action)| match action {
             Action::Queues(targets) => {
                 let counts = targets.iter().any(|t| t.escalation.is_some());
@@ -296,7 +296,7 @@ impl Monitor {
             .map(|rule| &rule.action)
             .enumerate();
         let rules: Vec<RuleId> = actions.filter_map(leftmost).collect();
-        let mut hosts = Hosts::new();
+        let mut hosts = EscalationSettlement::new();
         for rule in rules {
             // The hosts that share a counter may stand in the report by their names.
             let shared = (!lines.is_empty()).then_some(BStr::new(OTHER_HOSTS));

@@ -7,6 +7,8 @@ mod dropped;
 mod due;
 mod escalation;
 mod repeat;
+mod restore;
+mod rule_names;
 mod saved;
 mod sources;
 mod trace;
@@ -16,10 +18,11 @@ use std::sync::Arc;
 
 use bstr::BStr;
 use dropped::Dropped;
-pub use due::{Due, Hosts};
+pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;
 use repeat::Last;
-use saved::RuleNames;
+use rule_names::RuleNames;
+pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use sources::{Lasts, SourceId};
 
 use crate::clock::Time;
@@ -62,7 +65,7 @@ pub struct Monitor {
     /// What the reports made now are to tell of mails that nobody has taken.
     announcements: Vec<Unsent>,
     /// The mails that the report being made tells of.
-    tells_of: Vec<u64>,
+    announced: Vec<u64>,
     /// Patterns that were told to be at their limit.
     slow: Vec<Pattern>,
     /// What the log is to be told.
@@ -148,7 +151,7 @@ impl Monitor {
             counters: Counters::default(),
             remarks: Vec::new(),
             announcements: Vec::new(),
-            tells_of: Vec::new(),
+            announced: Vec::new(),
             slow: Vec::new(),
             warnings: Vec::new(),
             dropped: Dropped::default(),
@@ -172,7 +175,7 @@ impl Monitor {
     }
 
     /// Adds what an input counted.
-    pub fn count(&mut self, more: &Counters) {
+    pub fn add_counters(&mut self, more: &Counters) {
         for (counter, _, n) in more.all() {
             self.counters.add(counter, n);
         }
@@ -236,7 +239,7 @@ impl Monitor {
     }
 
     /// Counts one event.
-    pub fn tell(&mut self, counter: Counter) {
+    pub fn count_event(&mut self, counter: Counter) {
         self.counters.add(counter, 1);
     }
 

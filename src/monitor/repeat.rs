@@ -126,14 +126,14 @@ impl Monitor {
         let last = self.lasts.get(self.source, host.number());
         let n = match number {
             Some(Number::Of(n)) if n <= config.repeat_limit => n,
-            Some(_) => return self.tell(Counter::RepeatOverLimit),
-            None => return self.tell(Counter::RepeatDropped),
+            Some(_) => return self.count_event(Counter::RepeatOverLimit),
+            None => return self.count_event(Counter::RepeatDropped),
         };
         let Some(Last { taken, line }) = last.cloned() else {
-            return self.tell(Counter::RepeatDropped);
+            return self.count_event(Counter::RepeatDropped);
         };
         match taken {
-            Taken::None | Taken::Gone => self.tell(Counter::RepeatDropped),
+            Taken::None | Taken::Gone => self.count_event(Counter::RepeatDropped),
             Taken::Trash => {}
             Taken::Rule(rule) => self.count_line(rule, targets_of(config, rule), host, &line, n),
             Taken::Queues(targets) => {

@@ -1,206 +1,81 @@
-//! What a monitor knows, for a snapshot and from one. Queues are known again by their names, rules
-//! by their text, so that a configuration may change between two runs.
+//! What a snapshot keeps of a monitor. Queues are known again by their names, rules by their text
+//! (module `rule_names`), so that the configuration may change between two runs.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use bstr::BString;
+use serde::{Deserialize, Serialize};
 
-use bstr::BStr;
-
-use super::dropped::Dropped;
-use super::repeat::Last;
-use super::{Hosts, Monitor};
 use crate::clock::Time;
-use crate::config::{Action, Config, RuleId};
 use crate::counters::Counters;
 use crate::queue::Tally;
-use crate::state::{SavedCounter, SavedLast, SavedQueue, SavedSource, Snapshot};
 
-/// A restart that took no longer is not worth a word.
-const GAP: Duration = Duration::from_secs(60);
-
-/// The text by which each rule with queues is known again, and back.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RuleNames {
-    names: HashMap<RuleId, String>,
-    ids: HashMap<String, RuleId>,
+/// Everything that a monitor goes on from after a restart.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SavedMonitor {
+    /// When the snapshot was made.
+    pub made: Time,
+    /// The last instant up to which schedules were looked at.
+    pub looked: Time,
+    /// The queues with what they have collected.
+    pub queues: Vec<SavedQueue>,
+    /// The escalation counters.
+    pub escalations: Vec<SavedCounter>,
+    /// The previous line of each host (for `repeat`) whose source is not known: older snapshots have those.
+    pub last: Vec<SavedLast>,
+    /// The previous line of each host of each source, for `repeat`.
+    pub sources: Vec<SavedSource>,
+    /// Remarks that the next report has to carry.
+    pub remarks: Vec<String>,
+    /// Everything counted.
+    pub counters: Counters,
 }
 
-impl RuleNames {
-    pub(super) fn new(config: &Config) -> Self {
-        let mut names = Self::default();
-        let mut twins = HashMap::new();
-        for (index, rule) in config.rules.iter().enumerate() {
-            let (Action::Queues(targets), Ok(id)) = (&rule.action, u32::try_from(index)) else {
-                continue;
-            };
-            let queue = |t: &crate::config::Target| {
-                let name = config
-                    .queues
-                    .get(t.queue.index())
-                    .map_or("", |q| q.name.as_str());
-                t.escalation
-                    .map_or(name.to_owned(), |n| format!("{name}:{n}"))
-            };
-            let queues: Vec<String> = targets.iter().map(queue).collect();
-            let text = format!("{} {}", queues.join(","), BStr::new(rule.pattern.source()));
-            // The same rule twice is told apart by how often it stood there before.
-            let before = twins.entry(text.clone()).or_insert(0_usize);
-            let name = format!("{before} {text}");
-            *before += 1;
-            names.names.insert(RuleId(id), name.clone());
-            names.ids.insert(name, RuleId(id));
-        }
-        names
-    }
-
-    fn counter<'a>(
-        &'a self,
-        (rule, host, count): (RuleId, &'a BStr, u64),
-    ) -> Option<SavedCounter<&'a str, &'a BStr>> {
-        let rule = self.names.get(&rule)?;
-        Some(SavedCounter { rule, host, count })
-    }
+/// A queue, by its name.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedQueue<T = Tally> {
+    /// Its name.
+    pub name: String,
+    /// What it has collected.
+    pub tally: T,
+    /// When its next report begins.
+    pub start: Time,
+    /// Its time has passed, its report before is not delivered yet.
+    pub overdue: bool,
+    /// When it is mailed, as the configuration writes it: `[now]`, `[0 12 * * *]`.
+    pub schedule: String,
+    /// When it is due next; nothing for a `[now]` queue.
+    pub next: Option<Time>,
+    /// From when to when nobody watched, if the next report covers such a time.
+    pub gap: Option<(Time, Time)>,
 }
 
-impl Monitor {
-    /// The queues, for a snapshot.
-    pub fn saved_queues(&self) -> Vec<SavedQueue<&Tally>> {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        queues
-            .map(|(queue, waiting)| SavedQueue {
-                name: queue.name.clone(),
-                tally: &waiting.tally,
-                start: waiting.start,
-                overdue: waiting.overdue,
-                schedule: queue.schedule.to_string(),
-                next: waiting.next,
-                gap: waiting.gap,
-            })
-            .collect()
-    }
+/// The counter of a rule and host. A snapshot is written without a copy of their texts: there may be a
+/// million of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedCounter<S = String, B = BString> {
+    /// The rule, known again by its text.
+    pub rule: S,
+    /// The host.
+    pub host: B,
+    /// Its lines.
+    pub count: u64,
+}
 
-    /// The escalation counters, for a snapshot.
-    pub fn saved_escalations(&self) -> Vec<SavedCounter<&str, &BStr>> {
-        let counters = self.escalations.iter();
-        counters
-            .filter_map(|counter| self.names.counter(counter))
-            .collect()
-    }
+/// The last line of a host.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedLast<S = String, B = BString> {
+    /// The host.
+    pub host: B,
+    /// The rule that took the line, known again by its text; nothing for `trash`.
+    pub rule: Option<S>,
+    /// The masked line.
+    pub line: B,
+}
 
-    /// What is settled with a mail, for a snapshot.
-    pub fn saved_hosts<'a>(&'a self, hosts: &'a Hosts) -> Vec<SavedCounter<&'a str, &'a BStr>> {
-        let counters = hosts
-            .iter()
-            .map(|(rule, host, count)| (*rule, host.as_ref(), *count));
-        counters
-            .filter_map(|counter| self.names.counter(counter))
-            .collect()
-    }
-
-    /// The last lines of the hosts whose sources are known, for a snapshot.
-    pub fn saved_sources(&self) -> Vec<SavedSource<SavedLast<&str, &BStr>, &BStr>> {
-        let mut sources: BTreeMap<&BStr, Vec<SavedLast<&str, &BStr>>> = BTreeMap::new();
-        for (source, host, last) in self.lasts.iter() {
-            if let (Some(source), Some(last)) = (source, self.saved(host, last)) {
-                sources.entry(source).or_default().push(last);
-            }
-        }
-        let saved = sources.into_iter();
-        saved
-            .map(|(source, last)| SavedSource { source, last })
-            .collect()
-    }
-
-    /// The last lines from a snapshot of a program that did not tell their sources.
-    pub fn saved_last(&self) -> Vec<SavedLast<&str, &BStr>> {
-        let lines = self.lasts.iter();
-        let unknown = lines.filter(|(source, ..)| source.is_none());
-        unknown
-            .filter_map(|(_, host, last)| self.saved(host, last))
-            .collect()
-    }
-
-    fn saved<'a>(&'a self, host: usize, last: &'a Last) -> Option<SavedLast<&'a str, &'a BStr>> {
-        let rule = last.rule().and_then(|rule| self.names.names.get(&rule));
-        last.can_be_saved().then_some(SavedLast {
-            host: self.hosts.name(host)?,
-            rule: rule.map(String::as_str),
-            line: last.text(),
-        })
-    }
-
-    /// What a snapshot settles with a mail, in terms of this configuration.
-    pub fn hosts_from(&self, saved: &[SavedCounter]) -> Hosts {
-        let rule = |counter: &SavedCounter| {
-            let id = self.names.ids.get(&counter.rule)?;
-            Some((*id, counter.host.clone(), counter.count))
-        };
-        saved.iter().filter_map(rule).collect()
-    }
-
-    /// Goes on from a snapshot. Gives the names of queues whose lines have no queue any more.
-    pub fn restore(&mut self, snapshot: &mut Snapshot, now: Time) -> Vec<String> {
-        let mut gone = Vec::new();
-        for saved in std::mem::take(&mut snapshot.queues) {
-            let index = self.config.queues.iter().position(|q| q.name == saved.name);
-            match index.and_then(|index| self.queues.get_mut(index)) {
-                Some(waiting) => {
-                    waiting.tally = saved.tally;
-                    waiting.start = saved.start;
-                    waiting.overdue = saved.overdue;
-                    let down = (now - snapshot.made).to_std().is_ok_and(|t| t >= GAP);
-                    waiting.gap = saved.gap.or(down.then_some((snapshot.made, now)));
-                }
-                None if saved.tally.is_empty() => {}
-                None => gone.push(saved.name),
-            }
-        }
-        for counter in &snapshot.escalations {
-            if let Some(&rule) = self.names.ids.get(&counter.rule) {
-                let all = usize::MAX;
-                self.escalations
-                    .advance(rule, &counter.host, counter.count, all);
-            }
-        }
-        let repeats = self.repeats;
-        for saved in snapshot.last.iter().filter(|_| repeats) {
-            let last = self.last_from(saved);
-            let number = self.hosts.host(&saved.host).number();
-            self.lasts.of_any(number, last);
-        }
-        for saved in snapshot.sources.iter().filter(|_| repeats) {
-            let source = self.lasts.source(saved.source.as_ref());
-            for saved in &saved.last {
-                let last = self.last_from(saved);
-                let number = self.hosts.host(&saved.host).number();
-                self.lasts.set(source, number, |place| *place = last);
-            }
-        }
-        self.counters = std::mem::take::<Counters>(&mut snapshot.counters);
-        self.dropped = Dropped::since(&self.counters);
-        self.remarks = std::mem::take(&mut snapshot.remarks);
-        self.begin_schedules(snapshot.looked.min(now));
-        self.fall_due(now);
-        gone
-    }
-
-    fn last_from(&self, saved: &SavedLast) -> Last {
-        let Some(name) = &saved.rule else {
-            let mut last = Last::default();
-            last.drop_line();
-            return last;
-        };
-        let rule = self.names.ids.get(name).copied();
-        let action = rule
-            .and_then(|rule| self.config.rules.get(rule.index()))
-            .map(|r| &r.action);
-        match (rule, action) {
-            (Some(rule), Some(Action::Queues(_))) => {
-                let mut last = Last::default();
-                last.take(rule, &saved.line);
-                last
-            }
-            _ => Last::gone(),
-        }
-    }
+/// The last lines of the hosts of a source.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedSource<L = SavedLast, B = BString> {
+    /// The source, as [`crate::input::Origin::name`] gives it.
+    pub source: B,
+    /// The lines.
+    pub last: Vec<L>,
 }

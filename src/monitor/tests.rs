@@ -6,7 +6,6 @@ use chrono::{Duration, TimeZone, Utc};
 use super::*;
 use crate::config::parse_bytes;
 use crate::report::Status;
-use crate::state::Snapshot;
 
 const HEAD: &str = "set mailserver localhost\nset mask *\n\
     set queue a f@x a@x [0 0 1 1 *]\nset queue b f@x b@x [0 0 1 1 *]\nset queue n f@x n@x [now]\n";
@@ -113,8 +112,8 @@ fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
     feed(&mut monitor, &["x"; 2]);
     let second = monitor.flush(start(), None);
     assert_eq!(second.len(), 1, "as far as is known, the first was sent");
-    monitor.undelivered(&first[0].hosts);
-    monitor.undelivered(&second[0].hosts);
+    monitor.undelivered(&first[0].settlement);
+    monitor.undelivered(&second[0].settlement);
     feed(&mut monitor, &["x"]);
     let both = [one("a", "    1: x\n"), one("b", "    3: x\n")];
     assert_eq!(
@@ -123,8 +122,8 @@ fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
         "four lines before are not sent"
     );
 
-    monitor.undelivered(&first[0].hosts);
-    monitor.delivered_at_last(&first[0].hosts);
+    monitor.undelivered(&first[0].settlement);
+    monitor.delivered_at_last(&first[0].settlement);
     feed(&mut monitor, &["x"; 2]);
     assert_eq!(flushed(&mut monitor), [one("a", "    2: x\n")]);
 }
@@ -153,14 +152,14 @@ fn repeat_knows_no_line_from_before_a_configuration_without_it() {
     };
     let mut before = monitor(with);
     feed(&mut before, &["old"]);
-    let mut snapshot = Snapshot {
+    let snapshot = SavedMonitor {
         sources: owned(&before.saved_sources()),
         looked: start(),
         made: start(),
-        ..Snapshot::default()
+        ..SavedMonitor::default()
     };
     let mut restarted = monitor("a .*\n");
-    restarted.restore(&mut snapshot, start());
+    restarted.restore(snapshot, start());
     restarted.reconfigure(config(with), start());
     feed(&mut restarted, &["last message repeated 2 times"]);
     assert_eq!(restarted.counters().get(Counter::RepeatDropped), 1);
@@ -210,11 +209,11 @@ fn feed_from(monitor: &mut Monitor, source: &str, lines: &[&str]) {
 
 /// Goes on in another monitor of these rules from what this one would save.
 fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
-    let mut snapshot = Snapshot {
+    let snapshot = SavedMonitor {
         queues: monitor
             .saved_queues()
             .into_iter()
-            .map(|queue| crate::state::SavedQueue {
+            .map(|queue| SavedQueue {
                 name: queue.name,
                 tally: queue.tally.clone(),
                 start: queue.start,
@@ -230,10 +229,10 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
         counters: monitor.counters().clone(),
         looked: start(),
         made: start(),
-        ..Snapshot::default()
+        ..SavedMonitor::default()
     };
     let mut next = self::monitor(rules);
-    assert!(next.restore(&mut snapshot, start()).is_empty());
+    assert!(next.restore(snapshot, start()).is_empty());
     next
 }
 
@@ -273,16 +272,16 @@ fn a_line_before_without_a_source_counts_until_its_source_has_another() {
     let rules = "repeat ^last message repeated (\\S+) times\na .*\n";
     let mut before = monitor(rules);
     feed_from(&mut before, "syslog", &["x"]);
-    let mut old = Snapshot {
-        last: owned::<Vec<crate::state::SavedSource>>(&before.saved_sources())
+    let old = SavedMonitor {
+        last: owned::<Vec<SavedSource>>(&before.saved_sources())
             .remove(0)
             .last,
         looked: start(),
         made: start(),
-        ..Snapshot::default()
+        ..SavedMonitor::default()
     };
     let mut monitor = monitor(rules);
-    monitor.restore(&mut old, start());
+    monitor.restore(old, start());
     monitor = restarted(&monitor, rules);
     feed_from(
         &mut monitor,
@@ -364,14 +363,14 @@ fn a_counter_at_its_end_goes_on() {
     feed(&mut before, &["x"]);
     let mut escalations = before.saved_escalations();
     escalations[0].count = u64::MAX;
-    let mut snapshot = Snapshot {
+    let snapshot = SavedMonitor {
         escalations: owned(&escalations),
         looked: start(),
         made: start(),
-        ..Snapshot::default()
+        ..SavedMonitor::default()
     };
     let mut monitor = monitor(rules);
-    monitor.restore(&mut snapshot, start());
+    monitor.restore(snapshot, start());
     feed(&mut monitor, &["x", "x", "x", "x"]);
     assert_eq!(
         flushed(&mut monitor),
@@ -385,7 +384,7 @@ fn a_repetition_escalates_as_its_lines_would() {
     feed(&mut monitor, &["x", "again 1"]);
     let due = monitor.flush(start(), None);
     assert_eq!(due.len(), 1);
-    monitor.undelivered(&due[0].hosts);
+    monitor.undelivered(&due[0].settlement);
     feed(&mut monitor, &["again 5"]);
     assert_eq!(
         flushed(&mut monitor),

@@ -16,9 +16,7 @@ mod store;
 mod version1;
 
 pub use lock::{LockStatus, lock_status};
-pub use saved::{
-    SavedCounter, SavedLast, SavedQueue, SavedSource, Sections, Snapshot, SnapshotRef,
-};
+pub use saved::{Sections, Snapshot, SnapshotRef};
 pub use store::{Loaded, Place, ReadError, Store, Stored, read, resolve};
 
 /// The first bytes of every snapshot.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::outbox::Outbox;
 use crate::input::file::PathCheckpoints;
 use crate::input::redis::Counted;
+use crate::monitor::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use crate::queue::Tally;
 
 /// What is written as sections, each with its name and its length in front: a part that is added
@@ -138,53 +139,19 @@ snapshot! {
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
 }
 
-/// A queue, by its name.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedQueue<T = Tally> {
-    /// Its name.
-    pub name: String,
-    /// What it has collected.
-    pub tally: T,
-    /// When its next report begins.
-    pub start: Time,
-    /// Its time has passed, its report before is not delivered yet.
-    pub overdue: bool,
-    /// When it is mailed, as the configuration writes it: `[now]`, `[0 12 * * *]`.
-    pub schedule: String,
-    /// When it is due next; nothing for a `[now]` queue.
-    pub next: Option<Time>,
-    /// From when to when nobody watched, if the next report covers such a time.
-    pub gap: Option<(Time, Time)>,
-}
-
-/// The counter of a rule and host. A snapshot is written without a copy of their texts: there may be a
-/// million of them.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedCounter<S = String, B = BString> {
-    /// The rule, known again by its text.
-    pub rule: S,
-    /// The host.
-    pub host: B,
-    /// Its lines.
-    pub count: u64,
-}
-
-/// The last line of a host.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedLast<S = String, B = BString> {
-    /// The host.
-    pub host: B,
-    /// The rule that took the line, known again by its text; nothing for `trash`.
-    pub rule: Option<S>,
-    /// The masked line.
-    pub line: B,
-}
-
-/// The last lines of the hosts of a source.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct SavedSource<L = SavedLast, B = BString> {
-    /// The source, as [`crate::input::Origin::name`] gives it.
-    pub source: B,
-    /// The lines.
-    pub last: Vec<L>,
+impl Snapshot {
+    /// Takes out what the monitor goes on from.
+    pub fn take_monitor(&mut self) -> SavedMonitor {
+        use std::mem::take;
+        SavedMonitor {
+            made: self.made,
+            looked: self.looked,
+            queues: take(&mut self.queues),
+            escalations: take(&mut self.escalations),
+            last: take(&mut self.last),
+            sources: take(&mut self.sources),
+            remarks: take(&mut self.remarks),
+            counters: take(&mut self.counters),
+        }
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{SavedCounter, SavedLast, SavedQueue, Snapshot};
+use super::Snapshot;
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::delivery::outbox::Outbox;
 use crate::input::file::PathCheckpoints;
 use crate::input::redis::Counted;
+use crate::monitor::{SavedCounter, SavedLast, SavedQueue};
 
 /// The counters of version 1, in the order in which they were written.
 const COUNTERS: [Counter; 18] = [

@@ -11,9 +11,10 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
 use crate::input::file::PathCheckpoints;
+use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
-use crate::state::{LockStatus, SavedQueue, Snapshot};
+use crate::state::{LockStatus, Snapshot};
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
