@@ -36,6 +36,8 @@ pub mod counters;
 pub mod daemon;
 pub mod delivery;
 pub mod hash;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod host_system;
 pub mod hosts;
 pub mod input;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

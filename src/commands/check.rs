@@ -11,18 +11,13 @@ use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
     self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls, Output,
-    Place, Queue, Rule, Severity, TailSettings, TailStart,
+    Place, Queue, ReportSettings, Rule, Severity, StateSettings, TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
-use crate::input::redis::Server;
+use crate::host_system;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 use crate::shown::{self, shown_os, shown_path};
-
-/// The default of `set max_shown`, bytes.
-const SHOWN: usize = 2 << 10;
-/// The default of `set max_memory`, bytes.
-const MEMORY: usize = 256 << 20;
 
 /// Checks the configuration at `path`. Errors and warnings go to `err`, a summary to `out`; with
 /// `debug` above 0 each rule is in it. Gives the exit status: 1 with errors, else 0.
@@ -30,6 +25,7 @@ pub fn run(path: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> 
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let mut loaded = config::load(path);
+    host_system::check(&mut loaded);
     let refused = loaded.config.as_ref().and_then(without_logs);
     if let Some(why) = refused {
         loaded.diagnostics.push(refusal(path, why));
@@ -153,8 +149,7 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         Listen::Tcp(address) => format!("syslog on TCP {address}"),
     }));
     // A URL may hold a password.
-    let server = Server::parse(inputs.redis_server.as_deref());
-    let server = server.as_ref().map_or("a server", Server::name);
+    let server = inputs.redis_server.name();
     lines.extend(
         inputs
             .redis_queues
@@ -291,7 +286,7 @@ fn mail(config: &Config) -> Vec<String> {
         };
         lines.push(format!("{tls}{whose}"));
     }
-    if config.report.max_shown != SHOWN {
+    if config.report.max_shown != ReportSettings::MAX_SHOWN {
         let most = config.report.max_shown;
         lines.push(format!("of a line, at most {most} bytes are shown"));
     }
@@ -336,7 +331,7 @@ fn state(config: &Config) -> Vec<String> {
 /// What a queue may hold, where that is not the default.
 fn memory(config: &Config) -> Option<String> {
     let most = config.state.max_memory;
-    (most != MEMORY).then(|| format!("a queue holds at most {most} bytes"))
+    (most != StateSettings::MAX_MEMORY).then(|| format!("a queue holds at most {most} bytes"))
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {

@@ -5,14 +5,14 @@
 
 /// A part of a line: the bytes `start..end` of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Part<'a> {
+pub struct Fragment<'a> {
     /// The bytes.
     pub text: &'a [u8],
     /// Where they begin in the line.
     pub start: usize,
 }
 
-impl<'a> Part<'a> {
+impl<'a> Fragment<'a> {
     /// The whole of a line.
     pub fn new(line: &'a [u8]) -> Self {
         Self {
@@ -29,6 +29,11 @@ impl<'a> Part<'a> {
     /// Start and end in the line.
     pub fn span(&self) -> (usize, usize) {
         (self.start, self.end())
+    }
+
+    /// Whether the last byte is a blank, which counts in a pattern.
+    pub fn ends_blank(&self) -> bool {
+        self.text.last().is_some_and(|b| is_blank(*b))
     }
 
     /// Whether nothing is left.
@@ -105,40 +110,40 @@ pub enum Directive<'a> {
     /// `include FILE`
     Include {
         /// The file.
-        file: Part<'a>,
+        file: Fragment<'a>,
         /// What follows it.
-        rest: Part<'a>,
+        rest: Fragment<'a>,
     },
     /// `includedir DIRECTORY`
     IncludeDir {
         /// The directory.
-        directory: Part<'a>,
+        directory: Fragment<'a>,
         /// What follows it.
-        rest: Part<'a>,
+        rest: Fragment<'a>,
     },
     /// `set WORD VALUE`
     Set {
         /// The setting's name.
-        name: Part<'a>,
+        name: Fragment<'a>,
         /// The rest of the line, blanks in front and behind included.
-        value: Part<'a>,
+        value: Fragment<'a>,
     },
     /// `group_end`
     GroupEnd {
         /// What follows it, if anything.
-        rest: Part<'a>,
+        rest: Fragment<'a>,
     },
     /// `QUEUES REGEXP`
     Rule {
         /// The list of queues.
-        queues: Part<'a>,
+        queues: Fragment<'a>,
         /// The pattern.
-        pattern: Part<'a>,
+        pattern: Fragment<'a>,
     },
     /// One word that stands alone.
     Word {
         /// The word.
-        word: Part<'a>,
+        word: Fragment<'a>,
     },
 }
 
@@ -151,7 +156,7 @@ pub fn without_line_end(line: &[u8]) -> &[u8] {
 /// Reads a line (without its line end). The forms are tried in the order in which the original
 /// tries them.
 pub fn parse(line: &[u8]) -> Directive<'_> {
-    let line = Part::new(line).trim_start();
+    let line = Fragment::new(line).trim_start();
     if line.is_empty() || line.text[0] == b'#' {
         return Directive::Nothing;
     }
@@ -176,7 +181,7 @@ pub fn parse(line: &[u8]) -> Directive<'_> {
 }
 
 /// `QUEUES REGEXP`, where one blank stands between them at least.
-fn rule<'a>(word: Part<'a>, after: Part<'a>) -> Directive<'a> {
+fn rule<'a>(word: Fragment<'a>, after: Fragment<'a>) -> Directive<'a> {
     let pattern = after.trim_start();
     if !pattern.is_empty() {
         return Directive::Rule {
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn lines_become_directives() {
-        let text = |part: Part| String::from_utf8_lossy(part.text).into_owned();
+        let text = |part: Fragment| String::from_utf8_lossy(part.text).into_owned();
         let shown = |line: &str| match parse(line.as_bytes()) {
             Directive::Nothing => "nothing".into(),
             Directive::Include { file, rest } => format!("include {}|{}", text(file), text(rest)),
@@ -243,7 +248,7 @@ mod tests {
             panic!()
         };
         assert_eq!((queues.span(), pattern.span()), ((2, 8), (9, 10)));
-        let spans: Vec<_> = queues.split(b',').iter().map(Part::span).collect();
+        let spans: Vec<_> = queues.split(b',').iter().map(Fragment::span).collect();
         assert_eq!(spans, [(2, 3), (4, 4), (5, 8)]);
     }
 

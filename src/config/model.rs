@@ -14,6 +14,7 @@ use bstr::BString;
 
 use super::diagnostic::Place;
 use super::fingerprint::Fingerprint;
+use super::redis_server::RedisServer;
 use crate::charset::Charset;
 use crate::logpath::LogPath;
 use crate::pattern::Pattern;
@@ -92,12 +93,15 @@ pub struct InputSettings {
     pub fifos: Vec<PathBuf>,
     /// `set listen`, in order.
     pub listen: Vec<Listen>,
-    /// `set redisserver` as written, if it was.
-    pub redis_server: Option<String>,
+    /// `set redisserver`.
+    pub redis_server: RedisServer,
     /// `set redisqueue`, in order: the keys of the lists.
     pub redis_queues: Vec<BString>,
     /// `set tail`.
     pub tail: TailSettings,
+    /// The program that `set tail` names, if the machine must have it: any but the system's own tail,
+    /// which the follower stands in for.
+    pub tail_program: Option<PathBuf>,
     /// `set tail_multiple on`: one process a file, where a user's tail command is run.
     pub tail_multiple: bool,
     /// `set tail_missing`: wait for files that do not exist yet (on by default here).
@@ -371,6 +375,11 @@ pub struct ReportSettings {
     pub csv_safe: bool,
 }
 
+impl ReportSettings {
+    /// The default of `set max_shown`, bytes.
+    pub const MAX_SHOWN: usize = 2 << 10;
+}
+
 /// The order of a host's lines in a report, by their counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SortOrder {
@@ -477,6 +486,9 @@ impl From<usize> for Bound {
 }
 
 impl StateSettings {
+    /// The default of `set max_memory`, bytes.
+    pub const MAX_MEMORY: usize = 256 << 20;
+
     /// How much a queue may hold.
     pub fn bound(&self) -> Bound {
         Bound {

@@ -6,12 +6,11 @@ use std::num::NonZeroU64;
 use bstr::BString;
 
 use super::diagnostic::{Place, shown};
-use super::grammar::Part;
+use super::grammar::Fragment;
+use super::keywords::BUILT_IN;
 use super::model::*;
-use super::report::{Line, Reports, Spot};
-use super::rules::BUILT_IN;
+use super::reporter::{Located, Location, Reporter, SourceLine};
 use super::suggest::did_you_mean;
-use super::values::Wrong;
 use crate::pattern::Pattern;
 use crate::schedule::{CronSpec, Schedule};
 
@@ -20,7 +19,7 @@ use crate::schedule::{CronSpec, Schedule};
 pub(super) struct QueueTable {
     list: Vec<Queue>,
     by_name: HashMap<String, QueueId>,
-    spots: Vec<Spot>,
+    locations: Vec<Location>,
     used: Vec<bool>,
     filters: HashMap<String, Filter>,
 }
@@ -28,11 +27,8 @@ pub(super) struct QueueTable {
 #[derive(Debug)]
 struct Filter {
     command: ShellCommand,
-    spot: Spot,
+    location: Location,
 }
-
-/// A part of the line that is wrong.
-pub(super) struct At<'a>(pub(super) Part<'a>, pub(super) Wrong);
 
 impl QueueTable {
     /// The queue of that name.
@@ -53,42 +49,42 @@ impl QueueTable {
     }
 
     /// The queues that no rule names, and where they were defined.
-    pub(super) fn unused(&self) -> impl Iterator<Item = (&Queue, &Spot)> {
+    pub(super) fn unused(&self) -> impl Iterator<Item = (&Queue, &Location)> {
         let unused = self
             .list
             .iter()
-            .zip(&self.spots)
+            .zip(&self.locations)
             .zip(&self.used)
             .filter(|(_, used)| !**used);
         unused.map(|(queue, _)| queue)
     }
 
     /// Each queue's program (a filter, or the CSV program), and where it was named.
-    pub(super) fn programs(&self) -> Vec<(&ShellCommand, &Spot)> {
+    pub(super) fn programs(&self) -> Vec<(&ShellCommand, &Location)> {
         let filters = self
             .filters
             .values()
-            .map(|filter| (&filter.command, &filter.spot));
-        let csv = self
-            .list
-            .iter()
-            .zip(&self.spots)
-            .filter_map(|(queue, spot)| match &queue.output {
-                Output::Csv(command) => Some((command, spot)),
-                Output::Mail(_) => None,
-            });
+            .map(|filter| (&filter.command, &filter.location));
+        let csv =
+            self.list
+                .iter()
+                .zip(&self.locations)
+                .filter_map(|(queue, location)| match &queue.output {
+                    Output::Csv(command) => Some((command, location)),
+                    Output::Mail(_) => None,
+                });
         filters.chain(csv).collect()
     }
 
     /// `set queue NAME FROM TO [WHEN] SUBJECT`
     pub(super) fn define<'a>(
         &mut self,
-        line: &Line<'_>,
-        setting: Part<'a>,
-        value: Part<'a>,
-        reports: &mut Reports,
-    ) -> Result<(), At<'a>> {
-        let defined = self.try_define(line, setting, value, reports);
+        line: &SourceLine<'_>,
+        setting: Fragment<'a>,
+        value: Fragment<'a>,
+        reporter: &mut Reporter,
+    ) -> Result<(), Located<'a>> {
+        let defined = self.try_define(line, setting, value, reporter);
         let name = value.word().0;
         if let (Err(_), Ok(text)) = (&defined, queue_name(name))
             && self.id(text).is_none()
@@ -102,7 +98,7 @@ impl QueueTable {
                 subject: None,
                 filter: None,
             });
-            self.insert(line, name, text, Schedule::Now, output, reports)?;
+            self.insert(line, name, text, Schedule::Now, output, reporter)?;
             self.used
                 .last_mut()
                 .into_iter()
@@ -113,11 +109,11 @@ impl QueueTable {
 
     fn try_define<'a>(
         &mut self,
-        line: &Line<'_>,
-        setting: Part<'a>,
-        value: Part<'a>,
-        reports: &mut Reports,
-    ) -> Result<(), At<'a>> {
+        line: &SourceLine<'_>,
+        setting: Fragment<'a>,
+        value: Fragment<'a>,
+        reporter: &mut Reporter,
+    ) -> Result<(), Located<'a>> {
         const FORM: &str = "write `set queue NAME FROM TO [MINUTE HOUR DAY MONTH WEEKDAY] SUBJECT`, \
                             or `[now]`";
         let (name, rest) = value.word();
@@ -126,10 +122,7 @@ impl QueueTable {
         for (part, what) in [(name, "name"), (from, "sender"), (to, "recipient")] {
             if part.is_empty() || (what != "name" && part.text.starts_with(b"[")) {
                 let part = if part.is_empty() { setting } else { part };
-                return Err(At(
-                    part,
-                    Wrong::new(format!("the queue has no {what}"), FORM),
-                ));
+                return Err(Located::new(part, format!("the queue has no {what}"), FORM));
             }
         }
         let text = queue_name(name)?;
@@ -146,16 +139,17 @@ impl QueueTable {
             } else {
                 when.word().0
             };
-            return Err(At(
+            return Err(Located::new(
                 part,
-                Wrong::new("a schedule in brackets must follow the recipients", hint),
+                "a schedule in brackets must follow the recipients",
+                hint,
             ));
         }
         let (schedule, subject) = schedule(when, setting)?;
         let subject = subject.trim_start().trim_end();
         if text.contains([',', ':']) {
             let message = format!("no rule can name the queue `{text}`");
-            reports.warn(
+            reporter.warn(
                 line.at(name),
                 message,
                 Some("leave `,` and `:` out of its name".into()),
@@ -168,17 +162,17 @@ impl QueueTable {
             subject: (!subject.is_empty()).then(|| BString::from(subject.text)),
             filter: None,
         };
-        self.insert(line, name, text, schedule, Output::Mail(mail), reports)
+        self.insert(line, name, text, schedule, Output::Mail(mail), reporter)
     }
 
     /// `set csv [WHEN] PROGRAM ARGUMENTS`
     pub(super) fn define_csv<'a>(
         &mut self,
-        line: &Line<'_>,
-        setting: Part<'a>,
-        value: Part<'a>,
-        reports: &mut Reports,
-    ) -> Result<(), At<'a>> {
+        line: &SourceLine<'_>,
+        setting: Fragment<'a>,
+        value: Fragment<'a>,
+        reporter: &mut Reporter,
+    ) -> Result<(), Located<'a>> {
         const FORM: &str = "write `set csv [MINUTE HOUR DAY MONTH WEEKDAY] PROGRAM ARGUMENTS`";
         let when = value.trim_start();
         if !when.text.starts_with(b"[") {
@@ -187,14 +181,15 @@ impl QueueTable {
             } else {
                 when.word().0
             };
-            return Err(At(
+            return Err(Located::new(
                 part,
-                Wrong::new("a schedule in brackets must come first", FORM),
+                "a schedule in brackets must come first",
+                FORM,
             ));
         }
         let (schedule, command) = schedule(when, setting)?;
         if command.trim_start().is_empty() {
-            return Err(At(setting, Wrong::new("the program is missing", FORM)));
+            return Err(Located::new(setting, "the program is missing", FORM));
         }
         let command = shell_command(command)?;
         self.insert(
@@ -203,25 +198,25 @@ impl QueueTable {
             "csv",
             schedule,
             Output::Csv(command),
-            reports,
+            reporter,
         )
     }
 
     fn insert<'a>(
         &mut self,
-        line: &Line<'_>,
-        at: Part<'a>,
+        line: &SourceLine<'_>,
+        at: Fragment<'a>,
         name: &str,
         schedule: Schedule,
         output: Output,
-        reports: &mut Reports,
-    ) -> Result<(), At<'a>> {
+        reporter: &mut Reporter,
+    ) -> Result<(), Located<'a>> {
         let place = line.place(at.start);
         if let Some(id) = self.id(name) {
             let old: Place = self.list[id.index()].place.clone();
             let message =
                 format!("the queue `{name}` is defined again; this definition replaces {old}");
-            reports.warn(line.at(at), message, Some("keep one of the two".into()));
+            reporter.warn(line.at(at), message, Some("keep one of the two".into()));
             // Its thresholds stay: they are directives of their own.
             let thresholds = std::mem::take(&mut self.list[id.index()].thresholds);
             self.list[id.index()] = Queue {
@@ -231,11 +226,11 @@ impl QueueTable {
                 thresholds,
                 place,
             };
-            self.spots[id.index()] = line.at(at);
+            self.locations[id.index()] = line.at(at);
             return Ok(());
         }
         let Ok(number) = u16::try_from(self.list.len()) else {
-            return Err(At(at, Wrong::new("there are more than 65536 queues", "")));
+            return Err(Located::new(at, "there are more than 65536 queues", ""));
         };
         self.by_name.insert(name.to_owned(), QueueId(number));
         self.list.push(Queue {
@@ -245,7 +240,7 @@ impl QueueTable {
             thresholds: Vec::new(),
             place,
         });
-        self.spots.push(line.at(at));
+        self.locations.push(line.at(at));
         // Lines without a prefix need no rule to come to theirs.
         self.used.push(name == "noprefix");
         Ok(())
@@ -254,17 +249,17 @@ impl QueueTable {
     /// `set threshold QUEUE COUNT REGEXP`; the pattern comes compiled.
     pub(super) fn threshold<'a>(
         &mut self,
-        queue: Part<'a>,
-        count: Part<'a>,
+        queue: Fragment<'a>,
+        count: Fragment<'a>,
         pattern: Pattern,
-    ) -> Result<(), At<'a>> {
+    ) -> Result<(), Located<'a>> {
         let id = self.known(queue, &[])?;
         let number = count
             .utf8()
             .and_then(|text| text.parse::<NonZeroU64>().ok());
         let Some(number) = number else {
             let message = format!("`{}` is no count", shown(count.text));
-            return Err(At(count, Wrong::new(message, "write a number from 1 on")));
+            return Err(Located::new(count, message, "write a number from 1 on"));
         };
         self.list[id.index()].thresholds.push(Threshold {
             count: number,
@@ -274,40 +269,38 @@ impl QueueTable {
     }
 
     /// The queue that a word names; one of the `others` may have been meant.
-    pub(super) fn known<'a>(&self, word: Part<'a>, others: &[&str]) -> Result<QueueId, At<'a>> {
+    pub(super) fn known<'a>(
+        &self,
+        word: Fragment<'a>,
+        others: &[&str],
+    ) -> Result<QueueId, Located<'a>> {
         if let Some(id) = word.utf8().and_then(|name| self.id(name)) {
             return Ok(id);
         }
         let hint = did_you_mean(word.text, self.names().chain(others.iter().copied()))
             .unwrap_or_else(|| "define it by `set queue` above this line".into());
         let message = format!("there is no queue `{}` up to here", shown(word.text));
-        Err(At(
-            word,
-            Wrong {
-                message,
-                hint: Some(hint),
-            },
-        ))
+        Err(Located::new(word, message, &hint))
     }
 
     /// `set filter QUEUE PROGRAM ARGUMENTS`: the queue may come later.
     pub(super) fn filter<'a>(
         &mut self,
-        spot: Spot,
-        queue: Part<'a>,
-        command: Part<'a>,
-    ) -> Result<(), At<'a>> {
+        location: Location,
+        queue: Fragment<'a>,
+        command: Fragment<'a>,
+    ) -> Result<(), Located<'a>> {
         let Some(name) = queue.utf8() else {
-            return Err(At(queue, Wrong::new("a queue's name is UTF-8", "")));
+            return Err(Located::new(queue, "a queue's name is UTF-8", ""));
         };
         let command = shell_command(command)?;
         self.filters
-            .insert(name.to_owned(), Filter { command, spot });
+            .insert(name.to_owned(), Filter { command, location });
         Ok(())
     }
 
     /// Gives the filters to their queues.
-    pub(super) fn attach_filters(&mut self, reports: &mut Reports) {
+    pub(super) fn attach_filters(&mut self, reporter: &mut Reporter) {
         let mut lost = Vec::new();
         for (name, filter) in &self.filters {
             let queue = self
@@ -322,9 +315,9 @@ impl QueueTable {
                 None => lost.push((filter, format!("there is no queue `{name}` to filter"))),
             }
         }
-        lost.sort_by_key(|(filter, _)| filter.spot.place.line);
+        lost.sort_by_key(|(filter, _)| filter.location.place.line);
         for (filter, message) in lost {
-            reports.warn(filter.spot.clone(), message, None);
+            reporter.warn(filter.location.clone(), message, None);
         }
     }
 
@@ -334,8 +327,8 @@ impl QueueTable {
     }
 }
 
-fn queue_name<'a>(name: Part<'a>) -> Result<&'a str, At<'a>> {
-    let wrong = |message: String, hint: &str| Err(At(name, Wrong::new(message, hint)));
+fn queue_name<'a>(name: Fragment<'a>) -> Result<&'a str, Located<'a>> {
+    let wrong = |message: String, hint: &str| Err(Located::new(name, message, hint));
     match name.utf8() {
         None => wrong("a queue's name must be UTF-8".into(), ""),
         Some("csv") => wrong(
@@ -351,14 +344,15 @@ fn queue_name<'a>(name: Part<'a>) -> Result<&'a str, At<'a>> {
 }
 
 /// Reads `[now]` or `[CRON]` at the start of `part`; gives what follows it too.
-fn schedule<'a>(part: Part<'a>, setting: Part<'a>) -> Result<(Schedule, Part<'a>), At<'a>> {
+fn schedule<'a>(
+    part: Fragment<'a>,
+    setting: Fragment<'a>,
+) -> Result<(Schedule, Fragment<'a>), Located<'a>> {
     let Some(close) = part.find(b']') else {
-        return Err(At(
+        return Err(Located::new(
             part,
-            Wrong::new(
-                "the schedule lacks its `]`",
-                "write `[now]` or `[0 8 * * *]`",
-            ),
+            "the schedule lacks its `]`",
+            "write `[now]` or `[0 8 * * *]`",
         ));
     };
     let (inner, rest) = (part.slice(1, close), part.from(close + 1));
@@ -372,20 +366,22 @@ fn schedule<'a>(part: Part<'a>, setting: Part<'a>) -> Result<(Schedule, Part<'a>
         .eq_ignore_ascii_case(b"now")
     {
         let message = format!("`[{}]` is no schedule", shown(inner.text));
-        return Err(At(
+        return Err(Located::new(
             inner,
-            Wrong::new(message, "write `[now]`, small and without blanks"),
+            message,
+            "write `[now]`, small and without blanks",
         ));
     }
     if inner.trim_start().start != inner.start {
         let message = "a cron specification begins right after its `[`";
-        return Err(At(
+        return Err(Located::new(
             inner,
-            Wrong::new(message, "leave out the blank after `[`"),
+            message,
+            "leave out the blank after `[`",
         ));
     }
     let Some(text) = inner.utf8() else {
-        return Err(At(inner, Wrong::new("a cron specification is ASCII", "")));
+        return Err(Located::new(inner, "a cron specification is ASCII", ""));
     };
     match CronSpec::parse(text) {
         Ok(spec) => Ok((Schedule::Cron(spec), rest)),
@@ -393,34 +389,33 @@ fn schedule<'a>(part: Part<'a>, setting: Part<'a>) -> Result<(Schedule, Part<'a>
             let at = inner.slice(e.span.0, e.span.1);
             // An empty span has nothing to point at.
             let at = if at.is_empty() { setting } else { at };
-            Err(At(
+            Err(Located::new(
                 at,
-                Wrong {
-                    message: e.message,
-                    hint: e.hint,
-                },
+                e.message,
+                e.hint.as_deref().unwrap_or_default(),
             ))
         }
     }
 }
 
 /// `PROGRAM ARGUMENTS`, for the shell.
-fn shell_command<'a>(part: Part<'a>) -> Result<ShellCommand, At<'a>> {
+fn shell_command<'a>(part: Fragment<'a>) -> Result<ShellCommand, Located<'a>> {
     let line = part.trim_start().trim_end();
     match (line.utf8(), line.word().0.utf8()) {
         (Some(text), Some(program)) if !text.contains('\0') => Ok(ShellCommand {
             program: program.to_owned(),
             line: text.to_owned(),
         }),
-        _ => Err(At(
+        _ => Err(Located::new(
             line,
-            Wrong::new("a command must be UTF-8 without NUL bytes", ""),
+            "a command must be UTF-8 without NUL bytes",
+            "",
         )),
     }
 }
 
 /// The envelope address of a word: what stands between `<` and `>`, or all of it.
-fn address<'a>(word: Part<'a>) -> Result<Address, At<'a>> {
+fn address<'a>(word: Fragment<'a>) -> Result<Address, Located<'a>> {
     let inner = match word.find(b'<') {
         Some(open) => {
             let inner = word.from(open + 1);
@@ -430,19 +425,17 @@ fn address<'a>(word: Part<'a>) -> Result<Address, At<'a>> {
     };
     let wrong = || {
         let message = format!("`{}` cannot be a mail address", shown(inner.text));
-        At(
+        Located::new(
             word,
-            Wrong::new(
-                message,
-                "write visible ASCII characters, as in `root` or `root@example.org`",
-            ),
+            message,
+            "write visible ASCII characters, as in `root` or `root@example.org`",
         )
     };
     inner.utf8().and_then(Address::new).ok_or_else(wrong)
 }
 
 /// The recipients of `TO`: parts between commas, each with `pager:` in front or not.
-fn recipients<'a>(to: Part<'a>) -> Result<Vec<Recipient>, At<'a>> {
+fn recipients<'a>(to: Fragment<'a>) -> Result<Vec<Recipient>, Located<'a>> {
     let mut recipients = Vec::new();
     for part in to.split(b',') {
         let (text, pager) = match part.text.strip_prefix(b"pager:") {
@@ -459,12 +452,10 @@ fn recipients<'a>(to: Part<'a>) -> Result<Vec<Recipient>, At<'a>> {
         }
     }
     if recipients.is_empty() {
-        return Err(At(
+        return Err(Located::new(
             to,
-            Wrong::new(
-                "the queue has no recipient",
-                "write `root` or `root@example.org`",
-            ),
+            "the queue has no recipient",
+            "write `root` or `root@example.org`",
         ));
     }
     Ok(recipients)

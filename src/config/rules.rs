@@ -4,27 +4,14 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::diagnostic::{Place, shown};
-use super::grammar::Part;
-use super::keywords::is_setting;
+use super::grammar::Fragment;
+use super::keywords::FIRST_WORDS;
 use super::model::*;
-use super::queues::{At, QueueTable};
-use super::report::{Line, Reports, Spot};
-use super::values::Wrong;
-use crate::pattern::{NoteKind, Pattern};
-
-/// The words that a rule may begin with without any definition.
-pub(super) const BUILT_IN: [&str; 4] = ["trash", "repeat", "group", "group_host"];
-/// The words that a line may begin with where no queue is meant.
-const FIRST_WORDS: [&str; 8] = [
-    "trash",
-    "repeat",
-    "group",
-    "group_host",
-    "group_end",
-    "include",
-    "includedir",
-    "set",
-];
+use super::patterns::{compile, warn_notes};
+use super::queues::QueueTable;
+use super::reporter::{Located, Location, Reporter, SourceLine};
+use super::settings::is_setting;
+use crate::pattern::Pattern;
 
 /// How many groups may be open at once. Each line is held to all groups around a rule, and a rule
 /// to all levels that a line passes to come to it.
@@ -48,7 +35,7 @@ struct OpenGroup {
     /// Nothing if the rule was in error.
     rule: Option<usize>,
     on_host: bool,
-    spot: Spot,
+    location: Location,
 }
 
 /// The patterns that let no line through at one level.
@@ -80,11 +67,11 @@ impl RuleList {
     /// `QUEUES REGEXP`. Both parts are checked even when one is wrong.
     pub(super) fn add(
         &mut self,
-        line: &Line<'_>,
-        queues: Part<'_>,
-        pattern: Part<'_>,
+        line: &SourceLine<'_>,
+        queues: Fragment<'_>,
+        pattern: Fragment<'_>,
         table: &mut QueueTable,
-        reports: &mut Reports,
+        reporter: &mut Reporter,
     ) {
         let group = match queues.text {
             b"group" => Some(false),
@@ -92,31 +79,31 @@ impl RuleList {
             _ => None,
         };
         if group.is_some() && self.open.len() >= MAX_OPEN {
-            return self.refuse_group(line, queues, reports);
+            return self.refuse_group(line, queues, reporter);
         }
         let head = match group {
             Some(on_host) => Some(Head::Group { on_host }),
-            None => head(line, queues, table, reports),
+            None => head(line, queues, table, reporter),
         };
-        let compiled = compile(line, pattern, reports);
+        let compiled = compile(line, pattern, reporter);
         if let (Some(head), Some(compiled)) = (head, compiled) {
-            self.push(line, head, pattern, compiled, reports);
+            self.push(line, head, pattern, compiled, reporter);
         } else if let Some(on_host) = group {
             // Its group_end must find it all the same.
             self.open.push(OpenGroup {
                 rule: None,
                 on_host,
-                spot: line.at(queues),
+                location: line.at(queues),
             });
             self.levels.push(Level::default());
         }
     }
 
     /// A group inside of too many: told once, since all inside of it are refused too.
-    fn refuse_group(&mut self, line: &Line<'_>, word: Part<'_>, reports: &mut Reports) {
+    fn refuse_group(&mut self, line: &SourceLine<'_>, word: Fragment<'_>, reporter: &mut Reporter) {
         self.too_deep += 1;
         if !std::mem::replace(&mut self.told_deep, true) {
-            reports.error(
+            reporter.error(
                 line.at(word),
                 format!("more than {MAX_OPEN} groups inside each other"),
                 Some("close groups with `group_end`, or put two patterns into one".into()),
@@ -126,21 +113,21 @@ impl RuleList {
 
     fn push(
         &mut self,
-        line: &Line<'_>,
+        line: &SourceLine<'_>,
         head: Head,
-        part: Part<'_>,
+        part: Fragment<'_>,
         pattern: Pattern,
-        reports: &mut Reports,
+        reporter: &mut Reporter,
     ) {
         if u32::try_from(self.rules.len() + 1).is_err() {
-            reports.error(
+            reporter.error(
                 line.at(part),
                 "there are more than four billion rules",
                 None,
             );
             return;
         }
-        self.warn_of(line, &head, part, &pattern, reports);
+        self.warn_of(line, &head, part, &pattern, reporter);
         let on_host = matches!(head, Head::Group { on_host: true });
         let place = line.place(part.start);
         let index = self.rules.len();
@@ -156,7 +143,7 @@ impl RuleList {
             self.open.push(OpenGroup {
                 rule: Some(index),
                 on_host,
-                spot: line.at(part),
+                location: line.at(part),
             });
             self.levels.push(Level::default());
         } else {
@@ -172,20 +159,20 @@ impl RuleList {
     /// Warns of what is odd about a rule.
     fn warn_of(
         &self,
-        line: &Line<'_>,
+        line: &SourceLine<'_>,
         head: &Head,
-        part: Part<'_>,
+        part: Fragment<'_>,
         pattern: &Pattern,
-        reports: &mut Reports,
+        reporter: &mut Reporter,
     ) {
         let masks = matches!(head, Head::Queues(_));
-        warn_notes(line, part, pattern, masks, reports);
-        if super::assembly::ends_blank(part) {
+        warn_notes(line, part, pattern, masks, reporter);
+        if part.ends_blank() {
             let end = part.text.len();
             let blanks = part.from(part.trim_end().text.len()).slice(0, end);
             let message = "the blanks at the end are a part of the pattern";
             let hint = "remove them, or write `\\s` or `[ ]` if they are meant";
-            reports.warn(line.at(blanks), message, Some(hint.into()));
+            reporter.warn(line.at(blanks), message, Some(hint.into()));
         }
         let on_host = matches!(head, Head::Group { on_host: true });
         if let Some((before, all)) = self.taken_before(pattern.source(), on_host) {
@@ -200,7 +187,7 @@ impl RuleList {
                 "has the same pattern"
             };
             let message = format!("no line comes to this {what}: the rule at {before} {why}");
-            reports.warn(
+            reporter.warn(
                 line.at(part),
                 message,
                 Some("put it before that rule, or remove it".into()),
@@ -209,7 +196,7 @@ impl RuleList {
         if matches!(head, Head::Repeat) && pattern.groups() == 0 {
             let message = "a repeat rule counts by its first group, and this has none";
             let hint = "write `last message repeated (\\d+) times`".into();
-            reports.warn(line.at(part), message, Some(hint));
+            reporter.warn(line.at(part), message, Some(hint));
         }
     }
 
@@ -246,7 +233,7 @@ impl RuleList {
     }
 
     /// `group_end`
-    pub(super) fn close(&mut self, line: &Line<'_>, reports: &mut Reports) {
+    pub(super) fn close(&mut self, line: &SourceLine<'_>, reporter: &mut Reporter) {
         if self.too_deep > 0 {
             self.too_deep -= 1;
             return;
@@ -254,8 +241,8 @@ impl RuleList {
         let Some(group) = self.open.pop() else {
             let hint =
                 Some("remove it, or write `group REGEXP` before the rules of the group".into());
-            let word = Part::new(line.text).word().0;
-            reports.error(line.at(word), "no group is open here", hint);
+            let word = Fragment::new(line.text).word().0;
+            reporter.error(line.at(word), "no group is open here", hint);
             return;
         };
         self.end_group(&group);
@@ -281,7 +268,7 @@ impl RuleList {
 
     /// Closes what is still open. A `group` without its end never had an effect: lines that do not
     /// match it go on with the next rule. A `group_host` ends with the configuration.
-    pub(super) fn finish(&mut self, reports: &mut Reports) {
+    pub(super) fn finish(&mut self, reporter: &mut Reporter) {
         while let Some(group) = self.open.pop() {
             self.end_group(&group);
             let rule = group
@@ -296,8 +283,8 @@ impl RuleList {
                 true => "this group is never closed: it ends with the configuration",
                 false => "this group is never closed: it has no effect, every line goes through it",
             };
-            reports.warn(
-                group.spot,
+            reporter.warn(
+                group.location,
                 message,
                 Some("write `group_end` after its last rule".into()),
             );
@@ -319,14 +306,14 @@ fn is_catch_all(source: &[u8]) -> bool {
 
 /// Reads the list of queues in front of a pattern.
 fn head(
-    line: &Line<'_>,
-    list: Part<'_>,
+    line: &SourceLine<'_>,
+    list: Fragment<'_>,
     table: &mut QueueTable,
-    reports: &mut Reports,
+    reporter: &mut Reporter,
 ) -> Option<Head> {
     let mut parts = list.split(b',');
     // Commas at the end mean nothing.
-    while parts.len() > 1 && parts.last().is_some_and(Part::is_empty) {
+    while parts.len() > 1 && parts.last().is_some_and(Fragment::is_empty) {
         parts.pop();
     }
     let several = parts.len() > 1;
@@ -334,8 +321,8 @@ fn head(
     let mut least: Option<NonZeroU32> = None;
     for (at, part) in parts.iter().enumerate() {
         let result = match target(*part, several, table) {
-            Ok(Word::BuiltIn(head)) => return Some(head),
-            Ok(Word::Target(target)) => {
+            Ok(ListItem::BuiltIn(head)) => return Some(head),
+            Ok(ListItem::Target(target)) => {
                 let order = check_order(*part, target.escalation, least, several && at == 0);
                 least = target.escalation.max(least);
                 order.map(|()| target)
@@ -347,16 +334,17 @@ fn head(
                 table.mark_used(target.queue);
                 targets.push(target);
             }
-            Err(At(part, mut wrong)) => {
-                if !several && is_setting(part.text) {
-                    wrong.hint = Some(format!(
-                        "a setting begins with `set`: `set {} …`",
-                        shown(part.text)
-                    ));
+            Err(mut error) => {
+                if !several && is_setting(error.fragment.text) {
+                    let name = shown(error.fragment.text);
+                    let hint = format!("a setting begins with `set`: `set {name} …`");
+                    error.problem.hint = Some(hint);
                 }
                 // An empty part has no bytes to point at: show the list.
-                let part = if part.is_empty() { list } else { part };
-                reports.error(line.at(part), wrong.message, wrong.hint);
+                if error.fragment.is_empty() {
+                    error.fragment = list;
+                }
+                reporter.error_at(line, error);
                 // The rest of the list would only give errors that follow from this one.
                 return None;
             }
@@ -366,20 +354,22 @@ fn head(
 }
 
 /// One word of a list.
-enum Word {
+enum ListItem {
     BuiltIn(Head),
     Target(Target),
 }
 
 /// Reads `QUEUE` or `QUEUE:N`.
-fn target<'a>(part: Part<'a>, several: bool, table: &QueueTable) -> Result<Word, At<'a>> {
+fn target<'a>(
+    part: Fragment<'a>,
+    several: bool,
+    table: &QueueTable,
+) -> Result<ListItem, Located<'a>> {
     if part.is_empty() {
-        return Err(At(
+        return Err(Located::new(
             part,
-            Wrong::new(
-                "the list of queues has an empty part",
-                "leave out the comma",
-            ),
+            "the list of queues has an empty part",
+            "leave out the comma",
         ));
     }
     let colon = part.find(b':');
@@ -397,9 +387,10 @@ fn target<'a>(part: Part<'a>, several: bool, table: &QueueTable) -> Result<Word,
             "`{}` must stand alone, not in a list of queues",
             shown(name.text)
         );
-        return Err(At(
+        return Err(Located::new(
             part,
-            Wrong::new(message, "write a rule of its own for it"),
+            message,
+            "write a rule of its own for it",
         ));
     }
     let escalation = match number {
@@ -407,15 +398,15 @@ fn target<'a>(part: Part<'a>, several: bool, table: &QueueTable) -> Result<Word,
         Some(number) => Some(escalation(part, number)?),
     };
     match built_in {
-        Some(head) => Ok(Word::BuiltIn(head)),
-        None => Ok(Word::Target(Target {
+        Some(head) => Ok(ListItem::BuiltIn(head)),
+        None => Ok(ListItem::Target(Target {
             queue: table.known(name, &FIRST_WORDS)?,
             escalation,
         })),
     }
 }
 
-fn escalation<'a>(part: Part<'a>, number: Part<'a>) -> Result<NonZeroU32, At<'a>> {
+fn escalation<'a>(part: Fragment<'a>, number: Fragment<'a>) -> Result<NonZeroU32, Located<'a>> {
     // The original wants no zero in front either.
     let digits = number
         .text
@@ -428,23 +419,21 @@ fn escalation<'a>(part: Part<'a>, number: Part<'a>) -> Result<NonZeroU32, At<'a>
     value.ok_or_else(|| {
         let message = format!("`{}` is no escalation number", shown(number.text));
         let at = if number.is_empty() { part } else { number };
-        At(
+        Located::new(
             at,
-            Wrong::new(
-                message,
-                "write a whole number from 1 on, as in `critical:10`",
-            ),
+            message,
+            "write a whole number from 1 on, as in `critical:10`",
         )
     })
 }
 
 /// Escalation numbers stand on the right, and none is less than one before it.
 fn check_order<'a>(
-    part: Part<'a>,
+    part: Fragment<'a>,
     escalation: Option<NonZeroU32>,
     least: Option<NonZeroU32>,
     leftmost: bool,
-) -> Result<(), At<'a>> {
+) -> Result<(), Located<'a>> {
     let message = match (escalation, least) {
         (Some(_), _) if leftmost => "the first of several queues cannot have an escalation number",
         (None, Some(_)) => "a queue without escalation number stands left of those that have one",
@@ -453,42 +442,5 @@ fn check_order<'a>(
         }
         _ => return Ok(()),
     };
-    Err(At(
-        part,
-        Wrong::new(message, "write `low,middle:3,high:10`"),
-    ))
-}
-
-/// Compiles a pattern; an error is reported where it is.
-pub(super) fn compile(line: &Line<'_>, part: Part<'_>, reports: &mut Reports) -> Option<Pattern> {
-    match Pattern::compile(part.text) {
-        Ok(pattern) => Some(pattern),
-        Err(e) => {
-            let spot = line.at(part.slice(e.span.0, e.span.1));
-            reports.error(spot, format!("in the pattern: {}", e.message), e.hint);
-            None
-        }
-    }
-}
-
-/// Warns of what the pattern's writer should know. Where nothing is masked, groups do no harm.
-pub(super) fn warn_notes(
-    line: &Line<'_>,
-    part: Part<'_>,
-    pattern: &Pattern,
-    masks: bool,
-    reports: &mut Reports,
-) {
-    for note in pattern.notes() {
-        let told = match note.kind {
-            // Shown by `-C` as a number: it is no fault.
-            NoteKind::SlowEngine => false,
-            NoteKind::NestedCaptures | NoteKind::LoopCapture => masks,
-            _ => true,
-        };
-        if told {
-            let spot = line.at(part.slice(note.span.0, note.span.1));
-            reports.warn(spot, note.message.clone(), note.hint.clone());
-        }
-    }
+    Err(Located::new(part, message, "write `low,middle:3,high:10`"))
 }

@@ -6,32 +6,16 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::model::{Listen, MailServer, TailSettings, TailStart};
-
-/// What is wrong with a value, and what to write instead.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Wrong {
-    pub(super) fn new(message: impl Into<String>, hint: &str) -> Self {
-        let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        Self {
-            message: message.into(),
-            hint,
-        }
-    }
-}
+use super::reporter::Problem;
 
 /// `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, `IPV6`, `sendmail:PATH ARGUMENTS`.
-pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
+pub(super) fn mail_server(text: &str) -> Result<MailServer, Problem> {
     if let Some(command) = text.strip_prefix(SENDMAIL) {
         let mut words = command.split_whitespace();
         let path = words.next().filter(|_| command.starts_with('/'));
         let Some(path) = path else {
             let message = "the path of a sendmail program begins with `/`";
-            return Err(Wrong::new(message, "write `sendmail:/usr/sbin/sendmail`"));
+            return Err(Problem::new(message, "write `sendmail:/usr/sbin/sendmail`"));
         };
         return Ok(MailServer::Sendmail {
             program: PathBuf::from(path),
@@ -50,13 +34,13 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
     }
     if let Some(rest) = text.strip_prefix('[') {
         let Some((host, after)) = rest.split_once(']') else {
-            return Err(Wrong::new(
+            return Err(Problem::new(
                 format!("`{text}` lacks its `]`"),
                 "write `[::1]:25`",
             ));
         };
         if host.parse::<Ipv6Addr>().is_err() {
-            return Err(Wrong::new(
+            return Err(Problem::new(
                 format!("`{host}` is no IPv6 address"),
                 "write `[::1]:25`",
             ));
@@ -64,7 +48,7 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
         return match after.strip_prefix(':') {
             Some(port) => smtp(host, port_number(port)?),
             None if after.is_empty() => smtp(host, SMTP_PORT),
-            None => Err(Wrong::new(
+            None => Err(Problem::new(
                 format!("`{after}` after the address"),
                 "write `[::1]:25`",
             )),
@@ -72,7 +56,7 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, Wrong> {
     }
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() => smtp(host, port_number(port)?),
-        Some(_) => Err(Wrong::new(
+        Some(_) => Err(Problem::new(
             format!("`{text}` has no host"),
             "write `localhost:25`",
         )),
@@ -93,14 +77,14 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// A port's number, or one of the names of mail ports.
-fn port_number(text: &str) -> Result<u16, Wrong> {
+fn port_number(text: &str) -> Result<u16, Problem> {
     match text {
         "smtp" => Ok(SMTP_PORT),
         "submission" => Ok(587),
         "submissions" | "smtps" => Ok(465),
         _ => match text.parse() {
             Ok(port) if port > 0 => Ok(port),
-            _ => Err(Wrong::new(
+            _ => Err(Problem::new(
                 format!("`{text}` is no port"),
                 "write a number from 1 to 65535",
             )),
@@ -109,7 +93,7 @@ fn port_number(text: &str) -> Result<u16, Wrong> {
 }
 
 /// `ADDRESS:PORT` with an IPv4 address or an IPv6 one in brackets; `udp:` or `tcp:` in front.
-pub(super) fn listen(text: &str) -> Result<Listen, Wrong> {
+pub(super) fn listen(text: &str) -> Result<Listen, Problem> {
     const FORM: &str = "write `0.0.0.0:514`, `[::]:514`, or `tcp:0.0.0.0:514`";
     let (address, tcp) = match (text.strip_prefix("tcp:"), text.strip_prefix("udp:")) {
         (Some(address), _) => (address, true),
@@ -119,17 +103,17 @@ pub(super) fn listen(text: &str) -> Result<Listen, Wrong> {
     let address: SocketAddr = match address.parse() {
         Ok(address) => address,
         Err(_) if address.parse::<IpAddr>().is_ok() => {
-            return Err(Wrong::new(format!("`{text}` has no port"), FORM));
+            return Err(Problem::new(format!("`{text}` has no port"), FORM));
         }
         Err(_) => {
-            return Err(Wrong::new(
+            return Err(Problem::new(
                 format!("`{text}` is no address with a port"),
                 FORM,
             ));
         }
     };
     if address.port() == 0 {
-        return Err(Wrong::new("nobody can send to port 0", FORM));
+        return Err(Problem::new("nobody can send to port 0", FORM));
     }
     Ok(if tcp {
         Listen::Tcp(address)

@@ -128,7 +128,7 @@ impl Inputs {
         }
         if !inputs.redis_queues.is_empty() {
             let settings = redis::Settings {
-                server: redis::Server::parse(inputs.redis_server.as_deref())?,
+                server: inputs.redis_server.clone(),
                 keys: inputs.redis_queues.clone(),
                 max_line: inputs.max_line,
             };

@@ -6,6 +6,7 @@ use super::start;
 use super::{Daemon, QUEUE};
 use crate::clock::Time;
 use crate::config;
+use crate::host_system;
 use crate::process::service;
 use crate::report::Status;
 use crate::shown::shown_path;
@@ -19,7 +20,7 @@ impl Daemon {
         match self.new_config() {
             Ok(new) => {
                 log::info!("{} read again", shown_path(&self.config_file));
-                for name in later(self.monitor.config(), &new) {
+                for name in config::deferred_changes(self.monitor.config(), &new) {
                     log::warn!("the change of `{name}` takes effect at the next start");
                 }
                 // The addresses may be others now.
@@ -57,7 +58,8 @@ impl Daemon {
     }
 
     fn new_config(&self) -> Result<config::Config, Vec<String>> {
-        let loaded = config::load_from(&self.monitor.config().directory, &self.config_file);
+        let mut loaded = config::load_from(&self.monitor.config().directory, &self.config_file);
+        host_system::check(&mut loaded);
         let Some(new) = loaded.config else {
             let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
             return Err(errors.map(ToString::to_string).collect());
@@ -76,14 +78,4 @@ impl Daemon {
             Err(faults)
         }
     }
-}
-
-/// Settings that changed, are taken over, and are looked at only when an input begins.
-fn later(old: &config::Config, new: &config::Config) -> Vec<&'static str> {
-    let changes = [
-        ("max_line", old.inputs.max_line != new.inputs.max_line),
-        ("catchup", old.state.catchup != new.state.catchup),
-    ];
-    let changed = changes.into_iter().filter(|(_, changed)| *changed);
-    changed.map(|(name, _)| name).collect()
 }

@@ -16,6 +16,7 @@ use crate::config::{self, Config, MailServer, Output, ShellCommand, TailSettings
 use crate::delivery::message::Identity;
 use crate::delivery::smtp;
 use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
+use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
 use crate::logging;
 use crate::logpath::LogPath;
@@ -114,7 +115,8 @@ fn in_background(args: &RunArgs, config: Config) -> i32 {
 
 /// Reads and checks the configuration.
 fn checked(path: &Path) -> Result<Config, Vec<String>> {
-    let loaded = config::load(path);
+    let mut loaded = config::load(path);
+    host_system::check(&mut loaded);
     let errors = loaded.diagnostics.iter().filter(|d| d.is_error());
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     let config = loaded.config.ok_or(errors)?;
@@ -139,12 +141,14 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             Output::Mail(mail) => mail.filter.as_ref(),
             Output::Csv(command) => Some(command),
         };
-        if let Some(ShellCommand { program, .. }) = command.filter(|c| !executable(&c.program)) {
+        if let Some(ShellCommand { program, .. }) =
+            command.filter(|c| !is_executable(Path::new(&c.program)))
+        {
             faults.push(format!("{program}: not executable (queue {})", queue.name));
         }
     }
     if let MailServer::Sendmail { program, .. } = &config.mail.server
-        && !program.to_str().is_some_and(executable)
+        && !is_executable(program)
     {
         faults.push(format!(
             "{}: not executable (set mailserver)",
@@ -157,7 +161,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         faults.push("no valid log files: add a `set logfile` line".into());
     }
     faults.extend(without_logs(config).map(str::to_owned));
-    if let TailSettings::Command { program, .. } = &inputs.tail
+    if let Some(program) = &inputs.tail_program
         && !program.exists()
     {
         faults.push(format!(
@@ -179,11 +183,6 @@ pub fn without_logs(config: &Config) -> Option<&'static str> {
     let found = |path: &LogPath| !path.expand(&RealFs).paths.is_empty();
     let none = !inputs.logfiles.iter().any(found);
     none.then_some("no valid log files: none of them exists, and tail_missing is off")
-}
-
-fn executable(program: &str) -> bool {
-    Path::new(program).is_file()
-        && nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
 /// Opens what only root may, drops its rights, and starts the threads.

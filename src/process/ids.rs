@@ -1,19 +1,23 @@
 //! `set uid`, `set gid`: who the daemon is once it runs.
 
 use std::ffi::{CString, OsStr};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::thread;
 
-use crate::shown::shown_path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
+use nix::libc;
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{
-    Gid, Group, Uid, User, fchown, getgroups, getresgid, getresuid, initgroups, setegid, seteuid,
-    setgroups, setresgid, setresuid, setuid,
+    Gid, Group, Uid, User, fchown, getgrouplist, getgroups, getresgid, getresuid, initgroups,
+    setresgid, setresuid, setuid,
 };
 
 use super::walk::{Lost, Next, Walk};
+use crate::shown::shown_path;
+use crate::threads;
 
 /// Who we are without `set uid`, when root starts us.
 const DEFAULT: &str = "tenshi";
@@ -144,28 +148,55 @@ fn made(above: &Walk, name: &OsStr, owner: Option<&Identity>) -> Result<(), Stri
     fchmod(&new, Mode::from_bits_truncate(mode)).map_err(described)
 }
 
-/// Does this with the account's rights, which the whole process has meanwhile, and then goes on
-/// with those of before.
-pub fn with_rights_of(identity: &Identity, act: &mut dyn FnMut()) {
+/// Runs `act` with the rights of an account and gives its result: in a thread of its own, whose ids alone
+/// change. All other threads of the process keep theirs.
+///
+/// Where the thread may not change its ids, `act` has the rights of the process.
+///
+/// # Errors
+/// No thread can be made, or it did not come to its end.
+pub fn with_rights_of<T: Send>(
+    identity: &Identity,
+    act: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
     if identity.uid == Uid::effective() {
-        return act();
+        return Ok(act());
     }
-    let (uid, gid) = (Uid::effective(), Gid::effective());
-    let groups = getgroups().unwrap_or_default();
+    thread::scope(|scope| {
+        let work = || {
+            // Without root there are no other rights to look with.
+            let _ = take_in_this_thread(identity);
+            act()
+        };
+        let thread = threads::scoped(scope, "rights", work)?;
+        thread
+            .join()
+            .map_err(|_| io::Error::other("the thread died"))
+    })
+}
+
+/// Gives the ids of an account to the calling thread alone, with no way back: the C library's functions
+/// change all threads of a process, the system calls below them one.
+#[allow(unsafe_code)]
+fn take_in_this_thread(identity: &Identity) -> Result<(), Errno> {
+    #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+    use libc::{SYS_setgroups as SET_GROUPS, SYS_setresgid as SET_GID, SYS_setresuid as SET_UID};
+    #[cfg(any(target_arch = "x86", target_arch = "arm"))]
+    use libc::{
+        SYS_setgroups32 as SET_GROUPS, SYS_setresgid32 as SET_GID, SYS_setresuid32 as SET_UID,
+    };
     let name = CString::new(identity.user.as_str()).unwrap_or_default();
-    let borrowed = initgroups(&name, identity.gid)
-        .and_then(|()| setegid(identity.gid))
-        .and_then(|()| seteuid(identity.uid));
-    if borrowed.is_ok() {
-        act();
+    let groups = getgrouplist(&name, identity.gid).unwrap_or_else(|_| vec![identity.gid]);
+    let groups: Vec<libc::gid_t> = groups.into_iter().map(Gid::as_raw).collect();
+    let (uid, gid) = (identity.uid.as_raw(), identity.gid.as_raw());
+    // SAFETY: the kernel reads `groups.len()` numbers from `groups`, which lives until then; the other two
+    // calls take numbers alone.
+    unsafe {
+        Errno::result(libc::syscall(SET_GROUPS, groups.len(), groups.as_ptr()))?;
+        Errno::result(libc::syscall(SET_GID, gid, gid, gid))?;
+        Errno::result(libc::syscall(SET_UID, uid, uid, uid))?;
     }
-    // Root stays the real user, so the way back is open; a step that failed was not made.
-    let _ = seteuid(uid);
-    let _ = setegid(gid);
-    let _ = setgroups(&groups);
-    if borrowed.is_err() {
-        act();
-    }
+    Ok(())
 }
 
 /// Becomes this account for good, with all the groups that the system gives it: a member of `adm`

@@ -10,11 +10,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{
-    Cmd, ConnectionAddr, ConnectionInfo, ConnectionLike, RedisError, RedisResult, Value, cmd,
-};
+use redis::{Cmd, ConnectionAddr, ConnectionLike, RedisError, RedisResult, Value, cmd};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::config::RedisServer;
 
 /// How long an answer may take from the command to its last byte.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
@@ -145,10 +145,10 @@ impl Stream {
 
 impl Link {
     /// Connects and logs in within `limit`. Answers have [`ANSWER`] from then on.
-    pub(super) fn connect(to: &ConnectionInfo, limit: Duration) -> RedisResult<Self> {
-        let settings = to.redis_settings();
+    pub(super) fn connect(server: &RedisServer, limit: Duration) -> RedisResult<Self> {
+        let settings = &server.login;
         let mut link = Self {
-            stream: open(to.addr(), limit)?,
+            stream: open(&server.address, limit)?,
             limit,
             buffer: Vec::new(),
             begin: 0,

@@ -15,13 +15,11 @@ use bstr::{BStr, BString};
 
 use super::{Event, control};
 use crate::clock::Clock;
+use crate::config::RedisServer;
 
 mod ledger;
 mod link;
 mod reader;
-mod server;
-
-pub use server::Server;
 
 /// What is added to a key for the list of elements that are not committed yet.
 pub const OWN_LIST: &str = ":tenshi";
@@ -34,15 +32,15 @@ const HEAD: &str = ":head";
 pub type Counted = BTreeMap<BString, u64>;
 
 /// What tells the list of a server from all others.
-pub fn place(server: &Server, key: &BString) -> BString {
-    BString::from([server.name.as_bytes(), b" ", key.as_slice()].concat())
+pub fn place(server: &RedisServer, key: &BString) -> BString {
+    BString::from([server.name().as_bytes(), b" ", key.as_slice()].concat())
 }
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The server (`set redisserver`).
-    pub server: Server,
+    pub server: RedisServer,
     /// The lists (`set redisqueue`).
     pub keys: Vec<BString>,
     /// Longer lines are cut, bytes (`set max_line`).

@@ -9,8 +9,9 @@ use redis::{Cmd, RedisError, RedisResult, cmd};
 
 use super::ledger::Ledger;
 use super::link::{ANSWER, Link};
-use super::{HEAD, OWN_LIST, Server, Settings, place};
+use super::{HEAD, OWN_LIST, Settings, place};
 use crate::clock::Clock;
+use crate::config::RedisServer;
 use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
@@ -52,7 +53,7 @@ impl From<RedisError> for End {
 }
 
 pub(super) struct Reader {
-    server: Server,
+    server: RedisServer,
     key: BString,
     /// The key with its server's name.
     place: BString,
@@ -154,7 +155,7 @@ impl Reader {
 
     /// From a connect to the loss of the connection.
     fn session(&mut self, control: &Control) -> End {
-        let ended = self.server.connect(CONNECT);
+        let ended = Link::connect(&self.server, CONNECT);
         let mut server = match ended {
             Ok(server) => server,
             Err(fault) => return End::Fault(fault),
@@ -254,7 +255,7 @@ impl Reader {
     }
 
     fn name(&self) -> String {
-        format!("redis {}, list {}", self.server.name, self.key)
+        format!("redis {}, list {}", self.server.name(), self.key)
     }
 
     /// Removes what is committed from our list, and moves the head's number on with it.
@@ -398,12 +399,12 @@ impl Reader {
 
 /// Waits for the loop's word and ends the wait of our client `id` at the server, unless it is `back`
 /// by itself. Tells whether the server lets nobody do that.
-fn unblock(at: &Server, id: u64, control: &Control, back: &AtomicBool) -> bool {
+fn unblock(at: &RedisServer, id: u64, control: &Control, back: &AtomicBool) -> bool {
     control.wait(&[], None);
     let mut connection = None;
     while !back.load(Ordering::SeqCst) {
         if connection.is_none() {
-            connection = at.connect(CONNECT).ok();
+            connection = Link::connect(at, CONNECT).ok();
         }
         if let Some(server) = &mut connection {
             let done: RedisResult<u64> = cmd("CLIENT").arg("UNBLOCK").arg(id).query(server);

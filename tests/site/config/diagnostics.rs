@@ -357,7 +357,7 @@ fn a_redis_server_is_checked_and_its_password_not_shown() {
         let line = config.lines().count();
         let (status, _, err) = check(&dir.write("tenshi.conf", config), 0);
         assert_eq!(status, 1, "{server}");
-        let place = format!("tenshi.conf:{line}:17: error: no address of a Redis server");
+        let place = format!("tenshi.conf:{line}:17: error: this is no address of a Redis server");
         assert!(
             err.contains(&place) && err.contains("write HOST:PORT"),
             "{err}"

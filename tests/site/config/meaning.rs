@@ -103,10 +103,7 @@ fn every_setting() {
     );
     assert!(config.inputs.tail_multiple && !config.inputs.tail_missing);
     assert_eq!(config.inputs.redis_queues, ["q1", "q2"]);
-    assert_eq!(
-        config.inputs.redis_server.as_deref(),
-        Some("redis.example:6379")
-    );
+    assert_eq!(config.inputs.redis_server.name(), "redis.example:6379");
     assert_eq!(
         (config.sleep, config.inputs.max_line),
         (Duration::from_secs(3), 8192)

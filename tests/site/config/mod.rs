@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod diagnostics;
+mod host_system;
 mod meaning;
 mod original;
 
@@ -28,9 +29,11 @@ impl Dir {
         path
     }
 
-    /// Writes `tenshi.conf` and loads it.
+    /// Writes `tenshi.conf`, loads it, and looks at the machine, as the start and `-C` do.
     fn load(&self, content: impl AsRef<[u8]>) -> Loaded {
-        config::load(&self.write("tenshi.conf", content))
+        let mut loaded = config::load(&self.write("tenshi.conf", content));
+        tenshi::host_system::check(&mut loaded);
+        loaded
     }
 }
 

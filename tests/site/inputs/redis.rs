@@ -10,7 +10,8 @@ use bstr::BString;
 use redis::{Commands, Connection};
 
 use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, clock, run, sink, wait_for};
-use tenshi::input::redis::{Counted, Handle, Server, Settings, place, spawn};
+use tenshi::config::RedisServer;
+use tenshi::input::redis::{Counted, Handle, Settings, place, spawn};
 use tenshi::input::{Batch, Checkpoint, Origin};
 
 /// A redis-server in a directory of its own, which it writes to at each change.
@@ -111,7 +112,7 @@ impl Redis {
 
 fn settings(address: &str, keys: &[&str]) -> Settings {
     Settings {
-        server: Server::parse(Some(address)).unwrap(),
+        server: RedisServer::parse(address).unwrap(),
         keys: keys.iter().map(|key| BString::from(*key)).collect(),
         max_line: MAX_LINE,
     }
@@ -130,7 +131,7 @@ fn resume(address: &str, keys: &[&str], counted: &Counted) -> (Handle, Sink) {
 
 /// The name of list `q` to the loop.
 fn q(redis: &Redis) -> BString {
-    place(&Server::parse(Some(&redis.address())).unwrap(), &"q".into())
+    place(&RedisServer::parse(&redis.address()).unwrap(), &"q".into())
 }
 
 /// How many elements the batches so far are receipts for, all of one line.

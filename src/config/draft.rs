@@ -1,0 +1,228 @@
+//! The draft: a configuration while its settings are read, each at its default at first.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fingerprint::Fingerprint;
+use super::grammar::Fragment;
+use super::loaded::Needs;
+use super::model::*;
+use super::queues::QueueTable;
+use super::redis_server::RedisServer;
+use super::reporter::{Location, Reporter, SourceLine};
+use super::values::is_loopback;
+
+/// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).
+const DEFAULT_TAIL: &str = "-q --follow=name --retry -n 0";
+
+/// A configuration in the making.
+pub(super) struct Draft {
+    /// The main configuration file.
+    pub(super) file: PathBuf,
+    /// The directory where relative paths start.
+    directory: PathBuf,
+    pub(super) reporter: Reporter,
+    pub(super) process: ProcessSettings,
+    pub(super) inputs: InputSettings,
+    pub(super) lines: LineSettings,
+    pub(super) report: ReportSettings,
+    pub(super) mail: MailDraft,
+    pub(super) state: StateSettings,
+    pub(super) sleep: Duration,
+    pub(super) repeat_limit: u64,
+    pub(super) queues: QueueTable,
+    /// What the settings so far need of the machine; of the programs, none yet.
+    pub(super) needs: Needs,
+    /// The arguments of the last `set tail` that had some.
+    pub(super) tail_arguments: OsString,
+    /// The program's name in the last `set tail`.
+    pub(super) tail_location: Option<Location>,
+}
+
+/// [`MailSettings`] while the server is not known.
+pub(super) struct MailDraft {
+    pub(super) server: Option<MailServer>,
+    /// Whether there was a `set mailserver`, be it right or wrong.
+    pub(super) named: bool,
+    /// The value of the last `set mailserver`.
+    pub(super) server_location: Option<Location>,
+    pub(super) helo: String,
+    pub(super) timeout: Option<Duration>,
+    /// `set mailtls`, if there is one, and the location of its value.
+    pub(super) tls: Option<(MailTls, Location)>,
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) auth: Option<MailAuth>,
+    pub(super) filter_timeout: Duration,
+}
+
+impl MailDraft {
+    /// Whether the server is another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(&self.server, Some(MailServer::Smtp { host, .. }) if !is_loopback(host))
+    }
+
+    /// What is meant by `set mailtls`, or by its absence: a password is for the server that is
+    /// named, and not for whoever answers in its place.
+    fn tls(&self) -> MailTls {
+        match &self.tls {
+            Some((tls, _)) => *tls,
+            None if self.fingerprint.is_some() => MailTls::StartTls,
+            None if self.auth.is_some() && self.is_remote() => MailTls::StartTls,
+            None => MailTls::default(),
+        }
+    }
+
+    fn finish(self) -> Option<MailSettings> {
+        let tls = self.tls();
+        Some(MailSettings {
+            server: self.server?,
+            helo: self.helo,
+            timeout: self.timeout,
+            tls,
+            fingerprint: self.fingerprint,
+            auth: self.auth,
+            filter_timeout: self.filter_timeout,
+        })
+    }
+}
+
+impl Draft {
+    /// The draft without any directive.
+    pub(super) fn new(file: &Path, directory: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            directory: directory.to_owned(),
+            reporter: Reporter::default(),
+            process: ProcessSettings {
+                uid: None,
+                gid: None,
+                pidfile: "/var/run/tenshi.pid".into(),
+            },
+            inputs: default_inputs(),
+            lines: LineSettings {
+                prefixes: Vec::new(),
+                names: Vec::new(),
+                rfc3339: true,
+                hidepid: false,
+            },
+            report: ReportSettings {
+                mask: "______".into(),
+                subject: "tenshi report".into(),
+                limit: None,
+                pager_limit: None,
+                max_shown: ReportSettings::MAX_SHOWN,
+                sort_order: SortOrder::default(),
+                resolve: false,
+                charset: None,
+                csv_safe: false,
+            },
+            mail: MailDraft {
+                server: None,
+                named: false,
+                helo: "localhost.localdomain".into(),
+                timeout: Some(Duration::from_secs(10)),
+                server_location: None,
+                tls: None,
+                fingerprint: None,
+                auth: None,
+                filter_timeout: Duration::from_secs(60),
+            },
+            state: StateSettings {
+                dir: None,
+                catchup: None,
+                commit: Duration::from_secs(1),
+                max_lines: 1_000_000,
+                max_memory: StateSettings::MAX_MEMORY,
+            },
+            sleep: Duration::from_secs(5),
+            repeat_limit: 1_000_000,
+            queues: QueueTable::default(),
+            needs: Needs::default(),
+            tail_arguments: DEFAULT_TAIL.into(),
+            tail_location: None,
+        }
+    }
+
+    /// A path of the configuration: from the directory where relative paths start, if it is relative.
+    pub(super) fn path(&self, fragment: Fragment<'_>) -> PathBuf {
+        absolute(&self.directory, Path::new(OsStr::from_bytes(fragment.text)))
+    }
+
+    /// Warns of words after a value that takes one word.
+    pub(super) fn warn_words(&mut self, line: &SourceLine<'_>, name: &str, rest: Fragment<'_>) {
+        let rest = rest.trim_start().trim_end();
+        if !rest.is_empty() {
+            let message = format!("what follows the value of `{name}` is not read");
+            let hint = "a comment takes a line of its own that begins with `#`";
+            self.reporter
+                .warn(line.at(rest), message, Some(hint.into()));
+        }
+    }
+
+    /// The programs of the configuration, in the order of their lines.
+    fn programs(&self) -> Vec<(PathBuf, Location)> {
+        let of_queues = self.queues.programs().into_iter();
+        let mut programs: Vec<(PathBuf, Location)> = of_queues
+            .map(|(command, location)| (PathBuf::from(&command.program), location.clone()))
+            .collect();
+        let tail = self.inputs.tail_program.as_ref();
+        programs.extend(tail.cloned().zip(self.tail_location.clone()));
+        if let Some(MailServer::Sendmail { program, .. }) = &self.mail.server {
+            let location = self.mail.server_location.clone();
+            programs.extend(location.map(|location| (program.clone(), location)));
+        }
+        programs.sort_by_key(|(_, location)| location.place.line);
+        programs
+    }
+
+    /// The configuration, unless there was an error; what it needs; and the diagnostics.
+    pub(super) fn finish(mut self, rules: Vec<Rule>) -> (Option<Config>, Needs, Reporter) {
+        self.needs.programs = self.programs();
+        self.needs.waits_for_logs = self.inputs.tail_missing;
+        let config = match (self.reporter.errors(), self.mail.finish()) {
+            (0, Some(mail)) => Some(Config {
+                file: self.file,
+                directory: self.directory,
+                process: self.process,
+                inputs: self.inputs,
+                lines: self.lines,
+                noprefix: self.queues.id("noprefix"),
+                queues: self.queues.into_queues(),
+                rules,
+                report: self.report,
+                mail,
+                state: self.state,
+                sleep: self.sleep,
+                repeat_limit: self.repeat_limit,
+            }),
+            _ => None,
+        };
+        (config, self.needs, self.reporter)
+    }
+}
+
+/// A path from `directory` on, if it is relative; without `.` and double slashes.
+pub(super) fn absolute(directory: &Path, path: &Path) -> PathBuf {
+    let path = directory.join(path);
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// No input, and how one would be read.
+fn default_inputs() -> InputSettings {
+    InputSettings {
+        logfiles: Vec::new(),
+        fifos: Vec::new(),
+        listen: Vec::new(),
+        redis_server: RedisServer::default(),
+        redis_queues: Vec::new(),
+        tail: TailSettings::Follow {
+            start: TailStart::End,
+        },
+        tail_program: None,
+        tail_multiple: false,
+        tail_missing: true,
+        max_line: 64 << 10,
+    }
+}
