@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
         hostname: "fuzz".into(),
     };
     let mut outbox = Outbox::default();
-    for due in monitor.flush(now, Some(Status::Flushing)) {
+    for due in monitor.flush(now, Some(Status::Flushing), &|_| None) {
         for report in due.reports {
             outbox.push(report, now, "fuzz");
         }

@@ -37,7 +37,8 @@ fn go_on(mut snapshot: Snapshot) {
     let now: Time = Time::UNIX_EPOCH;
     let mut monitor = Monitor::new(Arc::clone(&CONFIG), now);
     monitor.restore(snapshot.take_monitor(), now);
-    let _ = monitor.due(now, None, &|queue| snapshot.outbox.waiting(queue));
-    let _ = monitor.flush(now, Some(Status::Flushing));
+    let waiting = |queue: &str| snapshot.outbox.waiting(queue);
+    let _ = monitor.due(now, None, &waiting, &|_| None);
+    let _ = monitor.flush(now, Some(Status::Flushing), &|_| None);
     let _ = snapshot.outbox.start_due(now, &|_| false);
 }

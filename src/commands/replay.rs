@@ -190,7 +190,7 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
     let hostname = hostname();
     let mut outbox = Outbox::default();
     let config = Arc::clone(monitor.config());
-    for due in monitor.flush(now, None) {
+    for due in monitor.flush(now, None, &|_| None) {
         for report in mails(&config, due) {
             outbox.push(report, now, &hostname);
         }

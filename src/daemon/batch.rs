@@ -50,6 +50,12 @@ impl Daemon {
         while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
             let taken = self.monitor.take_some(source, rest);
             from += taken;
+            if let Some(resolver) = &self.resolver {
+                // The first question begins the search: the name is there when the report is made.
+                for host in self.monitor.take_new_hosts() {
+                    resolver.name(&host);
+                }
+            }
             if taken < rest.len() {
                 self.breathe();
             }

@@ -30,6 +30,7 @@ use crate::input::{Event, Fault, Notice, file, redis};
 use crate::monitor::{DueReports, EscalationSettlement, Monitor};
 use crate::process::signals::Signal;
 use crate::report::Status;
+use crate::resolve::Resolver;
 use crate::schedule::Schedule;
 use crate::state::Stored;
 use crate::threads;
@@ -77,6 +78,8 @@ struct Daemon {
     config_file: PathBuf,
     hostname: String,
     monitor: Monitor,
+    /// Looks up the full names of hosts (`set resolve on`).
+    resolver: Option<Resolver>,
     outbox: Outbox,
     /// The escalation counters that are settled once each mail is delivered, by the mail's number.
     settlements: HashMap<u64, EscalationSettlement>,
@@ -332,11 +335,12 @@ impl Daemon {
         for queue in self.monitor.now_with_lines() {
             self.outbox.retry_blocking(&queue, now);
         }
-        let outbox = &self.outbox;
+        let (outbox, resolver) = (&self.outbox, &self.resolver);
+        let names = |host: &[u8]| resolver.as_ref()?.name(host);
         self.monitor.announce(outbox.unsent(now));
         let due = self
             .monitor
-            .due(now, status, &|queue| outbox.waiting(queue));
+            .due(now, status, &|queue| outbox.waiting(queue), &names);
         let config = self.monitor.config().clone();
         // A `[now]` queue has no time but that of its next report.
         for queue in due
@@ -364,7 +368,9 @@ impl Daemon {
     fn flush(&mut self, now: Time, status: Status) {
         log::debug!("flushing all queues");
         self.monitor.announce(self.outbox.unsent(now));
-        let due = self.monitor.flush(now, Some(status));
+        let resolver = &self.resolver;
+        let names = |host: &[u8]| resolver.as_ref()?.name(host);
+        let due = self.monitor.flush(now, Some(status), &names);
         self.post_all(due, now);
         self.outbox.retry_all(now);
         self.dispatch(now);

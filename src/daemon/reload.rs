@@ -27,8 +27,7 @@ impl Daemon {
                 self.faults.retain(|name, _| !name.starts_with(QUEUE));
                 self.blind.retain(|name| !name.starts_with(QUEUE));
                 self.set_files(&new);
-                start::resolve_names(&new, &mut self.monitor);
-                self.monitor.forget_names();
+                self.resolver = start::resolver(&new);
                 self.post = (self.post_office)(&new);
                 self.outbox.forgive(now);
                 self.monitor.reconfigure(Arc::new(new), now);

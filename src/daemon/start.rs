@@ -230,7 +230,6 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
             log::error!("queue {queue} is not in the configuration any more: its lines are lost");
         }
     }
-    resolve_names(&config, &mut monitor);
     let settlements = before.settlements.iter();
     let settlements = settlements
         .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
@@ -252,6 +251,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         next_due: None,
         files: files.collect(),
         patterns: begun.patterns,
+        resolver: resolver(&config),
         monitor,
         clock,
         config_file: config.file.clone(),
@@ -289,15 +289,13 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     Ok(daemon)
 }
 
-/// Has the names of hosts looked up, where `set resolve on` asks for it.
-pub(super) fn resolve_names(config: &Config, monitor: &mut Monitor) {
+/// The resolver of host names, where `set resolve on` asks for one.
+pub(super) fn resolver(config: &Config) -> Option<Resolver> {
     if !config.report.resolve {
-        return;
+        return None;
     }
-    match Resolver::new() {
-        Ok(resolver) => monitor.resolve_with(Arc::new(resolver)),
-        Err(e) => log::error!("no thread for the names of hosts, they are left out: {e}"),
-    }
+    let left_out = |e| log::error!("no thread for the names of hosts, they are left out: {e}");
+    Resolver::new().map_err(left_out).ok()
 }
 
 /// Takes the state directory into use, where there is one.

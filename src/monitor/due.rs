@@ -1,31 +1,30 @@
-//! Which queues are to be reported, and their reports.
+//! The reports of queues that are due.
 
 use bstr::{BStr, BString};
 use chrono::Local;
 
-use super::Monitor;
-use crate::charset::decode;
+use super::monitor::Monitor;
+use super::report_builder::ReportBuilder;
 use crate::clock::Time;
-use crate::config::{Action, MailQueue, Output, Queue, QueueId, RuleId, SortOrder};
+use crate::config::{Action, Output, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
-use crate::report::{self, Extent, Form, Report, Status, Unsent};
-use crate::resolve::Resolver;
+use crate::report::{Report, Status, Unsent};
 use crate::schedule::Schedule;
 
-/// The hosts and escalation counters that a report speaks of. They begin anew with the report; if it
-/// cannot be sent, they go on.
+/// The escalation counters of a report's rules and hosts: rule, host, number of lines. They begin anew
+/// with the report; if it cannot be sent, they go on ([`Monitor::undelivered`]).
 pub type EscalationSettlement = Vec<(RuleId, BString, u64)>;
 
-/// A queue's reports, just taken out of it. A queue with pagers among its recipients has two.
+/// The reports of a queue that fell due. A queue with pagers among its recipients has two.
 #[derive(Debug)]
 pub struct DueReports {
     /// The queue.
     pub queue: QueueId,
-    /// What is to be delivered.
+    /// The reports to be delivered.
     pub reports: Vec<Report>,
-    /// The mails that the first of them tells of ([`Monitor::announce`]).
+    /// The numbers of the undelivered mails that the first report speaks of ([`Monitor::announce`]).
     pub announced: Vec<u64>,
-    /// What [`Monitor::undelivered`] is to be told if they cannot be sent.
+    /// The escalation counters that begin anew with the reports.
     pub settlement: EscalationSettlement,
 }
 
@@ -34,12 +33,14 @@ impl Monitor {
     ///
     /// A `[now]` queue is due whenever it holds lines; ask every `sleep` seconds. A cron queue is
     /// due if a minute of its schedule has begun since the last call, however long ago that was.
-    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting.
+    /// A queue that is `waiting` (for the delivery of its report before) goes on collecting. `names` gives
+    /// the full name of a host, where it is known (`set resolve`).
     pub fn due(
         &mut self,
         now: Time,
         status: Option<Status>,
         waiting: &dyn Fn(&str) -> bool,
+        names: &dyn Fn(&[u8]) -> Option<String>,
     ) -> Vec<DueReports> {
         self.advance_to(now);
         let config = self.config.clone();
@@ -49,129 +50,25 @@ impl Monitor {
             (ripe && !waiting(&queue.name)).then_some(index)
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
-        let report = |index: usize| self.report(index, now, status);
+        let report = |index: usize| self.report(index, now, status, names);
         ready.into_iter().filter_map(report).collect()
     }
 
-    /// What is due in this very minute and was not mailed in it is due (`SIGUSR1`), even if the
-    /// minute is that of the start.
-    pub fn recall(&mut self, now: Time) {
-        let minute = |time: Time| time.timestamp().div_euclid(60);
-        let before = now - chrono::TimeDelta::minutes(1);
-        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
-            if let Schedule::Cron(spec) = &queue.schedule
-                && !waiting.tally.is_empty()
-                && waiting
-                    .mailed
-                    .is_none_or(|mailed| minute(mailed) != minute(now))
-                && spec.due(before, now, &Local).is_some()
-            {
-                waiting.overdue = true;
-            }
-        }
-    }
-
-    /// Time has passed up to `now`: queues with lines whose minute has come are due. Call it before
-    /// lines are counted that were read at `now`: they came after that minute.
-    pub fn advance_to(&mut self, now: Time) {
-        if now < self.looked {
-            // The clock was set back: what was next is worked out anew.
-            return self.begin_schedules(now);
-        }
-        self.looked = now;
-        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
-            if let Schedule::Cron(spec) = &queue.schedule
-                && waiting.next.is_some_and(|next| next <= now)
-            {
-                waiting.overdue |= !waiting.tally.is_empty();
-                waiting.next = spec.next(now, &Local);
-            }
-        }
-    }
-
-    /// After a restart, all queues whose time has come meanwhile are due: those without lines too,
-    /// since the lines of before that time may only now be read.
-    pub(super) fn mark_missed_schedules(&mut self, now: Time) {
-        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
-            if let Schedule::Cron(spec) = &queue.schedule
-                && waiting.next.is_some_and(|next| next <= now)
-            {
-                waiting.overdue = true;
-                waiting.next = spec.next(now, &Local);
-            }
-        }
-        self.looked = self.looked.max(now);
-    }
-
-    /// Works out when each queue is due next, counted from `looked`.
-    pub(super) fn begin_schedules(&mut self, looked: Time) {
-        self.looked = looked;
-        for (queue, waiting) in self.config.queues.iter().zip(&mut self.queues) {
-            waiting.next = match &queue.schedule {
-                Schedule::Now => None,
-                Schedule::Cron(spec) => spec.next(looked, &Local),
-            };
-        }
-    }
-
     /// The reports of all queues, whatever their schedules.
-    pub fn flush(&mut self, now: Time, status: Option<Status>) -> Vec<DueReports> {
+    pub fn flush(
+        &mut self,
+        now: Time,
+        status: Option<Status>,
+        names: &dyn Fn(&[u8]) -> Option<String>,
+    ) -> Vec<DueReports> {
         self.advance_to(now);
         (0..self.queues.len())
-            .filter_map(|index| self.report(index, now, status))
+            .filter_map(|index| self.report(index, now, status, names))
             .collect()
     }
 
-    /// When [`Self::due`] is to be asked next; `[now]` queues apart. A queue without lines needs no
-    /// look, unless it is one of the `others`: those with a refused report to try again.
-    pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        let wanted = queues.filter(|(q, w)| !w.tally.is_empty() || others(&q.name));
-        wanted.filter_map(|(_, w)| w.next).min()
-    }
-
-    /// The instant up to which schedules were looked at.
-    pub fn looked(&self) -> Time {
-        self.looked
-    }
-
-    /// The queues whose time has come between the last look and `now`.
-    pub fn passing(&self, now: Time) -> Vec<String> {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        let passing = queues.filter(|(_, w)| w.next.is_some_and(|next| next <= now));
-        passing.map(|(q, _)| q.name.clone()).collect()
-    }
-
-    /// Whether a `[now]` queue holds lines.
-    pub fn now_waiting(&self) -> bool {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        queues
-            .into_iter()
-            .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
-    }
-
-    /// The `[now]` queues that hold lines.
-    pub fn now_with_lines(&self) -> Vec<String> {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        let now = queues.filter(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty());
-        now.map(|(q, _)| q.name.clone()).collect()
-    }
-
-    /// Whether the time of a queue has passed without its report.
-    pub fn overdue(&self) -> bool {
-        self.queues.iter().any(|queue| queue.overdue)
-    }
-
-    /// The same, of queues that are not `waiting`.
-    pub fn overdue_but(&self, waiting: &dyn Fn(&str) -> bool) -> bool {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        queues
-            .into_iter()
-            .any(|(q, w)| w.overdue && !waiting(&q.name))
-    }
-
-    /// What the reports made next are to tell of mails that nobody has taken. It replaces what was
-    /// given before.
+    /// Sets the sentences that the next reports carry about mails that nobody has taken, in the place of
+    /// those set before.
     pub fn announce(&mut self, announcements: Vec<Unsent>) {
         self.announcements = announcements;
     }
@@ -181,29 +78,37 @@ impl Monitor {
         self.queues.iter().all(|queue| queue.tally.is_empty())
     }
 
-    /// A report could not be sent: its lines count again for escalation.
+    /// To be called when a report could not be sent: its lines count again for escalation.
     pub fn undelivered(&mut self, hosts: &EscalationSettlement) {
         for (rule, host, count) in hosts {
             self.escalations.give_back(*rule, host.as_ref(), *count);
         }
     }
 
-    /// A report that could not be sent was taken at last: its lines count no more.
+    /// To be called when a report was sent at last that could not be sent before: its lines count no more
+    /// for escalation.
     pub fn delivered_at_last(&mut self, hosts: &EscalationSettlement) {
         for (rule, host, count) in hosts {
             self.escalations.settle(*rule, host.as_ref(), *count);
         }
     }
 
-    fn report(&mut self, index: usize, now: Time, status: Option<Status>) -> Option<DueReports> {
+    /// Takes the reports out of the queue of this number; nothing if no line is to be reported.
+    fn report(
+        &mut self,
+        index: usize,
+        now: Time,
+        status: Option<Status>,
+        names: &dyn Fn(&[u8]) -> Option<String>,
+    ) -> Option<DueReports> {
         let config = self.config.clone();
         let queue = config.queues.get(index)?;
-        let waiting = self.queues.get_mut(index)?;
-        waiting.overdue = false;
-        if waiting.tally.is_empty() {
+        let state = self.queues.get_mut(index)?;
+        state.overdue = false;
+        if state.tally.is_empty() {
             return None;
         }
-        let tally = std::mem::take(&mut waiting.tally);
+        let tally = std::mem::take(&mut state.tally);
         let order = match queue.output {
             Output::Mail(_) => config.report.sort_order,
             Output::Csv(_) => SortOrder::Ascending,
@@ -213,19 +118,19 @@ impl Monitor {
         for (pattern, length) in gave_up {
             self.note_limit(&pattern, length);
         }
-        let waiting = self.queues.get_mut(index)?;
+        let state = self.queues.get_mut(index)?;
         if lines.is_empty() {
             return None;
         }
-        let start = std::mem::replace(&mut waiting.start, now);
-        waiting.mailed = Some(now);
+        let start = std::mem::replace(&mut state.start, now);
+        state.mailed = Some(now);
         let id = QueueId(u16::try_from(index).ok()?);
         let settlement = self.escalated(id, &lines);
         let remarks = self.remarks_for(index, start, now);
         let announced = std::mem::take(&mut self.announced);
-        let maker = Maker {
+        let builder = ReportBuilder {
             remarks: &remarks,
-            resolver: self.resolver.as_deref().filter(|_| config.report.resolve),
+            names,
             config: &config,
             queue,
             lines: &lines,
@@ -234,8 +139,8 @@ impl Monitor {
             status,
         };
         let reports = match &queue.output {
-            Output::Mail(mail) => maker.mails(mail),
-            Output::Csv(_) => maker.csv().into_iter().collect(),
+            Output::Mail(mail) => builder.mails(mail),
+            Output::Csv(_) => builder.csv().into_iter().collect(),
         };
         Some(DueReports {
             queue: id,
@@ -245,7 +150,7 @@ impl Monitor {
         })
     }
 
-    /// What this report tells besides its lines: it must have a reader of whole sentences.
+    /// The sentences that a report carries besides its lines; none where only pagers and programs read it.
     fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
         let output = self.config.queues.get(index).map(|queue| &queue.output);
         match output {
@@ -276,8 +181,7 @@ impl Monitor {
         remarks
     }
 
-    /// The escalation counters of the rules whose leftmost queue this is, for the report's hosts: they
-    /// are taken out.
+    /// Takes out the escalation counters of the report's hosts, for the rules whose leftmost queue this is.
     fn escalated(&mut self, queue: QueueId, lines: &[HostLines<'_>]) -> EscalationSettlement {
         let leftmost = |(index, action): (usize, &Action)| match action {
             Action::Queues(targets) => {
@@ -308,90 +212,5 @@ impl Monitor {
             }
         }
         hosts
-    }
-}
-
-/// Makes the reports of one queue.
-struct Maker<'a> {
-    config: &'a crate::config::Config,
-    queue: &'a Queue,
-    lines: &'a [HostLines<'a>],
-    start: Time,
-    now: Time,
-    status: Option<Status>,
-    remarks: &'a [String],
-    resolver: Option<&'a Resolver>,
-}
-
-impl Maker<'_> {
-    /// The full form for ordinary recipients, the short one for pagers.
-    fn mails(&self, mail: &MailQueue) -> Vec<Report> {
-        let settings = &self.config.report;
-        let mut reports = Vec::new();
-        for pager in [false, true] {
-            if !mail.recipients.iter().any(|r| r.pager == pager) {
-                continue;
-            }
-            let form = Form {
-                charset: settings.charset,
-                mask: &settings.mask,
-                extent: Extent {
-                    lines: match pager {
-                        true => settings.pager_limit,
-                        false => settings.limit,
-                    },
-                    shown: settings.max_shown,
-                },
-            };
-            let body = match pager {
-                true => report::pager(self.lines, form),
-                false => report::text(self.lines, form, (self.status, self.remarks), &|host| {
-                    self.resolver?.name(host)
-                }),
-            };
-            reports.push(self.mail(mail, pager, body));
-        }
-        reports
-    }
-
-    fn mail(&self, mail: &MailQueue, pager: bool, body: BString) -> Report {
-        let settings = &self.config.report;
-        let shown = |text: &[u8]| decode(settings.charset, text).into_owned();
-        let mut subject = shown(mail.subject.as_ref().unwrap_or(&settings.subject));
-        subject.extend_from_slice(format!(" [{}]", self.queue.name).as_bytes());
-        let words: Vec<Vec<u8>> = mail.recipients.iter().map(|r| shown(&r.text)).collect();
-        Report {
-            queue: self.queue.name.clone(),
-            from: shown(&mail.from).into(),
-            sender: mail.sender.clone(),
-            to: bstr::join(",", words).into(),
-            recipients: mail
-                .recipients
-                .iter()
-                .filter(|r| r.pager == pager)
-                .map(|r| r.address.clone())
-                .collect(),
-            subject: subject.into(),
-            start: (self.queue.schedule != Schedule::Now).then_some(self.start),
-            made: self.now,
-            body: body.into(),
-            pager,
-        }
-    }
-
-    fn csv(&self) -> Option<Report> {
-        let body = report::csv(self.lines, self.config.report.csv_safe).ok()?;
-        Some(Report {
-            queue: self.queue.name.clone(),
-            from: BString::default(),
-            sender: crate::config::Address::new("")?,
-            to: BString::default(),
-            recipients: Vec::new(),
-            subject: BString::default(),
-            start: Some(self.start),
-            made: self.now,
-            body: body.into(),
-            pager: false,
-        })
     }
 }

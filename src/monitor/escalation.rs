@@ -1,4 +1,4 @@
-//! Escalation: each Nth line of a rule and host goes to a further queue.
+//! Escalation (`queue:N`): each Nth line of a rule and host goes to a further queue.
 
 use std::num::NonZeroU32;
 
@@ -8,38 +8,39 @@ use crate::config::{Bound, RuleId};
 use crate::hash::Map;
 use crate::queue::OTHER_HOSTS;
 
-/// How many lines of each host a rule has taken since its leftmost queue was reported. A report that
+/// Counters of the lines of each rule and host since the rule's leftmost queue was reported. A report that
 /// could not be sent gives its lines back.
 #[derive(Clone, Debug, Default)]
 pub struct Escalations {
-    counters: Map<RuleId, Map<BString, Counted>>,
+    counters: Map<RuleId, Map<BString, EscalationCounter>>,
     /// How many counters there are.
     number: usize,
-    /// The bytes that they take, nearly.
+    /// The memory that the counters take, bytes, nearly.
     bytes: usize,
 }
 
-/// What a counter costs besides the name of its host, bytes: its place in a table that may have grown ahead,
-/// and the memory's own book-keeping.
-const COST: usize = 2 * size_of::<(BString, Counted)>() + 16;
+/// Memory of a counter without the name of its host, bytes: its place in a table that may have grown ahead,
+/// and the allocator's own book-keeping.
+const COST: usize = 2 * size_of::<(BString, EscalationCounter)>() + 16;
 
-/// A counter.
+/// The counter of a rule and host.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counted {
+struct EscalationCounter {
     lines: u64,
-    /// So far it was seen whether a further queue is reached.
-    looked: u64,
+    /// The number of lines up to which further queues were reached or not; less than `lines` after a report
+    /// that could not be sent.
+    checked: u64,
 }
 
-/// A counter's move from one value to a later one.
+/// The lines that a counter was moved on by: those after `before`, up to `after`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Step {
+pub(super) struct Advance {
     before: u64,
     after: u64,
 }
 
-impl Step {
-    /// The running total at the last line of this step that goes to the queue numbered `at`, where
+impl Advance {
+    /// The running total at the last of these lines that goes to the queue numbered `at`, where
     /// `highest` is the greatest number of the rule and counting begins again after it.
     pub(super) fn reaches(self, at: NonZeroU32, highest: NonZeroU32) -> Option<u64> {
         let (at, highest) = (u64::from(at.get()), u64::from(highest.get()));
@@ -59,41 +60,41 @@ impl Escalations {
         host: &[u8],
         n: u64,
         bound: impl Into<Bound>,
-    ) -> Step {
+    ) -> Advance {
         let bound = bound.into();
         let full = self.number >= bound.lines || self.bytes >= bound.bytes;
-        let known = |hosts: &Map<BString, Counted>| hosts.contains_key(BStr::new(host));
+        let known = |hosts: &Map<BString, EscalationCounter>| hosts.contains_key(BStr::new(host));
         let host = match full && !self.counters.get(&rule).is_some_and(known) {
             true => OTHER_HOSTS,
             false => host,
         };
-        let counted = self.counter(rule, BStr::new(host));
+        let counter = self.counter(rule, BStr::new(host));
         // At its end the counter begins anew: it must never stand still.
-        let (before, after) = match counted.lines.checked_add(n) {
-            Some(after) => (counted.looked, after),
+        let (before, after) = match counter.lines.checked_add(n) {
+            Some(after) => (counter.checked, after),
             None => (0, n),
         };
-        (counted.lines, counted.looked) = (after, after);
-        Step { before, after }
+        (counter.lines, counter.checked) = (after, after);
+        Advance { before, after }
     }
 
-    fn counter(&mut self, rule: RuleId, host: &BStr) -> &mut Counted {
+    fn counter(&mut self, rule: RuleId, host: &BStr) -> &mut EscalationCounter {
         let hosts = self.counters.entry(rule).or_default();
         hosts.entry_ref(host).or_insert_with(|| {
             self.number += 1;
             self.bytes = self.bytes.saturating_add(COST + host.len());
-            Counted::default()
+            EscalationCounter::default()
         })
     }
 
-    /// Takes the lines out of a counter, for a report.
+    /// Removes a counter, for a report. Returns its lines.
     pub(super) fn take(&mut self, rule: RuleId, host: &BStr) -> u64 {
         let hosts = self.counters.get_mut(&rule);
-        let Some(counted) = hosts.and_then(|hosts| hosts.remove(host)) else {
+        let Some(counter) = hosts.and_then(|hosts| hosts.remove(host)) else {
             return 0;
         };
         self.removed(host);
-        counted.lines
+        counter.lines
     }
 
     fn removed(&mut self, host: &BStr) {
@@ -101,38 +102,38 @@ impl Escalations {
         self.bytes = self.bytes.saturating_sub(COST + host.len());
     }
 
-    /// The report with these lines could not be sent: they count again. What they and the lines since
-    /// reach together is reached by the next line.
+    /// Adds the lines of a report that could not be sent to their counter again. A queue that they and the
+    /// lines since reach together is reached by the next line.
     pub(super) fn give_back(&mut self, rule: RuleId, host: &BStr, lines: u64) {
-        let counted = self.counter(rule, host);
-        let looked = counted.lines.max(lines);
-        counted.lines = counted.lines.checked_add(lines).unwrap_or(lines);
-        counted.looked = looked.min(counted.lines);
+        let counter = self.counter(rule, host);
+        let checked = counter.lines.max(lines);
+        counter.lines = counter.lines.checked_add(lines).unwrap_or(lines);
+        counter.checked = checked.min(counter.lines);
     }
 
-    /// All counters.
+    /// All counters: rule, host, number of lines.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RuleId, &BStr, u64)> {
         self.counters.iter().flat_map(|(&rule, hosts)| {
             let counters = hosts.iter();
-            counters.map(move |(host, counted)| (rule, host.as_ref(), counted.lines))
+            counters.map(move |(host, counter)| (rule, host.as_ref(), counter.lines))
         })
     }
 
-    /// Takes the lines of a report, sent at last, off a counter.
+    /// Takes the lines of a report that was sent at last off their counter.
     pub(super) fn settle(&mut self, rule: RuleId, host: &BStr, delivered: u64) {
         if let Some(hosts) = self.counters.get_mut(&rule)
-            && let Some(counted) = hosts.get_mut(host)
+            && let Some(counter) = hosts.get_mut(host)
         {
-            counted.lines = counted.lines.saturating_sub(delivered);
-            counted.looked = counted.looked.saturating_sub(delivered);
-            if counted.lines == 0 {
+            counter.lines = counter.lines.saturating_sub(delivered);
+            counter.checked = counter.checked.saturating_sub(delivered);
+            if counter.lines == 0 {
                 hosts.remove(host);
                 self.removed(host);
             }
         }
     }
 
-    /// Forgets all counters (a reload).
+    /// Removes all counters (a reload).
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -149,9 +150,9 @@ mod tests {
         let highest = *numbers.iter().max().unwrap();
         let mut totals = vec![Vec::new(); numbers.len()];
         for _ in 0..lines {
-            let step = counters.advance(RuleId(0), b"h", 1, usize::MAX);
+            let advance = counters.advance(RuleId(0), b"h", 1, usize::MAX);
             for (i, &at) in numbers.iter().enumerate() {
-                totals[i].extend(step.reaches(at, highest));
+                totals[i].extend(advance.reaches(at, highest));
             }
         }
         totals
@@ -169,9 +170,9 @@ mod tests {
     fn hosts_beyond_the_bound_share_a_counter() {
         let mut counters = Escalations::default();
         for n in 0..1_000 {
-            let step = counters.advance(RuleId(n % 2), format!("h{n}").as_bytes(), 1, 100);
+            let advance = counters.advance(RuleId(n % 2), format!("h{n}").as_bytes(), 1, 100);
             let before = u64::from(n.saturating_sub(100) / 2);
-            assert_eq!(step.before, before, "{n}");
+            assert_eq!(advance.before, before, "{n}");
         }
         assert_eq!(counters.iter().count(), 102);
         let known = counters.advance(RuleId(1), b"h1", 1, 100);
@@ -209,14 +210,14 @@ mod tests {
     #[test]
     fn a_jump_reaches_what_its_lines_would_have_reached() {
         let number = |n| NonZeroU32::new(n).unwrap();
-        let step = Step {
+        let advance = Advance {
             before: 1,
             after: 8,
         };
-        assert_eq!(step.reaches(number(3), number(6)), Some(3));
-        assert_eq!(step.reaches(number(6), number(6)), Some(6));
+        assert_eq!(advance.reaches(number(3), number(6)), Some(3));
+        assert_eq!(advance.reaches(number(6), number(6)), Some(6));
         assert_eq!(
-            Step {
+            Advance {
                 before: 3,
                 after: 5
             }
@@ -224,7 +225,7 @@ mod tests {
             None
         );
         assert_eq!(
-            Step {
+            Advance {
                 before: 0,
                 after: 1
             }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use bstr::BStr;
 
-use super::dropped::Dropped;
-use super::repeat::Last;
+use super::due::EscalationSettlement;
+use super::loss_warnings::LossWarnings;
+use super::monitor::Monitor;
+use super::previous::PreviousLine;
 use super::saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
-use super::{EscalationSettlement, Monitor};
 use crate::clock::Time;
 use crate::config::{Action, RuleId};
 use crate::queue::Tally;
 
-/// A restart that took no longer is not worth a word.
+/// A time without a running program that is no longer than this is not told in the next report.
 const GAP: Duration = Duration::from_secs(60);
 
 impl Monitor {
@@ -21,14 +22,14 @@ impl Monitor {
     pub fn saved_queues(&self) -> Vec<SavedQueue<&Tally>> {
         let queues = self.config.queues.iter().zip(&self.queues);
         queues
-            .map(|(queue, waiting)| SavedQueue {
+            .map(|(queue, state)| SavedQueue {
                 name: queue.name.clone(),
-                tally: &waiting.tally,
-                start: waiting.start,
-                overdue: waiting.overdue,
+                tally: &state.tally,
+                start: state.start,
+                overdue: state.overdue,
                 schedule: queue.schedule.to_string(),
-                next: waiting.next,
-                gap: waiting.gap,
+                next: state.next,
+                gap: state.gap,
             })
             .collect()
     }
@@ -41,7 +42,7 @@ impl Monitor {
             .collect()
     }
 
-    /// What is settled with a letter, for a snapshot.
+    /// The escalation counters that are settled with a mail, for a snapshot.
     pub fn saved_settlement<'a>(
         &'a self,
         hosts: &'a EscalationSettlement,
@@ -62,10 +63,10 @@ impl Monitor {
         Some(SavedCounter { rule, host, count })
     }
 
-    /// The last lines of the hosts whose sources are known, for a snapshot.
+    /// The previous lines whose sources are known, for a snapshot.
     pub fn saved_sources(&self) -> Vec<SavedSource<SavedLast<&str, &BStr>, &BStr>> {
         let mut sources: BTreeMap<&BStr, Vec<SavedLast<&str, &BStr>>> = BTreeMap::new();
-        for (source, host, last) in self.lasts.iter() {
+        for (source, host, last) in self.previous.iter() {
             if let (Some(source), Some(last)) = (source, self.saved(host, last)) {
                 sources.entry(source).or_default().push(last);
             }
@@ -76,16 +77,20 @@ impl Monitor {
             .collect()
     }
 
-    /// The last lines from a snapshot of a program that did not tell their sources.
+    /// The previous lines whose sources an older snapshot did not tell, for a snapshot.
     pub fn saved_last(&self) -> Vec<SavedLast<&str, &BStr>> {
-        let lines = self.lasts.iter();
+        let lines = self.previous.iter();
         let unknown = lines.filter(|(source, ..)| source.is_none());
         unknown
             .filter_map(|(_, host, last)| self.saved(host, last))
             .collect()
     }
 
-    fn saved<'a>(&'a self, host: usize, last: &'a Last) -> Option<SavedLast<&'a str, &'a BStr>> {
+    fn saved<'a>(
+        &'a self,
+        host: usize,
+        last: &'a PreviousLine,
+    ) -> Option<SavedLast<&'a str, &'a BStr>> {
         let rule = last.rule().and_then(|rule| self.names.name(rule));
         last.can_be_saved().then_some(SavedLast {
             host: self.hosts.name(host)?,
@@ -94,7 +99,7 @@ impl Monitor {
         })
     }
 
-    /// What a snapshot settles with a letter, in terms of this configuration.
+    /// The escalation counters that a snapshot settles with a mail, as rules of this configuration.
     pub fn settlement_from(&self, saved: &[SavedCounter]) -> EscalationSettlement {
         let rule = |counter: &SavedCounter| {
             let id = self.names.id(&counter.rule)?;
@@ -103,18 +108,19 @@ impl Monitor {
         saved.iter().filter_map(rule).collect()
     }
 
-    /// Goes on from a snapshot. Gives the names of queues whose lines have no queue any more.
+    /// Goes on from a snapshot. Returns the names of the queues with lines that the configuration no
+    /// longer has.
     pub fn restore(&mut self, snapshot: SavedMonitor, now: Time) -> Vec<String> {
         let mut gone = Vec::new();
         for saved in snapshot.queues {
             let index = self.config.queues.iter().position(|q| q.name == saved.name);
             match index.and_then(|index| self.queues.get_mut(index)) {
-                Some(waiting) => {
-                    waiting.tally = saved.tally;
-                    waiting.start = saved.start;
-                    waiting.overdue = saved.overdue;
+                Some(state) => {
+                    state.tally = saved.tally;
+                    state.start = saved.start;
+                    state.overdue = saved.overdue;
                     let down = (now - snapshot.made).to_std().is_ok_and(|t| t >= GAP);
-                    waiting.gap = saved.gap.or(down.then_some((snapshot.made, now)));
+                    state.gap = saved.gap.or(down.then_some((snapshot.made, now)));
                 }
                 None if saved.tally.is_empty() => {}
                 None => gone.push(saved.name),
@@ -131,27 +137,27 @@ impl Monitor {
         for saved in snapshot.last.iter().filter(|_| repeats) {
             let last = self.last_from(saved);
             let number = self.hosts.host(&saved.host).number();
-            self.lasts.of_any(number, last);
+            self.previous.of_any(number, last);
         }
         for saved in snapshot.sources.iter().filter(|_| repeats) {
-            let source = self.lasts.source(saved.source.as_ref());
+            let source = self.previous.source(saved.source.as_ref());
             for saved in &saved.last {
                 let last = self.last_from(saved);
                 let number = self.hosts.host(&saved.host).number();
-                self.lasts.set(source, number, |place| *place = last);
+                self.previous.set(source, number, |place| *place = last);
             }
         }
         self.counters = snapshot.counters;
-        self.dropped = Dropped::since(&self.counters);
+        self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone
     }
 
-    fn last_from(&self, saved: &SavedLast) -> Last {
+    fn last_from(&self, saved: &SavedLast) -> PreviousLine {
         let Some(name) = &saved.rule else {
-            let mut last = Last::default();
+            let mut last = PreviousLine::default();
             last.drop_line();
             return last;
         };
@@ -161,11 +167,11 @@ impl Monitor {
             .map(|r| &r.action);
         match (rule, action) {
             (Some(rule), Some(Action::Queues(_))) => {
-                let mut last = Last::default();
+                let mut last = PreviousLine::default();
                 last.take(rule, &saved.line);
                 last
             }
-            _ => Last::gone(),
+            _ => PreviousLine::gone(),
         }
     }
 }

@@ -1,14 +1,25 @@
 mod batches;
+mod repeat;
+
 use std::sync::Arc;
 
+use bstr::BStr;
 use chrono::{Duration, TimeZone, Utc};
 
+use super::lines::MOST_HOSTS;
 use super::*;
+use crate::clock::Time;
 use crate::config::parse_bytes;
+use crate::counters::Counter;
 use crate::report::Status;
 
 const HEAD: &str = "set mailserver localhost\nset mask *\n\
     set queue a f@x a@x [0 0 1 1 *]\nset queue b f@x b@x [0 0 1 1 *]\nset queue n f@x n@x [now]\n";
+
+/// No host has a full name.
+fn no_names(_: &[u8]) -> Option<String> {
+    None
+}
 
 fn start() -> Time {
     Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap()
@@ -28,7 +39,7 @@ fn feed(monitor: &mut Monitor, lines: &[&str]) {
 /// The bodies of all reports, by queue.
 fn flushed(monitor: &mut Monitor) -> Vec<(String, String)> {
     let reports = monitor
-        .flush(start(), None)
+        .flush(start(), None, &no_names)
         .into_iter()
         .flat_map(|due| due.reports);
     reports.map(|r| (r.queue, r.body.to_string())).collect()
@@ -72,28 +83,6 @@ fn owned<T: serde::de::DeserializeOwned>(written: &impl serde::Serialize) -> T {
     postcard::from_bytes(&postcard::to_stdvec(written).unwrap()).unwrap()
 }
 
-/// Each invented host with a long line before it: 120 MB.
-#[test]
-fn long_lines_before_a_repetition_have_a_bound_together() {
-    let mut monitor =
-        monitor("repeat ^last message repeated (\\S+) times\nset max_memory 1M\na .*\n");
-    let long = "x".repeat(60_000);
-    for n in 0..2_000 {
-        monitor.take(format!("Nov 23 12:00:00 invented{n} {long}\n").as_bytes());
-        let held: usize = monitor
-            .lasts
-            .iter()
-            .map(|(.., last)| last.text().len())
-            .sum();
-        assert!(held <= (64 << 20) + 70_000, "{held}");
-    }
-    let kept = monitor.lasts.iter().count();
-    assert!(kept < 1_500, "{kept}");
-    monitor.take(b"Nov 23 12:00:00 invented1999 last message repeated 3 times\n");
-    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 0);
-    assert_eq!(monitor.queues[0].tally.total(), 2_003);
-}
-
 #[test]
 fn an_escalated_queue_gets_the_running_total() {
     let mut monitor = monitor("a,b:3 ^x\n");
@@ -108,9 +97,9 @@ fn an_escalated_queue_gets_the_running_total() {
 fn escalation_begins_anew_with_a_report_and_goes_on_if_it_cannot_be_sent() {
     let mut monitor = monitor("a,b:3 ^x\n");
     feed(&mut monitor, &["x"; 2]);
-    let first = monitor.flush(start(), None);
+    let first = monitor.flush(start(), None, &no_names);
     feed(&mut monitor, &["x"; 2]);
-    let second = monitor.flush(start(), None);
+    let second = monitor.flush(start(), None, &no_names);
     assert_eq!(second.len(), 1, "as far as is known, the first was sent");
     monitor.undelivered(&first[0].settlement);
     monitor.undelivered(&second[0].settlement);
@@ -139,71 +128,6 @@ fn a_report_takes_out_the_counter_that_hosts_share() {
         }
         let queues: Vec<String> = flushed(&mut monitor).into_iter().map(|r| r.0).collect();
         assert_eq!(queues, ["a", "c"]);
-    }
-}
-
-/// Where no rule repeats, the line before is not kept; so it must not be an older one later.
-#[test]
-fn repeat_knows_no_line_from_before_a_configuration_without_it() {
-    let with = "repeat ^last message repeated (\\S+) times\na .*\n";
-    let config = |rules: &str| {
-        let loaded = parse_bytes(format!("{HEAD}{rules}").as_bytes());
-        Arc::new(loaded.config.expect("a good config"))
-    };
-    let mut before = monitor(with);
-    feed(&mut before, &["old"]);
-    let snapshot = SavedMonitor {
-        sources: owned(&before.saved_sources()),
-        looked: start(),
-        made: start(),
-        ..SavedMonitor::default()
-    };
-    let mut restarted = monitor("a .*\n");
-    restarted.restore(snapshot, start());
-    restarted.reconfigure(config(with), start());
-    feed(&mut restarted, &["last message repeated 2 times"]);
-    assert_eq!(restarted.counters().get(Counter::RepeatDropped), 1);
-
-    let mut monitor = before;
-    monitor.reconfigure(config("a .*\n"), start());
-    feed(&mut monitor, &["new"]);
-    monitor.reconfigure(config(with), start());
-    feed(&mut monitor, &["last message repeated 2 times"]);
-    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
-    feed(&mut monitor, &["x", "last message repeated 2 times"]);
-    let lines = "    3: x\n    1: new\n    1: old\n";
-    assert_eq!(flushed(&mut monitor), [one("a", lines)]);
-}
-
-#[test]
-fn repeat_adds_to_the_line_before() {
-    let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";
-    let mut monitor = monitor(rules);
-    feed(
-        &mut monitor,
-        &[
-            "last message repeated 2 times",
-            "foo",
-            "last message repeated 4 times",
-        ],
-    );
-    feed(
-        &mut monitor,
-        &[
-            "last message repeated three times",
-            "t",
-            "last message repeated 9 times",
-        ],
-    );
-    assert_eq!(flushed(&mut monitor), [one("a", "    5: foo\n")]);
-    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 2);
-}
-
-/// Lines of host h1 from a source.
-fn feed_from(monitor: &mut Monitor, source: &str, lines: &[&str]) {
-    for line in lines {
-        let text = format!("Nov 23 12:00:00 h1 {line}\n");
-        monitor.take_from(source.into(), text.as_bytes());
     }
 }
 
@@ -236,125 +160,6 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
     next
 }
 
-#[test]
-fn a_repetition_means_the_line_before_in_its_source() {
-    let rules = "repeat ^last message repeated (\\S+) times\ntrash ^t\na .*\n";
-    for restart in [false, true] {
-        let mut monitor = monitor(rules);
-        let again = |monitor: &mut Monitor| {
-            if restart {
-                *monitor = restarted(monitor, rules);
-            }
-        };
-        feed_from(&mut monitor, "auth.log", &["sshd: Failed password"]);
-        feed_from(&mut monitor, "syslog", &["CRON: x"]);
-        again(&mut monitor);
-        feed_from(&mut monitor, "auth.log", &["last message repeated 5 times"]);
-        feed_from(&mut monitor, "mail.log", &["last message repeated 7 times"]);
-        again(&mut monitor);
-        feed_from(
-            &mut monitor,
-            "syslog",
-            &["t", "last message repeated 9 times"],
-        );
-        again(&mut monitor);
-        feed_from(&mut monitor, "auth.log", &["last message repeated 1 times"]);
-        feed_from(&mut monitor, "syslog", &["last message repeated 2 times"]);
-        let lines = "    7: sshd: Failed password\n    1: CRON: x\n";
-        assert_eq!(flushed(&mut monitor), [one("a", lines)], "{restart}");
-        assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
-    }
-}
-
-/// Snapshots of before kept one line a host.
-#[test]
-fn a_line_before_without_a_source_counts_until_its_source_has_another() {
-    let rules = "repeat ^last message repeated (\\S+) times\na .*\n";
-    let mut before = monitor(rules);
-    feed_from(&mut before, "syslog", &["x"]);
-    let old = SavedMonitor {
-        last: owned::<Vec<SavedSource>>(&before.saved_sources())
-            .remove(0)
-            .last,
-        looked: start(),
-        made: start(),
-        ..SavedMonitor::default()
-    };
-    let mut monitor = monitor(rules);
-    monitor.restore(old, start());
-    monitor = restarted(&monitor, rules);
-    feed_from(
-        &mut monitor,
-        "syslog",
-        &["last message repeated 2 times", "y"],
-    );
-    feed_from(&mut monitor, "syslog", &["last message repeated 3 times"]);
-    let lines = "    4: y\n    2: x\n";
-    assert_eq!(flushed(&mut monitor), [one("a", lines)]);
-}
-
-#[test]
-fn lines_before_have_a_bound() {
-    let rules = "repeat ^last message repeated (\\S+) times\na ^x$\nb (?:)^y\n";
-    let mut monitor = monitor(rules);
-    let config = Arc::clone(monitor.config());
-    for n in 0..70_000 {
-        feed_from(&mut monitor, &format!("f{n}"), &["x"]);
-    }
-    assert!(monitor.saved_sources().len() < 70_000);
-    let long = "y".repeat(60_000);
-    for n in 0..1_500 {
-        feed_from(&mut monitor, &format!("g{n}"), &[&long]);
-    }
-    assert!(monitor.saved_sources().len() < 1_500);
-    feed_from(&mut monitor, "f69999", &["x"]);
-    feed_from(&mut monitor, "f69999", &["last message repeated 1 times"]);
-    let (queue, body) = flushed(&mut monitor).remove(0);
-    assert_eq!((queue, body), one("a", "    70002: x\n"));
-    assert_eq!(config.repeat_limit, 1_000_000);
-}
-
-#[test]
-fn a_repetition_has_a_limit() {
-    let rules = "repeat ^last message repeated (\\S+) times\na,b:10 ^Failed\na .*\n";
-    let mut monitor = monitor(rules);
-    feed(&mut monitor, &["Failed"]);
-    for number in [
-        "18446744073709551615",
-        "18446744073709551616",
-        "99999999999999999999999999",
-        "1000001",
-    ] {
-        let line = format!("last message repeated {number} times");
-        feed(&mut monitor, &[line.as_str()]);
-    }
-    assert_eq!(monitor.counters().get(Counter::RepeatOverLimit), 4);
-    let told = monitor.take_warnings(start());
-    assert!(told[0].contains("repeat_limit"), "{told:?}");
-    // `b` hears of the tenth all the same.
-    feed(&mut monitor, &["Failed"; 9]);
-    assert_eq!(
-        flushed(&mut monitor),
-        [one("a", "    10: Failed\n"), one("b", "    10: Failed\n")]
-    );
-    feed(
-        &mut monitor,
-        &["Failed", "last message repeated 1000000 times"],
-    );
-    let lines = "    1000001: Failed\n";
-    let escalated = "    1000000: Failed\n";
-    assert_eq!(
-        flushed(&mut monitor),
-        [one("a", lines), one("b", escalated)]
-    );
-    let lower = parse_bytes(format!("{HEAD}set repeat_limit 3\n{rules}").as_bytes());
-    monitor.reconfigure(Arc::new(lower.config.unwrap()), start());
-    feed(&mut monitor, &["x", "last message repeated 4 times"]);
-    feed(&mut monitor, &["last message repeated 3 times"]);
-    assert_eq!(flushed(&mut monitor), [one("a", "    4: x\n")]);
-    assert_eq!(monitor.counters().get(Counter::RepeatOverLimit), 5);
-}
-
 /// A snapshot of a run that was misled holds a counter at its end.
 #[test]
 fn a_counter_at_its_end_goes_on() {
@@ -379,52 +184,19 @@ fn a_counter_at_its_end_goes_on() {
 }
 
 #[test]
-fn a_repetition_escalates_as_its_lines_would() {
-    let mut monitor = monitor("repeat ^again (\\d+)\na,b:3 ^x\n");
-    feed(&mut monitor, &["x", "again 1"]);
-    let due = monitor.flush(start(), None);
-    assert_eq!(due.len(), 1);
-    monitor.undelivered(&due[0].settlement);
-    feed(&mut monitor, &["again 5"]);
-    assert_eq!(
-        flushed(&mut monitor),
-        [one("a", "    5: x\n"), one("b", "    6: x\n")]
-    );
-}
-
-#[test]
-fn a_reload_keeps_what_was_collected_and_knows_the_line_before() {
-    let mut monitor = monitor("repeat ^again (\\d+)\nb ^x\n");
-    feed(&mut monitor, &["x"]);
-    let text = "set mailserver localhost\nset queue b f@x b@x [now]\nrepeat ^again (\\d+)\nb ^x\n";
-    let config = parse_bytes(text.as_bytes()).config.unwrap();
-    monitor.reconfigure(Arc::new(config), start());
-    feed(&mut monitor, &["again 2"]);
-    assert_eq!(flushed(&mut monitor), [one("b", "    3: x\n")]);
-    let none = "set mailserver localhost\nset queue z f@x b@x [now]\nrepeat ^again (\\d+)\nz ^x\n";
-    monitor.reconfigure(
-        Arc::new(parse_bytes(none.as_bytes()).config.unwrap()),
-        start(),
-    );
-    feed(&mut monitor, &["again 2"]);
-    assert!(flushed(&mut monitor).is_empty());
-    assert_eq!(monitor.counters().get(Counter::RepeatDropped), 1);
-}
-
-#[test]
 fn a_minute_that_passed_unseen_is_made_up_for() {
     let mut monitor = monitor("set queue c f@x c@x [* * * * *]\nc .*\n");
     feed(&mut monitor, &["x"]);
     let at = |seconds| start() + Duration::seconds(seconds);
     assert!(
-        monitor.due(at(20), None, &|_| false).is_empty(),
+        monitor.due(at(20), None, &|_| false, &no_names).is_empty(),
         "the minute of the start is used up"
     );
     assert!(
-        monitor.due(at(500), None, &|_| true).is_empty(),
+        monitor.due(at(500), None, &|_| true, &no_names).is_empty(),
         "the one before is on its way"
     );
-    let due = monitor.due(at(510), Some(Status::QueueCheck), &|_| false);
+    let due = monitor.due(at(510), Some(Status::QueueCheck), &|_| false, &no_names);
     assert_eq!(due.len(), 1);
     assert!(
         due[0].reports[0]
@@ -440,7 +212,7 @@ fn a_now_queue_is_due_as_soon_as_it_holds_lines() {
     assert!(!monitor.now_waiting());
     feed(&mut monitor, &["x"]);
     assert!(monitor.now_waiting());
-    let due = monitor.due(start(), None, &|_| false);
+    let due = monitor.due(start(), None, &|_| false, &no_names);
     assert_eq!((due.len(), due[0].reports[0].start), (1, None));
 }
 
@@ -448,7 +220,7 @@ fn a_now_queue_is_due_as_soon_as_it_holds_lines() {
 fn a_pager_among_others_gets_the_short_form() {
     let mut monitor = monitor("set queue p f@x one@x,pager:two@x [now]\np .*\n");
     feed(&mut monitor, &["x"]);
-    let due = monitor.flush(start(), Some(Status::Flushing));
+    let due = monitor.flush(start(), Some(Status::Flushing), &no_names);
     let reports = &due[0].reports;
     assert_eq!(reports.len(), 2);
     assert_eq!(
@@ -486,8 +258,10 @@ fn usr1_mails_what_is_due_in_this_minute_once() {
     feed(&mut monitor, &["x", "y"]);
     let now = start() + Duration::seconds(5);
     let check = |monitor: &mut Monitor| {
-        monitor.recall(now);
-        monitor.due(now, Some(Status::QueueCheck), &|_| false).len()
+        monitor.mark_due_this_minute(now);
+        monitor
+            .due(now, Some(Status::QueueCheck), &|_| false, &no_names)
+            .len()
     };
     assert_eq!(
         check(&mut monitor),

@@ -1,4 +1,4 @@
-//! `-d`: which way each line takes.
+//! `-d`: the log of the way of each line through the rules.
 
 use log::{Level, log_enabled};
 
@@ -6,19 +6,19 @@ use crate::charset::decode;
 use crate::config::{Action, Config, Rule, Target};
 use crate::shown::shown;
 
-/// Whether anybody wants to know.
+/// Whether the way of lines is logged.
 pub(super) fn on() -> bool {
     log_enabled!(Level::Debug)
 }
 
-/// A line that never came to the rules.
+/// Logs a line that never came to the rules.
 pub(super) fn no_rules(line: &[u8], why: &str, config: &Config) {
     if on() {
         log::debug!("line {why}: {}", readable(line, config));
     }
 }
 
-/// A line and the rule that takes it, if one does.
+/// Logs a line and the rule that takes it, if one does.
 pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &Config) {
     let (host, message) = (readable(host, config), readable(message, config));
     log::debug!("line of {host}: {message}");
@@ -28,18 +28,19 @@ pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &C
     }
 }
 
-/// What is counted of a line.
+/// Logs the masked line, as it is counted.
 pub(super) fn masked(line: &[u8], config: &Config) {
     if on() {
         log::debug!("  counted as: {}", readable(line, config));
     }
 }
 
-/// Text of a log as a report would show it.
+/// The text of a log as a report shows it.
 fn readable(text: &[u8], config: &Config) -> String {
     shown(&decode(config.report.charset, text)).to_string()
 }
 
+/// The target of a rule, as the configuration writes it.
 fn target(action: &Action, config: &Config) -> String {
     let name = |target: &Target| match config.queues.get(target.queue.index()) {
         Some(queue) => match target.escalation {

@@ -91,7 +91,7 @@ fn monitors(config: &str) -> [Monitor; 2] {
 
 fn bodies(monitor: &mut Monitor) -> Vec<(String, String)> {
     let now = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 40).unwrap();
-    let due = monitor.flush(now, None);
+    let due = monitor.flush(now, None, &|_| None);
     let reports = due.into_iter().flat_map(|due| due.reports);
     reports
         .map(|report| (report.queue, report.body.to_string()))

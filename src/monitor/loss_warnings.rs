@@ -1,14 +1,14 @@
-//! Lines that are not counted as they came are told of: the first time, and then once a day.
+//! Warnings of lines that are dropped, cut or counted only in part: the first time, then once a day.
 
 use chrono::TimeDelta;
 
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 
-/// How often one kind is told again while it goes on.
+/// How long after a warning the same one comes again, if more lines were lost.
 const AGAIN: TimeDelta = TimeDelta::days(1);
 
-/// The kinds, and what to say to each.
+/// The counters that are warned of, each with the end of its sentence.
 const KINDS: &[(Counter, &str)] = &[
     (
         Counter::NoPrefix,
@@ -37,12 +37,12 @@ const KINDS: &[(Counter, &str)] = &[
     ),
 ];
 
-/// What was told of each kind: when in this run, and the count then.
+/// The last warning of each counter: when it was given in this run, and the count then.
 #[derive(Debug, Default)]
-pub(super) struct Dropped(Vec<(Option<Time>, u64)>);
+pub(super) struct LossWarnings(Vec<(Option<Time>, u64)>);
 
-impl Dropped {
-    /// Nothing is to be told of what these counters hold: it was, in a run before.
+impl LossWarnings {
+    /// No warning is due of what these counters hold: a run before gave it.
     pub(super) fn since(counters: &Counters) -> Self {
         Self(
             KINDS
@@ -52,13 +52,19 @@ impl Dropped {
         )
     }
 
-    /// What is to be told now. `sorted` when lines without a prefix go to a queue.
-    pub(super) fn tell(&mut self, counters: &Counters, sorted: bool, now: Time) -> Vec<String> {
+    /// The warnings that are due now. Lines without a prefix are no loss if there is a queue for them
+    /// (`noprefix_queue`).
+    pub(super) fn tell(
+        &mut self,
+        counters: &Counters,
+        noprefix_queue: bool,
+        now: Time,
+    ) -> Vec<String> {
         self.0.resize(KINDS.len(), (None, 0));
         let mut told = Vec::new();
         for ((counter, words), (when, known)) in KINDS.iter().zip(&mut self.0) {
             let count = counters.get(*counter);
-            let silent = sorted && *counter == Counter::NoPrefix;
+            let silent = noprefix_queue && *counter == Counter::NoPrefix;
             let waited = when.is_none_or(|when| now - when >= AGAIN);
             if count > *known && waited && !silent {
                 (*when, *known) = (Some(now), count);
@@ -75,7 +81,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_told_once_and_again_after_a_day() {
-        let (mut dropped, mut counters) = (Dropped::default(), Counters::default());
+        let (mut dropped, mut counters) = (LossWarnings::default(), Counters::default());
         let start = chrono::DateTime::UNIX_EPOCH;
         assert!(dropped.tell(&counters, false, start).is_empty());
         counters.add(Counter::NoPrefix, 3);
@@ -94,11 +100,11 @@ mod tests {
             "nothing new"
         );
         assert!(
-            Dropped::since(&counters)
+            LossWarnings::since(&counters)
                 .tell(&counters, false, start)
                 .is_empty()
         );
-        let mut fresh = Dropped::default();
+        let mut fresh = LossWarnings::default();
         assert!(
             fresh.tell(&counters, true, start).is_empty(),
             "they are in `noprefix`"

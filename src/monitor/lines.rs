@@ -1,0 +1,289 @@
+//! From the bytes of a line to the counts.
+
+use std::sync::Arc;
+
+use bstr::BStr;
+
+use super::monitor::{Monitor, Scratch};
+use super::previous::PreviousLine;
+use super::trace;
+use crate::config::{Action, Config, QueueId, RuleId, Target};
+use crate::counters::Counter;
+use crate::hosts::{Host, HostTable};
+use crate::record::{self, Parsed, Text};
+use crate::rules::{self, Asked};
+use crate::simd::Newlines;
+
+/// Hosts in the table of hosts, at most, before it begins anew.
+pub(super) const MOST_HOSTS: usize = 1 << 14;
+/// Bytes of the names in the table of hosts, at most, before it begins anew.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Steps of matching that lines may take until the caller has to do other work: some 50 ms.
+const SLICE: u64 = 1 << 22;
+
+/// What is known of a line before it is parsed.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// Whether it is surely valid UTF-8; if not, that is yet to be found out.
+    utf8: bool,
+    /// Whether it holds a newline, as an element of a Redis list may.
+    newlines: bool,
+}
+
+impl Monitor {
+    /// Takes the lines of a batch, each ended by a newline or by the end of the batch. `source` names
+    /// where they come from: a `repeat` line means the previous line of its source and host.
+    pub fn take_from(&mut self, source: &BStr, text: &[u8]) {
+        let mut from = 0;
+        while from < text.len() {
+            from += self.take_some(source, &text[from..]);
+        }
+    }
+
+    /// Takes the first lines of a batch, one at least, until they have cost a slice of time. Returns how
+    /// many bytes of the batch are taken. Lines that cost much are so taken in slices, between which the
+    /// caller can do what cannot wait.
+    pub fn take_some(&mut self, source: &BStr, text: &[u8]) -> usize {
+        self.begin(source);
+        let mut spent = 0;
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (mut newlines, mut from) = (Newlines::new(text), 0);
+        while let Some(end) = newlines.next() {
+            let known = Known {
+                utf8: newlines.ascii(),
+                newlines: false,
+            };
+            self.take_line(&text[from..end], known, &config, &mut scratch);
+            from = end + 1;
+            spent += scratch.budget.spent();
+            if spent > SLICE {
+                self.scratch = scratch;
+                return from;
+            }
+        }
+        if from < text.len() {
+            self.take_line(&text[from..], Known::default(), &config, &mut scratch);
+        }
+        self.scratch = scratch;
+        text.len()
+    }
+
+    /// Whether lines are from now on matched without the matchers that may take long: a pattern that
+    /// needs them counts as given up.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
+    }
+
+    /// Takes the lines of a batch from a source without a name.
+    pub fn take(&mut self, text: &[u8]) {
+        self.take_from(BStr::new(""), text);
+    }
+
+    /// Takes one line without its newline, from a source without a name.
+    pub fn line(&mut self, line: &[u8]) {
+        self.begin(BStr::new(""));
+        let known = Known {
+            utf8: false,
+            newlines: memchr::memchr(b'\n', line).is_some(),
+        };
+        let config = Arc::clone(&self.config);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.take_line(line, known, &config, &mut scratch);
+        self.scratch = scratch;
+    }
+
+    /// Prepares for lines of this source: once a batch, not once a line.
+    fn begin(&mut self, source: &BStr) {
+        self.bound_hosts();
+        if self.repeats {
+            self.source = self.previous.source(source);
+        }
+    }
+
+    /// Begins the table of hosts anew where it has grown over its bound: whoever sends lines can invent
+    /// names. The counts stay; the previous lines are forgotten.
+    fn bound_hosts(&mut self) {
+        let many = self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES;
+        if many {
+            self.hosts = HostTable::default();
+            self.previous.clear();
+            for queue in &mut self.queues {
+                queue.tally.forget_numbers();
+            }
+        } else if self.previous.full() {
+            self.previous.clear();
+        }
+    }
+
+    /// Takes a line: the one way from its bytes to the counts, for the daemon, `-p`, `-d` and the tests.
+    #[inline(always)]
+    fn take_line(&mut self, line: &[u8], known: Known, config: &Config, scratch: &mut Scratch) {
+        self.counters.add(Counter::Lines, 1);
+        if !known.utf8 && std::str::from_utf8(line).is_err() {
+            self.counters.add(Counter::NotUtf8, 1);
+        }
+        if record::drops_structured(line, &config.lines) {
+            self.counters.add(Counter::StructuredDropped, 1);
+        }
+        let Scratch { spans, budget, .. } = scratch;
+        budget.begin(line.len());
+        if self.hurried {
+            budget.exhaust();
+        }
+        match record::parse(line, &config.lines, spans, budget) {
+            Parsed::Record(record) => {
+                self.take_message(config, record.host, &record.message, known, scratch);
+            }
+            Parsed::NoPrefix => self.unprefixed(line, config),
+            Parsed::NoHost => {
+                trace::no_rules(line, "whose prefix gave no host", config);
+                self.counters.add(Counter::NoHost, 1);
+            }
+        }
+        if !scratch.budget.gave_up().is_empty() {
+            self.note_limits(scratch, line.len());
+        }
+    }
+
+    /// Counts the patterns that were given up on a line of `length` bytes.
+    #[cold]
+    fn note_limits(&mut self, scratch: &mut Scratch, length: usize) {
+        let mut gave_up = std::mem::take(scratch.budget.gave_up());
+        for pattern in gave_up.drain(..) {
+            self.note_limit(&pattern, length);
+        }
+        *scratch.budget.gave_up() = gave_up;
+    }
+
+    /// Takes a line without a known prefix: it belongs to the queue `noprefix`, if there is one.
+    #[cold]
+    fn unprefixed(&mut self, line: &[u8], config: &Config) {
+        trace::no_rules(line, "without a known prefix", config);
+        self.counters.add(Counter::NoPrefix, 1);
+        if let Some(queue) = config.noprefix {
+            let host = self.hosts.host(record::UNPREFIXED);
+            self.add(queue, host, line, 1);
+        }
+    }
+
+    /// Takes the message of a host: finds its rule, and counts the line as the rule wants it.
+    #[inline(always)]
+    fn take_message(
+        &mut self,
+        config: &Config,
+        host: &[u8],
+        written: &[u8],
+        known: Known,
+        scratch: &mut Scratch,
+    ) {
+        let Scratch {
+            spans,
+            message,
+            masked,
+            budget,
+        } = scratch;
+        let mut text = Text::new(written, config.lines.hidepid, message);
+        let asked = Asked {
+            host,
+            text: &mut text,
+            newlines: known.newlines,
+            spans,
+            budget,
+        };
+        let taken = self.index.decide(&config.rules, asked);
+        let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));
+        if trace::on() {
+            trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);
+        }
+        let Some((id, rule)) = rule else {
+            self.counters.add(Counter::Unmatched, 1);
+            return;
+        };
+        self.counters.add(Counter::Matched, 1);
+        match &rule.action {
+            Action::Queues(targets) => {
+                masked.clear();
+                rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
+                trace::masked(masked, config);
+                let host = self.hosts.host(host);
+                self.count_line(id, targets, host, masked, 1);
+                if self.repeats {
+                    let change = |previous: &mut PreviousLine| previous.take(id, masked);
+                    self.previous.set(self.source, host.number(), change);
+                }
+            }
+            Action::Repeat => {
+                let host = self.hosts.host(host);
+                self.repeat(config, host, text.message(), spans);
+            }
+            Action::Trash if self.repeats => {
+                let host = self.hosts.host(host);
+                self.previous
+                    .set(self.source, host.number(), PreviousLine::drop_line);
+            }
+            Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
+        }
+    }
+
+    /// Counts a masked line `n` times in the queues of its rule.
+    #[inline]
+    pub(super) fn count_line(
+        &mut self,
+        rule: RuleId,
+        targets: &[Target],
+        host: Host<'_>,
+        line: &[u8],
+        n: u64,
+    ) {
+        // Nearly all rules have one queue.
+        if let [
+            Target {
+                queue,
+                escalation: None,
+            },
+        ] = targets
+        {
+            return self.add(*queue, host, line, n);
+        }
+        let highest = targets.iter().filter_map(|t| t.escalation).max();
+        let bound = self.config.state.bound();
+        let advance = highest.map(|_| self.escalations.advance(rule, host.name(), n, bound));
+        for target in targets {
+            match (target.escalation, highest, advance) {
+                (Some(at), Some(highest), Some(advance)) => {
+                    if let Some(total) = advance.reaches(at, highest) {
+                        self.set(target.queue, host, line, total);
+                    }
+                }
+                _ => self.add(target.queue, host, line, n),
+            }
+        }
+    }
+
+    /// Adds `n` to the count of a line in a queue.
+    pub(super) fn add(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
+        let bound = self.config.state.bound();
+        let Some(state) = self.queues.get_mut(queue.index()) else {
+            return;
+        };
+        let new_host = !state.tally.knows(host);
+        if !state.tally.add(host, line, n, bound) {
+            self.counters.add(Counter::OverLimit, n);
+        }
+        if new_host {
+            self.note_new_host(host);
+        }
+    }
+
+    /// Sets the count of a line in a queue that it escalates to.
+    fn set(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], total: u64) {
+        let bound = self.config.state.bound();
+        if let Some(state) = self.queues.get_mut(queue.index())
+            && !state.tally.set(host, line, total, bound)
+        {
+            self.counters.add(Counter::OverLimit, 1);
+        }
+    }
+}

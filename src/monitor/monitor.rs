@@ -1,0 +1,232 @@
+//! The monitor itself: its parts, its beginning, and its change of configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bstr::BString;
+
+use super::escalation::Escalations;
+use super::loss_warnings::LossWarnings;
+use super::previous::{PreviousLines, SourceId};
+use super::queue_state::QueueState;
+use super::rule_names::RuleNames;
+use crate::clock::Time;
+use crate::config::diagnostic::shown;
+use crate::config::{Action, Config, QueueId};
+use crate::counters::{Counter, Counters};
+use crate::hosts::{Host, HostTable};
+use crate::pattern::{Budget, Pattern, Spans};
+use crate::report::Unsent;
+use crate::rules::Index;
+
+/// Hosts that are remembered to be reported with [`Monitor::take_new_hosts`], at most.
+const MOST_NEW_HOSTS: usize = 1024;
+
+/// Everything known of a site between its logs and its mails: the counts of its queues, and what they
+/// rest on.
+#[derive(Debug)]
+pub struct Monitor {
+    pub(super) config: Arc<Config>,
+    /// The queues, in the order of the configuration.
+    pub(super) queues: Vec<QueueState>,
+    pub(super) escalations: Escalations,
+    pub(super) hosts: HostTable,
+    /// The previous line of each source and host, which `repeat` adds to.
+    pub(super) previous: PreviousLines,
+    /// The source of the lines that are being taken.
+    pub(super) source: SourceId,
+    /// Whether any rule is a `repeat`; if none is, previous lines are not kept.
+    pub(super) repeats: bool,
+    pub(super) counters: Counters,
+    /// Sentences that the next report has to carry: a loss, a time in which nobody watched.
+    pub(super) remarks: Vec<String>,
+    /// Sentences for the next reports, about mails that nobody has taken.
+    pub(super) announcements: Vec<Unsent>,
+    /// The numbers of the mails that the report being made speaks of.
+    pub(super) announced: Vec<u64>,
+    /// Patterns whose limit was logged already.
+    pub(super) limited: Vec<Pattern>,
+    /// Warnings that are yet to be logged.
+    pub(super) warnings: Vec<String>,
+    pub(super) loss_warnings: LossWarnings,
+    /// Hosts that a queue had not counted before; kept with `set resolve on` only.
+    pub(super) new_hosts: Vec<BString>,
+    /// Finds the rule of a line.
+    pub(super) index: Index,
+    /// Stable rule names for the snapshot.
+    pub(super) names: RuleNames,
+    /// The instant up to which schedules were looked at.
+    pub(super) looked: Time,
+    /// Whether matchers that may take long are left out ([`Monitor::hurry`]).
+    pub(super) hurried: bool,
+    pub(super) scratch: Scratch,
+}
+
+/// Buffers that are used again for each line.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// The groups of the rule's match.
+    pub spans: Spans,
+    /// The message without its process id.
+    pub message: Vec<u8>,
+    /// The masked line, as it is counted.
+    pub masked: Vec<u8>,
+    /// The steps that matching the line may still take.
+    pub budget: Budget,
+}
+
+impl Monitor {
+    /// An empty monitor. The minute of `now` counts as looked at, as at every start of the program.
+    pub fn new(config: Arc<Config>, now: Time) -> Self {
+        let mut monitor = Self {
+            queues: config.queues.iter().map(|_| QueueState::new(now)).collect(),
+            index: Index::new(&config.rules),
+            names: RuleNames::new(&config),
+            repeats: repeats(&config),
+            config,
+            escalations: Escalations::default(),
+            hosts: HostTable::default(),
+            previous: PreviousLines::default(),
+            source: SourceId::default(),
+            counters: Counters::default(),
+            remarks: Vec::new(),
+            announcements: Vec::new(),
+            announced: Vec::new(),
+            limited: Vec::new(),
+            warnings: Vec::new(),
+            loss_warnings: LossWarnings::default(),
+            new_hosts: Vec::new(),
+            looked: now,
+            hurried: false,
+            scratch: Scratch::default(),
+        };
+        monitor.begin_schedules(now);
+        monitor
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The counters of all events.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Adds the counters of an input.
+    pub fn add_counters(&mut self, more: &Counters) {
+        for (counter, _, n) in more.all() {
+            self.counters.add(counter, n);
+        }
+    }
+
+    /// The sentences that the next report has to carry.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Adds a sentence that the next report has to carry.
+    pub fn remark(&mut self, text: String) {
+        self.remarks.push(text);
+    }
+
+    /// The warnings since the last call that are to be logged, a line each.
+    pub fn take_warnings(&mut self, now: Time) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let noprefix_queue = self.config.noprefix.is_some();
+        warnings.extend(self.loss_warnings.tell(&self.counters, noprefix_queue, now));
+        warnings
+    }
+
+    /// Counts a match that was given up on a line of `length` bytes, and has it logged the first time.
+    pub(super) fn note_limit(&mut self, pattern: &Pattern, length: usize) {
+        self.counters.add(Counter::GaveUp, 1);
+        if self.limited.iter().any(|known| known.is(pattern)) {
+            return;
+        }
+        self.limited.push(pattern.clone());
+        let config = &self.config;
+        let text = shown(pattern.source());
+        let whose = match config.rules.iter().find(|rule| rule.pattern.is(pattern)) {
+            Some(rule) => format!("{}: the pattern of this rule", rule.place),
+            None if config
+                .lines
+                .prefixes
+                .iter()
+                .any(|prefix| prefix.is(pattern)) =>
+            {
+                format!("the logprefix `{text}`")
+            }
+            None => format!("the threshold `{text}`"),
+        };
+        self.warnings.push(format!(
+            "{whose} was given up on a line of {length} bytes, and taken as not matching; \
+             from now on that is only counted"
+        ));
+    }
+
+    /// Notes a host whose first line of a report comes to a queue, where names are to be resolved.
+    pub(super) fn note_new_host(&mut self, host: Host<'_>) {
+        if self.config.report.resolve && self.new_hosts.len() < MOST_NEW_HOSTS {
+            self.new_hosts.push(host.name().to_owned());
+        }
+    }
+
+    /// The hosts that queues began to count since the last call, if `set resolve on`: whoever asks for
+    /// their full names now has them when the reports are made.
+    pub fn take_new_hosts(&mut self) -> Vec<BString> {
+        std::mem::take(&mut self.new_hosts)
+    }
+
+    /// Counts one event.
+    pub fn count_event(&mut self, counter: Counter) {
+        self.counters.add(counter, 1);
+    }
+
+    /// Goes on under another configuration. The lines of a queue stay with the queue of the same name.
+    /// Lines of a queue that is gone cannot be mailed any more; flush before.
+    pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
+        let old = std::mem::replace(&mut self.config, config);
+        let mut known: HashMap<String, QueueState> = old
+            .queues
+            .iter()
+            .map(|q| q.name.clone())
+            .zip(self.queues.drain(..))
+            .collect();
+        let config = &self.config;
+        self.queues = config
+            .queues
+            .iter()
+            .map(|q| {
+                known
+                    .remove(&q.name)
+                    .unwrap_or_else(|| QueueState::new(now))
+            })
+            .collect();
+        self.escalations.clear();
+        self.limited.clear();
+        let moved = |queue: QueueId| {
+            let name = &old.queues.get(queue.index())?.name;
+            let index = config.queues.iter().position(|q| q.name == *name)?;
+            u16::try_from(index).ok().map(QueueId)
+        };
+        for line in self.previous.iter_mut() {
+            line.reconfigure(&old, &moved);
+        }
+        self.repeats = repeats(&self.config);
+        if !self.repeats {
+            // From now on the previous lines are not kept up: they would be wrong once a rule repeats again.
+            self.previous.clear();
+        }
+        self.names = RuleNames::new(&self.config);
+        self.index = Index::new(&self.config.rules);
+        self.begin_schedules(self.looked);
+    }
+}
+
+/// Whether any rule adds to the previous line.
+fn repeats(config: &Config) -> bool {
+    let mut rules = config.rules.iter();
+    rules.any(|rule| rule.action == Action::Repeat)
+}

@@ -1,0 +1,218 @@
+//! The previous line of each source and host, which `repeat` adds to.
+
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+use crate::config::{Action, Config, QueueId, RuleId, Target};
+use crate::hash::{FxHashMap, Map};
+
+/// The previous line of a source and host.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PreviousLine {
+    pub by: TakenBy,
+    /// The masked line.
+    pub line: BString,
+}
+
+/// The rule that took a line.
+#[derive(Clone, Debug, Default)]
+pub(super) enum TakenBy {
+    /// There is no previous line yet.
+    #[default]
+    None,
+    /// A `trash` rule: its repetitions are thrown away too.
+    Trash,
+    /// A rule with queues.
+    Rule(RuleId),
+    /// A rule of an earlier configuration, with those of its queues that still exist. Escalation began
+    /// anew with the configuration, so they have no numbers.
+    Queues(Arc<[Target]>),
+    /// A rule whose queues are gone: its repetitions cannot be counted.
+    Gone,
+}
+
+impl PreviousLine {
+    /// A rule with queues took this line.
+    pub(super) fn take(&mut self, rule: RuleId, line: &[u8]) {
+        self.by = TakenBy::Rule(rule);
+        self.line.clear();
+        self.line.extend_from_slice(line);
+    }
+
+    /// A `trash` rule took the line.
+    pub(super) fn drop_line(&mut self) {
+        self.by = TakenBy::Trash;
+        self.line.clear();
+    }
+
+    /// A previous line whose rule is gone.
+    pub(super) fn gone() -> Self {
+        Self {
+            by: TakenBy::Gone,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a snapshot can hold it. After a restart, repetitions of any other line cannot be counted.
+    pub(super) fn can_be_saved(&self) -> bool {
+        matches!(self.by, TakenBy::Trash | TakenBy::Rule(_))
+    }
+
+    /// The rule of this configuration that took the line, if it has queues.
+    pub(super) fn rule(&self) -> Option<RuleId> {
+        match self.by {
+            TakenBy::Rule(rule) => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// The memory that the text takes, bytes.
+    fn memory(&self) -> usize {
+        self.line.capacity()
+    }
+
+    /// The masked line.
+    pub(super) fn text(&self) -> &BStr {
+        self.line.as_ref()
+    }
+
+    /// Goes over to a new configuration; `moved` gives the new number of a queue that still exists.
+    pub(super) fn reconfigure(&mut self, old: &Config, moved: &dyn Fn(QueueId) -> Option<QueueId>) {
+        let targets = match &self.by {
+            TakenBy::Rule(rule) => targets_of(old, *rule),
+            TakenBy::Queues(targets) => targets,
+            TakenBy::None | TakenBy::Trash | TakenBy::Gone => return,
+        };
+        let plain = targets.iter().filter(|t| t.escalation.is_none());
+        let moved = plain.filter_map(|t| {
+            Some(Target {
+                queue: moved(t.queue)?,
+                escalation: None,
+            })
+        });
+        let kept: Vec<Target> = moved.collect();
+        self.by = match kept.is_empty() && !targets.is_empty() {
+            true => TakenBy::Gone,
+            false => TakenBy::Queues(kept.into()),
+        };
+    }
+}
+
+/// The queues of a rule.
+pub(super) fn targets_of(config: &Config, rule: RuleId) -> &[Target] {
+    match config.rules.get(rule.index()).map(|rule| &rule.action) {
+        Some(Action::Queues(targets)) => targets,
+        _ => &[],
+    }
+}
+
+/// Previous lines and sources that are kept, at most: whoever sends lines can invent files and hosts.
+const MOST: usize = 1 << 16;
+/// Memory of the texts of previous lines, at most, bytes.
+const MOST_BYTES: usize = 64 << 20;
+
+/// The previous line of each source and host: a syslog daemon that writes "last message repeated" means
+/// the previous line of the same file.
+#[derive(Debug, Default)]
+pub(super) struct PreviousLines {
+    sources: Vec<Source>,
+    /// The numbers of the sources, by their names.
+    numbers: Map<BString, usize>,
+    /// Previous lines by host alone, from a snapshot that does not tell their sources.
+    of_any: FxHashMap<u32, PreviousLine>,
+    /// How many lines are kept.
+    kept: usize,
+    /// The memory that their texts take, bytes.
+    bytes: usize,
+}
+
+/// A source of lines.
+#[derive(Debug, Default)]
+struct Source {
+    name: BString,
+    /// The previous line of each host, by the number of the host.
+    last: FxHashMap<u32, PreviousLine>,
+}
+
+/// The number of a source in [`PreviousLines`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct SourceId(usize);
+
+impl PreviousLines {
+    /// The source of this name; a new one is added.
+    pub(super) fn source(&mut self, name: &BStr) -> SourceId {
+        if let Some(&number) = self.numbers.get(name) {
+            return SourceId(number);
+        }
+        let number = self.sources.len();
+        self.numbers.insert(name.to_owned(), number);
+        self.sources.push(Source {
+            name: name.to_owned(),
+            last: FxHashMap::default(),
+        });
+        SourceId(number)
+    }
+
+    /// Changes the previous line of a source and host.
+    #[inline]
+    pub(super) fn set(
+        &mut self,
+        SourceId(source): SourceId,
+        host: usize,
+        change: impl FnOnce(&mut PreviousLine),
+    ) {
+        let (Ok(host), Some(source)) = (u32::try_from(host), self.sources.get_mut(source)) else {
+            return;
+        };
+        let Self { kept, bytes, .. } = self;
+        let last = source.last.entry(host).or_insert_with(|| {
+            *kept += 1;
+            PreviousLine::default()
+        });
+        let before = last.memory();
+        change(last);
+        *bytes = bytes.saturating_sub(before).saturating_add(last.memory());
+    }
+
+    /// The previous line of a source and host, if there is one.
+    pub(super) fn get(&self, SourceId(source): SourceId, host: usize) -> Option<&PreviousLine> {
+        let host = u32::try_from(host).ok()?;
+        let own = self.sources.get(source).and_then(|s| s.last.get(&host));
+        own.or_else(|| self.of_any.get(&host))
+    }
+
+    /// Adds the previous line of a host from a snapshot that does not tell its source.
+    pub(super) fn of_any(&mut self, host: usize, last: PreviousLine) {
+        if let Ok(host) = u32::try_from(host) {
+            self.kept += usize::from(self.of_any.insert(host, last).is_none());
+        }
+    }
+
+    /// Whether there are more lines, sources or bytes than may be kept.
+    pub(super) fn full(&self) -> bool {
+        self.kept > MOST || self.sources.len() > MOST || self.bytes > MOST_BYTES
+    }
+
+    /// Forgets all previous lines and sources.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// All previous lines, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut PreviousLine> {
+        let sources = self.sources.iter_mut();
+        let own = sources.flat_map(|source| source.last.values_mut());
+        own.chain(self.of_any.values_mut())
+    }
+
+    /// All previous lines, each with its source (nothing if not known) and the number of its host.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Option<&BStr>, usize, &PreviousLine)> {
+        let own = self.sources.iter().flat_map(|source| {
+            let lines = source.last.iter();
+            lines.map(|(&host, last)| (Some(source.name.as_ref()), host as usize, last))
+        });
+        let of_any = self.of_any.iter();
+        own.chain(of_any.map(|(&host, last)| (None, host as usize, last)))
+    }
+}

@@ -1,0 +1,35 @@
+//! What a monitor keeps of each queue.
+
+use crate::clock::Time;
+use crate::queue::Tally;
+
+/// A queue between two of its reports.
+#[derive(Debug)]
+pub(super) struct QueueState {
+    /// The lines collected since the last report.
+    pub tally: Tally,
+    /// When the next report begins: at the start of the program, then at the report before.
+    pub start: Time,
+    /// Whether a scheduled minute has passed whose report is yet to be made.
+    pub overdue: bool,
+    /// The next scheduled minute; nothing for a `[now]` queue.
+    pub next: Option<Time>,
+    /// When the last report of this run was made.
+    pub mailed: Option<Time>,
+    /// From when to when the program was not running, if the next report covers such a time.
+    pub gap: Option<(Time, Time)>,
+}
+
+impl QueueState {
+    /// An empty queue whose report begins at `now`.
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            tally: Tally::default(),
+            start: now,
+            overdue: false,
+            next: None,
+            mailed: None,
+            gap: None,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The mails and the CSV text of one queue.
+
+use bstr::BString;
+
+use crate::charset::decode;
+use crate::clock::Time;
+use crate::config::{Address, Config, MailQueue, Queue};
+use crate::queue::HostLines;
+use crate::report::{self, Extent, Form, Report, Status};
+use crate::schedule::Schedule;
+
+/// The lines of one queue, and what else its reports are made of.
+pub(super) struct ReportBuilder<'a> {
+    pub config: &'a Config,
+    pub queue: &'a Queue,
+    pub lines: &'a [HostLines<'a>],
+    /// When the lines began to be collected.
+    pub start: Time,
+    pub now: Time,
+    pub status: Option<Status>,
+    pub remarks: &'a [String],
+    /// The full name of a host, where it is known.
+    pub names: &'a dyn Fn(&[u8]) -> Option<String>,
+}
+
+impl ReportBuilder<'_> {
+    /// The mails: the full form for ordinary recipients, the short one for pagers.
+    pub(super) fn mails(&self, mail: &MailQueue) -> Vec<Report> {
+        let settings = &self.config.report;
+        let mut reports = Vec::new();
+        for pager in [false, true] {
+            if !mail.recipients.iter().any(|r| r.pager == pager) {
+                continue;
+            }
+            let form = Form {
+                charset: settings.charset,
+                mask: &settings.mask,
+                extent: Extent {
+                    lines: match pager {
+                        true => settings.pager_limit,
+                        false => settings.limit,
+                    },
+                    shown: settings.max_shown,
+                },
+            };
+            let body = match pager {
+                true => report::pager(self.lines, form),
+                false => {
+                    let head = (self.status, self.remarks);
+                    report::text(self.lines, form, head, self.names)
+                }
+            };
+            reports.push(self.mail(mail, pager, body));
+        }
+        reports
+    }
+
+    /// A mail with this body.
+    fn mail(&self, mail: &MailQueue, pager: bool, body: BString) -> Report {
+        let settings = &self.config.report;
+        let shown = |text: &[u8]| decode(settings.charset, text).into_owned();
+        let mut subject = shown(mail.subject.as_ref().unwrap_or(&settings.subject));
+        subject.extend_from_slice(format!(" [{}]", self.queue.name).as_bytes());
+        let words: Vec<Vec<u8>> = mail.recipients.iter().map(|r| shown(&r.text)).collect();
+        Report {
+            queue: self.queue.name.clone(),
+            from: shown(&mail.from).into(),
+            sender: mail.sender.clone(),
+            to: bstr::join(",", words).into(),
+            recipients: mail
+                .recipients
+                .iter()
+                .filter(|r| r.pager == pager)
+                .map(|r| r.address.clone())
+                .collect(),
+            subject: subject.into(),
+            start: (self.queue.schedule != Schedule::Now).then_some(self.start),
+            made: self.now,
+            body: body.into(),
+            pager,
+        }
+    }
+
+    /// The text for a CSV command.
+    pub(super) fn csv(&self) -> Option<Report> {
+        let body = report::csv(self.lines, self.config.report.csv_safe).ok()?;
+        Some(Report {
+            queue: self.queue.name.clone(),
+            from: BString::default(),
+            sender: Address::new("")?,
+            to: BString::default(),
+            recipients: Vec::new(),
+            subject: BString::default(),
+            start: Some(self.start),
+            made: self.now,
+            body: body.into(),
+            pager: false,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Which queues are due, by their schedules.
+
+use chrono::Local;
+
+use super::monitor::Monitor;
+use crate::clock::Time;
+use crate::schedule::Schedule;
+
+impl Monitor {
+    /// Makes overdue all queues that are scheduled for the minute of `now` and were not mailed in it, even
+    /// if it is the minute of the start.
+    pub fn mark_due_this_minute(&mut self, now: Time) {
+        let minute = |time: Time| time.timestamp().div_euclid(60);
+        let before = now - chrono::TimeDelta::minutes(1);
+        for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && !state.tally.is_empty()
+                && state
+                    .mailed
+                    .is_none_or(|mailed| minute(mailed) != minute(now))
+                && spec.due(before, now, &Local).is_some()
+            {
+                state.overdue = true;
+            }
+        }
+    }
+
+    /// Looks at the schedules up to `now`: queues with lines whose scheduled minute has come are overdue.
+    /// To be called before lines are counted that were read at `now`: they came after that minute.
+    pub fn advance_to(&mut self, now: Time) {
+        if now < self.looked {
+            // The clock was set back: what was next is worked out anew.
+            return self.begin_schedules(now);
+        }
+        self.looked = now;
+        for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && state.next.is_some_and(|next| next <= now)
+            {
+                state.overdue |= !state.tally.is_empty();
+                state.next = spec.next(now, &Local);
+            }
+        }
+    }
+
+    /// After a restart: makes overdue all queues whose scheduled minute passed while the program was not
+    /// running. Those without lines too, since the lines of before that minute may be read only now.
+    pub(super) fn mark_missed_schedules(&mut self, now: Time) {
+        for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
+            if let Schedule::Cron(spec) = &queue.schedule
+                && state.next.is_some_and(|next| next <= now)
+            {
+                state.overdue = true;
+                state.next = spec.next(now, &Local);
+            }
+        }
+        self.looked = self.looked.max(now);
+    }
+
+    /// Works out the next scheduled minute of each queue after `looked`.
+    pub(super) fn begin_schedules(&mut self, looked: Time) {
+        self.looked = looked;
+        for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
+            state.next = match &queue.schedule {
+                Schedule::Now => None,
+                Schedule::Cron(spec) => spec.next(looked, &Local),
+            };
+        }
+    }
+
+    /// The next scheduled minute of the queues that hold lines, and of the `others`: queues with a refused
+    /// report to try again. `[now]` queues have none.
+    pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let wanted = queues.filter(|(q, w)| !w.tally.is_empty() || others(&q.name));
+        wanted.filter_map(|(_, w)| w.next).min()
+    }
+
+    /// The instant up to which schedules were looked at.
+    pub fn looked(&self) -> Time {
+        self.looked
+    }
+
+    /// The names of the queues whose scheduled minute came since the last look at the schedules.
+    pub fn passing(&self, now: Time) -> Vec<String> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let passing = queues.filter(|(_, w)| w.next.is_some_and(|next| next <= now));
+        passing.map(|(q, _)| q.name.clone()).collect()
+    }
+
+    /// Whether a `[now]` queue holds lines.
+    pub fn now_waiting(&self) -> bool {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        queues
+            .into_iter()
+            .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
+    }
+
+    /// The names of the `[now]` queues that hold lines.
+    pub fn now_with_lines(&self) -> Vec<String> {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        let now = queues.filter(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty());
+        now.map(|(q, _)| q.name.clone()).collect()
+    }
+
+    /// Whether any queue is overdue.
+    pub fn overdue(&self) -> bool {
+        self.queues.iter().any(|queue| queue.overdue)
+    }
+
+    /// Whether any queue is overdue that is not `waiting` for the delivery of its report before.
+    pub fn overdue_but(&self, waiting: &dyn Fn(&str) -> bool) -> bool {
+        let queues = self.config.queues.iter().zip(&self.queues);
+        queues
+            .into_iter()
+            .any(|(q, w)| w.overdue && !waiting(&q.name))
+    }
+}
