@@ -21,11 +21,12 @@ use std::time::Duration;
 use bstr::BString;
 
 use crate::clock::{Clock, Time};
-use crate::config::{Config, Output};
 use crate::counters::Counter;
+use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
-use crate::delivery::worker::{Job, Post, Via};
-use crate::delivery::{Delivery, MAIL_SERVER, Outcome, QueuedMail};
+use crate::delivery::outputs::Outputs;
+use crate::delivery::worker_pool::WorkerPool;
+use crate::delivery::{AttemptResult, Delivery, MAIL_SERVER, QueuedMail};
 use crate::input::{Event, Fault, Notice, file, redis};
 use crate::monitor::{DueReports, EscalationSettlement, Monitor};
 use crate::process::signals::Signal;
@@ -55,7 +56,7 @@ enum Message {
     Input(Event),
     /// A signal is there to be heard.
     Signal,
-    Outcome(Outcome),
+    Attempted(AttemptResult),
     Stored(Stored),
     /// A thread died, as the log tells.
     Died,
@@ -70,21 +71,21 @@ enum Wish {
     End,
 }
 
-/// Makes the workers that deliver under a configuration.
-type PostOffice = Box<dyn Fn(&Config) -> Post>;
-
 struct Daemon {
     clock: Arc<dyn Clock>,
     config_file: PathBuf,
-    hostname: String,
+    /// What our mails say of us.
+    identity: Identity,
+    /// Whether mails go to standard output (`--print`).
+    print: bool,
     monitor: Monitor,
     /// Looks up the full names of hosts (`set resolve on`).
     resolver: Option<Resolver>,
     outbox: Outbox,
     /// The escalation counters that are settled once each mail is delivered, by the mail's number.
     settlements: HashMap<u64, EscalationSettlement>,
-    post: Post,
-    post_office: PostOffice,
+    outputs: Outputs,
+    workers: WorkerPool,
     inputs: inputs::Inputs,
     /// How many inputs have not answered the last call to drain.
     awaited: usize,
@@ -200,7 +201,7 @@ impl Daemon {
             }
             Message::Stored(stored) => self.stored(&stored),
             Message::Signal => {}
-            Message::Outcome(outcome) => self.settle(&outcome),
+            Message::Attempted(attempt) => self.settle(&attempt),
             Message::Died => self.died(self.clock.now()),
         }
     }
@@ -383,7 +384,7 @@ impl Daemon {
             for report in due.reports {
                 log::debug!("queue {}: mailing", report.queue);
                 let pager = report.pager;
-                let id = self.outbox.push(report, now, &self.hostname);
+                let id = self.outbox.push(report, now, &self.identity.hostname);
                 self.commits.mail(id);
                 if !pager {
                     self.outbox.carried(&due.announced, id);
@@ -409,34 +410,29 @@ impl Daemon {
         for mail in due {
             let config = self.monitor.config();
             let queue = config.queues.iter().find(|q| q.name == mail.report.queue);
-            let via = match queue.map(|q| &q.output) {
-                Some(Output::Csv(command)) => Via::Csv(command.clone()),
-                Some(Output::Mail(mail)) => Via::Mail {
-                    filter: mail.filter.clone(),
-                },
-                None => Via::Mail { filter: None },
-            };
-            self.post.send(Job { mail, via });
+            let job = self.outputs.job(mail, queue.map(|q| &q.output));
+            self.workers.send(job);
         }
     }
 
-    fn settle(&mut self, outcome: &Outcome) {
+    fn settle(&mut self, attempt: &AttemptResult) {
         let now = self.clock.now();
         let config = self.monitor.config().clone();
-        let name = self.outbox.mails().iter().find(|l| l.id == outcome.id);
-        let name = name.map(|l| l.report.queue.clone()).unwrap_or_default();
+        let mail = self.outbox.get(attempt.id);
+        let for_server = mail.is_some_and(QueuedMail::is_for_server);
+        let name = mail.map(|mail| mail.report.queue.clone());
+        let name = name.unwrap_or_default();
         let queue = config.queues.iter().find(|q| q.name == name);
         let at_once = queue.is_some_and(|q| q.schedule == Schedule::Now);
-        self.tally(outcome);
-        for note in &outcome.notes {
-            log::warn!("queue {name}: {note}");
+        self.tally(attempt);
+        for warning in &attempt.warnings {
+            log::warn!("queue {name}: {warning}");
         }
-        let mail = self.outbox.mails().iter().find(|l| l.id == outcome.id);
-        if mail.is_some_and(QueuedMail::is_for_server) {
-            self.server_health(outcome);
+        if for_server {
+            self.server_health(attempt);
         }
-        let settled = self.outbox.settle(outcome, now, at_once, config.sleep);
-        for (level, text) in settled.told {
+        let settled = self.outbox.settle(attempt, now, at_once, config.sleep);
+        for (level, text) in settled.messages {
             log::log!(level, "{text}");
         }
         if let Some(ending) = self.ending.as_mut().filter(|_| !settled.parts.is_empty()) {
@@ -454,12 +450,12 @@ impl Daemon {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;
             }
-            let settlement = self.settlements.remove(&outcome.id);
+            let settlement = self.settlements.remove(&attempt.id);
             if let Some(settlement) = settlement.filter(|_| mail.attempts > 1) {
                 self.monitor.delivered_at_last(&settlement);
             }
-        } else if let Some(settlement) = self.settlements.get(&outcome.id)
-            && self.outbox.attempts(outcome.id) == Some(1)
+        } else if let Some(settlement) = self.settlements.get(&attempt.id)
+            && self.outbox.attempts(attempt.id) == Some(1)
         {
             self.monitor.undelivered(settlement);
         }
@@ -481,11 +477,11 @@ impl Daemon {
         }
     }
 
-    fn tally(&mut self, outcome: &Outcome) {
-        if outcome.command_failed {
+    fn tally(&mut self, attempt: &AttemptResult) {
+        if attempt.program_failed {
             self.monitor.count_event(Counter::CommandFailed);
         }
-        match &outcome.result {
+        match &attempt.delivery {
             Delivery::Accepted { rejected, .. } => {
                 self.monitor.count_event(Counter::Delivered);
                 for _ in rejected {
@@ -498,7 +494,7 @@ impl Daemon {
             Delivery::ContentRejected(_) | Delivery::EnvelopeRejected(_) => {
                 self.monitor.count_event(Counter::Refused)
             }
-            Delivery::TooLarge { .. } if outcome.parts.is_empty() => {
+            Delivery::TooLarge { .. } if attempt.parts.is_empty() => {
                 self.monitor.count_event(Counter::Refused)
             }
             Delivery::TooLarge { .. } => {}
@@ -506,8 +502,8 @@ impl Daemon {
     }
 
     /// Keeps whether the mail server lets us in, for `tenshi status`.
-    fn server_health(&mut self, outcome: &Outcome) {
-        let fault = match &outcome.result {
+    fn server_health(&mut self, attempt: &AttemptResult) {
+        let fault = match &attempt.delivery {
             Delivery::AccessDenied(fault) => Some(Fault {
                 text: fault.clone(),
                 blind: false,

@@ -6,6 +6,7 @@ use super::start;
 use super::{Daemon, QUEUE};
 use crate::clock::Time;
 use crate::config;
+use crate::delivery::outputs::Outputs;
 use crate::host_system;
 use crate::process::service;
 use crate::report::Status;
@@ -28,8 +29,8 @@ impl Daemon {
                 self.blind.retain(|name| !name.starts_with(QUEUE));
                 self.set_files(&new);
                 self.resolver = start::resolver(&new);
-                self.post = (self.post_office)(&new);
-                self.outbox.forgive(now);
+                self.outputs = Outputs::new(&new.mail, self.identity.clone(), self.print);
+                self.outbox.settings_changed(now);
                 self.monitor.reconfigure(Arc::new(new), now);
                 self.plan();
             }

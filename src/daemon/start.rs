@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::commit::Commits;
 use super::inputs::{Inputs, Opened, Resume};
 use super::telling::Telling;
-use super::{Daemon, Message, PostOffice};
+use super::{Daemon, Message};
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::{self, Config, MailServer, Output, ShellCommand, TailSettings, TailStart};
 use crate::delivery::message::Identity;
+use crate::delivery::outputs::Outputs;
 use crate::delivery::smtp;
-use crate::delivery::worker::{Courier, Post, PrintCourier, SmtpCourier};
+use crate::delivery::worker_pool::WorkerPool;
 use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
 use crate::logging;
@@ -206,7 +207,10 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     if let Err(fault) = smtp::check_auth(&config.mail) {
         log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
     }
-    let hostname = hostname();
+    let identity = Identity {
+        version: env!("CARGO_PKG_VERSION").into(),
+        hostname: hostname(),
+    };
     let (sender, messages) = sync_channel(DEPTH);
     let death = sender.clone();
     threads::on_death(move || !matches!(death.try_send(Message::Died), Err(TrySendError::Full(_))));
@@ -241,13 +245,15 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     };
     let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
     let awaited = if catching_up { inputs.drain() } else { 0 };
-    let post_office = post_office(args.print, &hostname, sender);
+    let workers = WorkerPool::new(move |result| {
+        drop(sender.send(Message::Attempted(result)));
+    });
     let begun = inputs.begun();
     let files = before.files.into_iter().chain(begun.files);
     let files = files.map(|marks| (marks.path.clone(), marks));
     let mut daemon = Daemon {
-        post: post_office(&config),
-        post_office,
+        outputs: Outputs::new(&config.mail, identity.clone(), args.print),
+        workers,
         next_due: None,
         files: files.collect(),
         patterns: begun.patterns,
@@ -255,7 +261,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         monitor,
         clock,
         config_file: config.file.clone(),
-        hostname,
+        identity,
+        print: args.print,
         outbox: before.outbox,
         settlements,
         inputs,
@@ -316,23 +323,6 @@ fn open_store(
         monitor.remark(told);
     }
     Ok((Some(store), loaded.snapshot))
-}
-
-fn post_office(print: bool, hostname: &str, sender: SyncSender<Message>) -> PostOffice {
-    let identity = Identity {
-        version: env!("CARGO_PKG_VERSION").into(),
-        hostname: hostname.into(),
-    };
-    Box::new(move |config| {
-        let courier: Arc<dyn Courier> = match print {
-            true => Arc::new(PrintCourier::new(identity.clone())),
-            false => Arc::new(SmtpCourier::new(config.mail.clone(), identity.clone())),
-        };
-        let sender = sender.clone();
-        Post::spawn(courier, config.mail.filter_timeout, move |outcome| {
-            drop(sender.send(Message::Outcome(outcome)));
-        })
-    })
 }
 
 /// The machine's name, for `X-tenshi-hostname` and Message-IDs.

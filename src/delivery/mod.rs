@@ -1,16 +1,22 @@
-//! From a [`Report`] to a mail that somebody took.
+//! Delivery: from a [`Report`] to a mail that a server has accepted.
 //!
-//! The outbox holds every report until its server's 2xx to the end of DATA. It is plain data and
-//! lives in the loop's state; the workers run beside the loop, so reading never waits for mail.
+//! The [`outbox`] holds every report until an output accepts it: for SMTP, until the server's 2xx
+//! to the end of DATA. It is plain data and lives in the loop's state; the workers
+//! ([`worker_pool`]) run beside the loop, so that reading never waits for mail. An output is one
+//! [`transport`], in a file of its own; [`outputs`] chooses it.
 
-pub mod command;
+mod command;
+pub mod csv;
+pub mod filter;
 pub mod message;
 pub mod outbox;
+pub mod outputs;
 pub mod parts;
 pub mod print;
 pub mod sendmail;
 pub mod smtp;
-pub mod worker;
+pub mod transport;
+pub mod worker_pool;
 
 use std::collections::BTreeMap;
 
@@ -20,87 +26,105 @@ use crate::clock::Time;
 use crate::config::Address;
 use crate::report::{Body, Report};
 
-/// A report on its way: in the outbox from the moment it leaves its queue.
+/// A report that is to be delivered: in the outbox from the moment it leaves its queue. Snapshots
+/// hold it: its fields are written in this order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QueuedMail {
-    /// Its number, unique within the state.
+    /// The number of the mail, unique within the state.
     pub id: u64,
     /// The `Message-ID` without angle brackets: fixed, so that a repetition can be recognised.
     pub message_id: String,
     /// The mails that this one belongs to (`References`), the first mail of its queue's thread and,
     /// for a later part, its first part: each a `Message-ID`, with blanks between them.
     pub thread: Option<String>,
-    /// What it says.
+    /// The report that it carries.
     pub report: Report,
-    /// What the filter made of the body, once it has run.
+    /// The body as the filter made it, once the filter has run.
     pub filtered: Option<Body>,
-    /// Attempts so far.
+    /// How many attempts were made.
     pub attempts: u32,
-    /// Recipients that have taken it already.
+    /// The recipients for whom it was accepted already.
     pub done: Vec<Address>,
-    /// Recipients refused for good, with the server's words.
+    /// The recipients refused for good, with the server's words.
     pub rejected: BTreeMap<Address, String>,
     /// Why the last attempt failed.
     pub fault: Option<String>,
-    /// When the next attempt is due; nothing while it waits for its queue's next time (5xx).
+    /// When the next attempt is due; `None` while it waits for the next time of its queue (5xx).
     pub next_try: Option<Time>,
 }
 
 impl QueuedMail {
-    /// Whether a mail server is to take it: what a program takes as CSV has no recipients.
+    /// Whether a mail server is to take it: a report for a CSV program has no recipients.
     pub fn is_for_server(&self) -> bool {
         !self.report.recipients.is_empty()
     }
 }
 
-/// What stands for the mail server among the things that are at fault (`tenshi status`).
+/// The name of the mail server among the things with a fault (`tenshi status`).
 pub const MAIL_SERVER: &str = "mail server";
 
-/// What came of one attempt to deliver a mail.
+/// The result of one attempt to deliver a mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outcome {
-    /// The mail's number.
+pub struct AttemptResult {
+    /// The number of the mail.
     pub id: u64,
-    /// What the filter made of the body, if it ran in this attempt: not to be run again.
+    /// The body as the filter made it, if the filter ran in this attempt: it is not run again.
     pub filtered: Option<Body>,
-    /// What to tell the admin besides: a filter that failed, a recipient refused.
-    pub notes: Vec<String>,
-    /// A filter, a CSV program or a sendmail program failed.
-    pub command_failed: bool,
-    /// How it ended.
-    pub result: Delivery,
-    /// The parts to be sent in its place, where it is [`Delivery::TooLarge`] and can be cut.
+    /// Warnings for the log besides the end of the attempt: a filter that failed.
+    pub warnings: Vec<String>,
+    /// Whether a filter, a CSV program or a sendmail program failed.
+    pub program_failed: bool,
+    /// How the attempt ended.
+    pub delivery: Delivery,
+    /// The bodies of the parts to be sent in the place of a mail that is [`Delivery::TooLarge`];
+    /// none if it cannot be cut.
     pub parts: Vec<Body>,
 }
 
-/// How an attempt ended.
+impl AttemptResult {
+    /// The result of an attempt that has nothing to tell but its end.
+    pub fn new(id: u64, delivery: Delivery) -> Self {
+        Self {
+            id,
+            filtered: None,
+            warnings: Vec::new(),
+            program_failed: false,
+            delivery,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// How an attempt ended. Every text is one sentence that says why, for the log and for `tenshi
+/// status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Delivery {
-    /// The server took it for all recipients but those named here, each with its reply.
+    /// The output accepted the mail for all recipients but those named here, each with the
+    /// server's reply.
     Accepted {
-        /// Refused for good (5xx to RCPT).
+        /// The recipients refused for good (5xx to RCPT).
         rejected: Vec<(Address, String)>,
-        /// Refused for now (4xx to RCPT): to be tried again for these alone.
+        /// The recipients refused for now (4xx to RCPT): the mail is tried again for these alone.
         deferred: Vec<(Address, String)>,
     },
-    /// Nobody has it; to be tried again (no connection, time-out, 4xx). One sentence.
+    /// No recipient has the mail, and it is tried again: no connection, a time-out, 4xx.
     Deferred(String),
-    /// Nobody has it, and the reason is not the moment: the server does not let us in as we are set
-    /// up (5xx to the greeting, EHLO, AUTH; a certificate that is not verified). To be tried again,
-    /// with care. One sentence.
+    /// No recipient has the mail, because the server does not let us in as we are set up: 5xx to
+    /// the greeting, EHLO or AUTH, or a certificate that is not verified. It is tried again, after
+    /// long pauses: providers lock accounts for failed logins.
     AccessDenied(String),
-    /// Nobody has it: it is larger than the server takes.
+    /// No recipient has the mail: it is larger than the server takes.
     TooLarge {
-        /// What a mail may have, bytes, as far as that is known.
+        /// The size to cut it to, bytes: what the server names, or the next smaller size to try.
         most: u64,
-        /// One sentence.
+        /// Why.
         why: String,
     },
-    /// Nobody has it and nobody will, whatever it says: the server refuses its sender or every
-    /// recipient (5xx to MAIL or to each RCPT). One sentence.
+    /// The server refuses the sender or every recipient for good (5xx to MAIL or to each RCPT): a
+    /// mail with another text would fare no better.
     EnvelopeRejected(String),
-    /// Nobody has it and nobody will (5xx to DATA or its end): the next one may fare better. One
-    /// sentence.
+    /// The server refuses this mail for good (5xx to DATA or its end): the next one may fare
+    /// better.
     ContentRejected(String),
 }
 

@@ -1,7 +1,9 @@
-//! Reports on their way. A mail stays here until its server has taken it: plain data, the time
-//! is passed in.
+//! The outbox: every report that is not delivered yet, as plain data. The time is passed in.
+//!
+//! A mail stays here until an output has accepted it for every recipient. What becomes of it after
+//! an attempt is decided in [`settle`].
 
-mod gate;
+mod backoff;
 mod settle;
 mod unsent;
 
@@ -9,39 +11,42 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::gate::Gate;
+use self::backoff::ServerBackoff;
 pub use self::settle::Settled;
 use super::QueuedMail;
 use crate::clock::Time;
 use crate::report::{Report, Unsent};
 
-/// All mails that nobody has taken yet.
+/// All mails that are not delivered yet. Snapshots hold the first four fields, in this order.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Outbox {
+    /// The mails, oldest first; the parts of one that was cut stand together.
     mails: Vec<QueuedMail>,
+    /// The number of the newest mail.
     next_id: u64,
-    /// The first Message-ID of each queue: what its later mails refer to.
+    /// The first Message-ID of each queue: its later mails refer to it.
     threads: BTreeMap<String, String>,
-    /// When a lasting fault was told last, a mail.
-    told: BTreeMap<u64, Time>,
+    /// When the lasting fault of each mail was logged last.
+    logged: BTreeMap<u64, Time>,
+    /// The mails that a worker has.
     #[serde(skip)]
     in_flight: BTreeSet<u64>,
     #[serde(skip)]
-    gate: Gate,
-    /// What reports have told of the others.
+    backoff: ServerBackoff,
+    /// Which undelivered mails later reports have mentioned.
     #[serde(skip)]
-    told_in: unsent::Told,
-    /// Mails of `[now]` queues whose sender or recipients are refused: the next would fare no
+    notices: unsent::Notices,
+    /// Mails of `[now]` queues whose sender or recipients are refused: the next mail would fare no
     /// better, so that their queues go on collecting.
     #[serde(skip)]
     blocking: BTreeSet<u64>,
-    /// When each refused mail may be tried again at the earliest.
+    /// The earliest time at which each refused mail may be tried again.
     #[serde(skip)]
     not_before: BTreeMap<u64, Time>,
 }
 
 impl Outbox {
-    /// Takes a report in; it is to be sent at once. Gives the mail's number.
+    /// Takes a report in, to be sent at once. Gives the number of its mail.
     pub fn push(&mut self, report: Report, now: Time, hostname: &str) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
@@ -73,74 +78,85 @@ impl Outbox {
         id
     }
 
-    /// The mails whose time has come; they are in flight from now on.
-    /// A mail that is `held` (no snapshot has it yet) waits.
+    /// The mails whose time has come; they are in flight from now on. A mail that is `held`, since
+    /// no snapshot has it yet, waits.
     pub fn start_due(&mut self, now: Time, held: &dyn Fn(u64) -> bool) -> Vec<QueuedMail> {
-        let mut due = Vec::new();
+        let mut started = Vec::new();
         for index in 0..self.mails.len() {
             let Some(mail) = self.mails.get(index) else {
                 break;
             };
-            let ripe = self.ripe(mail, held).is_some_and(|time| time <= now);
-            if ripe {
+            if self.due_at(mail, held).is_some_and(|due| due <= now) {
                 self.in_flight.insert(mail.id);
-                due.push(mail.clone());
+                started.push(mail.clone());
             }
         }
-        due
+        started
     }
 
-    /// When a mail may be tried; nothing while it waits for something else than time.
-    fn ripe(&self, mail: &QueuedMail, held: &dyn Fn(u64) -> bool) -> Option<Time> {
-        let ripe = mail.next_try?;
+    /// When a mail may be tried; `None` while it waits for something else than time.
+    fn due_at(&self, mail: &QueuedMail, held: &dyn Fn(u64) -> bool) -> Option<Time> {
+        let due = mail.next_try?;
         if self.in_flight.contains(&mail.id) || held(mail.id) {
             return None;
         }
-        if !self.gate.is_shut() || !mail.is_for_server() {
-            return Some(ripe);
+        if !self.backoff.is_active() || !mail.is_for_server() {
+            return Some(due);
         }
-        // One mail tries whether the server lets us in by now; the others wait for what it finds.
-        let mut flying = self.mails.iter().filter(|l| self.in_flight.contains(&l.id));
-        match flying.any(QueuedMail::is_for_server) {
+        // One mail tries whether the server lets us in by now; the others wait for its result.
+        let in_flight = |mail: &&QueuedMail| self.in_flight.contains(&mail.id);
+        match self
+            .mails
+            .iter()
+            .filter(in_flight)
+            .any(|m| m.is_for_server())
+        {
             true => None,
-            false => Some(self.gate.opens(ripe)),
+            false => Some(self.backoff.not_before(due)),
         }
     }
 
-    /// How often a mail was tried; nothing if it is not here.
+    /// How many attempts were made with a mail; `None` if it is not here.
     pub fn attempts(&self, id: u64) -> Option<u32> {
-        let mail = self.mails.iter().find(|mail| mail.id == id);
-        mail.map(|mail| mail.attempts)
+        self.get(id).map(|mail| mail.attempts)
     }
 
-    /// A queue's time has come again: what was refused is tried once more. A `[now]` queue's time
-    /// comes with each line: what is refused again and again is tried after growing pauses.
+    /// The mail of this number, if it is here.
+    pub fn get(&self, id: u64) -> Option<&QueuedMail> {
+        self.mails.iter().find(|mail| mail.id == id)
+    }
+
+    /// Tries the refused mails of a queue once more, since the queue's time has come again. The
+    /// time of a `[now]` queue comes with each line: a mail that is refused again and again is
+    /// tried after growing pauses.
     pub fn retry_queue(&mut self, queue: &str, now: Time) {
-        for mail in self.mails.iter_mut().filter(|l| l.report.queue == queue) {
-            let rests = self.not_before.get(&mail.id).is_some_and(|at| *at > now);
-            if mail.next_try.is_none() && !rests {
+        for mail in self.mails.iter_mut().filter(|m| m.report.queue == queue) {
+            let pauses = self.not_before.get(&mail.id).is_some_and(|at| *at > now);
+            if mail.next_try.is_none() && !pauses {
                 mail.next_try = Some(now);
             }
         }
     }
 
-    /// A `[now]` queue has lines: what keeps them back is tried once more, after growing pauses.
+    /// Tries the mail that keeps a `[now]` queue collecting once more, after growing pauses.
     pub fn retry_blocking(&mut self, queue: &str, now: Time) {
-        let blocks = |l: &&QueuedMail| l.report.queue == queue && self.blocking.contains(&l.id);
-        if self.mails.iter().any(|mail| blocks(&mail)) {
+        let blocks =
+            |mail: &QueuedMail| mail.report.queue == queue && self.blocking.contains(&mail.id);
+        if self.mails.iter().any(blocks) {
             self.retry_queue(queue, now);
         }
     }
 
-    /// The settings of mail have changed: what was found under the old ones does not count.
-    pub fn forgive(&mut self, now: Time) {
-        self.gate = Gate::default();
+    /// Tries everything now, under other settings of mail: what the server answered under the old
+    /// ones does not count.
+    pub fn settings_changed(&mut self, now: Time) {
+        self.backoff = ServerBackoff::default();
         self.retry_all(now);
     }
 
-    /// Everything is tried now.
+    /// Tries everything now.
     pub fn retry_all(&mut self, now: Time) {
-        self.gate.hurry();
+        self.backoff.end_pause();
         self.not_before.clear();
         for mail in &mut self.mails {
             mail.next_try = Some(now);
@@ -149,38 +165,38 @@ impl Outbox {
 
     /// When the next attempt is due; mails in flight and those `held` have none.
     pub fn next_try(&self, held: &dyn Fn(u64) -> bool) -> Option<Time> {
-        let ripe = |mail| self.ripe(mail, held);
-        self.mails.iter().filter_map(ripe).min()
+        let due = |mail| self.due_at(mail, held);
+        self.mails.iter().filter_map(due).min()
     }
 
-    /// What a new report is to tell of those that nobody has taken.
+    /// The undelivered reports that a new report is to mention.
     pub fn unsent(&self, now: Time) -> Vec<Unsent> {
-        self.told_in.unsent(&self.mails, now)
+        self.notices.unsent(&self.mails, now)
     }
 
-    /// The mail `carrier` tells of these.
+    /// Notes that the mail `carrier` mentions these undelivered mails.
     pub fn carried(&mut self, mails: &[u64], carrier: u64) {
-        self.told_in.carried(mails, carrier);
+        self.notices.carried(mails, carrier);
     }
 
     /// Whether a report of this queue was refused and waits for the queue's next time.
     pub fn has_rejected(&self, queue: &str) -> bool {
         self.mails
             .iter()
-            .any(|l| l.report.queue == queue && l.next_try.is_none())
+            .any(|mail| mail.report.queue == queue && mail.next_try.is_none())
     }
 
     /// Whether a mail of this queue is on its way, waits for its server, or is refused as any other
-    /// of the queue would be: the queue then goes on
-    /// collecting, so that an outage makes one long report and not a thousand short ones.
+    /// mail of the queue would be. The queue then goes on collecting, so that an outage makes one
+    /// long report and not a thousand short ones.
     pub fn waiting(&self, queue: &str) -> bool {
         self.mails
             .iter()
-            .filter(|l| l.report.queue == queue)
-            .any(|l| l.next_try.is_some() || self.blocking.contains(&l.id))
+            .filter(|mail| mail.report.queue == queue)
+            .any(|mail| mail.next_try.is_some() || self.blocking.contains(&mail.id))
     }
 
-    /// How many mails are being delivered just now.
+    /// How many mails the workers have just now.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
     }

@@ -2,11 +2,42 @@
 
 use std::io::{self, Write};
 
-use super::QueuedMail;
+use nix::sys::signal::{Signal, raise};
+
 use super::message::{Identity, date, start_date};
+use super::transport::Transport;
+use super::{Delivery, QueuedMail};
 use crate::shown::shown;
 
 const RULE: &str = "────────────────────────────────────────────────────────────────────────";
+
+/// Mails to standard output.
+#[derive(Debug)]
+pub struct PrintTransport {
+    identity: Identity,
+}
+
+impl PrintTransport {
+    /// The output to standard output, with this machine named in each mail.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+}
+
+impl Transport for PrintTransport {
+    fn send(&self, mail: &QueuedMail) -> Delivery {
+        match print(mail, &self.identity, &mut io::stdout().lock()) {
+            Ok(()) => Delivery::accepted(),
+            Err(e) => {
+                if e.kind() == io::ErrorKind::BrokenPipe {
+                    // Nobody will ever read one (`| head`): this run has lost its purpose.
+                    let _ = raise(Signal::SIGTERM);
+                }
+                Delivery::Deferred(format!("standard output: {e}"))
+            }
+        }
+    }
+}
 
 /// Writes the mail as a mail program would show it.
 ///

@@ -3,15 +3,61 @@
 //! Run as `PATH ARGUMENTS -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
 //! there: that is what the interface takes, and what Postfix, Exim and msmtp turn into CRLF.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
-use super::Delivery;
+use super::message::{Identity, compose};
+use super::transport::Transport;
+use super::{Delivery, QueuedMail, parts};
 use crate::config::Address;
 use crate::process::child::{Ended, Limits, Program, Run};
 use crate::shown::shown_path;
+
+/// Mails to a sendmail program.
+#[derive(Debug)]
+pub struct SendmailTransport {
+    program: PathBuf,
+    arguments: Vec<String>,
+    timeout: Option<Duration>,
+    identity: Identity,
+}
+
+impl SendmailTransport {
+    /// The output to this program with these arguments of the admin's; `timeout` is as for
+    /// [`deliver`].
+    pub fn new(
+        (program, arguments): (PathBuf, Vec<String>),
+        timeout: Option<Duration>,
+        identity: Identity,
+    ) -> Self {
+        Self {
+            program,
+            arguments,
+            timeout,
+            identity,
+        }
+    }
+}
+
+impl Transport for SendmailTransport {
+    fn send(&self, mail: &QueuedMail) -> Delivery {
+        let message = compose(mail, &self.identity);
+        let (from, to) = (&mail.report.sender, &mail.report.recipients);
+        let command = (self.program.as_path(), self.arguments.as_slice());
+        let attempt = || deliver(command, from, to, &message, self.timeout);
+        parts::bounded(message.len(), attempt)
+    }
+
+    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<BString> {
+        parts::split(mail, &self.identity, most)
+    }
+
+    fn is_program(&self) -> bool {
+        true
+    }
+}
 
 /// Gives one message to the program, its own arguments before ours. `timeout` is for the whole run; nothing is no limit.
 ///

@@ -1,98 +1,99 @@
-//! What becomes of a mail after an attempt.
+//! The rules after an attempt: a mail is finished, tried again after a pause, kept as refused, or
+//! cut into parts.
 
 use std::time::Duration;
 
 use super::Outbox;
 use crate::clock::Time;
 use crate::config::Address;
-use crate::delivery::{Delivery, Outcome, QueuedMail, parts};
+use crate::delivery::{AttemptResult, Delivery, QueuedMail, parts};
 use crate::report::{Body, Report};
 
 /// The first pause after a failed attempt; each further one is twice as long.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// No pause is longer.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// How often a fault that lasts is told.
-pub(super) const TOLD_EVERY: chrono::TimeDelta = chrono::TimeDelta::hours(24);
-/// Under this number it is noted when the mail server that does not let us in was told of last.
+/// A fault that lasts is logged once in this time.
+pub(super) const LOGGED_EVERY: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// The number that stands for the mail server among the mails whose faults were logged.
 const SERVER: u64 = 0;
 
-/// What an outcome changed.
+/// The changes that an attempt made.
 #[derive(Debug, Default)]
 pub struct Settled {
     /// The mail, if it is delivered and gone from the outbox.
     pub finished: Option<QueuedMail>,
     /// The mails that are its parts now: none may be sent before a snapshot holds all.
     pub parts: Vec<u64>,
-    /// What to tell the admin.
-    pub told: Vec<(log::Level, String)>,
+    /// Messages for the log.
+    pub messages: Vec<(log::Level, String)>,
 }
 
 impl Settled {
-    fn tell(&mut self, level: log::Level, words: String) {
-        self.told.push((level, words));
+    fn log(&mut self, level: log::Level, words: String) {
+        self.messages.push((level, words));
     }
 }
 
 impl Outbox {
-    /// Takes the outcome of an attempt. A `[now]` queue's mail is tried again at each check, that
+    /// Takes the result of an attempt. A `[now]` queue's mail is tried again at each check, that
     /// is each `sleep`; others after growing pauses, for ever.
     pub fn settle(
         &mut self,
-        outcome: &Outcome,
+        attempt: &AttemptResult,
         now: Time,
         at_once: bool,
         sleep: Duration,
     ) -> Settled {
-        self.in_flight.remove(&outcome.id);
+        self.in_flight.remove(&attempt.id);
         let mut settled = Settled::default();
-        let Some(index) = self.mails.iter().position(|l| l.id == outcome.id) else {
+        let Some(index) = self.mails.iter().position(|mail| mail.id == attempt.id) else {
             return settled;
         };
         let mail = &mut self.mails[index];
         mail.attempts += 1;
         if mail.filtered.is_none() {
-            mail.filtered.clone_from(&outcome.filtered);
+            mail.filtered.clone_from(&attempt.filtered);
         }
-        self.pass_gate(index, &outcome.result, &mut settled);
+        self.note_access(index, &attempt.delivery, &mut settled);
         let fixed = at_once.then_some(sleep);
-        let told = &mut settled;
-        match &outcome.result {
+        let changes = &mut settled;
+        match &attempt.delivery {
             Delivery::Accepted { rejected, deferred } => {
-                self.note_rejected(index, rejected, told);
+                self.note_rejected(index, rejected, changes);
                 if deferred.is_empty() {
-                    self.finish(index, now, told);
+                    self.finish(index, now, changes);
                 } else {
                     let words = self.keep_deferred(index, deferred);
-                    self.postpone(index, words, now, fixed, told);
+                    self.postpone(index, words, now, fixed, changes);
                 }
             }
-            Delivery::Deferred(fault) => self.postpone(index, fault.clone(), now, fixed, told),
-            Delivery::AccessDenied(fault) => self.bar(index, fault, now, told),
+            Delivery::Deferred(fault) => self.postpone(index, fault.clone(), now, fixed, changes),
+            Delivery::AccessDenied(fault) => self.access_denied(index, fault, now, changes),
             Delivery::EnvelopeRejected(why) => {
                 if at_once {
-                    self.blocking.insert(outcome.id);
+                    self.blocking.insert(attempt.id);
                 }
-                self.refuse(index, why, now, told);
+                self.refuse(index, why, now, changes);
             }
-            Delivery::ContentRejected(why) => self.refuse(index, why, now, told),
-            Delivery::TooLarge { why, .. } if outcome.parts.is_empty() => {
-                self.refuse(index, why, now, told);
+            Delivery::ContentRejected(why) => self.refuse(index, why, now, changes),
+            Delivery::TooLarge { why, .. } if attempt.parts.is_empty() => {
+                self.refuse(index, why, now, changes);
             }
             Delivery::TooLarge { why, .. } => {
-                self.split(index, &outcome.parts, why, now, told);
+                self.split(index, &attempt.parts, why, now, changes);
             }
         }
         settled
     }
 
-    /// Whoever spoke of the mail itself has let us in.
-    fn pass_gate(&mut self, index: usize, result: &Delivery, settled: &mut Settled) {
+    /// A server that answered about the mail itself has let us in.
+    fn note_access(&mut self, index: usize, result: &Delivery, settled: &mut Settled) {
         let to_server = self.mails.get(index).is_some_and(QueuedMail::is_for_server);
-        let inside = !matches!(result, Delivery::Deferred(_) | Delivery::AccessDenied(_));
-        if to_server && inside && self.gate.open() {
-            self.told.remove(&SERVER);
-            settled.tell(log::Level::Warn, "the mail server lets us in again".into());
+        let answered = !matches!(result, Delivery::Deferred(_) | Delivery::AccessDenied(_));
+        if to_server && answered && self.backoff.granted() {
+            self.logged.remove(&SERVER);
+            settled.log(log::Level::Warn, "the mail server lets us in again".into());
         }
     }
 
@@ -106,26 +107,26 @@ impl Outbox {
         for (address, reply) in rejected {
             let (queue, who) = (&mail.report.queue, address.as_str());
             let words = format!("queue {queue}: recipient {who} rejected: {reply}");
-            settled.tell(log::Level::Error, words);
+            settled.log(log::Level::Error, words);
             mail.rejected.insert(address.clone(), reply.clone());
         }
     }
 
-    /// Nobody is left who does not have it.
+    /// The mail is delivered: no recipient is left that could still accept it.
     fn finish(&mut self, index: usize, now: Time, settled: &mut Settled) {
         let mail = self.mails.remove(index);
-        if self.told.remove(&mail.id).is_some() {
+        if self.logged.remove(&mail.id).is_some() {
             let queue = &mail.report.queue;
             let words = format!("queue {queue}: the report was delivered at last");
-            settled.tell(log::Level::Warn, words);
+            settled.log(log::Level::Warn, words);
         }
         self.not_before.remove(&mail.id);
         self.blocking.remove(&mail.id);
-        self.told_in.taken(mail.id, now);
+        self.notices.delivered(mail.id, now);
         settled.finished = Some(mail);
     }
 
-    /// Keeps the mail for those who could not take it now, and says why.
+    /// Keeps the mail for the recipients that were refused for now; the text is their replies.
     fn keep_deferred(&mut self, index: usize, deferred: &[(Address, String)]) -> String {
         let mail = &mut self.mails[index];
         let waits = |address: &Address| deferred.iter().any(|(late, _)| late == address);
@@ -143,6 +144,7 @@ impl Outbox {
         words.join("; ")
     }
 
+    /// Tries the mail again after a pause: `fixed`, or one that grows with its attempts.
     fn postpone(
         &mut self,
         index: usize,
@@ -151,8 +153,9 @@ impl Outbox {
         fixed: Option<Duration>,
         settled: &mut Settled,
     ) {
-        if self.gate.is_shut() && self.mails.get(index).is_some_and(QueuedMail::is_for_server) {
-            self.gate.wait(now);
+        if self.backoff.is_active() && self.mails.get(index).is_some_and(QueuedMail::is_for_server)
+        {
+            self.backoff.unreachable(now);
         }
         let mail = &mut self.mails[index];
         let pause = fixed.map_or(pause(mail.attempts), |sleep| {
@@ -163,12 +166,12 @@ impl Outbox {
         let queue = &mail.report.queue;
         let words = format!("queue {queue}: the report waits and is tried again: {fault}");
         mail.fault = Some(fault);
-        self.tell_daily(id, words, now, settled);
+        self.log_daily(id, words, now, settled);
     }
 
-    /// The server does not let us in: that is no mail's fault, and is told once for all.
-    fn bar(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
-        let next = self.gate.shut(now);
+    /// The server does not let us in: that is no mail's fault, and is logged once for all mails.
+    fn access_denied(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
+        let next = self.backoff.denied(now);
         let mail = &mut self.mails[index];
         mail.next_try = Some(now + pause(mail.attempts));
         mail.fault = Some(fault.to_owned());
@@ -177,9 +180,10 @@ impl Outbox {
             "no report leaves until somebody puts it right: {fault} (tried again in {seconds} s, \
              then after growing pauses of up to an hour, and at SIGHUP or SIGUSR2)"
         );
-        self.tell_daily(SERVER, words, now, settled);
+        self.log_daily(SERVER, words, now, settled);
     }
 
+    /// Keeps a refused mail until its queue's next time.
     fn refuse(&mut self, index: usize, fault: &str, now: Time, settled: &mut Settled) {
         let mail = &mut self.mails[index];
         mail.fault = Some(fault.to_owned());
@@ -193,10 +197,10 @@ impl Outbox {
             let at = now + pause(mail.attempts - 1);
             self.not_before.insert(id, at);
         }
-        self.tell_daily(id, words, now, settled);
+        self.log_daily(id, words, now, settled);
     }
 
-    /// Puts the parts of a mail in its place. The first keeps its number and Message-ID.
+    /// Puts the parts of a mail in its place. The first part keeps its number and Message-ID.
     fn split(
         &mut self,
         index: usize,
@@ -209,7 +213,7 @@ impl Outbox {
         let count = bodies.len();
         let queue = &whole.report.queue;
         let words = format!("queue {queue}: the report goes in {count} parts: {why}");
-        settled.tell(log::Level::Warn, words);
+        settled.log(log::Level::Warn, words);
         let (local, host) = whole
             .message_id
             .split_once('@')
@@ -253,17 +257,17 @@ impl Outbox {
         }
     }
 
-    /// Tells of a fault that lasts at its beginning and then each day.
-    fn tell_daily(&mut self, id: u64, words: String, now: Time, settled: &mut Settled) {
-        let last = self.told.get(&id);
-        if last.is_none_or(|&last| now - last >= TOLD_EVERY) {
-            self.told.insert(id, now);
-            settled.tell(log::Level::Error, words);
+    /// Logs a fault that lasts: when it begins, and then each day.
+    fn log_daily(&mut self, id: u64, words: String, now: Time, settled: &mut Settled) {
+        let last = self.logged.get(&id);
+        if last.is_none_or(|&last| now - last >= LOGGED_EVERY) {
+            self.logged.insert(id, now);
+            settled.log(log::Level::Error, words);
         }
     }
 }
 
-/// The pause after so many attempts.
+/// The pause after this number of attempts: it doubles with each, up to the longest.
 fn pause(attempts: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(10));
     doubled.min(LONGEST_PAUSE)

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use chrono::{TimeZone, Utc};
 
-use super::settle::{FIRST_PAUSE, LONGEST_PAUSE, TOLD_EVERY};
+use super::settle::{FIRST_PAUSE, LOGGED_EVERY, LONGEST_PAUSE};
 use super::*;
 use crate::config::Address;
 use crate::delivery::message::tests::queued_mail;
-use crate::delivery::{Delivery, Outcome};
+use crate::delivery::{AttemptResult, Delivery};
 
 const SLEEP: Duration = Duration::from_secs(5);
 
@@ -14,22 +14,7 @@ fn start() -> Time {
     Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 0).unwrap()
 }
 
-fn outcome(id: u64, result: Delivery) -> Outcome {
-    Outcome {
-        command_failed: false,
-        id,
-        filtered: None,
-        notes: Vec::new(),
-        result,
-        parts: Vec::new(),
-    }
-}
-
-fn taken() -> Delivery {
-    Delivery::accepted()
-}
-
-fn posted() -> (Outbox, u64) {
+fn queued() -> (Outbox, u64) {
     let mut outbox = Outbox::default();
     let id = outbox.push(queued_mail(b"s", b"b").report, start(), "console");
     (outbox, id)
@@ -37,23 +22,23 @@ fn posted() -> (Outbox, u64) {
 
 #[test]
 fn a_mail_stays_until_it_is_taken_and_keeps_its_message_id() {
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     let first = outbox.start_due(start(), &|_| false);
     assert!(
         outbox.start_due(start(), &|_| false).is_empty(),
         "in flight"
     );
     let mut now = start();
-    let mut told = 0;
+    let mut logged = 0;
     for pause in [5, 10, 20, 40] {
-        told += outbox
+        logged += outbox
             .settle(
-                &outcome(id, Delivery::Deferred("down".into())),
+                &AttemptResult::new(id, Delivery::Deferred("down".into())),
                 now,
                 false,
                 SLEEP,
             )
-            .told
+            .messages
             .len();
         assert_eq!(
             outbox.next_try(&|_| false),
@@ -65,18 +50,23 @@ fn a_mail_stays_until_it_is_taken_and_keeps_its_message_id() {
             first[0].message_id
         );
     }
-    assert_eq!(told, 1, "told once");
-    let settled = outbox.settle(&outcome(id, taken()), now, false, SLEEP);
+    assert_eq!(logged, 1, "logged once");
+    let settled = outbox.settle(
+        &AttemptResult::new(id, Delivery::accepted()),
+        now,
+        false,
+        SLEEP,
+    );
     assert!(settled.finished.is_some() && outbox.is_empty());
-    assert_eq!(settled.told.len(), 1, "the end of the fault is told");
+    assert_eq!(settled.messages.len(), 1, "the end of the fault is logged");
 }
 
 #[test]
 fn a_now_queue_is_tried_at_each_check() {
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::Deferred("down".into())),
+        &AttemptResult::new(id, Delivery::Deferred("down".into())),
         start(),
         true,
         SLEEP,
@@ -87,10 +77,10 @@ fn a_now_queue_is_tried_at_each_check() {
 
 #[test]
 fn a_refused_mail_waits_for_its_queue_and_blocks_no_other() {
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::ContentRejected("552".into())),
+        &AttemptResult::new(id, Delivery::ContentRejected("552".into())),
         start(),
         false,
         SLEEP,
@@ -105,7 +95,7 @@ fn a_refused_mail_waits_for_its_queue_and_blocks_no_other() {
 
 #[test]
 fn a_recipient_that_must_wait_is_tried_alone() {
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     let address = |text| Address::new(text).unwrap();
     outbox.mails[0].report.recipients = vec![address("one"), address("two"), address("three")];
     outbox.start_due(start(), &|_| false);
@@ -113,9 +103,9 @@ fn a_recipient_that_must_wait_is_tried_alone() {
         rejected: vec![(address("one"), "550 no".into())],
         deferred: vec![(address("three"), "450 full".into())],
     };
-    let settled = outbox.settle(&outcome(id, result), start(), false, SLEEP);
+    let settled = outbox.settle(&AttemptResult::new(id, result), start(), false, SLEEP);
     assert!(settled.finished.is_none());
-    assert_eq!(settled.told.len(), 2);
+    assert_eq!(settled.messages.len(), 2);
     let again = outbox.start_due(start() + FIRST_PAUSE, &|_| false);
     assert_eq!(again[0].report.recipients, [address("three")]);
     assert_eq!(again[0].done, [address("two")]);
@@ -123,23 +113,23 @@ fn a_recipient_that_must_wait_is_tried_alone() {
 
 #[test]
 fn pauses_end_at_ten_minutes_and_a_lasting_fault_is_told_daily() {
-    let (mut outbox, id) = posted();
-    let (mut now, mut told, mut attempts) = (start(), 0, 0);
-    while now < start() + TOLD_EVERY * 3 {
+    let (mut outbox, id) = queued();
+    let (mut now, mut logged, mut attempts) = (start(), 0, 0);
+    while now < start() + LOGGED_EVERY * 3 {
         assert_eq!(outbox.start_due(now, &|_| false).len(), 1);
-        let down = outcome(id, Delivery::Deferred("down".into()));
-        told += outbox.settle(&down, now, false, SLEEP).told.len();
+        let down = AttemptResult::new(id, Delivery::Deferred("down".into()));
+        logged += outbox.settle(&down, now, false, SLEEP).messages.len();
         let next = outbox.next_try(&|_| false).unwrap();
         assert!(next - now <= chrono::TimeDelta::from_std(LONGEST_PAUSE).unwrap());
         (now, attempts) = (next, attempts + 1);
     }
-    assert_eq!(told, 3, "at its beginning and each day");
+    assert_eq!(logged, 3, "at its beginning and each day");
     assert!(attempts > 400, "{attempts}");
 }
 
 #[test]
 fn after_a_restart_what_was_in_flight_is_sent_again_as_the_same_mail() {
-    let (mut outbox, _) = posted();
+    let (mut outbox, _) = queued();
     let before = outbox.start_due(start(), &|_| false);
     let bytes = postcard::to_stdvec(&outbox).unwrap();
     let mut outbox: Outbox = postcard::from_bytes(&bytes).unwrap();
@@ -161,8 +151,8 @@ fn four() -> Outbox {
     outbox
 }
 
-fn barred(id: u64) -> Outcome {
-    outcome(id, Delivery::AccessDenied("535 no".into()))
+fn denied(id: u64) -> AttemptResult {
+    AttemptResult::new(id, Delivery::AccessDenied("535 no".into()))
 }
 
 #[test]
@@ -173,14 +163,18 @@ fn one_mail_tries_whether_the_server_lets_us_in() {
     csv.queue = "csv".into();
     let all = outbox.start_due(start(), &|_| false);
     assert_eq!(all.len(), 4, "nothing is known yet");
-    let mut told = Vec::new();
+    let mut logged = Vec::new();
     for mail in &all {
-        told.extend(outbox.settle(&barred(mail.id), start(), true, SLEEP).told);
+        logged.extend(
+            outbox
+                .settle(&denied(mail.id), start(), true, SLEEP)
+                .messages,
+        );
     }
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(logged.len(), 1, "{logged:?}");
     // 535 counts four times already: the pauses have doubled.
     let (mut now, mut tries) = (start(), 0);
-    while now < start() + TOLD_EVERY {
+    while now < start() + LOGGED_EVERY {
         let next = outbox.next_try(&|_| false).unwrap();
         assert!(next > now && next - now <= chrono::TimeDelta::hours(1));
         now = next;
@@ -190,10 +184,15 @@ fn one_mail_tries_whether_the_server_lets_us_in() {
         let ids: Vec<&str> = due.iter().map(|l| l.report.queue.as_str()).collect();
         assert_eq!(ids.len(), 2, "{ids:?}");
         assert!(ids.contains(&"csv"));
-        outbox.settle(&outcome(id, taken()), now, true, SLEEP);
+        outbox.settle(
+            &AttemptResult::new(id, Delivery::accepted()),
+            now,
+            true,
+            SLEEP,
+        );
         assert_eq!(outbox.next_try(&|_| false), None, "the others wait for it");
         let tried = due.iter().find(|l| l.is_for_server()).unwrap();
-        outbox.settle(&barred(tried.id), now, true, SLEEP);
+        outbox.settle(&denied(tried.id), now, true, SLEEP);
         tries += 1;
     }
     assert!((20..40).contains(&tries), "{tries} logins a day");
@@ -201,51 +200,56 @@ fn one_mail_tries_whether_the_server_lets_us_in() {
     outbox.retry_all(now);
     let one = outbox.start_due(now, &|_| false);
     assert_eq!(one.len(), 1);
-    let settled = outbox.settle(&outcome(one[0].id, taken()), now, true, SLEEP);
-    let last = &settled.told.last().unwrap().1;
+    let settled = outbox.settle(
+        &AttemptResult::new(one[0].id, Delivery::accepted()),
+        now,
+        true,
+        SLEEP,
+    );
+    let last = &settled.messages.last().unwrap().1;
     assert!(last.contains("lets us in again"), "{last}");
     assert_eq!(outbox.start_due(now, &|_| false).len(), 3);
     // New settings of mail: nothing of before counts.
     let mut outbox = four();
     let first = outbox.start_due(start(), &|_| false);
-    outbox.settle(&barred(first[0].id), start(), true, SLEEP);
-    outbox.forgive(start());
+    outbox.settle(&denied(first[0].id), start(), true, SLEEP);
+    outbox.settings_changed(start());
     assert_eq!(outbox.next_try(&|_| false), Some(start()));
 }
 
 #[test]
 fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care() {
-    let (mut outbox, id) = posted();
-    let no = outcome(id, Delivery::EnvelopeRejected("550 sender".into()));
-    let (mut now, mut tries, mut told) = (start(), 0, 0);
+    let (mut outbox, id) = queued();
+    let no = AttemptResult::new(id, Delivery::EnvelopeRejected("550 sender".into()));
+    let (mut now, mut tries, mut logged) = (start(), 0, 0);
     outbox.start_due(now, &|_| false);
-    told += outbox.settle(&no, now, true, SLEEP).told.len();
-    while now < start() + TOLD_EVERY {
+    logged += outbox.settle(&no, now, true, SLEEP).messages.len();
+    while now < start() + LOGGED_EVERY {
         assert!(outbox.waiting("a"), "no second one beside it");
         assert!(outbox.has_rejected("a"), "and `status --check` is critical");
         now += SLEEP;
         outbox.retry_blocking("a", now);
         for _ in outbox.start_due(now, &|_| false) {
-            told += outbox.settle(&no, now, true, SLEEP).told.len();
+            logged += outbox.settle(&no, now, true, SLEEP).messages.len();
             tries += 1;
         }
     }
     assert!((100..200).contains(&tries), "{tries} a day");
-    assert!(told <= 2, "{told}");
+    assert!(logged <= 2, "{logged}");
     // Of a scheduled queue, its own time says when; what it says itself holds up nobody.
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::EnvelopeRejected("no".into())),
+        &AttemptResult::new(id, Delivery::EnvelopeRejected("no".into())),
         start(),
         false,
         SLEEP,
     );
     assert!(!outbox.waiting("a"));
-    let (mut outbox, id) = posted();
+    let (mut outbox, id) = queued();
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(id, Delivery::ContentRejected("spam".into())),
+        &AttemptResult::new(id, Delivery::ContentRejected("spam".into())),
         start(),
         true,
         SLEEP,
@@ -254,15 +258,15 @@ fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care()
 }
 
 #[test]
-fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
-    let (mut outbox, id) = posted();
+fn parts_are_mails_in_one_thread_and_each_is_settled_by_itself() {
+    let (mut outbox, id) = queued();
     let whole = outbox.start_due(start(), &|_| false).remove(0);
-    let too_large = |id, parts: &[&str]| Outcome {
+    let too_large = |id, parts: &[&str]| AttemptResult {
         parts: parts
             .iter()
             .map(|&part| std::sync::Arc::new(part.into()))
             .collect(),
-        ..outcome(
+        ..AttemptResult::new(
             id,
             Delivery::TooLarge {
                 most: 9,
@@ -272,7 +276,7 @@ fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
     };
     let settled = outbox.settle(&too_large(id, &["1", "2", "3"]), start(), false, SLEEP);
     assert_eq!(settled.parts.len(), 3);
-    assert!(settled.finished.is_none() && settled.told[0].1.contains("in 3 parts"));
+    assert!(settled.finished.is_none() && settled.messages[0].1.contains("in 3 parts"));
     // They wait for the snapshot that has them.
     let held = settled.parts.clone();
     assert!(
@@ -292,9 +296,14 @@ fn parts_are_letters_in_one_thread_and_each_is_settled_by_itself() {
         assert_eq!(part.thread.as_ref(), Some(&whole.message_id));
     }
     // The second is taken, the first waits, the third is cut once more.
-    outbox.settle(&outcome(parts[1].id, taken()), start(), false, SLEEP);
     outbox.settle(
-        &outcome(id, Delivery::Deferred("451".into())),
+        &AttemptResult::new(parts[1].id, Delivery::accepted()),
+        start(),
+        false,
+        SLEEP,
+    );
+    outbox.settle(
+        &AttemptResult::new(id, Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
@@ -333,13 +342,13 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     assert!(outbox.unsent(start()).is_empty(), "not tried yet");
     outbox.start_due(start(), &|_| false);
     outbox.settle(
-        &outcome(ids[0], Delivery::Deferred("451".into())),
+        &AttemptResult::new(ids[0], Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
     );
     outbox.settle(
-        &outcome(ids[1], Delivery::ContentRejected("554".into())),
+        &AttemptResult::new(ids[1], Delivery::ContentRejected("554".into())),
         start(),
         false,
         SLEEP,
@@ -351,19 +360,24 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
             && unsent[0].text.ends_with(" waits: 451")
     );
     assert!(unsent[1].text.ends_with(" was refused and is kept: 554"));
-    // The third tells it, and waits itself: it is told again.
+    // The third tells it, and waits itself: it is logged again.
     outbox.carried(&ids[..2], ids[2]);
     outbox.settle(
-        &outcome(ids[2], Delivery::Deferred("451".into())),
+        &AttemptResult::new(ids[2], Delivery::Deferred("451".into())),
         start(),
         false,
         SLEEP,
     );
     assert_eq!(outbox.unsent(start()).len(), 3);
     outbox.carried(&ids[..3], ids[3]);
-    outbox.settle(&outcome(ids[3], taken()), start(), false, SLEEP);
+    outbox.settle(
+        &AttemptResult::new(ids[3], Delivery::accepted()),
+        start(),
+        false,
+        SLEEP,
+    );
     assert!(outbox.unsent(start()).is_empty(), "once is enough");
-    assert_eq!(outbox.unsent(start() + TOLD_EVERY).len(), 3, "for a day");
+    assert_eq!(outbox.unsent(start() + LOGGED_EVERY).len(), 3, "for a day");
     let mut many = four();
     for _ in 0..3 {
         many.push(queued_mail(b"s", b"b").report, start(), "console");
@@ -371,7 +385,7 @@ fn what_waits_is_told_of_until_a_report_that_tells_it_is_taken() {
     let all: Vec<u64> = many.mails().iter().map(|l| l.id).collect();
     for id in &all {
         many.settle(
-            &outcome(*id, Delivery::Deferred("451".into())),
+            &AttemptResult::new(*id, Delivery::Deferred("451".into())),
             start(),
             false,
             SLEEP,

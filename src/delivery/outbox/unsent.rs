@@ -1,5 +1,5 @@
-//! What the next report tells of the reports that nobody has taken: whoever reads it would not
-//! hear of them otherwise.
+//! Notices of undelivered reports: the next report of any queue mentions them, since its readers
+//! would not hear of them otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,25 +9,26 @@ use crate::clock::Time;
 use crate::delivery::{QueuedMail, parts};
 use crate::report::Unsent;
 
-/// This many are named; of more, only their number.
+/// The most mails that a report names; of more, it gives their number.
 const NAMED: usize = 5;
-/// The readers of reports are told again after this time.
+/// An undelivered mail that a report has mentioned is mentioned again after this time.
 const AGAIN: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
-/// Which mails were told of, and where.
+/// Which undelivered mails were mentioned, and in which reports.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Told {
-    /// Mails that tell of a mail and are on their way themselves.
+pub(super) struct Notices {
+    /// The mails that mention an undelivered mail, by its number: not delivered yet themselves.
     carriers: BTreeMap<u64, BTreeSet<u64>>,
-    /// When one that told of a mail was taken.
-    at: BTreeMap<u64, Time>,
+    /// When a report that mentions an undelivered mail was delivered, by its number.
+    mentioned: BTreeMap<u64, Time>,
 }
 
-impl Told {
-    /// The mails to be told of: tried, not taken, and not told of by a report that was taken.
+impl Notices {
+    /// The mails to be mentioned: tried, not delivered, and not mentioned lately by a report that was
+    /// delivered.
     pub(super) fn unsent(&self, mails: &[QueuedMail], now: Time) -> Vec<Unsent> {
         let new = |mail: &&QueuedMail| {
-            let told = self.at.get(&mail.id);
+            let told = self.mentioned.get(&mail.id);
             mail.fault.is_some() && told.is_none_or(|&told| now - told >= AGAIN)
         };
         let mut unsent: Vec<Unsent> = Vec::new();
@@ -51,22 +52,22 @@ impl Told {
         unsent
     }
 
-    /// The mail `carrier` tells of these.
+    /// The mail `carrier` mentions these.
     pub(super) fn carried(&mut self, mails: &[u64], carrier: u64) {
         for mail in mails {
             self.carriers.entry(*mail).or_default().insert(carrier);
         }
     }
 
-    /// A mail was taken: those that it tells of have been told of.
-    pub(super) fn taken(&mut self, taken: u64, now: Time) {
-        self.carriers.remove(&taken);
-        self.at.remove(&taken);
-        let at = &mut self.at;
+    /// A mail was delivered: those that it mentions count as mentioned.
+    pub(super) fn delivered(&mut self, delivered: u64, now: Time) {
+        self.carriers.remove(&delivered);
+        self.mentioned.remove(&delivered);
+        let mentioned = &mut self.mentioned;
         self.carriers.retain(|mail, carriers| {
-            let told = carriers.contains(&taken);
+            let told = carriers.contains(&delivered);
             if told {
-                at.insert(*mail, now);
+                mentioned.insert(*mail, now);
             }
             !told
         });

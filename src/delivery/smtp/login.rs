@@ -1,4 +1,4 @@
-//! AUTH (RFC 4954): who we are, and to whom we say it.
+//! Login: AUTH PLAIN and AUTH LOGIN (RFC 4954), and the file of the password.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -7,18 +7,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 
-use super::{Fault, Session, wanted};
+use super::error::{AUTH, SmtpError, expect_class};
+use super::session::Session;
 use crate::config::{MailAuth, MailSettings};
 use crate::shown::shown_path;
 
-/// The step's name.
-pub(super) const AUTH: &str = "AUTH";
 /// A server that asks more often than this is not asking for a name and a password.
 const MOST_CHALLENGES: usize = 4;
 
 impl Session<'_> {
     /// AUTH PLAIN or LOGIN, with the password from its file. In clear only to this machine itself.
-    pub(super) fn authenticate(mut self, auth: &MailAuth, host: &str) -> Result<Self, Fault> {
+    pub(super) fn authenticate(mut self, auth: &MailAuth, host: &str) -> Result<Self, SmtpError> {
         if !self.connection.is_encrypted() && !crate::config::is_loopback(host) {
             return Err(self.give_up("the password is not sent over a connection in clear"));
         }
@@ -34,7 +33,7 @@ impl Session<'_> {
             Ok(password) => Credentials::new(auth.user.clone(), password),
             Err(why) => return Err(self.give_up(&why)),
         };
-        self.tell('>', "AUTH …");
+        self.trace('>', "AUTH …");
         let mut line = match mechanism.supports_initial_response() {
             true => match mechanism.response(&credentials, None) {
                 Ok(response) => format!("AUTH {mechanism} {}", STANDARD.encode(response)),
@@ -48,7 +47,7 @@ impl Session<'_> {
                 if reply.class() != 2 && reply.code != 421 {
                     self.quit();
                 }
-                return wanted(reply, AUTH, 2).map(|()| self);
+                return expect_class(reply, AUTH, 2).map(|()| self);
             }
             let challenge = STANDARD.decode(reply.text()).unwrap_or_default();
             let challenge = String::from_utf8_lossy(&challenge).into_owned();
@@ -61,10 +60,10 @@ impl Session<'_> {
     }
 }
 
-/// A server that hangs up at a login counts it, too.
-fn with_care(fault: Fault) -> Fault {
+/// A login at which the server hangs up is a failed login: providers count those, too.
+fn with_care(fault: SmtpError) -> SmtpError {
     match fault {
-        Fault::Contact(why) => Fault::Ours(why),
+        SmtpError::NoContact(why) => SmtpError::Denied(why),
         other => other,
     }
 }

@@ -1,0 +1,258 @@
+//! The workers that deliver beside the loop: a thread a mail, a few at a time, never two of one
+//! queue.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::filter::Filter;
+use super::transport::Transport;
+use super::{AttemptResult, Delivery, QueuedMail};
+use crate::report::Body;
+use crate::threads;
+
+/// The most mails that are on their way at once.
+const MOST_AT_ONCE: usize = 8;
+
+/// One attempt to be made.
+pub struct Job {
+    /// The mail.
+    pub mail: QueuedMail,
+    /// The filter of its queue.
+    pub filter: Option<Filter>,
+    /// The output that takes it.
+    pub transport: Arc<dyn Transport>,
+}
+
+/// The workers of a run. A clone is another handle to the same workers.
+#[derive(Clone)]
+pub struct WorkerPool(Arc<Shared>);
+
+struct Shared {
+    results: Box<dyn Fn(AttemptResult) + Send + Sync>,
+    jobs: Mutex<JobQueue>,
+}
+
+/// The jobs that wait, and the queues that have one on its way.
+#[derive(Default)]
+struct JobQueue {
+    waiting: VecDeque<Job>,
+    busy: BTreeSet<String>,
+}
+
+impl JobQueue {
+    /// Takes the first job whose queue is free, and marks that queue as busy.
+    fn next(&mut self) -> Option<Job> {
+        if self.busy.len() >= MOST_AT_ONCE {
+            return None;
+        }
+        let free = |job: &Job| !self.busy.contains(&job.mail.report.queue);
+        let index = self.waiting.iter().position(free)?;
+        let job = self.waiting.remove(index)?;
+        self.busy.insert(job.mail.report.queue.clone());
+        Some(job)
+    }
+}
+
+impl WorkerPool {
+    /// Workers that hand the result of each attempt to `results`, on the worker's thread.
+    pub fn new(results: impl Fn(AttemptResult) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            results: Box::new(results),
+            jobs: Mutex::default(),
+        }))
+    }
+
+    /// Makes an attempt as soon as its queue and a worker are free.
+    pub fn send(&self, job: Job) {
+        self.jobs().waiting.push_back(job);
+        self.start_jobs();
+    }
+
+    /// The job queue is only ever changed whole; after a panic the process ends anyway.
+    fn jobs(&self) -> MutexGuard<'_, JobQueue> {
+        self.0
+            .jobs
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The next job that may start. The lock is free again when this returns.
+    fn next_job(&self) -> Option<Job> {
+        self.jobs().next()
+    }
+
+    fn start_jobs(&self) {
+        while let Some(job) = self.next_job() {
+            let (queue, id) = (job.mail.report.queue.clone(), job.mail.id);
+            let pool = self.clone();
+            let work = move || {
+                let result = attempt(&job);
+                pool.jobs().busy.remove(&job.mail.report.queue);
+                (pool.0.results)(result);
+                pool.start_jobs();
+            };
+            if let Err(e) = threads::task("post", work) {
+                // The queue is free here: whoever takes the result may send the next job.
+                self.jobs().busy.remove(&queue);
+                let fault = Delivery::Deferred(format!("no thread for it: {e}"));
+                (self.0.results)(AttemptResult::new(id, fault));
+            }
+        }
+    }
+}
+
+/// Filters the mail, if its filter has not run yet, and hands it to its output. A mail that is too
+/// large is cut here, beside the loop.
+fn attempt(job: &Job) -> AttemptResult {
+    let filter = job.filter.as_ref().filter(|_| job.mail.filtered.is_none());
+    let Some(filter) = filter else {
+        return hand_over(&job.mail, &*job.transport);
+    };
+    let (body, warning) = filter.run(&job.mail.report.body);
+    let body = Body::from(body);
+    let mut mail = job.mail.clone();
+    mail.filtered = Some(Arc::clone(&body));
+    let handed = hand_over(&mail, &*job.transport);
+    AttemptResult {
+        filtered: Some(body),
+        program_failed: warning.is_some() || handed.program_failed,
+        warnings: warning.into_iter().collect(),
+        ..handed
+    }
+}
+
+fn hand_over(mail: &QueuedMail, transport: &dyn Transport) -> AttemptResult {
+    let delivery = transport.send(mail);
+    let parts = match &delivery {
+        Delivery::TooLarge { most, .. } => transport.split(mail, *most),
+        _ => Vec::new(),
+    };
+    let accepted = matches!(delivery, Delivery::Accepted { .. });
+    AttemptResult {
+        parts: parts.into_iter().map(Body::from).collect(),
+        program_failed: transport.is_program() && !accepted,
+        ..AttemptResult::new(mail.id, delivery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ShellCommand;
+    use crate::delivery::csv::CsvTransport;
+    use crate::delivery::message::tests::queued_mail;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Takes what it is given, unless its queue is called `hangs`.
+    struct Slow(Mutex<Receiver<()>>);
+
+    impl Transport for Slow {
+        fn send(&self, mail: &QueuedMail) -> Delivery {
+            if mail.report.queue == "hangs" {
+                let _ = self.0.lock().unwrap().recv();
+            }
+            Delivery::accepted()
+        }
+    }
+
+    #[test]
+    fn a_server_that_hangs_holds_up_its_own_queue_only() {
+        let (release, held) = channel();
+        let (pool, results) = pool();
+        let transport: Arc<dyn Transport> = Arc::new(Slow(Mutex::new(held)));
+        for (id, queue) in [(1, "hangs"), (2, "hangs"), (3, "runs"), (4, "runs")] {
+            let mut mail = queued_mail(b"s", b"b");
+            mail.id = id;
+            mail.report.queue = queue.into();
+            pool.send(Job {
+                mail,
+                filter: None,
+                transport: Arc::clone(&transport),
+            });
+        }
+        let next = || results.recv().unwrap().id;
+        assert_eq!([next(), next()], [3, 4]);
+        release.send(()).unwrap();
+        assert_eq!(next(), 1);
+        release.send(()).unwrap();
+        assert_eq!(next(), 2);
+    }
+
+    /// Refuses all mails, and says what the filter made of them.
+    struct Faulty;
+
+    impl Transport for Faulty {
+        fn send(&self, mail: &QueuedMail) -> Delivery {
+            Delivery::ContentRejected(mail.filtered.clone().unwrap_or_default().to_string())
+        }
+    }
+
+    fn pool() -> (WorkerPool, Receiver<AttemptResult>) {
+        let (sender, results) = channel();
+        let sender = Mutex::new(sender);
+        let pool = WorkerPool::new(move |result| {
+            sender.lock().unwrap().send(result).unwrap();
+        });
+        (pool, results)
+    }
+
+    fn shell(line: &str) -> ShellCommand {
+        ShellCommand {
+            program: "p".into(),
+            line: line.into(),
+        }
+    }
+
+    fn filtered(line: &str) -> Job {
+        Job {
+            mail: queued_mail(b"s", b"b\n"),
+            filter: Some(Filter::new(shell(line), LONG)),
+            transport: Arc::new(Faulty),
+        }
+    }
+
+    #[test]
+    fn a_filter_runs_once() {
+        let (pool, results) = pool();
+        let line = "tr -d '\\n'; echo x";
+        let mut job = filtered(line);
+        job.mail.id = 7;
+        pool.send(job);
+        let first = results.recv().unwrap();
+        assert_eq!((first.id, first.program_failed), (7, false));
+        assert_eq!(first.delivery, Delivery::ContentRejected("bx\n".into()));
+        let mut job = filtered(line);
+        job.mail.filtered = first.filtered;
+        pool.send(job);
+        let second = results.recv().unwrap();
+        assert_eq!(second.filtered, None, "not run again");
+        assert_eq!(second.delivery, Delivery::ContentRejected("bx\n".into()));
+    }
+
+    #[test]
+    fn a_filter_that_fails_is_told() {
+        let (pool, results) = pool();
+        pool.send(filtered("/bin/false"));
+        assert!(results.recv().unwrap().program_failed);
+    }
+
+    #[test]
+    fn a_csv_program_that_fails_keeps_its_lines() {
+        let (pool, results) = pool();
+        for (line, good) in [("grep -q b", true), ("grep -q z", false)] {
+            pool.send(Job {
+                mail: queued_mail(b"s", b"b\n"),
+                filter: None,
+                transport: Arc::new(CsvTransport::new(shell(line), LONG)),
+            });
+            let result = results.recv().unwrap();
+            assert_eq!(result.program_failed, !good, "{result:?}");
+            let end = result.delivery;
+            assert_eq!(matches!(end, Delivery::Accepted { .. }), good, "{end:?}");
+            assert_eq!(matches!(end, Delivery::Deferred(_)), !good, "{end:?}");
+        }
+    }
+}
