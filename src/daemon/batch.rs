@@ -3,7 +3,9 @@
 
 use bstr::BStr;
 
-use super::{CATCH_UP, DRAIN, Daemon, Wish};
+use super::event_loop::Daemon;
+use super::messages::PendingRequest;
+use super::requests::{CATCH_UP, DRAIN};
 use crate::clock::Time;
 use crate::input::{Batch, Checkpoint};
 use crate::process::service;
@@ -13,7 +15,7 @@ impl Daemon {
     /// Counts the lines of a batch together with the position after them. At the end nothing is
     /// counted any more: without its position such a batch is read again after the restart.
     pub(super) fn batch(&mut self, batch: Batch) {
-        if self.ending.is_some() {
+        if self.shutdown.ending.is_some() {
             return;
         }
         let now = self.clock.now();
@@ -57,7 +59,7 @@ impl Daemon {
                 }
             }
             if taken < rest.len() {
-                self.breathe();
+                self.between_slices();
             }
         }
         self.monitor.hurry(false);
@@ -66,36 +68,31 @@ impl Daemon {
     /// Looks after what cannot wait for the end of a batch. The position behind the batch is all that
     /// can be committed: so once an end that was asked for has waited long enough, the rest of the lines
     /// is counted without the matchers that take long.
-    fn breathe(&mut self) {
+    fn between_slices(&mut self) {
         let now = self.clock.now();
-        self.keep_alive(now);
-        self.heard.extend(self.signals.try_iter());
+        self.ping_watchdog(now);
+        self.requests.signals.extend(self.signals.try_iter());
         let ends = |signal: &Signal| matches!(signal, Signal::Term | Signal::Int);
-        if self.hurry_at.is_none() && self.heard.iter().any(ends) {
+        if self.requests.hurry_at.is_none() && self.requests.signals.iter().any(ends) {
             let patience = if self.catching_up { CATCH_UP } else { DRAIN };
-            self.hurry_at = Some(now + patience);
+            self.requests.hurry_at = Some(now + patience);
         }
-        let ending = self.wishes.contains(&Wish::End);
-        let until = self.wishes_until.filter(|_| ending).or(self.hurry_at);
+        let ending = self.requests.pending.contains(&PendingRequest::End);
+        let until = self
+            .requests
+            .until
+            .filter(|_| ending)
+            .or(self.requests.hurry_at);
         if until.is_some_and(|until| now >= until) {
             self.monitor.hurry(true);
         }
     }
 
-    /// Does what came as signals.
-    pub(super) fn hear(&mut self) {
-        self.heard.extend(self.signals.try_iter());
-        while let Some(signal) = self.heard.pop_front() {
-            self.signal(signal);
-        }
-        self.hurry_at = None;
-    }
-
     /// Tells the service manager's watchdog in time that the loop goes round.
-    pub(super) fn keep_alive(&mut self, now: Time) {
-        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_alive) {
+    pub(super) fn ping_watchdog(&mut self, now: Time) {
+        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_watchdog_ping) {
             service::alive();
-            self.next_alive = now + interval / 2;
+            self.next_watchdog_ping = now + interval / 2;
         }
     }
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 
-use super::Message;
-use super::start::DEPTH;
+use super::messages::{DEPTH, Message};
 use crate::clock::Clock;
 use crate::config::{Config, Listen, TailSettings, TailStart};
 use crate::input::file::{self, PathCheckpoints};

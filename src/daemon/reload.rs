@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::event_loop::Daemon;
+use super::sending::QUEUE;
 use super::start;
-use super::{Daemon, QUEUE};
 use crate::clock::Time;
 use crate::config;
 use crate::delivery::outputs::Outputs;
@@ -51,7 +52,9 @@ impl Daemon {
         match self.inputs.set_files(new) {
             Ok(false) => {}
             // One that is gone will not answer any more.
-            Ok(true) if self.awaited > 0 => self.awaited = self.inputs.drain(),
+            Ok(true) if self.requests.drains_awaited > 0 => {
+                self.requests.drains_awaited = self.inputs.drain()
+            }
             Ok(true) => {}
             Err(fault) => log::error!("the log files are not read: {fault}"),
         }

@@ -1,15 +1,16 @@
 //! From the command line to the running loop: configuration, checks, ids, threads.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 
-use super::commit::Commits;
+use super::commits::Commits;
+use super::ending::Shutdown;
+use super::event_loop::Daemon;
 use super::inputs::{Inputs, Opened, Resume};
-use super::telling::Telling;
-use super::{Daemon, Message};
+use super::messages::{DEPTH, Message, Requests};
+use super::service_status::ServiceStatus;
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::{self, Config, MailServer, Output, ShellCommand, TailSettings, TailStart};
@@ -21,15 +22,13 @@ use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
 use crate::logging;
 use crate::logpath::LogPath;
-use crate::monitor::Monitor;
-use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service, signals};
+use crate::monitor::{EscalationSettlement, Monitor};
+use crate::process::signals::{self, Signal};
+use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service};
 use crate::resolve::Resolver;
 use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
 use crate::threads;
-
-/// How many batches may wait for the loop: at 256 KiB each, this bounds what is read ahead.
-pub(super) const DEPTH: usize = 16;
 
 /// Runs the daemon; the exit status.
 pub fn run(args: &RunArgs) -> i32 {
@@ -186,11 +185,11 @@ pub fn without_logs(config: &Config) -> Option<&'static str> {
     none.then_some("no valid log files: none of them exists, and tail_missing is off")
 }
 
-/// Opens what only root may, drops its rights, and starts the threads.
-fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
+/// Opens what only root may, and drops root's rights. Gives the open inputs and the state directory.
+fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Opened, Option<PathBuf>), String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
-    let mut opened = Opened::new(&config, identity.is_some())?;
+    let mut opened = Opened::new(config, identity.is_some())?;
     // The daemon's own directory may be `/` by now.
     let given = args
         .state_dir
@@ -204,17 +203,25 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         ids::drop_to(identity)?;
         opened.rest()?;
     }
-    if let Err(fault) = smtp::check_auth(&config.mail) {
-        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
-    }
-    let identity = Identity {
-        version: env!("CARGO_PKG_VERSION").into(),
-        hostname: hostname(),
-    };
+    Ok((opened, dir))
+}
+
+/// The loop's ends of its channels.
+struct Channels {
+    sender: SyncSender<Message>,
+    messages: Receiver<Message>,
+    signals: Receiver<Signal>,
+}
+
+/// Makes the channels to the loop, and has the signals and the death of a thread sent over them.
+fn channels() -> Result<Channels, String> {
     let (sender, messages) = sync_channel(DEPTH);
     let death = sender.clone();
-    threads::on_death(move || !matches!(death.try_send(Message::Died), Err(TrySendError::Full(_))));
-    let (signal_sender, signals_heard) = channel();
+    threads::on_death(move || {
+        let sent = death.try_send(Message::ThreadDied);
+        !matches!(sent, Err(TrySendError::Full(_)))
+    });
+    let (signal_sender, signals) = channel();
     let wake = sender.clone();
     let receive = move |signal| {
         let _ = signal_sender.send(signal);
@@ -222,6 +229,24 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         let _ = wake.try_send(Message::Signal);
     };
     signals::spawn(receive).map_err(|e| format!("no thread for the signals: {e}"))?;
+    Ok(Channels {
+        sender,
+        messages,
+        signals,
+    })
+}
+
+/// Starts the threads, on top of what the snapshot holds.
+fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
+    let (opened, dir) = drop_rights(args, &config)?;
+    if let Err(fault) = smtp::check_auth(&config.mail) {
+        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
+    }
+    let Channels {
+        sender,
+        messages,
+        signals,
+    } = channels()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let config = Arc::new(config);
@@ -229,25 +254,21 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let (store, snapshot) = open_store(dir.as_deref(), &sender, &mut monitor)?;
     let mut before = snapshot.unwrap_or_default();
     let catching_up = !before.files.is_empty();
-    if before.made != Time::default() {
-        for queue in monitor.restore(before.take_monitor(), now) {
-            log::error!("queue {queue} is not in the configuration any more: its lines are lost");
-        }
-    }
-    let settlements = before.settlements.iter();
-    let settlements = settlements
-        .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
-        .collect();
+    let settlements = restore(&mut before, &mut monitor, now);
     let resume = Resume {
         files: before.files.clone(),
         patterns: std::mem::take(&mut before.patterns),
         redis: before.redis.clone(),
     };
     let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
-    let awaited = if catching_up { inputs.drain() } else { 0 };
+    let requests = Requests {
+        drains_awaited: if catching_up { inputs.drain() } else { 0 },
+        ..Requests::default()
+    };
     let workers = WorkerPool::new(move |result| {
         drop(sender.send(Message::Attempted(result)));
     });
+    let identity = identity();
     let begun = inputs.begun();
     let files = before.files.into_iter().chain(begun.files);
     let files = files.map(|marks| (marks.path.clone(), marks));
@@ -266,25 +287,15 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         outbox: before.outbox,
         settlements,
         inputs,
-        awaited,
-        again: false,
         messages,
-        signals: signals_heard,
-        heard: VecDeque::new(),
-        hurry_at: None,
-        wishes: Vec::new(),
-        wishes_until: None,
-        patience: Duration::ZERO,
+        signals,
+        requests,
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
-        next_alive: now,
-        telling: Telling::new(),
-        ending: None,
-        status: 0,
-        stop_by: None,
-        next_word: None,
-        next_beat: now,
-        tried: BTreeSet::new(),
+        next_watchdog_ping: now,
+        next_heartbeat: now,
+        service_status: ServiceStatus::new(),
+        shutdown: Shutdown::default(),
         commits: Commits::new(store),
         redis: before.redis,
         faults: HashMap::new(),
@@ -294,6 +305,31 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     };
     daemon.commit_first();
     Ok(daemon)
+}
+
+/// Restores the counts of a snapshot. Gives what is settled with each of its mails.
+fn restore(
+    before: &mut Snapshot,
+    monitor: &mut Monitor,
+    now: Time,
+) -> HashMap<u64, EscalationSettlement> {
+    if before.made != Time::default() {
+        for queue in monitor.restore(before.take_monitor(), now) {
+            log::error!("queue {queue} is not in the configuration any more: its lines are lost");
+        }
+    }
+    let settlements = before.settlements.iter();
+    settlements
+        .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
+        .collect()
+}
+
+/// The version and the machine that our mails name.
+fn identity() -> Identity {
+    Identity {
+        version: env!("CARGO_PKG_VERSION").into(),
+        hostname: hostname(),
+    }
 }
 
 /// The resolver of host names, where `set resolve on` asks for one.
@@ -316,9 +352,9 @@ fn open_store(
     };
     let stored = sender.clone();
     let (store, loaded) = Store::open(dir, move |result| {
-        drop(stored.send(Message::Stored(result)));
+        drop(stored.send(Message::Written(result)));
     })?;
-    if let Some(told) = loaded.told {
+    if let Some(told) = loaded.warning {
         log::error!("{told}");
         monitor.remark(told);
     }

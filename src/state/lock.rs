@@ -1,4 +1,4 @@
-//! The lock on a state directory, and what it shows to others.
+//! The lock on a state directory, which also shows whether its daemon runs and can write.
 //!
 //! Record locks (fcntl(2), `F_OFD_*`), for one reason: others can ask whether they are held without
 //! taking them, so that looking can never be in the way of a daemon that starts. The kernel lets
@@ -16,7 +16,7 @@ use nix::libc;
 
 use crate::plain;
 
-/// Held by the daemon that owns the directory.
+/// The file name of the lock.
 const LOCK: &str = "tenshi.lock";
 /// The byte that is locked while a daemon runs.
 const RUNNING: libc::off_t = 0;
@@ -27,14 +27,14 @@ const FAILING: libc::off_t = 1;
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
-/// Who has a state directory in use.
+/// What the lock of a state directory shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LockStatus {
-    /// A daemon runs.
+    /// Whether a daemon runs.
     pub running: bool,
-    /// It cannot write its snapshots.
+    /// Whether it cannot write its snapshots.
     pub failing: bool,
-    /// When its loop moved last; nothing if no daemon ever was there.
+    /// The time of the last heartbeat; `None` if no daemon ever was there.
     pub moved: Option<SystemTime>,
 }
 
@@ -59,7 +59,7 @@ impl Lock {
             .map_err(|e| io::Error::new(e.kind(), format!("{LOCK}: {e}")))
     }
 
-    /// Takes it until it is dropped; false if another holds it.
+    /// Takes the lock until this is dropped; false if another process holds it.
     pub(super) fn take(&self) -> io::Result<bool> {
         match self.set(libc::F_WRLCK, RUNNING) {
             Ok(_) => Ok(true),
@@ -90,7 +90,7 @@ impl Lock {
         }
     }
 
-    /// Shows that its holder moves, by the file's time: that takes no room on a full disk.
+    /// Shows a heartbeat, by the file's time: that takes no room on a full disk.
     pub(super) fn beat(&self) {
         // On a file system that is read-only by now the snapshots fail too, and are told.
         let _ = self.0.set_modified(SystemTime::now());
@@ -101,7 +101,7 @@ impl Lock {
     }
 }
 
-/// Who has `dir` in use. Changes nothing, and needs no more than to read the lock file.
+/// Reads the lock of `dir`. Changes nothing, and needs no more than to read the lock file.
 ///
 /// # Errors
 /// The file may not be read, or its file system has no such locks.

@@ -10,14 +10,14 @@
 //! ```
 
 mod lock;
-mod place;
+mod permissions;
 mod saved;
 mod store;
 mod version1;
 
 pub use lock::{LockStatus, lock_status};
 pub use saved::{Sections, Snapshot, SnapshotRef};
-pub use store::{Loaded, Place, ReadError, Store, Stored, read, resolve};
+pub use store::{DirectoryState, Loaded, ReadError, Store, WriteResult, read, resolve};
 
 /// The first bytes of every snapshot.
 const MAGIC: &[u8] = b"tenshi state\n";

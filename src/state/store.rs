@@ -9,15 +9,15 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::lock::Lock;
-use super::place;
+use super::permissions;
 use super::{DecodeError, Snapshot, decode};
 use crate::plain;
 use crate::shown::shown_path;
 use crate::threads::{self, End};
 
-/// The snapshot.
+/// The file name of the snapshot.
 const SNAPSHOT: &str = "tenshi.state";
-/// The next one while it is written.
+/// The file name of the next snapshot while it is written.
 const NEW: &str = "tenshi.state.new";
 
 /// A state directory in use.
@@ -25,46 +25,47 @@ const NEW: &str = "tenshi.state.new";
 pub struct Store {
     dir: PathBuf,
     writer: Sender<(u64, Vec<u8>)>,
-    /// The number of the snapshot asked for last.
+    /// The number of the newest snapshot, which may still be in writing.
     asked: u64,
-    /// The number of the snapshot that is on disk.
+    /// The number of the last snapshot that is through: on disk, or failed.
     written: u64,
-    /// Released when the daemon ends.
+    /// The lock on the directory: the kernel releases it when the daemon ends.
     lock: Lock,
 }
 
-/// What became of a snapshot.
+/// The result of writing a snapshot.
 #[derive(Debug)]
-pub struct Stored {
-    /// Its number.
+pub struct WriteResult {
+    /// The number of the snapshot.
     pub number: u64,
     /// Whether it is on disk now.
     pub result: io::Result<()>,
-    /// How long it took.
+    /// How long the writing took.
     pub took: Duration,
 }
 
-/// What became of the directory of a running daemon.
+/// What a daemon finds in the place of its state directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// It is where it was.
-    Kept,
-    /// It was gone, and is ours again; where a snapshot in it was moved to.
-    Anew(Option<PathBuf>),
-    /// It was gone, and another daemon has it now.
+pub enum DirectoryState {
+    /// The directory that it locked.
+    Unchanged,
+    /// The directory was gone: it was made and locked again. The path is where a snapshot that
+    /// somebody left in it was moved to.
+    Recreated(Option<PathBuf>),
+    /// The directory was gone, and another daemon has locked its successor.
     Taken,
 }
 
-/// What was found in the directory.
+/// The contents of a state directory at the start.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The snapshot, if there was a good one.
+    /// The snapshot, if there was one that could be read.
     pub snapshot: Option<Snapshot>,
-    /// What to tell about one that was not.
-    pub told: Option<String>,
+    /// The warning about a snapshot that could not be read, and was moved aside.
+    pub warning: Option<String>,
 }
 
-/// The state directory that is meant: the command line's, the configuration's, or the first of
+/// Chooses the state directory: the command line's, the configuration's, or the first of
 /// systemd's `$STATE_DIRECTORY`.
 pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathBuf> {
     let chosen = option.or(configured).map(Path::to_owned);
@@ -102,9 +103,9 @@ fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
 /// Why a snapshot cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ReadError {
-    /// There is none of this name.
+    /// There is no snapshot of this name.
     Absent(PathBuf),
-    /// There is one: what is in the way.
+    /// There is a snapshot that cannot be read: the text says why.
     Faulty(String),
 }
 
@@ -124,7 +125,7 @@ impl Store {
     /// It cannot be made or written, another daemon holds it, or a newer program wrote it.
     pub fn open(
         dir: &Path,
-        stored: impl Fn(Stored) + Send + 'static,
+        stored: impl Fn(WriteResult) + Send + 'static,
     ) -> Result<(Self, Loaded), String> {
         let told = |e: &dyn std::fmt::Display| format!("state directory {}: {e}", shown_path(&dir));
         if !dir.is_dir() {
@@ -135,7 +136,7 @@ impl Store {
                 ))
             })?;
         }
-        place::check(dir).map_err(|e| told(&e))?;
+        permissions::check(dir).map_err(|e| told(&e))?;
         let lock = Lock::open(dir)
             .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
         if !lock.take().map_err(|e| told(&e))? {
@@ -168,11 +169,11 @@ impl Store {
     }
 
     /// Writes a snapshot now and here. Only while none is being written.
-    pub fn write_here(&mut self, bytes: &[u8]) -> Stored {
+    pub fn write_here(&mut self, bytes: &[u8]) -> WriteResult {
         self.asked += 1;
         let begun = Instant::now();
         let result = replace(&self.dir, bytes);
-        Stored {
+        WriteResult {
             number: self.asked,
             result,
             took: begun.elapsed(),
@@ -184,10 +185,10 @@ impl Store {
     ///
     /// # Errors
     /// The directory cannot be looked at, made or locked.
-    pub fn hold_place(&mut self) -> Result<Place, String> {
+    pub fn verify_directory(&mut self) -> Result<DirectoryState, String> {
         let told = |e: io::Error| format!("state directory {}: {e}", shown_path(&self.dir));
         if self.lock.is_in(&self.dir).map_err(told)? {
-            return Ok(Place::Kept);
+            return Ok(DirectoryState::Unchanged);
         }
         let made = DirBuilder::new()
             .recursive(true)
@@ -196,7 +197,7 @@ impl Store {
         made.map_err(told)?;
         let lock = Lock::open(&self.dir).map_err(told)?;
         if !lock.take().map_err(told)? {
-            return Ok(Place::Taken);
+            return Ok(DirectoryState::Taken);
         }
         self.lock = lock;
         let other = self.dir.join(SNAPSHOT);
@@ -204,10 +205,10 @@ impl Store {
             Ok(_) => Some(move_aside(&other).map_err(told)?),
             Err(_) => None,
         };
-        Ok(Place::Anew(aside))
+        Ok(DirectoryState::Recreated(aside))
     }
 
-    /// Shows others that we move.
+    /// Shows that the daemon works: `tenshi status` looks at the time of the lock file.
     pub fn beat(&self) {
         self.lock.beat();
     }
@@ -217,7 +218,7 @@ impl Store {
         self.asked > self.written
     }
 
-    /// The number that the next snapshot will have.
+    /// The number of the next snapshot.
     pub fn next_number(&self) -> u64 {
         self.asked + 1
     }
@@ -227,12 +228,12 @@ impl Store {
         self.written
     }
 
-    /// Shows others whether snapshots can be written. No snapshot could tell.
+    /// Shows whether snapshots can be written, in the lock: no snapshot could say it.
     pub fn show_failing(&self, failing: bool) {
         self.lock.show_failing(failing);
     }
 
-    /// A snapshot is through.
+    /// Notes that the snapshot of this number is through.
     pub fn settle(&mut self, number: u64) {
         self.written = self.written.max(number);
     }
@@ -246,7 +247,7 @@ fn load(dir: &Path) -> Result<Loaded, String> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Ok(Loaded {
                 snapshot: None,
-                told: None,
+                warning: None,
             });
         }
         Err(e) => return Err(format!("{SNAPSHOT}: {e}")),
@@ -254,25 +255,25 @@ fn load(dir: &Path) -> Result<Loaded, String> {
     match decode(&bytes) {
         Ok(snapshot) => Ok(Loaded {
             snapshot: Some(snapshot),
-            told: None,
+            warning: None,
         }),
         Err(fault @ DecodeError::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
         Err(fault) => {
             let aside = move_aside(&path).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
             let aside = shown_path(&aside);
-            let told = format!(
+            let warning = format!(
                 "{}: {fault}; it was moved to {aside}, and we begin anew",
                 shown_path(&path)
             );
             Ok(Loaded {
                 snapshot: None,
-                told: Some(told),
+                warning: Some(warning),
             })
         }
     }
 }
 
-/// Gives a snapshot another name, so that it is never overwritten; that name.
+/// Gives a snapshot another name, so that it is never overwritten. Gives the new path.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = (0..)
         .map(|n| path.with_file_name(format!("{SNAPSHOT}.bad-{n}")))
@@ -282,9 +283,10 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
+/// Starts the thread that writes snapshots; `stored` gets each result.
 fn spawn(
     dir: PathBuf,
-    stored: impl Fn(Stored) + Send + 'static,
+    stored: impl Fn(WriteResult) + Send + 'static,
 ) -> io::Result<Sender<(u64, Vec<u8>)>> {
     let (sender, jobs) = channel::<(u64, Vec<u8>)>();
     let work = move || {
@@ -294,7 +296,7 @@ fn spawn(
             }
             let begun = Instant::now();
             let result = replace(&dir, &bytes);
-            stored(Stored {
+            stored(WriteResult {
                 number,
                 result,
                 took: begun.elapsed(),
@@ -335,7 +337,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn open(dir: &Path) -> (Store, Loaded, mpsc::Receiver<Stored>) {
+    fn open(dir: &Path) -> (Store, Loaded, mpsc::Receiver<WriteResult>) {
         let (sender, results) = channel();
         let open = Store::open(dir, move |stored| sender.send(stored).unwrap());
         let (store, loaded) = open.unwrap();
@@ -347,7 +349,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("made/here");
         let (mut store, loaded, results) = open(&path);
-        assert!(loaded.snapshot.is_none() && loaded.told.is_none());
+        assert!(loaded.snapshot.is_none() && loaded.warning.is_none());
         let snapshot = Snapshot {
             remarks: vec!["one".into()],
             ..Snapshot::default()
@@ -375,7 +377,7 @@ mod tests {
             fs::write(dir.path().join(SNAPSHOT), b"tenshi state\nrubbish").unwrap();
             let loaded = open(dir.path()).1;
             assert!(loaded.snapshot.is_none());
-            assert!(loaded.told.unwrap().contains("damaged"));
+            assert!(loaded.warning.unwrap().contains("damaged"));
             assert!(dir.path().join(format!("{SNAPSHOT}.bad-{n}")).exists());
         }
         let newer = of_version(encode(&Snapshot::default()).unwrap(), 7);

@@ -1,135 +1,11 @@
-//! When snapshots are made, and what waits for them.
+//! Snapshots: making one when it is due, and going on when it is written or failed.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use super::Daemon;
+use super::commits::{AGAIN, SHARE};
+use super::event_loop::Daemon;
 use crate::clock::Time;
-use crate::config::StateSettings;
 use crate::counters::Counter;
-use crate::input::redis;
 use crate::shown::shown_path;
-use crate::state::{self, Place, SnapshotRef, Store, Stored};
-
-/// While files are read, a snapshot is made this often: the files themselves are the journal, so
-/// this only bounds what a restart reads again.
-const EVERY: Duration = Duration::from_secs(30);
-/// After a failure (a full disk) it is tried again this often.
-const AGAIN: Duration = Duration::from_secs(10);
-/// Snapshots take at most one part in so many of the time.
-const SHARE: u32 = 20;
-
-/// The snapshots of a run.
-#[derive(Debug, Default)]
-pub(super) struct Commits {
-    store: Option<Store>,
-    /// When the changes since the last snapshot are to be on disk.
-    wanted: Option<Time>,
-    /// Something waits for the next snapshot: make it at once.
-    urgent: bool,
-    /// No snapshot before this instant.
-    not_before: Option<Time>,
-    /// Mails and the snapshot that must be on disk before they are sent.
-    mails: BTreeMap<u64, u64>,
-    /// How far the Redis lists are counted in the snapshot that is being written.
-    redis: redis::Counted,
-    /// The last snapshot could not be written.
-    failed: bool,
-    /// The run ends: a snapshot that fails is not tried again by itself.
-    last: bool,
-    /// What has changed is not in a snapshot, and will not be.
-    given_up: bool,
-}
-
-impl Commits {
-    pub(super) fn new(store: Option<Store>) -> Self {
-        Self {
-            store,
-            ..Self::default()
-        }
-    }
-
-    /// Lines were counted. What can be read `again` may wait longer.
-    pub(super) fn changed(&mut self, now: Time, again: bool, settings: &StateSettings) {
-        let wait = if again { EVERY } else { settings.commit };
-        let at = now + wait;
-        self.given_up = false;
-        self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
-    }
-
-    /// Whether there are snapshots at all: without them, what is counted cannot be kept.
-    pub(super) fn stores(&self) -> bool {
-        self.store.is_some()
-    }
-
-    /// Something changed that the next start must know.
-    pub(super) fn urgent(&mut self) {
-        self.urgent = true;
-        self.given_up = false;
-    }
-
-    /// The run ends with one more snapshot, also if the one before failed a moment ago.
-    pub(super) fn last(&mut self) {
-        self.urgent();
-        self.last = true;
-        self.not_before = None;
-    }
-
-    /// There are no snapshots from now on: the directory is not ours any more.
-    pub(super) fn forsake(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Shows others that the loop moves.
-    pub(super) fn beat(&self) {
-        if let Some(store) = &self.store {
-            store.beat();
-        }
-    }
-
-    /// Something changed that the next start had better know, but nothing waits for it: while
-    /// snapshots are dear, it may come a little later.
-    pub(super) fn soon(&mut self, now: Time) {
-        self.given_up = false;
-        self.wanted = Some(self.wanted.map_or(now, |wanted| wanted.min(now)));
-    }
-
-    /// A mail was made: it is sent when a snapshot holds it, so that a crash cannot make another
-    /// one of the same lines.
-    pub(super) fn mail(&mut self, id: u64) {
-        self.urgent();
-        if let Some(store) = &self.store {
-            self.mails.insert(id, store.next_number());
-        }
-    }
-
-    /// Whether this mail has to wait for its snapshot.
-    pub(super) fn holds(&self, mail: u64) -> bool {
-        self.mails.contains_key(&mail)
-    }
-
-    /// When there is a snapshot to be made.
-    pub(super) fn next(&self) -> Option<Time> {
-        let store = self.store.as_ref()?;
-        let wanted = self.wanted.filter(|_| !store.busy())?;
-        Some(self.not_before.map_or(wanted, |bound| wanted.max(bound)))
-    }
-
-    /// Whether nothing has changed since the last snapshot, or nothing more can be done about it.
-    pub(super) fn clean(&self) -> bool {
-        match &self.store {
-            Some(store) => {
-                (!self.urgent && self.wanted.is_none() && !store.busy()) || self.given_up
-            }
-            None => true,
-        }
-    }
-
-    /// Whether there are snapshots, and the last one was written.
-    pub(super) fn on_disk(&self) -> bool {
-        self.store.is_some() && !self.failed
-    }
-}
+use crate::state::{self, DirectoryState, SnapshotRef, WriteResult};
 
 impl Daemon {
     /// Makes a snapshot if it is time for one. Turning the counts into bytes is all that is done
@@ -142,10 +18,11 @@ impl Daemon {
         let ripe = commits.next().is_some_and(|time| time <= now);
         let pausing = commits.failed && !commits.last;
         let urgent = commits.urgent && !(pausing && commits.not_before.is_some_and(|t| t > now));
-        if store.busy() || !(ripe || urgent || (self.ending.is_some() && !commits.clean())) {
+        if store.busy() || !(ripe || urgent || (self.shutdown.ending.is_some() && !commits.clean()))
+        {
             return;
         }
-        if !self.hold_place(now) {
+        if !self.verify_directory(now) {
             return;
         }
         let begun = std::time::Instant::now();
@@ -157,7 +34,7 @@ impl Daemon {
         commits.not_before = Some(now + begun.elapsed() * SHARE);
         match (bytes, &mut commits.store) {
             (Ok(bytes), Some(store)) => store.write(bytes),
-            (Err(fault), _) => self.unmade(now, &fault),
+            (Err(fault), _) => self.unencoded(now, &fault),
             (Ok(_), None) => {}
         }
     }
@@ -169,7 +46,7 @@ impl Daemon {
         let bytes = state::encode(&self.snapshot(now));
         let stored = match (bytes, &mut self.commits.store) {
             (Ok(bytes), Some(store)) => store.write_here(&bytes),
-            (Err(fault), Some(_)) => return self.unmade(now, &fault),
+            (Err(fault), Some(_)) => return self.unencoded(now, &fault),
             (_, None) => return,
         };
         self.stored(&stored);
@@ -177,13 +54,13 @@ impl Daemon {
 
     /// Looks whether the directory is still the one that is locked; false if no snapshot can be
     /// written into it now.
-    pub(super) fn hold_place(&mut self, now: Time) -> bool {
+    pub(super) fn verify_directory(&mut self, now: Time) -> bool {
         let Some(store) = &mut self.commits.store else {
             return false;
         };
-        match store.hold_place() {
-            Ok(Place::Kept) => true,
-            Ok(Place::Anew(aside)) => {
+        match store.verify_directory() {
+            Ok(DirectoryState::Unchanged) => true,
+            Ok(DirectoryState::Recreated(aside)) => {
                 log::warn!(
                     "the state directory was removed under the running daemon: it was made and \
                      locked anew, and all that is counted goes into it"
@@ -198,19 +75,19 @@ impl Daemon {
                 self.commits.urgent();
                 true
             }
-            Ok(Place::Taken) => {
-                self.displaced(now);
+            Ok(DirectoryState::Taken) => {
+                self.directory_taken(now);
                 false
             }
             Err(fault) => {
-                self.unmade(now, &fault);
+                self.unencoded(now, &fault);
                 false
             }
         }
     }
 
     /// There is not even a snapshot that could be written: the mails that wait for it go.
-    fn unmade(&mut self, now: Time, why: &dyn std::fmt::Display) {
+    fn unencoded(&mut self, now: Time, why: &dyn std::fmt::Display) {
         self.commits.mails.clear();
         self.unwritten(now, why);
     }
@@ -265,7 +142,7 @@ impl Daemon {
 
     /// A snapshot is through. One that failed must not stop the mails: they go, and a crash before
     /// the next one could send them twice, which the log tells.
-    pub(super) fn stored(&mut self, stored: &Stored) {
+    pub(super) fn stored(&mut self, stored: &WriteResult) {
         let now = self.clock.now();
         let commits = &mut self.commits;
         let Some(store) = &mut commits.store else {

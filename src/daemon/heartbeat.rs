@@ -1,28 +1,28 @@
-//! The signs of life that `tenshi status` looks for.
+//! The heartbeat: signs of life that `tenshi status` looks for, and the look at what may hang.
 
 use std::time::Duration;
 
-use super::Daemon;
+use super::event_loop::Daemon;
 use crate::clock::Time;
 use crate::input::Fault;
 
-/// The loop shows that it moves at most this often. It wakes at least each 300 s.
-const BEAT: Duration = Duration::from_secs(60);
+/// The time between two heartbeats, if the loop is awake: it wakes at least each 300 s.
+const HEARTBEAT: Duration = Duration::from_secs(60);
 /// A follower that has not looked at its files for this long hangs: it looks each 300 s.
 const STILL: Duration = Duration::from_secs(900);
-/// The name of the fault.
+/// The name under which the fault is kept.
 const NAME: &str = "log files";
 
 impl Daemon {
     /// Shows that the loop moves, and looks whether the follower does.
-    pub(super) fn beat(&mut self, now: Time) {
-        if now < self.next_beat {
+    pub(super) fn heartbeat(&mut self, now: Time) {
+        if now < self.next_heartbeat {
             return;
         }
-        self.next_beat = now + BEAT;
+        self.next_heartbeat = now + HEARTBEAT;
         self.commits.beat();
-        if self.ending.is_none() {
-            self.hold_place(now);
+        if self.shutdown.ending.is_none() {
+            self.verify_directory(now);
         }
         let still = self.inputs.still().filter(|still| *still >= STILL);
         if still.is_some() != self.faults.contains_key(NAME) {

@@ -1,58 +1,56 @@
-//! What the service manager shows of us: one line with the counters.
+//! The line with the counters that the service manager shows (`systemctl status`).
 
-use super::Daemon;
+use std::time::Duration;
+
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::process::service;
 
 /// The line is sent at most once in this time.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// What was told, and when there may be more to tell.
+/// The line that is shown, and when the next one may be sent.
 #[derive(Debug)]
-pub(super) struct Telling {
-    /// Whether anybody listens.
+pub(super) struct ServiceStatus {
+    /// Whether there is a service manager.
     on: bool,
-    told: String,
+    shown: String,
     not_before: Time,
-    /// Something may have changed since.
+    /// Whether something may have changed since the last line.
     pending: bool,
 }
 
-impl Telling {
+impl ServiceStatus {
     pub(super) fn new() -> Self {
         Self {
             on: service::managed(),
-            told: String::new(),
+            shown: String::new(),
             not_before: Time::default(),
             pending: false,
         }
     }
 
-    /// When to look again.
+    /// When a line that was put off may be sent.
     pub(super) fn next(&self) -> Option<Time> {
         self.pending.then_some(self.not_before)
     }
-}
 
-impl Daemon {
-    /// Tells the service manager how far we are, if that changed.
-    pub(super) fn tell_manager(&mut self, now: Time) {
-        let telling = &mut self.telling;
-        telling.pending = telling.on && now < telling.not_before;
-        if !telling.on || telling.pending || self.stop_by.is_some() {
+    /// Shows the counters and the number of reports that wait, if they changed.
+    pub(super) fn show(&mut self, now: Time, counters: &Counters, waiting: usize) {
+        self.pending = self.on && now < self.not_before;
+        if !self.on || self.pending {
             return;
         }
-        let text = line(self.monitor.counters(), self.outbox.mails().len());
-        if text != telling.told {
+        let text = line(counters, waiting);
+        if text != self.shown {
             service::status(&text);
-            telling.told = text;
-            telling.not_before = now + PAUSE;
+            self.shown = text;
+            self.not_before = now + PAUSE;
         }
     }
 }
 
-/// All that was counted.
+/// The counters that are not zero, with their names.
 fn line(counters: &Counters, waiting: usize) -> String {
     let counted = counters
         .all()

@@ -1,0 +1,217 @@
+//! The loop: it waits for the next message or the next time, and does what is due.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use bstr::BString;
+
+use super::commits::Commits;
+use super::ending::Shutdown;
+use super::inputs::Inputs;
+use super::messages::{Message, Requests};
+use super::service_status::ServiceStatus;
+use crate::clock::{Clock, Time};
+use crate::delivery::message::Identity;
+use crate::delivery::outbox::Outbox;
+use crate::delivery::outputs::Outputs;
+use crate::delivery::worker_pool::WorkerPool;
+use crate::input::{Event, Fault, Notice, file, redis};
+use crate::monitor::{EscalationSettlement, Monitor};
+use crate::process::signals::Signal;
+use crate::resolve::Resolver;
+use crate::threads;
+
+/// The loop wakes at least this often, so that a clock that was set is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+
+/// The state of a run. The other files of this directory are its methods, each for one concern.
+pub(super) struct Daemon {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) config_file: PathBuf,
+    /// The version and the machine that our mails name.
+    pub(super) identity: Identity,
+    /// Whether mails go to standard output (`--print`).
+    pub(super) print: bool,
+    pub(super) monitor: Monitor,
+    /// Looks up the full names of hosts (`set resolve on`).
+    pub(super) resolver: Option<Resolver>,
+    pub(super) outbox: Outbox,
+    /// The escalation counters that are settled once each mail is delivered, by the mail's number.
+    pub(super) settlements: HashMap<u64, EscalationSettlement>,
+    pub(super) outputs: Outputs,
+    pub(super) workers: WorkerPool,
+    pub(super) inputs: Inputs,
+    pub(super) messages: Receiver<Message>,
+    /// Signals have a channel of their own: they do not wait behind lines that are to be counted.
+    pub(super) signals: Receiver<Signal>,
+    pub(super) requests: Requests,
+    /// The next look at the `[now]` queues.
+    pub(super) next_check: Time,
+    /// The next scheduled minute of a queue.
+    pub(super) next_due: Option<Time>,
+    /// The interval in which the service manager wants a sign of life.
+    pub(super) watchdog: Option<Duration>,
+    pub(super) next_watchdog_ping: Time,
+    /// The next sign of life in the state directory.
+    pub(super) next_heartbeat: Time,
+    pub(super) service_status: ServiceStatus,
+    pub(super) shutdown: Shutdown,
+    pub(super) commits: Commits,
+    /// The positions in the followed files that belong to the counts.
+    pub(super) files: BTreeMap<PathBuf, file::PathCheckpoints>,
+    /// The patterns of log files, each with the time since which it is followed, ns since the epoch.
+    pub(super) patterns: HashMap<BString, i64>,
+    /// The last element of each Redis list that is counted.
+    pub(super) redis: redis::Counted,
+    /// The faults that last, by the name of the input, queue or server: for `tenshi status`.
+    pub(super) faults: HashMap<String, String>,
+    /// The names of those faults by which lines are not read or reports do not arrive.
+    pub(super) blind: BTreeSet<String>,
+    /// When this run began.
+    pub(super) started: Time,
+    /// Whether lines of before the start are still being read: reports wait for them.
+    pub(super) catching_up: bool,
+}
+
+impl Daemon {
+    /// Runs until it is told to end; the exit status.
+    pub(super) fn run(mut self) -> i32 {
+        self.show_service_status(self.clock.now());
+        loop {
+            if self.ended() {
+                return self.shut_down();
+            }
+            match self.messages.recv_timeout(self.pause()) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every sender is gone: nothing can come any more.
+                Err(RecvTimeoutError::Disconnected) => return 1,
+            }
+            self.handle_signals();
+            self.work();
+        }
+    }
+
+    /// The time until something is due, if no message comes.
+    fn pause(&self) -> Duration {
+        let now = self.clock.now();
+        let check = self.monitor.now_waiting().then_some(self.next_check);
+        let alive = self.watchdog.map(|_| self.next_watchdog_ping);
+        let times = match self.shutdown.ending {
+            Some(ending) => {
+                let [mails, until] = ending.next().map(|time| Some(time).filter(|t| *t > now));
+                vec![
+                    mails,
+                    until,
+                    alive,
+                    self.commits.next(),
+                    self.shutdown.next_message,
+                ]
+            }
+            None => vec![
+                check,
+                self.next_due,
+                self.next_try(),
+                alive,
+                self.requests.until,
+                self.commits.next(),
+                self.service_status.next(),
+                self.shutdown.next_message,
+            ],
+        };
+        let next = times.into_iter().flatten().min();
+        let wait = next.map_or(LONGEST_SLEEP, |t| {
+            (t - now).to_std().unwrap_or(Duration::ZERO)
+        });
+        // A time that has come but led to nothing must not become a spin.
+        wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+    }
+
+    /// Handles a message.
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Input(Event::Batch(batch)) => self.batch(batch),
+            Message::Input(Event::Notice(notice)) => self.notice(&notice),
+            Message::Input(Event::Health { input, fault }) => self.health(input, fault),
+            Message::Input(Event::Patterns(patterns)) => {
+                self.patterns = patterns;
+                self.commits.urgent();
+            }
+            Message::Input(Event::Drained) => {
+                self.requests.drains_awaited = self.requests.drains_awaited.saturating_sub(1);
+                if self.requests.drains_awaited == 0 {
+                    self.catching_up = false;
+                    self.drain_or_handle();
+                }
+            }
+            Message::Written(stored) => self.stored(&stored),
+            Message::Signal => {}
+            Message::Attempted(attempt) => self.settle(&attempt),
+            Message::ThreadDied => self.thread_died(self.clock.now()),
+        }
+    }
+
+    /// Works out when the next queue is due.
+    pub(super) fn plan(&mut self) {
+        let outbox = &self.outbox;
+        self.next_due = self.monitor.next_due(&|queue| outbox.has_rejected(queue));
+    }
+
+    /// Logs what an input has to say; the next report says it too, if it is to.
+    fn notice(&mut self, notice: &Notice) {
+        log::log!(notice.level, "{}", notice.text);
+        self.monitor.add_counters(&notice.counters);
+        if notice.report {
+            self.monitor.remark(notice.text.clone());
+        }
+    }
+
+    /// Keeps the fault of an input, queue or server, for `tenshi status`; no fault is its end.
+    pub(super) fn health(&mut self, input: String, fault: Option<Fault>) {
+        self.blind.remove(&input);
+        if fault.as_ref().is_some_and(|fault| fault.blind) {
+            self.blind.insert(input.clone());
+        }
+        match fault {
+            Some(fault) => self.faults.insert(input, fault.text),
+            None => self.faults.remove(&input),
+        };
+        let now = self.clock.now();
+        let state = &self.monitor.config().state;
+        self.commits.changed(now, false, state);
+    }
+
+    /// Does what is due by now.
+    fn work(&mut self) {
+        let now = self.clock.now();
+        threads::fault_point();
+        if self.requests.until.is_some_and(|until| now >= until) {
+            self.stop_draining();
+        }
+        if self.shutdown.ending.is_none() {
+            let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
+            let checked = now >= self.next_check && self.monitor.now_waiting();
+            if (scheduled && self.ready()) || checked {
+                self.check(now, None);
+            }
+        }
+        self.commit(now);
+        self.dispatch(now);
+        self.show_service_status(now);
+        self.log_progress(now);
+        self.heartbeat(now);
+        self.ping_watchdog(now);
+    }
+
+    /// Shows the service manager the counters, until the end shows its own words.
+    fn show_service_status(&mut self, now: Time) {
+        if self.shutdown.deadline.is_none() {
+            let counters = self.monitor.counters();
+            let waiting = self.outbox.mails().len();
+            self.service_status.show(now, counters, waiting);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Reports: which queues are due, and the way of their reports into the outbox.
+
+use std::time::Duration;
+
+use super::event_loop::Daemon;
+use crate::clock::Time;
+use crate::monitor::DueReports;
+use crate::report::Status;
+
+impl Daemon {
+    /// Makes the reports that are due. With a status, each report of a check that a signal asked for
+    /// begins with its words.
+    pub(super) fn check(&mut self, now: Time, status: Option<Status>) {
+        log::debug!("checking queues");
+        for queue in self.monitor.passing(now) {
+            self.outbox.retry_queue(&queue, now);
+        }
+        for queue in self.monitor.now_with_lines() {
+            self.outbox.retry_blocking(&queue, now);
+        }
+        let (outbox, resolver) = (&self.outbox, &self.resolver);
+        let names = |host: &[u8]| resolver.as_ref()?.name(host);
+        self.monitor.announce(outbox.unsent(now));
+        let due = self
+            .monitor
+            .due(now, status, &|queue| outbox.waiting(queue), &names);
+        let config = self.monitor.config().clone();
+        // A `[now]` queue has no time but that of its next report.
+        for queue in due
+            .iter()
+            .filter_map(|d| config.queues.get(d.queue.index()))
+        {
+            self.outbox.retry_queue(&queue.name, now);
+        }
+        self.queue_reports(due, now);
+        let sleep = config.sleep.max(Duration::from_secs(1));
+        while self.next_check <= now {
+            self.next_check = (self.next_check + sleep).max(now + sleep / 2);
+        }
+        self.plan();
+    }
+
+    /// Whether a scheduled report may be made: not while lines of its time are still to be read,
+    /// nor while all that is overdue waits for the delivery of a report before.
+    pub(super) fn ready(&self) -> bool {
+        let due = self.next_due.is_some_and(|due| self.clock.now() >= due);
+        let outbox = &self.outbox;
+        !self.catching_up && (due || self.monitor.overdue_but(&|queue| outbox.waiting(queue)))
+    }
+
+    /// Makes a report of every queue, and tries all that waits in the outbox.
+    pub(super) fn flush(&mut self, now: Time, status: Status) {
+        log::debug!("flushing all queues");
+        self.monitor.announce(self.outbox.unsent(now));
+        let resolver = &self.resolver;
+        let names = |host: &[u8]| resolver.as_ref()?.name(host);
+        let due = self.monitor.flush(now, Some(status), &names);
+        self.queue_reports(due, now);
+        self.outbox.retry_all(now);
+        self.dispatch(now);
+    }
+
+    /// Moves reports from their queues into the outbox.
+    fn queue_reports(&mut self, due: Vec<DueReports>, now: Time) {
+        for due in due {
+            let mut settlement = Some(due.settlement);
+            for report in due.reports {
+                log::debug!("queue {}: mailing", report.queue);
+                let pager = report.pager;
+                let id = self.outbox.push(report, now, &self.identity.hostname);
+                self.commits.mail(id);
+                if !pager {
+                    self.outbox.carried(&due.announced, id);
+                }
+                if let Some(settlement) = settlement.take() {
+                    self.settlements.insert(id, settlement);
+                }
+            }
+        }
+    }
+}
