@@ -1,5 +1,5 @@
-//! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines that
-//! cost much.
+//! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines
+//! that cost much time.
 
 use bstr::BStr;
 
@@ -12,8 +12,8 @@ use crate::process::service;
 use crate::process::signals::Signal;
 
 impl Daemon {
-    /// Counts the lines of a batch together with the position after them. At the end nothing is
-    /// counted any more: without its position such a batch is read again after the restart.
+    /// Counts the lines of a batch together with the position after them. Once the end has begun, no
+    /// line is counted any more: without its position such a batch is read again after the restart.
     pub(super) fn batch(&mut self, batch: Batch) {
         if self.shutdown.ending.is_some() {
             return;
@@ -65,9 +65,9 @@ impl Daemon {
         self.monitor.hurry(false);
     }
 
-    /// Looks after what cannot wait for the end of a batch. The position behind the batch is all that
-    /// can be committed: so once an end that was asked for has waited long enough, the rest of the lines
-    /// is counted without the matchers that take long.
+    /// Pings the watchdog and takes the signals between two slices of a batch. Only the position
+    /// behind the whole batch can be committed: once an end that was asked for has waited long
+    /// enough, the rest of the lines is counted without the matchers that take long.
     fn between_slices(&mut self) {
         let now = self.clock.now();
         self.ping_watchdog(now);
@@ -88,7 +88,7 @@ impl Daemon {
         }
     }
 
-    /// Tells the service manager's watchdog in time that the loop goes round.
+    /// Pings the service manager's watchdog in time.
     pub(super) fn ping_watchdog(&mut self, now: Time) {
         if let Some(interval) = self.watchdog.filter(|_| now >= self.next_watchdog_ping) {
             service::alive();

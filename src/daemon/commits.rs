@@ -8,33 +8,34 @@ use crate::config::StateSettings;
 use crate::input::redis;
 use crate::state::Store;
 
-/// While files are read, a snapshot is made this often: the files themselves are the journal, so
-/// this only bounds what a restart reads again.
+/// The time between snapshots while files are read. The files themselves are the journal, so this
+/// only bounds what a restart reads again.
 const EVERY: Duration = Duration::from_secs(30);
-/// After a failure (a full disk) it is tried again this often.
+/// The pause before a snapshot that failed (a full disk) is tried again.
 pub(super) const AGAIN: Duration = Duration::from_secs(10);
-/// Snapshots take at most one part in so many of the time.
+/// Snapshots take at most one part in 20 of the time.
 pub(super) const SHARE: u32 = 20;
 
-/// The snapshots of a run.
+/// The commits of a run: the state directory, and what is not in its snapshot yet.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     pub(super) store: Option<Store>,
     /// When the changes since the last snapshot are to be on disk.
     pub(super) wanted: Option<Time>,
-    /// Something waits for the next snapshot: make it at once.
+    /// Whether something waits for the next snapshot: it is made at once.
     pub(super) urgent: bool,
-    /// No snapshot before this instant.
+    /// The earliest time of the next snapshot.
     pub(super) not_before: Option<Time>,
-    /// Mails and the snapshot that must be on disk before they are sent.
+    /// The mails that wait for a snapshot, each with the number of the snapshot that must be on disk
+    /// before the mail is sent.
     pub(super) mails: BTreeMap<u64, u64>,
-    /// How far the Redis lists are counted in the snapshot that is being written.
+    /// The last element of each Redis list that is counted in the snapshot that is being written.
     pub(super) redis: redis::Counted,
-    /// The last snapshot could not be written.
+    /// Whether the last snapshot could not be written.
     pub(super) failed: bool,
-    /// The run ends: a snapshot that fails is not tried again by itself.
+    /// Whether the run ends: a snapshot that fails is then not tried again by itself.
     pub(super) last: bool,
-    /// What has changed is not in a snapshot, and will not be.
+    /// Whether the changes are in no snapshot, and will be in none.
     pub(super) given_up: bool,
 }
 
@@ -46,7 +47,7 @@ impl Commits {
         }
     }
 
-    /// Lines were counted. What can be read `again` may wait longer.
+    /// Notes that lines were counted. Lines that can be read `again` may wait longer for a snapshot.
     pub(super) fn changed(&mut self, now: Time, again: bool, settings: &StateSettings) {
         let wait = if again { EVERY } else { settings.commit };
         let at = now + wait;
@@ -59,40 +60,40 @@ impl Commits {
         self.store.is_some()
     }
 
-    /// Something changed that the next start must know.
+    /// Notes a change that the next start must know.
     pub(super) fn urgent(&mut self) {
         self.urgent = true;
         self.given_up = false;
     }
 
-    /// The run ends with one more snapshot, also if the one before failed a moment ago.
+    /// Wants the last snapshot of the run, also if the one before failed a moment ago.
     pub(super) fn last(&mut self) {
         self.urgent();
         self.last = true;
         self.not_before = None;
     }
 
-    /// There are no snapshots from now on: the directory is not ours any more.
+    /// Ends the snapshots, since the directory belongs to another daemon.
     pub(super) fn forsake(&mut self) {
         *self = Self::default();
     }
 
-    /// Shows others that the loop moves.
+    /// Shows a heartbeat in the state directory.
     pub(super) fn beat(&self) {
         if let Some(store) = &self.store {
             store.beat();
         }
     }
 
-    /// Something changed that the next start had better know, but nothing waits for it: while
-    /// snapshots are dear, it may come a little later.
+    /// Notes a change that the next start had better know, although nothing waits for it: while
+    /// snapshots take long, it may be written a little later.
     pub(super) fn soon(&mut self, now: Time) {
         self.given_up = false;
         self.wanted = Some(self.wanted.map_or(now, |wanted| wanted.min(now)));
     }
 
-    /// A mail was made: it is sent when a snapshot holds it, so that a crash cannot make another
-    /// one of the same lines.
+    /// Notes a new mail: it is sent when a snapshot holds it, so that a crash cannot make another
+    /// mail of the same lines.
     pub(super) fn mail(&mut self, id: u64) {
         self.urgent();
         if let Some(store) = &self.store {
@@ -100,12 +101,12 @@ impl Commits {
         }
     }
 
-    /// Whether this mail has to wait for its snapshot.
+    /// Whether this mail waits for its snapshot.
     pub(super) fn holds(&self, mail: u64) -> bool {
         self.mails.contains_key(&mail)
     }
 
-    /// When there is a snapshot to be made.
+    /// When the next snapshot is due.
     pub(super) fn next(&self) -> Option<Time> {
         let store = self.store.as_ref()?;
         let wanted = self.wanted.filter(|_| !store.busy())?;

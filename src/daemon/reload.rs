@@ -1,4 +1,4 @@
-//! `SIGHUP`: everything is mailed, then the configuration is read again.
+//! The reload (`SIGHUP`): everything is mailed, then the configuration is read again.
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use crate::report::Status;
 use crate::threads;
 
 impl Daemon {
-    /// A signal asks for the end.
+    /// Notes that the end was asked for, and when it is to be over.
     pub(super) fn asked_to_end(&mut self, now: Time, limit: Duration) {
         let by = now + limit;
         let before = self.shutdown.deadline;
@@ -23,7 +23,7 @@ impl Daemon {
         }
     }
 
-    /// The inputs are read as far as they will be: everything is mailed and kept.
+    /// Begins the end, now that the inputs are read: everything is mailed and kept.
     pub(super) fn begin_end(&mut self, now: Time) {
         let timeout = self.monitor.config().mail.timeout.unwrap_or(MAIL_TIME);
         let until = self.shutdown.deadline.unwrap_or(now + STOP);
@@ -38,7 +38,7 @@ impl Daemon {
         service::status("stopping: sending the last reports");
     }
 
-    /// A thread died. What the loop has counted is whole: it is kept where there is a state
+    /// Ends the run after the death of a thread. What the loop has counted is whole: it is kept where there is a state
     /// directory, or else mailed. The process is ended from outside if this takes too long.
     pub(super) fn thread_died(&mut self, now: Time) {
         self.shutdown.exit_status = threads::DIED;
@@ -58,7 +58,7 @@ impl Daemon {
         self.commits.last();
     }
 
-    /// Ends as after a TERM, within this time.
+    /// Ends as after `SIGTERM`, within this time.
     fn end_with_reports(&mut self, now: Time, limit: Duration) {
         self.asked_to_end(now, limit);
         match &mut self.shutdown.ending {
@@ -70,7 +70,7 @@ impl Daemon {
         }
     }
 
-    /// The state directory is another daemon's now.
+    /// Ends the run because another daemon has the state directory now.
     pub(super) fn directory_taken(&mut self, now: Time) {
         log::error!(
             "the state directory was removed and made anew, and another tenshi uses it: this one \

@@ -8,8 +8,7 @@ use crate::shown::shown_path;
 use crate::state::{self, DirectoryState, SnapshotRef, WriteResult};
 
 impl Daemon {
-    /// Makes a snapshot if it is time for one. Turning the counts into bytes is all that is done
-    /// here; they are written beside the loop.
+    /// Makes a snapshot if one is due. The loop turns the counts into bytes; a thread writes them.
     pub(super) fn commit(&mut self, now: Time) {
         let commits = &self.commits;
         let Some(store) = &commits.store else {
@@ -39,7 +38,7 @@ impl Daemon {
         }
     }
 
-    /// The first snapshot: it is on disk before a line is counted, so that a crash at any time
+    /// Writes the first snapshot: it is on disk before a line is counted, so that a crash at any time
     /// finds where each file was begun.
     pub(super) fn commit_first(&mut self) {
         let now = self.clock.now();
@@ -52,8 +51,8 @@ impl Daemon {
         self.stored(&stored);
     }
 
-    /// Looks whether the directory is still the one that is locked; false if no snapshot can be
-    /// written into it now.
+    /// Checks that the directory is still the one that is locked; false if no snapshot can be written
+    /// into it now.
     pub(super) fn verify_directory(&mut self, now: Time) -> bool {
         let Some(store) = &mut self.commits.store else {
             return false;
@@ -86,13 +85,13 @@ impl Daemon {
         }
     }
 
-    /// There is not even a snapshot that could be written: the mails that wait for it go.
+    /// Goes on without the snapshot that could not be made: the mails that wait for it are sent.
     fn unencoded(&mut self, now: Time, why: &dyn std::fmt::Display) {
         self.commits.mails.clear();
         self.unwritten(now, why);
     }
 
-    /// A snapshot that was due is not on disk.
+    /// Goes on after a snapshot that is not on disk.
     fn unwritten(&mut self, now: Time, why: &dyn std::fmt::Display) {
         let commits = &mut self.commits;
         if !std::mem::replace(&mut commits.failed, true) {
@@ -115,6 +114,7 @@ impl Daemon {
         self.monitor.count_event(Counter::SnapshotFailed);
     }
 
+    /// The snapshot of the loop's state, without a copy of the counts.
     fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
         let monitor = &self.monitor;
         let settlements = self.settlements.iter();
@@ -140,8 +140,8 @@ impl Daemon {
         }
     }
 
-    /// A snapshot is through. One that failed must not stop the mails: they go, and a crash before
-    /// the next one could send them twice, which the log tells.
+    /// Handles the result of writing a snapshot. A failure must not stop the mails: they are sent, and
+    /// a crash before the next snapshot could send them twice, which the log says.
     pub(super) fn stored(&mut self, stored: &WriteResult) {
         let now = self.clock.now();
         let commits = &mut self.commits;

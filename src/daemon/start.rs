@@ -1,4 +1,4 @@
-//! From the command line to the running loop: configuration, checks, ids, threads.
+//! The start: from the command line to the running loop, by configuration, checks, ids, threads.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use crate::shown::shown_path;
 use crate::state::{self, Snapshot, Store};
 use crate::threads;
 
-/// Runs the daemon; the exit status.
+/// Runs the daemon. Gives the exit status.
 pub fn run(args: &RunArgs) -> i32 {
     logging::init(logging::Target::Stderr, args.debug);
     limits::raise();
@@ -68,7 +68,7 @@ fn running(daemon: Daemon) -> i32 {
     daemon.run()
 }
 
-/// Where files are begun that nothing is known of.
+/// The words for where new files are begun.
 fn first_lines(tail: &TailSettings) -> String {
     let TailSettings::Follow { start } = tail else {
         return String::new();
@@ -85,7 +85,7 @@ fn first_lines(tail: &TailSettings) -> String {
     }
 }
 
-/// The daemon proper: the parent goes when the child says that it runs.
+/// Runs in the background: the parent ends when the child says that it runs.
 fn in_background(args: &RunArgs, config: Config) -> i32 {
     // The daemon's directory will be `/`: a relative path is meant from here.
     let path = args.pid_file.as_ref().unwrap_or(&config.process.pidfile);
@@ -132,7 +132,7 @@ fn checked(path: &Path) -> Result<Config, Vec<String>> {
     }
 }
 
-/// What keeps this configuration from running here.
+/// The reasons why this configuration cannot run on this machine.
 pub(super) fn faults(config: &Config) -> Vec<String> {
     let inputs = &config.inputs;
     let mut faults = Vec::new();
@@ -172,7 +172,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     faults
 }
 
-/// Why nothing would be read, if all log files are missing and none is waited for.
+/// The reason why nothing would be read, if all log files are missing and none is waited for.
 pub fn without_logs(config: &Config) -> Option<&'static str> {
     let inputs = &config.inputs;
     let elsewhere =
@@ -185,7 +185,7 @@ pub fn without_logs(config: &Config) -> Option<&'static str> {
     none.then_some("no valid log files: none of them exists, and tail_missing is off")
 }
 
-/// Opens what only root may, and drops root's rights. Gives the open inputs and the state directory.
+/// Opens the inputs that only root may open, and drops root's rights. Gives the open inputs and the state directory.
 fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Opened, Option<PathBuf>), String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
@@ -307,7 +307,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     Ok(daemon)
 }
 
-/// Restores the counts of a snapshot. Gives what is settled with each of its mails.
+/// Restores the counts of a snapshot. Gives the escalation counters that are settled with each of
+/// its mails.
 fn restore(
     before: &mut Snapshot,
     monitor: &mut Monitor,

@@ -1,4 +1,8 @@
-//! A mail as a mail: headers in the original's order and form, then ours, then the body.
+//! The text of a mail: headers in the original's order and form, then ours, then the body.
+//!
+//! Encoded words and quoted-printable are written here: the crate `email-encoding` writes the words
+//! otherwise (`?b?`, other folds) and has no quoted-printable, and here one line of a body is held at
+//! a time.
 
 use std::fmt::Write as _;
 
@@ -11,23 +15,23 @@ use super::QueuedMail;
 use crate::clock::Time;
 use crate::shown::shown;
 
-/// RFC 5322 §2.1.1: no line of a mail is longer, bytes.
+/// The longest line of a mail, bytes (RFC 5322 §2.1.1).
 const LONGEST_LINE: usize = 998;
-/// RFC 2045 §6.7: no encoded line is longer.
+/// The longest line in quoted-printable, characters (RFC 2045 §6.7).
 const QUOTED_LINE: usize = 76;
-/// RFC 2047 §2: no line with an encoded word is longer, characters.
+/// The longest line with an encoded word, characters (RFC 2047 §2).
 const ENCODED_LINE: usize = 75;
-/// What an encoded word needs besides its text: `=?utf-8?B?` and `?=`.
+/// The length of an encoded word without its text: `=?utf-8?B?` and `?=`.
 const AROUND_WORD: usize = 12;
-/// Longer address lists are folded; well under [`LONGEST_LINE`], with room for the name.
+/// The longest field that is not folded or encoded, bytes; well under [`LONGEST_LINE`], with room for the name.
 const LONG_FIELD: usize = LONGEST_LINE - 100;
 
-/// Who we are, as our mails say it.
+/// The program and the machine, as our mails name them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
-    /// Our version.
+    /// The version of tenshi.
     pub version: String,
-    /// The machine's name.
+    /// The name of the machine.
     pub hostname: String,
 }
 
@@ -40,7 +44,7 @@ pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
     )
 }
 
-/// The mail with another body.
+/// The whole mail with another body.
 pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &[u8]) -> Vec<u8> {
     let report = &mail.report;
     let mut out = String::new();
@@ -80,14 +84,15 @@ pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &[u8]) 
     out.into_bytes()
 }
 
-/// `Mon, 23 Nov 2026 22:38:27 +0000` in local time, English whatever the locale.
+/// A date as `Mon, 23 Nov 2026 22:38:27 +0000` (RFC 5322 §3.3): local time, English whatever the
+/// locale.
 pub(super) fn date(time: Time) -> String {
     time.with_timezone(&Local)
         .format("%a, %d %b %Y %H:%M:%S %z")
         .to_string()
 }
 
-/// `Mon Nov 23 22:37:56 +0000 2026`, the original's form.
+/// A date as `Mon Nov 23 22:37:56 +0000 2026`, the original's form.
 pub(super) fn start_date(time: Time) -> String {
     time.with_timezone(&Local)
         .format("%a %b %d %H:%M:%S %z %Y")
@@ -107,7 +112,7 @@ fn message_id(id: &str) -> String {
     format!("<{}>", id.chars().map(safe).collect::<String>())
 }
 
-/// One list a queue, so that mail programs can sort by it (RFC 2919).
+/// The name of a queue's list: each queue has its own, so that mail programs can sort by it (RFC 2919).
 fn list_id(queue: &str, hostname: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
@@ -157,8 +162,8 @@ fn addresses(value: &[u8]) -> String {
     parts.join(",\r\n ")
 }
 
-/// RFC 2047: base64 words, a line each, with whole characters only. The first line has `used`
-/// characters already.
+/// Encoded words in base64 (RFC 2047), one on each line, with whole characters only. The first line
+/// has `used` characters already.
 fn encoded_words(text: &str, used: usize) -> String {
     let mut words = Vec::new();
     let mut piece = String::new();
@@ -176,8 +181,8 @@ fn encoded_words(text: &str, used: usize) -> String {
     words.iter().map(word).collect::<Vec<_>>().join("\r\n ")
 }
 
-/// Does something with each line of a body as it is shown. One line is held at a time: a body may be as large
-/// as all that a queue holds.
+/// Calls `act` with each line of a body in its safe form, until it answers false. One line is held
+/// at a time: a body may be as large as everything that a queue holds.
 fn each_line(text: &[u8], mut act: impl FnMut(&str) -> bool) -> bool {
     let mut room = String::new();
     text.lines_with_terminator().all(|line| {
@@ -193,7 +198,7 @@ fn is_plain_body(text: &[u8]) -> bool {
     each_line(text, |line| line.is_ascii() && line.len() <= LONGEST_LINE)
 }
 
-/// Appends a body as it is on the wire.
+/// Appends a body with CRLF line ends, encoded if it is not plain.
 fn append_body(text: &[u8], plain: bool, out: &mut String) {
     out.reserve(text.len() + text.len() / 16);
     each_line(text, |line| {
@@ -206,7 +211,7 @@ fn append_body(text: &[u8], plain: bool, out: &mut String) {
     });
 }
 
-/// How much a line of a body takes in a mail at most, bytes with its line end.
+/// The largest size of a line of a body in a mail, bytes with its line end.
 pub(super) fn width(line: &[u8]) -> usize {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let mut out = String::new();
@@ -215,7 +220,7 @@ pub(super) fn width(line: &[u8]) -> usize {
     out.len() + 2
 }
 
-/// Quoted-printable (RFC 2045 §6.7), one line.
+/// Appends one line in quoted-printable (RFC 2045 §6.7).
 fn quoted(line: &str, out: &mut String) {
     let bytes = line.as_bytes();
     let mut column = 0;

@@ -1,8 +1,8 @@
-//! A report that is too large for one mail, in parts.
+//! Parts: a report that is too large for one mail goes in several.
 //!
-//! A part is a mail of its own, with its own Message-ID: what was taken leaves the outbox and is
-//! not sent again. Each can be read by itself: it is cut between two lines, and the host that its
-//! lines are of stands before them.
+//! A part is a mail of its own, with its own Message-ID: a part that was accepted leaves
+//! the outbox and is not sent again. Each can be read by itself: it is cut between two lines, and
+//! the name of the host stands before its lines.
 
 use bstr::{BString, ByteSlice};
 
@@ -13,17 +13,17 @@ use super::{Delivery, QueuedMail};
 /// The largest mail for a server that does not say what it takes, bytes: below the default of
 /// Postfix (`message_size_limit`, 10,240,000).
 pub const OWN_BOUND: u64 = 10_000_000;
-/// What is tried after a server refused a larger mail without saying what it takes, bytes.
+/// The sizes that are tried after a server refused a larger mail without naming its limit, bytes.
 const STEPS: [u64; 5] = [OWN_BOUND, 1_000_000, 100_000, 20_000, 4_096];
-/// RFC 5321 §4.5.3.1.7: every server takes mails of this size.
+/// Every server takes mails of this size, bytes (RFC 5321 §4.5.3.1.7).
 const ALL_TAKE: u64 = 64 * 1024;
-/// A part has at least this room for its lines, bytes: else the limit is none that can be meant.
+/// The least room of a part for its lines, bytes: a smaller limit cannot be meant.
 const LEAST_ROOM: usize = 1_000;
-/// Room for the numbers in the subject, and for the lines that say how it goes on.
+/// The room for the numbers in the subject, and for the lines that say which part follows, bytes.
 const NOTES: usize = 300;
 
-/// What may be tried after a 5xx to a mail of this length, if the reply is about its size (RFC 3463
-/// §3.3, §3.4: 5.2.3 and 5.3.4). A bare 552 may also mean a full mailbox, which parts do not help.
+/// The next smaller size to try after a 5xx to a mail of this length, if the reply is about its size
+/// (RFC 3463 §3.3, §3.4: 5.2.3 and 5.3.4). A bare 552 may also mean a full mailbox, which parts do not help.
 pub fn smaller(length: usize, reply: &Reply) -> Option<u64> {
     let text = reply.text().to_ascii_lowercase();
     let least = match reply.enhanced() {
@@ -54,8 +54,8 @@ fn step_below(length: usize, least: u64) -> Option<u64> {
     STEPS.into_iter().find(smaller)
 }
 
-/// One attempt with a sendmail program, which does not say what it takes: by our own bound, and by
-/// the words of a program that found the mail too large.
+/// Makes an attempt with a sendmail program, which does not name its limit: a mail is too large by
+/// our own bound, or by the words of the program.
 pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
     if length as u64 > OWN_BOUND {
         let why = format!("the mail has {length} bytes");
@@ -115,7 +115,7 @@ fn is_host(line: &[u8]) -> bool {
     line.ends_with(b": \n") && !line.starts_with(b" ") && !line.starts_with(b"*** ")
 }
 
-/// Fills parts up to their room.
+/// Fills parts with lines, up to their room.
 struct Cutter {
     parts: Vec<Vec<u8>>,
     /// The part that is being filled, and how much of its room is taken.
@@ -207,12 +207,12 @@ impl Cutter {
     }
 }
 
-/// What these lines take in a mail at most, bytes.
+/// The largest size of these lines in a mail, bytes.
 fn measure(text: &[u8]) -> usize {
     text.lines_with_terminator().map(width).sum()
 }
 
-/// The end of the first `most` bytes, or a little before it: not within a character.
+/// The length of the first `most` bytes, or a little less: not within a character.
 fn char_end(text: &[u8], most: usize) -> usize {
     if text.len() <= most {
         return text.len();

@@ -1,4 +1,4 @@
-//! `--print` and `tenshi replay`: a mail on standard output, for a person to read.
+//! The output of `--print` and `tenshi replay`: mails on standard output, for a person to read.
 
 use std::io::{self, Write};
 
@@ -42,7 +42,7 @@ impl Transport for PrintTransport {
 /// Writes the mail as a mail program would show it.
 ///
 /// # Errors
-/// Those of `out`.
+/// A write to `out` failed.
 pub fn print(mail: &QueuedMail, identity: &Identity, out: &mut dyn Write) -> io::Result<()> {
     let report = &mail.report;
     writeln!(out, "{RULE}")?;

@@ -1,6 +1,6 @@
-//! One mail to a sendmail program (`set mailserver sendmail:PATH ARGUMENTS`).
+//! The output to a sendmail program (`set mailserver sendmail:PATH ARGUMENTS`).
 //!
-//! Run as `PATH ARGUMENTS -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
+//! The program is run as `PATH ARGUMENTS -i -f FROM -- TO…` with the message on its standard input. Lines end in LF
 //! there: that is what the interface takes, and what Postfix, Exim and msmtp turn into CRLF.
 
 use std::path::{Path, PathBuf};
@@ -59,9 +59,10 @@ impl Transport for SendmailTransport {
     }
 }
 
-/// Gives one message to the program, its own arguments before ours. `timeout` is for the whole run; nothing is no limit.
+/// Gives one message to the program, the admin's arguments before ours. `timeout` is for the whole
+/// run; `None` is no limit.
 ///
-/// Exit 0 is taken for all. 75 (`EX_TEMPFAIL`), a signal and what is not in `sysexits.h` are
+/// Exit 0 means that the mail is accepted for all. 75 (`EX_TEMPFAIL`), a signal and what is not in `sysexits.h` are
 /// tried again; the rest of `sysexits.h` (64 to 78) is final.
 pub fn deliver(
     (path, arguments): (&Path, &[String]),
@@ -85,6 +86,7 @@ pub fn deliver(
     judge(path, &run, timeout)
 }
 
+/// The end of an attempt by the program's exit.
 fn judge(path: &Path, run: &Run, timeout: Option<Duration>) -> Delivery {
     let path = shown_path(&path);
     let words: Vec<_> = run.errors.lines().map(ByteSlice::to_str_lossy).collect();
@@ -117,7 +119,7 @@ fn judge(path: &Path, run: &Run, timeout: Option<Duration>) -> Delivery {
     }
 }
 
-/// The message with LF line ends, NUL left out.
+/// The message with LF line ends and without NUL.
 fn local_form(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len());
     let mut after_cr = false;

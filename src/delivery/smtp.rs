@@ -1,4 +1,4 @@
-//! One mail to one SMTP server (RFC 5321), with STARTTLS (RFC 3207) and AUTH (RFC 4954).
+//! The output to a mail server: SMTP (RFC 5321), with STARTTLS (RFC 3207) and AUTH (RFC 4954).
 //!
 //! The server is a stranger: what it says is bounded in bytes, lines and time (`reply`,
 //! `connection`), nothing that it said in clear counts under TLS, and no password leaves over a
@@ -93,8 +93,8 @@ pub fn deliver(
     sent.unwrap_or_else(|fault| fault.into_delivery(&server, text.len()))
 }
 
-/// The message as it is sent: lines end in CRLF and nothing else, the last one in nothing;
-/// NUL is left out (RFC 5321, 2.3.8).
+/// The message as it is sent: its lines end in CRLF and in nothing else, the last line has no end,
+/// and NUL is left out (RFC 5321 §2.3.8).
 fn crlf(message: &[u8]) -> Cow<'_, [u8]> {
     if is_crlf(message) {
         // As our own mails are: a copy of a large one is dear.
@@ -116,7 +116,7 @@ fn crlf(message: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether CR and LF come only together, and NUL not at all.
+/// Whether CR and LF come only together, and there is no NUL.
 fn is_crlf(message: &[u8]) -> bool {
     let mut places = memchr::memchr3_iter(b'\r', b'\n', 0, message);
     places.all(|at| match message.get(at) {

@@ -11,26 +11,26 @@
 
 mod lock;
 mod permissions;
-mod saved;
+mod snapshot;
 mod store;
 mod version1;
 
 pub use lock::{LockStatus, lock_status};
-pub use saved::{Sections, Snapshot, SnapshotRef};
+pub use snapshot::{Sections, Snapshot, SnapshotRef};
 pub use store::{DirectoryState, Loaded, ReadError, Store, WriteResult, read, resolve};
 
 /// The first bytes of every snapshot.
 const MAGIC: &[u8] = b"tenshi state\n";
-/// The version that this program writes. A change to what is saved makes a new one, and a reader
-/// for the one before.
+/// The version that this program writes. A change that an older program must not pass over makes a
+/// new version, and a reader for the one before.
 const VERSION: u32 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DecodeError {
-    /// It is not whole, or no snapshot at all.
+    /// The bytes are no snapshot, or not a whole one; the text says how that was seen.
     Damaged(String),
-    /// A later program wrote it.
+    /// A later program wrote the snapshot; its version.
     Newer(u32),
 }
 
@@ -50,7 +50,7 @@ impl std::fmt::Display for DecodeError {
 /// The bytes of a snapshot.
 ///
 /// # Errors
-/// When something in it cannot be written down.
+/// A value in it has no form in postcard.
 pub fn encode(snapshot: &impl Sections) -> Result<Vec<u8>, String> {
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&[0; 4]);
@@ -67,7 +67,7 @@ pub fn encode(snapshot: &impl Sections) -> Result<Vec<u8>, String> {
 /// Reads the bytes of a snapshot.
 ///
 /// # Errors
-/// When they are not a whole snapshot that this version can read.
+/// The bytes are not a whole snapshot that this version can read.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
     let damaged = |how: &str| DecodeError::Damaged(how.to_owned());
     let rest = bytes
@@ -87,6 +87,7 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
     .map_err(DecodeError::Damaged)
 }
 
+/// A number at the beginning of the bytes, little-endian, and the bytes after it.
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_le_bytes(*head), rest))

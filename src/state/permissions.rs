@@ -1,4 +1,4 @@
-//! Whether a state directory is safe: whoever may replace what is in it decides what is mailed, to
+//! The permissions of a state directory: whoever may replace what is in it decides what is mailed, to
 //! whom, and which lines are passed over.
 
 use std::fs;
@@ -11,7 +11,7 @@ use nix::unistd::{Uid, User};
 use crate::plain;
 use crate::shown::shown_path;
 
-/// Our files, which a directory that all may write could have been given by others.
+/// The names of our files: in a directory that all may write, they could be somebody else's.
 const OURS: [&str; 2] = ["tenshi.state", "tenshi.lock"];
 
 /// Refuses a directory that strangers have power over, warns of one that belongs to another user.

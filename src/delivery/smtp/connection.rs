@@ -1,5 +1,5 @@
-//! The connection of a dialogue, in clear or under TLS. Each step has a time limit for all of it,
-//! however the server spreads its bytes.
+//! The connection of a dialogue, in clear or under TLS. Each step has one time limit for the whole
+//! step, however the server spreads its bytes.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -15,14 +15,14 @@ use super::reply::{LONGEST_LINE, Malformed, Reply, ReplyParser};
 /// A message is sent in blocks of this many bytes, each a step with its own time limit: a slow line
 /// gets a large mail through, and a server that takes a byte now and then does not hold us for ever.
 const BLOCK: usize = 64 * 1024;
-/// No more of a host's addresses are tried.
+/// The most addresses of a host that are tried.
 const MOST_ADDRESSES: usize = 8;
 
-/// A socket that gives up at an instant.
+/// A socket whose reads and writes end at an instant.
 #[derive(Debug)]
 struct Timed {
     stream: TcpStream,
-    /// When the step must be done; nothing is no limit.
+    /// When the step must be done; `None` is no limit.
     end: Option<Instant>,
 }
 
@@ -65,9 +65,9 @@ enum Stream {
 /// A connection to a server.
 pub(super) struct Connection {
     stream: Stream,
-    /// The limit of a step (`set mailtimeout`); nothing is no limit.
+    /// The limit of a step (`set mailtimeout`); `None` is no limit.
     timeout: Option<Duration>,
-    /// Received and not yet looked at.
+    /// The bytes that were received and not yet looked at.
     unread: Vec<u8>,
 }
 
@@ -181,7 +181,7 @@ impl Connection {
         self.receive()
     }
 
-    /// Says good-bye and closes. What the server answers changes nothing.
+    /// Says QUIT and closes. The server's answer changes nothing.
     pub(super) fn quit(&mut self) {
         let _ = self.command("QUIT");
         let socket = match &mut self.stream {
@@ -249,8 +249,8 @@ impl Connection {
     }
 }
 
-/// Appends a piece of a message, the dot doubled with which a line begins. `begins` says whether the piece
-/// itself is at the beginning of a line; gives that of the next one.
+/// Appends a piece of a message, with each dot at the beginning of a line doubled. `begins` says
+/// whether the piece is at the beginning of a line. Gives whether the next piece is.
 fn double_dots(piece: &[u8], mut begins: bool, out: &mut Vec<u8>) -> bool {
     for line in piece.lines_with_terminator() {
         if begins && line.starts_with(b".") {

@@ -12,11 +12,12 @@ use super::session::Session;
 use crate::config::{MailAuth, MailSettings};
 use crate::shown::shown_path;
 
-/// A server that asks more often than this is not asking for a name and a password.
+/// The most challenges of a server: one that sends more does not ask for a name and a password.
 const MOST_CHALLENGES: usize = 4;
 
 impl Session<'_> {
-    /// AUTH PLAIN or LOGIN, with the password from its file. In clear only to this machine itself.
+    /// Logs in by AUTH PLAIN or LOGIN, with the password from its file. The password goes in clear only
+    /// to this machine itself.
     pub(super) fn authenticate(mut self, auth: &MailAuth, host: &str) -> Result<Self, SmtpError> {
         if !self.connection.is_encrypted() && !crate::config::is_loopback(host) {
             return Err(self.give_up("the password is not sent over a connection in clear"));
@@ -71,7 +72,7 @@ fn with_care(fault: SmtpError) -> SmtpError {
 /// Why the password of `mailauth` cannot be used, to be told before the first mail.
 ///
 /// # Errors
-/// What is wrong with its file.
+/// The fault of the password file.
 pub fn check_auth(settings: &MailSettings) -> Result<(), String> {
     settings
         .auth

@@ -11,7 +11,7 @@ pub const LONGEST_LINE: usize = 16 * 1024;
 const LONGEST_REPLY: usize = 64 * 1024;
 /// The most lines of one reply. The longest answers to EHLO have about thirty.
 const MOST_LINES: usize = 256;
-/// What is kept of a reply's text to be shown, characters.
+/// The longest text of a reply that is shown, characters.
 const SHOWN: usize = 400;
 
 /// A whole reply.
@@ -23,7 +23,7 @@ pub struct Reply {
     pub lines: Vec<String>,
 }
 
-/// What a server sent that is no reply, or none that is read to its end.
+/// Why the bytes of a server are no reply, or one that is not read to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Malformed {
     /// It does not begin with three digits, of which the first is 2 to 5.
@@ -149,19 +149,19 @@ fn code(digits: &[u8]) -> Option<u16> {
     good.then(|| digits.iter().fold(0, value))
 }
 
-/// What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
+/// The extensions that a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Offer {
-    /// RFC 3207.
+    /// STARTTLS (RFC 3207).
     pub starttls: bool,
     /// The mechanisms of AUTH, in capitals (RFC 4954).
     pub auth: Vec<String>,
-    /// The largest mail that it takes, bytes (RFC 1870); 0 there is no limit.
+    /// The largest mail that it takes, bytes (RFC 1870). `SIZE 0` is no limit.
     pub size: Option<u64>,
 }
 
 impl Offer {
-    /// Reads the reply. Keywords may be written in small letters; what is not known is passed over.
+    /// Reads the reply. Keywords may be written in small letters; unknown ones are passed over.
     pub fn of(reply: &Reply) -> Self {
         let mut offer = Self::default();
         // The first line is the server's name.

@@ -1,9 +1,9 @@
-//! TLS for mail: which certificate of a server is taken.
+//! TLS for mail: which certificate of a server is good.
 //!
 //! A certificate is good if an authority that the machine trusts has signed it, or if it stands
 //! among the trusted ones itself, as `openssl req -x509` makes them: such a certificate says of
 //! itself that it is an authority, which rustls takes for no server's. Its names and its time are
-//! looked at all the same. `set mailtls_fingerprint` names the only one that is taken.
+//! looked at all the same. `set mailtls_fingerprint` names the only one that is good.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use rustls::{
 
 use crate::config::{Fingerprint, MailSettings, MailTls};
 
-/// How a handshake goes under these settings.
+/// The rules of a handshake under these settings.
 ///
 /// # Errors
-/// In words: no certificate of an authority could be read.
+/// No certificate of an authority could be read; the text says why.
 pub(super) fn client_config(settings: &MailSettings) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let trust = match (settings.tls, settings.fingerprint) {
@@ -45,7 +45,7 @@ pub(super) fn client_config(settings: &MailSettings) -> Result<Arc<ClientConfig>
     Ok(Arc::new(config))
 }
 
-/// Whose certificate is taken.
+/// The certificates that are good.
 #[derive(Debug)]
 enum Trust {
     Anybody,
@@ -205,8 +205,7 @@ fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     std::str::from_utf8(value).ok().map(str::to_owned)
 }
 
-/// What is wrong with the server's certificate, and what to do about it; nothing for any other
-/// fault of a handshake.
+/// The fault of the server's certificate, with advice; `None` for any other fault of a handshake.
 pub(super) fn trouble(error: &std::io::Error) -> Option<String> {
     let fault = error.get_ref()?.downcast_ref::<Error>()?;
     let advice = match fault {

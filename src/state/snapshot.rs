@@ -1,4 +1,4 @@
-//! What a snapshot holds.
+//! The contents of a snapshot, as sections.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,8 +13,8 @@ use crate::input::redis::Counted;
 use crate::monitor::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use crate::queue::Tally;
 
-/// What is written as sections, each with its name and its length in front: a part that is added
-/// later, or left out, does not move the others.
+/// Contents that are written as sections, each with its name and its length in front: a section that
+/// is added later, or left out, does not move the others.
 ///
 /// ```text
 /// length of the name (u8)  name  length of the body (u64)  body (postcard)
@@ -24,10 +24,10 @@ use crate::queue::Tally;
 /// of another name, and the old one a reader; what an older program must not pass over takes a new
 /// version.
 pub trait Sections {
-    /// Writes them behind what `out` holds.
+    /// Appends the sections to `out`.
     ///
     /// # Errors
-    /// When something cannot be written down.
+    /// A value has no form in postcard.
     fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String>;
 }
 
@@ -45,7 +45,7 @@ fn section(mut out: Vec<u8>, name: &str, body: &impl Serialize) -> Result<Vec<u8
     Ok(out)
 }
 
-/// The name and the body of the first section, and what follows it.
+/// The name and the body of the first section, and the bytes after it.
 fn next_section(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (length, rest) = bytes.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(*length))?;
@@ -115,32 +115,33 @@ snapshot! {
     /// The patterns of log files, and since when each is followed, ns since the epoch: a file that
     /// came while nothing ran is new from its beginning.
     patterns: HashMap<BString, i64>, &'a HashMap<BString, i64>;
-    /// The queues with what they have collected.
+    /// The queues with the lines that they have collected.
     queues: Vec<SavedQueue>, Vec<SavedQueue<&'a Tally>>;
     /// The escalation counters.
     escalations: Vec<SavedCounter>, Vec<SavedCounter<&'a str, &'a BStr>>;
-    /// The last line of each host, for `repeat`, where its source is not known: as snapshots before had it.
+    /// The last line of each host, for `repeat`, where its source is not known: older snapshots had it
+    /// so.
     last: Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
-    /// The reports on their way.
+    /// The reports that are not delivered yet.
     outbox: Outbox, &'a Outbox;
-    /// What is settled when a mail of the outbox is delivered: mail, rule, host, count.
+    /// The escalation counters that are settled when a mail is delivered, by the mail's number.
     settlements: HashMap<u64, Vec<SavedCounter>>, HashMap<u64, Vec<SavedCounter<&'a str, &'a BStr>>>;
-    /// What the next report has to tell.
+    /// The remarks of the next report.
     remarks: Vec<String>, &'a [String];
-    /// Everything counted.
+    /// The counters of `tenshi status`.
     counters: Counters, &'a Counters;
-    /// What is wrong with inputs just now, by their names.
+    /// The faults that last, by the name of the input, queue or server.
     faults: HashMap<String, String>, &'a HashMap<String, String>;
-    /// Those of the inputs with a fault that may have lines which are not read.
+    /// The names of those faults by which lines are not read or reports do not arrive.
     blind: BTreeSet<String>, &'a BTreeSet<String>;
-    /// How far the Redis lists are counted.
+    /// The last element of each Redis list that is counted.
     redis: Counted, &'a Counted;
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
 }
 
 impl Snapshot {
-    /// Takes out what the monitor goes on from.
+    /// Takes out the sections that the monitor goes on from.
     pub fn take_monitor(&mut self) -> SavedMonitor {
         use std::mem::take;
         SavedMonitor {
