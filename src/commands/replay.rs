@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::profile::Costs;
 use super::saved;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config, Output};
+use crate::config::{self, Config};
 use crate::counters::Counter;
 use crate::daemon::hostname;
 use crate::delivery::message::Identity;
@@ -207,13 +207,10 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
 
 /// The mails among the reports of a queue: what would go to a CSV program is none.
 fn mails(config: &Config, due: DueReports) -> Vec<crate::report::Report> {
-    match config
-        .queues
-        .get(due.queue.index())
-        .map(|queue| &queue.output)
-    {
-        Some(Output::Mail(_)) => due.reports,
-        Some(Output::Csv(_)) | None => Vec::new(),
+    let queue = config.queues.get(due.queue.index());
+    match queue.and_then(|queue| queue.output.mail()) {
+        Some(_) => due.reports,
+        None => Vec::new(),
     }
 }
 

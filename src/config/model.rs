@@ -238,6 +238,24 @@ pub enum Output {
     Csv(ShellCommand),
 }
 
+impl Output {
+    /// The mails of the queue; `None` if its reports are CSV.
+    pub fn mail(&self) -> Option<&MailQueue> {
+        match self {
+            Self::Mail(mail) => Some(mail),
+            Self::Csv(_) => None,
+        }
+    }
+
+    /// The program that gets the reports: the filter of mails, or the output itself.
+    pub fn program(&self) -> Option<&ShellCommand> {
+        match self {
+            Self::Mail(mail) => mail.filter.as_ref(),
+            Self::Csv(command) => Some(command),
+        }
+    }
+}
+
 /// Sender and recipients of a queue (`set queue NAME FROM TO [WHEN] SUBJECT`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailQueue {

@@ -65,14 +65,12 @@ impl QueueTable {
             .filters
             .values()
             .map(|filter| (&filter.command, &filter.location));
-        let csv =
-            self.list
-                .iter()
-                .zip(&self.locations)
-                .filter_map(|(queue, location)| match &queue.output {
-                    Output::Csv(command) => Some((command, location)),
-                    Output::Mail(_) => None,
-                });
+        let csv = self
+            .list
+            .iter()
+            .zip(&self.locations)
+            .filter(|(queue, _)| queue.output.mail().is_none())
+            .filter_map(|(queue, location)| Some((queue.output.program()?, location)));
         filters.chain(csv).collect()
     }
 
@@ -309,9 +307,7 @@ impl QueueTable {
                 .and_then(|id| self.list.get_mut(id.index()));
             match queue.map(|queue| &mut queue.output) {
                 Some(Output::Mail(mail)) => mail.filter = Some(filter.command.clone()),
-                Some(Output::Csv(_)) => {
-                    lost.push((filter, "the CSV queue has no mail to filter".to_owned()))
-                }
+                Some(_) => lost.push((filter, "the CSV queue has no mail to filter".to_owned())),
                 None => lost.push((filter, format!("there is no queue `{name}` to filter"))),
             }
         }

@@ -13,7 +13,7 @@ use super::messages::{DEPTH, Message, Requests};
 use super::service_status::ServiceStatus;
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
-use crate::config::{self, Config, MailServer, Output, ShellCommand, TailSettings, TailStart};
+use crate::config::{self, Config, MailServer, ShellCommand, TailSettings, TailStart};
 use crate::delivery::message::Identity;
 use crate::delivery::outputs::Outputs;
 use crate::delivery::smtp;
@@ -137,10 +137,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     let inputs = &config.inputs;
     let mut faults = Vec::new();
     for queue in &config.queues {
-        let command = match &queue.output {
-            Output::Mail(mail) => mail.filter.as_ref(),
-            Output::Csv(command) => Some(command),
-        };
+        let command = queue.output.program();
         if let Some(ShellCommand { program, .. }) =
             command.filter(|c| !is_executable(Path::new(&c.program)))
         {

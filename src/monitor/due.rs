@@ -6,7 +6,7 @@ use chrono::Local;
 use super::monitor::Monitor;
 use super::report_builder::ReportBuilder;
 use crate::clock::Time;
-use crate::config::{Action, Output, Queue, QueueId, RuleId, SortOrder};
+use crate::config::{Action, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS};
 use crate::report::{Report, Status, Unsent};
 use crate::schedule::Schedule;
@@ -109,9 +109,9 @@ impl Monitor {
             return None;
         }
         let tally = std::mem::take(&mut state.tally);
-        let order = match queue.output {
-            Output::Mail(_) => config.report.sort_order,
-            Output::Csv(_) => SortOrder::Ascending,
+        let order = match queue.output.mail() {
+            Some(_) => config.report.sort_order,
+            None => SortOrder::Ascending,
         };
         let mut gave_up = Vec::new();
         let lines = tally.lines(order, &queue.thresholds, &mut gave_up);
@@ -138,9 +138,9 @@ impl Monitor {
             now,
             status,
         };
-        let reports = match &queue.output {
-            Output::Mail(mail) => builder.mails(mail),
-            Output::Csv(_) => builder.csv().into_iter().collect(),
+        let reports = match queue.output.mail() {
+            Some(mail) => builder.mails(mail),
+            None => builder.csv().into_iter().collect(),
         };
         Some(DueReports {
             queue: id,
@@ -152,9 +152,9 @@ impl Monitor {
 
     /// The sentences that a report carries besides its lines; none where only pagers and programs read it.
     fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
-        let output = self.config.queues.get(index).map(|queue| &queue.output);
-        match output {
-            Some(Output::Mail(mail)) if mail.recipients.iter().any(|r| !r.pager) => {}
+        let queue = self.config.queues.get(index);
+        match queue.and_then(|queue| queue.output.mail()) {
+            Some(mail) if mail.recipients.iter().any(|r| !r.pager) => {}
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);
