@@ -191,6 +191,23 @@ impl Node {
         is(self) || self.children().into_iter().any(|c| c.any(is))
     }
 
+    /// How many of this part and those below are such.
+    pub fn count(&self, is: &dyn Fn(&Node) -> bool) -> usize {
+        let below: usize = self.children().into_iter().map(|c| c.count(is)).sum();
+        below + usize::from(is(self))
+    }
+
+    /// Takes the capture groups out, and leaves what they hold.
+    pub fn strip_captures(&mut self) {
+        while let Self::Capture { body, .. } = self {
+            let inner = std::mem::replace(body.as_mut(), Self::Empty);
+            *self = inner;
+        }
+        for child in self.children_mut() {
+            child.strip_captures();
+        }
+    }
+
     /// The groups that this part itself, not one below, looks at.
     pub fn refers_to(&self) -> &[usize] {
         match self {

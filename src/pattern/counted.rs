@@ -4,20 +4,24 @@
 //! again, unless it depends on what a group holds: so it is remembered, and the time for most
 //! patterns is at most the product of the lengths of pattern and line, as with `regex`. Look-around
 //! is asked of an automaton that reads the line once ([`Oracle`]). What is left (backreferences,
-//! atomic groups around choices) may still take long, and ends when the line's [`Budget`] does.
+//! atomic groups around choices) may still take long, and ends when the line's [`StepBudget`] does.
 
+mod analyse;
 mod compile;
+mod looks;
 mod machine;
 mod program;
+mod runs;
+mod step;
 
 use super::ast::Node;
-use super::budget::Budget;
-use super::{Found, Spans};
+use super::budget::StepBudget;
+use super::matches::{Found, Spans};
 use machine::Machine;
 use program::Program;
 
 #[cfg(doc)]
-use super::automaton::Oracle;
+use super::lazy_dfa::Oracle;
 
 /// A pattern made ready.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl Counted {
     }
 
     /// Whether it matches.
-    pub(super) fn is_match(&self, subject: &[u8], budget: &mut Budget) -> Found {
+    pub(super) fn is_match(&self, subject: &[u8], budget: &mut StepBudget) -> Found {
         self.search(subject, budget, false, |_, _| ())
     }
 
@@ -41,7 +45,7 @@ impl Counted {
         subject: &[u8],
         spans: &mut Spans,
         start: &mut usize,
-        budget: &mut Budget,
+        budget: &mut StepBudget,
     ) -> Found {
         spans.0.clear();
         self.search(subject, budget, true, |machine, at| {
@@ -53,7 +57,7 @@ impl Counted {
     fn search(
         &self,
         subject: &[u8],
-        budget: &mut Budget,
+        budget: &mut StepBudget,
         spans: bool,
         found: impl FnOnce(&Machine<'_>, usize),
     ) -> Found {

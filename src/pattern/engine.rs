@@ -8,11 +8,12 @@
 use std::sync::{Mutex, OnceLock};
 
 use super::ast::Node;
-use super::automaton::Scanner;
-use super::budget::{Budget, price};
+use super::budget::{StepBudget, line_limit, price};
 use super::counted::Counted;
+use super::diagnostic::PatternError;
 use super::emit::{Emitted, Purpose, emit};
-use super::{Found, PatternError, Spans};
+use super::lazy_dfa::Scanner;
+use super::matches::{Found, Spans};
 
 /// Bytes that a compiled pattern may take.
 const SIZE_LIMIT: usize = 32 << 20;
@@ -125,7 +126,7 @@ fn refused(why: &str, length: usize) -> PatternError {
 /// A subject, what it may cost, and the tree of the pattern if that is needed.
 pub(super) struct Search<'a> {
     pub subject: &'a [u8],
-    pub budget: &'a mut Budget,
+    pub budget: &'a mut StepBudget,
     pub tree: &'a dyn Fn() -> Node,
 }
 
@@ -133,14 +134,14 @@ impl Matcher {
     pub(super) fn is_match(&self, search: &mut Search<'_>) -> Found {
         match &self.engine {
             Compiled::Regular { regex, .. } if self.is_short(search) => {
-                found(regex.is_match(search.subject))
+                Found::from(regex.is_match(search.subject))
             }
             Compiled::Regular { regex, .. } => match self.scan(search) {
-                Some(answer) => found(answer),
+                Some(answer) => Found::from(answer),
                 None => match self.counted(search.tree) {
                     Some(counted) => counted.is_match(search.subject, search.budget),
                     None if search.budget.pay(self.product(search.subject)) => {
-                        found(regex.is_match(search.subject))
+                        Found::from(regex.is_match(search.subject))
                     }
                     None => Found::GaveUp,
                 },
@@ -153,7 +154,7 @@ impl Matcher {
                     (Some(counted), _) => counted.is_match(search.subject, search.budget),
                     (None, Some(fancy)) => fancy
                         .run(search, |regex, subject| regex.is_match(subject).ok())
-                        .map_or(Found::GaveUp, found),
+                        .map_or(Found::GaveUp, Found::from),
                     (None, None) => Found::GaveUp,
                 }
             }
@@ -174,7 +175,7 @@ impl Matcher {
             }
             Compiled::Regular { regex, places } => {
                 let subject = search.subject;
-                let mut own = Budget::new(subject.len());
+                let mut own = StepBudget::for_line(subject.len());
                 let surely = match self.scan(search) {
                     Some(false) => return Found::No,
                     Some(true) => true,
@@ -313,10 +314,6 @@ impl Matcher {
     }
 }
 
-fn found(answer: bool) -> Found {
-    if answer { Found::Yes } else { Found::No }
-}
-
 /// `fancy-regex`, which counts the places it goes back to, and not what it reads there: so it may go
 /// back less often in a longer line.
 #[derive(Debug)]
@@ -354,7 +351,7 @@ impl Fancy {
         let class = LENGTHS.iter().position(|&most| subject.len() <= most)?;
         let place = self.engines.get(class)?;
         let engine = place.get_or_init(|| build_fancy(&self.text, LENGTHS[class]).ok());
-        if !search.budget.pay(Budget::of(subject.len()) / SHARE) {
+        if !search.budget.pay(line_limit(subject.len()) / SHARE) {
             return None;
         }
         ask(engine.as_ref()?, subject)
@@ -364,7 +361,7 @@ impl Fancy {
 /// The engine for subjects of this length: each place that it goes back to may cost that much to
 /// read.
 fn build_fancy(text: &str, length: usize) -> Result<fancy_regex::Regex, fancy_regex::Error> {
-    let limit = Budget::of(length) / SHARE / (1 + price(length));
+    let limit = line_limit(length) / SHARE / (1 + price(length));
     fancy_regex::RegexBuilder::new(text)
         .bytes_mode(fancy_regex::BytesMode::Ascii)
         .unicode_mode(false)

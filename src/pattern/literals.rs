@@ -9,22 +9,22 @@ const MOST: usize = 64;
 const LONG: usize = 32;
 
 /// Alternatives of which every match holds one; `None` if there are none to be found.
-pub fn inside(node: &Node) -> Option<Vec<Vec<u8>>> {
+pub fn required(node: &Node) -> Option<Vec<Vec<u8>>> {
     match node {
         Node::Concat(items) => best(runs(items)),
         Node::Set(set) => few(set),
         Node::Alternate(branches) => {
             let mut all = Vec::new();
             for branch in branches {
-                all.extend(inside(branch)?);
+                all.extend(required(branch)?);
                 if all.len() > MOST {
                     return None;
                 }
             }
             Some(all)
         }
-        Node::Capture { body, .. } | Node::Atomic(body) => inside(body),
-        Node::Repeat { body, min, .. } if *min > 0 => inside(body),
+        Node::Capture { body, .. } | Node::Atomic(body) => required(body),
+        Node::Repeat { body, min, .. } if *min > 0 => required(body),
         _ => None,
     }
 }
@@ -58,7 +58,7 @@ fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
                 found.push(std::mem::replace(&mut run, vec![Vec::new()]));
                 match (exact, item) {
                     (Some(bytes), _) => run = bytes,
-                    (None, Part::Node(node)) => found.extend(inside(node)),
+                    (None, Part::Node(node)) => found.extend(required(node)),
                     (None, Part::Gap) => {}
                 }
             }

@@ -1,7 +1,7 @@
 //! The instructions of the machine.
 
 use crate::pattern::ast::Anchor;
-use crate::pattern::automaton::Oracle;
+use crate::pattern::lazy_dfa::Oracle;
 use crate::pattern::set::{Bits, ByteSet};
 
 /// Instructions in a row; each goes on at the next unless it says otherwise.

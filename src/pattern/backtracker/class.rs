@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use super::text::Text;
+use super::cursor::Cursor;
 use crate::pattern::set::{Bits, ByteSet};
 use crate::simd::{Block16, ByteRange, run_length_in_tail};
 
@@ -74,24 +74,24 @@ impl Class {
 
     /// How many bytes of the set there are from `at` on, `most` at most.
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
-        let text = Text::new(subject, at);
+        let cursor = Cursor::new(subject, at);
         match self.shape {
-            Shape::One => self.run_one(text, most),
-            Shape::Few => self.run_few(text, most),
-            Shape::Everything | Shape::Many => self.run_any(text.rest, most),
+            Shape::One => self.run_one(cursor, most),
+            Shape::Few => self.run_few(cursor, most),
+            Shape::Everything | Shape::Many => self.run_any(cursor.rest, most),
         }
     }
 
     /// The same where there is one range.
     #[inline(always)]
-    pub(super) fn run_one(&self, text: Text<'_>, most: usize) -> usize {
-        run(text, most, |bytes| self.ranges.one(bytes))
+    pub(super) fn run_one(&self, cursor: Cursor<'_>, most: usize) -> usize {
+        run(cursor, most, |bytes| self.ranges.one(bytes))
     }
 
     /// The same where there are several.
     #[inline(always)]
-    pub(super) fn run_few(&self, text: Text<'_>, most: usize) -> usize {
-        run(text, most, |bytes| self.ranges.few(bytes))
+    pub(super) fn run_few(&self, cursor: Cursor<'_>, most: usize) -> usize {
+        run(cursor, most, |bytes| self.ranges.few(bytes))
     }
 
     /// The same in any case, byte by byte.
@@ -109,16 +109,16 @@ impl Class {
 /// How many bytes are left before one that stops, `most` at most. As a rule it is among the next
 /// sixteen.
 #[inline(always)]
-fn run(text: Text<'_>, most: usize, stops: impl Fn(Block16) -> u32) -> usize {
-    if let Some(chunk) = text.rest.first_chunk() {
+fn run(cursor: Cursor<'_>, most: usize, stops: impl Fn(Block16) -> u32) -> usize {
+    if let Some(chunk) = cursor.rest.first_chunk() {
         let bits = stops(Block16::new(*chunk));
         if bits != 0 {
             return most.min(bits.trailing_zeros() as usize);
         }
-    } else if text.whole.len() >= 16 {
-        return most.min(run_length_in_tail(text.whole, text.rest, stops));
+    } else if cursor.whole.len() >= 16 {
+        return most.min(run_length_in_tail(cursor.whole, cursor.rest, stops));
     }
-    far(text.whole, text.rest, most, stops)
+    far(cursor.whole, cursor.rest, most, stops)
 }
 
 /// The same where none of the next sixteen stops, or the subject is shorter than that.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::attempt::Patience;
-use super::chain::{Chain, Needle};
+use super::chain::Chain;
 use super::class::Class;
+use super::literal::Needle;
+use crate::pattern::budget::StepBudget;
 use crate::pattern::set::{Bits, ByteSet};
 
 #[derive(Debug)]
@@ -13,9 +14,9 @@ pub(super) enum Step {
     Literal(Box<[u8]>),
     One(Arc<Class>),
     /// A repeat that can end at one place only, as what comes behind is not in its set.
-    Run(Run),
+    Run(SetRepeat),
     /// One that must end `back` bytes before the end of the subject.
-    Until(Run),
+    Until(SetRepeat),
     Repeat(Box<Repeat>),
     Split(Box<Split>),
     /// The rest of the pattern.
@@ -25,16 +26,6 @@ pub(super) enum Step {
     Close(usize),
     AtStart,
     AtEnd,
-}
-
-/// Whether a text begins with these bytes, as a rule more than eight: a call would take longer.
-#[inline]
-pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
-    let (Some(text), Some(last)) = (text.get(..bytes.len()), bytes.last_chunk::<8>()) else {
-        return text.starts_with(bytes);
-    };
-    let mut pairs = text.as_chunks::<8>().0.iter().zip(bytes.as_chunks().0);
-    pairs.all(|(one, other)| one == other) && text.last_chunk() == Some(last)
 }
 
 /// What can come at a place for a match to go on.
@@ -60,7 +51,7 @@ pub(super) struct Split {
 
 /// A repeated set.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct SetRepeat {
     pub class: Arc<Class>,
     pub min: u32,
     /// `u32::MAX` is without a limit: no line is that long.
@@ -69,7 +60,7 @@ pub(super) struct Run {
     pub back: u32,
 }
 
-impl Run {
+impl SetRepeat {
     /// Whether it takes any number of any bytes.
     pub(super) fn takes_all(&self) -> bool {
         self.class.everything() && self.max == u32::MAX
@@ -84,7 +75,7 @@ impl Run {
 /// A repeated set that may end at several places.
 #[derive(Debug)]
 pub(super) struct Repeat {
-    pub run: Run,
+    pub run: SetRepeat,
     pub lazy: bool,
     pub next: Next,
     pub ahead: Ahead,
@@ -112,11 +103,11 @@ impl Next {
         subject: &[u8],
         (low, high): (usize, usize),
         last: bool,
-        patience: &mut Patience,
+        budget: &mut StepBudget,
     ) -> Option<usize> {
         match self {
-            Self::Literal(needle) if last => needle.find_last(subject, (low, high), patience),
-            Self::Literal(needle) => needle.find_first(subject, (low, high), patience),
+            Self::Literal(needle) if last => needle.find_last(subject, (low, high), budget),
+            Self::Literal(needle) => needle.find_first(subject, (low, high), budget),
             Self::Set(set) => {
                 let window = &subject[low..(high + 1).min(subject.len())];
                 let place = match last {
@@ -132,11 +123,11 @@ impl Next {
 
 impl Repeat {
     /// The same as a run, if it can end at one place only.
-    pub(super) fn with_one_end(&self) -> Option<Run> {
-        let Run {
+    pub(super) fn with_one_end(&self) -> Option<SetRepeat> {
+        let SetRepeat {
             class, min, max, ..
         } = &self.run;
-        let run = |back: u32| Run {
+        let run = |back: u32| SetRepeat {
             class: Arc::clone(class),
             min: min + back,
             max: *max,
@@ -156,12 +147,12 @@ impl Repeat {
     }
 
     /// The same as a run, if the subject must end so many bytes behind it.
-    pub(super) fn until(&self, last: u32) -> Option<Run> {
-        let Run {
+    pub(super) fn until(&self, last: u32) -> Option<SetRepeat> {
+        let SetRepeat {
             class, min, max, ..
         } = &self.run;
         let any = class.everything() || *max != u32::MAX;
-        (!any).then(|| Run {
+        (!any).then(|| SetRepeat {
             class: Arc::clone(class),
             min: *min,
             max: *max,

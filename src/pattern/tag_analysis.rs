@@ -2,18 +2,18 @@
 //!
 //! A line of a log begins with the name of its program, and the words behind it say what it is
 //! about. Most rules name both: `^sshd\[\d+\]: Failed password`. Here the pattern is taken for a
-//! nondeterministic automaton that matches wherever the pattern does, and in more places (it knows
+//! nondeterministic nfa that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
-mod automaton;
 mod heads;
+mod nfa;
 
 use std::sync::Arc;
 
 use super::ast::{Anchor, Node};
 use super::set::ByteSet;
 use super::tag::ends_tag;
-use automaton::{ACCEPT, Automaton, State};
+use nfa::{ACCEPT, Nfa, State};
 
 /// So many bytes behind a blank are looked at.
 pub const KEY: usize = 3;
@@ -25,10 +25,6 @@ const FEW: usize = 4;
 const LONGEST: usize = 40;
 /// So many ways to go on are looked at for words: they multiply, and may all lead nowhere.
 const MOST_VISITS: usize = 2_000;
-/// A larger automaton is cut: beyond its end everything matches.
-const MOST_STATES: usize = 1_500;
-/// Quantified parts are written out so often at most.
-const MOST_COPIES: u32 = 6;
 
 /// The bytes right behind a blank.
 pub type Key = [u8; KEY];
@@ -47,9 +43,9 @@ pub struct Behind {
 
 /// What is known of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Fields {
+pub struct TagAnalysis {
     /// The first word is one of these; `None`: nothing is known.
-    pub words: Option<Arc<[Word]>>,
+    pub names: Option<Arc<[Tag]>>,
     /// Behind the first two blanks.
     pub keys: Keys,
     /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
@@ -60,9 +56,9 @@ pub struct Fields {
 }
 
 /// Tells from the head of a subject (its first word, the byte behind it, and a blank) whether the
-/// pattern can match. Of what is behind that it tells nothing: the automaton is kept no further.
+/// pattern can match. Of what is behind that it tells nothing: the nfa is kept no further.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Beginning(Option<Automaton>);
+pub struct Beginning(Option<Nfa>);
 
 /// What a beginning tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,16 +74,16 @@ pub enum Fit {
 impl Beginning {
     /// What `begin` tells.
     pub fn fit(&self, begin: &[u8]) -> Fit {
-        let Some(automaton) = &self.0 else {
+        let Some(nfa) = &self.0 else {
             return Fit::Maybe;
         };
-        let surely = |states: &[usize]| !automaton.loose && states.contains(&ACCEPT);
-        let mut states = automaton.closure([automaton.start]);
+        let surely = |states: &[usize]| !nfa.loose && states.contains(&ACCEPT);
+        let mut states = nfa.closure([nfa.start]);
         for &byte in begin {
             if surely(&states) {
                 return Fit::Surely;
             }
-            states = automaton.after(&states, byte);
+            states = nfa.after(&states, byte);
             if states.is_empty() {
                 return Fit::No;
             }
@@ -101,7 +97,7 @@ impl Beginning {
 
 /// A first word, or what it begins with.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Word {
+pub struct Tag {
     /// The bytes.
     pub bytes: Box<[u8]>,
     /// Whether they are the whole word.
@@ -120,32 +116,26 @@ fn in_stamp(byte: u8) -> bool {
 }
 
 /// What is known of the subjects of a pattern.
-pub fn fields(root: &Node) -> Fields {
+pub fn analyse(root: &Node) -> TagAnalysis {
     if !anchored(root) {
-        return Fields::default();
+        return TagAnalysis::default();
     }
-    let automaton = Automaton::new(root);
-    let start = automaton.closure([automaton.start]);
+    let nfa = Nfa::new(root);
+    let start = nfa.closure([nfa.start]);
     let mut words = Vec::new();
-    automaton.words(&start, (&mut Vec::new(), &mut 0), &mut words);
+    nfa.words(&start, (&mut Vec::new(), &mut 0), &mut words);
     let known = words
         .iter()
         .all(|word| word.whole || !word.bytes.is_empty());
     let words = (known && words.len() <= MOST).then(|| sorted(words).into());
-    let behind = automaton.behind_blank(&start);
-    let stamped = automaton.behind_stamp(&behind);
-    Fields {
-        words,
-        keys: automaton.two_keys(behind),
-        stamped: automaton.two_keys(stamped),
-        beginning: Beginning(Some(automaton.of_heads())),
+    let behind = nfa.behind_blank(&start);
+    let stamped = nfa.behind_stamp(&behind);
+    TagAnalysis {
+        names: words,
+        keys: nfa.two_keys(behind),
+        stamped: nfa.two_keys(stamped),
+        beginning: Beginning(Some(nfa.of_heads())),
     }
-}
-
-/// How many parts are such.
-fn count(node: &Node, is: &dyn Fn(&Node) -> bool) -> usize {
-    let below: usize = node.children().into_iter().map(|c| count(c, is)).sum();
-    below + usize::from(is(node))
 }
 
 fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
@@ -171,19 +161,19 @@ fn anchored(node: &Node) -> bool {
     }
 }
 
-impl Automaton {
+impl Nfa {
     /// Lists the first words behind `begun`. Where too many letters may follow, it is what the words
     /// begin with.
     fn words(
         &self,
         states: &[usize],
         (begun, visits): (&mut Vec<u8>, &mut usize),
-        words: &mut Vec<Word>,
+        words: &mut Vec<Tag>,
     ) {
         *visits += 1;
         if *visits > MOST_VISITS {
             // They may be any.
-            return words.push(Word {
+            return words.push(Tag {
                 bytes: Box::default(),
                 whole: false,
             });
@@ -193,14 +183,14 @@ impl Automaton {
         let ends = bytes.bytes().any(ends_tag);
         if self.anything(states) || letters.len() > FEW || begun.len() > LONGEST {
             let bytes = begun[..].into();
-            return words.push(Word {
+            return words.push(Tag {
                 bytes,
                 whole: false,
             });
         }
         if ends {
             let bytes = begun[..].into();
-            words.push(Word { bytes, whole: true });
+            words.push(Tag { bytes, whole: true });
         }
         for byte in letters {
             if words.len() > MOST {
@@ -310,8 +300,8 @@ mod tests {
     fn shown(pattern: &str) -> String {
         let fields = Pattern::compile(pattern.as_bytes())
             .unwrap()
-            .outline()
-            .fields
+            .properties()
+            .tags
             .clone();
         let list = |all: Option<Vec<Vec<u8>>>| match all {
             Some(all) => all
@@ -321,17 +311,17 @@ mod tests {
                 .join(" "),
             None => "?".into(),
         };
-        let word = |word: &crate::pattern::fields::Word| match word.whole {
+        let word = |word: &crate::pattern::tag_analysis::Tag| match word.whole {
             true => word.bytes.to_vec(),
             false => [&word.bytes[..], b"~"].concat(),
         };
-        let keys = |keys: crate::pattern::fields::Keys| {
+        let keys = |keys: crate::pattern::tag_analysis::Keys| {
             let keys = keys.map(|behind| behind.keys);
             let keys =
                 keys.map(|keys| keys.map(|all| all.iter().map(|key| key.to_vec()).collect()));
             keys.map(list).join("|")
         };
-        let words = list(fields.words.map(|words| words.iter().map(word).collect()));
+        let words = list(fields.names.map(|words| words.iter().map(word).collect()));
         let stamped = keys(fields.stamped);
         match stamped.as_str() {
             "?|?" | "|" => format!("{words}|{}", keys(fields.keys)),
@@ -386,8 +376,8 @@ mod tests {
         let of = |pattern: &str| {
             Pattern::compile(pattern.as_bytes())
                 .unwrap()
-                .outline()
-                .fields
+                .properties()
+                .tags
                 .clone()
         };
         let literal = |pattern: &str| {

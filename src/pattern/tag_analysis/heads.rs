@@ -1,9 +1,9 @@
-//! The part of an automaton that heads of subjects lead through: one state of many. It is all that
+//! The part of an nfa that heads of subjects lead through: one state of many. It is all that
 //! is kept of each pattern.
 
-use super::automaton::{ACCEPT, Automaton, State, UNKNOWN};
-use super::ends_tag;
+use super::nfa::{ACCEPT, Nfa, State, UNKNOWN};
 use crate::pattern::set::ByteSet;
+use crate::pattern::tag::ends_tag;
 
 /// What may come next of a head.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,7 +14,7 @@ enum Part {
     Behind,
 }
 
-impl Automaton {
+impl Nfa {
     /// As much of it as tells of the heads of subjects: one of hundreds of states is kept for each
     /// pattern.
     pub(super) fn of_heads(&self) -> Self {
@@ -89,8 +89,9 @@ impl Automaton {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Automaton, Beginning, Fit, anchored, ends_tag};
+    use super::super::{Beginning, Fit, Nfa, anchored};
     use crate::pattern::Pattern;
+    use crate::pattern::tag::ends_tag;
 
     /// The patterns of our own rules, and the first words of the lines that they were written for.
     fn examples() -> (Vec<Pattern>, Vec<Vec<u8>>) {
@@ -121,10 +122,10 @@ mod tests {
         let (patterns, words) = examples();
         let (mut heads, mut states, mut kept) = (0, 0, 0);
         for pattern in patterns.iter().filter(|p| anchored(&p.tree())) {
-            let all = Automaton::new(&pattern.tree());
+            let all = Nfa::new(&pattern.tree());
             let small = all.of_heads();
             (states, kept) = (states + all.states.len(), kept + small.states.len());
-            let [all, small] = [all, small].map(|automaton| Beginning(Some(automaton)));
+            let [all, small] = [all, small].map(|nfa| Beginning(Some(nfa)));
             for word in &words {
                 for behind in [&b""[..], b"[", b":", b": ", b" ", b"  ", b"(", b"\xff "] {
                     let head = [word, behind].concat();
@@ -143,8 +144,8 @@ mod tests {
         let pattern = format!("^(?:{}su)+: ", "sshd|".repeat(70_000));
         let beginning = Pattern::compile(pattern.as_bytes())
             .unwrap()
-            .outline()
-            .fields
+            .properties()
+            .tags
             .beginning
             .clone();
         for begin in ["sshd: ", "su: ", "sshdsu: "] {

@@ -1,8 +1,9 @@
 //! From the tree of a pattern to the steps that match it.
 
-use super::chain::{Chain, Needle};
+use super::chain::Chain;
 use super::class::Class;
-use super::steps::{Ahead, Next, Repeat, Run, Split, Step};
+use super::literal::Needle;
+use super::steps::{Ahead, Next, Repeat, SetRepeat, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
@@ -72,7 +73,7 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
             (_, 1, Some(1)) => add(body, steps)?,
             (Node::Set(set), _, _) if *mode != Mode::Possessive => {
                 steps.push(Step::Repeat(Box::new(Repeat {
-                    run: Run {
+                    run: SetRepeat {
                         class: Class::of(*set),
                         min: *min,
                         max: max.unwrap_or(u32::MAX),

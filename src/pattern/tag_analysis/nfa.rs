@@ -1,9 +1,14 @@
-//! A pattern as a nondeterministic automaton.
+//! A pattern as a nondeterministic nfa.
 
-use super::{MOST_COPIES, MOST_STATES, count};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
+/// The most states that are built: behind them everything matches.
+const MOST_STATES: usize = 1_500;
+/// The most copies of a repeated part that are written out.
+const MOST_COPIES: u32 = 6;
+
+/// A state, with the numbers of those that follow it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     /// This byte, then on.
@@ -17,7 +22,7 @@ pub(super) enum State {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Automaton {
+pub(super) struct Nfa {
     pub states: Vec<State>,
     pub sets: Vec<ByteSet>,
     pub start: usize,
@@ -32,17 +37,17 @@ pub(super) const UNKNOWN: usize = 0;
 /// The state where the pattern is at its end.
 pub(super) const ACCEPT: usize = 1;
 
-impl Automaton {
+impl Nfa {
     /// What matches where the pattern does.
     pub(super) fn new(root: &Node) -> Self {
-        let mut automaton = Self::default();
+        let mut nfa = Self::default();
         for _ in [UNKNOWN, ACCEPT] {
-            automaton.push(State::Anything);
+            nfa.push(State::Anything);
         }
-        automaton.start = automaton.build(root, ACCEPT);
+        nfa.start = nfa.build(root, ACCEPT);
         let starts = |node: &Node| matches!(node, Node::Anchor(Anchor::Start));
-        automaton.loose |= count(root, &starts) > 1;
-        automaton
+        nfa.loose |= root.count(&starts) > 1;
+        nfa
     }
 
     /// Adds a state, if there is a number left for it.

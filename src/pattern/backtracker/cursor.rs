@@ -1,40 +1,41 @@
-//! A subject and how far it was read.
+//! The position of a match in its subject.
 
 use crate::simd::first_eight;
 
-/// A subject and what is left of it.
+/// A subject and the rest of it that was not read yet.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a> {
+pub(super) struct Cursor<'a> {
     pub whole: &'a [u8],
     pub rest: &'a [u8],
 }
 
-impl<'a> Text<'a> {
-    /// A subject from `at` on.
+impl<'a> Cursor<'a> {
+    /// The cursor at byte `at`.
     #[inline(always)]
     pub(super) fn new(whole: &'a [u8], at: usize) -> Self {
         let rest = whole.get(at..).unwrap_or_default();
         Self { whole, rest }
     }
 
-    /// How many bytes were read.
+    /// Number of bytes read.
     #[inline(always)]
     pub(super) fn at(self) -> usize {
         self.whole.len() - self.rest.len()
     }
 
-    /// What is left behind so many bytes, or those that were read in vain.
+    /// The rest behind the bytes that a step takes (`Ok`), or behind those that a failed step read
+    /// (`Err`).
     #[inline(always)]
-    pub(super) fn pass(self, taken: Result<usize, usize>) -> Result<&'a [u8], &'a [u8]> {
+    pub(super) fn advance(self, taken: Result<usize, usize>) -> Result<&'a [u8], &'a [u8]> {
         match taken {
             Ok(taken) => self.rest.get(taken..).ok_or(self.rest),
             Err(read) => Err(self.rest.get(read..).unwrap_or_default()),
         }
     }
 
-    /// The next eight bytes, the first in the lowest place, with zeros for those that are not there.
+    /// The next eight bytes as a little-endian number, padded with zeros behind the end of the subject.
     #[inline(always)]
-    pub(super) fn word(self) -> u64 {
+    pub(super) fn next_eight(self) -> u64 {
         first_eight(self.whole, self.rest)
     }
 }
@@ -49,13 +50,13 @@ mod tests {
         for length in 0..20_u8 {
             let whole: Vec<u8> = (1..=length).collect();
             for at in 0..=whole.len() + 1 {
-                let text = Text::new(&whole, at);
+                let cursor = Cursor::new(&whole, at);
                 let mut wanted = [0; 8];
                 for (place, &byte) in wanted.iter_mut().zip(whole.iter().skip(at)) {
                     *place = byte;
                 }
-                assert_eq!(text.word().to_le_bytes(), wanted, "{whole:?} {at}");
-                assert_eq!(text.at(), at.min(whole.len()));
+                assert_eq!(cursor.next_eight().to_le_bytes(), wanted, "{whole:?} {at}");
+                assert_eq!(cursor.at(), at.min(whole.len()));
                 checked += 1;
             }
         }

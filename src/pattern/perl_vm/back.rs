@@ -1,6 +1,7 @@
 //! The ways back: what each thing that was tried does when it failed.
 
-use super::{Bytes, Fixed, Frame, Machine, Op, Saved, Try};
+use super::machine::{Bytes, Fixed, Frame, Machine, Saved, Try};
+use super::program::Op;
 
 impl Machine<'_> {
     /// Takes the last thing back. `Some(true)` if there is another way from there, `None` if there

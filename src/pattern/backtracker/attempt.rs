@@ -2,16 +2,18 @@
 
 use memchr::memmem::Finder;
 
-use super::Start;
-use super::program::{Act, Op};
+use super::deterministic::{Outcome, Reached, walk};
+use super::groups::{Captures, Groups, NoCaptures};
+use super::program::{Act, Op, Position};
 use super::steps::{Next, Repeat};
-use super::straight::{Groups, Noted, Reached, Span, Turn, Unasked, walk};
+use crate::pattern::budget::StepBudget;
+use crate::pattern::matches::Span;
 
 /// A choice to come back to.
 #[derive(Clone, Copy)]
 pub(super) enum Choice {
     /// Go on here.
-    Branch(Start),
+    Branch(Position),
     /// A repeat may end anywhere from `low` to `high`.
     Shorter {
         step: usize,
@@ -38,46 +40,16 @@ pub(super) struct Attempt<'a> {
     pub choices: &'a mut Choices,
     /// The groups, if somebody asks for them.
     pub spans: Option<&'a mut [Span]>,
-    pub patience: Patience,
-}
-
-/// How much work is left before the engine decides: places gone back to, ways chosen, bytes read.
-pub(super) struct Patience(usize);
-
-impl Patience {
-    /// So much for each byte of the subject.
-    const A_BYTE: usize = 4;
-    /// So much besides: short subjects are done with at once.
-    const AT_LEAST: usize = 512;
-    /// So many bytes are read for the price of one.
-    const BYTES: usize = 16;
-
-    /// That for a subject of this length.
-    #[inline(always)]
-    pub(super) fn new(length: usize) -> Self {
-        Self(Self::A_BYTE * length + Self::AT_LEAST)
-    }
-
-    /// Something was done, and these bytes were read for it.
-    #[inline]
-    pub(super) fn pay_for(&mut self, bytes: usize) {
-        self.0 = self.0.saturating_sub(1 + bytes / Self::BYTES);
-    }
-
-    /// Nothing, if it is at its end.
-    #[inline]
-    pub(super) fn left(&self) -> Option<()> {
-        (self.0 > 0).then_some(())
-    }
+    pub budget: StepBudget,
 }
 
 /// The groups are noted so that they can be put back.
-struct Undone<'a> {
-    now: Noted<'a>,
+struct UndoableCaptures<'a> {
+    now: Captures<'a>,
     choices: &'a mut Choices,
 }
 
-impl Undone<'_> {
+impl UndoableCaptures<'_> {
     /// Notes where a group stands now.
     fn keep(&mut self, group: usize) {
         if !self.choices.is_empty()
@@ -89,8 +61,8 @@ impl Undone<'_> {
     }
 }
 
-impl Groups for Undone<'_> {
-    const NEXT: usize = Noted::NEXT;
+impl Groups for UndoableCaptures<'_> {
+    const NEXT: usize = Captures::NEXT;
 
     fn open(&mut self, group: usize, at: usize) {
         self.keep(group);
@@ -108,16 +80,16 @@ impl Groups for Undone<'_> {
 }
 
 impl Attempt<'_> {
-    /// Where the leftmost match begins, and its end if there is one; nothing outside if patience is at
+    /// Where the leftmost match begins, and its end if there is one; nothing outside if budget is at
     /// its end.
     pub(super) fn search(&mut self, finder: &Finder<'_>) -> Option<(usize, Option<usize>)> {
         let mut from = 0;
         while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
             let start = from + at;
-            self.patience.pay_for(at);
-            self.patience.left()?;
+            self.budget.pay_for(at);
+            self.budget.unspent()?;
             self.choices.clear();
-            if let Some(end) = self.at(Start { step: 0, at: start })? {
+            if let Some(end) = self.at(Position { step: 0, at: start })? {
                 return Some((start, Some(end)));
             }
             if let Some(spans) = &mut self.spans {
@@ -129,45 +101,45 @@ impl Attempt<'_> {
     }
 
     /// The end of a match that goes on at `start`, or where there is a choice from before; nothing
-    /// outside if patience is at its end.
-    pub(super) fn at(&mut self, start: Start) -> Option<Option<usize>> {
+    /// outside if budget is at its end.
+    pub(super) fn at(&mut self, start: Position) -> Option<Option<usize>> {
         let mut start = start;
         loop {
             // A walk may have ended for want of it.
-            self.patience.left()?;
+            self.budget.unspent()?;
             let Reached {
-                turn,
+                outcome,
                 start: reached,
                 other,
             } = self.walk(start);
-            self.patience.pay_for(reached.at.saturating_sub(start.at));
+            self.budget.pay_for(reached.at.saturating_sub(start.at));
             self.choices.extend(other.map(Choice::Branch));
-            let next = match turn {
-                Turn::Match => return Some(Some(reached.at)),
-                Turn::Fail => None,
-                Turn::Choice => {
-                    self.patience.left()?;
+            let next = match outcome {
+                Outcome::Match => return Some(Some(reached.at)),
+                Outcome::Fail => None,
+                Outcome::Choice => {
+                    self.budget.unspent()?;
                     self.choose(reached)
                 }
             };
             let Some(next) = next.or_else(|| self.back()) else {
-                // There is no other choice, or no patience to look for one.
-                return self.patience.left().map(|()| None);
+                // There is no other choice, or no budget to look for one.
+                return self.budget.unspent().map(|()| None);
             };
             start = next;
         }
     }
 
-    fn walk(&mut self, start: Start) -> Reached {
-        let (ops, subject, patience) = (self.ops, self.subject, &mut self.patience);
+    fn walk(&mut self, start: Position) -> Reached {
+        let (ops, subject, budget) = (self.ops, self.subject, &mut self.budget);
         match &mut self.spans {
-            None => walk(ops, subject, start, &mut Unasked, patience),
+            None => walk(ops, subject, start, &mut NoCaptures, budget),
             Some(spans) => {
-                let mut groups = Undone {
-                    now: Noted(spans),
+                let mut groups = UndoableCaptures {
+                    now: Captures(spans),
                     choices: self.choices,
                 };
-                walk(ops, subject, start, &mut groups, patience)
+                walk(ops, subject, start, &mut groups, budget)
             }
         }
     }
@@ -178,13 +150,13 @@ impl Attempt<'_> {
     }
 
     /// Takes the first way that a step leaves open; the others are choices to come back to.
-    fn choose(&mut self, start: Start) -> Option<Start> {
-        let Start { step, at } = start;
+    fn choose(&mut self, start: Position) -> Option<Position> {
+        let Position { step, at } = start;
         let (ops, subject) = (self.ops, self.subject);
         match &ops.get(step)?.act {
             Act::Repeat(repeat) => {
                 let length = repeat.run.length(subject, at);
-                self.patience.pay_for(length);
+                self.budget.pay_for(length);
                 if length < repeat.run.min as usize {
                     return None;
                 }
@@ -197,20 +169,27 @@ impl Attempt<'_> {
             // Both ways are open.
             Act::Fork(fork) => {
                 let [one, other] = fork.ways.map(|way| self.next(way));
-                self.choices.push(Choice::Branch(Start { step: other, at }));
-                Some(Start { step: one, at })
+                self.choices
+                    .push(Choice::Branch(Position { step: other, at }));
+                Some(Position { step: one, at })
             }
             _ => None,
         }
     }
 
     /// Ends a repeat at the last place from `low` to `high` where what follows may begin.
-    fn shorter(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<Start> {
+    fn shorter(
+        &mut self,
+        repeat: &Repeat,
+        step: usize,
+        low: usize,
+        high: usize,
+    ) -> Option<Position> {
         let end = match &repeat.next {
             Next::Any => high,
             next => {
-                let found = next.find(self.subject, (low, high), true, &mut self.patience);
-                self.patience.pay_for(high - found.unwrap_or(low));
+                let found = next.find(self.subject, (low, high), true, &mut self.budget);
+                self.budget.pay_for(high - found.unwrap_or(low));
                 found?
             }
         };
@@ -222,12 +201,18 @@ impl Attempt<'_> {
     }
 
     /// Ends a lazy repeat at the first such place.
-    fn longer(&mut self, repeat: &Repeat, step: usize, low: usize, high: usize) -> Option<Start> {
+    fn longer(
+        &mut self,
+        repeat: &Repeat,
+        step: usize,
+        low: usize,
+        high: usize,
+    ) -> Option<Position> {
         let end = match &repeat.next {
             Next::Any | Next::Nothing => low,
             next => {
-                let found = next.find(self.subject, (low, high), false, &mut self.patience);
-                self.patience.pay_for(found.unwrap_or(high) - low);
+                let found = next.find(self.subject, (low, high), false, &mut self.budget);
+                self.budget.pay_for(found.unwrap_or(high) - low);
                 found?
             }
         };
@@ -239,15 +224,15 @@ impl Attempt<'_> {
     }
 
     /// Goes on at `at` behind a step.
-    fn behind(&self, step: usize, at: usize) -> Option<Start> {
+    fn behind(&self, step: usize, at: usize) -> Option<Position> {
         let step = self.next(self.ops.get(step)?.next);
-        Some(Start { step, at })
+        Some(Position { step, at })
     }
 
     /// Back to the last choice: where to go on.
-    fn back(&mut self) -> Option<Start> {
+    fn back(&mut self) -> Option<Position> {
         while let Some(choice) = self.choices.pop() {
-            self.patience.left()?;
+            self.budget.unspent()?;
             match choice {
                 Choice::Branch(start) => return Some(start),
                 Choice::Group { group, span } => {

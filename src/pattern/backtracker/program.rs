@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
-use super::attempt::Patience;
 use super::chain::Chain;
 use super::class::{Class, Shape};
-use super::steps::{Repeat, Run, Split, Step};
-use super::text::Text;
+use super::cursor::Cursor;
+use super::literal::{MediumLiteral, ShortLiteral};
+use super::steps::{Repeat, SetRepeat, Split, Step};
+use crate::pattern::budget::StepBudget;
+
+/// A position of a match: the step that comes next, and the byte of the subject where it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Position {
+    pub step: usize,
+    pub at: usize,
+}
 
 /// A step and what comes behind it.
 #[derive(Debug)]
@@ -23,20 +31,20 @@ const _: () = assert!(size_of::<Op>() <= 32);
 #[derive(Debug)]
 pub(super) enum Act {
     /// Up to eight bytes must stand here, so many.
-    Short(Word, u8),
+    Short(ShortLiteral, u8),
     /// Up to sixteen.
-    Medium(Medium),
+    Medium(MediumLiteral),
     /// More.
     Long(Box<[u8]>),
     One(Arc<Class>),
     /// A repeat that can end at one place only, of a class of one range.
-    RunOne(Stretch),
+    RunOne(Run),
     /// The same of several ranges.
-    RunFew(Stretch),
+    RunFew(Run),
     /// The same of any.
-    Run(Stretch),
+    Run(Run),
     /// One that must end `back` bytes before the end of the subject.
-    Until(Stretch),
+    Until(Run),
     /// So many bytes at least, and all that are left.
     Rest(usize),
     Fork(Box<Fork>),
@@ -50,31 +58,13 @@ pub(super) enum Act {
     Nothing,
 }
 
-/// A [`Run`] in less room.
+/// A [`SetRepeat`] in less room.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct Run {
     pub class: Arc<Class>,
     pub max: u32,
     pub min: u16,
     pub back: u16,
-}
-
-/// Up to eight bytes that must come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Word {
-    /// The first is the lowest.
-    bytes: u64,
-    /// The bits that are looked at.
-    mask: u64,
-}
-
-/// Nine to sixteen bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Medium {
-    first: [u8; 8],
-    /// The last eight: some are in both.
-    last: [u8; 8],
-    pub length: u8,
 }
 
 /// Two ways to go on, in their order. A way that cannot begin with the byte that comes is not taken.
@@ -87,7 +77,7 @@ pub(super) struct Fork {
     /// Whether it may come again behind itself, in a loop.
     again: bool,
     /// The bytes that each way must begin with, if they are known.
-    words: [Word; 2],
+    words: [ShortLiteral; 2],
     /// The steps of the ways, each as `next` of a step.
     pub ways: [[u16; 2]; 2],
 }
@@ -101,8 +91,8 @@ impl Ways {
     pub(super) const BOTH: Self = Self(3);
 }
 
-impl Stretch {
-    fn new(run: Run) -> Option<Self> {
+impl Run {
+    fn new(run: SetRepeat) -> Option<Self> {
         Some(Self {
             class: run.class,
             max: run.max,
@@ -112,51 +102,16 @@ impl Stretch {
     }
 }
 
-impl Word {
-    /// The first eight of these bytes.
-    pub(super) fn new(bytes: &[u8]) -> Self {
-        let (mut word, mut mask) = ([0; 8], [0; 8]);
-        for ((&byte, place), bits) in bytes.iter().zip(&mut word).zip(&mut mask) {
-            (*place, *bits) = (byte, 0xff);
-        }
-        Self {
-            bytes: u64::from_le_bytes(word),
-            mask: u64::from_le_bytes(mask),
-        }
-    }
-
-    /// Whether they may be these: zeros may stand for no bytes, so who asks has to see that there are so
-    /// many.
-    #[inline(always)]
-    pub(super) fn may_be(&self, word: u64) -> bool {
-        (word ^ self.bytes) & self.mask == 0
-    }
-}
-
-impl Medium {
-    fn new(bytes: &[u8]) -> Option<Self> {
-        let length = u8::try_from(bytes.len()).ok()?;
-        Some(Self {
-            first: *bytes.first_chunk()?,
-            last: *bytes.last_chunk()?,
-            length: (length <= 16).then_some(length)?,
-        })
-    }
-
-    /// Whether these bytes, which are as many, are the same.
-    #[inline(always)]
-    pub(super) fn is(&self, bytes: &[u8]) -> bool {
-        bytes.first_chunk() == Some(&self.first) && bytes.last_chunk() == Some(&self.last)
-    }
-}
-
 impl Fork {
     fn new(split: &Split, ways: [[u16; 2]; 2], again: bool) -> Self {
         let mut fork = Self {
             again,
             open: [0; 64],
             open_at_end: 0,
-            words: [Word::new(&split.words[0]), Word::new(&split.words[1])],
+            words: [
+                ShortLiteral::new(&split.words[0]),
+                ShortLiteral::new(&split.words[1]),
+            ],
             ways,
         };
         for (ahead, bit) in split.ahead.iter().zip([1, 2]) {
@@ -188,17 +143,17 @@ impl Fork {
 
     /// The ways that are open here.
     #[inline(always)]
-    pub(super) fn open(&self, text: Text<'_>, patience: &mut Patience) -> Ways {
+    pub(super) fn open(&self, cursor: Cursor<'_>, budget: &mut StepBudget) -> Ways {
         if self.again {
             // A loop may be gone round for each byte, and again from each place; any other fork is passed
             // once on each way, which is paid for by who goes back.
-            patience.pay_for(0);
+            budget.pay_for(0);
         }
-        let open = self.open_for(text.rest.first());
+        let open = self.open_for(cursor.rest.first());
         if open != Ways::BOTH {
             return open;
         }
-        let word = text.word();
+        let word = cursor.next_eight();
         let [one, other] = &self.words;
         Ways(u8::from(one.may_be(word)) | u8::from(other.may_be(word)) << 1)
     }
@@ -263,17 +218,17 @@ impl Act {
     fn of(step: Step, ways: [[u16; 2]; 2], again: bool) -> Option<Self> {
         Some(match step {
             Step::Literal(bytes) => match u8::try_from(bytes.len()) {
-                Ok(length @ 0..=8) => Self::Short(Word::new(&bytes), length),
-                _ => Medium::new(&bytes).map_or(Self::Long(bytes), Self::Medium),
+                Ok(length @ 0..=8) => Self::Short(ShortLiteral::new(&bytes), length),
+                _ => MediumLiteral::new(&bytes).map_or(Self::Long(bytes), Self::Medium),
             },
             Step::One(class) => Self::One(class),
             Step::Run(run) if run.takes_all() => Self::Rest(run.min as usize),
             Step::Run(run) => match run.class.shape {
-                Shape::One => Self::RunOne(Stretch::new(run)?),
-                Shape::Few => Self::RunFew(Stretch::new(run)?),
-                _ => Self::Run(Stretch::new(run)?),
+                Shape::One => Self::RunOne(Run::new(run)?),
+                Shape::Few => Self::RunFew(Run::new(run)?),
+                _ => Self::Run(Run::new(run)?),
             },
-            Step::Until(run) => Self::Until(Stretch::new(run)?),
+            Step::Until(run) => Self::Until(Run::new(run)?),
             Step::Repeat(repeat) => Self::Repeat(repeat),
             Step::Split(split) => Self::Fork(Box::new(Fork::new(&split, ways, again))),
             Step::Chain(chain) => Self::Chain(chain),
