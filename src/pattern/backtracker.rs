@@ -1,9 +1,9 @@
-//! Matching without an engine.
+//! The backtracker: matches most patterns without an engine.
 //!
 //! Most rules look like `^prog: text (.+) more (?:a|b) (\S+)`: literals, repeated sets, and a few
 //! alternatives. Such a pattern is matched from left to right with the choices that Perl makes, in
 //! Perl's order; where a literal follows a repeat, its last place is looked for instead of trying
-//! each. What would take more than a bounded number of steps is left to the engine, which is linear.
+//! each. What would take more than a bounded number of steps is left to the engines, which are linear.
 
 mod attempt;
 mod chain;
@@ -32,12 +32,12 @@ use groups::{Captures, Groups, NoCaptures};
 use program::{Act, Op, Position, Run, Ways};
 use steps::Step;
 
-/// A pattern made ready.
+/// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Backtracker {
     /// Whether a match can only begin at the start of the subject.
     anchored: bool,
-    /// Whether it turns most subjects away at their first bytes.
+    /// Whether most subjects fail at their first bytes.
     quick: bool,
     ops: Arc<[Op]>,
     /// Finds the literal that the pattern begins with, where it is not anchored.
@@ -45,7 +45,7 @@ pub(super) struct Backtracker {
     groups: usize,
 }
 
-/// What is left of a pattern behind a head that it matches in one way.
+/// The rest of a pattern behind a head that it matches in one way only: it goes on with this step.
 #[derive(Clone, Debug)]
 pub struct Continuation {
     ops: Arc<[Op]>,
@@ -54,9 +54,9 @@ pub struct Continuation {
 }
 
 impl Continuation {
-    /// Whether the match goes on to its end from `at` on; `None` if only a match of the whole subject
-    /// can tell. What stands before is not looked at. The subject holds no newline. With `spans`, the
-    /// groups of the match are noted there, but that of the whole is not told.
+    /// Whether the rest of the pattern matches from byte `at` of the subject on, which must hold no
+    /// newline; `None` if only a match of the whole pattern can tell. With `spans`, the groups are noted
+    /// there, but the start of group 0 is not known.
     #[inline(always)]
     pub fn matches(&self, subject: &[u8], at: usize, spans: Option<&mut Spans>) -> Option<bool> {
         match spans {
@@ -82,12 +82,12 @@ impl Continuation {
 }
 
 thread_local! {
-    /// Memory that is used again for each match.
+    /// The stack of choices, reused from match to match.
     static CHOICES: RefCell<Choices> = const { RefCell::new(Vec::new()) };
 }
 
 impl Backtracker {
-    /// The program of a pattern with this many groups, if it is one that pays.
+    /// Compiles a pattern with this many groups; `None` if it is left to the engines.
     pub(super) fn new(root: &Node, groups: usize) -> Option<Self> {
         let (steps, mut anchored) = compile::steps(root)?;
         let begin = steps.iter().find(|step| !matches!(step, Step::Open(_)));
@@ -97,7 +97,7 @@ impl Backtracker {
                 Some(Step::Literal(bytes)) => {
                     finder = Some(Box::new(Finder::new(bytes).into_owned()));
                 }
-                // It takes whatever is before a match: if there is one, there is one at the start.
+                // It takes all that stands before a match: if there is one, there is one at the start.
                 Some(Step::Repeat(repeat)) if repeat.run.takes_all() => anchored = true,
                 Some(Step::Chain(_)) => anchored = true,
                 Some(Step::Run(run)) if run.takes_all() => anchored = true,
@@ -116,18 +116,19 @@ impl Backtracker {
         })
     }
 
-    /// Whether it turns most subjects away at their first bytes.
+    /// Whether most subjects fail at their first bytes.
     pub(super) fn is_quick(&self) -> bool {
         self.quick
     }
 
-    /// Whether it matches; `None` if the engine has to decide. The subject holds no newline.
+    /// Whether the pattern matches; `None` if the engines have to decide. The subject must hold no newline.
     pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
         self.program().is_match(subject, Position::default())
     }
 
-    /// What is left of it where a subject begins with `head`, if that is the same whatever comes behind
-    /// it. A `1` at `number` stands for any number. With `spans`, no group may begin before.
+    /// The rest of the pattern in subjects that begin with `head`, if it is the same whatever comes behind
+    /// the head. A `1` at `number` stands for any decimal number. With `spans`, no group may begin in the
+    /// head.
     pub(super) fn continuation(
         &self,
         head: &[u8],
@@ -137,7 +138,7 @@ impl Backtracker {
         if !self.anchored {
             return None;
         }
-        // Bytes that are not the number.
+        // The length of a step that does not touch the number.
         let apart = |at: usize, length: usize| {
             let apart = number.is_none_or(|number| number < at || at + length <= number);
             apart.then_some(length)
@@ -191,7 +192,7 @@ impl Backtracker {
         })
     }
 
-    /// The leftmost match and its groups; `None` if the engine has to decide. The subject holds no
+    /// The leftmost match and its groups; `None` if the engines have to decide. The subject must hold no
     /// newline.
     pub(super) fn captures(&self, subject: &[u8], spans: &mut Spans) -> Option<bool> {
         self.program().captures(subject, Position::default(), spans)
@@ -206,7 +207,7 @@ impl Backtracker {
     }
 }
 
-/// What it takes to match.
+/// A program, borrowed for a match.
 #[derive(Clone, Copy)]
 struct Program<'a> {
     ops: &'a [Op],
@@ -232,7 +233,7 @@ impl Program<'_> {
         found.map(|found| found.is_some())
     }
 
-    /// What is made of where the leftmost match is; nothing if the engine has to decide.
+    /// Passes the span of the leftmost match to `found`; `None` if the engines have to decide.
     #[inline(always)]
     fn run<T>(
         self,
@@ -243,7 +244,7 @@ impl Program<'_> {
     ) -> Option<T> {
         let mut budget = StepBudget::for_attempt(subject.len());
         let mut ways = [None; 2];
-        // As a rule there is one way only.
+        // Most subjects leave one way only.
         if self.finder.is_none() {
             let reached = walk(self.ops, subject, start, groups, &mut budget);
             match reached.outcome {
@@ -256,7 +257,8 @@ impl Program<'_> {
         Some(found(whole))
     }
 
-    /// The same where there are choices: the way to go on is behind the one to come back to.
+    /// The span of the leftmost match where there are choices: `start` is where to go on, `other` a choice
+    /// to come back to.
     #[inline(never)]
     fn choose(
         self,
@@ -284,8 +286,8 @@ impl Program<'_> {
     }
 }
 
-/// How many bytes a run takes at `at`, if that is known from `head` alone; `number` tells whether a
-/// number is there.
+/// Number of bytes that a run takes at `at`, if the head alone determines it; `number` tells whether a
+/// number stands there.
 fn run_in(run: &Run, head: &[u8], at: usize, number: bool) -> Option<usize> {
     if number {
         let digits = (b'0'..=b'9').all(|digit| run.class.contains(digit));

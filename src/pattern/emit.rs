@@ -1,4 +1,4 @@
-//! Writes a tree as a pattern that both engines read the same: ASCII only, unnamed groups, classes
+//! Writes a tree as a pattern that `regex` and `fancy-regex` read alike: ASCII only, unnamed groups, classes
 //! as `\xHH` ranges, no flags. Nothing of an engine's own dialect can come in.
 
 mod references;
@@ -10,21 +10,22 @@ use super::diagnostic::PatternError;
 use super::perl_classes::{vertical, word};
 use super::set::ByteSet;
 
-/// What is to be written.
+/// The subjects that a pattern is written for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
     /// For subjects without a newline: `$` is the end.
     Line,
     /// For subjects that may hold newlines.
     Newlines,
-    /// A pattern without look-around and backreferences, that matches wherever this one does, and
-    /// in more places.
+    /// A superset: a pattern without look-around and backreferences that matches wherever this one does,
+    /// and in more places.
     Superset,
 }
 
-/// A written pattern.
+/// A pattern as written for an engine.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Emitted {
+    /// The pattern.
     pub text: String,
     /// Whether it needs look-around, backreferences or atomic groups.
     pub backtracks: bool,
@@ -35,7 +36,7 @@ pub(super) struct Emitted {
     pub keeps: Vec<usize>,
 }
 
-/// Where a part stands, and so what must be wrapped.
+/// Where a part stands, which decides whether it must be wrapped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Place {
     /// Alone between parentheses.
@@ -49,7 +50,7 @@ enum Place {
 struct Emitter {
     purpose: Purpose,
     out: Emitted,
-    /// The groups as an earlier run numbered them.
+    /// The groups as the first run numbered them.
     known: Vec<Vec<usize>>,
     next: usize,
     /// Groups by number in Perl that are open, and those that were closed.

@@ -1,4 +1,4 @@
-//! Finite automata on long lines: they read each byte once, and say so when they cannot.
+//! Lazy DFAs for long subjects: they read each byte once, and say so when they grow too large.
 //!
 //! `regex` takes to a slower engine where its automaton grows too large, in time that is the product
 //! of the lengths of pattern and line. On a long line that may be minutes, so there the automaton is
@@ -13,14 +13,14 @@ use regex_automata::{Input, MatchKind};
 
 /// Bytes that the states of an automaton may take.
 const ROOM: usize = 1 << 20;
-/// How often they may be thrown away while a line is read.
+/// How often the states may be thrown away while a subject is read.
 const CLEARED: usize = 2;
-/// Fewer bytes than these for each new state are too few.
+/// The least bytes that must be read for each new state.
 const BYTES_A_STATE: usize = 10;
 /// Bytes that the pattern of an automaton may take.
 const SIZE_LIMIT: usize = 8 << 20;
 
-/// Which way a subject is read.
+/// The direction in which a subject is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     Forward,
@@ -55,19 +55,19 @@ fn build(text: &str, way: Way, kind: MatchKind) -> Option<DFA> {
 #[derive(Debug)]
 pub(super) struct Scanner {
     dfa: DFA,
-    /// Its states so far, for one thread at a time.
+    /// The states made so far, for one thread at a time; another makes its own.
     cache: Mutex<Cache>,
 }
 
 impl Scanner {
-    /// Makes the automaton of a written pattern; `None` if it is too large.
+    /// The DFA of a text that `emit` wrote; `None` if it is too large.
     pub(super) fn new(text: &str) -> Option<Self> {
         let dfa = build(text, Way::Forward, MatchKind::LeftmostFirst)?;
         let cache = Mutex::new(dfa.create_cache());
         Some(Self { dfa, cache })
     }
 
-    /// Whether it matches; `None` if it was given up.
+    /// Whether the pattern matches; `None` if the DFA gave up.
     pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
         let input = Input::new(subject).earliest(true);
         let mut shared = self.cache.try_lock().ok();
@@ -81,29 +81,31 @@ impl Scanner {
     }
 }
 
-/// Tells of all places in a subject whether a look-around holds there, in one go over it.
+/// Finds all places of a subject where the body of a look-around matches, in one pass.
 #[derive(Debug)]
 pub(super) struct Oracle {
     dfa: DFA,
     way: Way,
 }
 
-/// The places of a subject, a bit each.
+/// A set of places in a subject, a bit each.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Places(Vec<u64>);
 
 impl Places {
-    /// None of a subject of this length.
+    /// The empty set for a subject of this length.
     pub(super) fn none(length: usize) -> Self {
         Self(vec![0; length / 64 + 1])
     }
 
+    /// Adds a place.
     pub(super) fn set(&mut self, place: usize) {
         if let Some(word) = self.0.get_mut(place / 64) {
             *word |= 1 << (place % 64);
         }
     }
 
+    /// Whether the place is in the set.
     pub(super) fn has(&self, place: usize) -> bool {
         self.0
             .get(place / 64)
@@ -112,7 +114,7 @@ impl Places {
 }
 
 impl Oracle {
-    /// For what looks `behind` or ahead for a written pattern; `None` if that is too large.
+    /// The oracle of a look-`behind` or look-ahead for a text that `emit` wrote; `None` if it is too large.
     pub(super) fn new(text: &str, behind: bool) -> Option<Self> {
         let way = match behind {
             true => Way::Forward,
@@ -122,7 +124,7 @@ impl Oracle {
         Some(Self { dfa, way })
     }
 
-    /// The places where what is looked for is there; `None` if that was given up.
+    /// The places where the body matches; `None` if the DFA gave up.
     pub(super) fn places(&self, subject: &[u8]) -> Option<Places> {
         let mut cache = self.dfa.create_cache();
         let mut found = Places::none(subject.len());

@@ -1,5 +1,5 @@
-//! What the tree tells about a pattern: groups in groups, groups in loops, and whether it matches
-//! everything.
+//! Notes for the writer of a pattern, and what else the tree tells of it: groups in groups, groups in loops,
+//! and whether it matches everything.
 
 use std::collections::BTreeSet;
 
@@ -144,7 +144,7 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
     }
 }
 
-/// Notes the groups of a loop's body, but for those that are `sure`.
+/// Notes the groups of a loop's body, except those that are `sure`.
 fn note_captures(
     body: &Node,
     around: &Node,
@@ -194,7 +194,7 @@ fn captures(node: &Node) -> BTreeSet<usize> {
     spans.into_iter().map(|(number, _)| number).collect()
 }
 
-/// The groups that are set on every way through.
+/// The groups that are set on every way through a part.
 fn always(node: &Node) -> BTreeSet<usize> {
     match node {
         Node::Capture { number, body, .. } => {

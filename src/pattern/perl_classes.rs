@@ -3,11 +3,12 @@
 
 use super::set::ByteSet;
 
-/// Blanks that `x` skips.
+/// Whether the flag `x` skips the byte.
 pub(super) fn is_pattern_blank(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
+/// The set of these bytes.
 pub(super) fn set_of(bytes: &[u8]) -> ByteSet {
     let mut set = ByteSet::default();
     for &byte in bytes {
@@ -29,7 +30,7 @@ fn latin1_letters() -> ByteSet {
         .union(ByteSet::range(0xF8, 0xFF))
 }
 
-/// Word characters.
+/// Word characters: `\w`.
 pub(super) fn word(latin1: bool) -> ByteSet {
     let ascii = where_ascii(|b| b.is_ascii_alphanumeric() || *b == b'_');
     if latin1 {
@@ -53,7 +54,7 @@ pub(super) fn vertical() -> ByteSet {
     ByteSet::range(b'\n', b'\r').union(set_of(&[0x85]))
 }
 
-/// The other case of each letter, by Latin-1.
+/// The set with the other case of each letter of Latin-1.
 pub(super) fn fold_latin1(set: ByteSet) -> ByteSet {
     let mut folded = set.fold_ascii();
     for byte in 0xC0..=0xDEu8 {
@@ -66,7 +67,7 @@ pub(super) fn fold_latin1(set: ByteSet) -> ByteSet {
     folded
 }
 
-/// `\d`, `\w`, `\s`, `\h`, `\v`, by the lower case letter.
+/// The set of `\d`, `\w`, `\s`, `\h`, `\v` or its negation, by the letter.
 pub(super) fn escape_set(letter: u8, latin1: bool) -> Option<ByteSet> {
     let set = match letter.to_ascii_lowercase() {
         b'd' => ByteSet::range(b'0', b'9'),
@@ -83,7 +84,7 @@ pub(super) fn escape_set(letter: u8, latin1: bool) -> Option<ByteSet> {
     })
 }
 
-/// `[:alpha:]` and its kin.
+/// The set of a POSIX class such as `[:alpha:]`, by its name.
 pub(super) fn posix(name: &[u8], latin1: bool) -> Option<ByteSet> {
     let (ascii, more) = match name {
         b"alpha" => (where_ascii(u8::is_ascii_alphabetic), latin1_letters()),

@@ -19,7 +19,7 @@ pub(super) fn leaks(body: &Node) -> bool {
     is_fixed(inner) && lone_groups(inner) == Some(1)
 }
 
-/// How many groups are each around the body of a loop of fixed width; `None` if there are others.
+/// Number of groups that are each around the body of a loop of fixed width; `None` if there are others.
 fn lone_groups(node: &Node) -> Option<usize> {
     match node {
         Node::Concat(items) => items.iter().map(lone_groups).sum(),

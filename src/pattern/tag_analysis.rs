@@ -1,7 +1,7 @@
-//! What the first words of a subject must be for a pattern to match.
+//! Analysis of the tag and the words behind it that a subject must begin with for a pattern to match.
 //!
-//! A line of a log begins with the name of its program, and the words behind it say what it is
-//! about. Most rules name both: `^sshd\[\d+\]: Failed password`. Here the pattern is taken for a
+//! A message begins with a tag, the name of its program, and the words behind it say what it is
+//! about. Most patterns name both: `^sshd\[\d+\]: Failed password`. Here the pattern is taken for a
 //! nondeterministic nfa that matches wherever the pattern does, and in more places (it knows
 //! no look-around and no backreference), and is asked which bytes can stand there.
 
@@ -15,64 +15,64 @@ use super::set::ByteSet;
 use super::tag::ends_tag;
 use nfa::{ACCEPT, Nfa, State};
 
-/// So many bytes behind a blank are looked at.
+/// Bytes of a key.
 pub const KEY: usize = 3;
-/// More alternatives than these are as good as none.
+/// The most alternatives: more are as good as none.
 const MOST: usize = 40;
-/// More letters than these at one place are any.
+/// The most letters that may follow in a tag: more are taken for any.
 const FEW: usize = 4;
-/// Longer first words are not listed.
+/// The longest tag that is listed, bytes.
 const LONGEST: usize = 40;
-/// So many ways to go on are looked at for words: they multiply, and may all lead nowhere.
+/// The most ways that are followed to list tags: they multiply, and may all lead nowhere.
 const MOST_VISITS: usize = 2_000;
 
-/// The bytes right behind a blank.
+/// A key: the bytes right behind a blank.
 pub type Key = [u8; KEY];
 
-/// What stands right behind a first blank and right behind the next.
+/// What stands right behind the first blank and right behind the next.
 pub type Keys = [Behind; 2];
 
 /// What stands right behind a blank.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Behind {
-    /// It begins with one of these; `None`: nothing is known.
+    /// Keys of which it begins with one; `None` if nothing is known.
     pub keys: Option<Box<[Key]>>,
-    /// It begins with these bytes; they may be none.
+    /// Bytes that it begins with; there may be none.
     pub literal: Box<[u8]>,
 }
 
-/// What is known of the subjects that a pattern matches.
+/// What is known of the begin of the subjects that a pattern matches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TagAnalysis {
-    /// The first word is one of these; `None`: nothing is known.
+    /// Tags of which the subject has one; `None` if nothing is known.
     pub names: Option<Arc<[Tag]>>,
-    /// Behind the first two blanks.
+    /// What stands behind the first two blanks.
     pub keys: Keys,
-    /// The same where a kernel's time stamp (`[  123.456] `) follows the first blank: behind it, and
+    /// What stands behind a kernel's time stamp (`[  123.456] `) that follows the first blank, and
     /// behind the blank after that.
     pub stamped: Keys,
-    /// What it makes of the beginning of a subject.
+    /// Decides by the head of a subject.
     pub beginning: Beginning,
 }
 
-/// Tells from the head of a subject (its first word, the byte behind it, and a blank) whether the
-/// pattern can match. Of what is behind that it tells nothing: the nfa is kept no further.
+/// Decides by the head of a subject (its tag, the byte behind it, and a blank) whether the pattern can
+/// match. It holds the states of the NFA that are reachable within the head; about 1 % of all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Beginning(Option<Nfa>);
 
-/// What a beginning tells.
+/// Whether subjects with a certain head match.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fit {
     /// No subject that begins so matches.
     No,
-    /// One may match.
+    /// One that begins so may match.
     Maybe,
     /// All that begin so match.
     Surely,
 }
 
 impl Beginning {
-    /// What `begin` tells.
+    /// Whether subjects that begin with `begin` match.
     pub fn fit(&self, begin: &[u8]) -> Fit {
         let Some(nfa) = &self.0 else {
             return Fit::Maybe;
@@ -95,12 +95,12 @@ impl Beginning {
     }
 }
 
-/// A first word, or what it begins with.
+/// A tag, or what it begins with.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Tag {
-    /// The bytes.
+    /// The bytes of the tag.
     pub bytes: Box<[u8]>,
-    /// Whether they are the whole word.
+    /// Whether they are the whole tag.
     pub whole: bool,
 }
 
@@ -115,7 +115,7 @@ fn in_stamp(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b' ' | b'.')
 }
 
-/// What is known of the subjects of a pattern.
+/// Analyses a pattern.
 pub fn analyse(root: &Node) -> TagAnalysis {
     if !anchored(root) {
         return TagAnalysis::default();
@@ -162,8 +162,8 @@ fn anchored(node: &Node) -> bool {
 }
 
 impl Nfa {
-    /// Lists the first words behind `begun`. Where too many letters may follow, it is what the words
-    /// begin with.
+    /// Lists the tags that begin with `begun`. Where too many letters may follow, what they begin with is
+    /// listed instead.
     fn words(
         &self,
         states: &[usize],
@@ -172,7 +172,7 @@ impl Nfa {
     ) {
         *visits += 1;
         if *visits > MOST_VISITS {
-            // They may be any.
+            // It may be any tag.
             return words.push(Tag {
                 bytes: Box::default(),
                 whole: false,
@@ -214,7 +214,7 @@ impl Nfa {
         })
     }
 
-    /// The bytes that must follow.
+    /// The bytes that must follow, up to the first choice.
     fn literal(&self, mut states: Vec<usize>) -> Box<[u8]> {
         let mut literal = Vec::new();
         while literal.len() < LONGEST && !self.anything(&states) {
@@ -272,7 +272,7 @@ impl Nfa {
         self.closure(behind)
     }
 
-    /// Lists the keys that begin with `begun`; whether they are known.
+    /// Lists the keys that begin with `begun`. Returns whether they are known.
     fn keys(&self, states: &[usize], begun: &mut Vec<u8>, keys: &mut Vec<Key>) -> bool {
         if let Ok(key) = Key::try_from(&begun[..]) {
             keys.push(key);

@@ -1,4 +1,5 @@
-//! A match at work: the steps taken in Perl's order, with the choices to come back to.
+//! An attempt to match where there are choices: ways are tried in Perl's order, with a stack of those to
+//! come back to.
 
 use memchr::memmem::Finder;
 
@@ -12,7 +13,7 @@ use crate::pattern::matches::Span;
 /// A choice to come back to.
 #[derive(Clone, Copy)]
 pub(super) enum Choice {
-    /// Go on here.
+    /// Go on at this position.
     Branch(Position),
     /// A repeat may end anywhere from `low` to `high`.
     Shorter {
@@ -26,31 +27,31 @@ pub(super) enum Choice {
         low: usize,
         high: usize,
     },
-    /// Where a group stood before.
+    /// Set a group to what it was before.
     Group { group: u32, span: Span },
 }
 
-/// Memory that is used again for each match.
+/// The stack of choices.
 pub(super) type Choices = Vec<Choice>;
 
-/// A match at work.
+/// An attempt under way.
 pub(super) struct Attempt<'a> {
     pub ops: &'a [Op],
     pub subject: &'a [u8],
     pub choices: &'a mut Choices,
-    /// The groups, if somebody asks for them.
+    /// The groups, if they are asked for.
     pub spans: Option<&'a mut [Span]>,
     pub budget: StepBudget,
 }
 
-/// The groups are noted so that they can be put back.
+/// Notes the groups, and what they were before as a choice to come back to.
 struct UndoableCaptures<'a> {
     now: Captures<'a>,
     choices: &'a mut Choices,
 }
 
 impl UndoableCaptures<'_> {
-    /// Notes where a group stands now.
+    /// Notes on the stack what a group is now.
     fn keep(&mut self, group: usize) {
         if !self.choices.is_empty()
             && let Some(&span) = self.now.0.get(group)
@@ -80,8 +81,8 @@ impl Groups for UndoableCaptures<'_> {
 }
 
 impl Attempt<'_> {
-    /// Where the leftmost match begins, and its end if there is one; nothing outside if budget is at
-    /// its end.
+    /// The start of the leftmost match and its end. Outer `None`: the budget is spent. Inner `None`: no
+    /// match.
     pub(super) fn search(&mut self, finder: &Finder<'_>) -> Option<(usize, Option<usize>)> {
         let mut from = 0;
         while let Some(at) = self.subject.get(from..).and_then(|rest| finder.find(rest)) {
@@ -100,12 +101,12 @@ impl Attempt<'_> {
         Some((from, None))
     }
 
-    /// The end of a match that goes on at `start`, or where there is a choice from before; nothing
-    /// outside if budget is at its end.
+    /// The end of a match that goes on at `start`, or at a choice on the stack. Outer `None`: the budget is
+    /// spent. Inner `None`: no match.
     pub(super) fn at(&mut self, start: Position) -> Option<Option<usize>> {
         let mut start = start;
         loop {
-            // A walk may have ended for want of it.
+            // The last walk may have ended because it was spent.
             self.budget.unspent()?;
             let Reached {
                 outcome,
@@ -123,7 +124,7 @@ impl Attempt<'_> {
                 }
             };
             let Some(next) = next.or_else(|| self.back()) else {
-                // There is no other choice, or no budget to look for one.
+                // No choice is left, or no step to look for one.
                 return self.budget.unspent().map(|()| None);
             };
             start = next;
@@ -144,12 +145,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// The step behind one.
+    /// The number of the step that comes next.
     fn next(&self, next: [u16; 2]) -> usize {
         usize::from(next[usize::from(self.spans.is_some())])
     }
 
-    /// Takes the first way that a step leaves open; the others are choices to come back to.
+    /// Takes the first way that a step leaves open, and pushes the others.
     fn choose(&mut self, start: Position) -> Option<Position> {
         let Position { step, at } = start;
         let (ops, subject) = (self.ops, self.subject);
@@ -166,7 +167,7 @@ impl Attempt<'_> {
                     false => self.shorter(repeat, step, low, high),
                 }
             }
-            // Both ways are open.
+            // Both ways are open, or the walk had gone on.
             Act::Fork(fork) => {
                 let [one, other] = fork.ways.map(|way| self.next(way));
                 self.choices
@@ -200,7 +201,7 @@ impl Attempt<'_> {
         self.behind(step, end)
     }
 
-    /// Ends a lazy repeat at the first such place.
+    /// Ends a lazy repeat at the first place from `low` to `high` where what follows may begin.
     fn longer(
         &mut self,
         repeat: &Repeat,
@@ -223,13 +224,13 @@ impl Attempt<'_> {
         self.behind(step, end)
     }
 
-    /// Goes on at `at` behind a step.
+    /// The position behind a step, at byte `at`.
     fn behind(&self, step: usize, at: usize) -> Option<Position> {
         let step = self.next(self.ops.get(step)?.next);
         Some(Position { step, at })
     }
 
-    /// Back to the last choice: where to go on.
+    /// Pops choices up to one that can be taken: the position to go on at.
     fn back(&mut self) -> Option<Position> {
         while let Some(choice) = self.choices.pop() {
             self.budget.unspent()?;

@@ -9,7 +9,7 @@ use super::groups::Groups;
 use super::literal::Needle;
 use crate::pattern::budget::StepBudget;
 
-/// The end of such a pattern.
+/// A compiled chain: the last step of a pattern.
 #[derive(Debug)]
 pub(super) struct Chain {
     pub parts: Box<[Part]>,
@@ -21,23 +21,23 @@ pub(super) struct Chain {
 /// A repeat of any byte and the literal behind it.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// So many bytes the repeat takes at least.
+    /// The least number of bytes that the repeat takes.
     pub min: usize,
     pub literal: Needle,
-    /// So many bytes must stand between the start of the chain and the literal.
+    /// The least number of bytes between the start of the chain and the literal.
     pub before: usize,
-    /// Groups that begin or end where the literal begins, or behind it: so far from where it begins.
+    /// Groups that begin or end at the literal, each with its distance from where the literal begins.
     pub edges: Box<[(Edge, usize)]>,
 }
 
 /// What stands behind the last literal.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
-    /// Nothing is asked.
+    /// Anything: the match ends behind the literal.
     Anything,
-    /// The subject ends there.
+    /// The end of the subject.
     Here,
-    /// A last repeat of at least so many bytes.
+    /// A last repeat of at least this many bytes.
     Repeat(usize),
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Edge {
 }
 
 impl Edge {
-    /// It is here.
+    /// Notes the edge at byte `at`.
     #[inline(always)]
     fn note(self, at: usize, groups: &mut impl Groups) {
         match self {
@@ -60,8 +60,8 @@ impl Edge {
 }
 
 impl Chain {
-    /// The end of a match that is at the start of the chain at `at`. Places that are looked at in vain
-    /// are paid for, but not what is read on the way.
+    /// The end of a match whose chain begins at `at`. Positions that are tried in vain are charged to the
+    /// budget, the bytes read on the way are not.
     #[inline]
     pub(super) fn end<G: Groups>(
         &self,

@@ -5,14 +5,14 @@ use super::literal::Needle;
 use super::steps::Step;
 
 impl Chain {
-    /// Puts a chain in the place of the steps that are one, at the end of the pattern.
+    /// Replaces the longest tail of the steps that is a chain by one step.
     pub(super) fn replace(steps: &mut Vec<Step>) {
         let target = |step: &Step| match step {
             Step::Split(split) => split.ways.iter().copied().max(),
             &Step::Jump(to) => Some(to),
             _ => None,
         };
-        // Nobody may come into it from elsewhere.
+        // No jump may lead into the chain.
         let from = steps.iter().filter_map(target).max().unwrap_or(0);
         for start in from..steps.len() {
             if let Some(chain) = Self::of(&steps[start..]) {
@@ -75,8 +75,8 @@ impl Chain {
         Some(chain)
     }
 
-    /// Forgets where a group stood before, if it is there several times: the last place counts, but
-    /// the parts are looked for from the end.
+    /// Keeps the last edge of each group only: it is the one that counts, but the parts are matched from
+    /// the end.
     fn keep_last(&mut self) {
         let mut seen = Vec::new();
         let mut is_last = |edge: Edge| {
@@ -97,7 +97,7 @@ impl Chain {
     }
 }
 
-/// Takes the groups that begin or end at a place.
+/// Takes the steps that open or close groups.
 fn edges<'a>(steps: &mut std::iter::Peekable<impl Iterator<Item = &'a Step>>) -> Vec<Edge> {
     let mut edges = Vec::new();
     while let Some(step) = steps.peek() {

@@ -1,4 +1,4 @@
-//! Sets of bytes that are quick to ask, sixteen bytes at once.
+//! Sets of bytes, and the lengths of runs of their bytes, measured in blocks of sixteen.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use super::cursor::Cursor;
 use crate::pattern::set::{Bits, ByteSet};
 use crate::simd::{Block16, ByteRange, run_length_in_tail};
 
-/// A set of more ranges is asked byte by byte.
+/// The most ranges that are tested in blocks; a set of more is tested byte by byte.
 const MOST_RANGES: usize = 10;
 
-/// A set of bytes; patterns share them.
+/// A set of bytes with what its runs are measured by. Patterns share classes.
 #[derive(Debug)]
 pub(super) struct Class {
     pub set: ByteSet,
@@ -19,28 +19,28 @@ pub(super) struct Class {
     ranges: Ranges,
 }
 
-/// How the end of a run of bytes of the set is found.
+/// How the end of a run is found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
-    /// It takes every byte but the newline, which a subject has not.
+    /// There is none: the set has every byte but perhaps the newline, which no subject has.
     Everything,
-    /// By one range.
+    /// By one range, in blocks.
     One,
-    /// By several.
+    /// By several ranges, in blocks.
     Few,
     /// Byte by byte.
     Many,
 }
 
-/// Ranges that are the set, or what is not in it.
+/// Ranges that are the set or its complement.
 #[derive(Debug)]
 struct Ranges {
-    /// The first may be one of small letters, which stand for both cases: the bits that make them so.
+    /// Bits that turn capital letters into small ones, if the first range is of letters of both cases.
     fold: Block16,
     first: ByteRange,
     second: ByteRange,
     more: Box<[ByteRange]>,
-    /// A bit for each byte, if the bytes of the ranges go on and the others stop.
+    /// All bits of a mask, if the bytes outside of the ranges end a run; else none.
     inverted: u32,
 }
 
@@ -61,18 +61,18 @@ impl Class {
         Arc::clone(known.entry(set).or_insert_with(make))
     }
 
-    /// Whether it takes every byte of a subject.
+    /// Whether every byte of a subject is in the set.
     pub(super) fn everything(&self) -> bool {
         self.shape == Shape::Everything
     }
 
-    /// Whether `byte` is in it.
+    /// Whether `byte` is in the set.
     #[inline(always)]
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.bits.contains(byte)
     }
 
-    /// How many bytes of the set there are from `at` on, `most` at most.
+    /// Number of bytes of the set from `at` on, `most` at most.
     pub(super) fn run(&self, subject: &[u8], at: usize, most: usize) -> usize {
         let cursor = Cursor::new(subject, at);
         match self.shape {
@@ -82,19 +82,19 @@ impl Class {
         }
     }
 
-    /// The same where there is one range.
+    /// Number of bytes of the set at the cursor, for [`Shape::One`].
     #[inline(always)]
     pub(super) fn run_one(&self, cursor: Cursor<'_>, most: usize) -> usize {
         run(cursor, most, |bytes| self.ranges.one(bytes))
     }
 
-    /// The same where there are several.
+    /// Number of bytes of the set at the cursor, for [`Shape::Few`].
     #[inline(always)]
     pub(super) fn run_few(&self, cursor: Cursor<'_>, most: usize) -> usize {
         run(cursor, most, |bytes| self.ranges.few(bytes))
     }
 
-    /// The same in any case, byte by byte.
+    /// Number of bytes of the set at the begin of `rest`, counted byte by byte.
     #[inline(never)]
     pub(super) fn run_any(&self, rest: &[u8], most: usize) -> usize {
         let window = &rest[..most.min(rest.len())];
@@ -106,8 +106,8 @@ impl Class {
     }
 }
 
-/// How many bytes are left before one that stops, `most` at most. As a rule it is among the next
-/// sixteen.
+/// Number of bytes at the cursor before one that `stops`, `most` at most. As a rule it is in the next
+/// block.
 #[inline(always)]
 fn run(cursor: Cursor<'_>, most: usize, stops: impl Fn(Block16) -> u32) -> usize {
     if let Some(chunk) = cursor.rest.first_chunk() {
@@ -121,7 +121,7 @@ fn run(cursor: Cursor<'_>, most: usize, stops: impl Fn(Block16) -> u32) -> usize
     far(cursor.whole, cursor.rest, most, stops)
 }
 
-/// The same where none of the next sixteen stops, or the subject is shorter than that.
+/// As [`run`], where no byte of the next block stops, or the subject is shorter than a block.
 #[inline(never)]
 fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Block16) -> u32) -> usize {
     let mut left = rest.get(16..).unwrap_or(rest);
@@ -144,7 +144,7 @@ fn far(whole: &[u8], rest: &[u8], most: usize, stops: impl Fn(Block16) -> u32) -
 
 impl Ranges {
     fn new(set: ByteSet) -> (Shape, Self) {
-        // No subject has a newline: it may be in the set or not.
+        // No subject has a newline, so the set may be taken with it or without.
         let newline = ByteSet::range(b'\n', b'\n');
         let others = set.negate();
         let (most, least) = (set.union(newline), others.union(newline).negate());
@@ -177,13 +177,13 @@ impl Ranges {
         (shape, ranges)
     }
 
-    /// A bit for each byte that stops, where there is one range.
+    /// A bit for each byte that ends a run, by one range.
     #[inline(always)]
     fn one(&self, bytes: Block16) -> u32 {
         bytes.within(self.first).bits() ^ self.inverted
     }
 
-    /// The same where there are several.
+    /// A bit for each byte that ends a run, by several ranges.
     #[inline(always)]
     fn few(&self, bytes: Block16) -> u32 {
         let first = bytes.union(self.fold).within(self.first);
@@ -195,11 +195,11 @@ impl Ranges {
     }
 }
 
-/// The ranges of a set.
+/// The ranges of a set, and how the first is tested.
 #[derive(Default)]
 struct Plan {
     ranges: Vec<(u8, u8)>,
-    /// Whether the first is one of small letters that stand for both cases.
+    /// Whether the first range is of small letters that stand for both cases.
     letters: bool,
 }
 

@@ -7,12 +7,12 @@ use super::steps::{Ahead, Next, Repeat, SetRepeat, Split, Step};
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
 
-/// Longer programs are left to the engine.
+/// The most steps of a program: a longer one is left to the engines.
 const MOST_STEPS: usize = 400;
-/// A part is written out so often at most.
+/// The most copies of a repeated part.
 const MOST_COPIES: u32 = 32;
 
-/// The steps of a pattern, and whether it begins at the start of the subject; nothing if it needs an
+/// The steps of a pattern, and whether it begins at the start of the subject; `None` if it needs an
 /// engine.
 pub(super) fn steps(root: &Node) -> Option<(Vec<Step>, bool)> {
     let mut anchored = false;
@@ -45,7 +45,7 @@ fn without_start(root: &Node, anchored: &mut bool) -> Node {
     }
 }
 
-/// Appends the steps of a part; nothing if it needs an engine.
+/// Appends the steps of a part; `None` if it needs an engine.
 fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
     match node {
         Node::Empty => {}
@@ -95,7 +95,7 @@ fn add(node: &Node, steps: &mut Vec<Step>) -> Option<()> {
     (steps.len() <= MOST_STEPS).then_some(())
 }
 
-/// A part that is there several times.
+/// Appends the rounds of a repeated part.
 fn rounds(
     body: &Node,
     min: u32,
@@ -165,7 +165,7 @@ impl Split {
     }
 }
 
-/// Tells each step what must come behind it.
+/// Notes in each repeat and split what must come behind it, and turns repeats with one end into runs.
 fn look_ahead(steps: &mut [Step]) {
     let mut room = Vec::new();
     for at in 0..steps.len() {
@@ -208,7 +208,7 @@ fn pass(steps: &[Step], mut at: usize) -> usize {
     }
 }
 
-/// How many bytes there are, if the pattern ends with a literal at this step and the end of the subject.
+/// The length of the literal at this step, if the pattern ends with it and the end of the subject.
 fn last(steps: &[Step], at: usize) -> Option<u32> {
     let at = pass(steps, at);
     let Some(Step::Literal(bytes)) = steps.get(at) else {
@@ -249,7 +249,7 @@ fn words(steps: &[Step], mut at: usize) -> Vec<u8> {
     bytes
 }
 
-/// What can come where the step at `at` is taken. `seen` is memory for the steps that were looked at.
+/// What can come where the step at `at` is taken. `seen` is reused memory for the steps visited.
 fn ahead(steps: &[Step], at: usize, seen: &mut Vec<bool>) -> Ahead {
     let mut found = Ahead::default();
     seen.clear();

@@ -1,4 +1,4 @@
-//! Steps taken as long as there is one way to go on.
+//! The walk along a pattern as long as there is one way to go on: without a stack of choices.
 
 use super::cursor::Cursor;
 use super::groups::{Groups, NoCaptures};
@@ -6,29 +6,33 @@ use super::literal::begins_with;
 use super::program::{Act, Op, Position, Run, Ways};
 use crate::pattern::budget::StepBudget;
 
-/// What ended the way.
+/// What ended a walk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
     /// The end of the pattern.
     Match,
     /// A step that cannot be taken.
     Fail,
-    /// A step that can be taken in several ways.
+    /// A step that can be taken in several ways, or a spent budget.
     Choice,
 }
 
-/// Where a way ended.
+/// Where and why a walk ended.
 pub(super) struct Reached {
-    /// What ended it.
+    /// What ended the walk.
     pub outcome: Outcome,
-    /// The step where it did, and the place up to which the subject was read, which is not paid for.
+    /// Position reached, not yet charged to the step budget.
     pub start: Position,
-    /// The way that is left of an older choice.
+    /// The other way of the choice that was kept in mind, if it was not taken yet.
     pub other: Option<Position>,
 }
 
-/// Takes steps from `start` on. Where nobody asks for the groups, one choice is kept in mind: as a rule it
-/// is the only one, and the first way ends soon.
+/// Takes steps from `start` on. Without captures, one choice is kept in mind: as a rule it is the only one,
+/// and its first way fails soon.
+#[allow(
+    clippy::too_many_lines,
+    reason = "a flat match over the steps: calls cost a tenth of the speed"
+)]
 #[inline(always)]
 pub(super) fn walk<G: Groups>(
     ops: &[Op],
@@ -106,7 +110,7 @@ pub(super) fn walk<G: Groups>(
                         (cursor, step) = (Cursor::new(subject, start.at), start.step);
                         continue;
                     }
-                    // Who goes on finds that there is no budget left.
+                    // The caller finds that the budget is spent.
                     break Outcome::Choice;
                 }
                 break Outcome::Fail;
@@ -124,7 +128,7 @@ pub(super) fn walk<G: Groups>(
 }
 
 impl Run {
-    /// How many bytes it takes where it could take so many.
+    /// Number of bytes that the run takes (`Ok`) of `length` that it can, or that it read in vain (`Err`).
     #[inline(always)]
     fn taken(&self, length: usize) -> Result<usize, usize> {
         if length < usize::from(self.min) {
@@ -133,7 +137,8 @@ impl Run {
         Ok(length - usize::from(self.back))
     }
 
-    /// How many bytes it takes where its end is known.
+    /// Number of bytes that the run takes (`Ok`) where the subject ends `back` bytes behind it, or that it
+    /// read in vain (`Err`).
     fn until(&self, cursor: Cursor<'_>) -> Result<usize, usize> {
         let length = cursor.rest.len().checked_sub(usize::from(self.back));
         let length = length.filter(|&length| length >= usize::from(self.min));

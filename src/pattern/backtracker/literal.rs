@@ -4,26 +4,26 @@ use super::cursor::Cursor;
 use crate::pattern::budget::StepBudget;
 use crate::simd::last_position;
 
-/// Up to eight bytes that must come.
+/// A literal of up to eight bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShortLiteral {
-    /// The first is the lowest.
+    /// The bytes, the first in the lowest place.
     bytes: u64,
-    /// The bits that are looked at.
+    /// The bits that the literal has.
     mask: u64,
 }
 
-/// Nine to sixteen bytes.
+/// A literal of nine to sixteen bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MediumLiteral {
     first: [u8; 8],
-    /// The last eight: some are in both.
+    /// The last eight bytes, which overlap the first.
     last: [u8; 8],
     pub length: u8,
 }
 
 impl ShortLiteral {
-    /// The first eight of these bytes.
+    /// The literal of these bytes, of the first eight if there are more.
     pub(super) fn new(bytes: &[u8]) -> Self {
         let (mut word, mut mask) = ([0; 8], [0; 8]);
         for ((&byte, place), bits) in bytes.iter().zip(&mut word).zip(&mut mask) {
@@ -35,8 +35,8 @@ impl ShortLiteral {
         }
     }
 
-    /// Whether they may be these: zeros may stand for no bytes, so who asks has to see that there are so
-    /// many.
+    /// Whether the next eight bytes of a subject begin with the literal. They are padded with zeros behind
+    /// its end, so the caller has to check that there are as many bytes.
     #[inline(always)]
     pub(super) fn may_be(&self, word: u64) -> bool {
         (word ^ self.bytes) & self.mask == 0
@@ -53,13 +53,13 @@ impl MediumLiteral {
         })
     }
 
-    /// Whether these bytes, which are as many, are the same.
+    /// Whether the literal equals bytes of its length.
     #[inline(always)]
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
         bytes.first_chunk() == Some(&self.first) && bytes.last_chunk() == Some(&self.last)
     }
 
-    /// How many bytes it takes.
+    /// The length of the literal (`Ok`) if `text` begins with it, else `Err(0)`: no byte was passed.
     #[inline(always)]
     pub(super) fn taken(&self, text: &[u8]) -> Result<usize, usize> {
         let length = usize::from(self.length);
@@ -70,7 +70,7 @@ impl MediumLiteral {
     }
 }
 
-/// Whether a text begins with these bytes, as a rule more than eight: a call would take longer.
+/// Whether `text` begins with `bytes`, compared in words of eight: a call of memcmp would take longer.
 #[inline]
 pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
     let (Some(text), Some(last)) = (text.get(..bytes.len()), bytes.last_chunk::<8>()) else {
@@ -80,13 +80,13 @@ pub(super) fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
     pairs.all(|(one, other)| one == other) && text.last_chunk() == Some(last)
 }
 
-/// Bytes to look for.
+/// A literal to be searched for, by its rarest byte.
 #[derive(Clone, Debug)]
 pub(super) struct Needle {
     bytes: Box<[u8]>,
-    /// The first of them.
+    /// The first eight bytes.
     word: ShortLiteral,
-    /// The place of the rarest of them.
+    /// The offset of the rarest byte, and that byte.
     rarest: usize,
     byte: u8,
 }
@@ -107,14 +107,14 @@ impl Needle {
         self.bytes.len()
     }
 
-    /// How many bytes of it stand before the first one like this.
+    /// Number of bytes before the first that is `like` this.
     pub(super) fn before(&self, like: impl Fn(u8) -> bool) -> Option<u32> {
         let place = self.bytes.iter().position(|&byte| like(byte))?;
         u32::try_from(place).ok()
     }
 
-    /// The last place from `low` to `high` where it begins. Places that are looked at in vain are paid
-    /// for, but not what is read on the way.
+    /// The last position from `low` to `high` where the literal begins. Positions that are tried in vain are
+    /// charged to the budget, the bytes read on the way are not.
     pub(super) fn find_last(
         &self,
         subject: &[u8],
@@ -132,7 +132,7 @@ impl Needle {
         }
     }
 
-    /// The first such place.
+    /// The first position from `low` to `high` where the literal begins; charged as in [`Self::find_last`].
     pub(super) fn find_first(
         &self,
         subject: &[u8],
@@ -161,7 +161,7 @@ impl Needle {
     }
 }
 
-/// How often a byte is met in logs, roughly.
+/// How common a byte is in logs, roughly: 0 is rare.
 fn commonness(byte: u8) -> u8 {
     const COMMON: &[u8] = b" eotainrs10cldm2pu-.:35h=46f789,g/wyb[]vk()_<>x\"'jqz;@";
     let place = COMMON.iter().position(|&common| common == byte);

@@ -1,4 +1,4 @@
-//! The steps of a pattern in the form that is quickest to take.
+//! The program of a pattern: its steps in the form that is quickest to take.
 
 use std::sync::Arc;
 
@@ -16,49 +16,57 @@ pub(super) struct Position {
     pub at: usize,
 }
 
-/// A step and what comes behind it.
+/// A step and the numbers of the steps behind it.
 #[derive(Debug)]
 pub(super) struct Op {
     pub act: Act,
-    /// The step that comes next where nobody asks for the groups, and where somebody does.
+    /// The step that comes next without captures, and with captures.
     pub next: [u16; 2],
 }
 
-// Two of them are in a line of the cache.
+// A cache line has two of them.
 const _: () = assert!(size_of::<Op>() <= 32);
 
 /// What is done in a step.
 #[derive(Debug)]
 pub(super) enum Act {
-    /// Up to eight bytes must stand here, so many.
+    /// A literal of up to eight bytes, and its length.
     Short(ShortLiteral, u8),
-    /// Up to sixteen.
+    /// A literal of nine to sixteen bytes.
     Medium(MediumLiteral),
-    /// More.
+    /// A longer literal.
     Long(Box<[u8]>),
+    /// One byte of a class.
     One(Arc<Class>),
-    /// A repeat that can end at one place only, of a class of one range.
+    /// A run of a class of one range.
     RunOne(Run),
-    /// The same of several ranges.
+    /// A run of a class of several ranges.
     RunFew(Run),
-    /// The same of any.
+    /// A run of any other class.
     Run(Run),
-    /// One that must end `back` bytes before the end of the subject.
+    /// A run that must end `back` bytes before the end of the subject.
     Until(Run),
-    /// So many bytes at least, and all that are left.
+    /// All bytes that are left, at least this many.
     Rest(usize),
+    /// Two ways to go on.
     Fork(Box<Fork>),
+    /// A repeat that can end at several places.
     Repeat(Box<Repeat>),
     /// The rest of the pattern.
     Chain(Box<Chain>),
+    /// The start of a group.
     Open(usize),
+    /// The end of a group.
     Close(usize),
+    /// The start of the subject.
     AtStart,
+    /// The end of the subject.
     AtEnd,
+    /// A jump: only `next` counts.
     Nothing,
 }
 
-/// A [`SetRepeat`] in less room.
+/// A repeat that can end at one place only: a [`SetRepeat`] in less memory.
 #[derive(Debug)]
 pub(super) struct Run {
     pub class: Arc<Class>,
@@ -72,13 +80,13 @@ pub(super) struct Run {
 pub(super) struct Fork {
     /// Two bits for each byte: one for each way that may begin with it.
     open: [u8; 64],
-    /// The same for the end of the subject.
+    /// Two bits for the end of the subject.
     open_at_end: u8,
-    /// Whether it may come again behind itself, in a loop.
+    /// Whether the fork is in a loop.
     again: bool,
     /// The bytes that each way must begin with, if they are known.
     words: [ShortLiteral; 2],
-    /// The steps of the ways, each as `next` of a step.
+    /// The first step of each way, without and with captures.
     pub ways: [[u16; 2]; 2],
 }
 
@@ -141,12 +149,12 @@ impl Fork {
         Ways(open & 3)
     }
 
-    /// The ways that are open here.
+    /// The ways that are open at the cursor.
     #[inline(always)]
     pub(super) fn open(&self, cursor: Cursor<'_>, budget: &mut StepBudget) -> Ways {
         if self.again {
-            // A loop may be gone round for each byte, and again from each place; any other fork is passed
-            // once on each way, which is paid for by who goes back.
+            // A loop may be gone round for each byte, and again from each place. Any other fork is passed
+            // once on each way, and charged when the match comes back to it.
             budget.pay_for(0);
         }
         let open = self.open_for(cursor.rest.first());
@@ -165,14 +173,14 @@ impl Fork {
     }
 }
 
-/// Four bits, each with one beside it.
+/// Moves each of four bits to an even place.
 fn spread(bits: u8) -> u8 {
     let pairs = (bits | bits << 2) & 0b0011_0011;
     (pairs | pairs << 1) & 0b0101_0101
 }
 
 impl Op {
-    /// Makes steps ready; nothing if there are too many.
+    /// Links steps to a program; `None` if there are too many.
     pub(super) fn link(steps: Vec<Step>) -> Option<Box<[Self]>> {
         let behind = |at: usize| Some([behind(&steps, at, false)?, behind(&steps, at, true)?]);
         let next = (0..steps.len()).map(|at| match steps[at] {
@@ -202,7 +210,8 @@ impl Op {
     }
 }
 
-/// The step that is taken where one goes on at `at`.
+/// The number of the first step from `at` on that is taken: jumps are followed, and without captures
+/// groups are skipped.
 fn behind(steps: &[Step], mut at: usize, spans: bool) -> Option<u16> {
     for _ in steps {
         at = match steps.get(at) {

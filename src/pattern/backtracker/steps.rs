@@ -1,4 +1,4 @@
-//! What a pattern is made of, step by step.
+//! The steps of a pattern, as the compiler handles them.
 
 use std::sync::Arc;
 
@@ -8,23 +8,32 @@ use super::literal::Needle;
 use crate::pattern::budget::StepBudget;
 use crate::pattern::set::{Bits, ByteSet};
 
+/// A step of a pattern.
 #[derive(Debug)]
 pub(super) enum Step {
     /// These bytes must stand here.
     Literal(Box<[u8]>),
+    /// One byte of a class.
     One(Arc<Class>),
     /// A repeat that can end at one place only, as what comes behind is not in its set.
     Run(SetRepeat),
-    /// One that must end `back` bytes before the end of the subject.
+    /// A repeat that must end `back` bytes before the end of the subject.
     Until(SetRepeat),
+    /// A repeat that may end at several places.
     Repeat(Box<Repeat>),
+    /// Two ways to go on.
     Split(Box<Split>),
-    /// The rest of the pattern.
+    /// A chain up to the end of the pattern.
     Chain(Box<Chain>),
+    /// Go on at this step.
     Jump(usize),
+    /// The start of a group.
     Open(usize),
+    /// The end of a group.
     Close(usize),
+    /// The start of the subject.
     AtStart,
+    /// The end of the subject.
     AtEnd,
 }
 
@@ -45,7 +54,7 @@ pub(super) struct Split {
     pub ways: [usize; 2],
     /// What each way begins with.
     pub ahead: [Ahead; 2],
-    /// The literals that each way begins with, up to eight bytes of them.
+    /// Up to eight bytes of the literals that each way begins with.
     pub words: [Vec<u8>; 2],
 }
 
@@ -56,17 +65,18 @@ pub(super) struct SetRepeat {
     pub min: u32,
     /// `u32::MAX` is without a limit: no line is that long.
     pub max: u32,
-    /// So many of the bytes that it could take belong to what follows; it must take `min` and these.
+    /// Number of bytes that it could take but that belong to what follows. It must be able to take `min`,
+    /// which includes them.
     pub back: u32,
 }
 
 impl SetRepeat {
-    /// Whether it takes any number of any bytes.
+    /// Whether the repeat takes any number of any bytes.
     pub(super) fn takes_all(&self) -> bool {
         self.class.everything() && self.max == u32::MAX
     }
 
-    /// How many bytes it takes at most.
+    /// Number of bytes that it can take at `at`.
     pub(super) fn length(&self, subject: &[u8], at: usize) -> usize {
         self.class.run(subject, at, self.max as usize)
     }
@@ -84,7 +94,7 @@ pub(super) struct Repeat {
 /// What must come behind a repeat.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// These bytes.
+    /// A literal.
     Literal(Needle),
     /// A byte of this set.
     Set(Bits),
@@ -97,7 +107,7 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// The last place from `low` to `high` where it may be, or the first.
+    /// The last position from `low` to `high` where it may begin, or the first.
     pub(super) fn find(
         &self,
         subject: &[u8],
@@ -122,7 +132,7 @@ impl Next {
 }
 
 impl Repeat {
-    /// The same as a run, if it can end at one place only.
+    /// The repeat as a run, if it can end at one place only.
     pub(super) fn with_one_end(&self) -> Option<SetRepeat> {
         let SetRepeat {
             class, min, max, ..
@@ -146,7 +156,7 @@ impl Repeat {
         }
     }
 
-    /// The same as a run, if the subject must end so many bytes behind it.
+    /// The repeat as a run, if the subject must end `last` bytes behind it.
     pub(super) fn until(&self, last: u32) -> Option<SetRepeat> {
         let SetRepeat {
             class, min, max, ..

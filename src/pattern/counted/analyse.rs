@@ -6,7 +6,7 @@ use crate::pattern::ast::{Anchor, Node};
 use crate::pattern::perl_classes::vertical;
 use crate::pattern::set::ByteSet;
 
-/// Notes the groups that somebody asks for.
+/// Notes the groups that backreferences and conditionals ask for.
 pub(super) fn note_asked(node: &Node, asked: &mut [bool]) {
     for &group in node.refers_to() {
         if let Some(asked) = asked.get_mut(group) {
@@ -65,7 +65,7 @@ pub(super) fn first_bytes(node: &Node) -> (ByteSet, bool) {
     }
 }
 
-/// Tells each run what must come behind it, where that is a byte.
+/// Notes in each run the bytes that must follow it.
 pub(super) fn look_forward(program: &mut Program) {
     for at in 0..program.code.len() {
         if !matches!(program.code[at], Op::Run(_)) {
@@ -116,7 +116,7 @@ pub(super) fn number_rows(program: &mut Program) {
     }
 }
 
-/// By instruction whether what follows never asks what a group holds.
+/// By instruction whether nothing that follows asks what a group holds.
 fn free_of_groups(program: &Program) -> Vec<bool> {
     let mut free = vec![true; program.code.len()];
     if !program.refers {

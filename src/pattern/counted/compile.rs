@@ -8,10 +8,10 @@ use crate::pattern::lazy_dfa::Oracle;
 use crate::pattern::perl_classes::vertical;
 use crate::pattern::set::ByteSet;
 
-/// More instructions than these are not made.
+/// The most instructions of a program.
 const MOST: usize = 1 << 17;
 
-/// The instructions of a pattern; `None` if it is too large, or captures while it looks behind.
+/// The program of a pattern; `None` if it is too large, or captures in a look-behind.
 pub(super) fn program(root: &Node, groups: usize, newlines: bool) -> Option<Program> {
     let mut compiler = Compiler {
         out: Program {
@@ -50,7 +50,7 @@ impl Compiler {
         (self.here() <= MOST).then(|| self.here() - 1)
     }
 
-    /// Room for an instruction whose targets are not known yet.
+    /// Reserves the place of an instruction whose targets are not known yet.
     fn reserve(&mut self) -> Option<usize> {
         self.push(Op::Never)
     }
@@ -153,7 +153,7 @@ impl Compiler {
         Some(())
     }
 
-    /// What a look-around or an atomic group holds.
+    /// Compiles the body of a look-around or an atomic group.
     fn inside(&mut self, body: &Node) -> Option<()> {
         self.node(body)?;
         self.push(Op::Done)?;
@@ -187,7 +187,7 @@ impl Compiler {
         Some(())
     }
 
-    /// What tells of all places at once where this is found, if an automaton can.
+    /// The number of an oracle for the body of a look-around, if an automaton can match it.
     fn oracle(&mut self, behind: bool, body: &Node) -> Option<usize> {
         let purpose = match self.newlines {
             false => Purpose::Line,
@@ -239,7 +239,8 @@ impl Compiler {
             (_, Some(max)) if min == max => self.push(run(min, max, RunMode::Possessive))?,
             (Mode::Lazy, Some(max)) => self.push(run(min, max, RunMode::Lazy))?,
             (Mode::Greedy, Some(max)) => self.push(run(min, max, RunMode::Greedy))?,
-            // Where the rest begins counts not: so a place in it is one place for all of them.
+            // What is behind the least number does not depend on where the run began: a place in it is
+            // one for all begins.
             (mode, None) => {
                 match min {
                     0 => 0,
@@ -256,7 +257,7 @@ impl Compiler {
         Some(())
     }
 
-    /// Rounds of what is no single byte.
+    /// Compiles the rounds of a part that is no single byte.
     fn rounds(&mut self, body: &Node, min: u32, max: Option<u32>, lazy: bool) -> Option<()> {
         // What takes no bytes is tried once at most.
         if body.max_width() == Some(0) {
@@ -313,7 +314,7 @@ impl Compiler {
         Some(())
     }
 
-    /// One round or more.
+    /// Compiles one round or more.
     fn plus(&mut self, body: &Node, lazy: bool) -> Option<()> {
         let nullable = body.nullable();
         let slot = self.out.slots;
@@ -365,7 +366,7 @@ impl Compiler {
     }
 }
 
-/// The body first, unless it is lazy.
+/// The order of the two ways of a loop: the body first, unless it is lazy.
 fn ways(body: usize, out: usize, lazy: bool) -> [usize; 2] {
     match lazy {
         false => [body, out],

@@ -31,7 +31,7 @@ impl<'a> Machine<'a> {
         self.go(self.pc + 1, pos - back)
     }
 
-    /// Whether what the look-around looks for is there, if its oracle can tell.
+    /// Whether the body of the look-around matches here, if its oracle can tell.
     pub(super) fn foreseen(&mut self, look: &Look) -> Option<bool> {
         let number = look.oracle?;
         let oracle = self.program.oracles.get(number)?;
@@ -45,7 +45,7 @@ impl<'a> Machine<'a> {
         Some(places.as_ref()?.as_ref()?.has(self.pos))
     }
 
-    /// The same, if it was found out before.
+    /// Whether the body of the look-around matches here, if that was found out before.
     pub(super) fn remembered(&self, look: &Look) -> Option<bool> {
         let (known, holds) = self.known.get(look.known?)?.as_ref()?;
         known.has(self.pos).then(|| holds.has(self.pos))
@@ -94,7 +94,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Drops the choices from this frame on. What was set since is `undone`, or can still be.
+    /// Drops the choices from this frame on. What was set since is undone if `undone`, else it is kept so that
+    /// it can be undone later.
     pub(super) fn close(&mut self, at: usize, undone: bool) {
         let depth = self.frames.len().saturating_sub(at);
         self.budget.pay(price(depth));
@@ -118,7 +119,7 @@ impl<'a> Machine<'a> {
         self.frames.truncate(kept);
     }
 
-    /// What a look-around looked for is not there, or not so far back.
+    /// Goes on after the body of a look-around has failed, `back` bytes before its place.
     pub(super) fn looked(&mut self, pc: usize, pos: usize, back: usize) -> bool {
         let Some(Op::Look(look)) = self.program.code.get(pc) else {
             return false;

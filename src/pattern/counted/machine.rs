@@ -5,19 +5,19 @@ use crate::pattern::budget::{StepBudget, price};
 use crate::pattern::lazy_dfa::Places;
 use crate::pattern::matches::Span;
 
-/// The memory of places that failed is no larger: bits.
+/// The most bits of the memory of places that failed.
 const MOST_BITS: usize = 1 << 29;
 
-/// Nor is that of places that failed under what groups hold: stamps.
+/// The most stamps of the memory of places that failed under what groups hold.
 const MOST_STAMPS: usize = 1 << 24;
 
-/// No place.
+/// A slot without a place.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// What to do when what was tried fails.
 #[derive(Clone, Copy)]
 pub(super) enum Frame {
-    /// Go on here.
+    /// Go on at this instruction and place.
     Go { pc: u32, pos: u32 },
     /// Take the next branch.
     Branch { pc: u32, next: u32, pos: u32 },
@@ -25,24 +25,24 @@ pub(super) enum Frame {
     Shorter { pc: u32, low: u32, high: u32 },
     /// A run may take another byte: `taken` so far.
     Longer { pc: u32, taken: u32, pos: u32 },
-    /// A slot as it was.
+    /// Set a slot to what it was.
     Slot { slot: u32, old: u32 },
-    /// The groups held what they held then.
+    /// Set the number of what the groups hold to what it was.
     Held(u32),
-    /// A look-around under way from this place, so far back.
+    /// A look-around under way from this place, which began `back` bytes before it.
     Look { pc: u32, pos: u32, back: u32 },
     /// An atomic group under way.
     Atomic,
 }
 
-/// A match within the match: where its frame is, and what it is.
+/// A match within the match: the index of its frame, and its instruction.
 pub(super) type Inner = (usize, u32);
 
 pub(super) struct Machine<'a> {
     pub program: &'a Program,
     pub subject: &'a [u8],
     pub budget: &'a mut StepBudget,
-    /// Whether the groups are wanted.
+    /// Whether the groups are asked for.
     pub spans: bool,
     pub pc: usize,
     pub pos: usize,
@@ -53,9 +53,9 @@ pub(super) struct Machine<'a> {
     pub failed: Vec<u64>,
     /// Words of a row.
     pub width: usize,
-    /// The same under what the groups held, as the number of that.
+    /// The places that failed while the groups held something, as the number of what they held.
     pub stamps: Vec<u32>,
-    /// Which number what the groups hold now has, and the highest one. None is 0.
+    /// The number of what the groups hold now, and the highest number given. None is 0.
     pub held: u32,
     pub last_held: u32,
     /// The places where each oracle's look-around holds, once that was asked; `None` inside if the
@@ -66,7 +66,7 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// A machine for one subject; `None` if what is to be remembered of it would be too much.
+    /// A machine for one subject; `None` if its memory would be too large, or the budget is spent.
     pub(super) fn new(
         program: &'a Program,
         subject: &'a [u8],
@@ -103,7 +103,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Pays for bytes that were read in one go.
+    /// Pays for bytes that were read in one go. Returns whether the budget sufficed.
     pub(super) fn read(&mut self, bytes: usize) -> bool {
         self.budget.pay(price(bytes))
     }
@@ -131,7 +131,7 @@ impl<'a> Machine<'a> {
         true
     }
 
-    /// Notes that what begins here at this place is being tried. Whether it was before.
+    /// Notes that an instruction is being tried at a place. Returns whether it was before.
     pub(super) fn tried(&mut self, pc: usize, pos: usize) -> bool {
         let row = match self.program.rows.get(pc) {
             Some(Row::Bits(row)) => *row as usize,
@@ -185,7 +185,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Places and instructions are fewer than fit in: both are bounded.
+/// A place or the number of an instruction, which are bounded, as 32 bits.
 pub(super) fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(NOWHERE)
 }

@@ -40,7 +40,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Notes the places of a run as tried; how many bytes it takes up to the first that was.
+    /// Notes the places of a run as tried. Returns the number of bytes up to the first that was before.
     pub(super) fn not_tried(&mut self, pc: usize, pos: usize, length: usize) -> usize {
         if matches!(self.program.rows.get(pc), Some(Row::None) | None) {
             return length;
@@ -49,7 +49,7 @@ impl Machine<'_> {
         fresh.map_or(length, |taken| taken - 1)
     }
 
-    /// The last end from `low` to before `high` behind which it can go on.
+    /// Ends a run at the last place from `low` to before `high` where what follows may begin.
     pub(super) fn shorter(&mut self, run: &Run, pc: usize, low: usize, high: usize) -> bool {
         let end = match &run.next {
             None => Some(high - 1).filter(|&end| end >= low),
@@ -71,7 +71,7 @@ impl Machine<'_> {
         self.go(pc + 1, end)
     }
 
-    /// Goes on behind a lazy run that took so many bytes.
+    /// Goes on behind a lazy run that took `taken` bytes up to `pos`.
     pub(super) fn longer(&mut self, run: &Run, taken: usize, pos: usize) -> bool {
         let pc = self.pc;
         if taken < run.max && self.byte(pos).is_some_and(|b| run.set.contains(b)) {

@@ -9,7 +9,7 @@ use crate::pattern::perl_classes::word;
 const MOST_FRAMES: usize = 1 << 20;
 
 impl<'a> Machine<'a> {
-    /// Whether a match begins at `start`; `None` if the budget is at its end.
+    /// Whether a match begins at `start`; `None` if the budget is spent.
     pub(super) fn run(&mut self, start: usize) -> Option<bool> {
         (self.pc, self.pos) = (0, start);
         self.frames.clear();
@@ -29,7 +29,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// One instruction. Whether it went well.
+    /// Takes one instruction. Returns whether it succeeded.
     fn step(&mut self, op: &'a Op) -> bool {
         let (pc, pos) = (self.pc, self.pos);
         match op {
@@ -134,7 +134,7 @@ impl<'a> Machine<'a> {
         self.read(text.len()) && same && self.go(self.pc + 1, self.pos + text.len())
     }
 
-    /// Takes up the last choice that is open. Whether there is one; `None` if the budget is at its end.
+    /// Goes back to the last open choice. Returns whether there is one; `None` if the budget is spent.
     fn back(&mut self) -> Option<bool> {
         let program = self.program;
         while let Some(frame) = self.frames.pop() {

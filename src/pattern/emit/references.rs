@@ -6,7 +6,7 @@ use crate::pattern::diagnostic::PatternError;
 use crate::pattern::set::ByteSet;
 
 impl Emitter {
-    /// Those groups of the text that may be set when this place is reached.
+    /// The groups of the text that may be set when this place is reached.
     fn reachable(
         &self,
         groups: &[usize],

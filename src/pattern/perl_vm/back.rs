@@ -1,11 +1,11 @@
-//! The ways back: what each thing that was tried does when it failed.
+//! The ways back: what is done when something that was tried has failed.
 
 use super::machine::{Bytes, Fixed, Frame, Machine, Saved, Try};
 use super::program::Op;
 
 impl Machine<'_> {
-    /// Takes the last thing back. `Some(true)` if there is another way from there, `None` if there
-    /// is nothing left.
+    /// Undoes the last frame. `Some(true)` if there is another way from there; `None` if no frame or no
+    /// step is left.
     pub(super) fn back(&mut self) -> Option<bool> {
         self.steps = self.steps.checked_sub(1)?;
         Some(match self.frames.pop()? {

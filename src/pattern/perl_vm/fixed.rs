@@ -16,7 +16,7 @@ impl Machine<'_> {
         self.fixed_on(state, bounds)
     }
 
-    /// Another body, or what follows.
+    /// Goes on with another round or with what follows.
     pub(super) fn fixed_on(&mut self, state: Fixed, bounds: Bounds) -> bool {
         let aim = if bounds.lazy { bounds.min } else { bounds.max };
         if state.count < aim {

@@ -9,10 +9,11 @@ pub(super) struct Group {
     pub span: Option<(usize, usize)>,
 }
 
-/// A loop that is under way.
+/// A general loop (CURLYX) under way.
 pub(super) struct Round {
+    /// The loop around it.
     pub outer: Option<usize>,
-    /// Rounds begun; one less than none at first.
+    /// Number of rounds begun.
     pub count: usize,
     /// Where the last round began.
     pub last: Option<usize>,
@@ -44,13 +45,14 @@ pub(super) struct Bytes {
     pub highest: usize,
 }
 
+/// Why a round of a loop is begun.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Try {
-    /// A round of those that must be.
+    /// The loop has fewer rounds than it must.
     Needed,
-    /// One more while there can be.
+    /// A greedy loop takes as many as it can.
     More,
-    /// One more, as what follows failed.
+    /// A lazy loop needs one more, as what follows has failed.
     Reluctant,
 }
 
@@ -92,7 +94,7 @@ pub(super) enum Frame {
     Look {
         op: usize,
         pos: usize,
-        /// How far back it looks now.
+        /// Bytes that it looks back in this try.
         width: usize,
         inner: Inner,
     },
@@ -102,7 +104,7 @@ pub(super) enum Frame {
     },
 }
 
-/// What was under way before a match within the match.
+/// The loops that were under way before a match within the match.
 #[derive(Clone, Copy)]
 pub(super) struct Inner {
     pub current: Option<usize>,
@@ -144,12 +146,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// How many steps are left.
+    /// Steps that are left.
     pub(super) fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Pays for what one step does not cover.
+    /// Takes further steps for work that one step does not cover.
     pub(super) fn pay(&mut self, steps: u64) {
         self.steps = self.steps.saturating_sub(steps);
     }
@@ -182,7 +184,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn save(&mut self, floor: usize) -> Saved {
-        // They are kept until there is a way back no more.
+        // They take memory until there is no way back.
         self.pay(self.groups.len().saturating_sub(floor) as u64 / 2);
         Saved {
             floor,

@@ -1,4 +1,4 @@
-//! The program for the machine, with loops sorted into the kinds that Perl has for them.
+//! The program of a pattern for the machine, with loops of the kinds that Perl has.
 
 use crate::pattern::ast::{Anchor, Mode, Node, Test};
 use crate::pattern::perl_classes::vertical;
@@ -8,7 +8,9 @@ use crate::pattern::set::ByteSet;
 /// Instructions in a row; each goes on at the next unless it says otherwise.
 #[derive(Debug)]
 pub(super) struct Program {
+    /// The instructions.
     pub code: Vec<Op>,
+    /// Number of groups.
     pub groups: usize,
     /// The group that was closed last, as Perl counts where a loop's groups begin.
     last_closed: usize,
@@ -22,23 +24,31 @@ pub(super) struct Bounds {
     pub lazy: bool,
 }
 
+/// An instruction.
 #[derive(Debug)]
 pub(super) enum Op {
+    /// A byte of the set.
     Byte(ByteSet),
+    /// A place in the subject.
     Anchor(Anchor),
+    /// `\K`.
     Keep,
     /// CR LF, or a byte of the set.
     Newline(ByteSet),
+    /// The start of a group.
     Open(usize),
+    /// The end of a group.
     Close(usize),
+    /// Goes on at the first of these that leads to a match.
     Branch(Vec<usize>),
+    /// Goes on elsewhere.
     Jump(usize),
     /// Single bytes (Perl's CURLY), perhaps with a group around each (CURLYN).
     Bytes {
         set: ByteSet,
         bounds: Bounds,
         group: Option<usize>,
-        /// What must come next, if that is one character: else Perl does not even look further.
+        /// The character that must come next, if there is only one: Perl looks for it before it goes on.
         next: Option<ByteSet>,
     },
     /// A body of fixed width (CURLYM), perhaps with a group around it.
@@ -47,40 +57,37 @@ pub(super) enum Op {
         group: Option<usize>,
         body: usize,
         after: usize,
-        /// As of `Bytes`.
+        /// The character that must come next, as in `Bytes`.
         next: Option<ByteSet>,
     },
-    /// Any other loop (CURLYX). `Turn` is where each round ends.
+    /// Any other loop (CURLYX). `turn` is the `RoundEnd` where each round ends.
     Loop {
         bounds: Bounds,
-        /// Groups up to this one are none of the loop's.
+        /// The last group before the loop: groups up to it are not of the loop.
         floor: usize,
         turn: usize,
         after: usize,
     },
     /// The end of a round (WHILEM).
-    Turn,
+    RoundEnd,
+    /// A look-around, whose body follows up to `Done`.
     Look {
-        /// Widths to look back, least and most.
+        /// The least and the most bytes that it looks back.
         behind: Option<(usize, usize)>,
         negated: bool,
         after: usize,
     },
-    Atomic {
-        after: usize,
-    },
-    Backref {
-        groups: Vec<usize>,
-        fold: bool,
-    },
+    /// An atomic group, whose body follows up to `Done`.
+    Atomic { after: usize },
+    /// What the first of the groups holds that is set.
+    Backref { groups: Vec<usize>, fold: bool },
     /// Goes on if one of the groups is set, else elsewhere.
-    Test {
-        groups: Vec<usize>,
-        no: usize,
-    },
+    Test { groups: Vec<usize>, no: usize },
+    /// Always fails.
     Never,
-    /// The end of what `Look`, `Atomic` and `Fixed` hold.
+    /// The end of the body of `Look`, `Atomic` and `Fixed`.
     Done,
+    /// The end of the pattern.
     End,
 }
 
@@ -97,7 +104,7 @@ impl Program {
         program
     }
 
-    /// Notes for each simple loop the character that must follow it.
+    /// Notes in each simple loop the character that must follow it.
     fn look_forward(&mut self) {
         for at in 0..self.code.len() {
             let from = match &self.code[at] {
@@ -131,7 +138,7 @@ impl Program {
         self.code.len()
     }
 
-    /// Room for an instruction whose targets are not known yet.
+    /// Reserves the place of an instruction whose targets are not known yet.
     fn reserve(&mut self) -> usize {
         self.code.push(Op::Never);
         self.here() - 1
@@ -265,7 +272,7 @@ impl Program {
         let floor = self.last_closed;
         let at = self.reserve();
         self.node(body);
-        self.code.push(Op::Turn);
+        self.code.push(Op::RoundEnd);
         self.code[at] = Op::Loop {
             bounds,
             floor,

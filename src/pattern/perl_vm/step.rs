@@ -11,7 +11,7 @@ use crate::pattern::set::ByteSet;
 const MOST_FRAMES: usize = 1 << 19;
 
 impl Machine<'_> {
-    /// The spans of a match that begins at `start`.
+    /// The spans of a match that begins at `start`; `None` if there is none, or no step is left.
     pub(super) fn run(&mut self, start: usize) -> Option<Vec<Option<(usize, usize)>>> {
         self.pos = start;
         while !matches!(self.program.code[self.pc], Op::End) {
@@ -29,7 +29,7 @@ impl Machine<'_> {
         Some(spans)
     }
 
-    /// One instruction. Returns whether it went well.
+    /// Takes one instruction. Returns whether it succeeded.
     fn step(&mut self) -> bool {
         let program = self.program;
         let pos = self.pos;
@@ -65,7 +65,7 @@ impl Machine<'_> {
             Op::Bytes { set, bounds, .. } => self.bytes(set, *bounds),
             Op::Fixed { bounds, .. } => self.fixed(*bounds),
             Op::Loop { turn, .. } => self.begin_loop(*turn),
-            Op::Turn => self.turn(),
+            Op::RoundEnd => self.turn(),
             Op::Look { behind: None, .. } => self.look(self.pc, pos, 0),
             Op::Look {
                 behind: Some((least, most)),

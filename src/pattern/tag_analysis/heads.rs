@@ -1,11 +1,11 @@
-//! The part of an nfa that heads of subjects lead through: one state of many. It is all that
+//! The part of an NFA that is reachable within the head of a subject: one state of many. It is all that
 //! is kept of each pattern.
 
 use super::nfa::{ACCEPT, Nfa, State, UNKNOWN};
 use crate::pattern::set::ByteSet;
 use crate::pattern::tag::ends_tag;
 
-/// What may come next of a head.
+/// The parts of a head, in their order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Part {
     Word,
@@ -15,8 +15,7 @@ enum Part {
 }
 
 impl Nfa {
-    /// As much of it as tells of the heads of subjects: one of hundreds of states is kept for each
-    /// pattern.
+    /// The NFA of the states reachable within the head of a subject; about 1 % of all.
     pub(super) fn of_heads(&self) -> Self {
         let part = self.head_part();
         let mut small = Self {
@@ -51,7 +50,7 @@ impl Nfa {
         small
     }
 
-    /// In which part of a head each state can be, the first of them.
+    /// For each state the first part of a head in which it can be reached.
     fn head_part(&self) -> Vec<Part> {
         let blank = ByteSet::range(b' ', b' ');
         let mut ends = ByteSet::default();

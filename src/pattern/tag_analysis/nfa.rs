@@ -1,4 +1,4 @@
-//! A pattern as a nondeterministic nfa.
+//! A nondeterministic automaton that matches wherever a pattern does, and in more places.
 
 use crate::pattern::ast::{Anchor, Mode, Node};
 use crate::pattern::set::ByteSet;
@@ -11,26 +11,27 @@ const MOST_COPIES: u32 = 6;
 /// A state, with the numbers of those that follow it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
-    /// This byte, then on.
+    /// Takes this byte, then goes on.
     One(u8, u16),
-    /// One byte of the set with this number, then on.
+    /// Takes one byte of the set with this number, then goes on.
     Byte(u16, u16),
-    /// Both.
+    /// Goes on at both states.
     Both(u16, u16),
-    /// The pattern is at its end, or not known from here on: any bytes.
+    /// Takes any bytes: the pattern is at its end, or not known from here on.
     Anything,
 }
 
+/// The states of the automaton, and the sets that they share.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Nfa {
     pub states: Vec<State>,
     pub sets: Vec<ByteSet>,
     pub start: usize,
-    /// It matches more than the pattern does.
+    /// Whether it matches more than the pattern does.
     pub loose: bool,
 }
 
-/// So many states are looked for one by one.
+/// The most states for which a linear search is used instead of a mark for each state.
 const FEW_STATES: usize = 32;
 /// The state where nothing is known any more.
 pub(super) const UNKNOWN: usize = 0;
@@ -38,7 +39,7 @@ pub(super) const UNKNOWN: usize = 0;
 pub(super) const ACCEPT: usize = 1;
 
 impl Nfa {
-    /// What matches where the pattern does.
+    /// The automaton of a pattern.
     pub(super) fn new(root: &Node) -> Self {
         let mut nfa = Self::default();
         for _ in [UNKNOWN, ACCEPT] {
@@ -50,7 +51,7 @@ impl Nfa {
         nfa
     }
 
-    /// Adds a state, if there is a number left for it.
+    /// Adds a state; [`UNKNOWN`] if no number is left for it.
     fn push(&mut self, state: State) -> usize {
         if self.states.len() > usize::from(u16::MAX) {
             self.loose = true;
@@ -76,7 +77,7 @@ impl Nfa {
         self.push(State::Both(one as u16, other as u16))
     }
 
-    /// What a state takes, and where it goes on.
+    /// The bytes that a state takes, and the state behind it.
     pub(super) fn takes(&self, state: usize) -> Option<(ByteSet, usize)> {
         match self.states[state] {
             State::One(byte, next) => Some((ByteSet::range(byte, byte), next as usize)),
@@ -102,7 +103,7 @@ impl Nfa {
             _ => true,
         };
         match node {
-            // What only looks is passed: it can but take matches away.
+            // What takes no byte is skipped: it can only take matches away.
             Node::Empty | Node::Keep | Node::Anchor(_) | Node::Look { .. } | Node::Define(_) => {
                 next
             }
@@ -140,7 +141,7 @@ impl Nfa {
                 let round = self.build(body, at);
                 self.both(round, next)
             }),
-            // Without a limit, as far as this goes.
+            // More than are written out: without a limit.
             _ => {
                 let choice = self.push(State::Anything);
                 let round = self.build(body, choice);
@@ -157,11 +158,11 @@ impl Nfa {
         at
     }
 
-    /// What can be reached from these without a byte; sorted.
+    /// The states that are reachable from these without a byte, sorted.
     pub(super) fn closure(&self, from: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut open: Vec<usize> = from.into_iter().collect();
         let (mut all, mut passed) = (Vec::with_capacity(open.len()), Vec::new());
-        // Most are so few that it takes longer to make room for marks on all states.
+        // Most closures are so small that allocating a mark for each state would take longer.
         while all.len() + passed.len() < FEW_STATES {
             let Some(at) = open.pop() else {
                 all.sort_unstable();
@@ -196,7 +197,7 @@ impl Nfa {
         all
     }
 
-    /// Whether anything at all may follow.
+    /// Whether any bytes may follow.
     pub(super) fn anything(&self, states: &[usize]) -> bool {
         states
             .iter()
