@@ -46,9 +46,9 @@ pub enum Node {
     Repeat {
         /// What is repeated.
         body: Box<Node>,
-        /// At least so often.
+        /// The least number of rounds.
         min: u32,
-        /// At most so often; without limit if `None`.
+        /// The most rounds; no limit if `None`.
         max: Option<u32>,
         /// Which number of rounds is tried first.
         mode: Mode,
@@ -59,7 +59,7 @@ pub enum Node {
     Backref {
         /// Groups by number in Perl.
         groups: Vec<usize>,
-        /// Whether the case of ASCII letters counts not.
+        /// Whether the case of ASCII letters is ignored.
         fold: bool,
         /// Where it stands in the pattern.
         span: (usize, usize),
@@ -108,7 +108,7 @@ pub enum Anchor {
     },
 }
 
-/// How a quantifier goes about it.
+/// The order in which a quantifier tries numbers of rounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     /// As often as possible first.
@@ -186,9 +186,26 @@ impl Node {
         }
     }
 
-    /// Whether this part or one below it is such.
+    /// Whether `is` holds for this part or one below it.
     pub fn any(&self, is: &dyn Fn(&Node) -> bool) -> bool {
         is(self) || self.children().into_iter().any(|c| c.any(is))
+    }
+
+    /// Number of parts, this one and those below, for which `is` holds.
+    pub fn count(&self, is: &dyn Fn(&Node) -> bool) -> usize {
+        let below: usize = self.children().into_iter().map(|c| c.count(is)).sum();
+        below + usize::from(is(self))
+    }
+
+    /// Replaces each capture group by what it holds.
+    pub fn strip_captures(&mut self) {
+        while let Self::Capture { body, .. } = self {
+            let inner = std::mem::replace(body.as_mut(), Self::Empty);
+            *self = inner;
+        }
+        for child in self.children_mut() {
+            child.strip_captures();
+        }
     }
 
     /// The groups that this part itself, not one below, looks at.
@@ -208,7 +225,7 @@ impl Node {
         self.any(&|n| matches!(n, Self::Capture { .. }))
     }
 
-    /// How many bytes it takes at most; `None` if there is no limit.
+    /// The most bytes that it takes; `None` if there is no limit.
     pub fn max_width(&self) -> Option<u64> {
         match self {
             Self::Empty | Self::Anchor(_) | Self::Keep | Self::Look { .. } | Self::Define(_) => {
@@ -247,7 +264,7 @@ impl Node {
         }
     }
 
-    /// How many bytes it takes at least.
+    /// The least bytes that it takes.
     pub fn min_width(&self) -> u64 {
         match self {
             Self::Set(_) | Self::Newline | Self::Cluster => 1,
@@ -262,8 +279,8 @@ impl Node {
         }
     }
 
-    /// How many states an automaton for it has, about: its parts, those that repeat as often as they
-    /// may.
+    /// The states of an automaton for it, about: the number of its parts, repeated ones as often as they
+    /// may be.
     pub fn states(&self) -> u64 {
         let below = self.children().into_iter();
         let sum = below.fold(1u64, |sum, n| sum.saturating_add(n.states()));

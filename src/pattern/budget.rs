@@ -1,67 +1,52 @@
-//! What matching one line may cost, over all rules together.
+//! The step budget: what matching may cost.
 //!
 //! The unit is a step of a backtracking matcher, some five nanoseconds. Whoever reads many bytes in
 //! one go pays for them too: a look-ahead that reads the rest of the line at each place in it would
 //! else cost nothing and take minutes. What reads each byte once (`regex`, the automata in front of
-//! the others) is not counted: it comes to an end by itself.
+//! the others) is not charged: it comes to an end by itself.
 
-use super::Pattern;
-
-/// What a line of any length may cost, steps.
-const AT_LEAST: u64 = 1 << 20;
-/// What each of its bytes adds.
-const A_BYTE: u64 = 24;
-/// What no line may cost more than: `set max_line` may be large.
-const AT_MOST: u64 = 1 << 24;
-/// So many bytes are read for the price of one step.
+/// Steps for a line of any length.
+const LINE: u64 = 1 << 20;
+/// Further steps for each byte of a line.
+const LINE_BYTE: u64 = 24;
+/// The most steps for any line: lines may be configured to be long.
+const LINE_MOST: u64 = 1 << 24;
+/// Steps for an attempt of the backtracker: short subjects are done with at once.
+const ATTEMPT: u64 = 512;
+/// Further steps for each byte of the attempt's subject.
+const ATTEMPT_BYTE: u64 = 4;
+/// Bytes that are read for the price of one step.
 const BYTES: usize = 16;
 
-/// What is left for a line, and the patterns that it did not do for.
-#[derive(Debug)]
-pub struct Budget {
-    whole: u64,
+/// A number of steps, and how many of them are left.
+#[derive(Clone, Debug)]
+pub struct StepBudget {
+    limit: u64,
     left: u64,
-    gave_up: Vec<Pattern>,
 }
 
-impl Default for Budget {
-    /// That of an empty line.
-    fn default() -> Self {
-        Self::new(0)
-    }
-}
-
-impl Budget {
-    /// The budget of a line of `length` bytes.
-    pub fn new(length: usize) -> Self {
-        Self {
-            whole: Self::of(length),
-            left: Self::of(length),
-            gave_up: Vec::new(),
-        }
+impl StepBudget {
+    /// A budget of this many steps.
+    #[inline(always)]
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, left: limit }
     }
 
-    /// What a line of `length` bytes may cost, steps.
-    pub fn of(length: usize) -> u64 {
-        let length = u64::try_from(length).unwrap_or(AT_MOST);
-        let bytes = length.saturating_mul(A_BYTE);
-        AT_LEAST.saturating_add(bytes).min(AT_MOST)
+    /// The budget of a line of `length` bytes, for all patterns together that are tried on it.
+    pub fn for_line(length: usize) -> Self {
+        Self::new(line_limit(length))
     }
 
-    /// Begins anew with a line of `length` bytes; the patterns stay.
-    pub fn begin(&mut self, length: usize) {
-        self.whole = Self::of(length);
-        self.left = self.whole;
+    /// The budget of one attempt of the backtracker on `length` bytes: what exceeds it is left to a
+    /// linear engine.
+    #[inline(always)]
+    pub(super) fn for_attempt(length: usize) -> Self {
+        Self::new(ATTEMPT_BYTE * length as u64 + ATTEMPT)
     }
 
-    /// Leaves nothing: only what reads each byte once is asked from now on.
-    pub fn exhaust(&mut self) {
-        (self.whole, self.left) = (0, 0);
-    }
-
-    /// Steps that are gone.
+    /// Steps that were taken.
     pub fn spent(&self) -> u64 {
-        self.whole - self.left
+        self.limit - self.left
     }
 
     /// Steps that are left.
@@ -69,25 +54,36 @@ impl Budget {
         self.left
     }
 
-    /// Notes a pattern that was given up.
-    pub fn give_up(&mut self, pattern: &Pattern) {
-        self.gave_up.push(pattern.clone());
-    }
-
-    /// The patterns that were given up, one for each time. They are to be taken out.
-    pub fn gave_up(&mut self) -> &mut Vec<Pattern> {
-        &mut self.gave_up
-    }
-
-    /// Takes steps. Whether there were as many left.
+    /// Takes steps. Returns whether there were as many left.
+    #[inline]
     pub(super) fn pay(&mut self, steps: u64) -> bool {
         let enough = steps <= self.left;
         self.left = self.left.saturating_sub(steps);
         enough
     }
+
+    /// Takes a step and the price of the bytes that were read for it.
+    #[inline]
+    pub(super) fn pay_for(&mut self, bytes: usize) {
+        self.pay(1 + price(bytes));
+    }
+
+    /// `None` if no step is left.
+    #[inline]
+    pub(super) fn unspent(&self) -> Option<()> {
+        (self.left > 0).then_some(())
+    }
 }
 
-/// The price of reading these bytes in one go.
+/// The steps that a line of `length` bytes may cost.
+pub(super) fn line_limit(length: usize) -> u64 {
+    let length = u64::try_from(length).unwrap_or(LINE_MOST);
+    let bytes = length.saturating_mul(LINE_BYTE);
+    LINE.saturating_add(bytes).min(LINE_MOST)
+}
+
+/// The price of reading these bytes in one go, steps.
+#[inline]
 pub(super) fn price(bytes: usize) -> u64 {
     (bytes / BYTES) as u64
 }
@@ -98,15 +94,14 @@ mod tests {
 
     #[test]
     fn a_budget_grows_with_the_line_up_to_a_limit() {
-        assert_eq!(Budget::of(0), AT_LEAST);
-        assert_eq!(Budget::of(64 << 10), AT_LEAST + (64 << 10) * A_BYTE);
-        assert_eq!(Budget::of(usize::MAX), AT_MOST);
-        let mut budget = Budget::new(0);
-        assert!(budget.pay(AT_LEAST - 1));
+        assert_eq!(line_limit(0), LINE);
+        assert_eq!(line_limit(64 << 10), LINE + (64 << 10) * LINE_BYTE);
+        assert_eq!(line_limit(usize::MAX), LINE_MOST);
+        let mut budget = StepBudget::for_line(0);
+        assert!(budget.pay(LINE - 1));
         assert!(budget.pay(1));
         assert!(!budget.pay(1));
         assert_eq!(budget.left(), 0);
-        budget.begin(10);
-        assert!(budget.left() > AT_LEAST);
+        assert!(StepBudget::for_line(10).left() > LINE);
     }
 }

@@ -1,47 +1,51 @@
-//! A backtracking matcher that counts its steps, and takes no place twice.
+//! The memoized backtracker: it counts its steps, and tries nothing twice at the same place.
 //!
 //! It takes Perl's ways in Perl's order. What failed once at a place of the subject fails there
 //! again, unless it depends on what a group holds: so it is remembered, and the time for most
 //! patterns is at most the product of the lengths of pattern and line, as with `regex`. Look-around
 //! is asked of an automaton that reads the line once ([`Oracle`]). What is left (backreferences,
-//! atomic groups around choices) may still take long, and ends when the line's [`Budget`] does.
+//! atomic groups around choices) may still take long, and ends when the line's [`StepBudget`] does.
 
+mod analyse;
 mod compile;
+mod looks;
 mod machine;
 mod program;
+mod runs;
+mod step;
 
 use super::ast::Node;
-use super::budget::Budget;
-use super::{Found, Spans};
+use super::budget::StepBudget;
+use super::matches::{Found, Spans};
 use machine::Machine;
 use program::Program;
 
 #[cfg(doc)]
-use super::automaton::Oracle;
+use super::lazy_dfa::Oracle;
 
-/// A pattern made ready.
+/// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Counted(Program);
 
 impl Counted {
-    /// Makes a pattern of `groups` groups ready, for subjects with or without newlines. `None` for
-    /// one that is too large, or that captures while it looks behind: that is not known here.
+    /// Compiles a pattern of `groups` groups, for subjects with or without newlines. `None` for one that is
+    /// too large, or that captures in a look-behind, which is not implemented here.
     pub(super) fn new(root: &Node, groups: usize, newlines: bool) -> Option<Self> {
         compile::program(root, groups, newlines).map(Self)
     }
 
-    /// Whether it matches.
-    pub(super) fn is_match(&self, subject: &[u8], budget: &mut Budget) -> Found {
+    /// Whether the pattern matches.
+    pub(super) fn is_match(&self, subject: &[u8], budget: &mut StepBudget) -> Found {
         self.search(subject, budget, false, |_, _| ())
     }
 
-    /// The groups of a match, and where it began: not where group 0 does if there is a `\K`.
+    /// The groups of the leftmost match, and where it began: not where group 0 does if there is a `\K`.
     pub(super) fn captures(
         &self,
         subject: &[u8],
         spans: &mut Spans,
         start: &mut usize,
-        budget: &mut Budget,
+        budget: &mut StepBudget,
     ) -> Found {
         spans.0.clear();
         self.search(subject, budget, true, |machine, at| {
@@ -53,7 +57,7 @@ impl Counted {
     fn search(
         &self,
         subject: &[u8],
-        budget: &mut Budget,
+        budget: &mut StepBudget,
         spans: bool,
         found: impl FnOnce(&Machine<'_>, usize),
     ) -> Found {

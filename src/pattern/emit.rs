@@ -1,28 +1,31 @@
-//! Writes a tree as a pattern that both engines read the same: ASCII only, unnamed groups, classes
+//! Writes a tree as a pattern that `regex` and `fancy-regex` read alike: ASCII only, unnamed groups, classes
 //! as `\xHH` ranges, no flags. Nothing of an engine's own dialect can come in.
+
+mod references;
 
 use std::fmt::Write;
 
-use super::PatternError;
-use super::ast::{Anchor, Mode, Node, Test};
-use super::parse::{unsupported, vertical, word};
+use super::ast::{Anchor, Mode, Node};
+use super::diagnostic::PatternError;
+use super::perl_classes::{vertical, word};
 use super::set::ByteSet;
 
-/// What is to be written.
+/// The subjects that a pattern is written for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
     /// For subjects without a newline: `$` is the end.
     Line,
     /// For subjects that may hold newlines.
     Newlines,
-    /// A pattern without look-around and backreferences, that matches wherever this one does, and
-    /// in more places.
+    /// A superset: a pattern without look-around and backreferences that matches wherever this one does,
+    /// and in more places.
     Superset,
 }
 
-/// A written pattern.
+/// A pattern as written for an engine.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Emitted {
+    /// The pattern.
     pub text: String,
     /// Whether it needs look-around, backreferences or atomic groups.
     pub backtracks: bool,
@@ -33,7 +36,7 @@ pub(super) struct Emitted {
     pub keeps: Vec<usize>,
 }
 
-/// Where a part stands, and so what must be wrapped.
+/// Where a part stands, which decides whether it must be wrapped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Place {
     /// Alone between parentheses.
@@ -47,7 +50,7 @@ enum Place {
 struct Emitter {
     purpose: Purpose,
     out: Emitted,
-    /// The groups as an earlier run numbered them.
+    /// The groups as the first run numbered them.
     known: Vec<Vec<usize>>,
     next: usize,
     /// Groups by number in Perl that are open, and those that were closed.
@@ -148,7 +151,7 @@ impl Emitter {
                 span,
             } => self.switch(test, yes, no, *span)?,
             Node::Call { span, .. } => {
-                return Err(unsupported(
+                return Err(PatternError::unsupported(
                     *span,
                     "recursion",
                     Some("write out as many levels as the lines can have"),
@@ -343,136 +346,6 @@ impl Emitter {
         if mode == Mode::Lazy {
             self.push("?");
         }
-        Ok(())
-    }
-
-    /// Those groups of the text that may be set when this place is reached.
-    fn reachable(
-        &self,
-        groups: &[usize],
-        span: (usize, usize),
-    ) -> Result<Vec<usize>, PatternError> {
-        let mut found = Vec::new();
-        for group in groups {
-            let set = if self.open.contains(group) {
-                false
-            } else if self.closed.contains(group) {
-                true
-            } else {
-                let numbers = self.known.get(*group).map_or(0, Vec::len);
-                numbers > 0 && self.loops > 0
-            };
-            if set {
-                found.extend(self.known.get(*group).into_iter().flatten());
-            } else if self.open.contains(group) && self.loops > 0 {
-                return Err(unsupported(
-                    span,
-                    "a backreference inside the group that it means",
-                    Some("put the backreference behind the group"),
-                ));
-            }
-        }
-        Ok(found)
-    }
-
-    fn backref(
-        &mut self,
-        groups: &[usize],
-        fold: bool,
-        span: (usize, usize),
-    ) -> Result<(), PatternError> {
-        if self.purpose == Purpose::Superset {
-            self.push("(?:[\\x00-\\xFF]*)");
-            return Ok(());
-        }
-        self.out.backtracks = true;
-        let numbers = self.reachable(groups, span)?;
-        let flag = if fold { "i" } else { "" };
-        match numbers.as_slice() {
-            [] => self.set(ByteSet::default()),
-            [one] => self.push(&format!("(?{flag}:\\{one})")),
-            // The first that is set.
-            many => {
-                for number in many {
-                    self.push(&format!("(?({number})(?{flag}:\\{number})|"));
-                }
-                self.set(ByteSet::default());
-                self.push(&")".repeat(many.len()));
-            }
-        }
-        Ok(())
-    }
-
-    fn switch(
-        &mut self,
-        test: &Test,
-        yes: &Node,
-        no: &Node,
-        span: (usize, usize),
-    ) -> Result<(), PatternError> {
-        if self.purpose == Purpose::Superset {
-            return self.superset_switch(yes, no);
-        }
-        match test {
-            Test::Look(look) => self.look_switch(look, yes, no),
-            Test::Set(groups) => {
-                let numbers = self.reachable(groups, span)?;
-                let [number] = numbers.as_slice() else {
-                    if numbers.is_empty() {
-                        return self.wrapped("(?:", no, ")");
-                    }
-                    return Err(unsupported(
-                        span,
-                        "a conditional on several groups at once",
-                        Some("give the groups names of their own, and write a branch for each"),
-                    ));
-                };
-                self.out.backtracks = true;
-                self.push(&format!("(?({number})"));
-                self.node(yes, Place::Sequence)?;
-                self.push("|");
-                self.node(no, Place::Sequence)?;
-                self.push(")");
-                Ok(())
-            }
-        }
-    }
-
-    fn superset_switch(&mut self, yes: &Node, no: &Node) -> Result<(), PatternError> {
-        self.push("(?:");
-        self.node(yes, Place::Sequence)?;
-        self.push("|");
-        self.node(no, Place::Sequence)?;
-        self.push(")");
-        Ok(())
-    }
-
-    /// `(?(?=a)yes|no)` as `(?:(?=a)yes|(?!a)no)`: captures in the test count in its first copy.
-    fn look_switch(&mut self, look: &Node, yes: &Node, no: &Node) -> Result<(), PatternError> {
-        let opposite = match look {
-            Node::Look {
-                behind,
-                negated,
-                body,
-            } => {
-                let mut body = body.clone();
-                super::parse::strip_captures(&mut body);
-                Node::Look {
-                    behind: *behind,
-                    negated: !negated,
-                    body,
-                }
-            }
-            // `(*FAIL)` or `(?!)`.
-            _ => Node::Empty,
-        };
-        self.push("(?:");
-        self.node(look, Place::Sequence)?;
-        self.node(yes, Place::Sequence)?;
-        self.push("|");
-        self.node(&opposite, Place::Sequence)?;
-        self.node(no, Place::Sequence)?;
-        self.push(")");
         Ok(())
     }
 }

@@ -1,39 +1,40 @@
-//! The engines behind a pattern: `regex` where it can, in linear time; else a backtracking matcher
-//! that counts its steps, behind a superset on `regex` that turns most lines away first.
+//! The engines behind a pattern: `regex` where it can, in linear time; else the memoized backtracker, which
+//! counts its steps, behind a superset on `regex` that excludes most subjects first.
 //!
 //! `regex` is linear in the line, but by a factor that may be as long as the pattern. Where the
-//! product is large an automaton is asked first, and then the matcher that counts. What that one does
-//! not know goes to `fancy-regex`, with a limit for each length of line.
+//! product is large a lazy DFA is asked first, and then the memoized backtracker. What that one does not
+//! compile goes to `fancy-regex`, with a limit for each length of line.
 
 use std::sync::{Mutex, OnceLock};
 
 use super::ast::Node;
-use super::automaton::Scanner;
-use super::budget::{Budget, price};
+use super::budget::{StepBudget, line_limit, price};
 use super::counted::Counted;
+use super::diagnostic::PatternError;
 use super::emit::{Emitted, Purpose, emit};
-use super::{Found, PatternError, Spans};
+use super::lazy_dfa::Scanner;
+use super::matches::{Found, Spans};
 
 /// Bytes that a compiled pattern may take.
 const SIZE_LIMIT: usize = 32 << 20;
-/// Up to this product of the lengths of pattern and line `regex` is asked: its slowest engine takes
-/// some 10 ms for it.
+/// The largest product of the states of a pattern and the bytes of a subject for which `regex` is asked:
+/// its slowest engine takes some 10 ms for it.
 const PRODUCT: u64 = 1 << 20;
-/// So much of the product costs one step.
+/// The part of the product that costs one step.
 const STEPS: u64 = 32;
 
-/// A compiled pattern.
+/// The engines of a pattern, for subjects with or without newlines.
 #[derive(Debug)]
 pub(super) struct Matcher {
     engine: Compiled,
     groups: Vec<Vec<usize>>,
     keeps: Vec<usize>,
-    /// The pattern as `regex` gets it, or its superset.
+    /// The pattern as written for `regex`, or its superset.
     text: String,
-    /// How many states that has, about.
+    /// The states of the pattern, about.
     states: u64,
     newlines: bool,
-    /// For long subjects; made when the first comes. `None` if it cannot be made.
+    /// The lazy DFA for long subjects, made when the first comes; `None` if it cannot be made.
     scanner: OnceLock<Option<Box<Scanner>>>,
     counted: OnceLock<Option<Box<Counted>>>,
 }
@@ -42,21 +43,21 @@ pub(super) struct Matcher {
 enum Compiled {
     Regular {
         regex: regex::bytes::Regex,
-        /// Room for the groups, so that a match need not allocate.
+        /// Memory for the groups, so that a match need not allocate.
         places: Mutex<regex::bytes::CaptureLocations>,
     },
     Backtracking {
         /// Matches wherever the pattern does.
         superset: Option<regex::bytes::Regex>,
-        /// For what the matcher that counts does not know.
+        /// For what the memoized backtracker does not compile.
         fancy: Option<Box<Fancy>>,
     },
 }
 
-/// Compiles what was emitted from `root`.
+/// Builds the engines for the text that was written from `root`, a pattern of `length` bytes.
 ///
 /// # Errors
-/// When it is larger than the engines allow.
+/// When the pattern is larger than the engines allow.
 pub(super) fn build(
     root: &Node,
     emitted: &Emitted,
@@ -122,25 +123,26 @@ fn refused(why: &str, length: usize) -> PatternError {
     }
 }
 
-/// A subject, what it may cost, and the tree of the pattern if that is needed.
+/// A subject, the budget of its line, and the tree of the pattern for engines that are made late.
 pub(super) struct Search<'a> {
     pub subject: &'a [u8],
-    pub budget: &'a mut Budget,
+    pub budget: &'a mut StepBudget,
     pub tree: &'a dyn Fn() -> Node,
 }
 
 impl Matcher {
+    /// Whether the pattern matches.
     pub(super) fn is_match(&self, search: &mut Search<'_>) -> Found {
         match &self.engine {
             Compiled::Regular { regex, .. } if self.is_short(search) => {
-                found(regex.is_match(search.subject))
+                Found::from(regex.is_match(search.subject))
             }
             Compiled::Regular { regex, .. } => match self.scan(search) {
-                Some(answer) => found(answer),
+                Some(answer) => Found::from(answer),
                 None => match self.counted(search.tree) {
                     Some(counted) => counted.is_match(search.subject, search.budget),
                     None if search.budget.pay(self.product(search.subject)) => {
-                        found(regex.is_match(search.subject))
+                        Found::from(regex.is_match(search.subject))
                     }
                     None => Found::GaveUp,
                 },
@@ -153,7 +155,7 @@ impl Matcher {
                     (Some(counted), _) => counted.is_match(search.subject, search.budget),
                     (None, Some(fancy)) => fancy
                         .run(search, |regex, subject| regex.is_match(subject).ok())
-                        .map_or(Found::GaveUp, found),
+                        .map_or(Found::GaveUp, Found::from),
                     (None, None) => Found::GaveUp,
                 }
             }
@@ -174,13 +176,14 @@ impl Matcher {
             }
             Compiled::Regular { regex, places } => {
                 let subject = search.subject;
-                let mut own = Budget::new(subject.len());
+                let mut own = StepBudget::for_line(subject.len());
                 let surely = match self.scan(search) {
                     Some(false) => return Found::No,
                     Some(true) => true,
                     None => false,
                 };
-                // No other rule is tried on the line: it is not lost for want of its groups.
+                // The match is certain, so no other pattern is tried on the line: its groups have a budget of
+                // their own.
                 if surely && self.product(subject) <= PRODUCT {
                     return self.regular_captures(regex, places, subject, spans, start);
                 }
@@ -225,7 +228,7 @@ impl Matcher {
         }
     }
 
-    /// Whether `regex` may have this subject, whatever it makes of it. That is paid for.
+    /// Whether the subject is short enough for `regex`; if so, pays for it.
     fn is_short(&self, search: &mut Search<'_>) -> bool {
         let product = self.product(search.subject);
         product <= PRODUCT && search.budget.pay(product / STEPS)
@@ -236,8 +239,8 @@ impl Matcher {
         self.states.saturating_mul(length.saturating_add(1))
     }
 
-    /// Whether the pattern, or its superset, matches; `None` if its automaton cannot tell. Each byte
-    /// is read once at most, so nothing is refused for the price of that.
+    /// Whether the pattern, or its superset, matches; `None` if the lazy DFA gave up. Each byte is read once
+    /// at most, so it is asked even if the budget is spent.
     fn scan(&self, search: &mut Search<'_>) -> Option<bool> {
         let make = || Scanner::new(&self.text).map(Box::new);
         let scanner = self.scanner.get_or_init(make).as_deref()?;
@@ -245,7 +248,7 @@ impl Matcher {
         scanner.is_match(search.subject)
     }
 
-    /// The matcher that counts its steps.
+    /// The memoized backtracker, made when it is asked for first.
     fn counted(&self, tree: &dyn Fn() -> Node) -> Option<&Counted> {
         let groups = self.groups.len().saturating_sub(1);
         let make = || Counted::new(&tree(), groups, self.newlines).map(Box::new);
@@ -268,7 +271,7 @@ impl Matcher {
             spans.0.push(Some((m.start(), m.end())));
             return Found::Yes;
         }
-        // Another thread may be at it.
+        // Another thread may be using them.
         let mut shared = places.try_lock().ok();
         let mut own = None;
         let places = match &mut shared {
@@ -300,7 +303,7 @@ impl Matcher {
         }
     }
 
-    /// From the engine's groups to Perl's. Returns where the match began.
+    /// Fills the spans of Perl's groups from those of the engine. Returns where the match began.
     fn fill(&self, spans: &mut Spans, get: impl Fn(usize) -> Option<(usize, usize)>) -> usize {
         let kept = self.keeps.iter().filter_map(|&k| get(k)).map(|k| k.0).max();
         let whole = get(0).map(|(start, end)| (kept.unwrap_or(start), end));
@@ -313,22 +316,18 @@ impl Matcher {
     }
 }
 
-fn found(answer: bool) -> Found {
-    if answer { Found::Yes } else { Found::No }
-}
-
 /// `fancy-regex`, which counts the places it goes back to, and not what it reads there: so it may go
 /// back less often in a longer line.
 #[derive(Debug)]
 pub(super) struct Fancy {
     text: String,
-    /// One for each of [`LENGTHS`], made when the first such subject comes.
+    /// The engine for each of [`LENGTHS`], made when the first such subject comes.
     engines: [OnceLock<Option<fancy_regex::Regex>>; LENGTHS.len()],
 }
 
-/// Subjects up to these lengths have limits of their own; there is none for longer ones.
+/// The lengths of subjects up to which there is an engine with a limit of its own; longer ones are given up.
 const LENGTHS: [usize; 5] = [1 << 8, 1 << 12, 1 << 16, 1 << 20, 1 << 24];
-/// A match may take so much of a line's budget: how much it took is not known.
+/// The part of a line's budget that a match is charged, 1/8: how much it took is not known.
 const SHARE: u64 = 8;
 
 impl Fancy {
@@ -344,7 +343,7 @@ impl Fancy {
         Ok(fancy)
     }
 
-    /// What an engine makes of a subject; `None` if it was given up.
+    /// The answer of the engine for a subject; `None` if it gave up.
     fn run<'s, T>(
         &self,
         search: &mut Search<'s>,
@@ -354,17 +353,17 @@ impl Fancy {
         let class = LENGTHS.iter().position(|&most| subject.len() <= most)?;
         let place = self.engines.get(class)?;
         let engine = place.get_or_init(|| build_fancy(&self.text, LENGTHS[class]).ok());
-        if !search.budget.pay(Budget::of(subject.len()) / SHARE) {
+        if !search.budget.pay(line_limit(subject.len()) / SHARE) {
             return None;
         }
         ask(engine.as_ref()?, subject)
     }
 }
 
-/// The engine for subjects of this length: each place that it goes back to may cost that much to
-/// read.
+/// The engine for subjects up to this length. Each place that it goes back to may cost the price of reading
+/// the whole subject.
 fn build_fancy(text: &str, length: usize) -> Result<fancy_regex::Regex, fancy_regex::Error> {
-    let limit = Budget::of(length) / SHARE / (1 + price(length));
+    let limit = line_limit(length) / SHARE / (1 + price(length));
     fancy_regex::RegexBuilder::new(text)
         .bytes_mode(fancy_regex::BytesMode::Ascii)
         .unicode_mode(false)

@@ -1,30 +1,31 @@
-//! What a subject must hold for a pattern to match: so that most patterns need not be tried.
+//! Literals that a subject must hold for a pattern to match: where they are missing, the pattern need not be
+//! tried.
 
 use super::ast::Node;
 use super::set::ByteSet;
 
-/// More alternatives than these are not worth looking for.
+/// The most alternatives: more are not worth a search.
 const MOST: usize = 64;
-/// A longer literal says no more, bytes.
+/// The length of a literal from which on it is not made longer, bytes.
 const LONG: usize = 32;
 
-/// Alternatives of which every match holds one; `None` if there are none to be found.
-pub fn inside(node: &Node) -> Option<Vec<Vec<u8>>> {
+/// Literals of which every match holds one; `None` if there are none or too many.
+pub fn required(node: &Node) -> Option<Vec<Vec<u8>>> {
     match node {
         Node::Concat(items) => best(runs(items)),
         Node::Set(set) => few(set),
         Node::Alternate(branches) => {
             let mut all = Vec::new();
             for branch in branches {
-                all.extend(inside(branch)?);
+                all.extend(required(branch)?);
                 if all.len() > MOST {
                     return None;
                 }
             }
             Some(all)
         }
-        Node::Capture { body, .. } | Node::Atomic(body) => inside(body),
-        Node::Repeat { body, min, .. } if *min > 0 => inside(body),
+        Node::Capture { body, .. } | Node::Atomic(body) => required(body),
+        Node::Repeat { body, min, .. } if *min > 0 => required(body),
         _ => None,
     }
 }
@@ -39,7 +40,7 @@ fn few(set: &ByteSet) -> Option<Vec<Vec<u8>>> {
     (1..5).contains(&bytes.len()).then_some(bytes)
 }
 
-/// What each stretch of a sequence gives: literals that stand side by side are one.
+/// The literals of each part of a sequence: those that stand side by side are joined.
 fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     let mut run: Vec<Vec<u8>> = vec![Vec::new()];
@@ -58,7 +59,7 @@ fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
                 found.push(std::mem::replace(&mut run, vec![Vec::new()]));
                 match (exact, item) {
                     (Some(bytes), _) => run = bytes,
-                    (None, Part::Node(node)) => found.extend(inside(node)),
+                    (None, Part::Node(node)) => found.extend(required(node)),
                     (None, Part::Gap) => {}
                 }
             }
@@ -72,11 +73,11 @@ fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
 #[derive(Clone, Copy)]
 enum Part<'a> {
     Node(&'a Node),
-    /// Here anything may stand between.
+    /// A place where anything may stand between.
     Gap,
 }
 
-/// Groups whose content stands in a row with its neighbours are opened.
+/// Lists the pieces of a sequence, with groups replaced by what they hold.
 fn flatten<'a>(items: &'a [Node], flat: &mut Vec<Part<'a>>) {
     for item in items {
         match item {
@@ -115,7 +116,7 @@ fn product(run: &[Vec<u8>], bytes: &[Vec<u8>]) -> Vec<Vec<u8>> {
     run.iter().flat_map(join).collect()
 }
 
-/// The alternatives that turn away most lines: long ones, and few.
+/// The alternatives that exclude most subjects: long ones, and few.
 fn best(found: Vec<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
     let worth = |set: &Vec<Vec<u8>>| {
         let shortest = set.iter().map(Vec::len).min().unwrap_or(0);

@@ -1,12 +1,12 @@
-//! What the tree tells about a pattern: groups in groups, groups in loops, and whether it matches
-//! everything.
+//! Notes for the writer of a pattern, and what else the tree tells of it: groups in groups, groups in loops,
+//! and whether it matches everything.
 
 use std::collections::BTreeSet;
 
 use super::ast::{Anchor, Mode, Node};
-use super::imitate::leaks;
+use super::diagnostic::{Note, NoteKind};
+use super::perl_loops::leaks;
 use super::set::ByteSet;
-use super::{Note, NoteKind};
 
 /// Notes on the groups of a pattern.
 pub(super) fn on_groups(root: &Node) -> Vec<Note> {
@@ -30,37 +30,6 @@ fn nested(node: &Node, inside: bool, notes: &mut Vec<Note>) {
     for child in node.children() {
         nested(child, inside || capture, notes);
     }
-}
-
-/// Whether there is a loop that Perl leaves at a round that took nothing, where another choice would
-/// have taken something.
-pub(super) fn may_stop_early(root: &Node) -> bool {
-    let chooses = |n: &Node| {
-        matches!(
-            n,
-            Node::Alternate(_)
-                | Node::Switch { .. }
-                | Node::Repeat {
-                    mode: Mode::Lazy,
-                    ..
-                }
-        )
-    };
-    root.any(&|n| match n {
-        Node::Repeat { body, max, .. } => {
-            max.is_none_or(|m| m > 1) && body.nullable() && body.any(&chooses)
-        }
-        _ => false,
-    })
-}
-
-/// Whether a group looks at itself, which Perl answers by how it came there.
-pub(super) fn refers_to_itself(node: &Node) -> bool {
-    let itself = match node {
-        Node::Capture { number, body, .. } => body.any(&|n| n.refers_to().contains(number)),
-        _ => false,
-    };
-    itself || node.children().into_iter().any(refers_to_itself)
 }
 
 /// By group the group directly around it.
@@ -175,7 +144,7 @@ fn loops(node: &Node, notes: &mut Vec<Note>) {
     }
 }
 
-/// Notes the groups of a loop's body, but for those that are `sure`.
+/// Notes the groups of a loop's body, except those that are `sure`.
 fn note_captures(
     body: &Node,
     around: &Node,
@@ -225,7 +194,7 @@ fn captures(node: &Node) -> BTreeSet<usize> {
     spans.into_iter().map(|(number, _)| number).collect()
 }
 
-/// The groups that are set on every way through.
+/// The groups that are set on every way through a part.
 fn always(node: &Node) -> BTreeSet<usize> {
     match node {
         Node::Capture { number, body, .. } => {
@@ -304,7 +273,7 @@ mod tests {
             ("(?=a)", false),
         ] {
             let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
-            assert_eq!(compiled.outline().everything, all, "{pattern}");
+            assert_eq!(compiled.properties().matches_everything, all, "{pattern}");
             checked += 1;
         }
         assert_eq!(checked, 14);

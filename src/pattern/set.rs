@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-/// A set of bytes, one bit each.
+/// A set of bytes, a bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ByteSet([u128; 2]);
 
@@ -22,12 +22,12 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] |= 1 << (byte & 0x7F);
     }
 
-    /// Whether `byte` is in it.
+    /// Whether `byte` is in the set.
     pub fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 7)] >> (byte & 0x7F) & 1 == 1
     }
 
-    /// The set in words of 64 bits: which is quicker to ask.
+    /// The set in words of 64 bits, in which a byte is looked up faster.
     pub fn bits(self) -> Bits {
         let [low, high] = self.0;
         Bits([
@@ -43,7 +43,7 @@ impl ByteSet {
         self.0[0] & other.0[0] != 0 || self.0[1] & other.0[1] != 0
     }
 
-    /// Its byte, if it has one only.
+    /// The byte of the set, if there is only one.
     pub fn single(&self) -> Option<u8> {
         let [low, high] = self.0;
         match (low.count_ones(), high.count_ones()) {
@@ -53,7 +53,7 @@ impl ByteSet {
         }
     }
 
-    /// Its bytes, in order.
+    /// The bytes of the set, in order.
     pub fn bytes(&self) -> impl Iterator<Item = u8> {
         let set = *self;
         (0..=255u8).filter(move |&byte| set.contains(byte))
@@ -64,12 +64,12 @@ impl ByteSet {
         Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
 
-    /// The bytes that are not in it.
+    /// The bytes that are not in the set.
     pub fn negate(self) -> Self {
         Self([!self.0[0], !self.0[1]])
     }
 
-    /// With the other case of each ASCII letter: Perl's `(?i)` on bytes folds no others.
+    /// The set with the other case of each ASCII letter: Perl's `(?i)` on bytes folds no others.
     pub fn fold_ascii(self) -> Self {
         let mut set = self;
         for byte in (0..=255u8).filter(|&b| self.contains(b) && b.is_ascii_alphabetic()) {
@@ -101,7 +101,7 @@ impl ByteSet {
     }
 }
 
-/// A [`ByteSet`] that is only asked.
+/// A [`ByteSet`] for lookups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bits([u64; 4]);
 

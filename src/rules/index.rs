@@ -267,7 +267,7 @@ impl Index {
             return None;
         }
         let spans = !matches!(action, Action::Trash);
-        let all = possible.surely || pattern.outline().everything;
+        let all = possible.surely || pattern.properties().matches_everything;
         let all = all && (!spans || pattern.groups() == 0);
         // Lines whose heads are not told from each other are of one kind.
         let told = self.heads.tells(kind.head);
@@ -275,7 +275,7 @@ impl Index {
         let quick = match group {
             _ if !facts.inside.is_empty() => Quick::Literal,
             None if all => Quick::All,
-            None => entry().map_or(Quick::Whole, Quick::Entry),
+            None => entry().map_or(Quick::Whole, Quick::Continuation),
             Some(_) => Quick::Whole,
         };
         Some(Candidate {

@@ -405,6 +405,7 @@ fn links_lead_somewhere() {
         "README.ja.md",
         "docs/compatibility.md",
         "docs/following.md",
+        "docs/matching.md",
         "docs/performance.md",
         "docs/rules.md",
         "docs/state.md",

@@ -1,16 +1,17 @@
 //! From the tree of a pattern to the machine's instructions.
 
-use super::program::{First, Look, Op, Program, Row, Run, RunMode};
-use crate::pattern::ast::{Anchor, Mode, Node, Test};
-use crate::pattern::automaton::Oracle;
+use super::analyse::{begins_at_start, first_bytes, look_forward, note_asked, number_rows};
+use super::program::{First, Look, Op, Program, Run, RunMode};
+use crate::pattern::ast::{Mode, Node, Test};
 use crate::pattern::emit::{self, Purpose};
-use crate::pattern::parse::{strip_captures, vertical};
+use crate::pattern::lazy_dfa::Oracle;
+use crate::pattern::perl_classes::vertical;
 use crate::pattern::set::ByteSet;
 
-/// More instructions than these are not made.
+/// The most instructions of a program.
 const MOST: usize = 1 << 17;
 
-/// The instructions of a pattern; `None` if it is too large, or captures while it looks behind.
+/// The program of a pattern; `None` if it is too large, or captures in a look-behind.
 pub(super) fn program(root: &Node, groups: usize, newlines: bool) -> Option<Program> {
     let mut compiler = Compiler {
         out: Program {
@@ -49,7 +50,7 @@ impl Compiler {
         (self.here() <= MOST).then(|| self.here() - 1)
     }
 
-    /// Room for an instruction whose targets are not known yet.
+    /// Reserves the place of an instruction whose targets are not known yet.
     fn reserve(&mut self) -> Option<usize> {
         self.push(Op::Never)
     }
@@ -152,7 +153,7 @@ impl Compiler {
         Some(())
     }
 
-    /// What a look-around or an atomic group holds.
+    /// Compiles the body of a look-around or an atomic group.
     fn inside(&mut self, body: &Node) -> Option<()> {
         self.node(body)?;
         self.push(Op::Done)?;
@@ -186,7 +187,7 @@ impl Compiler {
         Some(())
     }
 
-    /// What tells of all places at once where this is found, if an automaton can.
+    /// The number of an oracle for the body of a look-around, if an automaton can match it.
     fn oracle(&mut self, behind: bool, body: &Node) -> Option<usize> {
         let purpose = match self.newlines {
             false => Purpose::Line,
@@ -238,7 +239,8 @@ impl Compiler {
             (_, Some(max)) if min == max => self.push(run(min, max, RunMode::Possessive))?,
             (Mode::Lazy, Some(max)) => self.push(run(min, max, RunMode::Lazy))?,
             (Mode::Greedy, Some(max)) => self.push(run(min, max, RunMode::Greedy))?,
-            // Where the rest begins counts not: so a place in it is one place for all of them.
+            // What is behind the least number does not depend on where the run began: a place in it is
+            // one for all begins.
             (mode, None) => {
                 match min {
                     0 => 0,
@@ -255,7 +257,7 @@ impl Compiler {
         Some(())
     }
 
-    /// Rounds of what is no single byte.
+    /// Compiles the rounds of a part that is no single byte.
     fn rounds(&mut self, body: &Node, min: u32, max: Option<u32>, lazy: bool) -> Option<()> {
         // What takes no bytes is tried once at most.
         if body.max_width() == Some(0) {
@@ -312,7 +314,7 @@ impl Compiler {
         Some(())
     }
 
-    /// One round or more.
+    /// Compiles one round or more.
     fn plus(&mut self, body: &Node, lazy: bool) -> Option<()> {
         let nullable = body.nullable();
         let slot = self.out.slots;
@@ -351,7 +353,7 @@ impl Compiler {
             }
             Test::Look(look) => {
                 let mut opposite = look.as_ref().clone();
-                strip_captures(&mut opposite);
+                opposite.strip_captures();
                 match &mut opposite {
                     Node::Look { negated, .. } => *negated = !*negated,
                     _ => opposite = Node::Empty,
@@ -364,152 +366,10 @@ impl Compiler {
     }
 }
 
-/// The body first, unless it is lazy.
+/// The order of the two ways of a loop: the body first, unless it is lazy.
 fn ways(body: usize, out: usize, lazy: bool) -> [usize; 2] {
     match lazy {
         false => [body, out],
         true => [out, body],
     }
-}
-
-/// Notes the groups that somebody asks for.
-fn note_asked(node: &Node, asked: &mut [bool]) {
-    for &group in node.refers_to() {
-        if let Some(asked) = asked.get_mut(group) {
-            *asked = true;
-        }
-    }
-    node.children()
-        .into_iter()
-        .for_each(|child| note_asked(child, asked));
-}
-
-/// Whether a match can only begin at the start of the subject.
-fn begins_at_start(node: &Node) -> bool {
-    match node {
-        Node::Anchor(Anchor::Start) => true,
-        Node::Concat(items) => items.first().is_some_and(begins_at_start),
-        Node::Alternate(branches) => !branches.is_empty() && branches.iter().all(begins_at_start),
-        Node::Capture { body, .. } | Node::Atomic(body) => begins_at_start(body),
-        Node::Repeat { body, min, .. } => *min > 0 && begins_at_start(body),
-        _ => false,
-    }
-}
-
-/// The bytes that a match can begin with, and whether it may have none.
-fn first_bytes(node: &Node) -> (ByteSet, bool) {
-    let any = (ByteSet::default().negate(), true);
-    match node {
-        Node::Set(set) => (*set, false),
-        Node::Newline => (vertical(), false),
-        Node::Cluster => (ByteSet::default().negate(), false),
-        Node::Concat(items) => {
-            let mut first = ByteSet::default();
-            for item in items {
-                let (set, empty) = first_bytes(item);
-                first = first.union(set);
-                if !empty {
-                    return (first, false);
-                }
-            }
-            (first, true)
-        }
-        Node::Alternate(branches) => branches.iter().map(first_bytes).fold(
-            (ByteSet::default(), false),
-            |(first, some), (set, empty)| (first.union(set), some || empty),
-        ),
-        Node::Capture { body, .. } | Node::Atomic(body) => first_bytes(body),
-        Node::Repeat { max: Some(0), .. } => (ByteSet::default(), true),
-        Node::Repeat { body, min, .. } => {
-            let (set, empty) = first_bytes(body);
-            (set, empty || *min == 0)
-        }
-        Node::Switch { .. } | Node::Backref { .. } | Node::Call { .. } => any,
-        Node::Empty | Node::Anchor(_) | Node::Keep | Node::Look { .. } | Node::Define(_) => {
-            (ByteSet::default(), true)
-        }
-    }
-}
-
-/// Tells each run what must come behind it, where that is a byte.
-fn look_forward(program: &mut Program) {
-    for at in 0..program.code.len() {
-        if !matches!(program.code[at], Op::Run(_)) {
-            continue;
-        }
-        let mut behind = at + 1;
-        let next = loop {
-            match program.code.get(behind) {
-                Some(Op::Save(_)) => behind += 1,
-                Some(Op::Jump(to)) if *to > behind => behind = *to,
-                Some(Op::Byte(set)) => break Some(*set),
-                Some(Op::Run(run)) if run.min > 0 => break Some(run.set),
-                _ => break None,
-            }
-        };
-        if let Op::Run(run) = &mut program.code[at] {
-            run.next = next;
-        }
-    }
-}
-
-/// Gives a row to each instruction with a choice whose outcome depends on the place alone.
-fn number_rows(program: &mut Program) {
-    let free = free_of_groups(program);
-    program.rows = vec![Row::None; program.code.len()];
-    // What stands inside of look-around and atomic groups may have succeeded, and what follows failed.
-    let mut inside_until = 0;
-    for (at, (op, &free)) in program.code.iter().zip(&free).enumerate() {
-        let choice = match op {
-            Op::Run(run) => run.mode != RunMode::Possessive,
-            Op::Split(_) | Op::Branch(_) | Op::Look(_) | Op::Atomic { .. } => true,
-            _ => false,
-        };
-        if choice && at >= inside_until {
-            let (count, kind): (_, fn(u32) -> Row) = match free {
-                true => (&mut program.row_count, Row::Bits),
-                false => (&mut program.stamp_rows, Row::Stamps),
-            };
-            program.rows[at] = u32::try_from(*count).map_or(Row::None, kind);
-            *count += 1;
-        }
-        let after = match op {
-            Op::Look(look) => look.after,
-            Op::Atomic { after } => *after,
-            _ => 0,
-        };
-        inside_until = inside_until.max(after);
-    }
-}
-
-/// By instruction whether what follows never asks what a group holds.
-fn free_of_groups(program: &Program) -> Vec<bool> {
-    let mut free = vec![true; program.code.len()];
-    if !program.refers {
-        return free;
-    }
-    // Loops lead back: until nothing changes.
-    let mut changed = true;
-    while std::mem::take(&mut changed) {
-        for at in (0..program.code.len()).rev() {
-            let is = |to: usize| free.get(to).copied().unwrap_or(false);
-            let now = match &program.code[at] {
-                Op::Backref { .. } | Op::Test { .. } => false,
-                Op::Split(ways) => ways.iter().all(|&to| is(to)),
-                Op::Branch(ways) => ways.iter().all(|&to| is(to)),
-                Op::Jump(to) => is(*to),
-                Op::Stuck { out, .. } => is(*out) && is(at + 1),
-                // A group may be asked for inside as well as behind.
-                Op::Look(look) => is(at + 1) && is(look.after),
-                Op::Atomic { after } => is(at + 1) && is(*after),
-                Op::End | Op::Done | Op::Never => true,
-                _ => is(at + 1),
-            };
-            if free[at] && !now {
-                free[at] = false;
-                changed = true;
-            }
-        }
-    }
-    free
 }

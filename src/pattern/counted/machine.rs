@@ -1,26 +1,23 @@
-//! The machine at work: a stack of choices to come back to.
+//! The state of the machine: a stack of choices to come back to, and what failed already.
 
-use super::program::{Look, Op, Program, Row, Run, RunMode};
-use crate::pattern::ast::Anchor;
-use crate::pattern::automaton::Places;
-use crate::pattern::budget::{Budget, price};
-use crate::pattern::parse::word;
+use super::program::{Program, Row};
+use crate::pattern::budget::{StepBudget, price};
+use crate::pattern::lazy_dfa::Places;
+use crate::pattern::matches::Span;
 
-/// More choices than these are not kept: a match that needs them is given up.
-const MOST_FRAMES: usize = 1 << 20;
-/// The memory of places that failed is no larger: bits.
+/// The most bits of the memory of places that failed.
 const MOST_BITS: usize = 1 << 29;
 
-/// Nor is that of places that failed under what groups hold: stamps.
+/// The most stamps of the memory of places that failed under what groups hold.
 const MOST_STAMPS: usize = 1 << 24;
 
-/// No place.
-const NOWHERE: u32 = u32::MAX;
+/// A slot without a place.
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// What to do when what was tried fails.
 #[derive(Clone, Copy)]
-enum Frame {
-    /// Go on here.
+pub(super) enum Frame {
+    /// Go on at this instruction and place.
     Go { pc: u32, pos: u32 },
     /// Take the next branch.
     Branch { pc: u32, next: u32, pos: u32 },
@@ -28,52 +25,52 @@ enum Frame {
     Shorter { pc: u32, low: u32, high: u32 },
     /// A run may take another byte: `taken` so far.
     Longer { pc: u32, taken: u32, pos: u32 },
-    /// A slot as it was.
+    /// Set a slot to what it was.
     Slot { slot: u32, old: u32 },
-    /// The groups held what they held then.
+    /// Set the number of what the groups hold to what it was.
     Held(u32),
-    /// A look-around under way from this place, so far back.
+    /// A look-around under way from this place, which began `back` bytes before it.
     Look { pc: u32, pos: u32, back: u32 },
     /// An atomic group under way.
     Atomic,
 }
 
-/// A match within the match: where its frame is, and what it is.
-type Inner = (usize, u32);
+/// A match within the match: the index of its frame, and its instruction.
+pub(super) type Inner = (usize, u32);
 
 pub(super) struct Machine<'a> {
-    program: &'a Program,
-    subject: &'a [u8],
-    budget: &'a mut Budget,
-    /// Whether the groups are wanted.
-    spans: bool,
-    pc: usize,
-    pos: usize,
-    slots: Vec<u32>,
-    frames: Vec<Frame>,
-    inner: Vec<Inner>,
+    pub program: &'a Program,
+    pub subject: &'a [u8],
+    pub budget: &'a mut StepBudget,
+    /// Whether the groups are asked for.
+    pub spans: bool,
+    pub pc: usize,
+    pub pos: usize,
+    pub slots: Vec<u32>,
+    pub frames: Vec<Frame>,
+    pub inner: Vec<Inner>,
     /// The places that failed, a row of them for each instruction that has one.
-    failed: Vec<u64>,
+    pub failed: Vec<u64>,
     /// Words of a row.
-    width: usize,
-    /// The same under what the groups held, as the number of that.
-    stamps: Vec<u32>,
-    /// Which number what the groups hold now has, and the highest one. None is 0.
-    held: u32,
-    last_held: u32,
+    pub width: usize,
+    /// The places that failed while the groups held something, as the number of what they held.
+    pub stamps: Vec<u32>,
+    /// The number of what the groups hold now, and the highest number given. None is 0.
+    pub held: u32,
+    pub last_held: u32,
     /// The places where each oracle's look-around holds, once that was asked; `None` inside if the
     /// oracle gave up.
-    oracles: Vec<Option<Option<Places>>>,
+    pub oracles: Vec<Option<Option<Places>>>,
     /// The places where the answer of a look-around is known, and those where it holds.
-    known: Vec<Option<(Places, Places)>>,
+    pub known: Vec<Option<(Places, Places)>>,
 }
 
 impl<'a> Machine<'a> {
-    /// A machine for one subject; `None` if what is to be remembered of it would be too much.
+    /// A machine for one subject; `None` if its memory would be too large, or the budget is spent.
     pub(super) fn new(
         program: &'a Program,
         subject: &'a [u8],
-        budget: &'a mut Budget,
+        budget: &'a mut StepBudget,
         spans: bool,
     ) -> Option<Self> {
         u32::try_from(subject.len()).ok().filter(|&n| n < NOWHERE)?;
@@ -106,13 +103,13 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Pays for bytes that were read in one go.
+    /// Pays for bytes that were read in one go. Returns whether the budget sufficed.
     pub(super) fn read(&mut self, bytes: usize) -> bool {
         self.budget.pay(price(bytes))
     }
 
     /// The groups of the match that began at `start`.
-    pub(super) fn spans(&self, start: usize, spans: &mut Vec<Option<(usize, usize)>>) {
+    pub(super) fn spans(&self, start: usize, spans: &mut Vec<Span>) {
         let slot = |slot: usize| {
             let place = self.slots.get(slot).copied().filter(|&at| at != NOWHERE)?;
             usize::try_from(place).ok()
@@ -125,37 +122,17 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether a match begins at `start`; `None` if the budget is at its end.
-    pub(super) fn run(&mut self, start: usize) -> Option<bool> {
-        (self.pc, self.pos) = (0, start);
-        self.frames.clear();
-        self.inner.clear();
-        loop {
-            if !self.budget.pay(1) || self.frames.len() > MOST_FRAMES {
-                return None;
-            }
-            let went = match self.program.code.get(self.pc) {
-                Some(Op::End) => return Some(true),
-                Some(op) => self.step(op),
-                None => false,
-            };
-            if !went && !self.back()? {
-                return Some(false);
-            }
-        }
-    }
-
-    fn byte(&self, at: usize) -> Option<u8> {
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
         self.subject.get(at).copied()
     }
 
-    fn go(&mut self, pc: usize, pos: usize) -> bool {
+    pub(super) fn go(&mut self, pc: usize, pos: usize) -> bool {
         (self.pc, self.pos) = (pc, pos);
         true
     }
 
-    /// Notes that what begins here at this place is being tried. Whether it was before.
-    fn tried(&mut self, pc: usize, pos: usize) -> bool {
+    /// Notes that an instruction is being tried at a place. Returns whether it was before.
+    pub(super) fn tried(&mut self, pc: usize, pos: usize) -> bool {
         let row = match self.program.rows.get(pc) {
             Some(Row::Bits(row)) => *row as usize,
             Some(Row::Stamps(row)) => {
@@ -174,61 +151,7 @@ impl<'a> Machine<'a> {
         before
     }
 
-    /// One instruction. Whether it went well.
-    fn step(&mut self, op: &'a Op) -> bool {
-        let (pc, pos) = (self.pc, self.pos);
-        match op {
-            Op::Byte(set) => {
-                self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(pc + 1, pos + 1)
-            }
-            Op::Run(run) => self.run_of_bytes(run),
-            Op::Anchor(anchor) => self.holds(*anchor) && self.go(pc + 1, pos),
-            Op::Newline(set) => {
-                if self.subject[pos..].starts_with(b"\r\n") {
-                    return self.go(pc + 1, pos + 2);
-                }
-                self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(pc + 1, pos + 1)
-            }
-            Op::Save(slot) => {
-                self.save(*slot, small(pos));
-                self.go(pc + 1, pos)
-            }
-            Op::Split([one, other]) => {
-                if self.tried(pc, pos) {
-                    return false;
-                }
-                self.frames.push(Frame::Go {
-                    pc: small(*other),
-                    pos: small(pos),
-                });
-                self.go(*one, pos)
-            }
-            Op::Branch(ways) => !self.tried(pc, pos) && self.branch(pc, ways, 0, pos),
-            Op::Jump(to) => self.go(*to, pos),
-            Op::Stuck { slot, out } => {
-                let stuck = self.slots.get(*slot) == Some(&small(pos));
-                self.go(if stuck { *out } else { pc + 1 }, pos)
-            }
-            Op::Look(look) => !self.tried(pc, pos) && self.look(look),
-            Op::Atomic { .. } => {
-                if self.tried(pc, pos) {
-                    return false;
-                }
-                self.inner.push((self.frames.len(), small(pc)));
-                self.frames.push(Frame::Atomic);
-                self.go(pc + 1, pos)
-            }
-            Op::Backref { groups, fold } => self.backref(groups, *fold),
-            Op::Test { groups, no } => {
-                let set = groups.iter().any(|&group| self.group(group).is_some());
-                self.go(if set { pc + 1 } else { *no }, pos)
-            }
-            Op::Never | Op::End => false,
-            Op::Done => self.done(),
-        }
-    }
-
-    fn save(&mut self, slot: usize, place: u32) {
+    pub(super) fn save(&mut self, slot: usize, place: u32) {
         // The groups may be of no interest; the places of loops always are.
         if !self.spans && slot < 2 * self.program.groups + 2 {
             return;
@@ -247,121 +170,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn branch(&mut self, pc: usize, ways: &[usize], way: usize, pos: usize) -> bool {
-        let Some(&to) = ways.get(way) else {
-            return false;
-        };
-        if way + 1 < ways.len() {
-            self.frames.push(Frame::Branch {
-                pc: small(pc),
-                next: small(way + 1),
-                pos: small(pos),
-            });
-        }
-        self.go(to, pos)
-    }
-
-    fn run_of_bytes(&mut self, run: &Run) -> bool {
-        let (pc, pos) = (self.pc, self.pos);
-        let length = |most: usize| {
-            let rest = self.subject.get(pos..).unwrap_or_default();
-            let rest = rest.get(..most).unwrap_or(rest);
-            rest.iter().take_while(|&&b| run.set.contains(b)).count()
-        };
-        match run.mode {
-            RunMode::Possessive => {
-                let length = length(run.max);
-                self.read(length) && length >= run.min && self.go(pc + 1, pos + length)
-            }
-            RunMode::Lazy => {
-                let length = length(run.min);
-                if self.tried(pc, pos) || length < run.min || !self.read(length) {
-                    return false;
-                }
-                self.longer(run, length, pos + length)
-            }
-            RunMode::Greedy => {
-                if self.tried(pc, pos) {
-                    return false;
-                }
-                let mut length = length(run.max);
-                if run.max == usize::MAX {
-                    // Behind a place that was reached before, all ends were tried.
-                    length = self.not_tried(pc, pos, length);
-                }
-                if length < run.min || !self.read(length) {
-                    return false;
-                }
-                self.shorter(run, pc, pos + run.min, pos + length + 1)
-            }
-        }
-    }
-
-    /// Notes the places of a run as tried; how many bytes it takes up to the first that was.
-    fn not_tried(&mut self, pc: usize, pos: usize, length: usize) -> usize {
-        if matches!(self.program.rows.get(pc), Some(Row::None) | None) {
-            return length;
-        }
-        let fresh = (1..=length).find(|&taken| self.tried(pc, pos + taken));
-        fresh.map_or(length, |taken| taken - 1)
-    }
-
-    /// The last end from `low` to before `high` behind which it can go on.
-    fn shorter(&mut self, run: &Run, pc: usize, low: usize, high: usize) -> bool {
-        let end = match &run.next {
-            None => Some(high - 1).filter(|&end| end >= low),
-            Some(next) => (low..high)
-                .rev()
-                .find(|&end| self.byte(end).is_some_and(|b| next.contains(b))),
-        };
-        self.read(high - end.unwrap_or(low));
-        let Some(end) = end else {
-            return false;
-        };
-        if end > low {
-            self.frames.push(Frame::Shorter {
-                pc: small(pc),
-                low: small(low),
-                high: small(end),
-            });
-        }
-        self.go(pc + 1, end)
-    }
-
-    /// Goes on behind a lazy run that took so many bytes.
-    fn longer(&mut self, run: &Run, taken: usize, pos: usize) -> bool {
-        let pc = self.pc;
-        if taken < run.max && self.byte(pos).is_some_and(|b| run.set.contains(b)) {
-            self.frames.push(Frame::Longer {
-                pc: small(pc),
-                taken: small(taken),
-                pos: small(pos),
-            });
-        }
-        self.go(pc + 1, pos)
-    }
-
-    fn holds(&self, anchor: Anchor) -> bool {
-        let (pos, end) = (self.pos, self.subject.len());
-        let newline = |at: usize| self.byte(at) == Some(b'\n');
-        match anchor {
-            Anchor::Start => pos == 0,
-            Anchor::LineStart => pos == 0 || (newline(pos - 1) && pos < end),
-            Anchor::End => pos == end,
-            Anchor::EndOrNewline => pos == end || (newline(pos) && pos + 1 == end),
-            Anchor::LineEnd => pos == end || newline(pos),
-            Anchor::Word { negated, latin1 } => {
-                let set = word(latin1);
-                let is = |at: Option<usize>| {
-                    at.and_then(|at| self.byte(at))
-                        .is_some_and(|b| set.contains(b))
-                };
-                (is(pos.checked_sub(1)) != is(Some(pos))) != negated
-            }
-        }
-    }
-
-    fn group(&self, group: usize) -> Option<(usize, usize)> {
+    pub(super) fn group(&self, group: usize) -> Option<(usize, usize)> {
         let slot = |slot: usize| {
             let place = self.slots.get(slot).copied()?;
             (place != NOWHERE).then_some(place as usize)
@@ -369,214 +178,14 @@ impl<'a> Machine<'a> {
         slot(2 * group).zip(slot(2 * group + 1))
     }
 
-    fn backref(&mut self, groups: &[usize], fold: bool) -> bool {
-        let Some((start, end)) = groups.iter().find_map(|&group| self.group(group)) else {
-            return false;
-        };
-        let Some(text) = self.subject.get(start..end) else {
-            return false;
-        };
-        let Some(here) = self.subject.get(self.pos..self.pos + text.len()) else {
-            return false;
-        };
-        let same = match fold {
-            true => here.eq_ignore_ascii_case(text),
-            false => here == text,
-        };
-        self.read(text.len()) && same && self.go(self.pc + 1, self.pos + text.len())
-    }
-
-    fn look(&mut self, look: &'a Look) -> bool {
-        let pos = self.pos;
-        if look.behind.is_some_and(|(least, _)| least > pos) {
-            return look.negated && self.go(look.after, pos);
-        }
-        if let Some(found) = self.foreseen(look) {
-            if found == look.negated {
-                return false;
-            }
-            if look.plain || look.negated {
-                return self.go(look.after, pos);
-            }
-        } else if let Some(found) = self.remembered(look) {
-            return found != look.negated && self.go(look.after, pos);
-        }
-        let back = look.behind.map_or(0, |(_, most)| most.min(pos));
-        self.inner.push((self.frames.len(), small(self.pc)));
-        self.frames.push(Frame::Look {
-            pc: small(self.pc),
-            pos: small(pos),
-            back: small(back),
-        });
-        self.go(self.pc + 1, pos - back)
-    }
-
-    /// Whether what the look-around looks for is there, if its oracle can tell.
-    fn foreseen(&mut self, look: &Look) -> Option<bool> {
-        let number = look.oracle?;
-        let oracle = self.program.oracles.get(number)?;
-        let subject = self.subject;
-        let places = self.oracles.get_mut(number)?;
-        if places.is_none() {
-            // A byte here takes longer than one of a run.
-            self.budget.pay(4 * price(subject.len()));
-            *places = Some(oracle.places(subject));
-        }
-        Some(places.as_ref()?.as_ref()?.has(self.pos))
-    }
-
-    /// The same, if it was found out before.
-    fn remembered(&self, look: &Look) -> Option<bool> {
-        let (known, holds) = self.known.get(look.known?)?.as_ref()?;
-        known.has(self.pos).then(|| holds.has(self.pos))
-    }
-
-    fn remember(&mut self, look: &Look, pos: usize, found: bool) {
-        let Some(answers) = look.known.and_then(|known| self.known.get_mut(known)) else {
-            return;
-        };
-        if answers.is_none() {
-            let length = self.subject.len();
-            self.budget.pay(2 * price(length / 8));
-            *answers = Some((Places::none(length), Places::none(length)));
-        }
-        if let Some((known, holds)) = answers {
-            known.set(pos);
-            if found {
-                holds.set(pos);
-            }
-        }
-    }
-
-    /// The end of a match within the match: there is no way back into it.
-    fn done(&mut self) -> bool {
-        let Some(&(at, pc)) = self.inner.last() else {
-            return false;
-        };
-        let op = self.program.code.get(pc as usize);
-        match (self.frames.get(at).copied(), op) {
-            (Some(Frame::Look { pos, .. }), Some(Op::Look(look))) => {
-                let place = pos as usize;
-                if look.behind.is_some() && place != self.pos {
-                    return false;
-                }
-                self.inner.pop();
-                self.remember(look, place, true);
-                self.close(at, look.negated);
-                !look.negated && self.go(look.after, place)
-            }
-            (Some(Frame::Atomic), Some(Op::Atomic { after })) => {
-                self.inner.pop();
-                self.close(at, false);
-                self.go(*after, self.pos)
-            }
-            _ => false,
-        }
-    }
-
-    /// Drops the choices from this frame on. What was set since is `undone`, or can still be.
-    fn close(&mut self, at: usize, undone: bool) {
-        let depth = self.frames.len().saturating_sub(at);
-        self.budget.pay(price(depth));
-        if undone {
-            while self.frames.len() > at {
-                match self.frames.pop() {
-                    Some(Frame::Slot { slot, old }) => self.put_back(slot, old),
-                    Some(Frame::Held(held)) => self.held = held,
-                    _ => {}
-                }
-            }
-            return;
-        }
-        let mut kept = at;
-        for from in at..self.frames.len() {
-            if matches!(self.frames[from], Frame::Slot { .. } | Frame::Held(_)) {
-                self.frames[kept] = self.frames[from];
-                kept += 1;
-            }
-        }
-        self.frames.truncate(kept);
-    }
-
-    fn put_back(&mut self, slot: u32, old: u32) {
+    pub(super) fn put_back(&mut self, slot: u32, old: u32) {
         if let Some(now) = self.slots.get_mut(slot as usize) {
             *now = old;
         }
     }
-
-    /// Takes up the last choice that is open. Whether there is one; `None` if the budget is at its end.
-    fn back(&mut self) -> Option<bool> {
-        let program = self.program;
-        while let Some(frame) = self.frames.pop() {
-            if !self.budget.pay(1) {
-                return None;
-            }
-            let went = match frame {
-                Frame::Go { pc, pos } => self.go(pc as usize, pos as usize),
-                Frame::Branch { pc, next, pos } => match program.code.get(pc as usize) {
-                    Some(Op::Branch(ways)) => {
-                        self.branch(pc as usize, ways, next as usize, pos as usize)
-                    }
-                    _ => false,
-                },
-                Frame::Shorter { pc, low, high } => match program.code.get(pc as usize) {
-                    Some(Op::Run(run)) => {
-                        self.shorter(run, pc as usize, low as usize, high as usize)
-                    }
-                    _ => false,
-                },
-                Frame::Longer { pc, taken, pos } => match program.code.get(pc as usize) {
-                    Some(Op::Run(run)) => {
-                        let (pc, pos) = (pc as usize, pos as usize + 1);
-                        self.pc = pc;
-                        let known = run.max == usize::MAX && self.tried(pc, pos);
-                        !known && self.longer(run, taken as usize + 1, pos)
-                    }
-                    _ => false,
-                },
-                Frame::Slot { slot, old } => {
-                    self.put_back(slot, old);
-                    false
-                }
-                Frame::Held(held) => {
-                    self.held = held;
-                    false
-                }
-                Frame::Look { pc, pos, back } => {
-                    self.looked(pc as usize, pos as usize, back as usize)
-                }
-                Frame::Atomic => {
-                    self.inner.pop();
-                    false
-                }
-            };
-            if went {
-                return Some(true);
-            }
-        }
-        Some(false)
-    }
-
-    /// What a look-around looked for is not there, or not so far back.
-    fn looked(&mut self, pc: usize, pos: usize, back: usize) -> bool {
-        let Some(Op::Look(look)) = self.program.code.get(pc) else {
-            return false;
-        };
-        if look.behind.is_some_and(|(least, _)| back > least) {
-            self.frames.push(Frame::Look {
-                pc: small(pc),
-                pos: small(pos),
-                back: small(back - 1),
-            });
-            return self.go(pc + 1, pos - back + 1);
-        }
-        self.inner.pop();
-        self.remember(look, pos, false);
-        look.negated && self.go(look.after, pos)
-    }
 }
 
-/// Places and instructions are fewer than fit in: both are bounded.
-fn small(number: usize) -> u32 {
+/// A place or the number of an instruction, which are bounded, as 32 bits.
+pub(super) fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(NOWHERE)
 }

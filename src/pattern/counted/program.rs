@@ -1,34 +1,36 @@
-//! The instructions of the machine.
+//! The program of a pattern: instructions for the machine.
 
 use crate::pattern::ast::Anchor;
-use crate::pattern::automaton::Oracle;
+use crate::pattern::lazy_dfa::Oracle;
 use crate::pattern::set::{Bits, ByteSet};
 
 /// Instructions in a row; each goes on at the next unless it says otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub code: Vec<Op>,
-    /// By instruction the row of the memory of places that failed, if it has one.
+    /// By instruction its row in the memory of places that failed.
     pub rows: Vec<Row>,
-    /// How many rows there are of places that fail whatever the groups hold, and how many of those that
-    /// fail as long as the groups that are asked for hold the same.
+    /// Number of rows for places that fail whatever the groups hold, and of rows for places that fail as
+    /// long as the groups that are asked for hold the same.
     pub row_count: usize,
     pub stamp_rows: usize,
-    /// By group whether somebody asks what it holds.
+    /// By group whether a backreference or a conditional asks for it.
     pub asked: Vec<bool>,
+    /// Number of groups.
     pub groups: usize,
-    /// Places to remember: two for each group, one for `\K`, and those of loops.
+    /// Number of slots: two for each group, one for `\K`, and those of loops.
     pub slots: usize,
     /// Whether there is a `\K`; its slot is the first behind those of the groups.
     pub keeps: bool,
+    /// Automata that answer look-around.
     pub oracles: Vec<Oracle>,
-    /// Look-arounds whose answers are remembered.
+    /// Number of look-arounds whose answers are remembered.
     pub looks: usize,
     /// Whether a match begins at the start of the subject only.
     pub anchored: bool,
-    /// With what bytes a match begins; `None` if that may be anything.
+    /// The bytes that a match begins with; `None` if it may begin with any.
     pub first: Option<First>,
-    /// Whether it asks what a group holds.
+    /// Whether it has a backreference or a conditional on a group.
     pub refers: bool,
 }
 
@@ -46,18 +48,19 @@ pub(super) enum Row {
 /// The bytes that a match begins with.
 #[derive(Debug)]
 pub(super) enum First {
-    /// This one.
+    /// One byte.
     Byte(u8),
-    /// One of these.
+    /// One of a set.
     Set(Bits),
 }
 
 impl First {
+    /// The bytes of a set.
     pub(super) fn of(set: ByteSet) -> Self {
         set.single().map_or(Self::Set(set.bits()), Self::Byte)
     }
 
-    /// Where the first of them is.
+    /// The position of the first of these bytes.
     pub(super) fn find(&self, subject: &[u8]) -> Option<usize> {
         match self {
             Self::Byte(byte) => memchr::memchr(*byte, subject),
@@ -66,14 +69,14 @@ impl First {
     }
 }
 
-/// Bytes of a set, one after the other.
+/// A run of bytes of a set.
 #[derive(Debug)]
 pub(super) struct Run {
     pub set: Bits,
     pub min: usize,
     pub max: usize,
     pub mode: RunMode,
-    /// With what bytes that goes on which follows; `None` if that may be anything, or nothing.
+    /// The bytes that may follow the run; `None` if any may, or none.
     pub next: Option<Bits>,
 }
 
@@ -84,59 +87,59 @@ pub(super) enum RunMode {
     Greedy,
     /// As few as possible first.
     Lazy,
-    /// As many as possible.
+    /// As many as possible, and never fewer.
     Possessive,
 }
 
 /// A look-around.
 #[derive(Debug)]
 pub(super) struct Look {
-    /// How far back it looks, least and most.
+    /// For a look-behind the least and the most bytes that it looks back.
     pub behind: Option<(usize, usize)>,
     pub negated: bool,
-    /// Which of the program's oracles tells where it holds.
+    /// The number of the oracle that tells where the body matches.
     pub oracle: Option<usize>,
-    /// The oracle's answer is all that is wanted: no group is set on the way.
+    /// Whether the oracle's answer is enough: no group is set in the body.
     pub plain: bool,
-    /// Where its answers are remembered, if they depend on the place alone.
+    /// The number under which its answers are remembered, if they depend on the place alone.
     pub known: Option<usize>,
+    /// The instruction behind the look-around.
     pub after: usize,
 }
 
+/// An instruction.
 #[derive(Debug)]
 pub(super) enum Op {
+    /// A byte of a set.
     Byte(Bits),
+    /// A run of bytes.
     Run(Box<Run>),
+    /// A place in the subject.
     Anchor(Anchor),
     /// CR LF, or a byte of the set.
     Newline(Bits),
-    /// The place is remembered in a slot.
+    /// Stores the place in a slot.
     Save(usize),
-    /// The first of these that leads to a match.
+    /// Goes on at the first of these two that leads to a match.
     Split([usize; 2]),
+    /// Goes on at the first of these that leads to a match.
     Branch(Vec<usize>),
+    /// Goes on elsewhere.
     Jump(usize),
     /// Goes on elsewhere if nothing was taken since the place in the slot.
-    Stuck {
-        slot: usize,
-        out: usize,
-    },
+    Stuck { slot: usize, out: usize },
+    /// A look-around, whose body follows up to `Done`.
     Look(Box<Look>),
-    /// No way back into what follows up to `Done`.
-    Atomic {
-        after: usize,
-    },
-    Backref {
-        groups: Vec<usize>,
-        fold: bool,
-    },
+    /// An atomic group, whose body follows up to `Done`.
+    Atomic { after: usize },
+    /// What the first of the groups holds that is set.
+    Backref { groups: Vec<usize>, fold: bool },
     /// Goes on if one of the groups is set, else elsewhere.
-    Test {
-        groups: Vec<usize>,
-        no: usize,
-    },
+    Test { groups: Vec<usize>, no: usize },
+    /// Always fails.
     Never,
-    /// The end of what `Look` and `Atomic` hold.
+    /// The end of the body of `Look` and `Atomic`.
     Done,
+    /// The end of the pattern.
     End,
 }

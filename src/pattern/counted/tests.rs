@@ -109,7 +109,7 @@ fn the_reference_finds_the_same() {
         let counted = counted(pattern.as_bytes()).expect(pattern);
         let reference = Reference::new(pattern.as_bytes());
         for subject in subjects(1) {
-            let mut budget = Budget::new(subject.len());
+            let mut budget = StepBudget::for_line(subject.len());
             let (mut spans, mut start) = (Spans::default(), 0);
             let found = counted.captures(&subject, &mut spans, &mut start, &mut budget);
             let got = (found == Found::Yes).then(|| spans.0.clone());

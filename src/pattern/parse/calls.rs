@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::{Result, unsupported};
+use super::parser::Result;
 use crate::pattern::ast::Node;
+use crate::pattern::diagnostic::PatternError;
 
 /// Calls within calls can grow a pattern without bound.
 const MAX_NODES: usize = 50_000;
@@ -47,21 +48,6 @@ fn collect(node: &Node, bodies: &mut HashMap<usize, Node>) {
     }
 }
 
-fn count(node: &Node) -> usize {
-    1 + node.children().into_iter().map(count).sum::<usize>()
-}
-
-/// Takes the captures out of a copy.
-pub(in crate::pattern) fn strip(node: &mut Node) {
-    while let Node::Capture { body, .. } = node {
-        let inner = std::mem::replace(body.as_mut(), Node::Empty);
-        *node = inner;
-    }
-    for child in node.children_mut() {
-        strip(child);
-    }
-}
-
 impl Calls {
     fn expand(&mut self, node: &mut Node) -> Result<()> {
         if let Node::Call { group, span } = *node {
@@ -87,22 +73,22 @@ impl Calls {
     fn copy(&mut self, group: usize, span: (usize, usize)) -> Result<Node> {
         let body = self.bodies.get(&group).cloned();
         let Some(mut body) = body.filter(|_| !self.open.contains(&group)) else {
-            return Err(unsupported(
+            return Err(PatternError::unsupported(
                 span,
                 "recursion",
                 Some("write out as many levels as the lines can have"),
             ));
         };
         if body.any(&|n| matches!(n, Node::Backref { .. } | Node::Switch { .. })) {
-            return Err(unsupported(
+            return Err(PatternError::unsupported(
                 span,
                 "a call of a group that holds backreferences",
                 Some("write the group's pattern here again"),
             ));
         }
-        self.budget = self.budget.saturating_sub(count(&body));
+        self.budget = self.budget.saturating_sub(body.count(&|_| true));
         if self.budget == 0 || self.depth > MAX_LEVELS {
-            return Err(unsupported(
+            return Err(PatternError::unsupported(
                 span,
                 "calls that make the pattern so long",
                 Some("call fewer groups, or split the rule"),
@@ -111,7 +97,7 @@ impl Calls {
         self.open.push(group);
         self.expand(&mut body)?;
         self.open.pop();
-        strip(&mut body);
+        body.strip_captures();
         Ok(body)
     }
 }

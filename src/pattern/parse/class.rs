@@ -1,7 +1,8 @@
 //! Bracketed classes. There are no nested sets and no set operators in Perl.
 
-use super::code::posix;
-use super::{NoteKind, Parser, Result};
+use super::parser::{Parser, Result};
+use crate::pattern::diagnostic::NoteKind;
+use crate::pattern::perl_classes::posix;
 use crate::pattern::set::ByteSet;
 
 /// One element of a class.

@@ -1,7 +1,8 @@
 //! Escapes outside of classes.
 
-use super::{NoteKind, Parser, Result};
+use super::parser::{Parser, Result};
 use crate::pattern::ast::{Anchor, Node};
+use crate::pattern::diagnostic::NoteKind;
 use crate::pattern::set::ByteSet;
 
 impl Parser<'_> {

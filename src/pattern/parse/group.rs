@@ -1,6 +1,7 @@
 //! Groups of all kinds.
 
-use super::{MAX_DEPTH, Parser, Result};
+use super::flags::{Charset, Flags};
+use super::parser::{MAX_DEPTH, Parser, Result};
 use crate::pattern::ast::Node;
 
 /// Perl looks back no further.
@@ -161,6 +162,74 @@ impl Parser<'_> {
         let body = self.body(start)?;
         self.flags = flags;
         Ok(Some(body))
+    }
+
+    /// Reads flags up to the `:` or `)`, which is left to the caller, and puts them in force.
+    fn read_flags(&mut self, start: usize) -> Result<()> {
+        let mut on = true;
+        let caret = self.eat(b'^');
+        if caret {
+            self.flags = Flags::default();
+        }
+        let mut charset: Option<(u8, usize)> = None;
+        loop {
+            let Some(flag) = self.peek() else {
+                return self.invalid(start, "a group without its `)`", None);
+            };
+            if matches!(flag, b':' | b')') {
+                return Ok(());
+            }
+            self.pos += 1;
+            match flag {
+                b'-' if on && !caret => on = false,
+                b'a' | b'd' | b'u' | b'l' if on => {
+                    self.charset_flag(start, flag, &mut charset)?;
+                }
+                b'x' if on => {
+                    let twice = self.eat(b'x');
+                    while self.eat(b'x') {}
+                    self.flags.x = true;
+                    self.flags.xx = twice;
+                }
+                _ if self.flags.set(flag, on) => {}
+                _ => {
+                    return self.invalid(
+                        start,
+                        "no kind of group and no flag that there is",
+                        Some("write `\\(` for a parenthesis, `(?:...)` for a group"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn charset_flag(
+        &mut self,
+        start: usize,
+        flag: u8,
+        seen: &mut Option<(u8, usize)>,
+    ) -> Result<()> {
+        let times = match *seen {
+            None => 1,
+            Some((b'a', 1)) if flag == b'a' => 2,
+            Some(_) => {
+                return self.invalid(start, "flags that exclude one another", None);
+            }
+        };
+        *seen = Some((flag, times));
+        self.flags.charset = match flag {
+            b'a' => Charset::Ascii,
+            b'u' => Charset::Unicode,
+            b'd' => Charset::Depends,
+            _ => {
+                return self.unsupported(
+                    start,
+                    "matching by the locale",
+                    Some("leave out the flag `l`"),
+                );
+            }
+        };
+        Ok(())
     }
 
     /// A name, whose first character must not be a digit.

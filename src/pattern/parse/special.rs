@@ -1,7 +1,8 @@
 //! Verbs, assertions by name, and conditionals.
 
-use super::{Parser, Result, invalid};
+use super::parser::{Parser, Result};
 use crate::pattern::ast::{Node, Test};
+use crate::pattern::diagnostic::PatternError;
 
 impl Parser<'_> {
     /// What `(*` opens.
@@ -64,7 +65,7 @@ impl Parser<'_> {
         let mut branches = self.body_branches(start, false)?;
         let span = self.span(start);
         if branches.len() > 2 {
-            return Err(invalid(
+            return Err(PatternError::invalid(
                 span,
                 "more than two branches in a conditional",
                 Some("put branches in `(?:...)`"),

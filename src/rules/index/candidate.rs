@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::facts::{Facts, Gate};
 use super::scan::Scan;
 use crate::config::RuleId;
-use crate::pattern::{Entry, Pattern};
+use crate::pattern::{Continuation, Pattern};
 use crate::record::Text;
 
 /// A rule of a list.
@@ -27,7 +27,7 @@ pub(super) enum Quick {
     /// It takes every such line without newlines, and has no groups that are wanted.
     All,
     /// On lines without newlines its pattern goes on behind the first blank.
-    Entry(Entry),
+    Continuation(Continuation),
     Whole,
     /// Its literal is looked for first.
     Literal,

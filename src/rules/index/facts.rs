@@ -8,7 +8,7 @@ use super::MOST_NAMES;
 use crate::config::{Action, Rule};
 use crate::hash::FxHashMap;
 use crate::pattern::Pattern;
-use crate::pattern::fields::{Fields, Fit, KEY, Key, Keys, Word};
+use crate::pattern::tag_analysis::{Fit, KEY, Key, Keys, Tag, TagAnalysis};
 use crate::simd::first_eight;
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Facts {
     /// It is a group: no line ends here.
     pub is_group: bool,
     /// The subject begins with one of these words; nothing is known if there is none.
-    pub words: Option<Arc<[Word]>>,
+    pub words: Option<Arc<[Tag]>>,
     /// The pattern, if it is for messages.
     pattern: Option<Pattern>,
     /// What stands behind the first two blanks, by their numbers; sorted. In lines without and with a
@@ -87,7 +87,7 @@ impl Facts {
     /// What the head of a message tells.
     pub(super) fn fit(&self, head: &[u8]) -> Fit {
         let pattern = self.pattern.as_ref();
-        pattern.map_or(Fit::Maybe, |p| p.outline().fields.beginning.fit(head))
+        pattern.map_or(Fit::Maybe, |p| p.properties().tags.beginning.fit(head))
     }
 
     /// Whether a line with these keys may match.
@@ -125,15 +125,15 @@ pub(super) fn facts(rules: &[Rule], keys: &mut FxHashMap<u32, u32>) -> Vec<Facts
 fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> Facts {
     let on_host = matches!(rule.action, Action::GroupHost { .. });
     let is_group = on_host || matches!(rule.action, Action::Group { .. });
-    let outline = rule.pattern.outline();
-    let nothing = Fields::default();
+    let properties = rule.pattern.properties();
+    let nothing = TagAnalysis::default();
     let known = match on_host {
         true => &nothing,
-        false => &outline.fields,
+        false => &properties.tags,
     };
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
-    let named = known.words.is_some() || own_keys[0].iter().any(Option::is_some);
+    let named = known.names.is_some() || own_keys[0].iter().any(Option::is_some);
     // What a rule does not say, the group around it may: a line in it is in both.
     let inherit = |own: Option<Arc<[u32]>>, stamped: usize, at: usize| {
         own.or_else(|| around?.keys[stamped][at].clone())
@@ -143,11 +143,11 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> 
         [inherit(a, 0, 0), inherit(b, 0, 1)],
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
-    let words = known.words.clone();
+    let words = known.names.clone();
     // Where the words name the rule already, its pattern is the quicker look.
     let inside: &[Vec<u8>] = match named || is_group {
         true => &[],
-        false => &outline.inside,
+        false => &properties.literals,
     };
     let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
     Facts {

@@ -7,8 +7,8 @@
 
 use super::facts::Facts;
 use crate::hash::{FxHashMap, Map};
-use crate::pattern::fields::{Fit, Word};
 use crate::pattern::tag::ends_tag;
+use crate::pattern::tag_analysis::{Fit, Tag};
 
 /// More heads than these are not told from each other.
 const MOST: usize = 4_096;
@@ -33,7 +33,7 @@ pub(super) struct Heads {
     possible: usize,
     /// How the words that rules name begin, and the words that are shorter.
     starts: FxHashMap<[u8; START], ()>,
-    short: Vec<Word>,
+    short: Vec<Tag>,
 }
 
 /// A rule that a line may match.
@@ -96,7 +96,7 @@ impl Heads {
     fn named(&self, head: &[u8]) -> bool {
         let start = head.first_chunk::<START>();
         let word = word_of(head);
-        let begins = |known: &Word| match known.whole {
+        let begins = |known: &Tag| match known.whole {
             true => *word == *known.bytes,
             false => word.starts_with(&known.bytes),
         };
@@ -109,7 +109,7 @@ impl Heads {
             return OTHERS;
         }
         let word = word_of(head);
-        let begins = |known: &Word| match known.whole && head.len() < LONGEST {
+        let begins = |known: &Tag| match known.whole && head.len() < LONGEST {
             true => *word == *known.bytes,
             false => word.starts_with(&known.bytes) || known.bytes.starts_with(word),
         };

@@ -3,8 +3,8 @@
 use super::facts::Begin;
 use super::{ListId, heads};
 use crate::hash::FxHashMap;
-use crate::pattern::fields::{self, KEY};
-use crate::pattern::{Entry, Pattern};
+use crate::pattern::tag_analysis::{self, KEY};
+use crate::pattern::{Continuation, Pattern};
 use crate::record::Shape;
 use crate::simd::{before_blank, digits_length};
 
@@ -55,7 +55,7 @@ impl<'a> Look<'a> {
         let mut first = begin.unwrap_or_else(|| behind_blank(word));
         let mut stamped = false;
         if tail.get(first) == Some(&b'[')
-            && let Some(length) = fields::stamp_length(&tail[first..])
+            && let Some(length) = tag_analysis::stamp_length(&tail[first..])
         {
             (first, stamped) = (first + length, true);
         }
@@ -81,14 +81,19 @@ impl<'a> Look<'a> {
     }
 
     /// How a pattern goes on behind the first blank of lines of this kind.
-    pub(super) fn entry(&self, head: &[u8], pattern: &Pattern, spans: bool) -> Option<Entry> {
+    pub(super) fn entry(
+        &self,
+        head: &[u8],
+        pattern: &Pattern,
+        spans: bool,
+    ) -> Option<Continuation> {
         self.begin?;
         if head.len() >= heads::LONGEST {
             return None;
         }
         match self.numbered {
-            true => pattern.behind(&[head, b"1]: "].concat(), Some(head.len()), spans),
-            false => pattern.behind(head, None, spans),
+            true => pattern.continuation(&[head, b"1]: "].concat(), Some(head.len()), spans),
+            false => pattern.continuation(head, None, spans),
         }
     }
 }

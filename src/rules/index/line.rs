@@ -38,9 +38,9 @@ impl Line<'_, '_> {
                 self.spans.0.clear();
                 Some(true)
             }
-            (Quick::Entry(entry), Some(place)) => {
+            (Quick::Continuation(continuation), Some(place)) => {
                 let spans = candidate.spans.then_some(&mut *self.spans);
-                entry.matches(self.text.tail(), place, spans)
+                continuation.matches(self.text.tail(), place, spans)
             }
             (Quick::Literal | Quick::Scan, _) if !self.literals.may_be(candidate, self.text) => {
                 Some(false)

@@ -91,7 +91,7 @@ impl Costs {
         for line in lines {
             let (mut budget, begun) = (Budget::new(line.len()), cpu());
             let found = pattern.captures_within(line, false, &mut Spans::default(), &mut budget);
-            let (steps, took) = (Budget::of(line.len()) - budget.left(), cpu() - begun);
+            let (steps, took) = (budget.spent(), cpu() - begun);
             self.pairs += 1;
             self.matched += usize::from(found == Found::Yes);
             given_up += usize::from(found == Found::GaveUp);
