@@ -1,5 +1,8 @@
 //! Forms of the command line, the original's and ours.
 
+use std::path::PathBuf;
+
+use super::getopt::{LONG, ORIGINAL, long_name};
 use super::*;
 
 fn read(line: &str) -> Result<Command, Exit> {

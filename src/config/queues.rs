@@ -7,12 +7,12 @@ use bstr::BString;
 
 use super::diagnostic::{Place, shown};
 use super::grammar::Fragment;
-use super::keywords::BUILT_IN;
 use super::model::*;
+use super::queue_values::{address, queue_name, recipients, schedule, shell_command};
 use super::reporter::{Located, Location, Reporter, SourceLine};
 use super::suggest::did_you_mean;
 use crate::pattern::Pattern;
-use crate::schedule::{CronSpec, Schedule};
+use crate::schedule::Schedule;
 
 /// The queues as defined so far.
 #[derive(Debug, Default)]
@@ -321,138 +321,4 @@ impl QueueTable {
     pub(super) fn into_queues(self) -> Vec<Queue> {
         self.list
     }
-}
-
-fn queue_name<'a>(name: Fragment<'a>) -> Result<&'a str, Located<'a>> {
-    let wrong = |message: String, hint: &str| Err(Located::new(name, message, hint));
-    match name.utf8() {
-        None => wrong("a queue's name must be UTF-8".into(), ""),
-        Some("csv") => wrong(
-            "`csv` is no mail queue".into(),
-            "define it by `set csv [WHEN] PROGRAM`",
-        ),
-        Some(text) if BUILT_IN.contains(&text) => wrong(
-            format!("`{text}` is built in and cannot be defined"),
-            "choose another name",
-        ),
-        Some(text) => Ok(text),
-    }
-}
-
-/// Reads `[now]` or `[CRON]` at the start of `part`; gives what follows it too.
-fn schedule<'a>(
-    part: Fragment<'a>,
-    setting: Fragment<'a>,
-) -> Result<(Schedule, Fragment<'a>), Located<'a>> {
-    let Some(close) = part.find(b']') else {
-        return Err(Located::new(
-            part,
-            "the schedule lacks its `]`",
-            "write `[now]` or `[0 8 * * *]`",
-        ));
-    };
-    let (inner, rest) = (part.slice(1, close), part.from(close + 1));
-    if inner.text == b"now" {
-        return Ok((Schedule::Now, rest));
-    }
-    if inner
-        .trim_start()
-        .trim_end()
-        .text
-        .eq_ignore_ascii_case(b"now")
-    {
-        let message = format!("`[{}]` is no schedule", shown(inner.text));
-        return Err(Located::new(
-            inner,
-            message,
-            "write `[now]`, small and without blanks",
-        ));
-    }
-    if inner.trim_start().start != inner.start {
-        let message = "a cron specification begins right after its `[`";
-        return Err(Located::new(
-            inner,
-            message,
-            "leave out the blank after `[`",
-        ));
-    }
-    let Some(text) = inner.utf8() else {
-        return Err(Located::new(inner, "a cron specification is ASCII", ""));
-    };
-    match CronSpec::parse(text) {
-        Ok(spec) => Ok((Schedule::Cron(spec), rest)),
-        Err(e) => {
-            let at = inner.slice(e.span.0, e.span.1);
-            // An empty span has nothing to point at.
-            let at = if at.is_empty() { setting } else { at };
-            Err(Located::new(
-                at,
-                e.message,
-                e.hint.as_deref().unwrap_or_default(),
-            ))
-        }
-    }
-}
-
-/// `PROGRAM ARGUMENTS`, for the shell.
-fn shell_command<'a>(part: Fragment<'a>) -> Result<ShellCommand, Located<'a>> {
-    let line = part.trim_start().trim_end();
-    match (line.utf8(), line.word().0.utf8()) {
-        (Some(text), Some(program)) if !text.contains('\0') => Ok(ShellCommand {
-            program: program.to_owned(),
-            line: text.to_owned(),
-        }),
-        _ => Err(Located::new(
-            line,
-            "a command must be UTF-8 without NUL bytes",
-            "",
-        )),
-    }
-}
-
-/// The envelope address of a word: what stands between `<` and `>`, or all of it.
-fn address<'a>(word: Fragment<'a>) -> Result<Address, Located<'a>> {
-    let inner = match word.find(b'<') {
-        Some(open) => {
-            let inner = word.from(open + 1);
-            inner.slice(0, inner.find(b'>').unwrap_or(inner.text.len()))
-        }
-        None => word,
-    };
-    let wrong = || {
-        let message = format!("`{}` cannot be a mail address", shown(inner.text));
-        Located::new(
-            word,
-            message,
-            "write visible ASCII characters, as in `root` or `root@example.org`",
-        )
-    };
-    inner.utf8().and_then(Address::new).ok_or_else(wrong)
-}
-
-/// The recipients of `TO`: parts between commas, each with `pager:` in front or not.
-fn recipients<'a>(to: Fragment<'a>) -> Result<Vec<Recipient>, Located<'a>> {
-    let mut recipients = Vec::new();
-    for part in to.split(b',') {
-        let (text, pager) = match part.text.strip_prefix(b"pager:") {
-            Some(_) => (part.from("pager:".len()), true),
-            None => (part, false),
-        };
-        let address = address(text)?;
-        if !address.as_str().is_empty() {
-            recipients.push(Recipient {
-                text: BString::from(text.text),
-                address,
-                pager,
-            });
-        }
-    }
-    if recipients.is_empty() {
-        return Err(Located::new(
-            to,
-            "the queue has no recipient",
-            "write `root` or `root@example.org`",
-        ));
-    }
-    Ok(recipients)
 }

@@ -3,8 +3,6 @@
 //! Everything here is complete and checked: no text is left to be parsed, every queue that a rule
 //! names exists, every pattern is compiled.
 
-use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,11 +10,14 @@ use std::time::Duration;
 
 use bstr::BString;
 
+mod inputs;
+mod mail;
+
+pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
+pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
+
 use super::diagnostic::Place;
-use super::fingerprint::Fingerprint;
-use super::redis_server::RedisServer;
 use crate::charset::Charset;
-use crate::logpath::LogPath;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
@@ -82,136 +83,6 @@ pub struct ProcessSettings {
     pub gid: Option<String>,
     /// `set pidfile`, `/var/run/tenshi.pid` by default.
     pub pidfile: PathBuf,
-}
-
-/// Where lines come from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InputSettings {
-    /// `set logfile`, in order: names and patterns.
-    pub logfiles: Vec<LogPath>,
-    /// `set fifo`, in order.
-    pub fifos: Vec<PathBuf>,
-    /// `set listen`, in order.
-    pub listen: Vec<Listen>,
-    /// `set redisserver`.
-    pub redis_server: RedisServer,
-    /// `set redisqueue`, in order: the keys of the lists.
-    pub redis_queues: Vec<BString>,
-    /// `set tail`.
-    pub tail: TailSettings,
-    /// The program that `set tail` names, if the machine must have it: any but the system's own tail,
-    /// which the follower stands in for.
-    pub tail_program: Option<PathBuf>,
-    /// `set tail_multiple on`: one process a file, where a user's tail command is run.
-    pub tail_multiple: bool,
-    /// `set tail_missing`: wait for files that do not exist yet (on by default here).
-    pub tail_missing: bool,
-    /// `set max_line`: longer lines are cut, bytes (64 KiB).
-    pub max_line: usize,
-}
-
-/// An address to receive syslog messages on (`set listen`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Listen {
-    /// `set listen 0.0.0.0:514`, `set listen [::]:514`, `set listen udp:…`
-    Udp(SocketAddr),
-    /// `set listen tcp:0.0.0.0:514`
-    Tcp(SocketAddr),
-}
-
-/// What `set tail` asks for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum TailSettings {
-    /// Our own follower; `start` from `-n`. GNU tail with its usual flags means this.
-    Follow {
-        /// Where a file that is there at the first start is begun.
-        start: TailStart,
-    },
-    /// Another program: run through the shell with the files appended.
-    Command {
-        /// Its path.
-        program: PathBuf,
-        /// The rest of the line, as written; that of the `set tail` before, or the default one, where a
-        /// line has none.
-        arguments: OsString,
-    },
-}
-
-/// Where a file that exists at the first start is begun (tail's `-n`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TailStart {
-    /// `-n 0`: at its end.
-    End,
-    /// `-n N`: N lines before its end.
-    LastLines(u64),
-    /// `-n +N`: at its Nth line, counted from 1.
-    FromLine(u64),
-}
-
-/// How a line becomes host and message.
-#[derive(Clone, Debug)]
-pub struct LineSettings {
-    /// `set logprefix`, tried in order after the built-in prefix; group 1 is the host.
-    pub prefixes: Vec<Pattern>,
-    /// `set logprefix NAME`, in order.
-    pub names: Vec<PrefixName>,
-    /// The built-in RFC 3339 prefix, tried last (`set rfc3339 off` removes it).
-    pub rfc3339: bool,
-    /// `set hidepid on`: `sshd[123]: ` becomes `sshd: `.
-    pub hidepid: bool,
-}
-
-/// A prefix that has a name: what a kind of devices or programs writes in front of its messages.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum PrefixName {
-    /// Arista EOS.
-    Arista,
-    /// Aruba's controllers and switches.
-    Aruba,
-    /// Cisco IOS, IOS XE, IOS XR and ASA.
-    Cisco,
-    /// `docker logs -t`, Docker Compose, and the files of Kubernetes' runtimes (CRI).
-    Docker,
-    /// FortiGate.
-    Fortigate,
-    /// HP's switches.
-    Hp,
-    /// Huawei's switches and routers.
-    Huawei,
-    /// A date and time of ISO 8601 in any of its usual forms, with or without a zone.
-    Iso,
-    /// Junos, with structured data or without.
-    Junos,
-    /// MikroTik RouterOS.
-    Mikrotik,
-    /// Cisco NX-OS.
-    Nxos,
-    /// Palo Alto's PAN-OS.
-    Panos,
-    /// `<PRI>` in front of a prefix that is known.
-    Pri,
-    /// RFC 5424.
-    Rfc5424,
-}
-
-impl PrefixName {
-    /// All names, as the configuration writes them.
-    pub const ALL: [(&'static str, Self); 14] = [
-        ("arista", Self::Arista),
-        ("aruba", Self::Aruba),
-        ("cisco", Self::Cisco),
-        ("docker", Self::Docker),
-        ("fortigate", Self::Fortigate),
-        ("hp", Self::Hp),
-        ("huawei", Self::Huawei),
-        ("iso", Self::Iso),
-        ("junos", Self::Junos),
-        ("mikrotik", Self::Mikrotik),
-        ("nxos", Self::Nxos),
-        ("panos", Self::Panos),
-        ("pri", Self::Pri),
-        ("rfc5424", Self::Rfc5424),
-    ];
 }
 
 /// A queue: where lines wait until they are reported.
@@ -280,35 +151,6 @@ pub struct Recipient {
     pub address: Address,
     /// Whether it gets the short form of the report (`pager:`).
     pub pager: bool,
-}
-
-/// An envelope address that is safe to write between `<` and `>` in an SMTP command: visible
-/// ASCII without angle brackets. `root` (no domain) is allowed, and so is empty (`MAIL FROM:<>`).
-#[derive(
-    Clone,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Debug,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-pub struct Address(String);
-
-impl Address {
-    /// Takes the text of an address, or nothing if it could not stand in an SMTP command.
-    pub fn new(text: &str) -> Option<Self> {
-        let safe = |b: u8| b.is_ascii_graphic() && b != b'<' && b != b'>';
-        text.bytes().all(safe).then(|| Self(text.to_owned()))
-    }
-
-    /// The text, without angle brackets.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A command run as `/bin/sh -c "PROGRAM ARGUMENTS"`.
@@ -406,68 +248,6 @@ pub enum SortOrder {
     Descending,
     /// The rarest line first.
     Ascending,
-}
-
-/// How mails leave.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MailSettings {
-    /// `set mailserver`.
-    pub server: MailServer,
-    /// `set mailhelo` (`localhost.localdomain`).
-    pub helo: String,
-    /// `set mailtimeout`: for each step of the dialogue (10 s); nothing for 0, no limit.
-    pub timeout: Option<Duration>,
-    /// `set mailtls`; without it `may`, and `starttls` where a password is sent to another machine
-    /// or a certificate is named.
-    pub tls: MailTls,
-    /// `set mailtls_fingerprint`: the only certificate that is taken.
-    pub fingerprint: Option<Fingerprint>,
-    /// `set mailauth USER FILE`.
-    pub auth: Option<MailAuth>,
-    /// `set filter_timeout`: how long a filter or CSV program may take (60 s).
-    pub filter_timeout: Duration,
-}
-
-/// Where mails go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum MailServer {
-    /// `HOST` or `HOST:PORT`, `[IPv6]:PORT`; the port is 25 by default.
-    Smtp {
-        /// Name or address, without brackets.
-        host: String,
-        /// TCP port.
-        port: u16,
-    },
-    /// `sendmail:/usr/bin/msmtp -a account`.
-    Sendmail {
-        /// The program's path.
-        program: PathBuf,
-        /// What it is given before our own arguments, word by word: no shell is between.
-        arguments: Vec<String>,
-    },
-}
-
-/// `set mailtls`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum MailTls {
-    /// Never.
-    Off,
-    /// STARTTLS when the server offers it, without looking at its certificate; else plain.
-    #[default]
-    May,
-    /// STARTTLS, verified, or no mail.
-    StartTls,
-    /// TLS from the first byte, verified.
-    Tls,
-}
-
-/// `set mailauth USER FILE`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MailAuth {
-    /// The user name.
-    pub user: String,
-    /// The file whose first line is the password.
-    pub password_file: PathBuf,
 }
 
 /// What is kept over a restart.

@@ -1,0 +1,153 @@
+//! The options and subcommands as clap reads them; their first comments are the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::command::{CONFIGURATION, Levels, Shell, StatusForm};
+use super::exit::{Exit, wrong};
+use super::values;
+
+/// Follows log files, matches their lines against rules, and mails what matters on schedule.
+#[derive(Parser)]
+// As with Getopt::Long, an option given twice has its last value.
+#[command(name = "tenshi", version, args_override_self = true)]
+pub(super) struct Options {
+    /// Read the configuration from FILE
+    #[arg(
+        short = 'c',
+        long = "configuration",
+        value_name = "FILE",
+        global = true,
+        default_value = CONFIGURATION
+    )]
+    pub(super) configuration: PathBuf,
+    /// Check the configuration, say what was understood, and exit
+    #[arg(short = 'C', long = "Check")]
+    pub(super) check: bool,
+    /// Show what is done (1), and the SMTP dialogue too (2); stay in the foreground
+    #[arg(short = 'd', long = "debug", value_name = "LEVEL", num_args = 0..=1,
+          default_missing_value = "1", global = true)]
+    pub(super) debug: Option<u8>,
+    /// Stay in the foreground
+    #[arg(short = 'f', long = "foreground")]
+    pub(super) foreground: bool,
+    /// Read log lines from standard input, send nothing, and say how fast that was
+    #[arg(short = 'p', long = "profile")]
+    pub(super) profile: bool,
+    /// Write the process id to FILE
+    #[arg(short = 'P', long = "Pid", value_name = "FILE")]
+    pub(super) pid: Option<PathBuf>,
+    /// Print the mails on standard output and send nothing; stay in the foreground
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Keep positions and counts in DIR over a restart
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) state_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Option<Sub>,
+}
+
+impl Options {
+    /// A given option that means nothing beside this command.
+    pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
+        let stateless = !matches!(command, Sub::Status(_));
+        [
+            ("-C", self.check),
+            ("-f", self.foreground),
+            ("-p", self.profile),
+            ("-P", self.pid.is_some()),
+            ("--state-dir", self.state_dir.is_some() && stateless),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Sub {
+    /// Run saved logs (.gz too) through the configuration and print the mails; nothing is sent
+    Replay {
+        /// The logs, in the order in which to read them
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show what a pattern matches, line by line, and what is masked
+    Match {
+        /// The pattern, as it would stand in a rule
+        #[arg(required_unless_present = "pairs", value_name = "REGEX")]
+        regex: Option<OsString>,
+        /// The lines; standard input without any
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What is put in the place of a group
+        #[arg(long, value_name = "MASK", default_value = "______")]
+        mask: OsString,
+        /// Answer rows `REGEX<TAB>SUBJECT` instead
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["regex", "files", "mask"])]
+        pairs: Option<PathBuf>,
+    },
+    /// Show positions, queues, waiting reports and counters of the daemon
+    Status(StatusOptions),
+    /// Print what a shell needs to complete our command line
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+}
+
+/// The options of `status`.
+#[derive(Args)]
+pub(super) struct StatusOptions {
+    /// Show it as JSON, for programs
+    #[arg(long, conflicts_with = "check")]
+    json: bool,
+    /// Show one line, and end with 0, 1, 2 or 3 for Nagios, Icinga and Zabbix
+    #[arg(long)]
+    check: bool,
+    /// Warn when a report has waited this long (s, m, h or d)
+    #[arg(long, requires = "check", value_name = "AGE", default_value = "15m", value_parser = values::seconds)]
+    warning: u64,
+    /// Critical when a report has waited this long
+    #[arg(long, requires = "check", value_name = "AGE", default_value = "1h", value_parser = values::seconds)]
+    critical: u64,
+    /// Warn when so much of the logs is unread (bytes, K, M or G)
+    #[arg(long, requires = "check", value_name = "SIZE", default_value = "100M", value_parser = values::bytes)]
+    lag_warning: u64,
+    /// Critical when so much of the logs is unread
+    #[arg(long, requires = "check", value_name = "SIZE", default_value = "1G", value_parser = values::bytes)]
+    lag_critical: u64,
+}
+
+impl StatusOptions {
+    pub(super) fn form(&self) -> Result<StatusForm, Exit> {
+        let levels = |name: &str, warning, critical| {
+            if warning > critical {
+                let text = format!("--{name}warning is more than --{name}critical");
+                return Err(wrong(&text));
+            }
+            Ok(Levels { warning, critical })
+        };
+        let age = levels("", self.warning, self.critical)?;
+        let lag = levels("lag-", self.lag_warning, self.lag_critical)?;
+        Ok(match (self.check, self.json) {
+            (true, _) => StatusForm::Check { age, lag },
+            (false, true) => StatusForm::Json,
+            (false, false) => StatusForm::Text,
+        })
+    }
+}
+
+impl Sub {
+    /// The word for it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Replay { .. } => "replay",
+            Self::Match { .. } => "match",
+            Self::Status(_) => "status",
+            Self::Completions { .. } => "completions",
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The settings of the inputs, and how a line becomes host and message.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bstr::BString;
+
+use crate::config::redis_server::RedisServer;
+use crate::logpath::LogPath;
+use crate::pattern::Pattern;
+
+/// Where lines come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InputSettings {
+    /// `set logfile`, in order: names and patterns.
+    pub logfiles: Vec<LogPath>,
+    /// `set fifo`, in order.
+    pub fifos: Vec<PathBuf>,
+    /// `set listen`, in order.
+    pub listen: Vec<Listen>,
+    /// `set redisserver`.
+    pub redis_server: RedisServer,
+    /// `set redisqueue`, in order: the keys of the lists.
+    pub redis_queues: Vec<BString>,
+    /// `set tail`.
+    pub tail: TailSettings,
+    /// The program that `set tail` names, if the machine must have it: any but the system's own tail,
+    /// which the follower stands in for.
+    pub tail_program: Option<PathBuf>,
+    /// `set tail_multiple on`: one process a file, where a user's tail command is run.
+    pub tail_multiple: bool,
+    /// `set tail_missing`: wait for files that do not exist yet (on by default here).
+    pub tail_missing: bool,
+    /// `set max_line`: longer lines are cut, bytes (64 KiB).
+    pub max_line: usize,
+}
+
+/// An address to receive syslog messages on (`set listen`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Listen {
+    /// `set listen 0.0.0.0:514`, `set listen [::]:514`, `set listen udp:…`
+    Udp(SocketAddr),
+    /// `set listen tcp:0.0.0.0:514`
+    Tcp(SocketAddr),
+}
+
+/// What `set tail` asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TailSettings {
+    /// Our own follower; `start` from `-n`. GNU tail with its usual flags means this.
+    Follow {
+        /// Where a file that is there at the first start is begun.
+        start: TailStart,
+    },
+    /// Another program: run through the shell with the files appended.
+    Command {
+        /// Its path.
+        program: PathBuf,
+        /// The rest of the line, as written; that of the `set tail` before, or the default one, where a
+        /// line has none.
+        arguments: OsString,
+    },
+}
+
+/// Where a file that exists at the first start is begun (tail's `-n`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TailStart {
+    /// `-n 0`: at its end.
+    End,
+    /// `-n N`: N lines before its end.
+    LastLines(u64),
+    /// `-n +N`: at its Nth line, counted from 1.
+    FromLine(u64),
+}
+
+/// How a line becomes host and message.
+#[derive(Clone, Debug)]
+pub struct LineSettings {
+    /// `set logprefix`, tried in order after the built-in prefix; group 1 is the host.
+    pub prefixes: Vec<Pattern>,
+    /// `set logprefix NAME`, in order.
+    pub names: Vec<PrefixName>,
+    /// The built-in RFC 3339 prefix, tried last (`set rfc3339 off` removes it).
+    pub rfc3339: bool,
+    /// `set hidepid on`: `sshd[123]: ` becomes `sshd: `.
+    pub hidepid: bool,
+}
+
+/// A prefix that has a name: what a kind of devices or programs writes in front of its messages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PrefixName {
+    /// Arista EOS.
+    Arista,
+    /// Aruba's controllers and switches.
+    Aruba,
+    /// Cisco IOS, IOS XE, IOS XR and ASA.
+    Cisco,
+    /// `docker logs -t`, Docker Compose, and the files of Kubernetes' runtimes (CRI).
+    Docker,
+    /// FortiGate.
+    Fortigate,
+    /// HP's switches.
+    Hp,
+    /// Huawei's switches and routers.
+    Huawei,
+    /// A date and time of ISO 8601 in any of its usual forms, with or without a zone.
+    Iso,
+    /// Junos, with structured data or without.
+    Junos,
+    /// MikroTik RouterOS.
+    Mikrotik,
+    /// Cisco NX-OS.
+    Nxos,
+    /// Palo Alto's PAN-OS.
+    Panos,
+    /// `<PRI>` in front of a prefix that is known.
+    Pri,
+    /// RFC 5424.
+    Rfc5424,
+}
+
+impl PrefixName {
+    /// All names, as the configuration writes them.
+    pub const ALL: [(&'static str, Self); 14] = [
+        ("arista", Self::Arista),
+        ("aruba", Self::Aruba),
+        ("cisco", Self::Cisco),
+        ("docker", Self::Docker),
+        ("fortigate", Self::Fortigate),
+        ("hp", Self::Hp),
+        ("huawei", Self::Huawei),
+        ("iso", Self::Iso),
+        ("junos", Self::Junos),
+        ("mikrotik", Self::Mikrotik),
+        ("nxos", Self::Nxos),
+        ("panos", Self::Panos),
+        ("pri", Self::Pri),
+        ("rfc5424", Self::Rfc5424),
+    ];
+}
