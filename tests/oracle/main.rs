@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use answer::Answer;
 
 /// How many experiments run at a time: each of them mostly waits.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// How many there are; one that is lost from the tree must not go unnoticed.
 const RECORDED: usize = 158;
 
@@ -31,7 +31,7 @@ fn cases() -> Vec<PathBuf> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
     let entries = fs::read_dir(all).expect("the recorded cases");
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    // Those that wait for a minute of the clock come first: the others run beside them.
+    // Those that wait for the turn of a minute come first: the others run beside them.
     let waits = |case: &PathBuf| run::steps(case).contains("presec");
     cases.sort_by_key(|case| (!waits(case), case.clone()));
     cases

@@ -14,7 +14,8 @@
 //! signal NAME | wait SECONDS | settle (until it has nothing to do) | waitmail N [SECONDS]
 //! waitexit [SECONDS]  waits for the end of the program
 //! env K=V ...         sets the environment of later starts
-//! presec N | untilsec N   waits until the clock shows second N
+//! presec N            sets the clock of the program to second N of the present minute or the next
+//! untilsec N          waits until that clock shows second N
 //! sink FAULT | sinkdown | sinkup   makes the mail server fail, close, open; `sink` alone mends it
 //! sh COMMAND          runs a shell command in the work directory
 //! mark TEXT           nothing
@@ -24,7 +25,7 @@ use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -62,6 +63,10 @@ pub fn required() {
         known,
         "the recorded cases need user tenshi: apt-get install tenshi"
     );
+    assert!(
+        faketime().is_some(),
+        "the recorded cases need libfaketime: apt-get install faketime"
+    );
     for (program, package) in [("redis-server", "redis-server"), ("setpriv", "util-linux")] {
         let there = Command::new("which").arg(program).output();
         let there = there.is_ok_and(|out| out.status.success());
@@ -83,6 +88,8 @@ struct Experiment<'a> {
     dir: tempfile::TempDir,
     sink: Sink,
     port: u16,
+    /// How far the clock of the program is ahead, seconds.
+    ahead: i64,
     minute: i64,
     child: Option<Child>,
     environment: Vec<(String, String)>,
@@ -94,10 +101,9 @@ struct Experiment<'a> {
 /// Runs a case.
 pub fn run(case: &Path) -> Answer {
     let steps = steps(case);
-    if let Some(step) = steps.lines().find(|step| step.starts_with("presec")) {
-        until_second(number(step) as i64);
-    }
-    let mut experiment = Experiment::new(case);
+    let second = steps.lines().find(|step| step.starts_with("presec"));
+    let ahead = second.map_or(0, |step| (number(step) as i64 - now()).rem_euclid(60));
+    let mut experiment = Experiment::new(case, ahead);
     experiment.lay(case, Path::new(""));
     if !case.join("nolog").exists() {
         experiment.make("log", b"", 0o644);
@@ -121,14 +127,15 @@ fn now() -> i64 {
     chrono::Utc::now().timestamp()
 }
 
-fn until_second(second: i64) {
-    while now() % 60 != second {
-        sleep(Duration::from_millis(50));
-    }
+/// The library that shows another time to a program (Debian's package libfaketime).
+fn faketime() -> Option<PathBuf> {
+    let architectures = fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut found = architectures.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
+    found.find(|library| library.exists())
 }
 
 impl<'a> Experiment<'a> {
-    fn new(case: &'a Path) -> Self {
+    fn new(case: &'a Path, ahead: i64) -> Self {
         let dir = tempfile::Builder::new().prefix("tenshi-case-").tempdir();
         let dir = dir.expect("a temporary directory");
         let user = User::from_name("tenshi").unwrap().expect("user tenshi");
@@ -140,12 +147,19 @@ impl<'a> Experiment<'a> {
             dir,
             sink: Sink::start(&[], &["SIZE 10000000", "8BITMIME"]),
             port: free.local_addr().expect("its number").port(),
-            minute: now(),
+            ahead,
+            minute: now() + ahead,
             child: None,
             environment: Vec::new(),
             exit: None,
             printed: String::new(),
             held: Vec::new(),
+        }
+    }
+
+    fn until_second(&self, second: i64) {
+        while (now() + self.ahead) % 60 != second {
+            sleep(Duration::from_millis(50));
         }
     }
 
@@ -241,7 +255,7 @@ impl<'a> Experiment<'a> {
             "settle" => self.settle(),
             "waitmail" => self.wait_mail(&words),
             "waitexit" => self.wait_exit(&words),
-            "untilsec" => until_second(number(step) as i64),
+            "untilsec" => self.until_second(number(step) as i64),
             "env" => {
                 let pairs = words.iter().filter_map(|word| word.split_once('='));
                 self.environment
@@ -296,8 +310,16 @@ impl<'a> Experiment<'a> {
             let file = fs::OpenOptions::new().append(true).create(true).open(path);
             file.expect("a file for its output")
         };
-        let child = self
-            .command(PROGRAM)
+        let mut command = self.command(PROGRAM);
+        if self.ahead != 0 {
+            // Its waits and the times of files are the machine's.
+            command
+                .env("LD_PRELOAD", faketime().expect("libfaketime"))
+                .env("FAKETIME", format!("+{}s", self.ahead))
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("NO_FAKE_STAT", "1");
+        }
+        let child = command
             .args(arguments)
             .env("NOTIFY_SOCKET", &socket)
             .stdin(input.map_or_else(Stdio::null, Stdio::from))

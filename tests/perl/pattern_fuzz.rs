@@ -3,7 +3,7 @@
 
 use crate::support::patterns::{Case, Outcome, compare};
 use crate::support::random::Random;
-use crate::support::subjects;
+use crate::support::{seed, subjects, torture};
 use tenshi::config::{Action, Rule};
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::record::Text;
@@ -344,10 +344,8 @@ fn cases(count: usize, random: &mut Random) -> Vec<Case> {
 
 #[test]
 fn random_patterns_match_what_they_match_in_perl() {
-    let seed = std::env::var("TENSHI_SEED").map_or(7, |seed| seed.parse().expect("a number"));
-    let torture = std::env::var_os("TENSHI_TORTURE").is_some();
-    let count = if torture { 20_000 } else { 1_000 };
-    println!("TENSHI_SEED={seed}");
+    let seed = seed(7);
+    let count = if torture() { 20_000 } else { 1_000 };
     let tally = compare(&cases(count, &mut Random::new(seed)));
     let told = tally.told.join("\n");
     println!("{:?}, {} match\n{told}", tally.counts, tally.matched);
@@ -363,9 +361,8 @@ fn random_patterns_match_what_they_match_in_perl() {
 /// Rules of random patterns: the index in front of them leaves out what cannot match, and no more.
 #[test]
 fn the_index_decides_as_a_loop_over_random_rules_does() {
-    let seed = std::env::var("TENSHI_SEED").map_or(7, |seed| seed.parse().expect("a number"));
-    let torture = std::env::var_os("TENSHI_TORTURE").is_some();
-    let sets = if torture { 1_000 } else { 40 };
+    let seed = seed(7);
+    let sets = if torture() { 1_000 } else { 40 };
     let mut random = Random::new(seed);
     let (mut compared, mut taken) = (0, 0);
     for _ in 0..sets {

@@ -4,7 +4,7 @@
 use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::postbox::Postbox;
 use crate::support::random::Random;
-use crate::support::{Dir, NEVER, conf, line};
+use crate::support::{Dir, NEVER, conf, line, seed, torture};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
@@ -35,9 +35,12 @@ fn good_lines_survive(junk: &[u8]) {
 
 #[test]
 fn random_bytes() {
-    let mut random = Random::new(1);
-    let junk: Vec<u8> = (0..200_000).map(|_| random.below(256) as u8).collect();
-    good_lines_survive(&junk);
+    let first = seed(1);
+    for seed in first..first + if torture() { 50 } else { 1 } {
+        let mut random = Random::new(seed);
+        let junk: Vec<u8> = (0..200_000).map(|_| random.below(256) as u8).collect();
+        good_lines_survive(&junk);
+    }
 }
 
 #[test]
@@ -124,8 +127,9 @@ fn random_configurations_are_refused_without_a_crash() {
         "é",
         "{",
     ];
-    let mut refused = 0;
-    for seed in 0..100 {
+    let (mut refused, first) = (0, seed(0));
+    let count = if torture() { 5_000 } else { 100 };
+    for seed in first..first + count {
         let mut random = Random::new(seed);
         let config: Vec<u8> = (0..60)
             .flat_map(|_| {
@@ -145,7 +149,7 @@ fn random_configurations_are_refused_without_a_crash() {
         assert!(told.contains("tenshi.conf"), "seed {seed}: {told}");
         refused += 1;
     }
-    assert_eq!(refused, 100);
+    assert_eq!(refused, count);
 }
 
 /// Text that nobody may get at a terminal: an escape, both forms of CSI, a carriage return, an override of the

@@ -75,6 +75,19 @@ pub fn conf(dir: &Dir, port: u16, rest: &str) -> String {
     )
 }
 
+/// Whether the random tests are to run long, with many seeds (`make torture`).
+pub fn torture() -> bool {
+    std::env::var_os("TENSHI_TORTURE").is_some()
+}
+
+/// The seed of a random test, or the first of its seeds: `TENSHI_SEED`, else `usual`. It is printed.
+pub fn seed(usual: u64) -> u64 {
+    let given = std::env::var("TENSHI_SEED");
+    let seed = given.map_or(usual, |seed| seed.parse().expect("TENSHI_SEED is a number"));
+    println!("TENSHI_SEED={seed}");
+    seed
+}
+
 /// A cron spec that never falls due in a test.
 pub const NEVER: &str = "[0 0 1 1 *]";
 

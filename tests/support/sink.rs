@@ -61,7 +61,7 @@ pub struct Record {
     pub connections: usize,
 }
 
-/// A running sink. It ends with the test process.
+/// A running sink. Its port is closed on drop: thousands of cases in one process each open one.
 pub struct Sink {
     /// Its port on 127.0.0.1.
     pub port: u16,
@@ -120,12 +120,14 @@ impl Sink {
 
     /// Ends all connections and takes no more: the port is closed.
     pub fn down(&self) {
+        // Once it is down the port may be somebody else's.
+        let Some(accepting) = lock(&self.accepting).take() else {
+            return;
+        };
         self.shared.down.store(true, Ordering::SeqCst);
         // accept(2) has no time limit: a connection wakes it.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
-        if let Some(accepting) = lock(&self.accepting).take() {
-            accepting.join().expect("no panic in the sink");
-        }
+        accepting.join().expect("no panic in the sink");
         for client in lock(&self.shared.clients).drain(..) {
             let _ = client.shutdown(Shutdown::Both);
         }
@@ -161,12 +163,23 @@ impl Sink {
 
     /// What it was told so far.
     pub fn record(&self) -> Record {
-        lock(&self.shared.record).clone()
+        self.look(Record::clone)
+    }
+
+    /// Looks at what it was told so far.
+    pub fn look<T>(&self, look: impl FnOnce(&Record) -> T) -> T {
+        look(&lock(&self.shared.record))
     }
 
     /// The dialogue as text.
     pub fn dialogue(&self) -> String {
         String::from_utf8_lossy(&self.record().dialogue).into_owned()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.down();
     }
 }
 

@@ -9,7 +9,7 @@ mod generate;
 use crate::support::daemon::Daemon;
 use crate::support::mail::{Counts, Entry, Mail};
 use crate::support::postbox::Postbox;
-use crate::support::{DEADLINE, Dir, conf, perl, poll};
+use crate::support::{DEADLINE, Dir, conf, perl, poll, seed, torture};
 use generate::{CLOCKED, Case};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
@@ -34,15 +34,8 @@ struct Report {
 #[test]
 fn reports_are_those_of_the_original() {
     perl::required();
-    let cases = if std::env::var_os("TENSHI_TORTURE").is_some() {
-        20 * CASES
-    } else {
-        CASES
-    };
-    let first: u64 = std::env::var("TENSHI_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(1);
+    let cases = if torture() { 20 * CASES } else { CASES };
+    let first = seed(1);
     let next = AtomicU64::new(first);
     let (compared, mails, rows) = (
         AtomicUsize::new(0),

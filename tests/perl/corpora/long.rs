@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{CORPORA, fetch};
 use crate::support::random::Random;
-use crate::support::subjects;
+use crate::support::{seed, subjects, torture};
 use tenshi::pattern::{Budget, Engine, Found, Pattern, Spans};
 
 /// As long as a line may be; a build without optimization gets shorter ones, since it takes minutes.
@@ -110,12 +110,9 @@ impl Costs {
 
 #[test]
 fn patterns_that_backtrack_decide_on_the_longest_lines() {
-    let mut random = Random::new(1);
+    let mut random = Random::new(seed(1));
     // Subjects that are stretched for each pattern.
-    let times = match std::env::var_os("TENSHI_TORTURE") {
-        Some(_) => 4,
-        None => 1,
-    };
+    let times = if torture() { 4 } else { 1 };
     let corpora = CORPORA
         .iter()
         .filter(|corpus| corpus.package != "spamassassin");

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::support::patterns::{Case, Outcome, Tally, compare};
 use crate::support::random::Random;
-use crate::support::subjects;
+use crate::support::{seed, subjects, torture};
 use tenshi::pattern::Pattern;
 
 /// A Debian package with patterns in it.
@@ -90,13 +90,8 @@ fn row(name: &str, tally: &Tally) -> String {
 
 #[test]
 fn the_patterns_that_debian_ships_match_what_they_match_in_perl() {
-    let seed = std::env::var("TENSHI_SEED").map_or(1, |seed| seed.parse().expect("a number"));
-    let times = match std::env::var_os("TENSHI_TORTURE") {
-        Some(_) => 8,
-        None => 1,
-    };
-    println!("TENSHI_SEED={seed}");
-    let mut random = Random::new(seed);
+    let times = if torture() { 8 } else { 1 };
+    let mut random = Random::new(seed(1));
     let usual = lines::usual(400, &mut random);
     let (mut faults, mut compared) = (Vec::new(), 0);
     for corpus in CORPORA {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tenshi::config;
 
 use super::{Dir, check, told};
+use crate::support::torture;
 
 /// Loads a file that must be refused soon, with `words` in what is told.
 fn refused(path: &std::path::Path, words: &str) {
@@ -181,7 +182,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if torture() { 100_000 } else { 2_000 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_give_a_verdict(lines in prop::collection::vec(line(), 0..12)) {

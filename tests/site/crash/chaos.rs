@@ -5,13 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::site::{Site, counts, mails};
 use crate::support::random::Random;
 use crate::support::sink::{Fault, Stage};
-use crate::support::{conf, line};
+use crate::support::{conf, line, seed, torture};
 
 /// How a log is rotated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,7 +184,7 @@ fn world(seed: u64, plan: Plan) -> usize {
         .map(|(path, (_, kind))| Log::new(path, kind))
         .collect();
     site.run();
-    let (kills, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let kills = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let mut random = Random::new(seed);
@@ -200,10 +200,9 @@ fn world(seed: u64, plan: Plan) -> usize {
                 std::thread::sleep(Duration::from_millis(random.bits() % 30));
             }
             logs.iter_mut().for_each(Log::reopen);
-            done.store(true, Ordering::SeqCst);
         });
         let mut random = Random::new(!seed);
-        while !done.load(Ordering::SeqCst) {
+        while !writer.is_finished() {
             let fault = *random.pick(&[
                 (Stage::EndOfData, Fault::Drop),
                 (Stage::InData, Fault::Drop),
@@ -267,12 +266,8 @@ fn judge(seed: u64, site: &Site, logs: &[Log], kills: &AtomicUsize) -> usize {
 
 #[test]
 fn every_line_is_in_one_report_over_kills_and_rotations() {
-    let torture = std::env::var_os("TENSHI_TORTURE").is_some();
-    let first: u64 = std::env::var("TENSHI_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(1);
-    let (worlds, rounds) = if torture { (8, 40) } else { (8, 1) };
+    let first = seed(1);
+    let (worlds, rounds) = if torture() { (8, 40) } else { (8, 1) };
     let plan = Plan {
         kills: 13,
         rotations: 63,
