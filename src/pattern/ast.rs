@@ -1,6 +1,7 @@
 //! The tree of a Perl pattern. Each single-character part is a set of bytes already, with the flags
 //! in force where it stands worked in, so that nothing below needs to know of flags.
 
+use super::perl_classes::word;
 use super::set::ByteSet;
 
 /// A part of a pattern.
@@ -108,6 +109,29 @@ pub enum Anchor {
     },
 }
 
+impl Anchor {
+    /// Whether the anchor holds at byte `at` of a subject.
+    pub fn holds(self, subject: &[u8], at: usize) -> bool {
+        let end = subject.len();
+        let newline = |at: usize| subject.get(at) == Some(&b'\n');
+        match self {
+            Self::Start => at == 0,
+            Self::LineStart => at == 0 || (newline(at - 1) && at < end),
+            Self::End => at == end,
+            Self::EndOrNewline => at == end || (newline(at) && at + 1 == end),
+            Self::LineEnd => at == end || newline(at),
+            Self::Word { negated, latin1 } => {
+                let set = word(latin1);
+                let is = |at: Option<usize>| {
+                    at.and_then(|at| subject.get(at))
+                        .is_some_and(|&b| set.contains(b))
+                };
+                (is(at.checked_sub(1)) != is(Some(at))) != negated
+            }
+        }
+    }
+}
+
 /// The order in which a quantifier tries numbers of rounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -150,6 +174,20 @@ impl Node {
         } else {
             Self::Alternate(branches)
         }
+    }
+
+    /// The branches of a conditional on a look-around: `(?(?=a)yes|no)` is `(?:(?=a)yes|(?!a)no)`. Captures in
+    /// the test count in its first copy.
+    pub fn look_branches(look: &Node, yes: &Node, no: &Node) -> [Node; 2] {
+        let mut opposite = look.clone();
+        opposite.strip_captures();
+        match &mut opposite {
+            Self::Look { negated, .. } => *negated = !*negated,
+            // `(*FAIL)` or `(?!)`.
+            _ => opposite = Self::Empty,
+        }
+        [(look.clone(), yes), (opposite, no)]
+            .map(|(test, branch)| Self::Concat(vec![test, branch.clone()]))
     }
 
     /// The parts directly below.

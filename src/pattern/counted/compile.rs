@@ -351,17 +351,7 @@ impl Compiler {
                 self.put(end, Op::Jump(after));
                 Some(())
             }
-            Test::Look(look) => {
-                let mut opposite = look.as_ref().clone();
-                opposite.strip_captures();
-                match &mut opposite {
-                    Node::Look { negated, .. } => *negated = !*negated,
-                    _ => opposite = Node::Empty,
-                }
-                let yes = Node::Concat(vec![look.as_ref().clone(), yes.clone()]);
-                let no = Node::Concat(vec![opposite, no.clone()]);
-                self.alternate(&[yes, no])
-            }
+            Test::Look(look) => self.alternate(&Node::look_branches(look, yes, no)),
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use super::machine::{Frame, Machine, small};
 use super::program::Op;
-use crate::pattern::ast::Anchor;
-use crate::pattern::perl_classes::word;
 
 /// The most choices that are kept: a match that needs more is given up.
 const MOST_FRAMES: usize = 1 << 20;
@@ -37,7 +35,7 @@ impl<'a> Machine<'a> {
                 self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(pc + 1, pos + 1)
             }
             Op::Run(run) => self.run_of_bytes(run),
-            Op::Anchor(anchor) => self.holds(*anchor) && self.go(pc + 1, pos),
+            Op::Anchor(anchor) => anchor.holds(self.subject, pos) && self.go(pc + 1, pos),
             Op::Newline(set) => {
                 if self.subject[pos..].starts_with(b"\r\n") {
                     return self.go(pc + 1, pos + 2);
@@ -95,26 +93,6 @@ impl<'a> Machine<'a> {
             });
         }
         self.go(to, pos)
-    }
-
-    fn holds(&self, anchor: Anchor) -> bool {
-        let (pos, end) = (self.pos, self.subject.len());
-        let newline = |at: usize| self.byte(at) == Some(b'\n');
-        match anchor {
-            Anchor::Start => pos == 0,
-            Anchor::LineStart => pos == 0 || (newline(pos - 1) && pos < end),
-            Anchor::End => pos == end,
-            Anchor::EndOrNewline => pos == end || (newline(pos) && pos + 1 == end),
-            Anchor::LineEnd => pos == end || newline(pos),
-            Anchor::Word { negated, latin1 } => {
-                let set = word(latin1);
-                let is = |at: Option<usize>| {
-                    at.and_then(|at| self.byte(at))
-                        .is_some_and(|b| set.contains(b))
-                };
-                (is(pos.checked_sub(1)) != is(Some(pos))) != negated
-            }
-        }
     }
 
     fn backref(&mut self, groups: &[usize], fold: bool) -> bool {

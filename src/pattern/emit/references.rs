@@ -71,10 +71,12 @@ impl Emitter {
         span: (usize, usize),
     ) -> Result<(), PatternError> {
         if self.purpose == Purpose::Superset {
-            return self.superset_switch(yes, no);
+            return self.alternate(&[yes.clone(), no.clone()], Place::Sequence);
         }
         match test {
-            Test::Look(look) => self.look_switch(look, yes, no),
+            Test::Look(look) => {
+                self.alternate(&Node::look_branches(look, yes, no), Place::Sequence)
+            }
             Test::Set(groups) => {
                 let numbers = self.reachable(groups, span)?;
                 let [number] = numbers.as_slice() else {
@@ -96,43 +98,5 @@ impl Emitter {
                 Ok(())
             }
         }
-    }
-
-    fn superset_switch(&mut self, yes: &Node, no: &Node) -> Result<(), PatternError> {
-        self.push("(?:");
-        self.node(yes, Place::Sequence)?;
-        self.push("|");
-        self.node(no, Place::Sequence)?;
-        self.push(")");
-        Ok(())
-    }
-
-    /// `(?(?=a)yes|no)` as `(?:(?=a)yes|(?!a)no)`: captures in the test count in its first copy.
-    fn look_switch(&mut self, look: &Node, yes: &Node, no: &Node) -> Result<(), PatternError> {
-        let opposite = match look {
-            Node::Look {
-                behind,
-                negated,
-                body,
-            } => {
-                let mut body = body.clone();
-                body.strip_captures();
-                Node::Look {
-                    behind: *behind,
-                    negated: !negated,
-                    body,
-                }
-            }
-            // `(*FAIL)` or `(?!)`.
-            _ => Node::Empty,
-        };
-        self.push("(?:");
-        self.node(look, Place::Sequence)?;
-        self.node(yes, Place::Sequence)?;
-        self.push("|");
-        self.node(&opposite, Place::Sequence)?;
-        self.node(no, Place::Sequence)?;
-        self.push(")");
-        Ok(())
     }
 }

@@ -7,22 +7,22 @@ use super::parser::Result;
 use crate::pattern::ast::Node;
 use crate::pattern::diagnostic::PatternError;
 
-/// Calls within calls can grow a pattern without bound.
+/// The most nodes that are copied: calls within calls can grow a pattern without bound.
 const MAX_NODES: usize = 50_000;
-/// Levels of the tree at which no copy is put in any more.
+/// The depth of the tree below which no copy is made.
 const MAX_LEVELS: usize = 250;
 
 struct Calls {
     bodies: HashMap<usize, Node>,
-    /// Groups that we are inside of.
+    /// The groups around the node at hand.
     open: Vec<usize>,
-    /// How many nodes may still be copied.
+    /// Nodes that may still be copied.
     budget: usize,
-    /// How deep in the tree we are.
+    /// The depth of the node at hand.
     depth: usize,
 }
 
-/// Puts copies in place of all calls.
+/// Replaces all calls by copies of the groups that they call.
 pub(super) fn resolve(root: &mut Node) -> Result<()> {
     if !root.any(&|n| matches!(n, Node::Call { .. })) {
         return Ok(());

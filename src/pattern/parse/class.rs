@@ -9,12 +9,12 @@ use crate::pattern::set::ByteSet;
 enum Element {
     /// A character, which may begin or end a range.
     Code(u32),
-    /// A set, beside which `-` is just a `-`.
+    /// A set, beside which `-` is a plain character.
     Set(ByteSet),
 }
 
 impl Parser<'_> {
-    /// A class, its `[` just read.
+    /// Reads a class, its `[` just read.
     pub(super) fn class(&mut self, start: usize) -> Result<ByteSet> {
         self.skip_class_blanks();
         let negated = self.eat(b'^');
@@ -64,7 +64,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The range that begins with `low`, or just `low`.
+    /// Reads the range that begins with `low`, or `low` alone.
     fn range_from(&mut self, at: usize, low: u32) -> Result<ByteSet> {
         let alone = self.code_set(low);
         self.skip_class_blanks();
@@ -109,7 +109,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `[:name:]`; a plain `[` if it is not well formed.
+    /// Reads `[:name:]`, which is a plain `[` if it is not well formed.
     fn posix_class(&mut self, start: usize) -> Result<Element> {
         let bracket = Ok(Element::Code(u32::from(b'[')));
         let rest = self.rest();
@@ -175,7 +175,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Tells that an escape means its letter.
+    /// Notes that an escape means its letter.
     pub(super) fn unknown_escape(&mut self, start: usize, letter: u8) {
         let letter = char::from(letter);
         self.note(

@@ -21,7 +21,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The set of an escape that stands for one, `letter` just read: `\d`, `\H`, `\pL`.
+    /// Reads an escape that stands for a set, `letter` just read: `\d`, `\H`, `\pL`.
     pub(super) fn set_escape(&mut self, start: usize, letter: u8) -> Result<Option<ByteSet>> {
         if let Some(set) = escape_set(letter, self.latin1()) {
             return Ok(Some(set));
@@ -63,7 +63,7 @@ impl Parser<'_> {
         Ok(Some(if negated { set.negate() } else { set }))
     }
 
-    /// The character of an escape that stands for one by number or by name, `letter` just read.
+    /// Reads an escape that stands for a character by number or by name, `letter` just read.
     pub(super) fn code_escape(&mut self, start: usize, letter: u8) -> Result<Option<u32>> {
         let code = match letter {
             b'a' => 0x07,
@@ -96,7 +96,7 @@ impl Parser<'_> {
         value
     }
 
-    /// Up to three octal digits.
+    /// Reads up to three octal digits.
     pub(super) fn octal(&mut self) -> u32 {
         self.digits(8, 3)
     }

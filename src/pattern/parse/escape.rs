@@ -6,7 +6,7 @@ use crate::pattern::diagnostic::NoteKind;
 use crate::pattern::set::ByteSet;
 
 impl Parser<'_> {
-    /// An escape, its backslash just read.
+    /// Reads an escape, its backslash just read.
     pub(super) fn escape(&mut self, start: usize) -> Result<Node> {
         let Some(letter) = self.peek() else {
             return self.invalid(
@@ -62,7 +62,7 @@ impl Parser<'_> {
         self.literal(code)
     }
 
-    /// Tells of `\\d`, which a shell or another program would make `\d` of.
+    /// Notes `\\d`, which a shell or another program would turn into `\d`.
     fn doubled(&mut self, start: usize) {
         let Some(letter) = self.peek().filter(|b| b"dDwWsSbB".contains(b)) else {
             return;
@@ -109,7 +109,7 @@ impl Parser<'_> {
         )
     }
 
-    /// `\1`: a group, or a character in octal. Depends on how many groups there are.
+    /// Reads `\1`: a group, or a character in octal, which depends on the number of groups.
     fn numbered(&mut self, start: usize) -> Result<Node> {
         self.pos -= 1;
         let digits = self
@@ -164,7 +164,7 @@ impl Parser<'_> {
         Ok(groups)
     }
 
-    /// `\g1`, `\g-1`, `\g{1}`, `\g{-1}`, `\g{name}`.
+    /// Reads `\g1`, `\g-1`, `\g{1}`, `\g{-1}`, `\g{name}`.
     fn group_reference(&mut self, start: usize) -> Result<Node> {
         let text = if self.eat(b'{') {
             match self.until(b'}') {
@@ -200,7 +200,7 @@ impl Parser<'_> {
         self.backref(start, vec![group])
     }
 
-    /// `\k<name>`, `\k'name'`, `\k{name}`.
+    /// Reads `\k<name>`, `\k'name'`, `\k{name}`.
     fn name_reference(&mut self, start: usize) -> Result<Node> {
         let close = match self.peek() {
             Some(b'<') => b'>',

@@ -12,7 +12,7 @@ pub(super) struct Flags {
     pub charset: Charset,
 }
 
-/// Which characters `\w` and its kin mean.
+/// The rules by which `\w` and the other classes are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Charset {
     #[default]
@@ -31,7 +31,7 @@ impl Flags {
         }
     }
 
-    /// Whether the case of Latin-1 letters is known: `a` leaves that as it is under `u`.
+    /// Whether letters of Latin-1 have case: `a` leaves that as it is under `u`.
     pub fn latin1_case(&self, whole: bool) -> bool {
         self.charset != Charset::Depends || whole
     }

@@ -4,11 +4,11 @@ use super::flags::{Charset, Flags};
 use super::parser::{MAX_DEPTH, Parser, Result};
 use crate::pattern::ast::Node;
 
-/// Perl looks back no further.
+/// The most bytes that Perl looks back.
 const MAX_BEHIND: u64 = 255;
 
 impl Parser<'_> {
-    /// A group, its `(` just read; `None` for flags that hold from here on.
+    /// Reads a group, its `(` just read; `None` for flags that hold from here on.
     pub(super) fn group(&mut self, start: usize) -> Result<Option<Node>> {
         if self.depth >= MAX_DEPTH {
             return self.unsupported(
@@ -31,7 +31,7 @@ impl Parser<'_> {
         group
     }
 
-    /// What a group holds, and its `)`. Flags set inside end with it.
+    /// Reads what a group holds, and its `)`. Flags set inside end with it.
     pub(super) fn body(&mut self, start: usize) -> Result<Node> {
         Ok(Node::alternate(self.body_branches(start, false)?))
     }
@@ -70,7 +70,7 @@ impl Parser<'_> {
         })
     }
 
-    /// An atomic group, what opens it just read.
+    /// Reads an atomic group, its opening just read.
     pub(super) fn atomic(&mut self, start: usize) -> Result<Node> {
         let body = self.body(start)?;
         if body.any(&|n| *n == Node::Keep) {
@@ -83,7 +83,7 @@ impl Parser<'_> {
         Ok(Node::Atomic(Box::new(body)))
     }
 
-    /// A look-around, what opens it just read.
+    /// Reads a look-around, its opening just read.
     pub(super) fn look(&mut self, start: usize, behind: bool, negated: bool) -> Result<Node> {
         self.looks += 1;
         let body = Box::new(self.body(start)?);
@@ -108,7 +108,7 @@ impl Parser<'_> {
         })
     }
 
-    /// What `(?` opens.
+    /// Reads a group that begins with `(?`, just read.
     fn extended(&mut self, start: usize) -> Result<Option<Node>> {
         let Some(kind) = self.peek() else {
             return self.invalid(start, "a group without its `)`", None);
@@ -151,7 +151,7 @@ impl Parser<'_> {
         Ok(Some(node))
     }
 
-    /// `(?i)`, `(?i:...)`.
+    /// Reads `(?i)` or `(?i:...)`.
     fn flag_group(&mut self, start: usize) -> Result<Option<Node>> {
         let flags = self.flags;
         self.read_flags(start)?;
@@ -232,7 +232,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A name, whose first character must not be a digit.
+    /// Reads a name, whose first character must not be a digit.
     fn identifier(&mut self, start: usize) -> Result<&[u8]> {
         let length = self
             .rest()
@@ -267,7 +267,7 @@ impl Parser<'_> {
         Ok(name)
     }
 
-    /// `(?P<name>...)`, `(?P=name)`, `(?P>name)`.
+    /// Reads `(?P<name>...)`, `(?P=name)`, `(?P>name)`.
     fn python(&mut self, start: usize) -> Result<Node> {
         if self.eat(b'<') {
             self.named_capture(start, b'>')
@@ -291,7 +291,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `(?R)`, `(?0)`, `(?1)`, `(?-1)`, `(?+1)`, its first character read.
+    /// Reads `(?R)`, `(?0)`, `(?1)`, `(?-1)`, `(?+1)`, its first character read.
     fn call_numbered(&mut self, start: usize) -> Result<Node> {
         let sign = self.src[self.pos - 1];
         let from = self.pos - usize::from(sign.is_ascii_digit());

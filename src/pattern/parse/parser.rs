@@ -5,17 +5,18 @@ use crate::pattern::diagnostic::{Note, NoteKind, PatternError};
 use crate::pattern::perl_classes::fold_latin1;
 use crate::pattern::set::ByteSet;
 
-/// How deep groups may be nested: each level takes stack here and in the engines. Perl allows 1000.
+/// The most levels of groups: each level takes stack here and in the engines. Perl allows 1000.
 pub(super) const MAX_DEPTH: usize = 120;
 
+/// What reading a part of a pattern gives.
 pub(super) type Result<T> = std::result::Result<T, PatternError>;
 
-/// What the first reading finds out.
+/// What a reading finds out about the whole pattern.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Survey {
     pub groups: usize,
     pub names: Vec<(Vec<u8>, usize)>,
-    /// Whether something asks for Unicode rules.
+    /// Whether a part of the pattern asks for Unicode rules.
     pub unicode: bool,
     /// Whether there is a number that only the count of all groups tells from a character in octal.
     pub octal: bool,
@@ -25,13 +26,13 @@ pub(super) struct Parser<'a> {
     pub src: &'a [u8],
     pub pos: usize,
     pub flags: Flags,
-    /// What was found so far.
+    /// What this reading has found so far.
     pub seen: Survey,
-    /// What the first reading found.
+    /// What the reading before this one found.
     pub whole: Option<Survey>,
     pub notes: Vec<Note>,
     pub depth: usize,
-    /// How many look-arounds are open: `\K` is refused in them.
+    /// Number of open look-arounds: `\K` is refused in them.
     pub looks: usize,
 }
 
@@ -57,12 +58,14 @@ impl<'a> Parser<'a> {
         self.src.get(self.pos..).unwrap_or_default()
     }
 
+    /// Takes the byte if it comes next. Returns whether it did.
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.pos += usize::from(found);
         found
     }
 
+    /// Takes the text if it comes next. Returns whether it did.
     pub(super) fn eat_text(&mut self, text: &[u8]) -> bool {
         let found = self.rest().starts_with(text);
         if found {
@@ -112,7 +115,7 @@ impl<'a> Parser<'a> {
             .latin1(self.whole.as_ref().is_some_and(|w| w.unicode))
     }
 
-    /// The other case of each letter, if `i` is on.
+    /// The set with the other case of each letter, if `i` is on.
     pub(super) fn fold(&self, set: ByteSet) -> ByteSet {
         let whole = self.whole.as_ref().is_some_and(|w| w.unicode);
         match (self.flags.i, self.flags.latin1_case(whole)) {

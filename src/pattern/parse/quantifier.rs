@@ -1,4 +1,4 @@
-//! Quantifiers.
+//! Quantifiers: `*`, `+`, `?`, `{n,m}`, and their `?` and `+`.
 
 use super::parser::{Parser, Result};
 use crate::pattern::ast::{Mode, Node};
@@ -109,7 +109,7 @@ impl Parser<'_> {
         Ok(Some((braces.min, braces.max)))
     }
 
-    /// `{n}`, `{n,}`, `{n,m}`, `{,m}`, with blanks around the numbers; `None` if it is none of them.
+    /// Reads `{n}`, `{n,}`, `{n,m}`, `{,m}`, with blanks around the numbers; `None` if it is none of them.
     pub(super) fn braces(&self, start: usize) -> Option<Braces> {
         let inner = self.src.get(start..)?.strip_prefix(b"{")?;
         let length = memchr::memchr(b'}', inner)?;

@@ -19,12 +19,12 @@ impl<'a> Parser<'a> {
         Ok((Node::alternate(branches), self))
     }
 
-    /// One byte, or a character that no byte can be.
+    /// The node of a character, which matches nothing if it is no byte.
     pub(super) fn literal(&mut self, code: u32) -> Node {
         Node::Set(self.fold(self.code_set(code)))
     }
 
-    /// Branches up to the `)` or the end; in a branch reset each counts its groups anew.
+    /// Reads branches up to the `)` or the end; in a branch reset each counts its groups anew.
     pub(super) fn branches(&mut self, reset: bool) -> Result<Vec<Node>> {
         let first = self.seen.groups;
         let mut most = first;
@@ -56,7 +56,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Comments, and under `x` blanks and `#` comments.
+    /// Skips comments, and under `x` blanks and `#` comments.
     pub(super) fn skip_blanks(&mut self) -> Result<()> {
         loop {
             let start = self.pos;
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One atom; `None` for flags, which match nothing and take no quantifier.
+    /// Reads one atom; `None` for flags, which match nothing and take no quantifier.
     pub(super) fn atom(&mut self) -> Result<Option<Node>> {
         let start = self.pos;
         let Some(byte) = self.peek() else {

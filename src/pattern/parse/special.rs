@@ -5,7 +5,7 @@ use crate::pattern::ast::{Node, Test};
 use crate::pattern::diagnostic::PatternError;
 
 impl Parser<'_> {
-    /// What `(*` opens.
+    /// Reads a verb or an assertion that begins with `(*`, just read.
     pub(super) fn verb(&mut self, start: usize) -> Result<Node> {
         let name_end = self
             .rest()
@@ -52,7 +52,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `(?(`, just read, up to the end of the conditional.
+    /// Reads a conditional, its `(?(` just read.
     pub(super) fn conditional(&mut self, start: usize) -> Result<Node> {
         if self.eat_text(b"DEFINE)") {
             let mut branches = self.body_branches(start, false)?;

@@ -295,15 +295,7 @@ impl Program {
                 self.code[end] = Op::Jump(self.here());
             }
             Test::Look(look) => {
-                let mut opposite = look.as_ref().clone();
-                opposite.strip_captures();
-                match &mut opposite {
-                    Node::Look { negated, .. } => *negated = !*negated,
-                    _ => opposite = Node::Empty,
-                }
-                let yes = Node::Concat(vec![look.as_ref().clone(), yes.clone()]);
-                let no = Node::Concat(vec![opposite, no.clone()]);
-                self.alternate(&[yes, no]);
+                self.alternate(&Node::look_branches(look, yes, no));
             }
         }
     }

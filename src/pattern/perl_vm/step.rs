@@ -2,9 +2,7 @@
 
 use super::machine::{Frame, Machine};
 use super::program::Op;
-use crate::pattern::ast::Anchor;
 use crate::pattern::budget::price;
-use crate::pattern::perl_classes::word;
 use crate::pattern::set::ByteSet;
 
 /// The most ways back that are kept: a match that needs more is given up.
@@ -38,7 +36,7 @@ impl Machine<'_> {
             Op::Byte(set) => {
                 self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(next, pos + 1)
             }
-            Op::Anchor(anchor) => self.holds(*anchor) && self.go(next, pos),
+            Op::Anchor(anchor) => anchor.holds(self.subject, pos) && self.go(next, pos),
             Op::Keep => {
                 self.frames.push(Frame::Keep(self.keep.replace(pos)));
                 self.go(next, pos)
@@ -98,27 +96,6 @@ impl Machine<'_> {
             return self.go(next, pos + 2);
         }
         self.byte(pos).is_some_and(|b| set.contains(b)) && self.go(next, pos + 1)
-    }
-
-    fn holds(&self, anchor: Anchor) -> bool {
-        let pos = self.pos;
-        let end = self.subject.len();
-        let newline = |at: usize| self.byte(at) == Some(b'\n');
-        match anchor {
-            Anchor::Start => pos == 0,
-            Anchor::LineStart => pos == 0 || (newline(pos - 1) && pos < end),
-            Anchor::End => pos == end,
-            Anchor::EndOrNewline => pos == end || (newline(pos) && pos + 1 == end),
-            Anchor::LineEnd => pos == end || newline(pos),
-            Anchor::Word { negated, latin1 } => {
-                let set = word(latin1);
-                let is = |at: Option<usize>| {
-                    at.and_then(|at| self.byte(at))
-                        .is_some_and(|b| set.contains(b))
-                };
-                (is(pos.checked_sub(1)) != is(Some(pos))) != negated
-            }
-        }
     }
 
     fn backref(&mut self, groups: &[usize], fold: bool) -> bool {
