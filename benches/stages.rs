@@ -14,7 +14,7 @@ use tenshi::hosts::HostTable;
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::queue::Tally;
 use tenshi::record::{self, Parsed, Text};
-use tenshi::rules::{Asked, Index, mask};
+use tenshi::rules::{Index, Query, mask};
 
 /// How many lines one measurement goes over.
 const LINES: usize = 1000;
@@ -102,14 +102,14 @@ fn decide(c: &mut Criterion) {
         b.iter(|| {
             for (host, message) in &records {
                 budget.begin(message.len());
-                let asked = Asked {
+                let query = Query {
                     host,
                     text: &mut message[..].into(),
                     newlines: false,
                     spans: &mut spans,
                     budget: &mut budget,
                 };
-                let id = index.decide(&config.rules, asked);
+                let id = index.decide(&config.rules, query);
                 assert!(black_box(id).is_some());
             }
         });

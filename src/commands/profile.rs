@@ -80,7 +80,7 @@ impl Costs {
         let mut budget = Budget::new(message.len());
         rules::decide_with(rules, |at, rule| {
             let begun = Instant::now();
-            let found = rules::ask(rule, host, message, spans, &mut budget);
+            let found = rules::match_rule(rule, host, message, spans, &mut budget);
             if let Some(cost) = costs.get_mut(at) {
                 cost.time += begun.elapsed();
                 cost.tried += 1;

@@ -1,7 +1,7 @@
 //! The index against the loop over all rules.
 
 use super::super::decide;
-use super::{Asked, Index, MOST_CANDIDATES};
+use super::{Index, MOST_CANDIDATES, Query};
 use crate::config::{Action, Rule, RuleId, parse_bytes};
 use crate::pattern::{Budget, Spans};
 use crate::random::Random;
@@ -128,14 +128,14 @@ fn decided(
 ) -> (Option<RuleId>, Spans) {
     let mut spans = Spans::default();
     let newlines = text.message().contains(&b'\n');
-    let asked = Asked {
+    let query = Query {
         host,
         text,
         newlines,
         spans: &mut spans,
         budget: &mut Budget::new(0),
     };
-    (index.decide(rules, asked), spans)
+    (index.decide(rules, query), spans)
 }
 
 /// Which rule takes each line.

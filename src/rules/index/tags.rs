@@ -1,56 +1,58 @@
-//! The heads of lines (the name of the program, the byte behind it, and a blank), and the rules that a line
-//! with such a head may match.
+//! The tags of messages (the name of the program, the byte behind it, and a blank), and the rules that a
+//! message with such a tag may match.
 //!
-//! The rules of a head are found out when the first line with it comes: each pattern is asked what
-//! it makes of the head. Lines whose program begins as none that a rule names are all alike. As to the
-//! others, whoever sends lines may invent many: so what is learnt is bounded.
+//! The rules of a tag are found out when the first message with it comes: each pattern is asked whether it
+//! can match behind this tag. All tags that no rule names have the same rules. Whoever sends lines can invent
+//! others: so the tags and rules that are kept are bounded.
 
-use super::facts::Facts;
+use super::rule_info::RuleInfo;
 use crate::hash::{FxHashMap, Map};
 use crate::pattern::tag::ends_tag;
 use crate::pattern::tag_analysis::{Fit, Tag};
 
-/// More heads than these are not told from each other.
+/// Tags that are kept, at most.
 const MOST: usize = 4_096;
-/// Nor are others when so many rules stand in the lists of all heads.
+/// Rules in the lists of all tags together, at most.
 const MOST_POSSIBLE: usize = 400_000;
-/// A longer head is cut.
+/// The length to which a tag is cut, bytes.
 pub(super) const LONGEST: usize = 64;
-/// The number of all heads that no rule names.
+/// The number of all tags that no rule names.
 const UNNAMED: u32 = 0;
-/// The number of all heads beyond [`MOST`] and [`MOST_POSSIBLE`].
+/// The number of all tags beyond [`MOST`] and [`MOST_POSSIBLE`].
 const OTHERS: u32 = 1;
-/// Words are told from each other by so many bytes.
+/// Length of the beginnings of words by which named tags are looked up, bytes.
 const START: usize = 4;
 
-/// The heads that have come so far.
+/// The tags that have come so far, with their rules.
 #[derive(Debug)]
-pub(super) struct Heads {
+pub(super) struct Tags {
     known: Map<Vec<u8>, u32>,
-    /// By number, the rules.
-    rules: Vec<Vec<Possible>>,
-    /// How many rules stand there.
+    /// The rules of each tag, by the number of the tag.
+    rules: Vec<Vec<PossibleRule>>,
+    /// How many rules stand in `rules`.
     possible: usize,
-    /// How the words that rules name begin, and the words that are shorter.
+    /// The beginnings of the words that rules name.
     starts: FxHashMap<[u8; START], ()>,
+    /// The words that rules name and that are shorter than [`START`].
     short: Vec<Tag>,
 }
 
-/// A rule that a line may match.
+/// A rule that messages with a tag may match.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Possible {
+pub(super) struct PossibleRule {
     pub rule: usize,
-    /// The group to be entered, where the head does not tell that it is.
+    /// The group that the message must enter, where the tag does not tell that it does.
     pub group: Option<usize>,
-    /// The head tells that the pattern matches.
+    /// Whether the tag tells that the pattern matches.
     pub surely: bool,
 }
 
-impl Heads {
-    pub(super) fn new(facts: &[Facts]) -> Self {
+impl Tags {
+    /// No tags yet, for these rules.
+    pub(super) fn new(infos: &[RuleInfo]) -> Self {
         let mut starts = FxHashMap::default();
         let mut short = Vec::new();
-        for word in facts
+        for word in infos
             .iter()
             .filter_map(|f| f.words.as_ref())
             .flat_map(|w| w.iter())
@@ -62,40 +64,40 @@ impl Heads {
         }
         short.sort_unstable();
         short.dedup();
-        let rest = |facts: &Facts| facts.words.is_none();
+        let unnamed = |info: &RuleInfo| info.words.is_none();
         Self {
             known: Map::default(),
             possible: 0,
-            rules: vec![all(facts, &rest), all(facts, &|_| true)],
+            rules: vec![all(infos, &unnamed), all(infos, &|_| true)],
             starts,
             short,
         }
     }
 
-    /// The number of a head.
-    pub(super) fn number(&mut self, head: &[u8], facts: &[Facts]) -> u32 {
-        let head = &head[..head.len().min(LONGEST)];
-        match self.known.get(head) {
+    /// The number of a tag; the rules of a new one are found out.
+    pub(super) fn number(&mut self, tag: &[u8], infos: &[RuleInfo]) -> u32 {
+        let tag = &tag[..tag.len().min(LONGEST)];
+        match self.known.get(tag) {
             Some(&number) => number,
-            None if !self.named(head) => UNNAMED,
-            None => self.learn(head, facts),
+            None if !self.may_be_named(tag) => UNNAMED,
+            None => self.learn(tag, infos),
         }
     }
 
-    /// The rules that lines with this head may match, in their order.
-    pub(super) fn rules(&self, number: u32) -> &[Possible] {
+    /// The rules that messages with the tag of this number may match, in their order.
+    pub(super) fn rules(&self, number: u32) -> &[PossibleRule] {
         self.rules.get(number as usize).map_or(&[], |rules| rules)
     }
 
-    /// Whether all lines with this number have the same head.
-    pub(super) fn tells(&self, number: u32) -> bool {
+    /// Whether this is the number of one tag alone.
+    pub(super) fn is_single(&self, number: u32) -> bool {
         number > OTHERS
     }
 
-    /// Whether a rule may name this head.
-    fn named(&self, head: &[u8]) -> bool {
-        let start = head.first_chunk::<START>();
-        let word = word_of(head);
+    /// Whether a rule may name this tag.
+    fn may_be_named(&self, tag: &[u8]) -> bool {
+        let start = tag.first_chunk::<START>();
+        let word = word_of(tag);
         let begins = |known: &Tag| match known.whole {
             true => *word == *known.bytes,
             false => word.starts_with(&known.bytes),
@@ -104,27 +106,27 @@ impl Heads {
     }
 
     #[cold]
-    fn learn(&mut self, head: &[u8], facts: &[Facts]) -> u32 {
+    fn learn(&mut self, tag: &[u8], infos: &[RuleInfo]) -> u32 {
         if self.known.len() >= MOST || self.possible >= MOST_POSSIBLE {
             return OTHERS;
         }
-        let word = word_of(head);
-        let begins = |known: &Tag| match known.whole && head.len() < LONGEST {
+        let word = word_of(tag);
+        let begins = |known: &Tag| match known.whole && tag.len() < LONGEST {
             true => *word == *known.bytes,
             false => word.starts_with(&known.bytes) || known.bytes.starts_with(word),
         };
-        let may = |facts: &Facts| {
-            let known = facts.words.as_ref();
+        let may = |info: &RuleInfo| {
+            let known = info.words.as_ref();
             known.is_none_or(|known| known.iter().any(begins))
         };
-        let fit = |facts: &Facts| match may(facts) {
-            true => facts.fit(head),
+        let fit = |info: &RuleInfo| match may(info) {
+            true => info.fit(tag),
             false => Fit::No,
         };
         // A group comes before what is in it.
-        let mut groups: Vec<Option<Fit>> = vec![None; facts.len()];
+        let mut groups: Vec<Option<Fit>> = vec![None; infos.len()];
         let mut rules = Vec::new();
-        for (at, one) in facts.iter().enumerate() {
+        for (at, one) in infos.iter().enumerate() {
             let around = one.group.and_then(|group| *groups.get(group)?);
             let around = around.unwrap_or(Fit::Surely);
             let own = match around {
@@ -140,7 +142,7 @@ impl Heads {
                 groups[at] = Some(both);
             } else if own != Fit::No {
                 let group = one.group.filter(|_| around != Fit::Surely);
-                rules.push(Possible {
+                rules.push(PossibleRule {
                     rule: at,
                     group,
                     surely: own == Fit::Surely,
@@ -151,29 +153,26 @@ impl Heads {
         self.possible += rules.len();
         self.rules.push(rules);
         let number = u32::try_from(self.rules.len() - 1).unwrap_or(OTHERS);
-        self.known.insert(head.to_vec(), number);
+        self.known.insert(tag.to_vec(), number);
         number
     }
 }
 
-/// The first word of a head.
-fn word_of(head: &[u8]) -> &[u8] {
-    head.split(|&b| ends_tag(b)).next().unwrap_or_default()
+/// The name of the program in a tag.
+fn word_of(tag: &[u8]) -> &[u8] {
+    tag.split(|&b| ends_tag(b)).next().unwrap_or_default()
 }
 
-/// All rules for which `may` holds, and for the groups around them.
-fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
-    let rules = facts
-        .iter()
-        .enumerate()
-        .filter(|(_, facts)| !facts.is_group);
+/// The rules for which `may` holds, and holds for all groups around them.
+fn all(infos: &[RuleInfo], may: &dyn Fn(&RuleInfo) -> bool) -> Vec<PossibleRule> {
+    let rules = infos.iter().enumerate().filter(|(_, info)| !info.is_group);
     let rules = rules.filter(|&(_, one)| {
-        let around = |one: &&Facts| one.group.and_then(|group| facts.get(group));
+        let around = |one: &&RuleInfo| one.group.and_then(|group| infos.get(group));
         std::iter::successors(Some(one), around).all(may)
     });
-    let possible = rules.map(|(rule, facts)| Possible {
+    let possible = rules.map(|(rule, info)| PossibleRule {
         rule,
-        group: facts.group,
+        group: info.group,
         surely: false,
     });
     possible.collect()
@@ -181,15 +180,15 @@ fn all(facts: &[Facts], may: &dyn Fn(&Facts) -> bool) -> Vec<Possible> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::facts;
-    use super::super::kind::Look;
+    use super::super::line_class::LineStart;
+    use super::super::rule_info::rule_infos;
     use super::*;
     use crate::config::parse_bytes;
     use crate::record::Text;
 
-    fn head(message: &str) -> Vec<u8> {
+    fn tag(message: &str) -> Vec<u8> {
         let text = Text::from(message.as_bytes());
-        Look::at(text.written(), text.shape()).head()
+        LineStart::at(text.written(), text.shape()).tag()
     }
 
     #[test]
@@ -197,22 +196,22 @@ mod tests {
         let text = b"set mailserver h\nset queue q f@x t@x [now]\n\
                      q ^\\(pam\nq ^su: x\nq ^sshd: y\nq .*\n";
         let rules = parse_bytes(text).config.unwrap().rules;
-        let facts = facts(&rules, &mut FxHashMap::default());
-        let mut heads = Heads::new(&facts);
+        let infos = rule_infos(&rules, &mut FxHashMap::default());
+        let mut tags = Tags::new(&infos);
         for n in 0..100 {
             let message = format!("prog{n}: text");
-            assert_eq!(heads.number(&head(&message), &facts), UNNAMED);
+            assert_eq!(tags.number(&tag(&message), &infos), UNNAMED);
         }
-        assert!(heads.known.is_empty(), "{:?}", heads.known);
+        assert!(tags.known.is_empty(), "{:?}", tags.known);
         for (message, rules) in [
             ("(pam_unix) x", 2),
             ("su: x", 2),
             ("sshd: y", 2),
             ("sshdx: y", 1),
         ] {
-            let number = heads.number(&head(message), &facts);
+            let number = tags.number(&tag(message), &infos);
             assert!(number > OTHERS, "{message}");
-            assert_eq!(heads.rules(number).len(), rules, "{message}");
+            assert_eq!(tags.rules(number).len(), rules, "{message}");
         }
     }
 
@@ -221,16 +220,16 @@ mod tests {
         let rules: String = (0..300).map(|n| format!("q word{n}\n")).collect();
         let text = format!("set mailserver h\nset queue q f@x t@x [now]\nq ^sshd: x\n{rules}");
         let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
-        let facts = facts(&rules, &mut FxHashMap::default());
-        let mut heads = Heads::new(&facts);
+        let infos = rule_infos(&rules, &mut FxHashMap::default());
+        let mut tags = Tags::new(&infos);
         let mut numbers = Vec::new();
         for n in 0..2_000 {
             let message = format!("sshd{n}: text");
-            numbers.push(heads.number(&head(&message), &facts));
+            numbers.push(tags.number(&tag(&message), &infos));
         }
         assert!(numbers[0] > OTHERS);
         assert_eq!(numbers[1_999], OTHERS);
-        assert!(heads.possible < MOST_POSSIBLE + rules.len());
-        assert_eq!(heads.rules(OTHERS).len(), rules.len());
+        assert!(tags.possible < MOST_POSSIBLE + rules.len());
+        assert_eq!(tags.rules(OTHERS).len(), rules.len());
     }
 }
