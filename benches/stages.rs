@@ -13,7 +13,7 @@ use tenshi::config::{self, Config};
 use tenshi::hosts::HostTable;
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::queue::Tally;
-use tenshi::record::{self, Parsed, Text};
+use tenshi::record::{self, MessageText, Parsed};
 use tenshi::rules::{Index, Query, mask};
 
 /// How many lines one measurement goes over.
@@ -89,7 +89,8 @@ fn decide(c: &mut Criterion) {
             |line| match record::parse(line, &config.lines, &mut spans, &mut budget) {
                 Parsed::Record(record) => {
                     let mut room = Vec::new();
-                    let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                    let mut text =
+                        MessageText::new(&record.message, config.lines.hidepid, &mut room);
                     (record.host.to_vec(), text.message().to_vec())
                 }
                 other => panic!("{other:?}"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Group, User, getgid, getuid};
 use tenshi::config::{self, Action, Rule};
 use tenshi::pattern::{Budget, Spans};
-use tenshi::record::{self, Parsed, Text};
+use tenshi::record::{self, MessageText, Parsed};
 use tenshi::rules::{Index, Query, mask};
 
 use super::fetch;
@@ -256,7 +256,7 @@ fn decide(
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
         let mut room = Vec::new();
-        let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+        let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
         let message = text.message().to_vec();
         let (host, message) = (record.host, &message[..]);
         let query = Query {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::diagnostic::shown;
 use crate::config::{Config, Rule};
 use crate::pattern::{Budget, Found, Spans};
-use crate::record::{self, Parsed, Text};
+use crate::record::{self, MessageText, Parsed};
 use crate::rules;
 
 /// The costs of all rules.
@@ -64,7 +64,7 @@ impl Costs {
             );
             if let Parsed::Record(record) = parsed {
                 let mut room = Vec::new();
-                let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
                 self.record(&config.rules, record.host, text.message());
             }
         }

@@ -10,7 +10,7 @@ use super::trace;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::{Host, HostTable};
-use crate::record::{self, Parsed, Text};
+use crate::record::{self, MessageText, Parsed};
 use crate::rules::{self, Query};
 use crate::simd::Newlines;
 
@@ -184,7 +184,7 @@ impl Monitor {
             masked,
             budget,
         } = scratch;
-        let mut text = Text::new(written, config.lines.hidepid, message);
+        let mut text = MessageText::new(written, config.lines.hidepid, message);
         let query = Query {
             host,
             text: &mut text,

@@ -20,7 +20,7 @@ use super::in_order::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::hash::FxHashMap;
 use crate::pattern::{Budget, Spans};
-use crate::record::{Shape, Text};
+use crate::record::{MessageShape, MessageText};
 use candidate::{Candidate, Literals, Strategy};
 use class_cache::{ClassCache, ListId};
 use line_class::{LineClass, LineStart};
@@ -75,7 +75,7 @@ pub struct Query<'a, 't> {
     /// The host.
     pub host: &'a [u8],
     /// The message.
-    pub text: &'a mut Text<'t>,
+    pub text: &'a mut MessageText<'t>,
     /// Whether the message holds newlines, as an element of a Redis list may.
     pub newlines: bool,
     /// Receives the groups of the match; group 0, the whole match, may be missing.
@@ -157,7 +157,7 @@ impl Index {
         &mut self,
         rules: &[Rule],
         written: &[u8],
-        shape: Shape,
+        shape: MessageShape,
         start: &LineStart<'_>,
     ) -> ListId {
         let key = self.cache.key(start);
@@ -170,7 +170,7 @@ impl Index {
     /// The list of candidates of a message that the cache does not hold; it is added to the cache.
     #[cold]
     #[inline(never)]
-    fn learn(&mut self, rules: &[Rule], written: &[u8], shape: Shape) -> ListId {
+    fn learn(&mut self, rules: &[Rule], written: &[u8], shape: MessageShape) -> ListId {
         let start = LineStart::at(written, shape);
         let list = self.list_of_class(rules, &start);
         if let Some(key) = self.cache.key(&start) {

@@ -1,14 +1,20 @@
 //! Masking: the text that the groups of a rule matched is replaced, so that lines become equal.
 
 use crate::pattern::{Pattern, Spans};
-use crate::record::Text;
+use crate::record::MessageText;
 
 /// Appends the message to `out` with the span of each outermost capture group of `pattern` replaced by
 /// `mask`.
 ///
 /// A group inside another one is not masked by itself if the other took part in the match. A group that took
 /// no part leaves no mask; a group that matched the empty text leaves one.
-pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+pub fn mask(
+    text: &mut MessageText<'_>,
+    pattern: &Pattern,
+    spans: &Spans,
+    mask: &[u8],
+    out: &mut Vec<u8>,
+) {
     let (begin, message) = text.parts();
     let length = out.len();
     out.extend_from_slice(begin);
@@ -83,9 +89,9 @@ mod tests {
         ] {
             let (mut spans, mut out, mut room) = (Spans::default(), Vec::new(), Vec::new());
             let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
-            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
+            let mut text = MessageText::new(b"sshd[12]: user bob eve", true, &mut room);
             assert_eq!(pattern.captures(text.message(), &mut spans), Found::Yes);
-            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
+            let mut text = MessageText::new(b"sshd[12]: user bob eve", true, &mut room);
             mask(&mut text, &pattern, &spans, b"*", &mut out);
             assert_eq!(bstr::BStr::new(&out), want, "{pattern:?}");
         }

@@ -6,7 +6,7 @@ use crate::support::random::Random;
 use crate::support::{seed, subjects, torture};
 use tenshi::config::{Action, Rule};
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
-use tenshi::record::Text;
+use tenshi::record::MessageText;
 use tenshi::rules::{Index, Query, decide};
 
 /// Subjects for each pattern.
@@ -403,7 +403,7 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
 }
 
 fn query<'a, 't>(
-    text: &'a mut Text<'t>,
+    text: &'a mut MessageText<'t>,
     spans: &'a mut Spans,
     budget: &'a mut Budget,
 ) -> Query<'a, 't> {

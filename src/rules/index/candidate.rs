@@ -6,7 +6,7 @@ use super::rule_info::{Prefilter, RuleInfo};
 use super::scan::LiteralScan;
 use crate::config::RuleId;
 use crate::pattern::{Continuation, Pattern};
-use crate::record::Text;
+use crate::record::MessageText;
 
 /// A rule that may take the lines of a class.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Literals<'a> {
 
 impl Literals<'_> {
     /// Whether one of the rule's literals is in the message.
-    pub fn may_be(&mut self, candidate: &Candidate, text: &mut Text<'_>) -> bool {
+    pub fn may_be(&mut self, candidate: &Candidate, text: &mut MessageText<'_>) -> bool {
         let rule = candidate.rule.index();
         let scan = self.scan.get().and_then(Option::as_ref);
         let Some(scan) = scan.filter(|_| matches!(candidate.strategy, Strategy::Scan)) else {

@@ -5,7 +5,7 @@ use super::rule_info::WordStart;
 use super::tags;
 use crate::pattern::tag_analysis;
 use crate::pattern::{Continuation, Pattern};
-use crate::record::Shape;
+use crate::record::MessageShape;
 use crate::simd::{before_blank, digits_length};
 
 /// The beginning of a message, from which its class follows.
@@ -32,7 +32,7 @@ pub(super) struct LineStart<'a> {
 impl<'a> LineStart<'a> {
     /// The beginning of a message as it is written, of this shape.
     #[inline(always)]
-    pub(super) fn at(written: &'a [u8], shape: Shape) -> Self {
+    pub(super) fn at(written: &'a [u8], shape: MessageShape) -> Self {
         let (word, tail) = (shape.word_end(), shape.tail(written));
         let (end, next) = (tail.get(word).copied(), tail.get(word + 1).copied());
         let (after_tag, numbered) = match (end, next) {

@@ -4,14 +4,14 @@ use super::candidate::{Candidate, Literals, Strategy};
 use super::rule_info::{RuleInfo, WordStart};
 use crate::config::{Action, Rule};
 use crate::pattern::{Budget, Found, Pattern, Spans};
-use crate::record::Text;
+use crate::record::MessageText;
 
 /// A line, and what is needed to match it against its candidate rules.
 pub(super) struct LineMatch<'a, 't> {
     pub infos: &'a [RuleInfo],
     pub rules: &'a [Rule],
     pub host: &'a [u8],
-    pub text: &'a mut Text<'t>,
+    pub text: &'a mut MessageText<'t>,
     /// Whether the message holds a newline, as an element of a Redis list may.
     pub newlines: bool,
     /// Where the first blank of the message ends, if the tag in front of it has the usual form and the

@@ -184,10 +184,10 @@ mod tests {
     use super::super::rule_info::rule_infos;
     use super::*;
     use crate::config::parse_bytes;
-    use crate::record::Text;
+    use crate::record::MessageText;
 
     fn tag(message: &str) -> Vec<u8> {
-        let text = Text::from(message.as_bytes());
+        let text = MessageText::from(message.as_bytes());
         LineStart::at(text.written(), text.shape()).tag()
     }
 
