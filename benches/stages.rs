@@ -1,4 +1,4 @@
-//! `make bench-stages`: each step that a line takes, by itself.
+//! `make bench-stages`: each step that a line takes, measured by itself.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,7 +16,7 @@ use tenshi::queue::Tally;
 use tenshi::record::{self, MessageText, Parsed};
 use tenshi::rules::{Index, Query, mask};
 
-/// How many lines one measurement goes over.
+/// Number of lines of one measurement.
 const LINES: usize = 1000;
 
 fn lines() -> Vec<Vec<u8>> {
@@ -30,7 +30,7 @@ fn lines() -> Vec<Vec<u8>> {
     std::iter::repeat_with(line).take(LINES).collect()
 }
 
-/// All our rule files.
+/// The configuration with all rule files of the package.
 fn rules() -> Config {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
     let mut paths: Vec<PathBuf> = fs::read_dir(directory)
@@ -119,7 +119,7 @@ fn decide(c: &mut Criterion) {
     assert!(budget.gave_up().is_empty());
 }
 
-/// A rule as most are, and a line that it takes.
+/// A usual rule, and a message that it takes.
 const RULE: &[u8] = br"^postfix/smtp: (.+): to=(.+), relay=(.+), delay=(.+), status=sent (.+)";
 const MESSAGE: &[u8] = b"postfix/smtp: 3F2A99D1C0: to=<anna@h7.example.org>, \
     relay=h12.example.net[192.0.17.4]:25, delay=4, delays=0.1/0.01/0.2/0.3, dsn=2.0.0, \
