@@ -1,4 +1,4 @@
-//! `make bench-stages`: each step that a line takes, by itself.
+//! `make bench-stages`: each step that a line takes, measured by itself.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -13,10 +13,10 @@ use tenshi::config::{self, Config};
 use tenshi::hosts::HostTable;
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::queue::Tally;
-use tenshi::record::{self, Parsed, Text};
-use tenshi::rules::{Asked, Index, mask};
+use tenshi::record::{self, MessageText, Parsed};
+use tenshi::rules::{Index, Query, mask};
 
-/// How many lines one measurement goes over.
+/// Number of lines of one measurement.
 const LINES: usize = 1000;
 
 fn lines() -> Vec<Vec<u8>> {
@@ -30,7 +30,7 @@ fn lines() -> Vec<Vec<u8>> {
     std::iter::repeat_with(line).take(LINES).collect()
 }
 
-/// All our rule files.
+/// The configuration with all rule files of the package.
 fn rules() -> Config {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
     let mut paths: Vec<PathBuf> = fs::read_dir(directory)
@@ -89,7 +89,8 @@ fn decide(c: &mut Criterion) {
             |line| match record::parse(line, &config.lines, &mut spans, &mut budget) {
                 Parsed::Record(record) => {
                     let mut room = Vec::new();
-                    let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                    let mut text =
+                        MessageText::new(&record.message, config.lines.hidepid, &mut room);
                     (record.host.to_vec(), text.message().to_vec())
                 }
                 other => panic!("{other:?}"),
@@ -102,14 +103,14 @@ fn decide(c: &mut Criterion) {
         b.iter(|| {
             for (host, message) in &records {
                 budget.begin(message.len());
-                let asked = Asked {
+                let query = Query {
                     host,
                     text: &mut message[..].into(),
                     newlines: false,
                     spans: &mut spans,
                     budget: &mut budget,
                 };
-                let id = index.decide(&config.rules, asked);
+                let id = index.decide(&config.rules, query);
                 assert!(black_box(id).is_some());
             }
         });
@@ -118,7 +119,7 @@ fn decide(c: &mut Criterion) {
     assert!(budget.gave_up().is_empty());
 }
 
-/// A rule as most are, and a line that it takes.
+/// A usual rule, and a message that it takes.
 const RULE: &[u8] = br"^postfix/smtp: (.+): to=(.+), relay=(.+), delay=(.+), status=sent (.+)";
 const MESSAGE: &[u8] = b"postfix/smtp: 3F2A99D1C0: to=<anna@h7.example.org>, \
     relay=h12.example.net[192.0.17.4]:25, delay=4, delays=0.1/0.01/0.2/0.3, dsn=2.0.0, \

@@ -1,20 +1,20 @@
-//! The character set of text that is not UTF-8 (`set charset`), for what is shown of it.
+//! Character sets of text that is not UTF-8 (`set charset`).
 //!
-//! Lines are matched, masked and counted as the bytes that they are. Only a report, its subject and its
-//! addresses are decoded.
+//! Lines are matched, masked and counted as bytes. Only reports, their subjects and their addresses are
+//! decoded.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use encoding_rs::{DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, X_USER_DEFINED};
 
-/// The character set of lines and configuration text that are not UTF-8.
+/// A character set in which lines and configuration text that are not UTF-8 are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Charset(&'static Encoding);
 
 impl Charset {
-    /// The character set of a name, in any of its usual forms (`euc-jp`, `sjis`, `latin1`): those of the
-    /// WHATWG Encoding Standard. Nothing for UTF-8, which needs no decoding, and for sets in which a line
+    /// The character set of this name. The names are those of the WHATWG Encoding Standard (`euc-jp`, `sjis`,
+    /// `latin1`). Nothing for UTF-8, which needs no decoding, and for sets in which a line
     /// end or a blank is not the one byte that it is in ASCII.
     pub fn named(name: &str) -> Option<Self> {
         let found = Encoding::for_label(name.as_bytes())?;
@@ -23,12 +23,12 @@ impl Charset {
         usable.then_some(Self(found))
     }
 
-    /// The standard's name for it.
+    /// The name of the character set in the WHATWG Encoding Standard.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
 
-    /// A text as UTF-8, if it is not UTF-8 already. What has no meaning in this set becomes `\xNN`.
+    /// A text as UTF-8, if it is not UTF-8 already. Bytes without a meaning in this set become `\xNN`.
     pub fn decode(self, text: &[u8]) -> Cow<'_, [u8]> {
         match self.encodes(text) {
             true => Cow::Owned(self.decoded(text).0.into_bytes()),
@@ -36,7 +36,7 @@ impl Charset {
         }
     }
 
-    /// Whether a text is UTF-8, or has a meaning in this set.
+    /// Whether a text is UTF-8, or all of it has a meaning in this set.
     pub fn knows(self, text: &[u8]) -> bool {
         !self.encodes(text) || self.decoded(text).1
     }
@@ -44,7 +44,7 @@ impl Charset {
     /// Whether a text is to be decoded.
     fn encodes(self, text: &[u8]) -> bool {
         match self.0 == ISO_2022_JP {
-            // It is written in seven bits, between escapes.
+            // ISO-2022-JP is written in seven bits, between escapes.
             true => text.is_ascii() && is_iso_2022(text),
             false => std::str::from_utf8(text).is_err(),
         }
@@ -85,7 +85,7 @@ pub fn is_iso_2022(text: &[u8]) -> bool {
         .any(|three| escapes.iter().any(|e| *e == three))
 }
 
-/// A text as it is shown where a character set may be known.
+/// A text decoded with the character set of the configuration, if there is one.
 pub fn decode(charset: Option<Charset>, text: &[u8]) -> Cow<'_, [u8]> {
     match charset {
         Some(charset) => charset.decode(text),

@@ -1,5 +1,5 @@
-//! The time, injected: nothing but [`SystemClock`] asks the machine for it, so a test steps time
-//! where a user would have to wait.
+//! The clock: only [`SystemClock`] asks the machine for the time, so a test steps time where a user would
+//! have to wait.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 /// An instant on the wall clock.
 pub type Time = DateTime<Utc>;
 
-/// Where the time comes from.
+/// A source of the time.
 pub trait Clock: Send + Sync {
-    /// The present instant.
+    /// The current time.
     fn now(&self) -> Time;
 }
 
@@ -25,7 +25,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests, and for replays of saved logs.
+/// A clock that stands still until it is moved, for tests.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Time>);
 
@@ -45,6 +45,7 @@ impl ManualClock {
         *self.hand() = time;
     }
 
+    /// The time that the clock shows.
     fn hand(&self) -> std::sync::MutexGuard<'_, Time> {
         // A poisoned clock still shows a time: the value cannot be half written.
         self.0

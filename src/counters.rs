@@ -1,4 +1,4 @@
-//! What is dropped, cut or delayed is counted here, told once, and shown by `tenshi status`.
+//! Counters of events: lines read, dropped or cut, reports delivered or delayed. `tenshi status` shows them.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident: $label:literal,)+) => {
-        /// One kind of event that is counted.
+        /// A kind of event that is counted.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Counter { $($(#[$doc])* $name,)+ }
 
-        /// The counts of all events since the state was begun. Saved by their names: a program
-        /// that knows more or fewer of them reads those that it knows.
+        /// The counters of all kinds of events since the state was begun. A snapshot holds them by their
+        /// names: a program that knows more or fewer of them reads those that it knows.
         #[derive(Clone, PartialEq, Eq, Debug, Default)]
         #[allow(non_snake_case)]
         pub struct Counters { $($name: u64,)+ }
 
         impl Counter {
-            /// Every kind, in a fixed order.
+            /// All kinds of events, in a fixed order.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
         }
 
@@ -29,12 +29,12 @@ macro_rules! counters {
                 }
             }
 
-            /// How many events of this kind there were.
+            /// The number of events of this kind.
             pub fn get(&self, counter: Counter) -> u64 {
                 match counter { $(Counter::$name => self.$name,)+ }
             }
 
-            /// Every counter with the words that `tenshi status` shows for it, in a fixed order.
+            /// All counters, each with the words that `tenshi status` shows for it, in a fixed order.
             pub fn all(&self) -> Vec<(Counter, &'static str, u64)> {
                 vec![$((Counter::$name, $label, self.$name),)+]
             }
@@ -59,9 +59,9 @@ counters! {
     NotUtf8: "lines not valid UTF-8",
     /// Lines counted only as "other" because a queue was at `max_lines` or `max_memory`.
     OverLimit: "lines over a queue's max_lines or max_memory",
-    /// Attempts to match for which the budget of the line did not do, and that were taken for no match.
+    /// Matches that were given up at the budget of the line, and taken for no match.
     GaveUp: "matches given up at the limit of a line",
-    /// `repeat` lines that could not be counted (no group, no number, no line before, queue gone).
+    /// `repeat` lines that could not be counted (no group, no number, no previous line, queue gone).
     RepeatDropped: "repetitions that could not be counted",
     /// Bytes of a log known to be lost (rotated away or compressed unread).
     BytesLost: "bytes of logs lost unread",
@@ -79,14 +79,14 @@ counters! {
     CommandFailed: "filter, csv and sendmail commands failed",
     /// Snapshots that could not be written.
     SnapshotFailed: "snapshots that could not be written",
-    /// Messages of RFC 5424 whose structured data came into no line.
+    /// Messages of RFC 5424 whose structured data was left out.
     StructuredDropped: "messages whose structured data was left out",
     /// `repeat` lines whose number was over `repeat_limit`.
     RepeatOverLimit: "repetitions over repeat_limit, not counted",
 }
 
 impl Counter {
-    /// Its name for programs and in snapshots: `lines`, `no_prefix`.
+    /// The name of the counter for programs and in snapshots: `lines`, `no_prefix`.
     pub fn name(self) -> String {
         let mut name = String::new();
         for letter in format!("{self:?}").chars() {

@@ -1,12 +1,13 @@
-//! Hosts by number: a name is looked up once a line, and everything kept by host is found by number.
+//! Numbers of hosts: a name is looked up once a line, and everything else that is kept by host is found by
+//! number.
 
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
 use crate::simd::first_and_last;
 
-/// So many places remember the host that was last seen there; a power of two.
-const NEAR: usize = 256;
+/// Number of entries of the cache of recent hosts; a power of two.
+const RECENT: usize = 256;
 
 /// A host that a [`HostTable`] knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,12 +17,12 @@ pub struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// Its number in its table, from 0.
+    /// The number of the host in its table, from 0.
     pub fn number(self) -> usize {
         self.number
     }
 
-    /// Its name, as the prefix gives it.
+    /// The name of the host, as the prefix gives it.
     pub fn name(self) -> &'a BStr {
         BStr::new(self.name)
     }
@@ -31,37 +32,37 @@ impl<'a> Host<'a> {
 #[derive(Debug)]
 pub struct HostTable {
     names: Vec<BString>,
-    /// The length of all names together.
+    /// The length of all names together, bytes.
     bytes: usize,
     /// The numbers, by the hashes of the names.
     numbers: HashTable<u32>,
     hasher: ahash::RandomState,
-    /// Hosts seen of late: most lines need no more than a look here.
-    near: Box<[Near; NEAR]>,
+    /// A direct-mapped cache of recent hosts: most lines are found here, without the hash table.
+    recent: Box<[RecentHost; RECENT]>,
 }
 
-/// A host that was seen of late.
+/// A recent host.
 #[derive(Clone, Copy, Debug)]
-struct Near {
-    name: Short,
+struct RecentHost {
+    name: ShortName,
     number: u32,
 }
 
-/// A short name: its ends, which may overlap, and its length.
+/// A name of 4 to 16 bytes: its first eight and its last eight bytes, which may overlap, and its length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Short {
+struct ShortName {
     ends: [u64; 2],
     length: usize,
 }
 
-impl Short {
-    /// No name.
+impl ShortName {
+    /// No name: the content of an unused entry.
     const NONE: Self = Self {
         ends: [0; 2],
         length: usize::MAX,
     };
 
-    /// The name, if it is one of four to sixteen bytes, as most are.
+    /// The name, if it has 4 to 16 bytes, as most have.
     #[inline(always)]
     fn new(name: &[u8]) -> Option<Self> {
         Some(Self {
@@ -70,10 +71,11 @@ impl Short {
         })
     }
 
+    /// The index of the entry for this name.
     fn place(self) -> usize {
         let [first, last] = self.ends;
         let mixed = (first.rotate_left(23) ^ last).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as usize % NEAR
+        (mixed >> 56) as usize % RECENT
     }
 }
 
@@ -84,11 +86,11 @@ impl Default for HostTable {
             bytes: 0,
             numbers: HashTable::new(),
             hasher: ahash::RandomState::new(),
-            near: Box::new(
-                [Near {
-                    name: Short::NONE,
+            recent: Box::new(
+                [RecentHost {
+                    name: ShortName::NONE,
                     number: 0,
-                }; NEAR],
+                }; RECENT],
             ),
         }
     }
@@ -98,11 +100,11 @@ impl HostTable {
     /// The host of this name; a new one gets the next number.
     #[inline]
     pub fn host<'a>(&mut self, name: &'a [u8]) -> Host<'a> {
-        let number = match Short::new(name) {
+        let number = match ShortName::new(name) {
             Some(short) => {
-                let near = self.near[short.place()];
-                match near.name == short {
-                    true => near.number,
+                let recent = self.recent[short.place()];
+                match recent.name == short {
+                    true => recent.number,
                     false => self.learn(name, short),
                 }
             }
@@ -112,16 +114,18 @@ impl HostTable {
         Host { number, name }
     }
 
+    /// Looks a host up in the hash table, and adds it to the cache.
     #[cold]
-    fn learn(&mut self, name: &[u8], short: Short) -> u32 {
+    fn learn(&mut self, name: &[u8], short: ShortName) -> u32 {
         let number = self.find(name);
-        self.near[short.place()] = Near {
+        self.recent[short.place()] = RecentHost {
             name: short,
             number,
         };
         number
     }
 
+    /// Looks a host up in the hash table; a new one gets the next number.
     #[cold]
     fn find(&mut self, name: &[u8]) -> u32 {
         let Self {
@@ -147,17 +151,17 @@ impl HostTable {
         number
     }
 
-    /// How many hosts there are.
+    /// The number of hosts.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// How many bytes their names have together.
+    /// The length of all names together, bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether there is none.
+    /// Whether there is no host.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -167,7 +171,7 @@ impl HostTable {
         self.names.get(number).map(BString::as_ref)
     }
 
-    /// The names, by number.
+    /// The names of all hosts, in the order of their numbers.
     pub fn names(&self) -> impl Iterator<Item = &BStr> {
         self.names.iter().map(BString::as_ref)
     }

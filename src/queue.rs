@@ -1,4 +1,4 @@
-//! Counts of lines, a queue and host.
+//! The lines that a queue collects, counted by host and line.
 
 mod lines;
 
@@ -13,56 +13,56 @@ use crate::hosts::Host;
 use crate::pattern::{Budget, Found, Pattern};
 use lines::{Change, Lines};
 
-/// So often in a report a threshold's pattern may be given up before it is left out.
+/// Times that a threshold's pattern may be given up in one report, before it is no longer tried.
 const MOST_LIMITS: usize = 20;
-/// What the thresholds of a report may cost, steps: some seconds. Then they do without the matchers that
-/// may take long.
+/// Steps that the thresholds of one report may take: some seconds. After that they are matched without the
+/// matchers that may take long.
 const MOST_STEPS: u64 = 1 << 28;
 
-/// What a queue has collected since its last report.
+/// The lines that a queue has collected since its last report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(from = "Saved")]
+#[serde(from = "SavedTally")]
 pub struct Tally {
     #[serde(serialize_with = "as_map")]
     hosts: Vec<(BString, HostTally)>,
+    /// The number of distinct lines of all hosts.
     distinct: usize,
-    /// The bytes that all of it takes, nearly.
+    /// The memory of all lines and hosts, bytes, nearly.
     #[serde(skip)]
     bytes: usize,
-    /// Where in `hosts` each host stands, by its number in the table of hosts; [`UNKNOWN`] where it
-    /// was not looked for yet.
+    /// The place of each host in `hosts`, by its number in the table of hosts; [`UNKNOWN`] if it was not
+    /// looked up yet.
     #[serde(skip)]
     places: Vec<u32>,
-    /// Where each host stands, by its name.
+    /// The place of each host in `hosts`, by its name.
     #[serde(skip)]
-    index: Index,
+    index: NameIndex,
 }
 
-/// Places of hosts by the hashes of their names.
+/// The places of hosts by the hashes of their names.
 #[derive(Clone, Debug, Default)]
-struct Index {
+struct NameIndex {
     places: HashTable<u32>,
     hasher: ahash::RandomState,
 }
 
-/// What a host costs besides its name and its lines, bytes: its entry, which may have grown ahead, its
-/// place in the index, and the memory's own book-keeping of its pieces.
+/// Memory of a host besides its name and its lines, bytes: its entry, which may have grown ahead, its
+/// place in the index, and the allocator's own book-keeping.
 const HOST_COST: usize = 2 * size_of::<(BString, HostTally)>() + 112;
 
-/// Under this name the lines of hosts are counted that come when there are as many lines as may be:
-/// whoever sends lines can invent names.
+/// The bucket for hosts that are first seen when the queue is full: whoever sends lines can invent names.
 pub const OTHER_HOSTS: &[u8] = b"[other hosts]";
 
-/// What a snapshot holds of it.
+/// A tally as a snapshot holds it.
 #[derive(Deserialize)]
 #[serde(rename = "Tally")]
-struct Saved {
+struct SavedTally {
     hosts: HashMap<BString, HostTally>,
     distinct: usize,
 }
 
-impl From<Saved> for Tally {
-    fn from(saved: Saved) -> Self {
+impl From<SavedTally> for Tally {
+    fn from(saved: SavedTally) -> Self {
         let mut tally = Self {
             distinct: saved.distinct,
             ..Self::default()
@@ -79,7 +79,7 @@ fn as_map<S: Serializer>(hosts: &[(BString, HostTally)], serializer: S) -> Resul
     serializer.collect_map(hosts.iter().map(|(name, tally)| (name, tally)))
 }
 
-/// The same lines with the same counts, whichever host came first.
+/// Tallies are equal if they have the same lines with the same counts, whichever host came first.
 impl PartialEq for Tally {
     fn eq(&self, other: &Self) -> bool {
         self.distinct == other.distinct && self.sorted() == other.sorted()
@@ -88,14 +88,14 @@ impl PartialEq for Tally {
 
 impl Eq for Tally {}
 
-/// The place of a host that was not looked for yet.
+/// The place of a host that was not looked up yet.
 const UNKNOWN: u32 = u32::MAX;
 
-/// What a queue has collected of one host.
+/// The lines that a queue has collected of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct HostTally {
     lines: Lines,
-    /// Lines over the queue's bound, counted but not kept.
+    /// The number of lines beyond the bound of the queue, whose text was not kept.
     others: u64,
 }
 
@@ -106,18 +106,19 @@ pub struct HostLines<'a> {
     pub host: &'a BStr,
     /// Count and masked line.
     pub lines: Vec<(u64, &'a BStr)>,
-    /// How many lines more there were that are counted here only (`set max_lines`).
+    /// The number of lines beyond the bound of the queue (`set max_lines`), whose text was not kept.
     pub others: u64,
 }
 
 impl Tally {
-    /// Counts `n` lines more. Gives whether the line was kept: beyond the bound a new one is only counted
-    /// for its host. All hosts must be of the same table.
+    /// Adds `n` to the count of a line. Returns whether the line is kept: beyond the bound, a new line is only
+    /// counted for its host. All hosts must be of the same table.
     pub fn add(&mut self, host: Host<'_>, line: &[u8], n: u64, bound: impl Into<Bound>) -> bool {
         self.change(host, line, bound.into(), n, |count| count.saturating_add(n))
     }
 
-    /// Sets a line's count: an escalated line carries the running total of its rule.
+    /// Sets the count of a line: an escalated line has the running total of its rule. Returns whether the line
+    /// is kept, as [`Tally::add`] does.
     pub fn set(
         &mut self,
         host: Host<'_>,
@@ -128,11 +129,12 @@ impl Tally {
         self.change(host, line, bound.into(), 1, |_| total)
     }
 
-    /// Whether there is as much as may be.
+    /// Whether the bound is reached.
     fn is_full(&self, bound: Bound) -> bool {
         self.distinct >= bound.lines || self.bytes >= bound.bytes
     }
 
+    /// Changes the count of a line by `new`; beyond the bound, adds `n` to the other lines of its host.
     fn change(
         &mut self,
         host: Host<'_>,
@@ -163,7 +165,8 @@ impl Tally {
         }
     }
 
-    /// Where this host stands; a new one is added, if the tally is not `full`.
+    /// The place of this host. A new host is added; if the tally is `full`, it gets the place of
+    /// [`OTHER_HOSTS`].
     #[cold]
     fn place(&mut self, host: Host<'_>, full: bool) -> usize {
         let known = self.known(host.name());
@@ -182,7 +185,7 @@ impl Tally {
         place as usize
     }
 
-    /// Where the host of this name stands.
+    /// The place of the host of this name, if it is known.
     fn known(&self, name: &BStr) -> Option<u32> {
         let same = |&place: &u32| {
             let host = self.hosts.get(place as usize);
@@ -192,7 +195,7 @@ impl Tally {
         self.index.places.find(hash, same).copied()
     }
 
-    /// Adds a host that is not known.
+    /// Adds a host that is not known. Returns its place.
     fn push(&mut self, name: BString, tally: HostTally) -> u32 {
         let place = u32::try_from(self.hosts.len()).unwrap_or(UNKNOWN);
         self.bytes = self.bytes.saturating_add(HOST_COST + name.len());
@@ -207,28 +210,28 @@ impl Tally {
         place
     }
 
-    /// Another table of hosts is used from now on.
+    /// To be called when another table of hosts is used from now on: the numbers of hosts are other ones.
     pub fn forget_numbers(&mut self) {
         self.places.clear();
     }
 
-    /// Whether this host was counted since the start.
+    /// Whether this host was counted since the last report, or since the table of hosts began.
     pub fn knows(&self, host: Host<'_>) -> bool {
         let place = self.places.get(host.number());
         place.is_some_and(|&place| place != UNKNOWN)
     }
 
-    /// Whether nothing was collected.
+    /// Whether no line was collected.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
     }
 
-    /// How many distinct lines there are.
+    /// The number of distinct lines.
     pub fn distinct(&self) -> usize {
         self.distinct
     }
 
-    /// How many lines there are in all.
+    /// The number of all lines, each as often as it came.
     pub fn total(&self) -> u64 {
         let host = |h: &HostTally| {
             let add = |sum: u64, (_, n): (&BStr, u64)| sum.saturating_add(n);
@@ -238,20 +241,21 @@ impl Tally {
         hosts.fold(0, u64::saturating_add)
     }
 
-    /// The hosts, by name.
+    /// The names of the hosts, in order.
     pub fn hosts(&self) -> impl Iterator<Item = &BStr> {
         self.sorted().into_iter().map(|(host, _)| host)
     }
 
+    /// The hosts with their lines, in the order of their names.
     fn sorted(&self) -> Vec<(&BStr, &HostTally)> {
         let mut hosts: Vec<_> = self.hosts.iter().map(|(h, t)| (h.as_ref(), t)).collect();
         hosts.sort_unstable_by_key(|&(host, _)| host);
         hosts
     }
 
-    /// The lines that are to be reported: hosts by name, lines by count and, where equal, by text.
-    /// Lines that a threshold holds back are left out, and so are hosts without a line. Patterns
-    /// that hit their limit hold back nothing, and go to `gave_up` with the length of the line.
+    /// The lines to be reported: hosts by name, lines by count and, where equal, by text. Lines that a
+    /// threshold holds back are left out, and so are hosts without a line. Patterns that were given up hold
+    /// back nothing; they go to `gave_up` with the length of the line.
     pub fn lines(
         &self,
         order: SortOrder,
@@ -285,7 +289,8 @@ impl Tally {
     }
 }
 
-/// Whether any threshold for this line is not reached (`set threshold`).
+/// Whether a threshold holds this line back (`set threshold`): its pattern matches, its count is not reached.
+/// `steps` are those that the thresholds of the report may still take.
 fn held_back(
     line: &[u8],
     count: u64,
@@ -313,6 +318,7 @@ fn held_back(
     held
 }
 
+/// How often a pattern was given up.
 fn given_up(pattern: &Pattern, gave_up: &[(Pattern, usize)]) -> usize {
     gave_up
         .iter()

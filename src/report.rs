@@ -1,4 +1,4 @@
-//! What a queue's counts look like to their reader.
+//! Reports: the text of a queue's counts for mail, pager and CSV.
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -13,7 +13,7 @@ use crate::config::Address;
 use crate::queue::HostLines;
 use crate::shown::shown;
 
-/// The text of a report. It may be as large as all that a queue holds, so whoever delivers it has no copy.
+/// The text of a report. It may be as large as everything that a queue holds, so it is shared, not copied.
 pub type Body = Arc<BString>;
 
 /// A rendered report, ready for a filter and an envelope.
@@ -42,18 +42,18 @@ pub struct Report {
     pub pager: bool,
 }
 
-/// What a report says of reports that nobody has taken.
+/// What a report says about mails that nobody has taken yet.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Unsent {
     /// The numbers of their mails.
     pub mails: Vec<u64>,
-    /// A queue whose report need not say it: the mail is its own, and is tried again with it.
+    /// The queue whose report need not say it: the mail is its own, and is tried again with it.
     pub not_in: Option<String>,
-    /// One sentence.
+    /// The sentence.
     pub text: String,
 }
 
-/// Why a report is made outside its schedule: its first line says so.
+/// Why a report is made outside its schedule, as its first line says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     /// `SIGUSR1`.
@@ -78,28 +78,28 @@ impl Status {
     }
 }
 
-/// How much of what was counted is shown.
+/// How much of the lines is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extent {
-    /// Lines a host (`set limit`, `set pager_limit`); nothing is no limit.
+    /// Number of lines a host, at most (`set limit`, `set pager_limit`); nothing means no limit.
     pub lines: Option<NonZeroU64>,
-    /// Bytes a line, in the form in which a mail shows them (`set max_shown`).
+    /// Number of bytes a line, at most, in the form in which a mail shows them (`set max_shown`).
     pub shown: usize,
 }
 
-/// How text becomes what its reader sees.
+/// How the bytes of lines become text for a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
-    /// What the lines are that are not UTF-8 (`set charset`).
+    /// The character set of lines that are not UTF-8 (`set charset`).
     pub charset: Option<Charset>,
-    /// What stands in a line for what a group matched (`set mask`).
+    /// The mask, which stands in a line for the text that a group matched (`set mask`).
     pub mask: &'a [u8],
-    /// How much is shown.
+    /// How much of the lines is shown.
     pub extent: Extent,
 }
 
 impl Form<'_> {
-    /// A line as its reader gets it: UTF-8 wherever that can be had.
+    /// A line as text: in UTF-8 where that is possible.
     fn line<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         if std::str::from_utf8(line).is_ok() {
             return decode(self.charset, line);
@@ -110,14 +110,14 @@ impl Form<'_> {
         }
     }
 
-    /// Appends a line, or its beginning.
+    /// Appends a line as text, cut at the limit of bytes.
     fn put(&self, out: &mut Vec<u8>, line: &[u8]) {
         put_cut(out, &self.line(line), self.extent.shown);
     }
 }
 
-/// A line that was UTF-8 until a mask took one byte of a letter (patterns match bytes): what is left of that
-/// letter becomes `\xNN`, so that the others stay letters. Nothing for any other line.
+/// Repairs a line that was UTF-8 until the mask replaced a part of a letter (patterns match bytes): the other
+/// bytes of that letter become `\xNN`, so that all other letters stay letters. Nothing for any other line.
 fn whole_letters(line: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
     if mask.is_empty() {
         return None;
@@ -145,9 +145,9 @@ fn whole_letters(line: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The full text: the status line and what else there is to tell, then a block a host.
+/// The full text: the status line and the remarks, then a block for each host.
 ///
-/// `name` gives the resolved name of a host (`set resolve`), where there is one.
+/// `name` gives the full name of a host (`set resolve`), where it is known.
 pub fn text(
     hosts: &[HostLines<'_>],
     form: Form<'_>,
@@ -191,7 +191,7 @@ pub fn text(
     out.into()
 }
 
-/// The short text for pagers: a line each, `HOST,COUNT,TEXT`. A comma in a host's name is written `\x2C`:
+/// The short text for pagers: `HOST,COUNT,TEXT` for each line. A comma in a host's name is written `\x2C`:
 /// else a name that a stranger made up could be read as another host with another count.
 pub fn pager(hosts: &[HostLines<'_>], form: Form<'_>) -> BString {
     let mut out = Vec::new();
@@ -235,7 +235,7 @@ pub fn csv(hosts: &[HostLines<'_>], safe: bool) -> Result<BString, csv::Error> {
     Ok(out.into())
 }
 
-/// Appends a text, or its beginning with a mark behind it that tells how much more there is. Two
+/// Appends a text. A text of more than `most` bytes is cut, and the number of missing bytes put behind it. Two
 /// lines with one beginning stay two lines of the report, each with its own count.
 fn put_cut(out: &mut Vec<u8>, text: &[u8], most: usize) {
     let end = beginning(text, most);
@@ -251,7 +251,7 @@ fn put_cut(out: &mut Vec<u8>, text: &[u8], most: usize) {
     put(out, format_args!(" [... {more} bytes more]"));
 }
 
-/// How much of a text a mail shows within so many bytes. No character is cut.
+/// The length of the beginning of a text that a mail shows within `most` bytes. No character is cut.
 fn beginning(text: &[u8], most: usize) -> usize {
     // Nothing takes more than four times its length.
     if text.len() <= most / 4 {
@@ -267,7 +267,8 @@ fn beginning(text: &[u8], most: usize) -> usize {
     text.len()
 }
 
-/// A cell of the CSV form. These are the first characters of a formula, or are left out before one.
+/// A cell of the CSV text; with `safe`, a `'` stands in front of the first character of a formula, or of one
+/// that a spreadsheet leaves out before a formula.
 fn cell(text: &[u8], safe: bool) -> Cow<'_, [u8]> {
     let formula = matches!(
         text.first(),
@@ -279,6 +280,7 @@ fn cell(text: &[u8], safe: bool) -> Cow<'_, [u8]> {
     }
 }
 
+/// The lines within the limit.
 fn within<T>(lines: &[T], limit: Option<NonZeroU64>) -> &[T] {
     match limit.map(|limit| usize::try_from(limit.get()).unwrap_or(usize::MAX)) {
         Some(limit) if limit < lines.len() => &lines[..limit],
@@ -286,10 +288,12 @@ fn within<T>(lines: &[T], limit: Option<NonZeroU64>) -> &[T] {
     }
 }
 
+/// Whether there are more lines than the limit.
 fn over<T>(lines: &[T], limit: NonZeroU64) -> bool {
     lines.len() as u64 > limit.get()
 }
 
+/// Appends formatted text.
 fn put(out: &mut Vec<u8>, words: std::fmt::Arguments<'_>) {
     out.extend_from_slice(words.to_string().as_bytes());
 }

@@ -1,8 +1,8 @@
-//! `set resolve`: full names of hosts, looked up beside the loop.
+//! `set resolve`: full names of hosts, looked up in threads of their own.
 //!
-//! A host's name or address is looked up, then the address found: the same two questions as in the
-//! original. There a slow name server holds everything up; here the first question starts a search
-//! in the background, and a name is shown once it is known.
+//! The name of a host is resolved to an address, and the address to a name: the two questions that the
+//! original asks. There a slow name server holds everything up; here the first question for a host starts a
+//! search in the background, and the name is shown once it is known.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,37 +11,35 @@ use std::time::{Duration, Instant};
 
 use crate::threads::{self, End};
 
-/// How many searches run at once: one slow name server must not hold up the names of another.
+/// Number of searches that run at once: one slow name server must not hold up the names of another.
 const WORKERS: usize = 4;
-/// How many searches may wait.
+/// Number of searches that may wait for a free worker.
 const WAITING: usize = 1024;
-/// How many hosts are remembered. The senders of log lines choose the names.
+/// Number of hosts that are cached, at most: whoever sends lines can invent names.
 const MOST: usize = 20_000;
-/// When a host without a name is looked up again.
+/// How long after a search without a result a host is looked up again.
 const AGAIN: Duration = Duration::from_secs(600);
 
-/// Looks up one host; may take as long as it likes.
+/// Looks up the full name of one host; it may take long.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-enum Entry {
-    /// Being looked up.
-    Asked,
+/// What is known of a host's full name.
+enum CachedName {
+    /// The host is being looked up.
+    Pending,
+    /// The full name.
     Name(String),
-    /// There was none at this time.
+    /// A search that ended at this time found no name.
     None(Instant),
 }
 
-#[derive(Default)]
-struct Cache {
-    hosts: HashMap<String, Entry>,
-    /// Grows with each flush: the answer to an older question is not kept.
-    age: u64,
-}
+/// What is known of each host that was asked for.
+type Cache = HashMap<String, CachedName>;
 
-/// The names of hosts, as far as they are known.
+/// Looks up the full names of hosts, and caches them.
 pub struct Resolver {
     cache: Arc<Mutex<Cache>>,
-    questions: SyncSender<(String, u64)>,
+    questions: SyncSender<String>,
 }
 
 impl std::fmt::Debug for Resolver {
@@ -59,7 +57,7 @@ impl Resolver {
         Self::with(look_up)
     }
 
-    /// A resolver with a search of its own.
+    /// A resolver that asks `lookup`.
     ///
     /// # Errors
     /// When no thread can be made.
@@ -77,69 +75,57 @@ impl Resolver {
         Ok(Self { cache, questions })
     }
 
-    /// The full name of `host`, if it is known by now. Never waits: the first call for a host
-    /// begins the search.
+    /// The full name of `host`, if it is known by now. Never waits: the first call for a host starts the
+    /// search.
     pub fn name(&self, host: &[u8]) -> Option<String> {
         let host = str::from_utf8(host).ok().filter(|host| is_host(host))?;
         let mut cache = lock(&self.cache);
-        match cache.hosts.get(host) {
-            Some(Entry::Name(name)) => return Some(name.clone()),
-            Some(Entry::Asked) => return None,
-            Some(Entry::None(since)) if since.elapsed() < AGAIN => return None,
-            Some(Entry::None(_)) | None => {}
+        match cache.get(host) {
+            Some(CachedName::Name(name)) => return Some(name.clone()),
+            Some(CachedName::Pending) => return None,
+            Some(CachedName::None(since)) if since.elapsed() < AGAIN => return None,
+            Some(CachedName::None(_)) | None => {}
         }
-        if cache.hosts.len() >= MOST {
-            cache.hosts.clear();
+        if cache.len() >= MOST {
+            cache.clear();
         }
-        // With too many waiting, the next call asks.
-        if self
-            .questions
-            .try_send((host.to_owned(), cache.age))
-            .is_ok()
-        {
-            cache.hosts.insert(host.to_owned(), Entry::Asked);
+        // If too many searches wait, the next call asks again.
+        if self.questions.try_send(host.to_owned()).is_ok() {
+            cache.insert(host.to_owned(), CachedName::Pending);
         }
         None
     }
-
-    /// Forgets all names (`SIGHUP`).
-    pub fn flush(&self) {
-        let mut cache = lock(&self.cache);
-        cache.hosts.clear();
-        cache.age += 1;
-    }
 }
 
+/// Locks a mutex, even after a panic of another thread.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A cache that a panic left behind still holds whole entries.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn work(cache: &Mutex<Cache>, lookup: &Lookup, questions: &Mutex<Receiver<(String, u64)>>) -> End {
+/// Answers questions until the resolver is gone.
+fn work(cache: &Mutex<Cache>, lookup: &Lookup, questions: &Mutex<Receiver<String>>) -> End {
     loop {
         let question = lock(questions).recv();
-        let Ok((host, age)) = question else {
+        let Ok(host) = question else {
             return End::Asked;
         };
         if threads::fault_point() {
             return End::Unasked;
         }
         let name = lookup(&host).filter(|name| is_host(name));
-        let mut cache = lock(cache);
-        if cache.age == age {
-            let entry = name.map_or_else(|| Entry::None(Instant::now()), Entry::Name);
-            cache.hosts.insert(host, entry);
-        }
+        let entry = name.map_or_else(|| CachedName::None(Instant::now()), CachedName::Name);
+        lock(cache).insert(host, entry);
     }
 }
 
-/// Whether this can be a host's name or address: log lines and name servers may hold anything.
+/// Whether this can be the name or the address of a host: lines and name servers may hold anything.
 fn is_host(text: &str) -> bool {
     let valid = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
     !text.is_empty() && text.len() <= 255 && text.bytes().all(valid)
 }
 
-/// Name to address to name.
+/// Asks the system for the address of a name, and for the name of the address.
 fn look_up(host: &str) -> Option<String> {
     let address = dns_lookup::lookup_host(host).ok()?.next()?;
     dns_lookup::lookup_addr(&address).ok()
@@ -184,9 +170,6 @@ mod tests {
         assert_eq!(resolver.name(b"slow"), None);
         go.send(()).unwrap();
         assert_eq!(wait_for(&resolver, "slow"), "slow.example");
-        resolver.flush();
-        assert_eq!(resolver.name(b"quick"), None);
-        assert_eq!(wait_for(&resolver, "quick"), "quick.example");
     }
 
     #[test]
@@ -203,7 +186,7 @@ mod tests {
         }
         assert_eq!(resolver.name(b"h1"), None);
         assert_eq!(asked.recv().unwrap(), "h1");
-        while !matches!(lock(&resolver.cache).hosts.get("h1"), Some(Entry::None(_))) {
+        while !matches!(lock(&resolver.cache).get("h1"), Some(CachedName::None(_))) {
             std::thread::yield_now();
         }
         // Its answer is no name, and it is not asked again and again.

@@ -1,12 +1,12 @@
 //! When a queue is mailed: `[now]`, or a five-field cron specification.
 //!
-//! The language is the original's: all five fields must match (day of month *and* weekday), 0 and
+//! The language is that of the original: all five fields must match (day of month *and* weekday), 0 and
 //! 7 are Sunday, `5/2` is just 5. Module `fields` reads it; the `cron` crate, which counts weekdays from
 //! 1 and wants seconds, then says whether a minute is included.
 //!
 //! We only ever turn UTC into local time, never local time into UTC: the first has one answer on
 //! every night of the year. Each minute of the epoch is looked at once, as the original does, with
-//! two amends for the nights of a clock change (where the original skips or doubles a report):
+//! two corrections for the nights of a clock change (where the original skips or doubles a report):
 //!
 //! * A specification is *hourly* when its hour field names all 24 hours (`*`, `*/1`, `0-23`). It
 //!   counts in every real minute: both passes of the hour that comes twice. Of a gap shorter than
@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 
+pub use self::fields::CronError;
 use self::fields::Fields;
 use crate::clock::Time;
 
@@ -33,7 +34,7 @@ pub enum Schedule {
     Cron(CronSpec),
 }
 
-/// As a configuration writes it, brackets included.
+/// The schedule as a configuration writes it, with its brackets.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,21 +47,11 @@ impl fmt::Display for Schedule {
 /// A five-field specification as the original reads it.
 #[derive(Clone, Debug)]
 pub struct CronSpec {
+    /// The specification as it is written, without brackets.
     text: String,
     fields: Fields,
-    /// Nothing when a field is empty (`,`): it never matches, and the crate cannot say so.
+    /// The schedule of the `cron` crate; nothing if a field is empty (`,`), so that no minute ever matches.
     schedule: Option<Arc<cron::Schedule>>,
-}
-
-/// Why a specification was refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CronError {
-    /// Bytes of the text that are at fault: start and end.
-    pub span: (usize, usize),
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead.
-    pub hint: Option<String>,
 }
 
 impl PartialEq for CronSpec {
@@ -71,34 +62,35 @@ impl PartialEq for CronSpec {
 
 impl Eq for CronSpec {}
 
-/// The text as written, without brackets.
+/// The specification as it is written, without brackets.
 impl fmt::Display for CronSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// Minutes of a day.
+/// Number of minutes of a day.
 const DAY: i64 = 24 * 60;
 
-/// How far back a change of the clock can still repeat minutes. The greatest steps known are whole
-/// days (the date line).
+/// How far back a change of the clock can still repeat local minutes, in minutes. The greatest steps known
+/// are whole days (at the date line).
 const LOOK_BACK: i64 = 26 * 60;
 
-/// How far ahead [`CronSpec::next`] looks: from one 29 February to the next, even over 2100, which
+/// How far ahead [`CronSpec::next`] looks, in minutes: from one 29 February to the next, even over 2100, which
 /// has none.
 const AHEAD: i64 = 9 * 366 * DAY;
 
-/// Minutes `start..end` of the epoch in which local time is `offset` seconds east of UTC.
+/// A time between two clock changes: the minutes `start..end` of the epoch, in which local time is `offset`
+/// seconds east of UTC.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct OffsetPeriod {
     start: i64,
     end: i64,
     offset: i64,
 }
 
-impl Run {
-    /// The local minute (counted as if it were one of the epoch) at minute `at`.
+impl OffsetPeriod {
+    /// The local minute at minute `at` of the epoch, counted as if local time were UTC.
     fn local(&self, at: i64) -> i64 {
         (at * 60 + self.offset).div_euclid(60)
     }
@@ -129,8 +121,8 @@ impl CronSpec {
         })
     }
 
-    /// Whether a report falls due in one of the minutes after `after`'s, up to and with `until`'s;
-    /// it is the latest such minute that is given. Times are local to `zone`.
+    /// The latest minute in which a report falls due, of those after the minute of `after`, up to and with
+    /// the minute of `until`; nothing if there is none. The specification is in the local time of `zone`.
     ///
     /// Nights of a clock change: a report at a fixed time comes once a day (right after the gap, in
     /// the first pass of the fold); one at every hour comes in every real hour.
@@ -152,8 +144,8 @@ impl CronSpec {
         None
     }
 
-    /// The first minute after `after`'s in which a report falls due; nothing if there is none in
-    /// the next nine years.
+    /// The first minute after the minute of `after` in which a report falls due; nothing if there is none
+    /// in the next nine years.
     pub fn next<Z: TimeZone>(&self, after: Time, zone: &Z) -> Option<Time> {
         let mut start = minute_of(after) + 1;
         let last = start.saturating_add(AHEAD);
@@ -172,8 +164,7 @@ impl CronSpec {
         None
     }
 
-    /// Hands the due minutes of `start..end` (at most a day) to `found`, in order, until it says
-    /// false.
+    /// Calls `found` with the due minutes of `start..end` (at most a day), in order, until it returns false.
     fn scan<Z: TimeZone>(
         &self,
         start: i64,
@@ -184,31 +175,31 @@ impl CronSpec {
         if self.schedule.is_none() || !self.day_is_possible(start, end) {
             return;
         }
-        // The latest local minute that there has been.
+        // The latest local minute so far.
         let mut seen = None;
-        for run in runs(start - LOOK_BACK, end, zone) {
-            let first_local = run.local(run.start);
+        for period in offset_periods(start - LOOK_BACK, end, zone) {
+            let first_local = period.local(period.start);
             let gap = seen
                 .map(|seen: i64| (seen + 1, first_local))
                 .filter(|(from, to)| from < to);
             let made_up =
                 gap.is_some_and(|(from, to)| self.makes_up(to - from) && self.any_local(from, to));
             let repeated_to = if self.fields.every_hour() { None } else { seen };
-            for minute in run.start.max(start)..run.end {
-                let local = run.local(minute);
+            for minute in period.start.max(start)..period.end {
+                let local = period.local(minute);
                 if repeated_to.is_some_and(|seen| local <= seen) {
                     continue;
                 }
-                let due = (minute == run.start && made_up) || self.matches(local);
+                let due = (minute == period.start && made_up) || self.matches(local);
                 if due && !found(minute) {
                     return;
                 }
             }
-            seen = seen.max(Some(run.local(run.end - 1)));
+            seen = seen.max(Some(period.local(period.end - 1)));
         }
     }
 
-    /// Whether minutes that a gap of this length (in minutes) swallowed are made up for.
+    /// Whether local minutes in a gap of this length (in minutes) are made up for right after the gap.
     fn makes_up(&self, gap: i64) -> bool {
         !self.fields.every_hour() || gap < 60
     }
@@ -225,7 +216,7 @@ impl CronSpec {
         if !self.fields.has_time(of_day / 60, of_day % 60) {
             return false;
         }
-        // The local time's digits, in the dress of UTC: no zone, no ambiguity.
+        // The local time as if it were UTC: it has no zone, and so one meaning.
         let Some(time) = time_of(local) else {
             return false;
         };
@@ -234,7 +225,7 @@ impl CronSpec {
             .is_some_and(|schedule| schedule.includes(time))
     }
 
-    /// Whether a day that some place on earth has during `start..end` can match.
+    /// Whether any date that some place on earth has during `start..end` can match.
     fn day_is_possible(&self, start: i64, end: i64) -> bool {
         let Some(mut day) = date_of(start - LOOK_BACK) else {
             return false;
@@ -258,19 +249,22 @@ impl CronSpec {
     }
 }
 
+/// The minute of the epoch of a time.
 fn minute_of(time: Time) -> i64 {
     time.timestamp().div_euclid(60)
 }
 
+/// The time at which a minute of the epoch begins.
 fn time_of(minute: i64) -> Option<Time> {
     DateTime::from_timestamp(minute.checked_mul(60)?, 0)
 }
 
+/// The date of a minute of the epoch, in UTC.
 fn date_of(minute: i64) -> Option<NaiveDate> {
     time_of(minute).map(|time| time.date_naive())
 }
 
-/// Seconds east of UTC at a minute of the epoch.
+/// The offset of `zone` at a minute of the epoch, in seconds east of UTC.
 fn offset_at<Z: TimeZone>(minute: i64, zone: &Z) -> i64 {
     let Some(time) = time_of(minute) else {
         return 0;
@@ -282,13 +276,13 @@ fn offset_at<Z: TimeZone>(minute: i64, zone: &Z) -> i64 {
     )
 }
 
-/// How far apart clock changes are looked for, minutes: none are closer.
+/// Distance at which clock changes are looked for, minutes: no two are closer.
 const PROBE: i64 = 6 * 60;
 
-/// Cuts `start..end` at the clock changes.
-fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut run = Run {
+/// The periods between the clock changes in `start..end`.
+fn offset_periods<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<OffsetPeriod> {
+    let mut periods: Vec<OffsetPeriod> = Vec::new();
+    let mut period = OffsetPeriod {
         start,
         end: start,
         offset: offset_at(start, zone),
@@ -297,19 +291,22 @@ fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
     while at < end {
         let probe = (at + PROBE).min(end - 1).max(at + 1);
         let offset = offset_at(probe, zone);
-        if probe < end && offset != run.offset {
+        if probe < end && offset != period.offset {
             // The first minute of the new offset lies in at+1..=probe.
             let (mut low, mut high) = (at, probe);
             while high - low > 1 {
                 let middle = low + (high - low) / 2;
-                if offset_at(middle, zone) == run.offset {
+                if offset_at(middle, zone) == period.offset {
                     low = middle
                 } else {
                     high = middle
                 }
             }
-            runs.push(Run { end: high, ..run });
-            run = Run {
+            periods.push(OffsetPeriod {
+                end: high,
+                ..period
+            });
+            period = OffsetPeriod {
                 start: high,
                 end: high,
                 offset: offset_at(high, zone),
@@ -319,8 +316,8 @@ fn runs<Z: TimeZone>(start: i64, end: i64, zone: &Z) -> Vec<Run> {
             at = probe;
         }
     }
-    runs.push(Run { end, ..run });
-    runs
+    periods.push(OffsetPeriod { end, ..period });
+    periods
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Text that somebody else wrote (a log, a file name, a server's words), in the form in which it is shown:
-//! on a terminal, in a mail, in a syslog message.
+//! The safe form in which foreign text (a log, a file name, the words of a server) is shown on a terminal, in
+//! a mail, in a syslog message.
 //!
 //! A stranger's text must neither steer a terminal nor look like another text. So control characters show
 //! as `\xNN`, and characters that have no picture of their own, or that turn the direction of what stands
@@ -16,27 +16,27 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     bytes: &'a [u8],
-    /// Whether the text that the bytes are of is UTF-8 as a whole.
+    /// Whether the whole text that the bytes are a part of is UTF-8.
     utf8: bool,
 }
 
-/// A log's line, a host's name, a pattern, as it is shown.
+/// The safe form of bytes: a line of a log, the name of a host, a pattern.
 pub fn shown(bytes: &[u8]) -> Shown<'_> {
     let utf8 = std::str::from_utf8(bytes).is_ok();
     Shown { bytes, utf8 }
 }
 
-/// A file's name as it is shown.
+/// The safe form of the name of a file.
 pub fn shown_path(path: &(impl AsRef<Path> + ?Sized)) -> Shown<'_> {
     shown(path.as_ref().as_os_str().as_bytes())
 }
 
-/// A word of a command line as it is shown.
+/// The safe form of a word of a command line.
 pub fn shown_os(word: &(impl AsRef<OsStr> + ?Sized)) -> Shown<'_> {
     shown(word.as_ref().as_bytes())
 }
 
-/// A message of several lines as it is shown: line ends stay, and nothing else that steers a terminal.
+/// The safe form of a text of several lines: line ends stay.
 pub fn shown_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, line) in text.split('\n').enumerate() {
@@ -48,8 +48,8 @@ pub fn shown_lines(text: &str) -> String {
     out
 }
 
-/// The place up to `at` where no UTF-8 character of a text is cut. There is always one within three bytes
-/// of UTF-8; in any other text, `at` itself will do.
+/// The last place up to `at` where no UTF-8 character of a text is cut. UTF-8 has one within three bytes; in
+/// any other text it is `at` itself.
 pub fn whole_characters(text: &[u8], at: usize) -> usize {
     let inside = |at: usize| text.get(at).is_some_and(|b| (0x80..0xc0).contains(b));
     (at.saturating_sub(3)..=at)
@@ -59,7 +59,7 @@ pub fn whole_characters(text: &[u8], at: usize) -> usize {
 }
 
 impl<'a> Shown<'a> {
-    /// A part of this text, judged as the whole is; nothing where the range is beyond its end.
+    /// A part of this text, shown as in the whole; empty where the range is beyond the end.
     pub fn part(self, range: std::ops::Range<usize>) -> Self {
         Self {
             bytes: self.bytes.get(range).unwrap_or_default(),
@@ -67,7 +67,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Appends the text.
+    /// Appends the safe form to `out`.
     pub fn append_to(self, out: &mut String) {
         if let Some(plain) = self.plain() {
             return out.push_str(plain);
@@ -76,14 +76,14 @@ impl<'a> Shown<'a> {
         let _ = self.write(out);
     }
 
-    /// The text if it is shown as it is, as nearly all are.
+    /// The text, if it holds only printable ASCII and so is its own safe form, as nearly all texts.
     fn plain(self) -> Option<&'a str> {
         let plain = |&b: &u8| matches!(b, b' '..=b'~' | b'\t');
         let text = self.bytes.iter().all(plain).then_some(self.bytes)?;
         std::str::from_utf8(text).ok()
     }
 
-    /// The text piece by piece.
+    /// The safe form, piece by piece.
     pub fn pieces(self) -> impl Iterator<Item = Piece> + 'a {
         let utf8 = self.utf8;
         self.bytes.utf8_chunks().flat_map(move |chunk| {
@@ -121,7 +121,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What is shown of a text, in the order in which it stands there.
+/// A piece of the safe form: a character or a byte of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Piece {
     /// A character that is shown as it is.
@@ -136,7 +136,7 @@ pub enum Piece {
 }
 
 impl Piece {
-    /// How many bytes of the text it stands for.
+    /// The length in the text, bytes.
     pub fn length(self) -> usize {
         match self {
             Self::Plain(c) | Self::Bytes(c) | Self::Unseen(c) => c.len_utf8(),
@@ -144,9 +144,9 @@ impl Piece {
         }
     }
 
-    /// How many bytes are shown for it.
+    /// The length in the safe form, bytes.
     pub fn width(self) -> usize {
-        /// Four letters stand for each byte.
+        /// The length of `\xNN`.
         const HEX: usize = 4;
         match self {
             Self::Plain(c) => c.len_utf8(),
@@ -159,7 +159,7 @@ impl Piece {
         }
     }
 
-    /// Appends what is shown.
+    /// Writes the safe form.
     ///
     /// # Errors
     /// Those of `out`.

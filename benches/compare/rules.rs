@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Group, User, getgid, getuid};
 use tenshi::config::{self, Action, Rule};
 use tenshi::pattern::{Budget, Spans};
-use tenshi::record::{self, Parsed, Text};
-use tenshi::rules::{Asked, Index, mask};
+use tenshi::record::{self, MessageText, Parsed};
+use tenshi::rules::{Index, Query, mask};
 
 use super::fetch;
 
@@ -256,17 +256,17 @@ fn decide(
             panic!("a line without prefix: {}", String::from_utf8_lossy(line));
         };
         let mut room = Vec::new();
-        let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+        let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
         let message = text.message().to_vec();
         let (host, message) = (record.host, &message[..]);
-        let asked = Asked {
+        let query = Query {
             host,
             text: &mut message.into(),
             newlines: false,
             spans: &mut spans,
             budget: &mut budget,
         };
-        let id = index.decide(&config.rules, asked);
+        let id = index.decide(&config.rules, query);
         let at = id.expect("the last rule takes all").index();
         take(at, &config.rules[at], (host, message), &spans);
     }

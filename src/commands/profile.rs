@@ -1,4 +1,4 @@
-//! What each rule costs, for `-p -d`: the time that its pattern takes on the lines that come to it.
+//! The cost of each rule, for `-p -d`: the time that its pattern takes on the lines that come to it.
 //!
 //! Measured without the index in front of the rules, which keeps most lines from most patterns: a
 //! pattern is to be judged by itself.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::diagnostic::shown;
 use crate::config::{Config, Rule};
 use crate::pattern::{Budget, Found, Spans};
-use crate::record::{self, Parsed, Text};
+use crate::record::{self, MessageText, Parsed};
 use crate::rules;
 
 /// The costs of all rules.
@@ -18,7 +18,7 @@ pub(super) struct Costs {
     config: Arc<Config>,
     rules: Vec<Cost>,
     spans: Spans,
-    /// The time that the measuring took, all in all.
+    /// The time that all measuring took.
     spent: Duration,
 }
 
@@ -26,15 +26,16 @@ pub(super) struct Costs {
 #[derive(Clone, Default)]
 struct Cost {
     time: Duration,
-    /// Lines that it was tried on.
+    /// Number of lines that the rule was tried on.
     tried: u64,
-    /// Lines that matched.
+    /// Number of lines that matched.
     matched: u64,
-    /// Lines whose budget did not do for it.
+    /// Number of lines on which the match was given up.
     gave_up: u64,
 }
 
 impl Costs {
+    /// No costs yet, for the rules of this configuration.
     pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
             rules: vec![Cost::default(); config.rules.len()],
@@ -44,12 +45,12 @@ impl Costs {
         }
     }
 
-    /// The time that the measuring took, all in all.
+    /// The time that all measuring took.
     pub(super) fn spent(&self) -> Duration {
         self.spent
     }
 
-    /// Takes the time of each rule that these lines come to, `max` bytes of each.
+    /// Measures the rules that these lines come to; `max` bytes of each line are taken.
     pub(super) fn take(&mut self, text: &[u8], max: usize) {
         let begun = Instant::now();
         let config = Arc::clone(&self.config);
@@ -64,13 +65,14 @@ impl Costs {
             );
             if let Parsed::Record(record) = parsed {
                 let mut room = Vec::new();
-                let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+                let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
                 self.record(&config.rules, record.host, text.message());
             }
         }
         self.spent += begun.elapsed();
     }
 
+    /// Measures the rules that a message comes to.
     fn record(&mut self, rules: &[Rule], host: &[u8], message: &[u8]) {
         let Self {
             rules: costs,
@@ -80,7 +82,7 @@ impl Costs {
         let mut budget = Budget::new(message.len());
         rules::decide_with(rules, |at, rule| {
             let begun = Instant::now();
-            let found = rules::ask(rule, host, message, spans, &mut budget);
+            let found = rules::match_rule(rule, host, message, spans, &mut budget);
             if let Some(cost) = costs.get_mut(at) {
                 cost.time += begun.elapsed();
                 cost.tried += 1;
@@ -91,7 +93,7 @@ impl Costs {
         });
     }
 
-    /// Writes a line for each rule that was tried, the most expensive first.
+    /// Writes a line for each rule that was tried, the rule with the highest cost first.
     pub(super) fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut rows: Vec<(&Cost, &Rule)> = self.rules.iter().zip(&self.config.rules).collect();
         rows.retain(|(cost, _)| cost.tried > 0);
@@ -116,6 +118,7 @@ impl Costs {
     }
 }
 
+/// Writes the line of a rule; `all` is the time of all rules.
 fn tell_rule(cost: &Cost, all: Duration, rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     let seconds = cost.time.as_secs_f64();
     let share = 100.0 * seconds / all.as_secs_f64().max(1e-9);

@@ -10,8 +10,8 @@ use super::trace;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::{Host, HostTable};
-use crate::record::{self, Parsed, Text};
-use crate::rules::{self, Asked};
+use crate::record::{self, MessageText, Parsed};
+use crate::rules::{self, Query};
 use crate::simd::Newlines;
 
 /// Hosts in the table of hosts, at most, before it begins anew.
@@ -184,15 +184,15 @@ impl Monitor {
             masked,
             budget,
         } = scratch;
-        let mut text = Text::new(written, config.lines.hidepid, message);
-        let asked = Asked {
+        let mut text = MessageText::new(written, config.lines.hidepid, message);
+        let query = Query {
             host,
             text: &mut text,
             newlines: known.newlines,
             spans,
             budget,
         };
-        let taken = self.index.decide(&config.rules, asked);
+        let taken = self.index.decide(&config.rules, query);
         let rule = taken.and_then(|id| Some((id, config.rules.get(id.index())?)));
         if trace::on() {
             trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);

@@ -1,9 +1,9 @@
 //! The lines of one host with their counts, in little memory.
 //!
-//! A site may have half a million distinct lines a day. So the bytes of all lines stand one behind
-//! the other, and beside them, for each line, there is only where it begins, its count, its hash, and
-//! a place in a hash table: some seventeen bytes a line, and no allocation of its own. A host with few
-//! lines has no table: names of hosts can be invented, and each costs little.
+//! A site may have half a million distinct lines a day. So the texts of all lines stand one behind the
+//! other, and a line costs besides only an entry (begin, count, part of its hash) and a place in a hash table:
+//! some seventeen bytes, and no allocation of its own. A host with few lines has no table: whoever sends lines
+//! can invent names of hosts, and each is to cost little.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -16,57 +16,58 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::hash::{Map, hash_of_ends};
 
-/// Distinct lines and their counts.
+/// The distinct lines of a host and their counts.
 #[derive(Clone, Default)]
 pub struct Lines {
-    /// All lines, in the order in which they came.
-    text: Pieces,
-    /// What is known of each line.
+    /// The texts of all lines, in the order in which they came.
+    text: Chunks,
+    /// An entry for each line, in the same order.
     entries: Vec<Entry>,
-    /// The counts that are too large for an entry.
+    /// The counts that are too large for an entry, by the number of the line.
     big: Option<Box<Map<u32, u64>>>,
-    /// The numbers of the lines, by [`spread`] hashes; nothing while there are a [`FEW`].
+    /// The numbers of the lines by their [`spread`] hashes; empty up to [`FEW`] lines.
     table: HashTable<u32>,
-    /// Made when there are some lines: most hosts of a large site have few.
-    recent: Option<Box<Recent>>,
+    /// The cache of recent lines; made when there are more than [`FEW`]: most hosts of a large site have fewer.
+    recent: Option<Box<RecentLines>>,
 }
 
-/// A line.
+/// The entry of a line.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// Where it begins in the text; it ends where the next begins, or its piece ends.
+    /// Where the text of the line begins; it ends where the next line begins, or its chunk ends.
     start: u32,
-    /// Its count; [`BIG`] where it is in `big`.
+    /// The count, or [`BIG`] if the count stands in `big`.
     count: u32,
-    /// A part of its hash.
+    /// The upper half of the hash.
     hash: u32,
 }
 
-/// The hash of all lines, keyed anew in each process: one for all hosts, as each would be 32 bytes.
+/// The hash function of lines, keyed anew in each process. All hosts share it: it takes 32 bytes.
 static HASHER: LazyLock<ahash::RandomState> = LazyLock::new(ahash::RandomState::new);
 
-/// What a line costs besides its text, bytes: its entry and its place in the table, as far as they may
-/// have grown ahead.
+/// Memory of a line besides its text, bytes: its entry and its place in the table, which may have grown
+/// ahead.
 const COST: usize = 2 * size_of::<Entry>() + 12;
 
-/// Text in pieces that stay where they are: nothing is copied when it grows.
+/// Text in chunks that never move: nothing is copied when the text grows.
 #[derive(Clone, Default)]
-struct Pieces(Vec<Vec<u8>>);
+struct Chunks(Vec<Vec<u8>>);
 
-/// The greatest length of a piece of several lines.
-const PIECE: usize = 1 << 16;
+/// The greatest length of a chunk of several lines, bytes. A longer line is a chunk of its own.
+const CHUNK: usize = 1 << 16;
 
-impl Pieces {
-    /// Appends a line. Where it begins, if there is room, and how many bytes more the text takes.
+impl Chunks {
+    /// Appends a line. Returns where the line begins and how many bytes more the text takes; nothing if there
+    /// is no room.
     fn add(&mut self, line: &[u8]) -> Option<(u32, usize)> {
         let mut more = 0;
         let last = self.0.last();
         let fits = last
-            .is_some_and(|last| last.len() < PIECE && line.len() <= last.capacity() - last.len());
+            .is_some_and(|last| last.len() < CHUNK && line.len() <= last.capacity() - last.len());
         if !fits {
             u16::try_from(self.0.len()).ok()?;
             let twice = last.map_or(0, |last| 2 * last.capacity());
-            let size = twice.min(PIECE).max(line.len());
+            let size = twice.min(CHUNK).max(line.len());
             if self.0.is_empty() {
                 // Most hosts that somebody made up have one line.
                 self.0.reserve_exact(1);
@@ -74,25 +75,25 @@ impl Pieces {
             self.0.push(Vec::with_capacity(size));
             more = size + size_of::<Vec<u8>>();
         }
-        let piece = u16::try_from(self.0.len() - 1).ok()?;
+        let chunk = u16::try_from(self.0.len() - 1).ok()?;
         let last = self.0.last_mut()?;
         let start = u16::try_from(last.len()).ok()?;
         last.extend_from_slice(line);
-        Some((u32::from(piece) << 16 | u32::from(start), more))
+        Some((u32::from(chunk) << 16 | u32::from(start), more))
     }
 
-    /// So much text from a place on.
+    /// The text of this length that begins at `start`.
     #[inline(always)]
     fn get(&self, start: u32, length: u32) -> Option<&[u8]> {
         let from = (start & 0xffff) as usize;
-        let piece = self.0.get((start >> 16) as usize)?;
-        piece.get(from..from + length as usize)
+        let chunk = self.0.get((start >> 16) as usize)?;
+        chunk.get(from..from + length as usize)
     }
 
-    /// How long the line at a place is, if this is where the next begins.
+    /// The length of the line that begins at `start`; `next` is where the line after it begins.
     fn length(&self, start: u32, next: Option<u32>) -> u32 {
-        let piece = self.0.get((start >> 16) as usize).map_or(0, Vec::len);
-        let end = u32::try_from(piece).unwrap_or(u32::MAX);
+        let chunk = self.0.get((start >> 16) as usize).map_or(0, Vec::len);
+        let end = u32::try_from(chunk).unwrap_or(u32::MAX);
         match next.filter(|next| next >> 16 == start >> 16) {
             Some(next) => next - start,
             None => end.saturating_sub(start & 0xffff),
@@ -100,30 +101,30 @@ impl Pieces {
     }
 }
 
-/// Lines that came of late, by [`mark`]: most lines need no more than a look here.
+/// A direct-mapped cache of recent lines by their quick hash: most lines are found here, without the table.
 #[derive(Clone)]
-struct Recent([Place; RECENT]);
+struct RecentLines([RecentLine; RECENT]);
 
-/// A power of two.
+/// Number of entries of the cache; a power of two.
 const RECENT: usize = 64;
-/// With fewer lines, the table is small enough.
+/// Number of lines up to which they are searched one by one, without a table.
 const FEW: usize = 16;
 
-/// Where a line is.
+/// A recent line.
 #[derive(Clone, Copy)]
-struct Place {
+struct RecentLine {
     /// Its [`mark`].
     mark: u32,
-    /// Its number.
+    /// The number of the line; `u32::MAX` if there is no line here.
     at: u32,
-    /// Where it begins in the text.
+    /// Where the line begins in the text.
     start: u32,
     length: u32,
 }
 
-impl Default for Recent {
+impl Default for RecentLines {
     fn default() -> Self {
-        let none = Place {
+        let none = RecentLine {
             mark: 0,
             at: u32::MAX,
             start: 0,
@@ -133,44 +134,44 @@ impl Default for Recent {
     }
 }
 
-/// What became of a line.
+/// The outcome of counting a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// It was known, and its count is another one now.
+    /// The line was known; its count was changed.
     Counted,
-    /// It was not known, and was added: so many bytes more are taken.
+    /// The line is new, and takes this number of bytes.
     Added(usize),
-    /// It was not known, and there is no room for it.
+    /// The line is new, and was not added: there is no room.
     Refused,
 }
 
-/// A count that stands in `big`.
+/// The count in an entry whose count stands in `big`.
 const BIG: u32 = u32::MAX;
 
 impl Lines {
-    /// How many distinct lines there are.
+    /// The number of distinct lines.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The bytes that they take.
+    /// The memory that the lines take, bytes.
     pub fn cost(&self) -> usize {
-        let pieces = self.text.0.iter();
-        let text: usize = pieces
-            .map(|piece| piece.capacity() + size_of::<Vec<u8>>())
+        let chunks = self.text.0.iter();
+        let text: usize = chunks
+            .map(|chunk| chunk.capacity() + size_of::<Vec<u8>>())
             .sum();
         text + self.len() * COST
     }
 
-    /// Changes the count of a line from what it is. One that is not known is added with a count made of
-    /// 0, if it is not `full`. A host's lines take 4 GiB at most.
+    /// Changes the count of a line by `new`, which gets the old count. A new line is added, with 0 as its old
+    /// count, unless `full`. The lines of a host take 4 GiB at most.
     pub fn change(&mut self, line: &[u8], full: bool, new: impl FnOnce(u64) -> u64) -> Change {
         let mark = hash_of_ends(line);
         if let Some(recent) = &self.recent
             && let known = recent.0[mark as usize % RECENT]
             && known.mark == mark
         {
-            let Place {
+            let RecentLine {
                 at, start, length, ..
             } = known;
             if self.text.get(start, length) == Some(line) && at != u32::MAX {
@@ -188,19 +189,20 @@ impl Lines {
             return Change::Refused;
         }
         match self.insert(line, hash, new(0)) {
-            // Many come once only: the places are for those that come again.
+            // Not added to the cache: many lines come once only.
             Some(bytes) => Change::Added(bytes),
             None => Change::Refused,
         }
     }
 
+    /// Adds a line to the cache of recent lines.
     fn remember(&mut self, mark: u32, at: u32) {
         if self.recent.is_none() && self.entries.len() <= FEW {
             return;
         }
         let (start, length) = range_of(&self.text, &self.entries, at);
         let recent = self.recent.get_or_insert_default();
-        recent.0[mark as usize % RECENT] = Place {
+        recent.0[mark as usize % RECENT] = RecentLine {
             mark,
             at,
             start,
@@ -208,7 +210,7 @@ impl Lines {
         };
     }
 
-    /// The number of a line.
+    /// The number of a line, if it is known.
     fn find(&self, line: &[u8], hash: u32) -> Option<u32> {
         let same = |at: u32| {
             self.entries
@@ -223,7 +225,7 @@ impl Lines {
         self.table.find(spread(hash), |&at| same(at)).copied()
     }
 
-    /// Adds a line that is not known. Gives how many bytes more are taken, if there was room.
+    /// Adds a line that is not known. Returns how many bytes it takes; nothing if there is no room.
     fn insert(&mut self, line: &[u8], hash: u32, count: u64) -> Option<usize> {
         let at = u32::try_from(self.entries.len()).ok()?;
         let (start, more) = self.text.add(line)?;
@@ -237,7 +239,7 @@ impl Lines {
         });
         self.set(at, count);
         let Self { entries, table, .. } = self;
-        // The first time, all that are there already.
+        // A new table receives the lines before, too.
         let from = match table.is_empty() {
             true if entries.len() <= FEW => at + 1,
             true => 0,
@@ -259,6 +261,7 @@ impl Lines {
         })
     }
 
+    /// The count of the line of this number.
     fn count(&self, at: u32) -> u64 {
         let big = || self.big.as_ref()?.get(&at).copied();
         match self.entries.get(at as usize).map(|entry| entry.count) {
@@ -268,6 +271,7 @@ impl Lines {
         }
     }
 
+    /// Sets the count of the line of this number.
     fn set(&mut self, at: u32, count: u64) {
         let small = u32::try_from(count).unwrap_or(BIG);
         if small == BIG {
@@ -279,26 +283,26 @@ impl Lines {
     }
 }
 
-/// What is kept of a hash.
+/// The part of a hash that an entry keeps.
 fn part(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// The hash for the table, which looks at the highest bits and the lowest.
+/// The hash for the table, made of an entry's part: the table uses the highest bits and the lowest.
 fn spread(hash: u32) -> u64 {
     u64::from(hash)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .rotate_left(32)
 }
 
-/// The bytes of a line.
-fn text_of<'a>(text: &'a Pieces, entries: &[Entry], at: u32) -> &'a [u8] {
+/// The text of the line of this number.
+fn text_of<'a>(text: &'a Chunks, entries: &[Entry], at: u32) -> &'a [u8] {
     let (start, length) = range_of(text, entries, at);
     text.get(start, length).unwrap_or_default()
 }
 
-/// Where a line begins, and its length.
-fn range_of(text: &Pieces, entries: &[Entry], at: u32) -> (u32, u32) {
+/// Where the line of this number begins, and its length.
+fn range_of(text: &Chunks, entries: &[Entry], at: u32) -> (u32, u32) {
     let at = at as usize;
     let begin = |at: usize| entries.get(at).map(|entry| entry.start);
     let Some(start) = begin(at) else {
@@ -313,7 +317,7 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// The same lines with the same counts, whichever came first.
+/// Lines are equal if they are the same with the same counts, whichever came first.
 impl PartialEq for Lines {
     fn eq(&self, other: &Self) -> bool {
         let known = |line: &[u8]| {
@@ -388,7 +392,7 @@ mod tests {
     #[test]
     fn lines_of_every_length_find_their_piece() {
         let mut lines = Lines::default();
-        let lengths = [PIECE - 1, 1, PIECE, 0, 3, PIECE + 1, 2, 2 * PIECE, 7];
+        let lengths = [CHUNK - 1, 1, CHUNK, 0, 3, CHUNK + 1, 2, 2 * CHUNK, 7];
         for (number, length) in (0..).zip(lengths) {
             let line = vec![b'a' + number; length];
             let added = lines.change(&line, false, |n| n + 1);
@@ -436,7 +440,7 @@ mod tests {
         }
         let text: usize = lines.iter().map(|(line, _)| line.len()).sum();
         assert!(
-            told > text && told < text + 3_000 * COST + 3 * PIECE,
+            told > text && told < text + 3_000 * COST + 3 * CHUNK,
             "{told} for {text}"
         );
         assert_eq!(size_of::<Lines>(), 96);

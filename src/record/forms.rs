@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use super::built_in::begins_traditional;
 use super::rfc5424::Rfc5424;
 use crate::config::PrefixName;
 
-/// The head of a line, taken off.
+/// A line without the head that a device wrote.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Headed<'a> {
     /// The host, if the device names itself.
@@ -21,10 +22,10 @@ pub struct Headed<'a> {
     pub message: Cow<'a, [u8]>,
 }
 
-/// More heads than these, one behind the other, no line has: its relay's, the device's two.
+/// Heads that a line has one behind the other, at most: one of a relay, two of the device.
 const HEADS: usize = 3;
 
-/// One pattern, and what is read by it.
+/// A form of heads.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
 enum Form {
     /// Cisco with a sequence number or a colon in front.
@@ -45,7 +46,7 @@ enum Form {
     Huawei,
     Panos,
     Mikrotik,
-    /// Time and host in the order of RFC 3164, but written more loosely.
+    /// Time and host in the order of RFC 3164 §4.1.2, written more loosely.
     Loose,
     /// A time alone.
     Time,
@@ -70,7 +71,7 @@ const DEVICES: [Form; 11] = [
     Form::Time,
 ];
 
-/// What a name stands for.
+/// The forms that a name stands for.
 fn forms(name: PrefixName) -> &'static [Form] {
     use Form::{
         Asa, CiscoBare, CiscoColon, CiscoCounted, CiscoNode, CiscoTimeless, Compose, DockerTime,
@@ -99,8 +100,8 @@ fn forms(name: PrefixName) -> &'static [Form] {
 }
 
 impl Form {
-    /// Its pattern. `host` is the host; `keep` is cut out with the rest of the head and put in front of
-    /// the message; `text` is the beginning of the message.
+    /// The pattern of this form. Its groups: `host` (or `early`, where the host stands first) is the host;
+    /// `keep` is cut out with the head and put in front of the message; `text` begins the message.
     fn pattern(self) -> String {
         // A word that is no number alone, or an IPv6 address.
         const HOST: &str = r"(?P<host>\d*[A-Za-z_.\-][^\s/]*?|\d*:[^\s/]*:[^\s/]*?)";
@@ -165,7 +166,7 @@ impl Form {
         }
     }
 
-    /// Each form with its pattern, made when the first line asks for one.
+    /// The compiled pattern of this form; all are compiled when the first line asks for one.
     fn compiled(self) -> Option<&'static Regex> {
         static ALL: LazyLock<Vec<(Form, Regex)>> = LazyLock::new(|| {
             let compile = |&form: &Form| {
@@ -178,7 +179,7 @@ impl Form {
         all.find_map(|(form, regex)| (*form == self).then_some(regex))
     }
 
-    /// Takes the head off a line.
+    /// Takes the head off a line; nothing if the line has none of this form.
     fn take(self, line: &[u8]) -> Option<Headed<'_>> {
         let found = self.compiled()?.captures(line)?;
         let group = |name| found.name(name);
@@ -256,14 +257,14 @@ pub fn without_priority(line: &[u8]) -> &[u8] {
 /// RFC 3164 or RFC 5424.
 pub fn device(message: &[u8]) -> Option<Headed<'_>> {
     // What is left of a header of RFC 3164 stays: nothing is known of its device.
-    let time = !super::begins_traditional(message);
+    let time = !begins_traditional(message);
     heads(
         message,
         DEVICES.iter().filter(|form| time || **form != Form::Time),
     )
 }
 
-/// Takes off the head that one of these names stands for.
+/// Takes off the head that one of these devices wrote.
 pub(super) fn named<'a>(line: &'a [u8], names: &[PrefixName]) -> Option<Headed<'a>> {
     match structured(line, names) {
         Some(message) => Some(Headed {
@@ -274,14 +275,14 @@ pub(super) fn named<'a>(line: &'a [u8], names: &[PrefixName]) -> Option<Headed<'
     }
 }
 
-/// The message of RFC 5424 that one of these names finds in a line.
+/// The message of RFC 5424 in a line, if one of these names asks for that form.
 pub(super) fn structured<'a>(line: &'a [u8], names: &[PrefixName]) -> Option<Rfc5424<'a>> {
     let wanted = |name| [PrefixName::Rfc5424, PrefixName::Junos].contains(name);
     let message = Rfc5424::parse(line).filter(|message| message.time().is_some());
     message.filter(|_| names.iter().any(wanted))
 }
 
-/// Takes off heads as long as there are some: what a relay put in front of a device's own.
+/// Takes off heads of these forms, one after the other: that of a relay stands in front of the device's own.
 fn heads<'a, 'f>(
     line: &'a [u8],
     forms: impl Iterator<Item = &'f Form> + Clone,

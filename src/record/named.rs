@@ -1,14 +1,18 @@
-//! Prefixes that are set by their names (`set logprefix cisco`), beside the built-in ones and patterns.
+//! Prefixes that are set by the name of a device (`set logprefix cisco`), beside the built-in ones and
+//! patterns.
 
 use std::borrow::Cow;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::LazyLock;
 
-use super::{Parsed, Record, by_patterns, forms, rfc3339, traditional};
+use super::built_in::{rfc3339, traditional};
+use super::forms;
+use super::logprefix::by_patterns;
+use super::parsed::{Parsed, Record};
 use crate::config::LineSettings;
 use crate::pattern::{Budget, Spans};
 
-/// Takes the prefix off `line`, as [`super::parse`] does.
+/// Takes the prefix off `line` as [`super::parse`] does, where names are set.
 #[cold]
 pub(super) fn parse<'a>(
     line: &'a [u8],
@@ -49,7 +53,7 @@ pub(super) fn parse<'a>(
         .unwrap_or(Parsed::NoPrefix)
 }
 
-/// The host of a line whose head names none: this machine.
+/// The host of a line whose head names none: the name of this machine.
 fn this_host() -> &'static [u8] {
     static NAME: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let name = nix::unistd::gethostname().unwrap_or_default();
@@ -58,7 +62,7 @@ fn this_host() -> &'static [u8] {
     &NAME
 }
 
-/// Whether structured data (RFC 5424 §6.3) of this line comes into no message.
+/// Whether structured data (RFC 5424 §6.3) of this line is left out of its message.
 #[inline]
 pub fn drops_structured(line: &[u8], settings: &LineSettings) -> bool {
     if settings.names.is_empty() {

@@ -1,8 +1,8 @@
-//! RFC 5424 §6: what comes after `<PRI>`.
+//! Messages of RFC 5424 (§6), without their `<PRI>`.
 
 use chrono::{DateTime, FixedOffset};
 
-/// A message, taken apart. `-` stands in a field that says nothing.
+/// The fields of a message. A field without a value is `-` (NILVALUE).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rfc5424<'a> {
     time: &'a [u8],
@@ -11,7 +11,7 @@ pub struct Rfc5424<'a> {
     app: &'a [u8],
     process: &'a [u8],
     id: &'a [u8],
-    /// STRUCTURED-DATA, if there is any: it does not come into the message.
+    /// STRUCTURED-DATA, if there is any: it is left out of the message.
     pub structured: Option<&'a [u8]>,
     text: &'a [u8],
 }
@@ -19,14 +19,14 @@ pub struct Rfc5424<'a> {
 /// The TIMESTAMP of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
-    /// `-`
+    /// No time (`-`).
     Nil,
-    /// The time that it gives.
+    /// This time.
     At(DateTime<FixedOffset>),
 }
 
 impl<'a> Rfc5424<'a> {
-    /// Takes a message apart; nothing if it is no message of this form.
+    /// Reads the fields of a message; nothing if it is no message of RFC 5424.
     pub fn parse(rest: &'a [u8]) -> Option<Self> {
         let mut fields = rest.strip_prefix(b"1 ")?.splitn(6, |&b| b == b' ');
         let mut field = || fields.next().filter(|field| !field.is_empty());
@@ -46,7 +46,7 @@ impl<'a> Rfc5424<'a> {
         })
     }
 
-    /// Its time; nothing if what stands there is none, and so this no message of this form.
+    /// The TIMESTAMP; nothing if it is no time, so that this is no message of RFC 5424.
     pub fn time(&self) -> Option<Written> {
         match self.time {
             b"-" => Some(Written::Nil),
@@ -80,7 +80,7 @@ impl<'a> Rfc5424<'a> {
     }
 }
 
-/// `-` or `[id name="value"]…` (RFC 5424 §6.3), and what follows it without its blank.
+/// Splits `-` or `[id name="value"]…` (RFC 5424 §6.3) from the text behind it and its blank.
 fn after_structured_data(text: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let mut rest = text;
     if let Some(after) = rest.strip_prefix(b"-") {
@@ -101,7 +101,7 @@ fn after_structured_data(text: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     }
 }
 
-/// What follows the `]` that ends an element; inside quotes a backslash takes the next byte along.
+/// The text behind the `]` that ends an element; inside quotes a backslash quotes the next byte.
 fn after_element(element: &[u8]) -> Option<&[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let end = element.iter().position(|&byte| {

@@ -3,42 +3,42 @@
 use crate::pattern::tag::tag_length;
 use crate::simd::{before_space, digits_length};
 
-/// A message, its process id taken out where that is wanted. Most rules can do without a copy for that:
-/// what is behind the process id is read where it is written, as if it stood where it will.
+/// A message, without its process id if `hidepid` says so. Most rules need no copy for that: the text behind
+/// the process id is read where it is written ([`MessageShape::tail`]).
 #[derive(Debug)]
-pub struct Text<'a> {
+pub struct MessageText<'a> {
     /// The message as it is written in the log.
     written: &'a [u8],
-    shape: Shape,
-    /// The message without its process id, if there is one to take out.
+    shape: MessageShape,
+    /// The copy without the process id, if there is one to hide.
     hidden: Option<Hidden<'a>>,
 }
 
-/// A message without its process id, once somebody has asked for that.
+/// The copy of a message without its process id.
 #[derive(Debug)]
 struct Hidden<'a> {
     message: &'a mut Vec<u8>,
+    /// Whether the copy was made: only when the whole message is asked for.
     made: bool,
 }
 
-/// What is known of a message once its first word was looked at.
+/// Where the first word of a message ends, and how much behind it is hidden.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Shape {
+pub struct MessageShape {
     /// Where the first word ends.
     word: u32,
-    /// The length of the process id right behind it, and of the `[` and `]` around that, if they are taken
-    /// out.
+    /// The length of the process id right behind it with its `[` and `]`, if they are hidden.
     hidden: u32,
 }
 
-impl Shape {
-    /// The shape of a message that is taken as it is.
+impl MessageShape {
+    /// The shape of a message of which nothing is hidden.
     #[inline(always)]
     fn plain(message: &[u8]) -> Self {
         Self::new(tag_length(message, 0), 0)
     }
 
-    /// The shape of a message whose process id is taken out, if the message begins as most do.
+    /// The shape of a message whose process id is hidden, if the message begins as most do.
     #[inline(always)]
     fn without_pid(message: &[u8]) -> Option<Self> {
         let word = tag_length(message, 0);
@@ -52,7 +52,7 @@ impl Shape {
         }
     }
 
-    /// No message is so long that its shape could not be told.
+    /// The shape of these lengths, which are less than 4 GiB: no line is longer.
     #[inline(always)]
     fn new(word: usize, hidden: usize) -> Self {
         debug_assert!(u32::try_from(word + hidden).is_ok());
@@ -68,32 +68,32 @@ impl Shape {
         self.word as usize
     }
 
-    /// How much is taken out there.
+    /// The number of bytes that are hidden there.
     #[inline(always)]
     pub fn taken_out(self) -> usize {
         self.hidden as usize
     }
 
-    /// Of such a message, as it is written, a text that is as the message is to be from
-    /// [`Shape::word_end`] on; what is before is another.
+    /// A part of the message as it is written: from [`MessageShape::word_end`] on it is the same as the
+    /// message without its process id; the bytes before that are other ones.
     #[inline(always)]
     pub fn tail(self, written: &[u8]) -> &[u8] {
         written.get(self.taken_out()..).unwrap_or_default()
     }
 }
 
-impl<'a> From<&'a [u8]> for Text<'a> {
-    /// A message that is taken as it is.
+impl<'a> From<&'a [u8]> for MessageText<'a> {
+    /// A message of which nothing is hidden.
     fn from(message: &'a [u8]) -> Self {
         Self {
             written: message,
-            shape: Shape::plain(message),
+            shape: MessageShape::plain(message),
             hidden: None,
         }
     }
 }
 
-impl<'a> Text<'a> {
+impl<'a> MessageText<'a> {
     /// The message as the rules see it: without its process id if `hidepid` says so (`set hidepid on`:
     /// `sshd[123]: x` becomes `sshd: x`). `room` holds the copy where one is needed.
     #[inline(always)]
@@ -101,7 +101,7 @@ impl<'a> Text<'a> {
         if !hidepid {
             return Self::from(written);
         }
-        let Some(shape) = Shape::without_pid(written) else {
+        let Some(shape) = MessageShape::without_pid(written) else {
             return Self::copied(written, room);
         };
         let (message, made) = (room, false);
@@ -113,7 +113,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The message without its process id, copied, where its first word is not what most begin with.
+    /// A copy of the message without its process id, if it does not begin as most do.
     #[cold]
     fn copied(written: &'a [u8], room: &'a mut Vec<u8>) -> Self {
         let Some((start, end)) = pid(written) else {
@@ -141,7 +141,8 @@ impl<'a> Text<'a> {
         hidden.message
     }
 
-    /// How the message begins, and a text that is as the message behind that.
+    /// The first word of the message, if something is hidden behind it, and a text that is the same as the
+    /// message behind that word.
     #[inline]
     pub fn parts(&self) -> (&'a [u8], &'a [u8]) {
         let begin = match self.hidden {
@@ -151,7 +152,7 @@ impl<'a> Text<'a> {
         (begin, self.tail())
     }
 
-    /// See [`Shape::tail`].
+    /// The text of [`MessageShape::tail`].
     #[inline]
     pub fn tail(&self) -> &'a [u8] {
         self.shape.tail(self.written)
@@ -163,14 +164,14 @@ impl<'a> Text<'a> {
         self.written
     }
 
-    /// What is known of its beginning.
+    /// Where its first word ends, and how much behind it is hidden.
     #[inline]
-    pub fn shape(&self) -> Shape {
+    pub fn shape(&self) -> MessageShape {
         self.shape
     }
 }
 
-/// The length of `[digits]` at `start`, where `[` and a digit are, if a colon and a blank stand behind it.
+/// The length of the `[123]` at `start`, where `[` and a digit stand, if `: ` stands behind it.
 #[inline]
 fn pid_length(message: &[u8], start: usize) -> Option<usize> {
     let digits = digits_length(message, start + 1);
@@ -179,7 +180,7 @@ fn pid_length(message: &[u8], start: usize) -> Option<usize> {
     ends.then_some(digits + 2)
 }
 
-/// Where `[digits]` stands in front of the colon that ends the first word with a blank behind it.
+/// The range of the `[123]` at the end of the first word, if `: ` stands behind it.
 fn pid(message: &[u8]) -> Option<(usize, usize)> {
     let end = before_space(message, 0);
     if message.get(end) != Some(&b' ') {
@@ -216,7 +217,7 @@ mod tests {
                 None => written.to_vec(),
             };
             let mut room = b"of the line before".to_vec();
-            let mut text = Text::new(written, true, &mut room);
+            let mut text = MessageText::new(written, true, &mut room);
             let (word, head, tail) = (text.shape().word_end(), text.written(), text.tail());
             assert_eq!(head[..word], whole[..word]);
             assert_eq!(tail[word..], whole[word..]);

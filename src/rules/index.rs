@@ -1,83 +1,59 @@
-//! The index in front of the rules: which of them can match a line at all.
+//! The index of the rules: the few candidates that can match a line at all.
 //!
-//! Most rules name the program and the words behind it: `^sshd\[\d+\]: Failed password`. So the name
-//! at a line's head and what stands behind its first two blanks give the few rules that are left.
-//! The list for such a kind of line is made when the first of its kind comes. Of the rules that
-//! stand in it whatever the words are, most hold some literal that every match must contain: it is
-//! looked for first. The index may only leave out what cannot match: what it decides is what a loop
-//! over all rules would decide.
+//! Most rules name the program and the words behind it: `^sshd\[\d+\]: Failed password`. So the tag of a
+//! message and the words behind its first two blanks, its class, leave few candidate rules. Their list is
+//! made when the first message of a class comes. Rules that name no words stand in many lists; most of them
+//! hold some literal that every match must contain, which is looked for before the pattern is tried. The
+//! index may only leave out rules that cannot match: it decides what a loop over all rules decides.
 
 mod candidate;
-mod facts;
-mod heads;
-mod kind;
-mod line;
+mod class_cache;
+mod line_class;
+mod line_match;
+mod rule_info;
 mod scan;
+mod tags;
 
 use std::cell::OnceCell;
 
-use super::id;
+use super::in_order::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::hash::FxHashMap;
 use crate::pattern::{Budget, Spans};
-use crate::record::{Shape, Text};
-use candidate::{Candidate, Literals, Quick};
-use facts::{Begin, Facts, facts};
-use heads::{Heads, Possible};
-use kind::{Look, Memory};
-use line::Line;
-use scan::Scan;
+use crate::record::{MessageShape, MessageText};
+use candidate::{Candidate, Literals, Strategy};
+use class_cache::{ClassCache, ListId};
+use line_class::{LineClass, LineStart};
+use line_match::LineMatch;
+use rule_info::{RuleInfo, WordStart, rule_infos};
+use scan::LiteralScan;
+use tags::{PossibleRule, Tags};
 
-/// With fewer such rules in a list, each literal is looked for by itself.
+/// In a list with more rules that have literals than this, the literals are looked for in one scan.
 const FEW: usize = 8;
-/// With more rules in all lists together they are made anew: a log may be made to have many kinds of
-/// lines.
+/// Rules in all lists together, at most, before all lists are made anew: whoever sends lines can invent
+/// classes.
 const MOST_CANDIDATES: usize = 100_000;
-/// More keys than these get no number: what they would say of their rules is not used.
-const MOST_NAMES: usize = (1 << 20) - 1;
 
 /// The index of a list of rules. It learns from the lines that come.
 #[derive(Debug)]
 pub struct Index {
-    /// What is known of each rule.
-    facts: Vec<Facts>,
-    heads: Heads,
-    /// The keys that rules name, as the numbers of their bytes, from 1.
+    infos: Vec<RuleInfo>,
+    tags: Tags,
+    /// The numbers of the keys that rules name, from 1.
     keys: FxHashMap<u32, u32>,
-    /// The lists that were made, by the kind of line.
-    kinds: FxHashMap<u64, ListId>,
+    /// The list of each class that came, by [`LineClass::packed`].
+    classes: FxHashMap<u64, ListId>,
     lists: Vec<List>,
-    /// The rules of all lists, one behind the other.
+    /// The candidates of all lists, one list behind the other.
     candidates: Vec<Candidate>,
-    memory: Memory,
-    /// For lists with many literals; made when the first of them is.
-    scan: OnceCell<Option<Scan>>,
-    room: Room,
+    cache: ClassCache,
+    /// The scan for lists with more than [`FEW`] rules with literals; made with the first such list.
+    scan: OnceCell<Option<LiteralScan>>,
+    scratch: Scratch,
 }
 
-/// A kind of line.
-#[derive(Clone, Copy, Debug)]
-struct Kind {
-    /// The number of its head.
-    head: u32,
-    /// Whether a kernel's time stamp stands behind the first blank; the keys are behind it then.
-    stamped: bool,
-    /// Whether a process id stands behind the first word.
-    numbered: bool,
-    /// The numbers of its keys, 0 for one that no rule names.
-    keys: [u32; 2],
-}
-
-impl Kind {
-    /// The kind as a key of its own.
-    fn packed(self) -> u64 {
-        let [first, second] = self.keys.map(u64::from);
-        let bits = u64::from(self.stamped) | u64::from(self.numbered) << 1;
-        (u64::from(self.head) << 2 | bits) << 40 | first << 20 | second
-    }
-}
-
-/// The rules that a kind of line may match, in their order: so many from there on.
+/// The candidates of a class, in the order of the rules: a range of the candidates of all lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct List {
     start: u32,
@@ -85,7 +61,7 @@ struct List {
 }
 
 impl List {
-    /// Its rules, of those of all lists.
+    /// The candidates of this list.
     #[inline(always)]
     fn of(self, all: &[Candidate]) -> &[Candidate] {
         let all = all.get(self.start as usize..).unwrap_or_default();
@@ -93,148 +69,161 @@ impl List {
     }
 }
 
-/// The number of a list.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-struct ListId(u32);
-
-/// A line to be decided, and where to put what is found on the way.
+/// A line whose rule is asked for, and what its matching writes to.
 #[derive(Debug)]
-pub struct Asked<'a, 't> {
+pub struct Query<'a, 't> {
     /// The host.
     pub host: &'a [u8],
     /// The message.
-    pub text: &'a mut Text<'t>,
-    /// Whether it holds newlines, as an element of a Redis list may.
+    pub text: &'a mut MessageText<'t>,
+    /// Whether the message holds newlines, as an element of a Redis list may.
     pub newlines: bool,
-    /// The groups of the match; the first, that of the whole, may be missing.
+    /// Receives the groups of the match; group 0, the whole match, may be missing.
     pub spans: &'a mut Spans,
-    /// What the line may still cost.
+    /// The steps that matching the line may still take.
     pub budget: &'a mut Budget,
 }
 
-/// Memory that is used again for each line.
+/// Buffers that are used again for each line.
 #[derive(Debug, Default)]
-struct Room {
-    /// The rules whose literals are there, a bit each.
-    wanted: Vec<u64>,
-    /// Whether each group was entered by this line; known if its stamp is this line's.
+struct Scratch {
+    /// The rules whose literals are in the line, a bit each.
+    found: Vec<u64>,
+    /// Whether a line entered each group, and the number of that line.
     groups: Vec<(u64, bool)>,
-    stamp: u64,
+    /// The number of the line.
+    line: u64,
 }
 
 impl Index {
     /// Makes the index of these rules.
     pub fn new(rules: &[Rule]) -> Self {
         let mut keys = FxHashMap::default();
-        let facts = facts(rules, &mut keys);
+        let infos = rule_infos(rules, &mut keys);
         Self {
-            heads: Heads::new(&facts),
-            facts,
-            memory: Memory::new(&keys),
+            tags: Tags::new(&infos),
+            infos,
+            cache: ClassCache::new(&keys),
             keys,
-            kinds: FxHashMap::default(),
+            classes: FxHashMap::default(),
             lists: Vec::new(),
             candidates: Vec::new(),
             scan: OnceCell::new(),
-            room: Room {
+            scratch: Scratch {
                 groups: vec![(0, false); rules.len()],
-                ..Room::default()
+                ..Scratch::default()
             },
         }
     }
 
-    /// Which rule takes a line: the rule that a loop over all rules finds ([`super::decide`]), but that
-    /// patterns which would be given up may not be tried.
+    /// The rule that takes a line: the one that a loop over all rules finds ([`super::decide`]), except that
+    /// a pattern which would be given up may not be tried at all.
     #[inline]
-    pub fn decide(&mut self, rules: &[Rule], asked: Asked<'_, '_>) -> Option<RuleId> {
+    pub fn decide(&mut self, rules: &[Rule], query: Query<'_, '_>) -> Option<RuleId> {
         self.bound();
-        let (written, shape) = (asked.text.written(), asked.text.shape());
-        let look = Look::at(written, shape);
-        let list = self.list(rules, written, shape, &look);
-        self.room.stamp += 1;
+        let (written, shape) = (query.text.written(), query.text.shape());
+        let start = LineStart::at(written, shape);
+        let list = self.list(rules, written, shape, &start);
+        self.scratch.line += 1;
         let candidates = self.lists.get(list.0 as usize)?.of(&self.candidates);
-        let mut line = Line {
-            facts: &self.facts,
+        let mut line = LineMatch {
+            infos: &self.infos,
             rules,
-            host: asked.host,
-            text: asked.text,
-            newlines: asked.newlines,
-            begin: look.begin.filter(|_| !asked.newlines),
-            begins: look.begins,
-            spans: asked.spans,
-            budget: asked.budget,
+            host: query.host,
+            text: query.text,
+            newlines: query.newlines,
+            after_tag: start.after_tag.filter(|_| !query.newlines),
+            words: start.words,
+            spans: query.spans,
+            budget: query.budget,
             literals: Literals {
-                facts: &self.facts,
+                infos: &self.infos,
                 scan: &self.scan,
-                wanted: &mut self.room.wanted,
+                found: &mut self.scratch.found,
                 scanned: None,
             },
-            groups: &mut self.room.groups,
-            stamp: self.room.stamp,
+            groups: &mut self.scratch.groups,
+            line: self.scratch.line,
         };
-        let taker = candidates.iter().find(|candidate| line.takes(candidate));
+        let taker = candidates
+            .iter()
+            .find(|candidate| line.is_taken_by(candidate));
         taker.map(|candidate| candidate.rule)
     }
 
-    /// The list of rules for such a line.
+    /// The list of candidates of a message.
     #[inline(always)]
-    fn list(&mut self, rules: &[Rule], written: &[u8], shape: Shape, look: &Look<'_>) -> ListId {
-        let mark = self.memory.mark(look);
-        match mark.and_then(|mark| self.memory.list(&mark)) {
+    fn list(
+        &mut self,
+        rules: &[Rule],
+        written: &[u8],
+        shape: MessageShape,
+        start: &LineStart<'_>,
+    ) -> ListId {
+        let key = self.cache.key(start);
+        match key.and_then(|key| self.cache.list(&key)) {
             Some(list) => list,
             None => self.learn(rules, written, shape),
         }
     }
 
+    /// The list of candidates of a message that the cache does not hold; it is added to the cache.
     #[cold]
     #[inline(never)]
-    fn learn(&mut self, rules: &[Rule], written: &[u8], shape: Shape) -> ListId {
-        let look = Look::at(written, shape);
-        let list = self.list_of_kind(rules, &look);
-        if let Some(mark) = self.memory.mark(&look) {
-            self.memory.remember(mark, list);
+    fn learn(&mut self, rules: &[Rule], written: &[u8], shape: MessageShape) -> ListId {
+        let start = LineStart::at(written, shape);
+        let list = self.list_of_class(rules, &start);
+        if let Some(key) = self.cache.key(&start) {
+            self.cache.insert(key, list);
         }
         list
     }
 
-    /// Forgets all lists, if there are too many.
+    /// Forgets all lists if they hold too many candidates.
     fn bound(&mut self) {
         if self.candidates.len() + self.lists.len() >= MOST_CANDIDATES {
             self.candidates.clear();
-            self.kinds.clear();
+            self.classes.clear();
             self.lists.clear();
-            self.memory.clear();
+            self.cache.clear();
         }
     }
 
-    /// The list of rules for a line whose kind did not come of late.
-    fn list_of_kind(&mut self, rules: &[Rule], look: &Look<'_>) -> ListId {
-        let key = |begin: Begin| self.keys.get(&begin.key()).copied().unwrap_or(0);
-        let head = look.head();
-        let kind = Kind {
-            keys: look.begins.map(key),
-            stamped: look.stamped,
-            numbered: look.numbered,
-            head: self.heads.number(&head, &self.facts),
+    /// The list of candidates of a message's class; a new class gets one.
+    fn list_of_class(&mut self, rules: &[Rule], start: &LineStart<'_>) -> ListId {
+        let key = |word: WordStart| self.keys.get(&word.key()).copied().unwrap_or(0);
+        let tag = start.tag();
+        let class = LineClass {
+            keys: start.words.map(key),
+            stamped: start.stamped,
+            numbered: start.numbered,
+            tag: self.tags.number(&tag, &self.infos),
         };
-        match self.kinds.get(&kind.packed()) {
+        match self.classes.get(&class.packed()) {
             Some(&list) => list,
-            None => self.make(rules, kind, &head, look),
+            None => self.make(rules, class, &tag, start),
         }
     }
 
-    /// Makes the list for a kind of line.
-    fn make(&mut self, rules: &[Rule], kind: Kind, head: &[u8], look: &Look<'_>) -> ListId {
-        let possible = self.heads.rules(kind.head).iter();
-        let candidates = possible.filter_map(|one| self.candidate(rules, kind, head, look, *one));
+    /// Makes the list of candidates of a class; `start` is the beginning of a message of the class.
+    fn make(
+        &mut self,
+        rules: &[Rule],
+        class: LineClass,
+        tag: &[u8],
+        start: &LineStart<'_>,
+    ) -> ListId {
+        let possible = self.tags.rules(class.tag).iter();
+        let candidates = possible.filter_map(|one| self.candidate(rules, class, tag, start, *one));
         let mut candidates: Vec<Candidate> = candidates.collect();
         let literals = candidates
             .iter_mut()
-            .filter(|candidate| matches!(candidate.quick, Quick::Literal));
+            .filter(|candidate| matches!(candidate.strategy, Strategy::Literal));
         let literals: Vec<_> = literals.collect();
-        if literals.len() > FEW && self.scan.get_or_init(|| Scan::new(&self.facts)).is_some() {
+        let scan = || LiteralScan::new(&self.infos);
+        if literals.len() > FEW && self.scan.get_or_init(scan).is_some() {
             for candidate in literals {
-                candidate.quick = Quick::Scan;
+                candidate.strategy = Strategy::Scan;
             }
         }
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -245,42 +234,42 @@ impl Index {
         let id = ListId(number(self.lists.len()));
         self.candidates.append(&mut candidates);
         self.lists.push(list);
-        self.kinds.insert(kind.packed(), id);
+        self.classes.insert(class.packed(), id);
         id
     }
 
-    /// A rule that may match lines of this kind, as a line of the kind tells.
+    /// The candidate that a rule is for messages of a class; nothing if the rule cannot match them.
     fn candidate(
         &self,
         rules: &[Rule],
-        kind: Kind,
-        head: &[u8],
-        look: &Look<'_>,
-        possible: Possible,
+        class: LineClass,
+        tag: &[u8],
+        start: &LineStart<'_>,
+        possible: PossibleRule,
     ) -> Option<Candidate> {
-        let Possible { rule, group, .. } = possible;
-        let facts = self.facts.get(rule)?;
+        let PossibleRule { rule, group, .. } = possible;
+        let info = self.infos.get(rule)?;
         let Rule {
             pattern, action, ..
         } = rules.get(rule)?;
-        if !facts.fits(kind.stamped, kind.keys) {
+        if !info.may_match(class.stamped, class.keys) {
             return None;
         }
         let spans = !matches!(action, Action::Trash);
         let all = possible.surely || pattern.properties().matches_everything;
         let all = all && (!spans || pattern.groups() == 0);
-        // Lines whose heads are not told from each other are of one kind.
-        let told = self.heads.tells(kind.head);
-        let entry = || told.then(|| look.entry(head, pattern, spans)).flatten();
-        let quick = match group {
-            _ if !facts.inside.is_empty() => Quick::Literal,
-            None if all => Quick::All,
-            None => entry().map_or(Quick::Whole, Quick::Continuation),
-            Some(_) => Quick::Whole,
+        // Several tags may have one number, and so their messages one class.
+        let single = self.tags.is_single(class.tag);
+        let entry = || single.then(|| start.entry(tag, pattern, spans)).flatten();
+        let strategy = match group {
+            _ if !info.inside.is_empty() => Strategy::Literal,
+            None if all => Strategy::All,
+            None => entry().map_or(Strategy::Whole, Strategy::Continuation),
+            Some(_) => Strategy::Whole,
         };
         Some(Candidate {
-            quick,
-            gate: facts.gate(kind.stamped),
+            strategy,
+            prefilter: info.prefilter(class.stamped),
             pattern: pattern.clone(),
             rule: id(rule)?,
             group: group.and_then(|group| u32::try_from(group).ok()),

@@ -1,18 +1,24 @@
-//! Masking: what the groups of a rule matched is replaced, so that lines become equal.
+//! Masking: the text that the groups of a rule matched is replaced, so that lines become equal.
 
 use crate::pattern::{Pattern, Spans};
-use crate::record::Text;
+use crate::record::MessageText;
 
 /// Appends the message to `out` with the span of each outermost capture group of `pattern` replaced by
 /// `mask`.
 ///
-/// A group inside another is not masked by itself, if the other took part. A group that took no part
-/// stays away; one that matched nothing puts the mask where it stands.
-pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
+/// A group inside another one is not masked by itself if the other took part in the match. A group that took
+/// no part leaves no mask; a group that matched the empty text leaves one.
+pub fn mask(
+    text: &mut MessageText<'_>,
+    pattern: &Pattern,
+    spans: &Spans,
+    mask: &[u8],
+    out: &mut Vec<u8>,
+) {
     let (begin, message) = text.parts();
     let length = out.len();
     out.extend_from_slice(begin);
-    // As a rule the groups stand side by side, in their order.
+    // Most groups stand side by side, in their order.
     let mut done = begin.len();
     for (group, span) in spans.0.iter().enumerate().skip(1) {
         if let &Some((start, end)) = span {
@@ -28,7 +34,7 @@ pub fn mask(text: &mut Text<'_>, pattern: &Pattern, spans: &Spans, mask: &[u8], 
     out.extend_from_slice(&message[done..]);
 }
 
-/// The same for groups that are empty, stand in each other, or not in their order.
+/// Masks a message as [`mask`] does, for groups that are empty, nested, or not in their order.
 fn mask_any(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: &mut Vec<u8>) {
     let mut groups: Vec<(usize, usize)> = spans
         .0
@@ -53,7 +59,7 @@ fn mask_any(message: &[u8], pattern: &Pattern, spans: &Spans, mask: &[u8], out: 
     out.extend_from_slice(&message[done..]);
 }
 
-/// Whether a group around this one took part.
+/// Whether a group around this one took part in the match.
 fn is_inside(pattern: &Pattern, spans: &Spans, group: usize) -> bool {
     std::iter::successors(pattern.parent(group), |around| pattern.parent(*around))
         .any(|around| spans.0.get(around).is_some_and(Option::is_some))
@@ -83,9 +89,9 @@ mod tests {
         ] {
             let (mut spans, mut out, mut room) = (Spans::default(), Vec::new(), Vec::new());
             let pattern = Pattern::compile(pattern.as_bytes()).unwrap();
-            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
+            let mut text = MessageText::new(b"sshd[12]: user bob eve", true, &mut room);
             assert_eq!(pattern.captures(text.message(), &mut spans), Found::Yes);
-            let mut text = Text::new(b"sshd[12]: user bob eve", true, &mut room);
+            let mut text = MessageText::new(b"sshd[12]: user bob eve", true, &mut room);
             mask(&mut text, &pattern, &spans, b"*", &mut out);
             assert_eq!(bstr::BStr::new(&out), want, "{pattern:?}");
         }

@@ -1,11 +1,20 @@
-//! The five fields of a specification: read as the original reads them, kept as sets of bits.
+//! The five fields of a cron specification, read as the original reads them and kept as sets of bits.
 //!
-//! What the original takes for a number by accident (any word counts as 0) is refused here with a
-//! hint; full names of days and months, which it takes for 0 as well, mean what they say.
+//! The original takes any word for the number 0. Such words are refused here with a hint, except the full
+//! names of days and months, which have their meaning.
 
-use super::CronError;
+/// Why a cron specification is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CronError {
+    /// The bytes of the text that are wrong: start and end.
+    pub span: (usize, usize),
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
 
-/// The five fields as sets: bit N is value N.
+/// The values of the five fields as sets: bit N is value N.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     minutes: u64,
@@ -16,8 +25,8 @@ pub(super) struct Fields {
     weekdays: u64,
 }
 
-/// What one of the fields may hold.
-struct Range {
+/// The values that a field may have.
+struct FieldRange {
     name: &'static str,
     min: u64,
     max: u64,
@@ -49,32 +58,32 @@ const DAYS: [&str; 7] = [
     "saturday",
 ];
 
-const RANGES: [Range; 5] = [
-    Range {
+const RANGES: [FieldRange; 5] = [
+    FieldRange {
         name: "minute",
         min: 0,
         max: 59,
         names: &[],
     },
-    Range {
+    FieldRange {
         name: "hour",
         min: 0,
         max: 23,
         names: &[],
     },
-    Range {
+    FieldRange {
         name: "day of the month",
         min: 1,
         max: 31,
         names: &[],
     },
-    Range {
+    FieldRange {
         name: "month",
         min: 1,
         max: 12,
         names: &MONTHS,
     },
-    Range {
+    FieldRange {
         name: "weekday",
         min: 0,
         max: 7,
@@ -84,14 +93,15 @@ const RANGES: [Range; 5] = [
 
 const ALL_HOURS: u64 = (1 << 24) - 1;
 
-/// A piece of the text and where it begins.
+/// A part of the text, and where it begins in the text.
 #[derive(Clone, Copy)]
-struct Piece<'a> {
+struct Part<'a> {
     text: &'a str,
     start: usize,
 }
 
-impl Piece<'_> {
+impl Part<'_> {
+    /// An error at this part.
     fn error(&self, message: String, hint: Option<String>) -> CronError {
         CronError {
             span: (self.start, self.start + self.text.len()),
@@ -108,7 +118,7 @@ impl Fields {
         let &[minute, hour, day, month, weekday] = pieces.as_slice() else {
             return Err(wrong_number(text, pieces.len()));
         };
-        let set = |range: usize, piece| parse_field(&RANGES[range], piece);
+        let set = |range: usize, part| parse_field(&RANGES[range], part);
         let weekdays = set(4, weekday)?;
         Ok(Self {
             minutes: set(0, minute)?,
@@ -119,24 +129,24 @@ impl Fields {
         })
     }
 
-    /// Whether every hour of the day is in.
+    /// Whether the hour field has every hour of the day.
     pub(super) fn every_hour(&self) -> bool {
         self.hours == ALL_HOURS
     }
 
-    /// Whether hour and minute are in.
+    /// Whether the fields have this hour and this minute.
     pub(super) fn has_time(&self, hour: i64, minute: i64) -> bool {
         self.hours >> hour & 1 == 1 && self.minutes >> minute & 1 == 1
     }
 
-    /// Whether day, month and weekday (0 is Sunday) are in.
+    /// Whether the fields have this day, this month and this weekday (0 is Sunday).
     pub(super) fn has_date(&self, day: u32, month: u32, weekday: u32) -> bool {
         self.days >> day & 1 == 1
             && self.months >> month & 1 == 1
             && self.weekdays >> weekday & 1 == 1
     }
 
-    /// The same in the language of the `cron` crate: seconds first, weekdays from 1. Nothing when a
+    /// The specification in the language of the `cron` crate: seconds first, weekdays from 1. Nothing if a
     /// field is empty.
     pub(super) fn crate_text(&self) -> Option<String> {
         let list = |set: u64, shift: u32| {
@@ -157,6 +167,7 @@ impl Fields {
     }
 }
 
+/// The error for a text that has not five fields.
 fn wrong_number(text: &str, count: usize) -> CronError {
     let hint = match text.trim() {
         "@hourly" => Some("write `0 * * * *`".to_owned()),
@@ -173,19 +184,19 @@ fn wrong_number(text: &str, count: usize) -> CronError {
     }
 }
 
-fn split_blank(text: &str) -> Vec<Piece<'_>> {
+fn split_blank(text: &str) -> Vec<Part<'_>> {
     let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';
     split_at(text, 0, blank)
         .into_iter()
-        .filter(|piece| !piece.text.is_empty())
+        .filter(|part| !part.text.is_empty())
         .collect()
 }
 
-fn split_at(text: &str, offset: usize, separator: impl Fn(char) -> bool) -> Vec<Piece<'_>> {
+fn split_at(text: &str, offset: usize, separator: impl Fn(char) -> bool) -> Vec<Part<'_>> {
     let mut pieces = Vec::new();
     let mut start = 0;
     for part in text.split(&separator) {
-        pieces.push(Piece {
+        pieces.push(Part {
             text: part,
             start: offset + start,
         });
@@ -195,7 +206,7 @@ fn split_at(text: &str, offset: usize, separator: impl Fn(char) -> bool) -> Vec<
     pieces
 }
 
-fn parse_field(range: &Range, field: Piece<'_>) -> Result<u64, CronError> {
+fn parse_field(range: &FieldRange, field: Part<'_>) -> Result<u64, CronError> {
     let mut parts = split_at(field.text, field.start, |c| c == ',');
     // Commas at the end mean nothing; one alone makes an empty set.
     while parts.last().is_some_and(|part| part.text.is_empty()) {
@@ -208,7 +219,7 @@ fn parse_field(range: &Range, field: Piece<'_>) -> Result<u64, CronError> {
     Ok(set)
 }
 
-fn parse_part(range: &Range, part: Piece<'_>, field: Piece<'_>) -> Result<u64, CronError> {
+fn parse_part(range: &FieldRange, part: Part<'_>, field: Part<'_>) -> Result<u64, CronError> {
     if part.text.is_empty() {
         return Err(field.error(
             format!("`{}` has an empty part between its commas", field.text),
@@ -253,10 +264,10 @@ fn parse_part(range: &Range, part: Piece<'_>, field: Piece<'_>) -> Result<u64, C
     bounded(range, part, start, end, step)
 }
 
-/// The set from `start` to `end`, if both are allowed.
+/// The set of each `step`th value from `start` to `end`, if the field may have both.
 fn bounded(
-    range: &Range,
-    part: Piece<'_>,
+    range: &FieldRange,
+    part: Part<'_>,
     start: u64,
     end: u64,
     step: u64,
@@ -276,10 +287,10 @@ fn steps(start: u64, end: u64, step: u64) -> u64 {
     (start..=end).step_by(step).fold(0, |set, n| set | 1 << n)
 }
 
-/// The error for `sat-sun`, `22-3` and the like, with the two ranges that say it.
+/// The error for a range that runs backwards (`sat-sun`, `22-3`), with a hint how to write it.
 fn reversed(
-    range: &Range,
-    part: Piece<'_>,
+    range: &FieldRange,
+    part: Part<'_>,
     first: &str,
     last: &str,
     start: u64,
@@ -297,8 +308,8 @@ fn reversed(
     part.error(message, Some(hint))
 }
 
-/// The number that a word stands for.
-fn value(range: &Range, word: Piece<'_>) -> Result<u64, CronError> {
+/// The number that a word stands for: digits, or the name of a day or month.
+fn value(range: &FieldRange, word: Part<'_>) -> Result<u64, CronError> {
     if word.text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(leading_number(word.text).unwrap_or(u64::MAX));
     }
@@ -319,30 +330,30 @@ fn value(range: &Range, word: Piece<'_>) -> Result<u64, CronError> {
     Err(word.error(format!("`{}` is no {}", word.text, range.name), Some(hint)))
 }
 
-/// The digits that the text begins with; a number too great for any use counts as the greatest.
+/// The number whose digits the text begins with; a number that does not fit counts as the greatest that does.
 fn leading_number(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     (digits > 0).then(|| text[..digits].parse().unwrap_or(u64::MAX))
 }
 
-/// The first word of the piece at or after `from`. What stands before it is passed over, as in the
+/// The first word of the part at or after `from`. Other bytes before the word are passed over, as in the
 /// original (`-5` is 5).
-fn word_in(piece: Piece<'_>, from: usize) -> Option<Piece<'_>> {
-    let start = piece.text.bytes().skip(from).position(is_word)? + from;
-    word_at(piece, start)
+fn word_in(part: Part<'_>, from: usize) -> Option<Part<'_>> {
+    let start = part.text.bytes().skip(from).position(is_word)? + from;
+    word_at(part, start)
 }
 
-/// The word of the piece that begins right at `start`.
-fn word_at(piece: Piece<'_>, start: usize) -> Option<Piece<'_>> {
-    let length = piece
+/// The word of the part that begins at `start`.
+fn word_at(part: Part<'_>, start: usize) -> Option<Part<'_>> {
+    let length = part
         .text
         .bytes()
         .skip(start)
         .take_while(|&b| is_word(b))
         .count();
-    (length > 0).then(|| Piece {
-        text: &piece.text[start..start + length],
-        start: piece.start + start,
+    (length > 0).then(|| Part {
+        text: &part.text[start..start + length],
+        start: part.start + start,
     })
 }
 

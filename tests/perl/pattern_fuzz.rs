@@ -6,8 +6,8 @@ use crate::support::random::Random;
 use crate::support::{seed, subjects, torture};
 use tenshi::config::{Action, Rule};
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
-use tenshi::record::Text;
-use tenshi::rules::{Asked, Index, decide};
+use tenshi::record::MessageText;
+use tenshi::rules::{Index, Query, decide};
 
 /// Subjects for each pattern.
 const SUBJECTS: usize = 5;
@@ -379,8 +379,8 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
             let mut lost = Budget::new(line.len());
             let want = decide(&config, b"h", &line, &mut one, &mut lost);
             let mut text = line[..].into();
-            let asked = asked(&mut text, &mut other, &mut lost);
-            let got = index.decide(&config, asked);
+            let query = query(&mut text, &mut other, &mut lost);
+            let got = index.decide(&config, query);
             let told = || format!("seed {seed}: {} {:?}", line.escape_ascii(), got);
             assert_eq!(got, want, "{}", told());
             if want.is_some_and(|id| config[id.index()].action != Action::Trash) {
@@ -402,12 +402,12 @@ fn the_index_decides_as_a_loop_over_random_rules_does() {
     );
 }
 
-fn asked<'a, 't>(
-    text: &'a mut Text<'t>,
+fn query<'a, 't>(
+    text: &'a mut MessageText<'t>,
     spans: &'a mut Spans,
     budget: &'a mut Budget,
-) -> Asked<'a, 't> {
-    Asked {
+) -> Query<'a, 't> {
+    Query {
         host: b"h",
         text,
         newlines: false,

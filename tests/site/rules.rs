@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tenshi::config::{self, Action, Config};
 use tenshi::pattern::{Budget, Found, Spans};
-use tenshi::record::{self, Parsed, Text};
+use tenshi::record::{self, MessageText, Parsed};
 use tenshi::rules;
 
 /// What must be there, at least: a loop over nothing proves nothing.
@@ -123,7 +123,7 @@ fn hits(config: &Config, log: &Path) -> Hits {
             panic!("{}: no time and host: {shown}", log.display());
         };
         let mut room = Vec::new();
-        let mut text = Text::new(&record.message, config.lines.hidepid, &mut room);
+        let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
         let (host, message) = (record.host, text.message());
         let taken = rules::decide(&config.rules, host, message, &mut spans, &mut budget)
             .expect("the last rule takes every line")
@@ -247,7 +247,7 @@ fn taken(config: &Config, message: &str) -> usize {
         panic!("{line}");
     };
     let mut room = Vec::new();
-    let mut text = record::Text::new(&record.message, config.lines.hidepid, &mut room);
+    let mut text = record::MessageText::new(&record.message, config.lines.hidepid, &mut room);
     rules::decide(
         &config.rules,
         record.host,

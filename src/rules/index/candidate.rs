@@ -2,63 +2,64 @@
 
 use std::cell::OnceCell;
 
-use super::facts::{Facts, Gate};
-use super::scan::Scan;
+use super::rule_info::{Prefilter, RuleInfo};
+use super::scan::LiteralScan;
 use crate::config::RuleId;
 use crate::pattern::{Continuation, Pattern};
-use crate::record::Text;
+use crate::record::MessageText;
 
-/// A rule of a list.
+/// A rule that may take the lines of a class.
 #[derive(Clone, Debug)]
 pub(in crate::rules) struct Candidate {
-    pub(super) quick: Quick,
-    pub(super) gate: Gate,
+    pub(super) strategy: Strategy,
+    pub(super) prefilter: Prefilter,
     pub pattern: Pattern,
     pub rule: RuleId,
-    /// The group that must be entered, where the kind of line does not tell that it is.
+    /// The group that the line must enter, where its class does not tell that it does.
     pub(super) group: Option<u32>,
-    /// Whether the spans of its groups are wanted; of a line that is thrown away they are not.
+    /// Whether the groups of the match are wanted; for `trash` they are not.
     pub(super) spans: bool,
 }
 
 /// How a candidate is tried.
 #[derive(Clone, Debug)]
-pub(super) enum Quick {
-    /// It takes every such line without newlines, and has no groups that are wanted.
+pub(super) enum Strategy {
+    /// It takes every line of the class that holds no newline, and its groups are not wanted.
     All,
-    /// On lines without newlines its pattern goes on behind the first blank.
+    /// On lines without a newline, the pattern is matched from behind the first blank.
     Continuation(Continuation),
+    /// The pattern is matched on the whole message.
     Whole,
-    /// Its literal is looked for first.
+    /// One of the rule's literals is looked for first.
     Literal,
-    /// The same, along with all others.
+    /// The literals of all rules are looked for in one scan first.
     Scan,
 }
 
-/// What is asked of the literals of a line.
+/// The literals of the rules, looked for in one line.
 pub(super) struct Literals<'a> {
-    pub facts: &'a [Facts],
-    pub scan: &'a OnceCell<Option<Scan>>,
-    /// The rules whose literals are there, once that was looked for.
-    pub wanted: &'a mut Vec<u64>,
-    /// Whether there are any.
+    pub infos: &'a [RuleInfo],
+    pub scan: &'a OnceCell<Option<LiteralScan>>,
+    /// The rules whose literals are in the line, a bit each, once the line was scanned.
+    pub found: &'a mut Vec<u64>,
+    /// Whether there are any such rules; nothing before the line was scanned.
     pub scanned: Option<bool>,
 }
 
 impl Literals<'_> {
     /// Whether one of the rule's literals is in the message.
-    pub fn may_be(&mut self, candidate: &Candidate, text: &mut Text<'_>) -> bool {
+    pub fn may_be(&mut self, candidate: &Candidate, text: &mut MessageText<'_>) -> bool {
         let rule = candidate.rule.index();
         let scan = self.scan.get().and_then(Option::as_ref);
-        let Some(scan) = scan.filter(|_| matches!(candidate.quick, Quick::Scan)) else {
-            let mut literals = self.facts.get(rule).into_iter().flat_map(|f| &f.inside);
+        let Some(scan) = scan.filter(|_| matches!(candidate.strategy, Strategy::Scan)) else {
+            let mut literals = self.infos.get(rule).into_iter().flat_map(|f| &f.inside);
             return literals.any(|literal| literal.find(text.message()).is_some());
         };
-        let wanted = &mut *self.wanted;
+        let found = &mut *self.found;
         let some = self
             .scanned
-            .get_or_insert_with(|| scan.want(text.message(), wanted));
-        let bits = || self.wanted.get(rule / 64);
+            .get_or_insert_with(|| scan.find_rules(text.message(), found));
+        let bits = || self.found.get(rule / 64);
         *some && bits().is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
 }

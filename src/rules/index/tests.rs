@@ -1,11 +1,11 @@
 //! The index against the loop over all rules.
 
 use super::super::decide;
-use super::{Asked, Index, MOST_CANDIDATES};
+use super::{Index, MOST_CANDIDATES, Query};
 use crate::config::{Action, Rule, RuleId, parse_bytes};
 use crate::pattern::{Budget, Spans};
 use crate::random::Random;
-use crate::record::Text;
+use crate::record::MessageText;
 
 const PARTS: &[&str] = &[
     "^sshd: ",
@@ -124,18 +124,18 @@ fn decided(
     index: &mut Index,
     rules: &[Rule],
     host: &[u8],
-    text: &mut Text<'_>,
+    text: &mut MessageText<'_>,
 ) -> (Option<RuleId>, Spans) {
     let mut spans = Spans::default();
     let newlines = text.message().contains(&b'\n');
-    let asked = Asked {
+    let query = Query {
         host,
         text,
         newlines,
         spans: &mut spans,
         budget: &mut Budget::new(0),
     };
-    (index.decide(rules, asked), spans)
+    (index.decide(rules, query), spans)
 }
 
 /// Which rule takes each line.
@@ -144,7 +144,7 @@ fn taken(rules: &str, lines: &[&[u8]]) -> Vec<Option<u32>> {
     let rules = parse_bytes(text.as_bytes()).config.unwrap().rules;
     let mut index = Index::new(&rules);
     let mut decide = |line: &&[u8]| {
-        let id = decided(&mut index, &rules, b"h", &mut Text::from(*line));
+        let id = decided(&mut index, &rules, b"h", &mut MessageText::from(*line));
         id.0.map(|id| id.0)
     };
     lines.iter().map(&mut decide).collect()
@@ -173,7 +173,7 @@ fn kinds_of_lines_do_not_pile_up() {
     let mut index = Index::new(&rules);
     for number in 0..2_000 {
         let line = format!("sshd{number}: x");
-        let mut text = Text::from(line.as_bytes());
+        let mut text = MessageText::from(line.as_bytes());
         assert_eq!(decided(&mut index, &rules, b"h", &mut text).0, None);
         let all = index.candidates.len();
         assert!(all <= MOST_CANDIDATES + rules.len(), "{all}");
@@ -205,9 +205,9 @@ fn it_decides_as_a_loop_over_all_rules_does() {
             let mut one = Spans::default();
             let host = host.as_bytes();
             let mut room = Vec::new();
-            let mut text = Text::new(line.as_bytes(), true, &mut room);
+            let mut text = MessageText::new(line.as_bytes(), true, &mut room);
             let mut other_room = Vec::new();
-            let mut whole = Text::new(line.as_bytes(), true, &mut other_room);
+            let mut whole = MessageText::new(line.as_bytes(), true, &mut other_room);
             hidden += usize::from(whole.message().len() < line.len());
             let line = whole.message();
             let want = decide(&rules, host, line, &mut one, &mut Budget::default());

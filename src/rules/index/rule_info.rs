@@ -1,74 +1,79 @@
-//! What is known of each rule before a line comes.
+//! What is known of each rule before any line comes.
 
 use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::MOST_NAMES;
 use crate::config::{Action, Rule};
 use crate::hash::FxHashMap;
 use crate::pattern::Pattern;
 use crate::pattern::tag_analysis::{Fit, KEY, Key, Keys, Tag, TagAnalysis};
 use crate::simd::first_eight;
 
+/// Keys of rules that get a number, at most: the keys of further rules are not used.
+const MOST_KEYS: usize = (1 << 20) - 1;
+
+/// What is known of a rule: properties of the lines that it can match.
 #[derive(Debug)]
-pub(super) struct Facts {
-    /// It is a group: no line ends here.
+pub(super) struct RuleInfo {
+    /// Whether it is a group: a group takes no line.
     pub is_group: bool,
-    /// The subject begins with one of these words; nothing is known if there is none.
+    /// The words one of which every matching message begins with; nothing if not known.
     pub words: Option<Arc<[Tag]>>,
-    /// The pattern, if it is for messages.
+    /// The pattern, if it is matched on messages, not on hosts.
     pattern: Option<Pattern>,
-    /// What stands behind the first two blanks, by their numbers; sorted. In lines without and with a
-    /// kernel's time stamp.
+    /// The keys one of which stands behind the first blank, and behind the second; in messages without and
+    /// with a kernel's time stamp.
     keys: [NumberedKeys; 2],
-    /// The same, as far as it is always the same.
-    gates: [Gate; 2],
-    /// The subject holds one of these somewhere, if there are any and they are worth a look.
+    /// The bytes that must stand behind a blank; in messages without and with a kernel's time stamp.
+    prefilters: [Prefilter; 2],
+    /// The literals one of which every matching message holds; none where looking for them does not pay.
     pub inside: Vec<memmem::Finder<'static>>,
     /// The group that the rule stands in.
     pub group: Option<usize>,
 }
 
-/// [`Keys`], by their numbers.
+/// [`Keys`] as the numbers of the keys, sorted; nothing where any key may stand.
 type NumberedKeys = [Option<Arc<[u32]>>; 2];
 
-/// What is worth a look before a pattern is tried: up to eight bytes that must stand behind a blank.
+/// A test before the pattern is tried: up to eight bytes that must stand behind a blank.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gate {
-    /// Which of the two blanks.
+pub(super) struct Prefilter {
+    /// 0 for the first blank, 1 for the second.
     blank: usize,
     bytes: u64,
+    /// The bits of `bytes` that count.
     mask: u64,
 }
 
-/// The bytes right behind a blank; zeros where there are no more.
+/// The first eight bytes of a word behind a blank; zeros behind the end of the text.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Begin(u64);
+pub(super) struct WordStart(u64);
 
-impl Begin {
-    /// Those at `at`.
+impl WordStart {
+    /// The bytes at `at` of a text.
     #[inline]
     pub(super) fn at(text: &[u8], at: usize) -> Self {
         Self(first_eight(text, text.get(at..).unwrap_or_default()))
     }
 
-    /// The key that they begin with.
+    /// The key that the word begins with.
     pub(super) fn key(self) -> u32 {
         self.0 as u32 & ((1 << (8 * KEY)) - 1)
     }
 }
 
-impl Gate {
-    /// The longest bytes that must stand behind one of two blanks, if they say more than the keys.
-    fn of(behind: &Keys) -> Self {
+impl Prefilter {
+    /// The test for the longest bytes that must stand behind one of the blanks; it passes every line if the
+    /// keys say as much.
+    fn new(behind: &Keys) -> Self {
         let longest = behind.iter().map(|behind| &behind.literal).enumerate();
         let longest = longest.max_by_key(|(_, bytes)| bytes.len());
         let Some((blank, bytes)) = longest.filter(|(_, bytes)| bytes.len() > KEY) else {
             return Self::default();
         };
         let bytes = &bytes[..bytes.len().min(8)];
-        let Begin(word) = Begin::at(bytes, 0);
+        let WordStart(word) = WordStart::at(bytes, 0);
         Self {
             blank,
             bytes: word,
@@ -76,22 +81,23 @@ impl Gate {
         }
     }
 
-    pub(super) fn lets(self, begins: [Begin; 2]) -> bool {
-        let [first, second] = begins.map(|Begin(word)| word);
+    /// Whether a line with these words behind its first two blanks passes.
+    pub(super) fn passes(self, words: [WordStart; 2]) -> bool {
+        let [first, second] = words.map(|WordStart(word)| word);
         let word = if self.blank == 0 { first } else { second };
         (word ^ self.bytes) & self.mask == 0
     }
 }
 
-impl Facts {
-    /// What the head of a message tells.
-    pub(super) fn fit(&self, head: &[u8]) -> Fit {
+impl RuleInfo {
+    /// Whether messages with this tag match, as far as the tag tells.
+    pub(super) fn fit(&self, tag: &[u8]) -> Fit {
         let pattern = self.pattern.as_ref();
-        pattern.map_or(Fit::Maybe, |p| p.properties().tags.beginning.fit(head))
+        pattern.map_or(Fit::Maybe, |p| p.properties().tags.beginning.fit(tag))
     }
 
-    /// Whether a line with these keys may match.
-    pub(super) fn fits(&self, stamped: bool, keys: [u32; 2]) -> bool {
+    /// Whether a message with these keys may match; `stamped` with a kernel's time stamp.
+    pub(super) fn may_match(&self, stamped: bool, keys: [u32; 2]) -> bool {
         let mut known = self.keys[usize::from(stamped)].iter().zip(keys);
         known.all(|(known, is)| {
             let known = known.as_ref();
@@ -99,30 +105,30 @@ impl Facts {
         })
     }
 
-    /// What is worth a look before the pattern is tried.
-    pub(super) fn gate(&self, stamped: bool) -> Gate {
-        self.gates[usize::from(stamped)]
+    /// The test before the pattern is tried; `stamped` for messages with a kernel's time stamp.
+    pub(super) fn prefilter(&self, stamped: bool) -> Prefilter {
+        self.prefilters[usize::from(stamped)]
     }
 }
 
-/// The facts of all rules; `keys` gets the numbers of their keys.
-pub(super) fn facts(rules: &[Rule], keys: &mut FxHashMap<u32, u32>) -> Vec<Facts> {
+/// What is known of each of these rules. `keys` receives the numbers of the keys that they name.
+pub(super) fn rule_infos(rules: &[Rule], keys: &mut FxHashMap<u32, u32>) -> Vec<RuleInfo> {
     let mut open: Vec<(usize, usize)> = Vec::new();
-    let mut facts: Vec<Facts> = Vec::with_capacity(rules.len());
+    let mut infos: Vec<RuleInfo> = Vec::with_capacity(rules.len());
     for (at, rule) in rules.iter().enumerate() {
         open.retain(|&(_, end)| at < end);
         let group = open.last().map(|&(group, _)| group);
-        let one = fact(rule, group.and_then(|group| facts.get(group)), keys);
-        facts.push(Facts { group, ..one });
+        let one = rule_info(rule, group.and_then(|group| infos.get(group)), keys);
+        infos.push(RuleInfo { group, ..one });
         if let Action::Group { end } | Action::GroupHost { end } = rule.action {
             open.push((at, end));
         }
     }
-    facts
+    infos
 }
 
 /// What is known of a rule in the group `around`.
-fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> Facts {
+fn rule_info(rule: &Rule, around: Option<&RuleInfo>, keys: &mut FxHashMap<u32, u32>) -> RuleInfo {
     let on_host = matches!(rule.action, Action::GroupHost { .. });
     let is_group = on_host || matches!(rule.action, Action::Group { .. });
     let properties = rule.pattern.properties();
@@ -134,7 +140,7 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> 
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.names.is_some() || own_keys[0].iter().any(Option::is_some);
-    // What a rule does not say, the group around it may: a line in it is in both.
+    // Where a rule names no keys, those of the group around it count: a line of the rule is in the group.
     let inherit = |own: Option<Arc<[u32]>>, stamped: usize, at: usize| {
         own.or_else(|| around?.keys[stamped][at].clone())
     };
@@ -144,34 +150,34 @@ fn fact(rule: &Rule, around: Option<&Facts>, keys: &mut FxHashMap<u32, u32>) -> 
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
     let words = known.names.clone();
-    // Where the words name the rule already, its pattern is the quicker look.
+    // Where words or keys single the rule out already, its pattern costs less than a search.
     let inside: &[Vec<u8>] = match named || is_group {
         true => &[],
         false => &properties.literals,
     };
     let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
-    Facts {
+    RuleInfo {
         is_group,
         words: words.or_else(|| around?.words.clone()),
         pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
-        gates: behind.map(Gate::of),
+        prefilters: behind.map(Prefilter::new),
         inside: inside.iter().map(finder).collect(),
         group: None,
     }
 }
 
-/// The numbers of these keys; new ones are added.
+/// The numbers of these keys, sorted; new keys are added to `known`.
 fn numbered(known: &mut FxHashMap<u32, u32>, keys: Option<&[Key]>) -> Option<Arc<[u32]>> {
-    let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_NAMES)?;
+    let keys = keys.filter(|keys| known.len() + keys.len() <= MOST_KEYS)?;
     let mut add = |key: &Key| {
         let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
-        *known.entry(Begin::at(key, 0).key()).or_insert(next)
+        *known.entry(WordStart::at(key, 0).key()).or_insert(next)
     };
     let mut numbers: Vec<u32> = keys.iter().map(&mut add).collect();
     numbers.sort_unstable();
     Some(match numbers.is_empty() {
-        // Shared: most rules match no line with a kernel's time stamp.
+        // One empty list for all: most rules match no line with a kernel's time stamp.
         true => Arc::default(),
         false => numbers.into(),
     })

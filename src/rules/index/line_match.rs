@@ -1,48 +1,53 @@
-//! A line and the rules that may take it.
+//! A line that is matched against its candidate rules.
 
-use super::candidate::{Candidate, Literals, Quick};
-use super::facts::{Begin, Facts};
+use super::candidate::{Candidate, Literals, Strategy};
+use super::rule_info::{RuleInfo, WordStart};
 use crate::config::{Action, Rule};
 use crate::pattern::{Budget, Found, Pattern, Spans};
-use crate::record::Text;
+use crate::record::MessageText;
 
-/// A line on its way through its candidate rules.
-pub(super) struct Line<'a, 't> {
-    pub facts: &'a [Facts],
+/// A line, and what is needed to match it against its candidate rules.
+pub(super) struct LineMatch<'a, 't> {
+    pub infos: &'a [RuleInfo],
     pub rules: &'a [Rule],
     pub host: &'a [u8],
-    pub text: &'a mut Text<'t>,
+    pub text: &'a mut MessageText<'t>,
     /// Whether the message holds a newline, as an element of a Redis list may.
     pub newlines: bool,
-    /// Where the first blank of the message ends, if its beginning has the usual form and the message
-    /// has no newline: what was worked out for patterns behind that blank holds for such lines only.
-    pub begin: Option<usize>,
-    /// What stands behind the first two blanks.
-    pub begins: [Begin; 2],
+    /// Where the first blank of the message ends, if the tag in front of it has the usual form and the
+    /// message holds no newline: [`Strategy::Continuation`] is right for such lines only.
+    pub after_tag: Option<usize>,
+    /// The bytes behind the first two blanks.
+    pub words: [WordStart; 2],
     pub spans: &'a mut Spans,
     pub budget: &'a mut Budget,
     pub literals: Literals<'a>,
+    /// Whether the line enters each group; known where the number is `line`.
     pub groups: &'a mut [(u64, bool)],
-    pub stamp: u64,
+    /// The number of this line.
+    pub line: u64,
 }
 
-impl Line<'_, '_> {
-    /// Whether this rule takes the line. The cheap tests come first; the engine has the last word.
+impl LineMatch<'_, '_> {
+    /// Whether this rule takes the line. The cheap tests come first; where they do not decide, the engine
+    /// does.
     #[inline(always)]
-    pub(super) fn takes(&mut self, candidate: &Candidate) -> bool {
-        if !candidate.gate.lets(self.begins) {
+    pub(super) fn is_taken_by(&mut self, candidate: &Candidate) -> bool {
+        if !candidate.prefilter.passes(self.words) {
             return false;
         }
-        let found = match (&candidate.quick, self.begin) {
-            (Quick::All, _) if !self.newlines => {
+        let found = match (&candidate.strategy, self.after_tag) {
+            (Strategy::All, _) if !self.newlines => {
                 self.spans.0.clear();
                 Some(true)
             }
-            (Quick::Continuation(continuation), Some(place)) => {
+            (Strategy::Continuation(continuation), Some(place)) => {
                 let spans = candidate.spans.then_some(&mut *self.spans);
                 continuation.matches(self.text.tail(), place, spans)
             }
-            (Quick::Literal | Quick::Scan, _) if !self.literals.may_be(candidate, self.text) => {
+            (Strategy::Literal | Strategy::Scan, _)
+                if !self.literals.may_be(candidate, self.text) =>
+            {
                 Some(false)
             }
             _ => None,
@@ -64,27 +69,28 @@ impl Line<'_, '_> {
             true => pattern.captures_within(message, self.newlines, self.spans, self.budget),
             false => pattern.is_match_within(message, self.newlines, self.budget),
         };
-        self.judge(found, pattern)
+        self.noted(found, pattern)
     }
 
-    fn judge(&mut self, found: Found, pattern: &Pattern) -> bool {
+    /// Notes a pattern that was given up. Returns whether the pattern matches.
+    fn noted(&mut self, found: Found, pattern: &Pattern) -> bool {
         if found == Found::GaveUp {
             self.budget.give_up(pattern);
         }
         found == Found::Yes
     }
 
-    /// Whether the line gets into this group, and so into those around it.
+    /// Whether the line enters this group and all groups around it.
     fn enters(&mut self, group: usize) -> bool {
-        if let Some(&(stamp, entered)) = self.groups.get(group)
-            && stamp == self.stamp
+        if let Some(&(line, entered)) = self.groups.get(group)
+            && line == self.line
         {
             return entered;
         }
-        let (Some(rule), Some(facts)) = (self.rules.get(group), self.facts.get(group)) else {
+        let (Some(rule), Some(info)) = (self.rules.get(group), self.infos.get(group)) else {
             return false;
         };
-        let outer = facts.group;
+        let outer = info.group;
         let entered = outer.is_none_or(|outer| self.enters(outer)) && {
             let found = match rule.action {
                 Action::GroupHost { .. } => {
@@ -98,10 +104,10 @@ impl Line<'_, '_> {
                         .is_match_within(message, self.newlines, self.budget)
                 }
             };
-            self.judge(found, &rule.pattern)
+            self.noted(found, &rule.pattern)
         };
         if let Some(known) = self.groups.get_mut(group) {
-            *known = (self.stamp, entered);
+            *known = (self.line, entered);
         }
         entered
     }
