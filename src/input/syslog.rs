@@ -220,7 +220,7 @@ fn stamp(time: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Checkpoint, Origin};
+    use crate::input::Checkpoint;
 
     const SENDER: Option<&str> = Some("192.0.2.7");
 
@@ -464,7 +464,7 @@ mod tests {
                 &Prefixes::default(),
                 &mut text,
             );
-            let batch = text.batch(Origin::Redis, Checkpoint::None).unwrap();
+            let batch = text.batch(&Arc::default(), Checkpoint::None).unwrap();
             let lines = String::from_utf8(batch.text).unwrap();
             lines
                 .lines()
@@ -506,7 +506,7 @@ mod tests {
                 time: now(),
             };
             take(message, cut, arrival, &Prefixes::default(), &mut text);
-            let batch = text.batch(Origin::Redis, Checkpoint::None);
+            let batch = text.batch(&Arc::default(), Checkpoint::None);
             batch.map(|b| String::from_utf8(b.text).unwrap())
         };
         let one = "Nov 23 21:44:00 h1 x";
@@ -537,7 +537,7 @@ mod tests {
             let time = now();
             take(&message, cut, Arrival { sender: SENDER, time }, &prefixes, &mut text);
             take(&message, cut, Arrival { sender: None, time }, &prefixes, &mut text);
-            let batch = text.batch(Origin::Redis, Checkpoint::None);
+            let batch = text.batch(&Arc::default(), Checkpoint::None);
             let bytes = batch.map(|b| b.text).unwrap_or_default();
             prop_assert!(bytes.split(|&b| b == b'\n').all(|line| line.len() <= 40));
         });

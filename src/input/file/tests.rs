@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
-use crate::input::{Checkpoint, Event};
+use crate::input::{Checkpoint, Drain, Event};
 
 mod beside;
 mod byhand;
@@ -267,8 +267,8 @@ fn the_thread_is_prompt_and_drains() {
     w.append(&w.log, "0\n");
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
-    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
-    handle.drain();
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
+    handle.drain(Drain::All);
     while !matches!(events.recv().unwrap(), Event::Drained) {}
     w.append(&w.log, "1\n");
     let wait = std::time::Duration::from_millis(900);

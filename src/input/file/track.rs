@@ -3,8 +3,11 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use bstr::BString;
 
 use super::Settings;
 use super::checkpoint::{FileCheckpoint, PathCheckpoints};
@@ -15,7 +18,7 @@ use super::open_files::{NO_ROOM, OpenFileBudget};
 use super::start;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
-use crate::input::{Batch, Checkpoint, Event, Notice, Origin};
+use crate::input::{Batch, Checkpoint, Event, Notice};
 use crate::shown::shown_path;
 
 mod copies;
@@ -142,7 +145,7 @@ impl Done {
 
 /// How far a path is with reading all that was there when it was asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Drain {
+enum DrainProgress {
     /// The next turn sees what is there.
     Asked,
     /// What came after this turn does not count. Whether its rotated files were looked through.
@@ -152,11 +155,13 @@ enum Drain {
 
 pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
     pub gens: Vec<Generation<F::File>>,
     pub done: Vec<Done>,
     pub resume: Option<PathCheckpoints>,
     turns: u64,
-    drain: Drain,
+    drain: DrainProgress,
     /// The configuration names this very path, or its log was followed before.
     pub known: bool,
     /// There was no room to open the file that the path names.
@@ -200,11 +205,12 @@ impl<F: FileSystem> Track<F> {
         since: i64,
     ) -> Self {
         Self {
+            source: Arc::new([b"file ", path.as_os_str().as_bytes()].concat().into()),
             path: Arc::new(path),
             gens: Vec::new(),
             done: Vec::new(),
             turns: 0,
-            drain: Drain::Asked,
+            drain: DrainProgress::Asked,
             known: resume.is_some(),
             left_out: false,
             live: false,
@@ -303,7 +309,7 @@ impl<F: FileSystem> Track<F> {
         if self.resume.is_some() && !cx.has_room(0, true) {
             // Its place is kept in the state as it is.
             self.left_out = true;
-            self.drain = Drain::Done;
+            self.drain = DrainProgress::Done;
             return progress;
         }
         if let Some(checkpoints) = self.resume.take() {
@@ -330,8 +336,8 @@ impl<F: FileSystem> Track<F> {
         let open = !self.live || blank || self.departed();
         let unsure = (open && !self.is_surveyed(cx)) || self.shut.is_some();
         self.recheck |= cx.rescan && unsure;
-        if self.drain == Drain::Asked {
-            self.drain = Drain::Since(self.turns, false);
+        if self.drain == DrainProgress::Asked {
+            self.drain = DrainProgress::Since(self.turns, false);
         }
         self.read(cx, &mut progress);
         self.see_drain(cx);
@@ -342,25 +348,25 @@ impl<F: FileSystem> Track<F> {
 
     /// From now on [`Self::drained`] speaks of what is there now.
     pub fn ask_drain(&mut self) {
-        self.drain = Drain::Asked;
+        self.drain = DrainProgress::Asked;
     }
 
     /// Whether all that was there when it was asked for is read.
     pub fn drained(&self) -> bool {
-        self.drain == Drain::Done
+        self.drain == DrainProgress::Done
     }
 
     fn see_drain(&mut self, cx: &Context<F>) {
-        let Drain::Since(turn, looked) = self.drain else {
+        let DrainProgress::Since(turn, looked) = self.drain else {
             return;
         };
         let looked = looked || !(self.recheck || cx.resuming);
         let read = |g: &Generation<F::File>| g.turns.0 > turn || g.turns.1 >= turn;
         let all = looked && self.gens.iter().all(read);
         self.drain = if all {
-            Drain::Done
+            DrainProgress::Done
         } else {
-            Drain::Since(turn, looked)
+            DrainProgress::Since(turn, looked)
         };
     }
 
@@ -395,9 +401,8 @@ impl<F: FileSystem> Track<F> {
         }
         let checkpoints = self.checkpoints();
         self.told = Some(checkpoints.clone());
-        let origin = Origin::File(self.path.clone());
         (cx.emit)(Event::Batch(Batch {
-            origin,
+            source: self.source.clone(),
             text,
             checkpoint: Checkpoint::File(checkpoints),
             counters,

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bstr::BString;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::framing::Framing;
@@ -14,7 +15,7 @@ use crate::counters::Counter;
 use crate::input::control::{Control, Drain, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Checkpoint, Event, Origin};
+use crate::input::{Checkpoint, Event};
 use crate::process::limits;
 
 /// How many connections may be open, where the limit of open files allows.
@@ -63,7 +64,10 @@ fn whose(peer: SocketAddr) -> IpAddr {
 
 pub(super) struct Server {
     listener: TcpListener,
-    origin: Origin,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
+    /// The name in messages.
+    name: String,
     clock: Arc<dyn Clock>,
     text: Text,
     prefixes: Prefixes,
@@ -97,14 +101,15 @@ enum Turn {
 impl Server {
     pub fn new(
         listener: TcpListener,
-        origin: Origin,
+        address: SocketAddr,
         max_line: usize,
         clock: Arc<dyn Clock>,
         prefixes: Prefixes,
     ) -> Self {
         Self {
             listener,
-            origin,
+            source: Arc::new(format!("listen {address}").into()),
+            name: format!("listen tcp:{address}"),
             clock,
             text: Text::new(max_line),
             prefixes,
@@ -143,8 +148,7 @@ impl Server {
     }
 
     fn hand_over(&mut self, control: &Control) -> bool {
-        let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
-        batch.is_none_or(|batch| control.send(Event::Batch(batch)))
+        control.send_batch(self.text.batch(&self.source, Checkpoint::None))
     }
 
     /// Sleeps until something is to be done; which connections can be read.
@@ -191,7 +195,7 @@ impl Server {
                     ) => {}
                 Err(e) => {
                     if let Some(more) = self.refused.due() {
-                        control.fault(format!("{}: no new connection: {e}{more}", self.name()));
+                        control.fault(format!("{}: no new connection: {e}{more}", self.name));
                     }
                     self.refused_until = Some(Instant::now() + REFUSED);
                     return any;
@@ -246,14 +250,14 @@ impl Server {
         };
         if crowd == Crowd::All && !std::mem::replace(&mut self.full, true) {
             control.health(
-                self.name(),
+                self.name.clone(),
                 Some(format!("new connections are refused: {why}")),
             );
         }
         if let Some(more) = self.crowded.due() {
             let text = format!(
                 "{}: a connection from {peer} is refused: {why}{more}",
-                self.name()
+                self.name
             );
             control.tell(log::Level::Warn, text);
         }
@@ -263,7 +267,7 @@ impl Server {
     fn well(&mut self, control: &Control) {
         if self.full && self.connections.len() < self.most {
             self.full = false;
-            control.health(self.name(), None);
+            control.health(self.name.clone(), None);
         }
     }
 
@@ -325,7 +329,7 @@ impl Server {
         connection.framing = Framing::new(0);
         self.text.counters.add(Counter::InputFaults, 1);
         if let Some(more) = self.bad.due() {
-            let text = format!("{}: {peer} sent {}: closed{more}", self.name(), bad.0);
+            let text = format!("{}: {peer} sent {}: closed{more}", self.name, bad.0);
             control.tell(log::Level::Warn, text);
         }
         Turn::Closed
@@ -346,13 +350,6 @@ impl Server {
     fn close_all(&mut self) {
         for connection in std::mem::take(&mut self.connections) {
             self.finish(connection);
-        }
-    }
-
-    fn name(&self) -> String {
-        match &self.origin {
-            Origin::Syslog(address) => format!("listen tcp:{address}"),
-            _ => "listen".into(),
         }
     }
 }

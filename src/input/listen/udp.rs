@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bstr::BString;
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::input::control::{Control, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Checkpoint, Event, Origin};
+use crate::input::{Checkpoint, Event};
 
 /// The largest datagram there is.
 const LARGEST: usize = 65_536;
@@ -33,7 +34,10 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 
 pub(super) struct Receiver {
     socket: UdpSocket,
-    origin: Origin,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
+    /// The name in messages.
+    name: String,
     clock: Arc<dyn Clock>,
     text: Text,
     prefixes: Prefixes,
@@ -54,14 +58,15 @@ enum Taken {
 impl Receiver {
     pub fn new(
         socket: UdpSocket,
-        origin: Origin,
+        address: SocketAddr,
         max_line: usize,
         clock: Arc<dyn Clock>,
         prefixes: Prefixes,
     ) -> Self {
         Self {
             socket,
-            origin,
+            source: Arc::new(format!("listen {address}").into()),
+            name: format!("listen {address}"),
             clock,
             text: Text::new(max_line),
             prefixes,
@@ -85,15 +90,14 @@ impl Receiver {
                     Taken::Nothing => break true,
                     Taken::Fault(fault) => {
                         if let Some(more) = self.fault_limit.due() {
-                            control.fault(format!("{}: {fault}{more}", self.name()));
+                            control.fault(format!("{}: {fault}{more}", self.name));
                         }
                         pause = Some(Duration::from_secs(1));
                         break true;
                     }
                 }
             };
-            let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
-            if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
+            if !control.send_batch(self.text.batch(&self.source, Checkpoint::None)) {
                 return;
             }
             self.tell_losses(control);
@@ -149,15 +153,8 @@ impl Receiver {
             control.loss(format!(
                 "{}: {lost} datagrams are lost: more came than could be taken in (a larger \
                  net.core.rmem_max helps, or TCP)",
-                self.name()
+                self.name
             ));
-        }
-    }
-
-    fn name(&self) -> String {
-        match &self.origin {
-            Origin::Syslog(address) => format!("listen {address}"),
-            _ => "listen".into(),
         }
     }
 }

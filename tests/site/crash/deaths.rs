@@ -17,10 +17,9 @@ use crate::support::{DEADLINE, NEVER, line, poll};
 const DIED: Option<i32> = Some(70);
 
 /// All threads of a daemon that has every kind of input, and one of a library.
-const THREADS: [&str; 12] = [
+const THREADS: [&str; 11] = [
     "main",
     "signals",
-    "events",
     "state",
     "follow",
     "notify-rs inotify loop",
