@@ -16,6 +16,7 @@ use super::{Counted, Input, Start};
 use crate::clock::Clock;
 use crate::config::{Config, RedisServer};
 
+mod fault;
 mod ledger;
 mod link;
 mod reader;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bstr::BString;
 use redis::{Cmd, RedisError, RedisResult, cmd};
 
+use super::fault::{Fault, out_of_memory};
 use super::ledger::Ledger;
 use super::link::{ANSWER, Link};
 use super::{HEAD, OWN_LIST, Settings, place};
@@ -421,55 +422,4 @@ fn unblock(at: &RedisServer, id: u64, control: &Control, back: &AtomicBool) -> b
         std::thread::sleep(UNBLOCK);
     }
     false
-}
-
-/// Whether the server refused something for want of memory.
-fn out_of_memory(fault: &RedisError) -> bool {
-    Fault::from(fault.clone()).is_full()
-}
-
-/// How much of a server's words is told, characters.
-const MOST_WORDS: usize = 200;
-
-/// What went wrong, as the server says it.
-struct Fault {
-    code: Option<String>,
-    text: String,
-}
-
-impl From<RedisError> for Fault {
-    fn from(error: RedisError) -> Self {
-        let code = error.code().map(Into::into);
-        let text = error.to_string();
-        // All commands of a pipeline tend to fail for the same reason.
-        match error.into_server_errors().as_deref() {
-            Some([(_, first), ..]) => Self {
-                code: Some(first.code().into()),
-                text: format!("{} {}", first.code(), first.details().unwrap_or_default()),
-            },
-            _ => Self { code, text },
-        }
-    }
-}
-
-impl Fault {
-    fn is_full(&self) -> bool {
-        self.code.as_deref() == Some("OOM") || self.text.contains("OOM")
-    }
-
-    /// In one line that says what to do, where that is known.
-    fn words(&self) -> String {
-        // It is the server's text: it may be long, and steer a terminal.
-        let text: String = self.text.chars().take(MOST_WORDS).collect();
-        let text = text.replace(|c: char| c.is_control(), " ");
-        match self.code.as_deref() {
-            Some("WRONGTYPE") => format!("the key holds no list ({text})"),
-            Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
-            _ if self.is_full() => format!("its memory is full ({text})"),
-            _ if text.contains("unknown command") => {
-                format!("Redis 6.2 or newer is needed ({text})")
-            }
-            _ => text,
-        }
-    }
 }

@@ -225,3 +225,37 @@ fn every_way_by_hand_counts_each_line_once() {
     });
     assert!(all.is_empty(), "{}", all.join("\n"));
 }
+
+/// Half a line is no proof that a file is the same: others begin alike.
+#[test]
+fn i10_files_that_begin_with_the_same_words_are_not_copies() {
+    let mut w = World::new();
+    w.append(&w.log, "Log opened\n");
+    w.start();
+    // Of a generation with a short beginning, continued from its packed copy.
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    w.append(&w.log, "2\n");
+    pack(&w.log, &w.rotated(".1.gz"));
+    w.append(&w.log, "Log opened\n3\n");
+    w.start();
+    let banner = "the same words in the head of each file\n".repeat(40);
+    w.append(&w.log, &format!("4\n{banner}"));
+    w.scan();
+    // Born, rotated and followed by another one while nobody looked.
+    fs::rename(&w.log, w.rotated(".4")).unwrap();
+    for (name, line) in [(".3", "5"), (".2", "6"), ("", "7")] {
+        w.append(
+            &w.rotated(name),
+            &format!("Log opened\n3\n4\n{banner}{line}\n"),
+        );
+    }
+    w.scan();
+    let numbers = w.lines.iter().filter(|line| line.len() == 1);
+    let numbers: Vec<&str> = numbers.map(String::as_str).collect();
+    let expected = [
+        "1", "2", "3", "4", "3", "4", "5", "3", "4", "6", "3", "4", "7",
+    ];
+    assert_eq!(numbers, expected, "{:?}", w.notices);
+}
