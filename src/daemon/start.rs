@@ -20,7 +20,7 @@ use crate::delivery::smtp;
 use crate::delivery::worker_pool::WorkerPool;
 use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
-use crate::input::{self, Drain, EventSender, Resume};
+use crate::input::{Drain, EventSender, Resume};
 use crate::logging;
 use crate::logpath::LogPath;
 use crate::monitor::{EscalationSettlement, Monitor};
@@ -153,7 +153,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             crate::shown::shown_path(program)
         ));
     }
-    if inputs.logfiles.is_empty() && !input::beside_logs(inputs) {
+    if inputs.logfiles.is_empty() && !inputs.beside_logs() {
         faults.push("no valid log files: add a `set logfile` line".into());
     }
     faults.extend(without_logs(config).map(str::to_owned));
@@ -171,7 +171,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 /// The reason why nothing would be read, if all log files are missing and none is waited for.
 pub fn without_logs(config: &Config) -> Option<&'static str> {
     let inputs = &config.inputs;
-    if inputs.tail_missing || input::beside_logs(inputs) || inputs.logfiles.is_empty() {
+    if inputs.tail_missing || inputs.beside_logs() || inputs.logfiles.is_empty() {
         return None;
     }
     let found = |path: &LogPath| !path.expand(&RealFs).paths.is_empty();

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a batch waits between two attempts while the channel is full.
 const FULL_PAUSE: Duration = Duration::from_millis(2);
 
-/// Nothing was asked for.
+/// The value of `Shared::drain` while no drain is asked for.
 const NO_DRAIN: u8 = 0;
 
 /// What the loop asks an input to hand over.
@@ -208,7 +208,7 @@ impl Control {
         let _ = self.shared.wake.write(1);
     }
 
-    /// What woke or would wake [`Self::wait`] is known: what was asked for is looked at next.
+    /// Forgets what woke or would wake [`Self::wait`]: what was asked for is looked at next.
     pub fn heard(&self) {
         let _ = self.shared.wake.read();
     }

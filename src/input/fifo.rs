@@ -1,6 +1,6 @@
 //! `set fifo`: lines from a named pipe (fifo(7)).
 //!
-//! It is opened for reading and writing, so that it never ends: writers come and go. What one
+//! The fifo is opened for reading and writing, so that it never ends: writers come and go. What one
 //! writer leaves without newline is completed by the next, as in the original.
 
 use std::fs::{File, OpenOptions};
@@ -102,7 +102,8 @@ fn name(path: &Path) -> String {
 /// Opens the fifo `path` with the rights that we have.
 ///
 /// # Errors
-/// It is missing, may not be read and written, or is no fifo; the text names it and says what to do.
+/// When the fifo is missing, may not be read and written, or is none; the text names it and says what
+/// to do.
 pub fn open(path: &Path) -> io::Result<Fifo> {
     let opened = OpenOptions::new()
         .read(true)
@@ -112,8 +113,8 @@ pub fn open(path: &Path) -> io::Result<Fifo> {
     checked(opened, path)
 }
 
-/// As [`open`], with root's rights, which are about to be given up: nothing where a link leads to
-/// the fifo that others than root may change. It is opened with the lesser rights then.
+/// Opens the fifo `path` with root's rights, which are about to be given up. Nothing is opened where a
+/// link leads to the fifo that others than root may change: that is left for the lesser rights.
 ///
 /// # Errors
 /// As for [`open`].

@@ -15,7 +15,6 @@ use bstr::{BStr, BString};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::model::InputSettings;
 use crate::counters::Counters;
 
 pub mod command;
@@ -103,11 +102,6 @@ pub fn configured(config: &Config, dropping: bool) -> Result<Vec<Box<dyn Input>>
     inputs.extend(fifo::configured(config, dropping)?);
     inputs.extend(redis::configured(config));
     Ok(inputs)
-}
-
-/// Whether a configuration has lines come from anything but log files.
-pub fn beside_logs(inputs: &InputSettings) -> bool {
-    !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty()
 }
 
 /// What an input is started with.

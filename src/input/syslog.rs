@@ -31,14 +31,14 @@ struct Known {
 }
 
 impl Prefixes {
-    /// Those of a configuration.
+    /// The `set logprefix` of a configuration.
     pub fn new(settings: &LineSettings) -> Self {
         let prefixes = Self::default();
         prefixes.set(settings);
         prefixes
     }
 
-    /// Takes those of another configuration, for all that hold them.
+    /// Takes the `set logprefix` of another configuration, for all inputs that hold these.
     pub fn set(&self, settings: &LineSettings) {
         let known = Known {
             patterns: settings.prefixes.clone(),
@@ -52,7 +52,7 @@ impl Prefixes {
     }
 }
 
-/// Who sent a message, and when it came: for messages that do not say.
+/// The sender and the time of a message, for messages that do not say.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// The host of a message that names none; nothing leaves such a message as it is (Redis).
@@ -99,7 +99,7 @@ fn trimmed(mut message: &[u8]) -> &[u8] {
     message
 }
 
-/// Who reads a message, and what is put where it says nothing.
+/// The reader of a message, with what is put where the message says nothing.
 struct Reader<'a> {
     sender: Option<&'a [u8]>,
     time: Time,

@@ -27,21 +27,21 @@ mod paths;
 const UNWOKEN: Duration = Duration::from_secs(1);
 /// The longest pause between two scans while nothing happens, and every one where the kernel wakes.
 const IDLE: Duration = Duration::from_secs(300);
-/// The same while a rotated file is soon to be let go.
+/// The longest pause while a rotated file is soon to be let go.
 const DEPARTED: Duration = Duration::from_secs(30);
 /// How soon a directory that was not quiet is looked at again.
 const SOON: Duration = Duration::from_millis(20);
 
-/// What is wanted after a turn.
+/// The result of a turn: what is wanted next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Turn {
-    /// More is there: call again at once.
+    /// Whether more is there: call again at once.
     pub more: bool,
-    /// A directory is in the middle of a change: not all that is there could be read yet.
+    /// Whether a directory is in the middle of a change: not all that is there could be read yet.
     pub waiting: bool,
-    /// Everything that was there at [`Follower::ask_drain`] was handed out.
+    /// Whether everything that was there at [`Follower::ask_drain`] was handed out.
     pub drained: bool,
-    /// When the next scan is wanted, if nothing wakes the follower before.
+    /// Time until the next scan, if nothing wakes the follower before.
     pub next: Duration,
 }
 
@@ -65,9 +65,9 @@ pub struct Follower<F: FileSystem> {
     /// Files that look like rotated ones, and may be logs.
     beside: Beside,
     /// How many files may be held open, and what was told of those that do not fit.
-    room: OpenFileBudget,
+    budget: OpenFileBudget,
     left_out: LeftOut,
-    /// The same of the globs of a run before, until they are taken up.
+    /// Since when each glob was followed in a run before, ns, until they are taken up.
     before: HashMap<BString, i64>,
     /// What was told of `since`.
     told_since: HashMap<BString, i64>,
@@ -108,7 +108,7 @@ impl<F: FileSystem> Follower<F> {
             fresh: HashSet::new(),
             since: HashMap::new(),
             beside: Beside::default(),
-            room: OpenFileBudget::default(),
+            budget: OpenFileBudget::default(),
             left_out: LeftOut::default(),
             before: HashMap::new(),
             told_since: HashMap::new(),
@@ -125,8 +125,8 @@ impl<F: FileSystem> Follower<F> {
 
     /// Holds no more files open than this.
     #[must_use]
-    pub fn within(mut self, room: OpenFileBudget) -> Self {
-        self.room = room;
+    pub fn within(mut self, budget: OpenFileBudget) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -285,7 +285,7 @@ impl<F: FileSystem> Follower<F> {
         let longest = if departed { DEPARTED } else { IDLE };
         self.idle = self.idle.min(longest);
         let mut next = if all.waiting { SOON } else { self.idle };
-        if self.tracks.iter().any(Track::is_left_out) && self.room.has(self.open_files(), false) {
+        if self.tracks.iter().any(Track::is_left_out) && self.budget.has(self.open_files(), false) {
             next = next.min(UNWOKEN);
         }
         next = next.min(beside.unwrap_or(next));
@@ -351,7 +351,7 @@ impl<F: FileSystem> Follower<F> {
                 rescan,
                 moved: Cell::new(false),
                 shut: Cell::new(None),
-                room: self.room,
+                budget: self.budget,
                 open_elsewhere: open - track.gens.len(),
                 pressed,
             };

@@ -57,11 +57,11 @@ pub struct Begun {
     pub patterns: HashMap<BString, i64>,
 }
 
-/// When the follower looked at its files last.
+/// The time of the last look at the files.
 #[derive(Debug)]
 struct Pulse {
     began: Instant,
-    /// Seconds after that.
+    /// Seconds from `began` to the last look.
     last: AtomicU64,
 }
 
@@ -122,7 +122,7 @@ pub fn spawn<F: FileSystem>(
     spawn_woken(follower, clock, events, true)
 }
 
-/// As [`spawn`]; with the kernel's hints or without.
+/// As [`spawn`], with the kernel's hints or without.
 pub(super) fn spawn_woken<F: FileSystem>(
     mut follower: Follower<F>,
     clock: Arc<dyn Clock>,
@@ -155,7 +155,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
         began: Instant::now(),
         last: AtomicU64::new(0),
     });
-    let run = Run {
+    let run = FollowerLoop {
         pulse: pulse.clone(),
         follower,
         clock,
@@ -175,7 +175,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
     })
 }
 
-struct Run<F: FileSystem> {
+struct FollowerLoop<F: FileSystem> {
     pulse: Arc<Pulse>,
     follower: Follower<F>,
     clock: Arc<dyn Clock>,
@@ -193,13 +193,13 @@ struct Run<F: FileSystem> {
 enum Woken {
     /// A command or a hint; whether names are to be looked at again.
     By(bool),
-    /// Its time is over.
+    /// The time of the pause is over.
     Timeout,
     /// Nobody is left to hand over to.
     Ended,
 }
 
-impl<F: FileSystem> Run<F> {
+impl<F: FileSystem> FollowerLoop<F> {
     fn run(mut self) -> End {
         let mut names = true;
         // Names changed, and were not looked at since.

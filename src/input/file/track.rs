@@ -44,9 +44,9 @@ const MARGIN: i64 = 2_000 * MS;
 const ALIAS: &str = "is the same file as";
 /// The fault of a log that is not there yet.
 pub(super) const MISSING: &str = "does not exist yet; followed from its beginning when it appears";
-/// More departed files than this are not held open for their linger.
+/// Number of departed files that are held open for their linger.
 const MAX_DEPARTED: usize = 32;
-/// So many finished generations are remembered, and more while they look new by their time.
+/// Number of finished generations that are remembered; more while they look new by their time.
 const MAX_DONE: usize = 16;
 
 /// How far a path is with reading all that was there when it was asked for.

@@ -18,7 +18,7 @@ use crate::input::text::Text;
 use crate::input::{Checkpoint, Event};
 use crate::process::limits;
 
-/// How many connections may be open, where the limit of open files allows.
+/// Number of connections that may be open, where the limit of open files allows.
 const MOST: usize = 512;
 /// How long a peer may be silent before the system asks whether it is still there, how often it
 /// asks, and the pause between two questions, seconds: a peer that lost its power is found out
@@ -26,12 +26,12 @@ const MOST: usize = 512;
 const KEEP_IDLE: u32 = 600;
 const KEEP_COUNT: u32 = 5;
 const KEEP_PAUSE: u32 = 60;
-/// How much is read from one peer before the next one's turn, bytes.
+/// Number of bytes read from one peer before the next one's turn.
 const SHARE: usize = 64 * 1024;
-/// How long no connection is taken after the system refused one.
+/// Time for which no connection is taken after the system refused one.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// How many connections may be open: at most a quarter of all files that may.
+/// Number of connections that may be open: at most a quarter of all files that may.
 pub(super) fn most() -> usize {
     MOST.min(limits::open_files() / 4).max(1)
 }
@@ -72,7 +72,7 @@ pub(super) struct Server {
     text: Text,
     prefixes: Prefixes,
     connections: Vec<Connection>,
-    /// How many there may be.
+    /// Number of connections that there may be.
     most: usize,
     refused_until: Option<Instant>,
     bad: RateLimit,
@@ -82,17 +82,17 @@ pub(super) struct Server {
     refused: RateLimit,
 }
 
-/// Why a connection is refused.
+/// The limit for which a connection is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Crowd {
-    /// There are as many as there may be.
+    /// The limit of all connections.
     All,
-    /// Its peer has its quota.
+    /// The quota of its peer.
     One,
 }
 
-/// What one turn with a peer led to.
-enum Turn {
+/// The result of one read from a peer.
+enum PeerRead {
     Read,
     Nothing,
     Closed,
@@ -222,7 +222,7 @@ impl Server {
         });
     }
 
-    /// Why no further connection of this peer can be taken, if so.
+    /// The limit for which no further connection of this peer can be taken, if any.
     fn crowd(&self, peer: SocketAddr) -> Option<Crowd> {
         let one = whose(peer);
         let theirs = self.connections.iter();
@@ -288,9 +288,9 @@ impl Server {
                 continue;
             }
             match self.read(i, buffer, control) {
-                Turn::Nothing => {}
-                Turn::Read => any = true,
-                Turn::Closed => {
+                PeerRead::Nothing => {}
+                PeerRead::Read => any = true,
+                PeerRead::Closed => {
                     let connection = self.connections.swap_remove(i);
                     self.finish(connection);
                 }
@@ -302,16 +302,16 @@ impl Server {
         any
     }
 
-    fn read(&mut self, i: usize, buffer: &mut [u8], control: &Control) -> Turn {
+    fn read(&mut self, i: usize, buffer: &mut [u8], control: &Control) -> PeerRead {
         let connection = &mut self.connections[i];
         let length = match connection.stream.read(buffer) {
-            Ok(0) => return Turn::Closed,
+            Ok(0) => return PeerRead::Closed,
             Ok(length) => length,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Turn::Nothing;
+                return PeerRead::Nothing;
             }
             // A peer that went without a word has sent what it has sent.
-            Err(_) => return Turn::Closed,
+            Err(_) => return PeerRead::Closed,
         };
         let arrival = Arrival {
             sender: Some(&connection.host),
@@ -323,7 +323,9 @@ impl Server {
             .take(&buffer[..length], &mut |message, cut| {
                 syslog::take(message, cut, arrival, prefixes, text);
             });
-        let Err(bad) = taken else { return Turn::Read };
+        let Err(bad) = taken else {
+            return PeerRead::Read;
+        };
         let peer = connection.peer;
         // What is left of it makes no message.
         connection.framing = Framing::new(0);
@@ -332,7 +334,7 @@ impl Server {
             let text = format!("{}: {peer} sent {}: closed{more}", self.name, bad.0);
             control.tell(log::Level::Warn, text);
         }
-        Turn::Closed
+        PeerRead::Closed
     }
 
     /// Takes the last message of a connection that is closed.

@@ -18,9 +18,9 @@ use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
 use crate::input::{Checkpoint, Event};
 
-/// The largest datagram there is.
+/// Length of the largest datagram there is, bytes.
 const LARGEST: usize = 65_536;
-/// What the kernel may hold for us while the loop is busy, bytes; it gives what it allows.
+/// Number of bytes that the kernel may hold for us while the loop is busy; it gives what it allows.
 const BUFFER: usize = 4 << 20;
 
 pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -41,15 +41,15 @@ pub(super) struct Receiver {
     clock: Arc<dyn Clock>,
     text: Text,
     prefixes: Prefixes,
-    /// How many datagrams the kernel has dropped so far.
+    /// Number of datagrams that the kernel has dropped so far.
     dropped: u32,
     dropped_told: u32,
     loss_limit: RateLimit,
     fault_limit: RateLimit,
 }
 
-/// What one look at the socket gave.
-enum Taken {
+/// The result of one read from the socket.
+enum Received {
     Message,
     Nothing,
     Fault(Errno),
@@ -85,10 +85,10 @@ impl Receiver {
             let mut pause = None;
             let quiet = loop {
                 match self.receive(&mut buffer) {
-                    Taken::Message if self.text.full() => break false,
-                    Taken::Message => {}
-                    Taken::Nothing => break true,
-                    Taken::Fault(fault) => {
+                    Received::Message if self.text.full() => break false,
+                    Received::Message => {}
+                    Received::Nothing => break true,
+                    Received::Fault(fault) => {
                         if let Some(more) = self.fault_limit.due() {
                             control.fault(format!("{}: {fault}{more}", self.name));
                         }
@@ -113,7 +113,7 @@ impl Receiver {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> Taken {
+    fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let mut control = nix::cmsg_space!(u32);
         let mut slices = [IoSliceMut::new(buffer)];
         let received = recvmsg::<SockaddrStorage>(
@@ -123,10 +123,10 @@ impl Receiver {
             MsgFlags::MSG_DONTWAIT,
         );
         let (length, sender) = match received {
-            Err(Errno::EAGAIN) => return Taken::Nothing,
+            Err(Errno::EAGAIN) => return Received::Nothing,
             // A signal, or an answer to nothing that we sent.
-            Err(Errno::EINTR | Errno::ECONNREFUSED) => return Taken::Message,
-            Err(fault) => return Taken::Fault(fault),
+            Err(Errno::EINTR | Errno::ECONNREFUSED) => return Received::Message,
+            Err(fault) => return Received::Fault(fault),
             Ok(message) => {
                 for one in message.cmsgs().into_iter().flatten() {
                     if let ControlMessageOwned::RxqOvfl(dropped) = one {
@@ -143,7 +143,7 @@ impl Receiver {
         };
         let message = &buffer[..length];
         syslog::take(message, false, arrival, &self.prefixes, &mut self.text);
-        Taken::Message
+        Received::Message
     }
 
     fn tell_losses(&mut self, control: &Control) {

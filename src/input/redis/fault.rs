@@ -1,11 +1,11 @@
-//! What a Redis server refused, in words for its admin.
+//! Faults of a Redis server, in words for its admin.
 
 use redis::RedisError;
 
-/// How much of a server's words is told, characters.
+/// Number of characters told of a server's own words.
 const MOST_WORDS: usize = 200;
 
-/// What went wrong, as the server says it.
+/// A fault as the server says it.
 pub(super) struct Fault {
     code: Option<String>,
     text: String,
@@ -31,7 +31,7 @@ impl Fault {
         self.code.as_deref() == Some("OOM") || self.text.contains("OOM")
     }
 
-    /// In one line that says what to do, where that is known.
+    /// The fault in one line, which says what to do where that is known.
     pub(super) fn words(&self) -> String {
         // It is the server's text: it may be long, and steer a terminal.
         let text: String = self.text.chars().take(MOST_WORDS).collect();

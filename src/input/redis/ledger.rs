@@ -9,7 +9,7 @@
 //! A server that lost elements would give their numbers to others. Then the numbers begin anew, with
 //! the time of day in microseconds: far beyond all that were given before.
 
-/// The ledger about `KEY:tenshi`. Numbers are of elements; `first <= next`.
+/// The ledger of `KEY:tenshi`. Numbers are of elements; `first <= next`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Ledger {
     /// The number of the list's head.
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     done: u64,
 }
 
-/// What is to be done after a connect.
+/// The work after a connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
     /// Where in the list that begins which the loop does not have.
@@ -54,7 +54,7 @@ impl Ledger {
         self.next
     }
 
-    /// The loop was given so many more.
+    /// Takes note that the loop was given this many more, and gives the next number.
     pub fn hand(&mut self, count: u64) -> u64 {
         self.next += count;
         self.next
@@ -67,7 +67,7 @@ impl Ledger {
         self.done.saturating_sub(self.first)
     }
 
-    /// So many are removed from the head.
+    /// Takes note that this many elements were removed from the head.
     pub fn paid(&mut self, count: u64) {
         self.first += count;
     }

@@ -1,4 +1,4 @@
-//! The reader of one list.
+//! The reader of one list: sessions with the server, from connect to fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,26 +24,27 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long the server waits for an element where somebody can end that before: only this wakes an
 /// idle reader.
 const BLOCK: Duration = Duration::from_secs(60);
-/// The same where something is still to be removed, or where nobody can: a signal waits for it.
+/// The wait of the server where something is still to be removed, or where nobody can end it: a signal
+/// waits for it.
 const SHORT_BLOCK: Duration = Duration::from_millis(500);
 /// The pause between two attempts to end it.
 const UNBLOCK: Duration = Duration::from_millis(5);
 /// The pauses between attempts to connect.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
-/// How many elements are moved in one go, at first and at most.
+/// Number of elements moved in one go, at first and at most.
 const FEW: usize = 16;
 const MANY: usize = 512;
 /// After this many elements in smaller parts, the parts are as large as before again.
 const LIGHT: u64 = 10_000;
-/// How many elements may be handed over and not committed.
+/// Number of elements that may be handed over and not committed.
 const OPEN: u64 = 100_000;
 
-/// Why a session ended.
+/// The reason for the end of a session.
 enum SessionEnd {
-    /// The loop wants it.
+    /// The loop asked for it.
     Asked,
-    /// The server or the way to it.
+    /// A fault of the server, or of the way to it.
     Fault(RedisError),
 }
 
@@ -249,7 +250,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The server does what we ask for.
+    /// Takes note that the server does what we ask for.
     fn well(&mut self, control: &Control) {
         self.pause = SHORTEST;
         if std::mem::take(&mut self.away) {
@@ -371,7 +372,7 @@ impl Reader {
         self.give(elements, self.checkpoint(), control)
     }
 
-    /// For all that the loop has been given.
+    /// The checkpoint behind all that the loop has been given.
     fn checkpoint(&self) -> Checkpoint {
         Checkpoint::Number {
             source: self.place.clone(),

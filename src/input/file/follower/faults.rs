@@ -96,6 +96,6 @@ impl<F: FileSystem> Follower<F> {
         let left: Vec<&Path> = left.map(|track| track.path.as_path()).collect();
         let followed = self.tracks.iter().map(|track| track.path.as_path());
         self.left_out
-            .tell(&self.room, &self.configured, followed, &left, emit);
+            .tell(&self.budget, &self.configured, followed, &left, emit);
     }
 }

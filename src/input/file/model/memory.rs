@@ -12,9 +12,9 @@ pub(super) struct Inode {
     pub ino: u64,
     pub data: Vec<u8>,
     pub mtime: i64,
-    /// Nobody may open it; who has it open reads on.
+    /// Whether nobody may open it; who has it open reads on.
     pub closed: bool,
-    /// So many names it has.
+    /// Number of its names.
     pub links: u64,
 }
 

@@ -13,7 +13,7 @@ use super::Track;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
 
-/// What a turn needs from outside.
+/// The surroundings of a turn: file system, settings, the other paths, and where events go.
 pub(in crate::input::file) struct Context<'a, F: FileSystem> {
     pub fs: &'a F,
     pub settings: &'a Settings,
@@ -35,7 +35,7 @@ pub(in crate::input::file) struct Context<'a, F: FileSystem> {
     /// A rotated file that may hold lines cannot be opened: why.
     pub shut: Cell<Option<String>>,
     /// How many files may be held open, and how many the other paths hold.
-    pub room: OpenFileBudget,
+    pub budget: OpenFileBudget,
     pub open_elsewhere: usize,
     /// Some file is left out for want of room.
     pub pressed: bool,
@@ -44,7 +44,7 @@ pub(in crate::input::file) struct Context<'a, F: FileSystem> {
 impl<F: FileSystem> Context<'_, F> {
     /// Whether a path that holds `own` files open may open one more.
     pub fn has_room(&self, own: usize, known: bool) -> bool {
-        self.room.has(self.open_elsewhere + own, known)
+        self.budget.has(self.open_elsewhere + own, known)
     }
 
     pub(super) fn notice(
@@ -67,7 +67,7 @@ impl<F: FileSystem> Context<'_, F> {
     }
 }
 
-/// What a turn of one path gave.
+/// The result of a turn of one path.
 #[derive(Clone, Copy, Default)]
 pub(in crate::input::file) struct Progress {
     pub changed: bool,
@@ -79,16 +79,16 @@ pub(in crate::input::file) struct Progress {
 #[derive(Clone)]
 pub(in crate::input::file) struct Done {
     pub checkpoint: FileCheckpoint,
-    /// It was not written to after this, ns.
+    /// The time after which it was not written to, ns.
     pub last: i64,
-    /// As [`Generation::renamed`].
+    /// Whether the path named it while it was held (`Generation::renamed`).
     pub renamed: bool,
-    /// It was cut off or is gone: what was read of it may stand in another file.
+    /// Whether it was cut off or is gone: what was read of it may stand in another file.
     pub cut: bool,
 }
 
 impl Done {
-    /// Of a file that was there.
+    /// A generation whose file is there.
     pub fn seen(checkpoint: FileCheckpoint, last: i64) -> Self {
         Self {
             checkpoint,
@@ -98,7 +98,7 @@ impl Done {
         }
     }
 
-    /// Of a file that is gone.
+    /// A generation whose file is gone or was cut off.
     pub(super) fn cut(checkpoint: FileCheckpoint, last: i64) -> Self {
         let cut = true;
         Self {

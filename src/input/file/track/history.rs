@@ -1,4 +1,4 @@
-//! The past of a path: rotated files beside it, and which of them hold lines not read yet.
+//! The rotated files of a path: which there are, and which of them hold lines not read yet.
 
 use std::io;
 use std::path::{Path, PathBuf};
