@@ -140,7 +140,7 @@ fn shell(w: &World, round: usize, command: &str) {
     assert!(done.unwrap().success(), "{command}");
 }
 
-/// The lines that came too often or not at all.
+/// Rotates five times in this way, and gives the lines that came too often or not at all.
 fn faults(way: &Way, when: When, long: usize) -> Option<String> {
     let mut w = World::new();
     w.append(&w.log, "line 0 was there before\n");
@@ -187,6 +187,13 @@ fn faults(way: &Way, when: When, long: usize) -> Option<String> {
             _ => w.scan(),
         }
     }
+    let fault = fault_of(&w, want, way.kind == Kind::Destroys);
+    fault.map(|fault| format!("{} {when:?} {long}: {fault}", way.name))
+}
+
+/// The lines that came too often or not at all, of those that were wanted; `destroys` says that a loss
+/// may be told.
+fn fault_of(w: &World, mut want: Vec<String>, destroys: bool) -> Option<String> {
     want.sort();
     let mut lines = w.lines.clone();
     lines.sort();
@@ -197,11 +204,10 @@ fn faults(way: &Way, when: When, long: usize) -> Option<String> {
         .collect();
     let lost: Vec<_> = want.iter().filter(|line| !lines.contains(line)).collect();
     let told: Vec<_> = w.notices.iter().filter(|n| n.contains("lost")).collect();
-    let right = lines == want && (told.is_empty() || way.kind == Kind::Destroys);
+    let right = lines == want && (told.is_empty() || destroys);
     (!right).then(|| {
         format!(
-            "{} {when:?} {long}: {} of {}, lost {lost:?}, twice {twice:?}, told {:?}",
-            way.name,
+            "{} of {}, lost {lost:?}, twice {twice:?}, told {:?}",
             lines.len(),
             want.len(),
             w.notices
