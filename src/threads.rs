@@ -18,10 +18,10 @@ use crate::logging;
 /// The exit status after a thread died (`EX_SOFTWARE` of sysexits.h).
 pub const DIED: i32 = 70;
 
-/// The loop has this time to keep what it has counted, once a thread died.
+/// Time that the loop has to keep what it has counted, once a thread died.
 pub const LAST: Duration = Duration::from_secs(30);
 
-/// How often the loop is told while it has no room for a message.
+/// Pause between two attempts to tell the loop while its channel is full.
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Why a thread that is to run as long as the daemon has ended.
@@ -29,11 +29,11 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub enum End {
     /// It was told to, or nobody is left for whom it could work.
     Asked,
-    /// Of itself.
+    /// It ended of itself.
     Unasked,
 }
 
-/// Tells the loop that a thread died; false while it cannot be told.
+/// A function that tells the loop of the death of a thread; false while it cannot be told.
 type Tell = Box<dyn Fn() -> bool + Send>;
 
 /// The guard over all threads of the process.
@@ -49,8 +49,8 @@ struct Guard {
 
 static GUARD: OnceLock<Guard> = OnceLock::new();
 
-/// From now on the death of a thread is the end of the process. The thread that calls this is that
-/// of the loop: its panic ends the process at once.
+/// Makes the death of any thread the end of the process from now on. The calling thread is taken for
+/// the loop's: its own panic ends the process at once.
 pub fn guard() {
     let guard = Guard {
         owner: thread::current().id(),
@@ -63,7 +63,8 @@ pub fn guard() {
     }
 }
 
-/// The loop runs: it is told of a death by `tell`, which must not block, and has [`LAST`] then.
+/// Sets how the loop is told of the death of a thread, once it runs: by `tell`, which must not block.
+/// The loop has [`LAST`] then.
 pub fn on_death(tell: impl Fn() -> bool + Send + 'static) {
     if let Some(guard) = GUARD.get() {
         let mut told = guard.tell.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +72,7 @@ pub fn on_death(tell: impl Fn() -> bool + Send + 'static) {
     }
 }
 
-/// The process ends as it should: how its threads end does not count any more.
+/// Says that the process ends as it should: how its threads end does not count any more.
 pub fn over() {
     if let Some(guard) = GUARD.get() {
         guard.over.store(true, Ordering::SeqCst);
@@ -83,8 +84,8 @@ thread_local! {
     static FENCED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something with a part of a library that may panic, and that is never touched again if this
-/// gives nothing: then it has. Nothing of ours may be changed in there.
+/// Calls a part of a library that may panic. Nothing comes back if it did: that part must never be
+/// touched again then, and `act` must change nothing of ours.
 #[allow(clippy::disallowed_methods, reason = "the one place for it")]
 pub fn fenced<T>(act: impl FnOnce() -> T) -> Option<T> {
     let before = FENCED.replace(true);
@@ -109,7 +110,7 @@ pub fn task<T: Send + 'static>(
     thread::Builder::new().name(name.into()).spawn(work)
 }
 
-/// The same for a thread that ends before `scope` does.
+/// Starts a thread that ends when its work is done, before `scope` does.
 ///
 /// # Errors
 /// When no thread can be made.
@@ -157,7 +158,7 @@ fn panicked(info: &PanicHookInfo<'_>) {
     ));
 }
 
-/// Ends the process, with a last word.
+/// Ends the process after the death of a thread, with a last message that says why.
 fn die(why: &str) {
     let Some(guard) = GUARD.get().filter(|g| !g.over.load(Ordering::SeqCst)) else {
         return;
@@ -179,7 +180,7 @@ fn die(why: &str) {
     }
 }
 
-/// Tells the loop, and ends the process if that takes too long.
+/// Tells the loop of the death, and ends the process if the loop takes too long over its end.
 fn end(guard: &Guard) {
     let deadline = Instant::now() + LAST;
     let mut told = false;
@@ -197,9 +198,9 @@ fn end(guard: &Guard) {
     std::process::exit(DIED);
 }
 
-/// A place where a test can make the thread that comes along die: it panics, hangs as long as the
-/// file says so, or shall return as if of itself if this is true. `$TENSHI_FAULT` names a file with
-/// the name of the thread and `panic`, `hang` or `end` in it. A release build has none of this.
+/// A point where a test can make the calling thread die. `$TENSHI_FAULT` names a file with the name of
+/// a thread and `panic`, `hang` or `end` in it: the thread panics, hangs as long as the file says so,
+/// or shall return as if of itself where this gives true. A release build has none of this.
 #[cfg(debug_assertions)]
 pub fn fault_point() -> bool {
     static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
@@ -222,7 +223,7 @@ pub fn fault_point() -> bool {
     }
 }
 
-/// Never anything in a release build.
+/// A point of no effect: this is a release build.
 #[cfg(not(debug_assertions))]
 pub fn fault_point() -> bool {
     false

@@ -80,10 +80,7 @@ fn inputs(draft: &mut Draft) {
     let Draft {
         inputs, reporter, ..
     } = draft;
-    let none = inputs.logfiles.is_empty()
-        && inputs.fifos.is_empty()
-        && inputs.listen.is_empty()
-        && inputs.redis_queues.is_empty();
+    let none = inputs.logfiles.is_empty() && !inputs.beside_logs();
     if none && reporter.errors() == 0 {
         let location = Location::file(&draft.file);
         let hint = "write `set logfile /var/log/syslog`".into();

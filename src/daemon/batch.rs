@@ -1,7 +1,7 @@
 //! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines
 //! that cost much time.
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 
 use super::event_loop::Daemon;
 use super::messages::PendingRequest;
@@ -21,7 +21,7 @@ impl Daemon {
         let now = self.clock.now();
         self.monitor.advance_to(now);
         self.monitor.add_counters(&batch.counters);
-        self.count_lines(batch.origin.name().as_ref(), &batch.text);
+        self.count_lines(batch.source.as_bstr(), &batch.text);
         for warning in self.monitor.take_warnings(now) {
             log::warn!("{warning}");
         }
@@ -34,11 +34,11 @@ impl Daemon {
                 true
             }
             Checkpoint::None => false,
-            Checkpoint::Redis { list, upto } => {
+            Checkpoint::Number { source, upto } => {
                 if !self.commits.stores() {
-                    self.inputs.ack(list.as_ref(), upto);
+                    self.inputs.acknowledge(source.as_bstr(), upto);
                 }
-                self.redis.insert(list, upto);
+                self.counted.insert(source, upto);
                 false
             }
         };

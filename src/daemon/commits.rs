@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Time;
 use crate::config::StateSettings;
-use crate::input::redis;
+use crate::input::Counted;
 use crate::state::Store;
 
 /// The time between snapshots while files are read. The files themselves are the journal, so this
@@ -29,8 +29,8 @@ pub(super) struct Commits {
     /// The mails that wait for a snapshot, each with the number of the snapshot that must be on disk
     /// before the mail is sent.
     pub(super) mails: BTreeMap<u64, u64>,
-    /// The last element of each Redis list that is counted in the snapshot that is being written.
-    pub(super) redis: redis::Counted,
+    /// How far the numbered sources (the Redis lists) are counted in the snapshot that is being written.
+    pub(super) counted: Counted,
     /// Whether the last snapshot could not be written.
     pub(super) failed: bool,
     /// Whether the run ends: a snapshot that fails is then not tried again by itself.

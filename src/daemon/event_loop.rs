@@ -18,7 +18,7 @@ use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::outputs::Outputs;
 use crate::delivery::worker_pool::WorkerPool;
-use crate::input::{Event, Fault, Notice, file, redis};
+use crate::input::{Counted, Event, Fault, Notice, file};
 use crate::monitor::{EscalationSettlement, Monitor};
 use crate::process::signals::Signal;
 use crate::resolve::Resolver;
@@ -64,8 +64,8 @@ pub(super) struct Daemon {
     pub(super) files: BTreeMap<PathBuf, file::PathCheckpoints>,
     /// The patterns of log files, each with the time since which it is followed, ns since the epoch.
     pub(super) patterns: HashMap<BString, i64>,
-    /// The last element of each Redis list that is counted.
-    pub(super) redis: redis::Counted,
+    /// How far the numbered sources (the Redis lists) are counted.
+    pub(super) counted: Counted,
     /// The faults that last, by the name of the input, queue or server: for `tenshi status`.
     pub(super) faults: HashMap<String, String>,
     /// The names of those faults by which lines are not read or reports do not arrive.

@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::config;
 use crate::delivery::outputs::Outputs;
 use crate::host_system;
+use crate::input::Drain;
 use crate::process::service;
 use crate::report::Status;
 use crate::shown::shown_path;
@@ -28,7 +29,7 @@ impl Daemon {
                 // The addresses may be others now.
                 self.faults.retain(|name, _| !name.starts_with(QUEUE));
                 self.blind.retain(|name| !name.starts_with(QUEUE));
-                self.set_files(&new);
+                self.reload_inputs(&new);
                 self.resolver = start::resolver(&new);
                 self.outputs = Outputs::new(&new.mail, self.identity.clone(), self.print);
                 self.outbox.settings_changed(now);
@@ -48,15 +49,14 @@ impl Daemon {
         service::ready();
     }
 
-    fn set_files(&mut self, new: &config::Config) {
-        match self.inputs.set_files(new) {
-            Ok(false) => {}
-            // One that is gone will not answer any more.
-            Ok(true) if self.requests.drains_awaited > 0 => {
-                self.requests.drains_awaited = self.inputs.drain()
-            }
-            Ok(true) => {}
-            Err(fault) => log::error!("the log files are not read: {fault}"),
+    fn reload_inputs(&mut self, new: &config::Config) {
+        let (ended, faults) = self.inputs.reload(new);
+        // A thread that is gone will not answer any more.
+        if ended && self.requests.drains_awaited > 0 {
+            self.requests.drains_awaited = self.inputs.drain(Drain::All);
+        }
+        for fault in faults {
+            log::error!("the log files are not read: {fault}");
         }
     }
 

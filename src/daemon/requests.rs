@@ -6,6 +6,7 @@ use super::ending::STOP;
 use super::event_loop::Daemon;
 use super::messages::PendingRequest;
 use crate::clock::Time;
+use crate::input::Drain;
 use crate::process::signals::Signal;
 use crate::report::Status;
 
@@ -69,8 +70,8 @@ impl Daemon {
         if std::mem::take(&mut self.requests.drain_again) {
             self.requests.drains_awaited =
                 match self.requests.pending.contains(&PendingRequest::End) {
-                    true => self.inputs.finish(),
-                    false => self.inputs.drain(),
+                    true => self.inputs.drain(Drain::Last),
+                    false => self.inputs.drain(Drain::All),
                 };
         }
         if self.requests.drains_awaited == 0 {

@@ -29,7 +29,7 @@ impl Daemon {
         let commits = &mut self.commits;
         commits.wanted = None;
         commits.urgent = false;
-        commits.redis.clone_from(&self.redis);
+        commits.counted.clone_from(&self.counted);
         commits.not_before = Some(now + begun.elapsed() * SHARE);
         match (bytes, &mut commits.store) {
             (Ok(bytes), Some(store)) => store.write(bytes),
@@ -136,7 +136,7 @@ impl Daemon {
             counters: monitor.counters(),
             faults: &self.faults,
             blind: &self.blind,
-            redis: &self.redis,
+            redis: &self.counted,
         }
     }
 
@@ -160,8 +160,8 @@ impl Daemon {
                 }
                 let pause = now + stored.took * SHARE;
                 commits.not_before = commits.not_before.max(Some(pause));
-                for (list, upto) in &commits.redis {
-                    self.inputs.ack(list.as_ref(), *upto);
+                for (source, upto) in &commits.counted {
+                    self.inputs.acknowledge(source.as_ref(), *upto);
                 }
             }
             Err(e) => self.unwritten(now, e),

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel}
 use super::commits::Commits;
 use super::ending::Shutdown;
 use super::event_loop::Daemon;
-use super::inputs::{Inputs, Opened, Resume};
+use super::inputs::Inputs;
 use super::messages::{DEPTH, Message, Requests};
 use super::service_status::ServiceStatus;
 use crate::cli::RunArgs;
@@ -20,6 +20,7 @@ use crate::delivery::smtp;
 use crate::delivery::worker_pool::WorkerPool;
 use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
+use crate::input::{Drain, EventSender, Resume};
 use crate::logging;
 use crate::logpath::LogPath;
 use crate::monitor::{EscalationSettlement, Monitor};
@@ -152,9 +153,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             crate::shown::shown_path(program)
         ));
     }
-    let elsewhere =
-        !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();
-    if inputs.logfiles.is_empty() && !elsewhere {
+    if inputs.logfiles.is_empty() && !inputs.beside_logs() {
         faults.push("no valid log files: add a `set logfile` line".into());
     }
     faults.extend(without_logs(config).map(str::to_owned));
@@ -172,9 +171,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 /// The reason why nothing would be read, if all log files are missing and none is waited for.
 pub fn without_logs(config: &Config) -> Option<&'static str> {
     let inputs = &config.inputs;
-    let elsewhere =
-        !inputs.fifos.is_empty() || !inputs.listen.is_empty() || !inputs.redis_queues.is_empty();
-    if inputs.tail_missing || elsewhere || inputs.logfiles.is_empty() {
+    if inputs.tail_missing || inputs.beside_logs() || inputs.logfiles.is_empty() {
         return None;
     }
     let found = |path: &LogPath| !path.expand(&RealFs).paths.is_empty();
@@ -183,10 +180,10 @@ pub fn without_logs(config: &Config) -> Option<&'static str> {
 }
 
 /// Opens the inputs that only root may open, and drops root's rights. Gives the open inputs and the state directory.
-fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Opened, Option<PathBuf>), String> {
+fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Inputs, Option<PathBuf>), String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
-    let mut opened = Opened::new(config, identity.is_some())?;
+    let mut inputs = Inputs::open(config, identity.is_some())?;
     // The daemon's own directory may be `/` by now.
     let given = args
         .state_dir
@@ -198,9 +195,9 @@ fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Opened, Option<PathBu
             ids::make_directory(dir, identity)?;
         }
         ids::drop_to(identity)?;
-        opened.rest()?;
+        inputs.open_rest()?;
     }
-    Ok((opened, dir))
+    Ok((inputs, dir))
 }
 
 /// The loop's ends of its channels.
@@ -235,7 +232,7 @@ fn channels() -> Result<Channels, String> {
 
 /// Starts the threads, on top of what the snapshot holds.
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
-    let (opened, dir) = drop_rights(args, &config)?;
+    let (mut inputs, dir) = drop_rights(args, &config)?;
     if let Err(fault) = smtp::check_auth(&config.mail) {
         log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
     }
@@ -255,11 +252,16 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let resume = Resume {
         files: before.files.clone(),
         patterns: std::mem::take(&mut before.patterns),
-        redis: before.redis.clone(),
+        counted: before.redis.clone(),
     };
-    let inputs = Inputs::start(&config, opened, resume, &clock, sender.clone())?;
+    let events = EventSender::new(sender.clone(), Message::Input);
+    inputs.start(&config, &resume, &clock, &events)?;
+    let drains_awaited = match catching_up {
+        true => inputs.drain(Drain::All),
+        false => 0,
+    };
     let requests = Requests {
-        drains_awaited: if catching_up { inputs.drain() } else { 0 },
+        drains_awaited,
         ..Requests::default()
     };
     let workers = WorkerPool::new(move |result| {
@@ -294,7 +296,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         service_status: ServiceStatus::new(),
         shutdown: Shutdown::default(),
         commits: Commits::new(store),
-        redis: before.redis,
+        counted: before.redis,
         faults: HashMap::new(),
         blind: BTreeSet::new(),
         started: now,

@@ -8,16 +8,19 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
-use std::sync::mpsc::SyncSender;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::control::{self, Control, Drain, Handle};
+use super::control::{self, Control, Drain, EventSender, InputThread};
 use super::text::{Splitter, Text};
-use super::{Checkpoint, Event, Origin};
+use super::{Checkpoint, Event, Input, Start};
+use crate::config::model::InputSettings;
+use crate::config::{Config, TailSettings};
+use crate::logpath::LogPath;
 use crate::process::child::Program;
 use crate::shown::shown_path;
 
-/// How much is read at once: a pipe holds that much.
+/// Number of bytes read at once: a pipe holds that many.
 const CHUNK: usize = 64 * 1024;
 /// The pause before the first new start; it doubles up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -27,10 +30,86 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// A program to run for lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tail {
-    /// Its path, for messages.
+    /// The program's path, for messages.
     program: PathBuf,
-    /// The text for the shell.
+    /// The command line for the shell.
     line: OsString,
+}
+
+/// The user's tail programs as an input of the daemon.
+#[derive(Debug)]
+struct TailPrograms {
+    program: PathBuf,
+    arguments: OsString,
+    /// The log files that the programs were started with.
+    files: Vec<LogPath>,
+    /// Where lines are handed over, once the input is started.
+    events: Option<EventSender>,
+    threads: Vec<InputThread>,
+}
+
+/// The tail programs of a configuration, if `set tail` names another program than the usual tail.
+pub(super) fn configured(config: &Config) -> Option<Box<dyn Input>> {
+    let TailSettings::Command { program, arguments } = &config.inputs.tail else {
+        return None;
+    };
+    Some(Box::new(TailPrograms {
+        program: program.clone(),
+        arguments: arguments.into(),
+        files: Vec::new(),
+        events: None,
+        threads: Vec::new(),
+    }))
+}
+
+impl TailPrograms {
+    /// Starts the program, or one for each log file.
+    fn run(&mut self, inputs: &InputSettings) -> Result<(), String> {
+        let Some(events) = &self.events else {
+            return Ok(());
+        };
+        self.files.clone_from(&inputs.logfiles);
+        let files = self.files.iter().map(|path| path.as_path().to_owned());
+        let files: Vec<PathBuf> = files.collect();
+        for tail in tails(&self.program, &self.arguments, &files, inputs.tail_multiple)? {
+            let thread = spawn(tail, inputs.max_line, events.clone());
+            self.threads.push(thread.map_err(|e| e.to_string())?);
+        }
+        Ok(())
+    }
+}
+
+impl Input for TailPrograms {
+    fn describe(&self) -> String {
+        name(&self.program)
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> io::Result<()> {
+        self.events = Some(start.events.clone());
+        self.run(&start.config.inputs).map_err(io::Error::other)
+    }
+
+    fn threads(&self) -> &[InputThread] {
+        &self.threads
+    }
+
+    fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        if self.files == config.inputs.logfiles {
+            return Ok(false);
+        }
+        // Dropped, the threads end by themselves: the loop does not wait for it.
+        self.threads.clear();
+        self.run(&config.inputs).map(|()| true)
+    }
+
+    fn stop(self: Box<Self>) -> Vec<InputThread> {
+        self.threads
+    }
+}
+
+/// The name of a tail program in messages.
+fn name(program: &Path) -> String {
+    format!("tail program {}", shown_path(program))
 }
 
 /// The programs that `set tail` asks for: one, or one for each file (`set tail_multiple on`).
@@ -89,7 +168,7 @@ fn quoted(name: &OsStr) -> OsString {
 ///
 /// # Errors
 /// When no thread can be made. A program that cannot be started is told of, and tried again.
-pub fn spawn(tail: Tail, max_line: usize, events: SyncSender<Event>) -> io::Result<Handle> {
+pub fn spawn(tail: Tail, max_line: usize, events: EventSender) -> io::Result<InputThread> {
     control::spawn("tail", events, move |control| {
         run(&tail, max_line, &control);
     })
@@ -113,7 +192,7 @@ fn run(tail: &Tail, max_line: usize, control: &Control) {
         if began.elapsed() > LONGEST {
             pause = SHORTEST;
         }
-        let name = format!("tail program {}", shown_path(&tail.program));
+        let name = name(&tail.program);
         control.fault(format!(
             "{name} ended ({end}): it is started again in {} s",
             pause.as_secs()
@@ -150,6 +229,7 @@ fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
     let mut buffer = vec![0; CHUNK];
     let mut splitter = Splitter::default();
     let mut text = Text::new(max_line);
+    let source = Arc::new("tail".into());
     let mut drain = None;
     let mut open = true;
     while open && !control.ended() {
@@ -169,11 +249,8 @@ fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
         if !open || (quiet && drain == Some(Drain::Last)) {
             splitter.end(&mut text);
         }
-        if quiet || text.full() {
-            let batch = text.batch(Origin::Command, Checkpoint::None);
-            if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
-                return false;
-            }
+        if (quiet || text.full()) && !control.send_batch(text.batch(&source, Checkpoint::None)) {
+            return false;
         }
         if quiet {
             if drain.take().is_some() && !control.send(Event::Drained) {

@@ -1,5 +1,6 @@
-//! What the threads of the inputs have in common: they wait for their source and for the loop's
-//! word, and hand over without getting stuck on a loop that has ended.
+//! The thread of an input and the two ends of its control: the loop's [`InputThread`], and the
+//! thread's own [`Control`]. A thread waits for its source and for what the loop asks, and hands
+//! events over without getting stuck on a loop that has ended.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,42 +13,97 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::{Event, Fault, Notice};
+use super::{Batch, Event, Fault, Notice};
 use crate::counters::{Counter, Counters};
 use crate::threads::{self, End};
 
-/// How long [`Handle::stop`] waits for a thread that hangs in the system, such as in a connect.
+/// How long [`InputThread::stop`] waits for a thread that hangs in the system, such as in a connect.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a batch waits between two attempts while the channel is full.
 const FULL_PAUSE: Duration = Duration::from_millis(2);
 
+/// The value of `Shared::drain` while no drain is asked for.
 const NO_DRAIN: u8 = 0;
-const DRAIN: u8 = 1;
-const FINISH: u8 = 2;
 
+/// What the loop asks an input to hand over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Drain {
+    /// All complete lines that are there.
+    All = 1,
+    /// All lines, for the end of the run: a last one without newline comes too.
+    Last = 2,
+}
+
+/// The way to the daemon's loop: a bounded channel.
+#[derive(Clone)]
+pub struct EventSender(Arc<HandOver>);
+
+/// Hands an event over, and waits for room until the second argument gives true. Gives whether the
+/// event was taken.
+type HandOver = dyn Fn(Event, &dyn Fn() -> bool) -> bool + Send + Sync;
+
+impl EventSender {
+    /// A way over a channel whose messages are made of events by `wrap`.
+    pub fn new<T: Send + 'static>(channel: SyncSender<T>, wrap: fn(Event) -> T) -> Self {
+        Self(Arc::new(move |event, ended| {
+            let mut message = wrap(event);
+            loop {
+                match channel.try_send(message) {
+                    Ok(()) => return true,
+                    Err(TrySendError::Disconnected(_)) => return false,
+                    Err(TrySendError::Full(back)) => message = back,
+                }
+                if ended() {
+                    return false;
+                }
+                std::thread::sleep(FULL_PAUSE);
+            }
+        }))
+    }
+
+    /// Hands an event over, waiting for room until `ended` gives true. Gives whether the event was
+    /// taken: not by a loop that has ended.
+    pub(super) fn send(&self, event: Event, ended: &dyn Fn() -> bool) -> bool {
+        (self.0)(event, ended)
+    }
+}
+
+impl From<SyncSender<Event>> for EventSender {
+    fn from(channel: SyncSender<Event>) -> Self {
+        Self::new(channel, std::convert::identity)
+    }
+}
+
+impl std::fmt::Debug for EventSender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EventSender")
+    }
+}
+
+/// What the loop asks of a thread.
 #[derive(Debug)]
 struct Shared {
+    /// Whether the thread shall end.
     ending: AtomicBool,
+    /// The [`Drain`] that is asked for, or [`NO_DRAIN`].
     drain: AtomicU8,
+    /// Wakes the thread where it waits for its source.
     wake: EventFd,
 }
 
-/// A running input.
+/// The running thread of an input, as the loop holds it. Dropping it tells the thread to end.
 #[derive(Debug)]
-pub struct Handle {
+pub struct InputThread {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Handle {
-    /// Asks for [`Event::Drained`] once all that is there now was handed over.
-    pub fn drain(&self) {
-        self.ask(DRAIN);
-    }
-
-    /// As [`Self::drain`], for the end of the run: a last line without newline comes too.
-    pub fn finish(&self) {
-        self.ask(FINISH);
+impl InputThread {
+    /// Asks for all that is there now, and for one [`Event::Drained`] once it was handed over.
+    pub fn drain(&self, drain: Drain) {
+        self.shared.drain.fetch_max(drain as u8, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Ends the thread, within a second. What it has not handed over is not read.
@@ -78,12 +134,7 @@ impl Handle {
         }
     }
 
-    fn ask(&self, what: u8) {
-        self.shared.drain.fetch_max(what, Ordering::SeqCst);
-        self.wake();
-    }
-
-    pub(super) fn end(&self) {
+    fn end(&self) {
         self.shared.ending.store(true, Ordering::SeqCst);
         self.wake();
     }
@@ -94,34 +145,25 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for InputThread {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// What the loop asks an input to hand over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Drain {
-    /// All that is there.
-    All,
-    /// That, and what has no newline yet.
-    Last,
-}
-
-/// An input's side of its [`Handle`].
+/// The thread's own side of its [`InputThread`].
 #[derive(Debug)]
 pub(super) struct Control {
     shared: Arc<Shared>,
-    events: SyncSender<Event>,
+    events: EventSender,
 }
 
-/// Runs `input` in a thread of its own.
+/// Runs `input` in a thread of its own, which must not end before it is asked to.
 pub(super) fn spawn(
     name: &str,
-    events: SyncSender<Event>,
+    events: EventSender,
     input: impl FnOnce(Control) + Send + 'static,
-) -> io::Result<Handle> {
+) -> io::Result<InputThread> {
     let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
     let shared = Arc::new(Shared {
         ending: AtomicBool::new(false),
@@ -140,7 +182,7 @@ pub(super) fn spawn(
             false => End::Unasked,
         }
     })?;
-    Ok(Handle {
+    Ok(InputThread {
         shared,
         thread: Some(thread),
     })
@@ -156,7 +198,7 @@ impl Control {
     pub fn asked(&self) -> Option<Drain> {
         match self.shared.drain.swap(NO_DRAIN, Ordering::SeqCst) {
             NO_DRAIN => None,
-            DRAIN => Some(Drain::All),
+            asked if asked == Drain::All as u8 => Some(Drain::All),
             _ => Some(Drain::Last),
         }
     }
@@ -166,25 +208,19 @@ impl Control {
         let _ = self.shared.wake.write(1);
     }
 
-    /// What woke or would wake [`Self::wait`] is known: what was asked for is looked at next.
+    /// Forgets what woke or would wake [`Self::wait`]: what was asked for is looked at next.
     pub fn heard(&self) {
         let _ = self.shared.wake.read();
     }
 
     /// Hands an event over, waiting for room; false when the thread shall end.
     pub fn send(&self, event: Event) -> bool {
-        let mut event = event;
-        loop {
-            match self.events.try_send(event) {
-                Ok(()) => return true,
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(back)) => event = back,
-            }
-            if self.ended() {
-                return false;
-            }
-            std::thread::sleep(FULL_PAUSE);
-        }
+        self.events.send(event, &|| self.ended())
+    }
+
+    /// Hands over the lines that have come together, if any; false when the thread shall end.
+    pub fn send_batch(&self, batch: Option<Batch>) -> bool {
+        batch.is_none_or(|batch| self.send(Event::Batch(batch)))
     }
 
     /// Tells of a change that is no fault.
@@ -240,10 +276,11 @@ impl Control {
     }
 }
 
-/// Says when a message that would come again and again is due: at once, then once a minute.
+/// A limit for a message that would come again and again: it is due at once, then once a minute.
 #[derive(Debug, Default)]
 pub(super) struct RateLimit {
     last: Option<Instant>,
+    /// Number of messages held back since.
     held: u64,
 }
 
@@ -275,7 +312,7 @@ mod tests {
         let (events, received) = sync_channel(1);
         let handle = spawn(
             "test",
-            events,
+            events.into(),
             |control| {
                 while control.send(Event::Drained) {}
             },
@@ -291,7 +328,7 @@ mod tests {
     fn drains_are_answered_together_and_the_last_one_wins() {
         let (events, _received) = sync_channel(1);
         let (told, seen) = std::sync::mpsc::channel();
-        let handle = spawn("test", events, move |control| {
+        let handle = spawn("test", events.into(), move |control| {
             while !control.ended() {
                 control.wait(&[], None);
                 if let Some(drain) = control.asked() {
@@ -300,9 +337,9 @@ mod tests {
             }
         })
         .unwrap();
-        handle.drain();
+        handle.drain(Drain::All);
         assert_eq!(seen.recv().unwrap(), Drain::All);
-        handle.finish();
+        handle.drain(Drain::Last);
         assert_eq!(seen.recv().unwrap(), Drain::Last);
         handle.stop();
         assert!(seen.recv().is_err());

@@ -1,14 +1,20 @@
-//! Where lines come from. Each input runs in a thread of its own and hands the loop [`Batch`]es
-//! over a bounded channel, so a slow consumer slows the readers and never the other way round.
+//! Inputs: what lines come from. Each runs in threads of its own and hands the daemon's loop
+//! [`Batch`]es over a bounded channel, so a slow loop slows the readers and never the other way
+//! round.
+//!
+//! [`configured`] lists the inputs of a configuration; each is a file or directory beside this one
+//! that implements [`Input`].
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::counters::Counters;
 
 pub mod command;
@@ -20,64 +26,140 @@ pub mod redis;
 pub mod syslog;
 mod text;
 
-pub use control::Handle;
+pub use control::{Drain, EventSender, InputThread};
 
-/// Complete lines from one source, and what makes them ours for good.
+/// A source of lines, as the daemon's loop sees it: from its place in the configuration to its end.
+pub trait Input: Debug {
+    /// The name of the input in messages, as `fifo /run/x`.
+    fn describe(&self) -> String;
+
+    /// Opens what was not opened while we were root, with the rights that we have now.
+    ///
+    /// # Errors
+    /// What cannot be opened, and why, as a sentence.
+    fn open(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Number of files that the input will hold open besides those that it has open already.
+    fn open_files(&self) -> usize {
+        1
+    }
+
+    /// Starts the threads of the input. What is written to the source after this is new.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    fn start(&mut self, start: &Start<'_>) -> io::Result<()>;
+
+    /// The running threads, but for the follower's.
+    fn threads(&self) -> &[InputThread];
+
+    /// Asks for all that is there now. Gives the number of [`Event::Drained`] that will answer.
+    fn drain(&self, drain: Drain) -> usize {
+        let threads = self.threads();
+        threads.iter().for_each(|thread| thread.drain(drain));
+        threads.len()
+    }
+
+    /// Takes note that a snapshot on disk holds what came of `source` before the number `upto`: it
+    /// may be removed there. Inputs without a [`Checkpoint::Number`] have nothing to do.
+    fn acknowledge(&self, _source: &BStr, _upto: u64) {}
+
+    /// Goes on under another configuration (`SIGHUP`). Gives whether threads ended for that: what
+    /// was asked of them is not answered any more.
+    ///
+    /// # Errors
+    /// Why nothing is read from now on, as a sentence.
+    fn reload(&mut self, _config: &Config) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    /// Ends the input. Gives the threads whose end is worth waiting for: those that keep something
+    /// elsewhere in order.
+    fn stop(self: Box<Self>) -> Vec<InputThread>;
+
+    /// Where the input was begun for the first time, for the first snapshot.
+    fn begun(&self) -> file::Begun {
+        file::Begun::default()
+    }
+
+    /// How long the input did not look at its source, if it is to look every few minutes.
+    fn still(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// All inputs that a configuration names, in the order in which they are started. What only root may
+/// open is open then; `dropping` says whether we are root, and give its rights up later.
+///
+/// # Errors
+/// What cannot be opened, and why, as a sentence.
+pub fn configured(config: &Config, dropping: bool) -> Result<Vec<Box<dyn Input>>, String> {
+    let mut inputs = file::configured(config);
+    inputs.extend(command::configured(config));
+    inputs.extend(listen::configured(config)?);
+    inputs.extend(fifo::configured(config, dropping)?);
+    inputs.extend(redis::configured(config));
+    Ok(inputs)
+}
+
+/// What an input is started with.
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// Where the inputs go on.
+    pub resume: &'a Resume,
+    /// The clock for messages that have no time.
+    pub clock: &'a Arc<dyn Clock>,
+    /// Where events are handed over.
+    pub events: &'a EventSender,
+    /// Number of files that the other inputs will open.
+    pub other_files: usize,
+}
+
+/// Where inputs go on after a restart.
+#[derive(Debug, Default)]
+pub struct Resume {
+    /// The positions in the followed files.
+    pub files: Vec<file::PathCheckpoints>,
+    /// The patterns of log files that were followed, and since when, ns since the epoch.
+    pub patterns: HashMap<BString, i64>,
+    /// How far the numbered sources are counted.
+    pub counted: Counted,
+}
+
+/// How far each source is counted whose elements have numbers: the first number that is not, by the
+/// source's name in [`Checkpoint::Number`].
+pub type Counted = BTreeMap<BString, u64>;
+
+/// Complete lines from one source, and how far it is read with them.
 #[derive(Debug)]
 pub struct Batch {
-    /// Where they come from.
-    pub origin: Origin,
+    /// A name that is another one for each source, and the same in the next run: `repeat` compares
+    /// lines of one source.
+    pub source: Arc<BString>,
     /// The lines, each ended by one `\n`; no line is longer than `max_line`.
     pub text: Vec<u8>,
     /// What is to be committed in the same snapshot as the counts of these lines.
     pub checkpoint: Checkpoint,
-    /// What went wrong or was cut while reading (to be added to the daemon's counters).
+    /// What went wrong or was cut while reading, to be added to the daemon's counters.
     pub counters: Counters,
 }
 
-/// The source of a batch.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Origin {
-    /// A followed file: the path that the configuration (or its glob) names.
-    File(Arc<PathBuf>),
-    /// A fifo.
-    Fifo(Arc<PathBuf>),
-    /// A user's tail command.
-    Command,
-    /// Syslog messages received on this address, already in the form of a log file.
-    Syslog(SocketAddr),
-    /// A Redis list, its syslog messages already in the form of a log file.
-    Redis,
-    /// Standard input (`-p`), or a saved log that is replayed.
-    Replay,
-}
-
-impl Origin {
-    /// A name that is another one for each source, the same in the next run.
-    pub fn name(&self) -> BString {
-        match self {
-            Self::File(path) => [b"file ", path.as_os_str().as_bytes()].concat().into(),
-            Self::Fifo(path) => [b"fifo ", path.as_os_str().as_bytes()].concat().into(),
-            Self::Command => "tail".into(),
-            Self::Syslog(address) => format!("listen {address}").into(),
-            Self::Redis => "redis".into(),
-            Self::Replay => "replay".into(),
-        }
-    }
-}
-
-/// What is to be committed together with a batch's counts.
+/// How far a source is read with a batch.
 #[derive(Debug)]
 pub enum Checkpoint {
-    /// Nothing: the source cannot be read again.
+    /// Nothing to commit: the source cannot be read again.
     None,
-    /// The positions in this file's generations after the batch.
+    /// The positions in the generations of a log after the batch.
     File(file::PathCheckpoints),
-    /// All elements of this Redis list before this number are in the hands of the loop. They are
-    /// to be removed once the snapshot with the batch is on disk.
-    Redis {
-        /// The list with its server (see [`redis::place`]).
-        list: bstr::BString,
+    /// All elements before a number are in the hands of the loop. They are to be removed at the
+    /// source ([`Input::acknowledge`]) once the snapshot with the batch is on disk.
+    Number {
+        /// The source's name in the snapshot.
+        source: BString,
         /// The number of the first element that the loop does not have.
         upto: u64,
     },
@@ -93,28 +175,28 @@ pub enum Event {
     Notice(Notice),
     /// What is wrong with an input from now on, for `tenshi status`.
     Health {
-        /// Its name: a log file's path, or as in its messages.
+        /// The name of the input: a log file's path, or as in its messages.
         input: String,
-        /// What is wrong with it; nothing if it is well again.
+        /// What is wrong with the input; nothing if it is well again.
         fault: Option<Fault>,
     },
     /// The patterns of log files that are followed from now on, and since when, ns since the epoch.
     Patterns(HashMap<BString, i64>),
-    /// An input has handed over all that was there (its answer to a drain).
+    /// A thread of an input has handed over all that was there: its answer to a drain.
     Drained,
 }
 
 /// What is wrong with an input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// What it is, a part of a sentence.
+    /// The fault in words, a part of a sentence.
     pub text: String,
-    /// Lines may come there that are not read. Else there is nothing to read yet.
+    /// Whether lines may come there that are not read. Else there is nothing to read yet.
     pub blind: bool,
 }
 
 impl Fault {
-    /// Lines may come that are not read.
+    /// A fault by which lines may come that are not read.
     pub fn blind(text: String) -> Self {
         Self { text, blind: true }
     }

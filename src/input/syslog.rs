@@ -31,14 +31,14 @@ struct Known {
 }
 
 impl Prefixes {
-    /// Those of a configuration.
+    /// The `set logprefix` of a configuration.
     pub fn new(settings: &LineSettings) -> Self {
         let prefixes = Self::default();
         prefixes.set(settings);
         prefixes
     }
 
-    /// Takes those of another configuration, for all that hold them.
+    /// Takes the `set logprefix` of another configuration, for all inputs that hold these.
     pub fn set(&self, settings: &LineSettings) {
         let known = Known {
             patterns: settings.prefixes.clone(),
@@ -52,7 +52,7 @@ impl Prefixes {
     }
 }
 
-/// Who sent a message, and when it came: for messages that do not say.
+/// The sender and the time of a message, for messages that do not say.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// The host of a message that names none; nothing leaves such a message as it is (Redis).
@@ -99,7 +99,7 @@ fn trimmed(mut message: &[u8]) -> &[u8] {
     message
 }
 
-/// Who reads a message, and what is put where it says nothing.
+/// The reader of a message, with what is put where the message says nothing.
 struct Reader<'a> {
     sender: Option<&'a [u8]>,
     time: Time,
@@ -220,7 +220,7 @@ fn stamp(time: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Checkpoint, Origin};
+    use crate::input::Checkpoint;
 
     const SENDER: Option<&str> = Some("192.0.2.7");
 
@@ -464,7 +464,7 @@ mod tests {
                 &Prefixes::default(),
                 &mut text,
             );
-            let batch = text.batch(Origin::Redis, Checkpoint::None).unwrap();
+            let batch = text.batch(&Arc::default(), Checkpoint::None).unwrap();
             let lines = String::from_utf8(batch.text).unwrap();
             lines
                 .lines()
@@ -506,7 +506,7 @@ mod tests {
                 time: now(),
             };
             take(message, cut, arrival, &Prefixes::default(), &mut text);
-            let batch = text.batch(Origin::Redis, Checkpoint::None);
+            let batch = text.batch(&Arc::default(), Checkpoint::None);
             batch.map(|b| String::from_utf8(b.text).unwrap())
         };
         let one = "Nov 23 21:44:00 h1 x";
@@ -537,7 +537,7 @@ mod tests {
             let time = now();
             take(&message, cut, Arrival { sender: SENDER, time }, &prefixes, &mut text);
             take(&message, cut, Arrival { sender: None, time }, &prefixes, &mut text);
-            let batch = text.batch(Origin::Redis, Checkpoint::None);
+            let batch = text.batch(&Arc::default(), Checkpoint::None);
             let bytes = batch.map(|b| b.text).unwrap_or_default();
             prop_assert!(bytes.split(|&b| b == b'\n').all(|line| line.len() <= 40));
         });

@@ -1,9 +1,12 @@
 //! Collecting lines of bounded length into a batch.
 
+use std::sync::Arc;
+
+use bstr::BString;
 use memchr::memchr;
 
 use super::file::CUT;
-use super::{Batch, Checkpoint, Origin};
+use super::{Batch, Checkpoint};
 use crate::counters::{Counter, Counters};
 use crate::shown::whole_characters;
 
@@ -52,14 +55,14 @@ impl Text {
         self.bytes.push(b'\n');
     }
 
-    /// What has come together, if anything.
-    pub fn batch(&mut self, origin: Origin, checkpoint: Checkpoint) -> Option<Batch> {
+    /// The lines that have come together of `source`, if any.
+    pub fn batch(&mut self, source: &Arc<BString>, checkpoint: Checkpoint) -> Option<Batch> {
         let nothing = self.bytes.is_empty() && self.counters == Counters::default();
         if nothing && matches!(checkpoint, Checkpoint::None) {
             return None;
         }
         Some(Batch {
-            origin,
+            source: source.clone(),
             text: std::mem::take(&mut self.bytes),
             checkpoint,
             counters: std::mem::take(&mut self.counters),
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &mut Text) -> (String, u64) {
-        let batch = text.batch(Origin::Command, Checkpoint::None).unwrap();
+        let batch = text.batch(&Arc::default(), Checkpoint::None).unwrap();
         let cut = batch.counters.get(Counter::TooLong);
         (String::from_utf8(batch.text).unwrap(), cut)
     }
@@ -134,7 +137,7 @@ mod tests {
         splitter.end(&mut text);
         splitter.end(&mut text);
         assert_eq!(lines(&mut text), ("rest\n".into(), 0));
-        assert!(text.batch(Origin::Command, Checkpoint::None).is_none());
+        assert!(text.batch(&Arc::default(), Checkpoint::None).is_none());
     }
 
     #[test]

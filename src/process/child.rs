@@ -1,8 +1,8 @@
-//! Programs that we run: filters, CSV programs, the local mailer, the program of `set tail`.
+//! Child processes: filters, CSV programs, the local mailer, the program of `set tail`.
 //!
-//! Each is given a process group of its own, the three standard descriptors and no other, our
-//! umask (see [`shield`]), and our environment but for what is not its business: the service
-//! manager's words to us, and passwords (see [`is_private`]).
+//! Each program is given a process group of its own, the three standard descriptors and no other, our
+//! umask (see [`shield`]), and our environment without the
+//! variables that are not its business: the service manager's and passwords (see [`is_private`]).
 #![allow(unsafe_code)]
 
 mod exchange;
@@ -24,8 +24,8 @@ use nix::sys::stat::{Mode, umask};
 
 use super::limits;
 
-/// What a program's files are never writable by, whatever umask we were started with: group and
-/// others.
+/// Bits that are always in the umask of a program: its files are never writable by group and others,
+/// whatever umask we were started with.
 const SHUT: Mode = Mode::S_IWGRP.union(Mode::S_IWOTH);
 
 /// Variables by which a service manager (systemd.exec(5), sd_notify(3), sd_listen_fds(3)) speaks to
@@ -47,7 +47,7 @@ const MANAGERS: [&str; 14] = [
     "MEMORY_PRESSURE_",
 ];
 
-/// What the name of a variable with a secret in it has somewhere, in capitals.
+/// Words, in capitals, by which the name of a variable shows that its value is a secret.
 const SECRETS: [&str; 12] = [
     "PASSWORD",
     "PASSWD",
@@ -63,7 +63,7 @@ const SECRETS: [&str; 12] = [
     "SSH_AUTH_SOCK",
 ];
 
-/// What such a name ends with.
+/// Ends by which the name of a variable shows the same.
 const SECRET_ENDS: [&str; 4] = ["_PASS", "_PWD", "_AUTH", "_PIN"];
 
 /// Whether a variable of our environment is kept from the programs that we run.
@@ -104,12 +104,12 @@ pub fn shield() {
     }
 }
 
-/// A program that is to be run.
+/// A program to be run: its path, arguments and directory.
 #[derive(Debug)]
 pub struct Program(Command);
 
 impl Program {
-    /// The program of this path, without arguments.
+    /// A program without arguments, by its path.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(path);
         limits::give_back(&mut command).process_group(0);
@@ -119,7 +119,7 @@ impl Program {
         Self(command)
     }
 
-    /// `/bin/sh -c LINE`.
+    /// The shell with a command line: `/bin/sh -c LINE`.
     pub fn shell(line: impl AsRef<OsStr>) -> Self {
         Self::new("/bin/sh").arguments([OsStr::new("-c"), line.as_ref()])
     }
@@ -131,14 +131,14 @@ impl Program {
         self
     }
 
-    /// Runs it in this directory instead of our own.
+    /// The program, to be run in this directory instead of our own.
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Self {
         self.0.current_dir(directory);
         self
     }
 
-    /// Runs it to its end with `input` as its standard input.
+    /// Runs the program to its end with `input` as its standard input.
     pub fn run(mut self, input: &[u8], limits: &Limits) -> Run {
         self.0.stdin(Stdio::piped()).stderr(Stdio::piped());
         self.0.stdout(match limits.output {
@@ -151,11 +151,11 @@ impl Program {
         }
     }
 
-    /// Starts it without input, to read what it prints for as long as it runs; reads of its output
-    /// do not block.
+    /// Starts the program without input, to be read for as long as it runs; reads of its output do not
+    /// block.
     ///
     /// # Errors
-    /// It cannot be run.
+    /// When the program cannot be run.
     pub fn start(mut self) -> io::Result<Group> {
         self.0.stdin(Stdio::null()).stderr(Stdio::null());
         let mut child = self.0.stdout(Stdio::piped()).spawn()?;

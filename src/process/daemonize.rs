@@ -1,5 +1,5 @@
-//! The daemon proper. The parent goes when the child says that it runs, so that exit status 0 means
-//! running and not merely started.
+//! The step into the background. The parent exits when the child says that it runs, so exit status 0
+//! means running and not merely started.
 #![allow(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
@@ -10,14 +10,15 @@ use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork,
 
 use crate::shown::shown_lines;
 
-/// What the child says when all is well.
+/// The message of a child that runs.
 const RUNNING: &[u8] = b"+";
 
-/// The child's line to the waiting parent.
+/// The child's end of the pipe to the waiting parent.
 #[derive(Debug)]
 pub struct Ready(File);
 
-/// Goes into the background: only the grandchild returns. The parent waits for its word and exits.
+/// Goes into the background: only the grandchild returns. The parent waits for its
+/// message and exits.
 ///
 /// # Errors
 /// When the process has threads already, or the system refuses a step.
@@ -59,7 +60,7 @@ fn detach() -> Result<(), String> {
     chdir("/").map_err(|e| format!("/: {e}"))
 }
 
-/// The parent's end: it exits as the child says.
+/// Waits in the parent for the child's message, and exits as it says.
 fn wait_for_word(mut pipe: File) -> ! {
     let mut word = Vec::new();
     let read = pipe.read_to_end(&mut word);
@@ -79,7 +80,7 @@ fn wait_for_word(mut pipe: File) -> ! {
 }
 
 impl Ready {
-    /// All is well: the parent exits with 0, and we let go of its terminal.
+    /// Says that the daemon runs: the parent exits with 0, and we let go of its terminal.
     pub fn report_ok(mut self) {
         if let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") {
             // They stay open on a terminal at worst.
@@ -91,7 +92,7 @@ impl Ready {
         let _ = self.0.write_all(RUNNING);
     }
 
-    /// The daemon cannot run: the parent says why and exits with 1.
+    /// Says why the daemon cannot run: the parent prints it and exits with 1.
     pub fn report_error(mut self, text: &str) {
         let _ = self.0.write_all(text.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! `set uid`, `set gid`: who the daemon is once it runs.
+//! `set uid`, `set gid`: the account that the daemon has once it runs.
 
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -19,7 +19,7 @@ use super::walk::{Lost, Next, Walk};
 use crate::shown::shown_path;
 use crate::threads;
 
-/// Who we are without `set uid`, when root starts us.
+/// The account without `set uid`, when root starts us.
 const DEFAULT: &str = "tenshi";
 
 /// An account to become.
@@ -35,7 +35,7 @@ impl Identity {
     /// not change.
     ///
     /// # Errors
-    /// The account does not exist, or we may not become it.
+    /// When the account does not exist, or we may not become it.
     pub fn resolve(uid: Option<&str>, gid: Option<&str>) -> Result<Option<Self>, String> {
         let me = Uid::effective();
         if !me.is_root() && uid.is_none() && gid.is_none() {
@@ -89,14 +89,14 @@ fn group(name: &str) -> Result<Option<Gid>, String> {
     Ok(group.map(|group| group.gid))
 }
 
-/// Makes a directory of this account's, if there is none of that name, with the directories above
+/// Makes a directory that belongs to an account, if there is none of that name, with the directories above
 /// it, which stay ours.
 ///
 /// What the account can make or has made itself is left to it: behind a link of its own, and in a
 /// directory of its own, there is nothing to be done by root.
 ///
 /// # Errors
-/// When it cannot be made, or given to the account.
+/// When the directory cannot be made, or given to the account.
 pub fn make_directory(path: &Path, identity: &Identity) -> Result<(), String> {
     let told = |why: &dyn std::fmt::Display| format!("{}: {why}", shown_path(&path));
     let mut walk = Walk::begin(path).map_err(|e| told(&e.desc()))?;
@@ -154,7 +154,7 @@ fn made(above: &Walk, name: &OsStr, owner: Option<&Identity>) -> Result<(), Stri
 /// Where the thread may not change its ids, `act` has the rights of the process.
 ///
 /// # Errors
-/// No thread can be made, or it did not come to its end.
+/// When no thread can be made, or it did not come to its end.
 pub fn with_rights_of<T: Send>(
     identity: &Identity,
     act: impl FnOnce() -> T + Send,

@@ -1,5 +1,5 @@
-//! How many files may be open (`RLIMIT_NOFILE`, getrlimit(2)): as many as the hard limit allows, for us
-//! alone.
+//! The limit of open files (`RLIMIT_NOFILE`, getrlimit(2)), raised as far as the hard limit allows, for
+//! us alone.
 //!
 //! The soft limit is 1,024 nearly everywhere, for the sake of programs that use select(2). We do not, and
 //! a log is one open file; so it is raised at the start. Programs that we run get the soft limit back that
@@ -24,19 +24,19 @@ pub fn raise() {
     }
 }
 
-/// How many files may be open now.
+/// Number of files that may be open.
 pub fn open_files() -> usize {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft);
     soft.map_or(1024, |soft| usize::try_from(soft).unwrap_or(usize::MAX))
 }
 
-/// How many are.
+/// Number of files that are open now.
 pub fn open_now() -> usize {
     // With the directory itself, which is listed.
     std::fs::read_dir("/proc/self/fd").map_or(64, Iterator::count)
 }
 
-/// Has a program started with the soft limit that we were started with.
+/// Starts a program with the soft limit that we were started with.
 pub fn give_back(command: &mut Command) -> &mut Command {
     let Some(&(soft, hard)) = BEFORE.get() else {
         return command;

@@ -1,5 +1,5 @@
-//! What the process is to the system: ids, daemon, pid file, signals, service manager, and the
-//! programs that it runs.
+//! The process and the system: ids, background, pid file, signals, service manager, limits, and the
+//! programs that the process runs.
 
 pub mod child;
 pub mod daemonize;

@@ -1,4 +1,4 @@
-//! `set pidfile`: written before root's rights are given up, locked while we run.
+//! The pid file (`set pidfile`): written before root's rights are given up, locked while we run.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions, TryLockError};
@@ -15,7 +15,7 @@ use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 
 use super::walk::Walk;
 
-/// Our pid file, locked. Dropped, it is removed as far as we still may.
+/// Our pid file, locked. Dropping it removes the file as far as we still may.
 #[derive(Debug)]
 pub struct PidFile {
     dir: OwnedFd,
@@ -66,7 +66,7 @@ impl PidFile {
         })
     }
 
-    /// Removes it at the end of the run, as far as we still may; else it is left empty.
+    /// Removes the file at the end of the run, as far as we still may; else it is left empty.
     pub fn remove(self) {
         drop(self);
     }
@@ -95,7 +95,7 @@ impl Drop for PidFile {
     }
 }
 
-/// A plain file of one name that we alone have locked. Nothing was written to it yet.
+/// Opens a plain file of one name and locks it for us alone. Nothing is written to it yet.
 struct Locked(File);
 
 impl Locked {

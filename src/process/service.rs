@@ -1,4 +1,4 @@
-//! What the service manager is told (sd_notify). Silent without `$NOTIFY_SOCKET`.
+//! Messages to the service manager (sd_notify(3)). There are none without `$NOTIFY_SOCKET`.
 
 use std::time::Duration;
 
@@ -14,35 +14,35 @@ pub fn managed() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
-/// The daemon runs.
+/// Tells that the daemon runs.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The configuration is being read again.
+/// Tells that the configuration is being read again.
 pub fn reloading() {
     let mut states = vec![NotifyState::Reloading];
     states.extend(NotifyState::monotonic_usec_now().ok());
     tell(&states);
 }
 
-/// The daemon is about to end.
+/// Tells that the daemon is about to end.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// One line about what we do, for `systemctl status`.
+/// Tells in one line what the daemon does, for `systemctl status`.
 pub fn status(text: &str) {
     // A line is an assignment to the manager, so ours must stay one.
     tell(&[NotifyState::Status(&text.replace(['\n', '\r'], " "))]);
 }
 
-/// How often [`alive`] must be called, if at all (`WatchdogSec=`).
+/// The interval in which [`alive`] must be called, if at all (`WatchdogSec=`).
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled()
 }
 
-/// The daemon is alive.
+/// Tells the watchdog that the daemon is alive.
 pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }

@@ -1,4 +1,4 @@
-//! Signals as messages.
+//! Signals to the daemon, as messages to its loop.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use signal_hook::iterator::Signals;
 
 use crate::threads::{self, End};
 
-/// A signal that means something (man page, SIGNALS).
+/// A signal that the daemon obeys (tenshi(8), SIGNALS).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
     /// Flush all queues and exit.
@@ -25,7 +25,7 @@ pub enum Signal {
 /// Calls `receive` for each signal, in a thread of its own.
 ///
 /// # Errors
-/// When handlers or thread cannot be made.
+/// When the handlers or the thread cannot be made.
 pub fn spawn(receive: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
     let watch = move || {

@@ -19,15 +19,15 @@ use nix::unistd::Uid;
 
 use crate::shown::shown_path;
 
-/// How many links a path may lead through (path_resolution(7)).
+/// Number of links that a path may lead through (path_resolution(7)).
 const MOST_LINKS: u8 = 40;
 
-/// Why a path leads nowhere.
+/// A reason why a path cannot be walked to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Lost {
-    /// Over a link of this name, in a directory that others may write.
+    /// A link of this name is not followed: others may write its directory.
     Link(OsString),
-    /// The system said so.
+    /// A fault of the system.
     Fault(Errno),
 }
 
@@ -51,20 +51,20 @@ impl Display for Lost {
     }
 }
 
-/// What the next name of a path is.
+/// The next name of a path, as it was found.
 #[derive(Debug)]
 pub enum Next {
-    /// A directory, which we are in now, or a link, which is being followed.
+    /// A directory, where the walk is now, or a link, which is being followed.
     Further,
-    /// Nothing of this name is there.
+    /// A name that does not exist.
     Missing(OsString),
-    /// Something else of this name: a file, or what is like one.
+    /// A file, or anything else that is no directory and no link.
     Leaf(OsString),
-    /// There is none: we are where the path leads.
+    /// No further name: the walk is where the path leads.
     End,
 }
 
-/// A walk along a path.
+/// A walk along a path: a descriptor of the directory reached, and the names that are left.
 #[derive(Debug)]
 pub struct Walk {
     at: OwnedFd,
@@ -75,10 +75,10 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Begins at `/`, or in our own directory for a relative path.
+    /// A walk from `/`, or in our own directory for a relative path.
     ///
     /// # Errors
-    /// The beginning cannot be opened.
+    /// When the beginning cannot be opened.
     pub fn begin(path: &Path) -> nix::Result<Self> {
         let mut walk = Self {
             at: directory(if path.is_absolute() { "/" } else { "." })?,
@@ -94,7 +94,7 @@ impl Walk {
     /// Walks to the directory that a path ends with.
     ///
     /// # Errors
-    /// It is missing, is no directory, or is behind a link that is not followed.
+    /// When the directory is missing, is none, or is behind a link that is not followed.
     pub fn to_directory(path: &Path) -> Result<Self, Lost> {
         let mut walk = Self::begin(path)?;
         loop {
@@ -111,7 +111,7 @@ impl Walk {
     /// name there.
     ///
     /// # Errors
-    /// It is missing, is a directory, or is behind a link that is not followed.
+    /// When the file is missing, is a directory, or is behind a link that is not followed.
     pub fn to_leaf(path: &Path) -> Result<(Self, OsString), Lost> {
         let mut walk = Self::begin(path)?;
         loop {
@@ -128,7 +128,7 @@ impl Walk {
     /// Looks at the next name, and goes into it if it is a directory.
     ///
     /// # Errors
-    /// It may not be looked at, or is a link that is not followed.
+    /// When the name may not be looked at, or is a link that is not followed.
     pub fn step(&mut self) -> Result<Next, Lost> {
         let Some(name) = self.names.pop_front() else {
             return Ok(Next::End);
@@ -193,10 +193,10 @@ impl Walk {
         self.shared
     }
 
-    /// The owner of the directory where we are.
+    /// The owner of the directory that the walk has reached.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// When the system does not tell.
     pub fn owner(&self) -> nix::Result<Uid> {
         fstat(&self.at).map(|stat| Uid::from_raw(stat.st_uid))
     }
@@ -206,7 +206,7 @@ impl Walk {
         self.names.push_front(name);
     }
 
-    /// The directory where we are, for what is done in it.
+    /// The directory that the walk has reached, for what is done in it.
     pub fn into_directory(self) -> OwnedFd {
         self.at
     }
@@ -228,8 +228,8 @@ pub fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
 }
 
-/// Whether others than root can change what has a name in this directory. Where it is sticky, what
-/// is there is its owner's alone to change, and links have their own look.
+/// Whether others than root can change what a name in this directory stands for. In a sticky directory
+/// a name is changed by its owner alone, and links are looked at by themselves.
 fn is_shared(stat: &FileStat) -> bool {
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let group = mode.contains(Mode::S_IWGRP) && stat.st_gid != 0;

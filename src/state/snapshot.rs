@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::outbox::Outbox;
+use crate::input::Counted;
 use crate::input::file::PathCheckpoints;
-use crate::input::redis::Counted;
 use crate::monitor::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use crate::queue::Tally;
 
@@ -134,7 +134,7 @@ snapshot! {
     faults: HashMap<String, String>, &'a HashMap<String, String>;
     /// The names of those faults by which lines are not read or reports do not arrive.
     blind: BTreeSet<String>, &'a BTreeSet<String>;
-    /// The last element of each Redis list that is counted.
+    /// How far the numbered sources (the Redis lists) are counted.
     redis: Counted, &'a Counted;
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;

@@ -8,8 +8,8 @@ use super::Snapshot;
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 use crate::delivery::outbox::Outbox;
+use crate::input::Counted;
 use crate::input::file::PathCheckpoints;
-use crate::input::redis::Counted;
 use crate::monitor::{SavedCounter, SavedLast, SavedQueue};
 
 /// The counters of version 1, in the order in which they were written.

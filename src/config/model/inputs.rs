@@ -36,6 +36,13 @@ pub struct InputSettings {
     pub max_line: usize,
 }
 
+impl InputSettings {
+    /// Whether lines come from anything but log files. An input of a new kind is named here too.
+    pub fn beside_logs(&self) -> bool {
+        !self.fifos.is_empty() || !self.listen.is_empty() || !self.redis_queues.is_empty()
+    }
+}
+
 /// An address to receive syslog messages on (`set listen`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Listen {

@@ -13,7 +13,7 @@ use super::start;
 use super::track::{Done, MS, Track};
 use crate::logpath::LogPath;
 
-/// How often the files are looked at while something is written, ns.
+/// Pause between two looks at the files while something is written, ns.
 const OFTEN: i64 = 1_000 * MS;
 
 /// A file beside a log when it was last looked at.
@@ -27,9 +27,9 @@ struct Seen {
 #[derive(Default)]
 pub(super) struct Beside {
     files: HashMap<PathBuf, Seen>,
-    /// What the patterns found, and was not there before.
+    /// Files that the patterns found and that were not there before.
     new: Vec<PathBuf>,
-    /// They were looked at once.
+    /// Whether the files were looked at once.
     begun: bool,
     looked: i64,
 }

@@ -10,17 +10,17 @@ use super::fs::LogFile;
 use super::generation::first_bytes;
 
 const BLOCK: usize = 64 * 1024;
-/// How far into an edited file the last line that was read is looked for, bytes.
+/// Number of bytes of an edited file in which the last line that was read is looked for.
 const SEARCH: u64 = 64 << 20;
 /// How much of the file before the position is looked for, bytes.
 const BEFORE: u64 = 4096;
-/// So many equal bytes in a row are no chance.
+/// Number of equal bytes in a row that are no chance.
 const SURE: usize = 128;
 
-/// What new bytes of a file are.
+/// The kind of the new bytes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Added {
-    /// Nothing that is known.
+    /// Lines: no copy of anything known.
     Lines,
     /// A copy of what was read elsewhere, which ends at this offset.
     Copy(u64),
@@ -104,25 +104,25 @@ pub fn shared<F: LogFile>(a: &F, a_from: u64, b: &F, b_from: u64) -> io::Result<
 
 /// A run of lines of an edited file that are the last ones before a position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Run {
+struct LineRun {
     /// The number of its last line among those before the position.
     last: usize,
     /// How many lines it has.
     lines: usize,
     bytes: usize,
-    /// It is how the file begins.
+    /// Whether the file begins with it.
     first: bool,
 }
 
 /// The last lines before a position.
 pub struct LastLines {
     lines: Vec<Vec<u8>>,
-    /// Of the first one only the end is known.
+    /// Whether only the end of the first one is known.
     cut: bool,
 }
 
 impl LastLines {
-    /// Those that a checkpoint remembers.
+    /// The last lines that a checkpoint remembers.
     pub fn of_mark(checkpoint: &FileCheckpoint) -> Self {
         Self::of_text(
             &checkpoint.fingerprint.anchor,
@@ -130,7 +130,7 @@ impl LastLines {
         )
     }
 
-    /// Those before the position of a checkpoint in its file, more than it remembers.
+    /// The last lines before the position of a checkpoint in its file: more than it remembers.
     ///
     /// # Errors
     /// What reading the file gives.
@@ -157,10 +157,10 @@ impl LastLines {
     }
 
     /// The longest run of these lines that ends with the newest of `recent`.
-    fn run(&self, recent: &VecDeque<Vec<u8>>, lines: usize) -> Option<Run> {
+    fn run(&self, recent: &VecDeque<Vec<u8>>, lines: usize) -> Option<LineRun> {
         let newest = recent.back()?;
         let last = (0..self.lines.len()).rev().find(|n| self.is(*n, newest))?;
-        let mut run = Run {
+        let mut run = LineRun {
             last,
             lines: 0,
             bytes: 0,
@@ -178,7 +178,7 @@ impl LastLines {
     }
 
     /// Whether lines of such a run do not come again by chance.
-    fn is_sure(&self, run: Run) -> bool {
+    fn is_sure(&self, run: LineRun) -> bool {
         let lines = &self.lines[run.last + 1 - run.lines..=run.last];
         let varied = lines.iter().any(|line| *line != lines[0]);
         let end = &self.lines[run.last];
@@ -195,7 +195,7 @@ impl LastLines {
 /// What reading the file gives.
 pub fn relocated<F: LogFile>(file: &F, known: &LastLines) -> io::Result<Option<u64>> {
     let mut recent: VecDeque<Vec<u8>> = VecDeque::new();
-    let mut best: Option<(Run, u64)> = None;
+    let mut best: Option<(LineRun, u64)> = None;
     let mut lines = 0;
     each_line(file, |line, end| {
         recent.push_back(line.to_vec());

@@ -1,47 +1,47 @@
 //! All followed paths: globs, files with two names, fair turns.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
-use super::beside::{Beside, compressed_since};
+use super::Settings;
+use super::beside::Beside;
 use super::checkpoint::PathCheckpoints;
 use super::fs::FileSystem;
 use super::open_files::{LeftOut, OpenFileBudget};
-use super::rotated::{is_compressed, is_rotation_of};
-use super::track::{Context, MISSING, Progress, Track};
-use super::{Settings, fs};
+use super::track::{Context, Progress, Track};
 use crate::clock::Time;
-use crate::counters::{Counter, Counters};
-use crate::input::{Event, Fault, Notice};
-use crate::logpath::{Expansion, LogPath};
+use crate::counters::Counters;
+use crate::input::{Event, Notice};
+use crate::logpath::LogPath;
 use crate::shown::shown_path;
+
+mod faults;
+mod paths;
 
 /// The first pause between two scans where nothing wakes us.
 const UNWOKEN: Duration = Duration::from_secs(1);
 /// The longest pause between two scans while nothing happens, and every one where the kernel wakes.
 const IDLE: Duration = Duration::from_secs(300);
-/// The same while a rotated file is soon to be let go.
+/// The longest pause while a rotated file is soon to be let go.
 const DEPARTED: Duration = Duration::from_secs(30);
-/// Why a file is not followed that was missing at the start.
-const SKIPPED: &str = "does not exist and is skipped (set tail_missing off)";
 /// How soon a directory that was not quiet is looked at again.
 const SOON: Duration = Duration::from_millis(20);
 
-/// What is wanted after a turn.
+/// The result of a turn: what is wanted next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Turn {
-    /// More is there: call again at once.
+    /// Whether more is there: call again at once.
     pub more: bool,
-    /// A directory is in the middle of a change: not all that is there could be read yet.
+    /// Whether a directory is in the middle of a change: not all that is there could be read yet.
     pub waiting: bool,
-    /// Everything that was there at [`Follower::ask_drain`] was handed out.
+    /// Whether everything that was there at [`Follower::ask_drain`] was handed out.
     pub drained: bool,
-    /// When the next scan is wanted, if nothing wakes the follower before.
+    /// Time until the next scan, if nothing wakes the follower before.
     pub next: Duration,
 }
 
@@ -65,9 +65,9 @@ pub struct Follower<F: FileSystem> {
     /// Files that look like rotated ones, and may be logs.
     beside: Beside,
     /// How many files may be held open, and what was told of those that do not fit.
-    room: OpenFileBudget,
+    budget: OpenFileBudget,
     left_out: LeftOut,
-    /// The same of the globs of a run before, until they are taken up.
+    /// Since when each glob was followed in a run before, ns, until they are taken up.
     before: HashMap<BString, i64>,
     /// What was told of `since`.
     told_since: HashMap<BString, i64>,
@@ -82,18 +82,6 @@ pub struct Follower<F: FileSystem> {
     /// of (through a mapping, or another directory's name of the file).
     secret: bool,
     buf: Vec<u8>,
-}
-
-/// Tells what is wrong with a path.
-fn fault_of(path: &Path, fault: &str) -> Event {
-    let mut counters = Counters::default();
-    counters.add(Counter::InputFaults, 1);
-    Event::Notice(Notice {
-        level: log::Level::Warn,
-        text: format!("{}: {fault}", shown_path(&path)),
-        report: false,
-        counters,
-    })
 }
 
 fn nanos(now: Time) -> i64 {
@@ -120,7 +108,7 @@ impl<F: FileSystem> Follower<F> {
             fresh: HashSet::new(),
             since: HashMap::new(),
             beside: Beside::default(),
-            room: OpenFileBudget::default(),
+            budget: OpenFileBudget::default(),
             left_out: LeftOut::default(),
             before: HashMap::new(),
             told_since: HashMap::new(),
@@ -137,8 +125,8 @@ impl<F: FileSystem> Follower<F> {
 
     /// Holds no more files open than this.
     #[must_use]
-    pub fn within(mut self, room: OpenFileBudget) -> Self {
-        self.room = room;
+    pub fn within(mut self, budget: OpenFileBudget) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -218,156 +206,9 @@ impl<F: FileSystem> Follower<F> {
         }
     }
 
-    /// The directories in which something may happen to a followed file.
-    pub fn directories(&self) -> BTreeSet<PathBuf> {
-        let mut dirs = BTreeSet::new();
-        for track in &self.tracks {
-            dirs.extend(self.existing(track.path.parent()));
-            if let Ok(real) = track.path.canonicalize() {
-                dirs.extend(self.existing(real.parent()));
-            }
-            // A link on the way may come to lead elsewhere.
-            for above in track.path.ancestors().skip(1) {
-                if above.is_symlink() {
-                    dirs.extend(self.existing(above.parent()));
-                }
-            }
-        }
-        for pattern in self.configured.iter().filter(|p| p.is_pattern()) {
-            let wanted = pattern.expand(&self.fs).directories;
-            dirs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
-        }
-        dirs
-    }
-
     /// The paths that are followed now.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.tracks.iter().map(|track| track.path.as_path())
-    }
-
-    fn is_dir(&self, path: &Path) -> bool {
-        self.fs
-            .meta(path)
-            .is_ok_and(|m| m.kind == fs::Kind::Directory)
-    }
-
-    fn existing(&self, dir: Option<&Path>) -> Option<PathBuf> {
-        let mut dir = dir;
-        while let Some(path) = dir {
-            let path = if path.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                path
-            };
-            if self.is_dir(path) {
-                return Some(path.to_path_buf());
-            }
-            dir = path.parent();
-        }
-        None
-    }
-
-    /// Makes a track of each path that the configuration now means.
-    fn expand(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
-        for configured in self.configured.clone() {
-            let name = configured.as_path();
-            let fresh = self.fresh.contains(name);
-            if !configured.is_pattern() {
-                let there = self.fs.meta(name).is_ok();
-                self.add(name, there, fresh, now, emit);
-                continue;
-            }
-            let expansion = configured.expand(&self.fs);
-            self.tell_shut(name, &expansion, emit);
-            let mut found = expansion.paths;
-            // What was followed when the state was written is found again even if it is gone now.
-            found.extend(
-                self.resume
-                    .iter()
-                    .map(|m| m.path.clone())
-                    .filter(|p| configured.matches(p)),
-            );
-            found.sort();
-            found.dedup();
-            let logs: Vec<PathBuf> = found
-                .iter()
-                .cloned()
-                .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
-                .collect();
-            let resume = self.resume.iter();
-            let known = resume.filter(|m| configured.matches(&m.path));
-            let before = self.before.get(name.as_os_str().as_bytes().as_bstr());
-            let known = known.map(|m| m.seen).max().or(before.copied());
-            let since = self.since.entry(name.to_owned());
-            let since = *since.or_insert(known.unwrap_or(now));
-            // A pattern that asks for packed files gets them.
-            let packed = is_compressed(name);
-            found.retain(|path| packed || !is_compressed(path));
-            for path in &found {
-                let own = self.resume.iter().any(|m| m.path == *path);
-                if own || !logs.iter().any(|log| is_rotation_of(log, path)) {
-                    self.add(path, true, fresh && known.is_none(), since, emit);
-                } else if !self.is_followed(path) {
-                    self.beside.note(path);
-                }
-            }
-            for path in compressed_since(&self.fs, &configured, since) {
-                if !logs
-                    .iter()
-                    .any(|log| *log == path || is_rotation_of(log, &path))
-                {
-                    self.tracks
-                        .push(Track::new(path, None, None, since).only_compressed());
-                }
-            }
-        }
-        self.fresh.clear();
-        self.resume.clear();
-        self.before.clear();
-    }
-
-    /// Tells if directories of a pattern cannot be listed: it finds nothing in them, without a word.
-    fn tell_shut(&mut self, pattern: &Path, found: &Expansion, emit: &mut dyn FnMut(Event)) {
-        let Some((dir, why)) = found.shut.first() else {
-            self.shut.remove(pattern);
-            return;
-        };
-        let more = match found.shut.len() - 1 {
-            0 => String::new(),
-            more => format!("; nor can {more} more"),
-        };
-        let fault = format!("cannot list {}: {why}{more}", shown_path(dir));
-        let before = self.shut.insert(pattern.to_path_buf(), fault.clone());
-        if before.as_ref() != Some(&fault) {
-            emit(fault_of(pattern, &fault));
-        }
-    }
-
-    fn add(
-        &mut self,
-        path: &Path,
-        exists: bool,
-        fresh: bool,
-        since: i64,
-        emit: &mut dyn FnMut(Event),
-    ) {
-        if self.is_followed(path) || self.skipped.contains(path) {
-            return;
-        }
-        let resume = self.resume.iter().find(|m| m.path == path).cloned();
-        if !exists && resume.is_none() && !self.settings.wait_for_missing {
-            self.skipped.insert(path.to_path_buf());
-            emit(fault_of(path, SKIPPED));
-            return;
-        }
-        let start = (fresh && exists).then_some(self.settings.start);
-        let mut track = Track::new(path.to_path_buf(), start, resume, since);
-        track.known |= self.configured.iter().any(|c| c.as_path() == path);
-        self.tracks.push(track);
-    }
-
-    fn is_followed(&self, path: &Path) -> bool {
-        self.tracks.iter().any(|t| t.path.as_path() == path)
     }
 
     /// Follows what looked like a rotated file, and grows. Tells how soon the next look is due.
@@ -444,7 +285,7 @@ impl<F: FileSystem> Follower<F> {
         let longest = if departed { DEPARTED } else { IDLE };
         self.idle = self.idle.min(longest);
         let mut next = if all.waiting { SOON } else { self.idle };
-        if self.tracks.iter().any(Track::is_left_out) && self.room.has(self.open_files(), false) {
+        if self.tracks.iter().any(Track::is_left_out) && self.budget.has(self.open_files(), false) {
             next = next.min(UNWOKEN);
         }
         next = next.min(beside.unwrap_or(next));
@@ -463,56 +304,6 @@ impl<F: FileSystem> Follower<F> {
     /// rotated away are handed out as lines.
     pub fn finish(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
         self.each(nanos(now), false, emit, |track, cx| track.flush(cx));
-    }
-
-    /// Tells what has become wrong with a path, or well, since the last time. Here and not where it
-    /// happens: a path that is no longer in the list has nobody else to tell it.
-    fn tell_faults(&mut self, emit: &mut dyn FnMut(Event)) {
-        let skipped = self.skipped.iter().map(|path| (path.as_path(), SKIPPED));
-        let shut = self
-            .shut
-            .iter()
-            .map(|(path, fault)| (path.as_path(), fault.as_str()));
-        let tracks = self.tracks.iter();
-        let faulty = tracks.filter_map(|t| Some((t.path.as_path(), t.fault()?)));
-        let now: BTreeMap<&Path, &str> = skipped.chain(shut).chain(faulty).collect();
-        let told = self.faults.iter();
-        if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
-            return;
-        }
-        let input = |path: &Path| shown_path(&path).to_string();
-        for path in self
-            .faults
-            .keys()
-            .filter(|p| !now.contains_key(p.as_path()))
-        {
-            let (input, fault) = (input(path), None);
-            emit(Event::Health { input, fault });
-        }
-        for (path, fault) in &now {
-            if self.faults.get(*path).is_none_or(|told| told != fault) {
-                let fault = Some(Fault {
-                    text: (*fault).to_owned(),
-                    blind: ![SKIPPED, MISSING].contains(fault),
-                });
-                let input = input(path);
-                emit(Event::Health { input, fault });
-            }
-        }
-        let now = now.into_iter();
-        self.faults = now.map(|(p, f)| (p.to_owned(), f.to_owned())).collect();
-    }
-
-    fn tell_left_out(&mut self, emit: &mut dyn FnMut(Event)) {
-        if self.tracks.iter().any(Track::is_resuming) {
-            // How many there are shows when all have found their places again.
-            return;
-        }
-        let left = self.tracks.iter().filter(|track| track.is_left_out());
-        let left: Vec<&Path> = left.map(|track| track.path.as_path()).collect();
-        let followed = self.tracks.iter().map(|track| track.path.as_path());
-        self.left_out
-            .tell(&self.room, &self.configured, followed, &left, emit);
     }
 
     fn open_files(&self) -> usize {
@@ -560,7 +351,7 @@ impl<F: FileSystem> Follower<F> {
                 rescan,
                 moved: Cell::new(false),
                 shut: Cell::new(None),
-                room: self.room,
+                budget: self.budget,
                 open_elsewhere: open - track.gens.len(),
                 pressed,
             };

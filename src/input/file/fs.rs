@@ -1,5 +1,5 @@
-//! What the follower needs of a file system. The real one is [`RealFs`]; the model test has one
-//! in memory, so that every interleaving of writer, rotator and reader can be played.
+//! The file system as the follower needs it. The real one is [`RealFs`]; the model test has one in
+//! memory, so that every interleaving of writer, rotator and reader can be played.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
@@ -21,7 +21,7 @@ pub struct FileId {
     pub ino: u64,
 }
 
-/// What kind of thing a name stands for.
+/// The kind of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A plain file: the only kind that is followed.
@@ -37,27 +37,27 @@ pub enum Kind {
 pub struct Meta {
     /// Which file it is.
     pub id: FileId,
-    /// Its length, bytes.
+    /// The length of the file, bytes.
     pub size: u64,
     /// When its content (for a directory: its list of names) last changed, ns since the epoch.
     pub mtime: i64,
-    /// What it is.
+    /// The kind of the file.
     pub kind: Kind,
-    /// How many names it has (`st_nlink`); none once it was removed or another one took its name.
+    /// Number of names of the file (`st_nlink`); none once it was removed or another one took its name.
     pub links: u64,
 }
 
 /// An open log file.
 pub trait LogFile: Send + 'static {
-    /// Its present state.
+    /// What `stat` tells of the file now.
     fn meta(&self) -> io::Result<Meta>;
     /// Reads at `offset`; fewer bytes than asked for only at the end.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 }
 
-/// Names and files.
+/// A file system: names and files.
 pub trait FileSystem: Send + 'static {
-    /// An open file.
+    /// The type of an open file.
     type File: LogFile;
     /// Opens for reading, without waiting for anybody (a fifo's writer).
     fn open(&self, path: &Path) -> io::Result<Self::File>;

@@ -10,10 +10,10 @@ use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
 use super::start;
 
-/// So many bytes of a file are read in one go.
+/// Number of bytes of a file that are read in one go (I14).
 pub const CHUNK: usize = 256 * 1024;
 
-/// What one look at a generation gave.
+/// The result of one read of a generation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// No complete line is there.
@@ -37,7 +37,7 @@ impl<F: LogFile> Read for FileReader<F> {
     }
 }
 
-/// A packed file: it cannot grow, and it is read once, forward.
+/// A compressed file: it cannot grow, and it is read once, forward.
 struct Compressed<F> {
     decoder: MultiGzDecoder<io::BufReader<FileReader<F>>>,
     /// Unpacked and not used up.
@@ -87,13 +87,14 @@ impl<F: LogFile> Compressed<F> {
 /// An open file of a log's history. While it is held its inode cannot be used again (I4).
 pub struct Generation<F> {
     source: Source<F>,
-    /// The state that is committed.
+    /// The position that is committed.
     pub checkpoint: FileCheckpoint,
     /// When the path stopped naming it, ns; none while it is live.
     pub departed: Option<i64>,
     /// When it last gave something, ns.
     pub last_data: i64,
-    /// Its rotated files were looked through before its first bytes are taken (I8).
+    /// Whether the rotated files beside it were looked through, as must be before its first bytes are
+    /// taken (I8).
     pub judged: bool,
     /// A packed file that was read to its end, or one that turned out damaged.
     pub finished: bool,
@@ -104,7 +105,7 @@ pub struct Generation<F> {
     pub renamed: bool,
     /// A copy that was made before the live file was cut off.
     pub copied: bool,
-    /// Its new bytes may be a copy of others, and wait for what tells.
+    /// Whether its new bytes wait, because they may be a copy of others.
     pub held_back: bool,
     /// All up to here was a copy when it was looked at.
     pub copy_end: u64,
@@ -207,7 +208,7 @@ impl<F: LogFile> Generation<F> {
         matches!(self.source, Source::Compressed(_))
     }
 
-    /// Its length now; of a packed file what is unpacked.
+    /// The length of the file now; of a compressed one what is unpacked of it.
     pub fn size(&self) -> io::Result<u64> {
         match &self.source {
             Source::Plain(file) => Ok(file.meta()?.size),
@@ -231,7 +232,7 @@ impl<F: LogFile> Generation<F> {
         }
     }
 
-    /// Its first bytes as they are now.
+    /// The first bytes of the file as they are now.
     pub fn first_bytes(&self) -> io::Result<Vec<u8>> {
         match &self.source {
             Source::Plain(file) => first_bytes(file),
@@ -278,7 +279,7 @@ impl<F: LogFile> Generation<F> {
         }
     }
 
-    /// Its last bytes before `size`, if it is plain.
+    /// The last bytes before `size`; none of a compressed file.
     pub fn last_bytes(&self, size: u64) -> io::Result<Vec<u8>> {
         let Source::Plain(file) = &self.source else {
             return Ok(Vec::new());

@@ -15,6 +15,7 @@ mod copies;
 mod follower;
 mod fs;
 mod generation;
+mod input;
 mod lines;
 #[cfg(test)]
 mod model;
@@ -30,10 +31,11 @@ mod watch;
 pub use checkpoint::{ANCHOR, FileCheckpoint, HEAD, PathCheckpoints};
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
+pub(super) use input::configured;
 pub use lines::CUT;
 pub use open_files::OpenFileBudget;
 pub use rotated::{is_compressed, is_rotation_of};
-pub use thread::{Begun, Handle, spawn};
+pub use thread::{Begun, FollowerThread, spawn};
 
 /// How files are followed.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 //! it was destroyed before anybody could read it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
@@ -13,91 +12,9 @@ use chrono::DateTime;
 use super::*;
 use crate::input::{Checkpoint, Event};
 
-struct Inode {
-    ino: u64,
-    data: Vec<u8>,
-    mtime: i64,
-    /// Nobody may open it; who has it open reads on.
-    closed: bool,
-    /// So many names it has.
-    links: u64,
-}
+mod memory;
 
-type Shared = Arc<Mutex<Inode>>;
-
-#[derive(Default)]
-struct Disk {
-    now: i64,
-    dir_mtime: i64,
-    names: BTreeMap<PathBuf, Shared>,
-    all: Vec<Weak<Mutex<Inode>>>,
-}
-
-#[derive(Clone, Default)]
-struct MemFs(Arc<Mutex<Disk>>);
-
-impl LogFile for Shared {
-    fn meta(&self) -> io::Result<Meta> {
-        let inode = self.lock().unwrap();
-        let id = FileId {
-            dev: 1,
-            ino: inode.ino,
-        };
-        Ok(Meta {
-            id,
-            size: inode.data.len() as u64,
-            mtime: inode.mtime,
-            kind: Kind::Regular,
-            links: inode.links,
-        })
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let inode = self.lock().unwrap();
-        let data = inode.data.get(offset as usize..).unwrap_or_default();
-        let n = data.len().min(buf.len());
-        buf[..n].copy_from_slice(&data[..n]);
-        Ok(n)
-    }
-}
-
-impl FileSystem for MemFs {
-    type File = Shared;
-
-    fn open(&self, path: &Path) -> io::Result<Shared> {
-        let disk = self.0.lock().unwrap();
-        let file = disk.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        if file.lock().unwrap().closed {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        Ok(file.clone())
-    }
-
-    fn meta(&self, path: &Path) -> io::Result<Meta> {
-        let disk = self.0.lock().unwrap();
-        if path == Path::new("/d") {
-            let id = FileId { dev: 1, ino: 0 };
-            return Ok(Meta {
-                id,
-                size: 0,
-                mtime: disk.dir_mtime,
-                kind: Kind::Directory,
-                links: 1,
-            });
-        }
-        disk.names.get(path).ok_or(io::ErrorKind::NotFound)?.meta()
-    }
-
-    fn list(&self, _: &Path) -> io::Result<Vec<OsString>> {
-        let disk = self.0.lock().unwrap();
-        Ok(disk
-            .names
-            .keys()
-            .filter_map(|p| p.file_name())
-            .map(OsString::from)
-            .collect())
-    }
-}
+use memory::{Inode, MemFs, Shared};
 
 fn name(n: usize) -> PathBuf {
     PathBuf::from(if n == 0 {

@@ -1,4 +1,5 @@
-//! How many files the follower may hold open, and what is told of those that it has to leave out.
+//! The budget of open files: how many the follower may hold open, and what is told of those that it
+//! has to leave out.
 //!
 //! A followed file is an open file: so it is found under any name, and its inode is not used again. The
 //! number of open files has a limit, and the snapshot, mails, programs and connections need some too. What
@@ -14,15 +15,15 @@ use crate::shown::shown_path;
 
 /// The name under which `tenshi status` shows that files are left out.
 const INPUT: &str = "open files";
-/// Why a rotated file waits: it is told of with all the others.
+/// The fault of a rotated file that waits: it is told of with all the others.
 pub(super) const NO_ROOM: &str = "too many files are open";
 
-/// How many files may be held open.
+/// The number of files that may be held open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenFileBudget {
-    /// By logs that are new, and that only a pattern names.
+    /// Number for logs that are new, and that only a pattern names.
     logs: usize,
-    /// More than that, by logs that are named, by rotated files and what follows them.
+    /// Number beyond that for logs that are named, and for rotated files and what follows them.
     spare: usize,
     /// The limit for the process.
     limit: usize,
@@ -59,7 +60,7 @@ impl OpenFileBudget {
     }
 }
 
-/// What was told of files that are left out.
+/// The number of files left out that was told last.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     told: usize,
@@ -70,7 +71,7 @@ impl LeftOut {
     /// none is any more; in the status always. `followed` are all files, `left` those that are not open.
     pub(super) fn tell<'a>(
         &mut self,
-        room: &OpenFileBudget,
+        budget: &OpenFileBudget,
         patterns: &[LogPath],
         followed: impl Iterator<Item = &'a Path>,
         left: &[&Path],
@@ -89,7 +90,7 @@ impl LeftOut {
                 fault: None,
             });
         }
-        let text = words(room, patterns, followed, left);
+        let text = words(budget, patterns, followed, left);
         if before == 0 {
             let mut counters = Counters::default();
             counters.add(Counter::InputFaults, 1);
@@ -113,7 +114,7 @@ fn notice(level: log::Level, text: String, counters: Counters) -> Event {
 
 /// How many files are left out, where the most of them are, and what to do.
 fn words<'a>(
-    room: &OpenFileBudget,
+    budget: &OpenFileBudget,
     patterns: &[LogPath],
     followed: impl Iterator<Item = &'a Path>,
     left: &[&Path],
@@ -138,7 +139,7 @@ fn words<'a>(
     format!(
         "{n} {are} not followed for want of open files (limit {}); {} has {there} log files: remove what \
          does not belong there, or raise the limit (LimitNOFILE= of a systemd unit, else ulimit -Hn)",
-        room.limit,
+        budget.limit,
         shown_path(&most),
     )
 }
@@ -150,21 +151,21 @@ mod tests {
     #[test]
     fn a_reserve_is_kept_of_any_limit() {
         for limit in [0, 32, 64, 256, 1024, 4096, 524_288, usize::MAX] {
-            let room = OpenFileBudget::new(limit, 20);
+            let budget = OpenFileBudget::new(limit, 20);
             assert!(
-                room.logs.saturating_add(room.spare) <= limit,
-                "{limit}: {room:?}"
+                budget.logs.saturating_add(budget.spare) <= limit,
+                "{limit}: {budget:?}"
             );
             if limit >= 256 {
                 assert!(
-                    limit - room.logs - room.spare >= 20 + 24,
-                    "{limit}: {room:?}"
+                    limit - budget.logs - budget.spare >= 20 + 24,
+                    "{limit}: {budget:?}"
                 );
             }
         }
-        let room = OpenFileBudget::new(1024, 24);
-        assert_eq!((room.logs, room.spare), (872, 32));
-        assert!(room.has(871, false) && !room.has(872, false) && room.has(872, true));
+        let budget = OpenFileBudget::new(1024, 24);
+        assert_eq!((budget.logs, budget.spare), (872, 32));
+        assert!(budget.has(871, false) && !budget.has(872, false) && budget.has(872, true));
         // However much others take, some logs are followed.
         assert_eq!(OpenFileBudget::new(1024, 2000).logs, 128);
         assert!(OpenFileBudget::default().has(1 << 40, false));

@@ -8,32 +8,32 @@ use std::path::{Path, PathBuf};
 
 use super::fs::Meta;
 
-/// How a rotated file was packed.
+/// The compression of a rotated file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     Plain,
-    /// By gzip: read through flate2.
+    /// gzip: read through flate2.
     Gzip,
-    /// By something that is not read here.
+    /// A format that is not read here.
     Unreadable,
 }
 
 /// A rotated file beside a log.
 #[derive(Clone, Debug)]
 pub struct RotatedFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
     /// What `stat` said.
     pub meta: Meta,
-    /// How it is packed.
+    /// The compression, by its name.
     pub compression: Compression,
-    /// It is followed as a log of its own.
+    /// Whether the file is followed as a log of its own.
     pub followed: bool,
 }
 
 impl RotatedFile {
-    /// Oldest first; in the same instant `.3` is older than `.2`.
+    /// A key that sorts the oldest first; in the same instant `.3` is older than `.2`.
     pub fn age(&self) -> (i64, Reverse<u64>, Compression) {
         let name = self.path.file_name().unwrap_or_default().as_bytes();
         let (name, _) = unpack(name);
@@ -80,7 +80,7 @@ fn is_rotation_suffix(separator: u8, token: &[u8]) -> bool {
     form && (digits >= 6 || (separator == b'.' && digits == token.len()))
 }
 
-/// How `name` is packed if it is a rotated generation of `base` by its form.
+/// The compression of `name` if it is a rotated generation of `base` by its form.
 pub fn compression_of(base: &OsStr, name: &OsStr) -> Option<Compression> {
     let (base, name) = (base.as_bytes(), name.as_bytes());
     let (bare, compression) = unpack(name);
@@ -110,7 +110,7 @@ pub fn gzipped(path: &Path) -> Option<PathBuf> {
     (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
-/// Whether a file is packed, by its name.
+/// Whether a file is compressed, by its name.
 pub fn is_compressed(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     unpack(name.as_bytes()).1 != Compression::Plain

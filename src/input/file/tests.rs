@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
-use crate::input::{Checkpoint, Event};
+use crate::input::{Checkpoint, Drain, Event};
 
 mod beside;
 mod byhand;
+mod departed;
 mod generations;
 mod interleave;
 mod names;
@@ -267,8 +268,8 @@ fn the_thread_is_prompt_and_drains() {
     w.append(&w.log, "0\n");
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
-    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
-    handle.drain();
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
+    handle.drain(Drain::All);
     while !matches!(events.recv().unwrap(), Event::Drained) {}
     w.append(&w.log, "1\n");
     let wait = std::time::Duration::from_millis(900);
@@ -390,40 +391,6 @@ fn many_rotations_at_once_are_read_once() {
     w.expect(&want.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Half a line is no proof that a file is the same: others begin alike.
-#[test]
-fn i10_files_that_begin_with_the_same_words_are_not_copies() {
-    let mut w = World::new();
-    w.append(&w.log, "Log opened\n");
-    w.start();
-    // Of a generation with a short beginning, continued from its packed copy.
-    w.append(&w.log, "1\n");
-    w.scan();
-    w.follower = None;
-    w.append(&w.log, "2\n");
-    pack(&w.log, &w.rotated(".1.gz"));
-    w.append(&w.log, "Log opened\n3\n");
-    w.start();
-    let banner = "the same words in the head of each file\n".repeat(40);
-    w.append(&w.log, &format!("4\n{banner}"));
-    w.scan();
-    // Born, rotated and followed by another one while nobody looked.
-    fs::rename(&w.log, w.rotated(".4")).unwrap();
-    for (name, line) in [(".3", "5"), (".2", "6"), ("", "7")] {
-        w.append(
-            &w.rotated(name),
-            &format!("Log opened\n3\n4\n{banner}{line}\n"),
-        );
-    }
-    w.scan();
-    let numbers = w.lines.iter().filter(|line| line.len() == 1);
-    let numbers: Vec<&str> = numbers.map(String::as_str).collect();
-    let expected = [
-        "1", "2", "3", "4", "3", "4", "5", "3", "4", "6", "3", "4", "7",
-    ];
-    assert_eq!(numbers, expected, "{:?}", w.notices);
-}
-
 #[test]
 fn a_half_line_that_was_truncated_is_found_in_its_copy() {
     let mut w = World::new();
@@ -455,122 +422,4 @@ fn of_two_copies_the_newer_one_is_finished() {
     fs::write(&w.log, "3\n").unwrap();
     w.scan();
     w.expect(&["2", "3"]);
-}
-
-/// What the follower does after hours, by a clock that is stepped.
-impl World {
-    fn scan_at(&mut self, hours: i64) {
-        self.scan_later(hours * 3600);
-    }
-
-    fn scan_later(&mut self, seconds: i64) {
-        let now = SystemClock.now() + chrono::TimeDelta::seconds(seconds);
-        let follower = self.follower.as_mut().unwrap();
-        follower.rescan();
-        for _ in 0..50 {
-            let turn = follower.turn(now, &mut |event| {
-                if let Event::Batch(batch) = event {
-                    let text = String::from_utf8(batch.text).unwrap();
-                    self.lines.extend(text.lines().map(str::to_owned));
-                }
-            });
-            if !turn.more && !turn.waiting {
-                return;
-            }
-        }
-    }
-
-    fn open_files(&self) -> usize {
-        let dir = self._dir.path().canonicalize().unwrap();
-        let fds = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        fds.filter_map(|fd| fs::read_link(fd.path()).ok())
-            .filter(|target| target.starts_with(&dir))
-            .count()
-    }
-}
-
-#[test]
-fn i4_i6_a_departed_file_is_held_until_it_is_silent_and_followed_by_another() {
-    let mut w = World::new();
-    w.append(&w.log, "0\n");
-    w.start();
-    w.append(&w.log, "1\n");
-    w.scan();
-    fs::rename(&w.log, w.rotated(".1")).unwrap();
-    w.append(&w.log, "");
-    w.scan();
-    assert_eq!(w.open_files(), 2);
-    // Its successor is empty: its writer may still hold it.
-    w.scan_at(0);
-    assert_eq!(w.open_files(), 2);
-    w.append(&w.rotated(".1"), "2\n");
-    w.append(&w.log, "3\n");
-    w.scan();
-    assert_eq!(w.open_files(), 2, "not silent for long enough");
-    w.scan_at(1);
-    assert_eq!(w.open_files(), 1);
-    w.expect(&["1", "2", "3"]);
-}
-
-#[test]
-fn a_deleted_file_is_let_go_although_nothing_followed_it() {
-    let mut w = World::new();
-    w.append(&w.log, "0\n");
-    w.start();
-    fs::remove_file(&w.log).unwrap();
-    w.scan();
-    assert_eq!(w.open_files(), 1);
-    w.scan_at(2);
-    assert_eq!(w.open_files(), 0);
-}
-
-#[test]
-fn a_file_that_gets_its_name_back_after_hours_is_not_read_again() {
-    let mut w = World::new();
-    w.append(&w.log, "0\n");
-    w.start();
-    w.append(&w.log, "1\n");
-    w.scan();
-    let away = w.log.with_file_name("away");
-    fs::rename(&w.log, &away).unwrap();
-    w.scan();
-    w.scan_at(2);
-    assert_eq!(w.open_files(), 0);
-    fs::rename(&away, &w.log).unwrap();
-    w.append(&w.log, "2\n");
-    w.scan_at(3);
-    w.expect(&["1", "2"]);
-}
-
-/// A restart comes between a rotation and the writer's HUP: what it finds of the rotated file is
-/// nothing yet, or half a line that all lines begin with.
-#[test]
-fn a_rotated_file_of_which_nothing_stood_there_at_the_restart_gets_its_late_lines() {
-    for there in ["", "Nov 24 03"] {
-        let mut w = World::new();
-        w.append(&w.log, "Nov 24 03:00 0\n");
-        w.start();
-        w.append(&w.log, "Nov 24 03:00 1\n");
-        w.scan();
-        w.follower = None;
-        fs::rename(&w.log, w.rotated(".2")).unwrap();
-        w.append(&w.log, there);
-        let mut late = OpenOptions::new().append(true).open(&w.log).unwrap();
-        fs::rename(&w.log, w.rotated(".1")).unwrap();
-        w.append(&w.log, "Nov 24 03:00 3\n");
-        w.start();
-        let rest = &"Nov 24 03:00 2\n"[there.len()..];
-        late.write_all(rest.as_bytes()).unwrap();
-        // The next rotation comes much later than these lines.
-        for (seconds, line) in [(0, "4"), (10, "5"), (20, "6")] {
-            w.append(&w.log, &format!("Nov 24 03:00 {line}\n"));
-            w.scan_later(seconds);
-        }
-        fs::rename(&w.log, w.rotated(".0")).unwrap();
-        w.append(&w.log, "Nov 24 03:00 7\n");
-        w.scan_later(30);
-        w.lines.sort();
-        let want: Vec<String> = (1..=7).map(|n| format!("Nov 24 03:00 {n}")).collect();
-        assert_eq!(w.lines, want, "{there:?}: {:?}", w.notices);
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use super::fs::FileSystem;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
 use crate::counters::Counters;
-use crate::input::{Event, Notice};
+use crate::input::{Drain, Event, EventSender, Notice};
 use crate::logpath::LogPath;
 use crate::threads::{self, End};
 
@@ -25,10 +25,11 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How often is scanned where nothing wakes us.
 const POLL: Duration = Duration::from_secs(1);
 
-enum Control {
+/// What the loop or the kernel tells the follower.
+enum Command {
     Wake,
     SetPaths(Vec<LogPath>),
-    Drain { finish: bool },
+    Drain(Drain),
     Stop,
 }
 
@@ -40,8 +41,8 @@ struct Pending {
 
 /// The running follower.
 #[derive(Debug)]
-pub struct Handle {
-    control: Sender<Control>,
+pub struct FollowerThread {
+    control: Sender<Command>,
     begun: Begun,
     pulse: Arc<Pulse>,
     thread: Option<JoinHandle<()>>,
@@ -56,11 +57,11 @@ pub struct Begun {
     pub patterns: HashMap<BString, i64>,
 }
 
-/// When the follower looked at its files last.
+/// The time of the last look at the files.
 #[derive(Debug)]
 struct Pulse {
     began: Instant,
-    /// Seconds after that.
+    /// Seconds from `began` to the last look.
     last: AtomicU64,
 }
 
@@ -76,7 +77,7 @@ impl Pulse {
     }
 }
 
-impl Handle {
+impl FollowerThread {
     /// Where the files were begun.
     pub fn begun(&self) -> &Begun {
         &self.begun
@@ -89,24 +90,19 @@ impl Handle {
 
     /// Follows this list from now on; what stays is followed on.
     pub fn set_paths(&self, paths: Vec<LogPath>) {
-        let _ = self.control.send(Control::SetPaths(paths));
+        let _ = self.control.send(Command::SetPaths(paths));
     }
 
-    /// Asks for [`Event::Drained`] once all that is there now was handed over.
-    pub fn drain(&self) {
-        let _ = self.control.send(Control::Drain { finish: false });
-    }
-
-    /// As [`Self::drain`], for the end of the run: unterminated last bytes of files that were
-    /// rotated away come too.
-    pub fn finish(&self) {
-        let _ = self.control.send(Control::Drain { finish: true });
+    /// Asks for [`Event::Drained`] once all that is there now was handed over; with
+    /// [`Drain::Last`], unterminated last bytes of files that were rotated away come too.
+    pub fn drain(&self, drain: Drain) {
+        let _ = self.control.send(Command::Drain(drain));
     }
 
     /// Ends the thread and waits for it. Nobody may hold on to the receiver of its events without
     /// reading: drop it first.
     pub fn stop(mut self) {
-        let _ = self.control.send(Control::Stop);
+        let _ = self.control.send(Command::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -121,18 +117,18 @@ impl Handle {
 pub fn spawn<F: FileSystem>(
     follower: Follower<F>,
     clock: Arc<dyn Clock>,
-    events: SyncSender<Event>,
-) -> io::Result<Handle> {
+    events: EventSender,
+) -> io::Result<FollowerThread> {
     spawn_woken(follower, clock, events, true)
 }
 
-/// As [`spawn`]; with the kernel's hints or without.
+/// As [`spawn`], with the kernel's hints or without.
 pub(super) fn spawn_woken<F: FileSystem>(
     mut follower: Follower<F>,
     clock: Arc<dyn Clock>,
-    events: SyncSender<Event>,
+    events: EventSender,
     hints: bool,
-) -> io::Result<Handle> {
+) -> io::Result<FollowerThread> {
     let (control, commands) = channel();
     let pending = Arc::new(Pending::default());
     let (waker, flags) = (control.clone(), pending.clone());
@@ -141,7 +137,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
             flags.names.store(true, Ordering::SeqCst);
         }
         if !flags.any.swap(true, Ordering::SeqCst) {
-            let _ = waker.send(Control::Wake);
+            let _ = waker.send(Command::Wake);
         }
     };
     let watch = if hints {
@@ -159,7 +155,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
         began: Instant::now(),
         last: AtomicU64::new(0),
     });
-    let run = Run {
+    let run = FollowerLoop {
         pulse: pulse.clone(),
         follower,
         clock,
@@ -171,7 +167,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
         drain: None,
     };
     let thread = threads::standing("follow", move || run.run())?;
-    Ok(Handle {
+    Ok(FollowerThread {
         control,
         begun,
         pulse,
@@ -179,31 +175,31 @@ pub(super) fn spawn_woken<F: FileSystem>(
     })
 }
 
-struct Run<F: FileSystem> {
+struct FollowerLoop<F: FileSystem> {
     pulse: Arc<Pulse>,
     follower: Follower<F>,
     clock: Arc<dyn Clock>,
-    events: SyncSender<Event>,
-    commands: Receiver<Control>,
+    events: EventSender,
+    commands: Receiver<Command>,
     watch: Watch,
     pending: Arc<Pending>,
     /// What the opening of the files told.
     first: Vec<Event>,
-    /// Whether a drain is asked for, and whether it is the last one.
-    drain: Option<bool>,
+    /// The drain that is asked for.
+    drain: Option<Drain>,
 }
 
 /// What ended a pause.
 enum Woken {
     /// A command or a hint; whether names are to be looked at again.
     By(bool),
-    /// Its time is over.
+    /// The time of the pause is over.
     Timeout,
     /// Nobody is left to hand over to.
     Ended,
 }
 
-impl<F: FileSystem> Run<F> {
+impl<F: FileSystem> FollowerLoop<F> {
     fn run(mut self) -> End {
         let mut names = true;
         // Names changed, and were not looked at since.
@@ -220,7 +216,7 @@ impl<F: FileSystem> Run<F> {
             self.follower.set_told(told);
             let events = &self.events;
             let mut open = true;
-            let mut emit = |event| open &= events.send(event).is_ok();
+            let mut emit = |event| open &= events.send(event, &|| false);
             self.first.drain(..).for_each(&mut emit);
             if let Some((level, text)) = self.watch.news() {
                 // All is read as before, only with more looks: no fault of the input.
@@ -233,9 +229,9 @@ impl<F: FileSystem> Run<F> {
             }
             let turn = self.follower.turn(self.clock.now(), &mut emit);
             if turn.drained
-                && let Some(finish) = self.drain.take()
+                && let Some(drain) = self.drain.take()
             {
-                if finish {
+                if drain == Drain::Last {
                     self.follower.finish(self.clock.now(), &mut emit);
                 }
                 emit(Event::Drained);
@@ -283,21 +279,22 @@ impl<F: FileSystem> Run<F> {
         };
         while let Some(command) = next {
             match command {
-                Control::Wake => {
+                Command::Wake => {
                     std::thread::sleep(gather);
                     self.pending.any.store(false, Ordering::SeqCst);
                     names |= self.pending.names.swap(false, Ordering::SeqCst);
                 }
-                Control::SetPaths(paths) => {
+                Command::SetPaths(paths) => {
                     self.follower.set_paths(&paths);
                     names = true;
                 }
-                Control::Drain { finish } => {
-                    self.drain = Some(finish || self.drain == Some(true));
+                Command::Drain(drain) => {
+                    let before = self.drain.filter(|before| *before == Drain::Last);
+                    self.drain = before.or(Some(drain));
                     self.follower.ask_drain();
                     names = true;
                 }
-                Control::Stop => return Woken::Ended,
+                Command::Stop => return Woken::Ended,
             }
             next = self.commands.try_recv().ok();
         }

@@ -1,27 +1,31 @@
 //! One followed path: its generations, oldest first, the last one being what the path names.
 
-use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Settings;
-use super::checkpoint::{FileCheckpoint, PathCheckpoints};
-use super::fs::{FileId, FileSystem, Kind, LogFile};
+use bstr::BString;
+
+use super::checkpoint::PathCheckpoints;
+use super::fs::{FileId, FileSystem};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
-use super::open_files::{NO_ROOM, OpenFileBudget};
-use super::start;
+use super::open_files::NO_ROOM;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
-use crate::input::{Batch, Checkpoint, Event, Notice, Origin};
+use crate::input::{Batch, Checkpoint, Event};
 use crate::shown::shown_path;
 
+mod context;
 mod copies;
 mod history;
+mod live;
 mod read;
+mod resume;
 mod retire;
+
+pub(super) use context::{Context, Done, Progress};
 
 pub(super) const MS: i64 = 1_000_000;
 /// A directory that changed less than this ago may be in the middle of a rotation (I9).
@@ -40,109 +44,14 @@ const MARGIN: i64 = 2_000 * MS;
 const ALIAS: &str = "is the same file as";
 /// The fault of a log that is not there yet.
 pub(super) const MISSING: &str = "does not exist yet; followed from its beginning when it appears";
-/// More departed files than this are not held open for their linger.
+/// Number of departed files that are held open for their linger.
 const MAX_DEPARTED: usize = 32;
-/// So many finished generations are remembered, and more while they look new by their time.
+/// Number of finished generations that are remembered; more while they look new by their time.
 const MAX_DONE: usize = 16;
-
-/// What a turn needs from outside.
-pub(super) struct Context<'a, F: FileSystem> {
-    pub fs: &'a F,
-    pub settings: &'a Settings,
-    pub now: i64,
-    pub emit: &'a mut dyn FnMut(Event),
-    pub buf: &'a mut Vec<u8>,
-    /// The files that other paths hold.
-    pub held: HashMap<FileId, Arc<PathBuf>>,
-    /// The other paths that are followed.
-    pub followed: &'a HashSet<PathBuf>,
-    /// Some path has not found its place again: no file may be taken for new.
-    pub resuming: bool,
-    /// The other paths: a file may come from one of them.
-    pub others: [&'a [Track<F>]; 2],
-    /// Whether names in directories may have changed.
-    pub rescan: bool,
-    /// A name stood for another file than when the directory was listed.
-    pub moved: Cell<bool>,
-    /// A rotated file that may hold lines cannot be opened: why.
-    pub shut: Cell<Option<String>>,
-    /// How many files may be held open, and how many the other paths hold.
-    pub room: OpenFileBudget,
-    pub open_elsewhere: usize,
-    /// Some file is left out for want of room.
-    pub pressed: bool,
-}
-
-impl<F: FileSystem> Context<'_, F> {
-    /// Whether a path that holds `own` files open may open one more.
-    pub fn has_room(&self, own: usize, known: bool) -> bool {
-        self.room.has(self.open_elsewhere + own, known)
-    }
-
-    fn notice(
-        &mut self,
-        level: log::Level,
-        text: String,
-        report: bool,
-        counter: Option<(Counter, u64)>,
-    ) {
-        let mut counters = Counters::default();
-        if let Some((counter, n)) = counter {
-            counters.add(counter, n);
-        }
-        (self.emit)(Event::Notice(Notice {
-            level,
-            text,
-            report,
-            counters,
-        }));
-    }
-}
-
-/// What a turn of one path gave.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Progress {
-    pub changed: bool,
-    pub more: bool,
-    pub waiting: bool,
-}
-
-/// A generation that was let go of.
-#[derive(Clone)]
-pub(super) struct Done {
-    pub checkpoint: FileCheckpoint,
-    /// It was not written to after this, ns.
-    pub last: i64,
-    /// As [`Generation::renamed`].
-    pub renamed: bool,
-    /// It was cut off or is gone: what was read of it may stand in another file.
-    pub cut: bool,
-}
-
-impl Done {
-    /// Of a file that was there.
-    pub fn seen(checkpoint: FileCheckpoint, last: i64) -> Self {
-        Self {
-            checkpoint,
-            last,
-            renamed: true,
-            cut: false,
-        }
-    }
-
-    /// Of a file that is gone.
-    fn cut(checkpoint: FileCheckpoint, last: i64) -> Self {
-        let cut = true;
-        Self {
-            cut,
-            ..Self::seen(checkpoint, last)
-        }
-    }
-}
 
 /// How far a path is with reading all that was there when it was asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Drain {
+enum DrainProgress {
     /// The next turn sees what is there.
     Asked,
     /// What came after this turn does not count. Whether its rotated files were looked through.
@@ -152,11 +61,13 @@ enum Drain {
 
 pub(super) struct Track<F: FileSystem> {
     pub path: Arc<PathBuf>,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
     pub gens: Vec<Generation<F::File>>,
     pub done: Vec<Done>,
     pub resume: Option<PathCheckpoints>,
     turns: u64,
-    drain: Drain,
+    drain: DrainProgress,
     /// The configuration names this very path, or its log was followed before.
     pub known: bool,
     /// There was no room to open the file that the path names.
@@ -200,11 +111,12 @@ impl<F: FileSystem> Track<F> {
         since: i64,
     ) -> Self {
         Self {
+            source: Arc::new([b"file ", path.as_os_str().as_bytes()].concat().into()),
             path: Arc::new(path),
             gens: Vec::new(),
             done: Vec::new(),
             turns: 0,
-            drain: Drain::Asked,
+            drain: DrainProgress::Asked,
             known: resume.is_some(),
             left_out: false,
             live: false,
@@ -303,7 +215,7 @@ impl<F: FileSystem> Track<F> {
         if self.resume.is_some() && !cx.has_room(0, true) {
             // Its place is kept in the state as it is.
             self.left_out = true;
-            self.drain = Drain::Done;
+            self.drain = DrainProgress::Done;
             return progress;
         }
         if let Some(checkpoints) = self.resume.take() {
@@ -330,8 +242,8 @@ impl<F: FileSystem> Track<F> {
         let open = !self.live || blank || self.departed();
         let unsure = (open && !self.is_surveyed(cx)) || self.shut.is_some();
         self.recheck |= cx.rescan && unsure;
-        if self.drain == Drain::Asked {
-            self.drain = Drain::Since(self.turns, false);
+        if self.drain == DrainProgress::Asked {
+            self.drain = DrainProgress::Since(self.turns, false);
         }
         self.read(cx, &mut progress);
         self.see_drain(cx);
@@ -342,25 +254,25 @@ impl<F: FileSystem> Track<F> {
 
     /// From now on [`Self::drained`] speaks of what is there now.
     pub fn ask_drain(&mut self) {
-        self.drain = Drain::Asked;
+        self.drain = DrainProgress::Asked;
     }
 
     /// Whether all that was there when it was asked for is read.
     pub fn drained(&self) -> bool {
-        self.drain == Drain::Done
+        self.drain == DrainProgress::Done
     }
 
     fn see_drain(&mut self, cx: &Context<F>) {
-        let Drain::Since(turn, looked) = self.drain else {
+        let DrainProgress::Since(turn, looked) = self.drain else {
             return;
         };
         let looked = looked || !(self.recheck || cx.resuming);
         let read = |g: &Generation<F::File>| g.turns.0 > turn || g.turns.1 >= turn;
         let all = looked && self.gens.iter().all(read);
         self.drain = if all {
-            Drain::Done
+            DrainProgress::Done
         } else {
-            Drain::Since(turn, looked)
+            DrainProgress::Since(turn, looked)
         };
     }
 
@@ -395,9 +307,8 @@ impl<F: FileSystem> Track<F> {
         }
         let checkpoints = self.checkpoints();
         self.told = Some(checkpoints.clone());
-        let origin = Origin::File(self.path.clone());
         (cx.emit)(Event::Batch(Batch {
-            origin,
+            source: self.source.clone(),
             text,
             checkpoint: Checkpoint::File(checkpoints),
             counters,
@@ -453,158 +364,6 @@ impl<F: FileSystem> Track<F> {
         self.fault = fault;
     }
 
-    fn depart(&mut self, now: i64) {
-        if self.live {
-            if let Some(last) = self.gens.last_mut() {
-                last.departed = Some(now);
-                last.renamed = true;
-                last.checkpoint.live = false;
-            }
-            self.live = false;
-        }
-    }
-
-    /// Looks which file the path names now.
-    fn adopt(&mut self, cx: &mut Context<F>) {
-        self.left_out = false;
-        let meta = match cx.fs.meta(&self.path) {
-            Ok(meta) => meta,
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                self.depart(cx.now);
-                self.start = None;
-                self.alias = false;
-                if self.gens.is_empty() && self.told.is_none() && !self.packed {
-                    self.set_fault(cx, Some(MISSING.to_owned()));
-                }
-                return;
-            }
-            Err(e) => return self.set_fault(cx, Some(format!("cannot be looked at: {e}"))),
-        };
-        if meta.kind != Kind::Regular {
-            self.depart(cx.now);
-            self.start = None;
-            let what = if meta.kind == Kind::Directory {
-                "a directory"
-            } else {
-                "a fifo, socket or device"
-            };
-            return self.set_fault(cx, Some(format!("is {what}, not a log file")));
-        }
-        if self.live && self.gens.last().is_some_and(|g| g.checkpoint.id == meta.id) {
-            return;
-        }
-        if let Some(at) = self
-            .gens
-            .iter()
-            .position(|g| !g.is_compressed() && g.checkpoint.id == meta.id)
-        {
-            self.depart(cx.now);
-            let mut generation = self.gens.remove(at);
-            generation.departed = None;
-            generation.checkpoint.live = true;
-            self.gens.push(generation);
-            self.live = true;
-            return self.set_fault(cx, None);
-        }
-        if cx.resuming {
-            return;
-        }
-        if let Some(owner) = cx.held.get(&meta.id) {
-            self.depart(cx.now);
-            self.alias = true;
-            let text = format!("{ALIAS} {}, followed once", shown_path(owner.as_path()));
-            return self.set_fault(cx, Some(text));
-        }
-        self.begin(cx);
-    }
-
-    fn begin(&mut self, cx: &mut Context<F>) {
-        self.depart(cx.now);
-        if !cx.has_room(self.gens.len(), self.known) {
-            return self.leave_out(cx);
-        }
-        match self.open_new(cx) {
-            Ok(Some(mut generation)) => {
-                generation.checkpoint.live = true;
-                generation.turns.0 = self.turns;
-                self.gens.push(generation);
-                (self.live, self.known) = (true, true);
-                self.recheck |= self.start.is_none();
-                self.start = None;
-                self.alias = false;
-                self.set_fault(cx, None);
-            }
-            Ok(None) => {}
-            Err(e) if is_limit(&e) => self.leave_out(cx),
-            Err(e) => self.set_fault(cx, Some(format!("cannot be read: {e}"))),
-        }
-    }
-
-    /// The file waits for room. Where it is to be begun is looked up now: lines that come meanwhile are
-    /// read then.
-    fn leave_out(&mut self, cx: &mut Context<F>) {
-        self.left_out = true;
-        // All files that are left out are told of together.
-        self.fault = None;
-        let Some(start) = self.start else {
-            return;
-        };
-        let place = || {
-            let file = cx.fs.open(&self.path)?;
-            let id = file.meta()?.id;
-            let offset = start::offset(&file, start)?;
-            let mut generation = Generation::plain(file, id, cx.now);
-            generation.seek(offset)?;
-            io::Result::Ok(generation.checkpoint)
-        };
-        if let Ok(checkpoint) = place() {
-            self.remember(Done::seen(checkpoint, cx.now));
-            self.start = None;
-        }
-    }
-
-    fn open_new(&mut self, cx: &mut Context<F>) -> io::Result<Option<Generation<F::File>>> {
-        let file = cx.fs.open(&self.path)?;
-        let meta = file.meta()?;
-        if meta.kind != Kind::Regular || cx.held.contains_key(&meta.id) {
-            return Ok(None);
-        }
-        // A file that another path named before.
-        let elsewhere = cx.others.iter().copied().flatten();
-        let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.checkpoint));
-        for checkpoint in elsewhere.filter(|checkpoint| checkpoint.id == meta.id) {
-            if checkpoint.fits(&file)? {
-                let checkpoint = checkpoint.clone();
-                return Ok(Some(Generation::resumed(file, meta.id, checkpoint, cx.now)));
-            }
-        }
-        let file = match self.replaces(file, &meta, cx)? {
-            Ok(generation) => return Ok(Some(generation)),
-            Err(file) => file,
-        };
-        // A file that was let go, and has its name back.
-        let known =
-            |checkpoint: &FileCheckpoint| checkpoint.id == meta.id && meta.size >= checkpoint.end;
-        for at in (0..self.done.len()).rev() {
-            if known(&self.done[at].checkpoint) && self.done[at].checkpoint.fits(&file)? {
-                let checkpoint = self.done.remove(at).checkpoint;
-                return Ok(Some(Generation::resumed(file, meta.id, checkpoint, cx.now)));
-            }
-        }
-        let mut generation = Generation::plain(file, meta.id, cx.now);
-        if let (Some(start), Some(file)) = (self.start, generation.file()) {
-            let offset = start::offset(file, start)?;
-            generation.seek(offset)?;
-            generation.judged = true;
-        }
-        Ok(Some(generation))
-    }
-
     fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {
         let (mut text, mut counters) = (Vec::new(), Counters::default());
         let mut cutter = Cutter {
@@ -637,12 +396,4 @@ impl<F: FileSystem> Track<F> {
             Some((Counter::BytesLost, bytes)),
         );
     }
-}
-
-/// Whether a file cannot be opened because too many are, of ours (EMFILE) or of all (ENFILE).
-fn is_limit(e: &io::Error) -> bool {
-    matches!(
-        e.raw_os_error(),
-        Some(nix::libc::EMFILE | nix::libc::ENFILE)
-    )
 }

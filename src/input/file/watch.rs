@@ -1,4 +1,5 @@
-//! Being woken early. Nothing rests on it: a plain scan finds everything again.
+//! Watches on directories (inotify(7)), by which the follower is woken early. Nothing rests on them: a
+//! plain scan finds everything again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use super::fs::{FileId, FileSystem, RealFs};
 use crate::shown::shown_path;
 use crate::threads;
 
-/// What woke the follower.
+/// A hint of the kernel to the follower.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Hint {
     /// Something was written.
@@ -44,12 +45,12 @@ const LOCAL: [u64; 12] = [
 pub struct Watch {
     watcher: Option<Fenced>,
     dirs: HashMap<PathBuf, FileId>,
-    /// Some directory is not watched.
+    /// Whether some directory is not watched.
     blind: bool,
-    /// Why, where the kernel could tell and does not. What was told of that.
+    /// The reason, where the kernel could tell and does not; and the reason that was told.
     fault: Option<String>,
     told: Option<String>,
-    /// A directory was removed: what has its name now, perhaps with its inode, is another one.
+    /// Whether a directory was removed: what has its name now, perhaps with its inode, is another one.
     removed: Arc<AtomicBool>,
 }
 
@@ -182,7 +183,7 @@ impl Watch {
     }
 }
 
-/// Why a directory cannot be watched.
+/// The reason why a directory cannot be watched, and what helps.
 fn reason(e: &notify::Error, dir: &Path) -> String {
     let why = match &e.kind {
         ErrorKind::MaxFilesWatch => "raise fs.inotify.max_user_watches (sysctl)".to_owned(),
@@ -199,7 +200,7 @@ struct Fenced {
     lives: Arc<AtomicBool>,
 }
 
-/// Dropped with the thread that holds it.
+/// A sign of life: dropped with the thread that holds it.
 struct Life(Arc<AtomicBool>);
 
 impl Drop for Life {
@@ -270,7 +271,7 @@ impl Drop for Fenced {
     }
 }
 
-/// What an event means to the follower. Lost ones may have been of any kind.
+/// The hint that an event is to the follower. Lost ones may have been of any kind.
 fn meant(event: &notify::Result<notify::Event>) -> Option<Hint> {
     let Ok(event) = event else {
         return Some(Hint::Names);

@@ -20,7 +20,7 @@ pub struct Framing {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
-    /// Nothing decided yet.
+    /// The framing is not known yet.
     Begin,
     /// Each message ends at `\n` or NUL.
     Lines,

@@ -5,13 +5,12 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
-use super::control::{self, Handle};
+use super::control::{self, EventSender, InputThread};
 use super::syslog::Prefixes;
-use super::{Event, Origin};
+use super::{Input, Start};
 use crate::clock::Clock;
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 
 mod framing;
 mod tcp;
@@ -22,24 +21,92 @@ pub use framing::{BadFraming, Framing};
 /// A socket that waits for syslog messages.
 #[derive(Debug)]
 pub struct Socket {
-    kind: Kind,
+    transport: Transport,
     address: SocketAddr,
     prefixes: Prefixes,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Transport {
     Udp(UdpSocket),
     Tcp(TcpListener),
 }
 
+/// An address of the configuration as an input of the daemon.
+#[derive(Debug)]
+struct Listener {
+    listen: Listen,
+    /// The bound socket, until its thread has it.
+    socket: Option<Socket>,
+    /// The `set logprefix` that messages are read by.
+    prefixes: Prefixes,
+    threads: Vec<InputThread>,
+}
+
+/// The addresses of a configuration (`set listen`), bound.
+///
+/// # Errors
+/// Which address cannot be bound, and why.
+pub(super) fn configured(config: &Config) -> Result<Vec<Box<dyn Input>>, String> {
+    let mut inputs: Vec<Box<dyn Input>> = Vec::new();
+    for listen in &config.inputs.listen {
+        let prefixes = Prefixes::new(&config.lines);
+        let socket = bind(listen).map_err(|e| e.to_string())?;
+        inputs.push(Box::new(Listener {
+            listen: *listen,
+            socket: Some(socket.reading(prefixes.clone())),
+            prefixes,
+            threads: Vec::new(),
+        }));
+    }
+    Ok(inputs)
+}
+
+impl Input for Listener {
+    fn describe(&self) -> String {
+        match &self.listen {
+            Listen::Udp(address) => format!("listen {address}"),
+            Listen::Tcp(address) => format!("listen tcp:{address}"),
+        }
+    }
+
+    fn open_files(&self) -> usize {
+        match &self.listen {
+            Listen::Udp(_) => 1,
+            Listen::Tcp(_) => 1 + tcp::most(),
+        }
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> io::Result<()> {
+        let max_line = start.config.inputs.max_line;
+        if let Some(socket) = self.socket.take() {
+            let thread = spawn(socket, max_line, start.clock.clone(), start.events.clone())?;
+            self.threads.push(thread);
+        }
+        Ok(())
+    }
+
+    fn threads(&self) -> &[InputThread] {
+        &self.threads
+    }
+
+    fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.prefixes.set(&config.lines);
+        Ok(false)
+    }
+
+    fn stop(self: Box<Self>) -> Vec<InputThread> {
+        self.threads
+    }
+}
+
 impl Socket {
-    /// The address it is bound to: the port is the real one where 0 was asked for.
+    /// The address that the socket is bound to: the port is the real one where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Has messages read by these `set logprefix`, too.
+    /// The socket, its messages read by these `set logprefix` too.
     #[must_use]
     pub fn reading(self, prefixes: Prefixes) -> Self {
         Self { prefixes, ..self }
@@ -54,14 +121,14 @@ pub fn bind(listen: &Listen) -> io::Result<Socket> {
     let bound = match listen {
         Listen::Udp(address) => udp::bind(*address).and_then(|socket| {
             let address = socket.local_addr()?;
-            Ok((Kind::Udp(socket), address))
+            Ok((Transport::Udp(socket), address))
         }),
         Listen::Tcp(address) => tcp::bind(*address).and_then(|socket| {
             let address = socket.local_addr()?;
-            Ok((Kind::Tcp(socket), address))
+            Ok((Transport::Tcp(socket), address))
         }),
     };
-    let (kind, address) = bound.map_err(|e| {
+    let (transport, address) = bound.map_err(|e| {
         let (name, address) = match listen {
             Listen::Udp(address) => ("UDP", address),
             Listen::Tcp(address) => ("TCP", address),
@@ -70,15 +137,10 @@ pub fn bind(listen: &Listen) -> io::Result<Socket> {
     })?;
     let prefixes = Prefixes::default();
     Ok(Socket {
-        kind,
+        transport,
         address,
         prefixes,
     })
-}
-
-/// How many connections one address for TCP may have open.
-pub fn most_connections() -> usize {
-    tcp::most()
 }
 
 /// Receives messages in a thread of its own. Each becomes one line or more; longer ones than
@@ -90,16 +152,16 @@ pub fn spawn(
     socket: Socket,
     max_line: usize,
     clock: Arc<dyn Clock>,
-    events: SyncSender<Event>,
-) -> io::Result<Handle> {
-    let origin = Origin::Syslog(socket.address);
+    events: EventSender,
+) -> io::Result<InputThread> {
+    let address = socket.address;
     let prefixes = socket.prefixes;
-    match socket.kind {
-        Kind::Udp(socket) => control::spawn("syslog/udp", events, move |control| {
-            udp::Receiver::new(socket, origin, max_line, clock, prefixes).run(&control);
+    match socket.transport {
+        Transport::Udp(socket) => control::spawn("syslog/udp", events, move |control| {
+            udp::Receiver::new(socket, address, max_line, clock, prefixes).run(&control);
         }),
-        Kind::Tcp(socket) => control::spawn("syslog/tcp", events, move |control| {
-            tcp::Server::new(socket, origin, max_line, clock, prefixes).run(&control);
+        Transport::Tcp(socket) => control::spawn("syslog/tcp", events, move |control| {
+            tcp::Server::new(socket, address, max_line, clock, prefixes).run(&control);
         }),
     }
 }

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bstr::BString;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::framing::Framing;
@@ -14,10 +15,10 @@ use crate::counters::Counter;
 use crate::input::control::{Control, Drain, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Checkpoint, Event, Origin};
+use crate::input::{Checkpoint, Event};
 use crate::process::limits;
 
-/// How many connections may be open, where the limit of open files allows.
+/// Number of connections that may be open, where the limit of open files allows.
 const MOST: usize = 512;
 /// How long a peer may be silent before the system asks whether it is still there, how often it
 /// asks, and the pause between two questions, seconds: a peer that lost its power is found out
@@ -25,12 +26,12 @@ const MOST: usize = 512;
 const KEEP_IDLE: u32 = 600;
 const KEEP_COUNT: u32 = 5;
 const KEEP_PAUSE: u32 = 60;
-/// How much is read from one peer before the next one's turn, bytes.
+/// Number of bytes read from one peer before the next one's turn.
 const SHARE: usize = 64 * 1024;
-/// How long no connection is taken after the system refused one.
+/// Time for which no connection is taken after the system refused one.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// How many connections may be open: at most a quarter of all files that may.
+/// Number of connections that may be open: at most a quarter of all files that may.
 pub(super) fn most() -> usize {
     MOST.min(limits::open_files() / 4).max(1)
 }
@@ -63,12 +64,15 @@ fn whose(peer: SocketAddr) -> IpAddr {
 
 pub(super) struct Server {
     listener: TcpListener,
-    origin: Origin,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
+    /// The name in messages.
+    name: String,
     clock: Arc<dyn Clock>,
     text: Text,
     prefixes: Prefixes,
     connections: Vec<Connection>,
-    /// How many there may be.
+    /// Number of connections that there may be.
     most: usize,
     refused_until: Option<Instant>,
     bad: RateLimit,
@@ -78,17 +82,17 @@ pub(super) struct Server {
     refused: RateLimit,
 }
 
-/// Why a connection is refused.
+/// The limit for which a connection is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Crowd {
-    /// There are as many as there may be.
+    /// The limit of all connections.
     All,
-    /// Its peer has its quota.
+    /// The quota of its peer.
     One,
 }
 
-/// What one turn with a peer led to.
-enum Turn {
+/// The result of one read from a peer.
+enum PeerRead {
     Read,
     Nothing,
     Closed,
@@ -97,14 +101,15 @@ enum Turn {
 impl Server {
     pub fn new(
         listener: TcpListener,
-        origin: Origin,
+        address: SocketAddr,
         max_line: usize,
         clock: Arc<dyn Clock>,
         prefixes: Prefixes,
     ) -> Self {
         Self {
             listener,
-            origin,
+            source: Arc::new(format!("listen {address}").into()),
+            name: format!("listen tcp:{address}"),
             clock,
             text: Text::new(max_line),
             prefixes,
@@ -143,8 +148,7 @@ impl Server {
     }
 
     fn hand_over(&mut self, control: &Control) -> bool {
-        let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
-        batch.is_none_or(|batch| control.send(Event::Batch(batch)))
+        control.send_batch(self.text.batch(&self.source, Checkpoint::None))
     }
 
     /// Sleeps until something is to be done; which connections can be read.
@@ -191,7 +195,7 @@ impl Server {
                     ) => {}
                 Err(e) => {
                     if let Some(more) = self.refused.due() {
-                        control.fault(format!("{}: no new connection: {e}{more}", self.name()));
+                        control.fault(format!("{}: no new connection: {e}{more}", self.name));
                     }
                     self.refused_until = Some(Instant::now() + REFUSED);
                     return any;
@@ -218,7 +222,7 @@ impl Server {
         });
     }
 
-    /// Why no further connection of this peer can be taken, if so.
+    /// The limit for which no further connection of this peer can be taken, if any.
     fn crowd(&self, peer: SocketAddr) -> Option<Crowd> {
         let one = whose(peer);
         let theirs = self.connections.iter();
@@ -246,14 +250,14 @@ impl Server {
         };
         if crowd == Crowd::All && !std::mem::replace(&mut self.full, true) {
             control.health(
-                self.name(),
+                self.name.clone(),
                 Some(format!("new connections are refused: {why}")),
             );
         }
         if let Some(more) = self.crowded.due() {
             let text = format!(
                 "{}: a connection from {peer} is refused: {why}{more}",
-                self.name()
+                self.name
             );
             control.tell(log::Level::Warn, text);
         }
@@ -263,7 +267,7 @@ impl Server {
     fn well(&mut self, control: &Control) {
         if self.full && self.connections.len() < self.most {
             self.full = false;
-            control.health(self.name(), None);
+            control.health(self.name.clone(), None);
         }
     }
 
@@ -284,9 +288,9 @@ impl Server {
                 continue;
             }
             match self.read(i, buffer, control) {
-                Turn::Nothing => {}
-                Turn::Read => any = true,
-                Turn::Closed => {
+                PeerRead::Nothing => {}
+                PeerRead::Read => any = true,
+                PeerRead::Closed => {
                     let connection = self.connections.swap_remove(i);
                     self.finish(connection);
                 }
@@ -298,16 +302,16 @@ impl Server {
         any
     }
 
-    fn read(&mut self, i: usize, buffer: &mut [u8], control: &Control) -> Turn {
+    fn read(&mut self, i: usize, buffer: &mut [u8], control: &Control) -> PeerRead {
         let connection = &mut self.connections[i];
         let length = match connection.stream.read(buffer) {
-            Ok(0) => return Turn::Closed,
+            Ok(0) => return PeerRead::Closed,
             Ok(length) => length,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Turn::Nothing;
+                return PeerRead::Nothing;
             }
             // A peer that went without a word has sent what it has sent.
-            Err(_) => return Turn::Closed,
+            Err(_) => return PeerRead::Closed,
         };
         let arrival = Arrival {
             sender: Some(&connection.host),
@@ -319,16 +323,18 @@ impl Server {
             .take(&buffer[..length], &mut |message, cut| {
                 syslog::take(message, cut, arrival, prefixes, text);
             });
-        let Err(bad) = taken else { return Turn::Read };
+        let Err(bad) = taken else {
+            return PeerRead::Read;
+        };
         let peer = connection.peer;
         // What is left of it makes no message.
         connection.framing = Framing::new(0);
         self.text.counters.add(Counter::InputFaults, 1);
         if let Some(more) = self.bad.due() {
-            let text = format!("{}: {peer} sent {}: closed{more}", self.name(), bad.0);
+            let text = format!("{}: {peer} sent {}: closed{more}", self.name, bad.0);
             control.tell(log::Level::Warn, text);
         }
-        Turn::Closed
+        PeerRead::Closed
     }
 
     /// Takes the last message of a connection that is closed.
@@ -346,13 +352,6 @@ impl Server {
     fn close_all(&mut self) {
         for connection in std::mem::take(&mut self.connections) {
             self.finish(connection);
-        }
-    }
-
-    fn name(&self) -> String {
-        match &self.origin {
-            Origin::Syslog(address) => format!("listen tcp:{address}"),
-            _ => "listen".into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bstr::BString;
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -15,11 +16,11 @@ use crate::clock::Clock;
 use crate::input::control::{Control, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
-use crate::input::{Checkpoint, Event, Origin};
+use crate::input::{Checkpoint, Event};
 
-/// The largest datagram there is.
+/// Length of the largest datagram there is, bytes.
 const LARGEST: usize = 65_536;
-/// What the kernel may hold for us while the loop is busy, bytes; it gives what it allows.
+/// Number of bytes that the kernel may hold for us while the loop is busy; it gives what it allows.
 const BUFFER: usize = 4 << 20;
 
 pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -33,19 +34,22 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 
 pub(super) struct Receiver {
     socket: UdpSocket,
-    origin: Origin,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
+    /// The name in messages.
+    name: String,
     clock: Arc<dyn Clock>,
     text: Text,
     prefixes: Prefixes,
-    /// How many datagrams the kernel has dropped so far.
+    /// Number of datagrams that the kernel has dropped so far.
     dropped: u32,
     dropped_told: u32,
     loss_limit: RateLimit,
     fault_limit: RateLimit,
 }
 
-/// What one look at the socket gave.
-enum Taken {
+/// The result of one read from the socket.
+enum Received {
     Message,
     Nothing,
     Fault(Errno),
@@ -54,14 +58,15 @@ enum Taken {
 impl Receiver {
     pub fn new(
         socket: UdpSocket,
-        origin: Origin,
+        address: SocketAddr,
         max_line: usize,
         clock: Arc<dyn Clock>,
         prefixes: Prefixes,
     ) -> Self {
         Self {
             socket,
-            origin,
+            source: Arc::new(format!("listen {address}").into()),
+            name: format!("listen {address}"),
             clock,
             text: Text::new(max_line),
             prefixes,
@@ -80,20 +85,19 @@ impl Receiver {
             let mut pause = None;
             let quiet = loop {
                 match self.receive(&mut buffer) {
-                    Taken::Message if self.text.full() => break false,
-                    Taken::Message => {}
-                    Taken::Nothing => break true,
-                    Taken::Fault(fault) => {
+                    Received::Message if self.text.full() => break false,
+                    Received::Message => {}
+                    Received::Nothing => break true,
+                    Received::Fault(fault) => {
                         if let Some(more) = self.fault_limit.due() {
-                            control.fault(format!("{}: {fault}{more}", self.name()));
+                            control.fault(format!("{}: {fault}{more}", self.name));
                         }
                         pause = Some(Duration::from_secs(1));
                         break true;
                     }
                 }
             };
-            let batch = self.text.batch(self.origin.clone(), Checkpoint::None);
-            if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
+            if !control.send_batch(self.text.batch(&self.source, Checkpoint::None)) {
                 return;
             }
             self.tell_losses(control);
@@ -109,7 +113,7 @@ impl Receiver {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> Taken {
+    fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let mut control = nix::cmsg_space!(u32);
         let mut slices = [IoSliceMut::new(buffer)];
         let received = recvmsg::<SockaddrStorage>(
@@ -119,10 +123,10 @@ impl Receiver {
             MsgFlags::MSG_DONTWAIT,
         );
         let (length, sender) = match received {
-            Err(Errno::EAGAIN) => return Taken::Nothing,
+            Err(Errno::EAGAIN) => return Received::Nothing,
             // A signal, or an answer to nothing that we sent.
-            Err(Errno::EINTR | Errno::ECONNREFUSED) => return Taken::Message,
-            Err(fault) => return Taken::Fault(fault),
+            Err(Errno::EINTR | Errno::ECONNREFUSED) => return Received::Message,
+            Err(fault) => return Received::Fault(fault),
             Ok(message) => {
                 for one in message.cmsgs().into_iter().flatten() {
                     if let ControlMessageOwned::RxqOvfl(dropped) = one {
@@ -139,7 +143,7 @@ impl Receiver {
         };
         let message = &buffer[..length];
         syslog::take(message, false, arrival, &self.prefixes, &mut self.text);
-        Taken::Message
+        Received::Message
     }
 
     fn tell_losses(&mut self, control: &Control) {
@@ -149,15 +153,8 @@ impl Receiver {
             control.loss(format!(
                 "{}: {lost} datagrams are lost: more came than could be taken in (a larger \
                  net.core.rmem_max helps, or TCP)",
-                self.name()
+                self.name
             ));
-        }
-    }
-
-    fn name(&self) -> String {
-        match &self.origin {
-            Origin::Syslog(address) => format!("listen {address}"),
-            _ => "listen".into(),
         }
     }
 }

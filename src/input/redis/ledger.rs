@@ -9,7 +9,7 @@
 //! A server that lost elements would give their numbers to others. Then the numbers begin anew, with
 //! the time of day in microseconds: far beyond all that were given before.
 
-/// The book about `KEY:tenshi`. Numbers are of elements; `first <= next`.
+/// The ledger of `KEY:tenshi`. Numbers are of elements; `first <= next`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Ledger {
     /// The number of the list's head.
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     done: u64,
 }
 
-/// What is to be done after a connect.
+/// The work after a connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
     /// Where in the list that begins which the loop does not have.
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 }
 
 impl Ledger {
-    /// The book of a start: elements before the number `counted` are in the snapshot.
+    /// The ledger of a start: elements before the number `counted` are in the snapshot.
     pub fn resume(counted: u64) -> Self {
         Self {
             first: counted,
@@ -54,7 +54,7 @@ impl Ledger {
         self.next
     }
 
-    /// The loop was given so many more.
+    /// Takes note that the loop was given this many more, and gives the next number.
     pub fn hand(&mut self, count: u64) -> u64 {
         self.next += count;
         self.next
@@ -67,7 +67,7 @@ impl Ledger {
         self.done.saturating_sub(self.first)
     }
 
-    /// So many are removed from the head.
+    /// Takes note that this many elements were removed from the head.
     pub fn paid(&mut self, count: u64) {
         self.first += count;
     }
@@ -120,49 +120,49 @@ mod tests {
         Entry { at, renumber: None }
     }
 
-    /// A book that the server knows: its list is empty and begins at `FRESH`.
+    /// A ledger that the server knows: its list is empty and begins at `FRESH`.
     fn begun() -> Ledger {
-        let mut book = Ledger::default();
-        let entry = book.enter(None, 0, FRESH);
+        let mut ledger = Ledger::default();
+        let entry = ledger.enter(None, 0, FRESH);
         assert_eq!((entry.at, entry.renumber), (0, Some(FRESH)));
-        book
+        ledger
     }
 
     #[test]
     fn what_is_committed_is_removed_once() {
-        let mut book = begun();
-        assert_eq!((book.hand(3), book.hand(2)), (FRESH + 3, FRESH + 5));
-        assert_eq!(book.owe(FRESH + 4), 4);
-        book.paid(4);
-        assert_eq!((book.open(), book.owe(FRESH + 4)), (1, 0));
-        assert_eq!(book.owe(FRESH + 9), 1);
+        let mut ledger = begun();
+        assert_eq!((ledger.hand(3), ledger.hand(2)), (FRESH + 3, FRESH + 5));
+        assert_eq!(ledger.owe(FRESH + 4), 4);
+        ledger.paid(4);
+        assert_eq!((ledger.open(), ledger.owe(FRESH + 4)), (1, 0));
+        assert_eq!(ledger.owe(FRESH + 9), 1);
     }
 
     #[test]
     fn a_broken_connection_leaves_no_doubt() {
-        let mut book = begun();
-        book.hand(5);
-        assert_eq!(book.owe(FRESH + 2), 2);
+        let mut ledger = begun();
+        ledger.hand(5);
+        assert_eq!(ledger.owe(FRESH + 2), 2);
         // Not done: it is owed still.
-        let mut undone = book.clone();
+        let mut undone = ledger.clone();
         assert_eq!(undone.enter(Some(FRESH), 5, 0), at(5));
         assert_eq!(undone.owe(0), 2);
         // Done, and three are left.
-        assert_eq!(book.enter(Some(FRESH + 2), 3, 0), at(3));
-        assert_eq!(book.owe(0), 0);
+        assert_eq!(ledger.enter(Some(FRESH + 2), 3, 0), at(3));
+        assert_eq!(ledger.owe(0), 0);
         // A move was done whose answer was lost: its elements are behind ours.
-        assert_eq!(book.enter(Some(FRESH + 2), 7, 0), at(3));
+        assert_eq!(ledger.enter(Some(FRESH + 2), 7, 0), at(3));
     }
 
     #[test]
     fn a_start_after_a_crash_passes_over_what_the_snapshot_holds() {
         // Five in the list, the snapshot has three, none was removed.
-        let mut book = Ledger::resume(FRESH + 3);
-        assert_eq!(book.enter(Some(FRESH), 5, 0), at(3));
-        assert_eq!((book.owe(0), book.open()), (3, 3));
+        let mut ledger = Ledger::resume(FRESH + 3);
+        assert_eq!(ledger.enter(Some(FRESH), 5, 0), at(3));
+        assert_eq!((ledger.owe(0), ledger.open()), (3, 3));
         // Two of the three were removed just before.
-        let mut book = Ledger::resume(FRESH + 3);
-        assert_eq!(book.enter(Some(FRESH + 2), 3, 0), at(1));
+        let mut ledger = Ledger::resume(FRESH + 3);
+        assert_eq!(ledger.enter(Some(FRESH + 2), 3, 0), at(1));
         // No snapshot at all.
         assert_eq!(Ledger::default().enter(Some(FRESH), 5, 0), at(0));
     }
@@ -171,21 +171,21 @@ mod tests {
     fn a_server_that_lost_its_data_costs_no_new_element() {
         let later = FRESH * 2;
         for (head, length, ours) in [(None, 0, 0), (Some(FRESH), 3, 3), (None, 9, 5)] {
-            let mut book = begun();
-            book.hand(5);
-            let entry = book.enter(head, length, later);
+            let mut ledger = begun();
+            ledger.hand(5);
+            let entry = ledger.enter(head, length, later);
             assert_eq!((entry.at, entry.renumber), (ours, Some(later)));
             // What is committed of before removes nothing.
-            assert_eq!(book.owe(FRESH + 5), 0);
-            book.hand(2);
-            assert_eq!(book.owe(later + ours + 1), ours + 1);
+            assert_eq!(ledger.owe(FRESH + 5), 0);
+            ledger.hand(2);
+            assert_eq!(ledger.owe(later + ours + 1), ours + 1);
         }
     }
 
     #[test]
     fn a_clock_that_was_set_back_gives_no_number_twice() {
-        let mut book = begun();
-        book.hand(5);
-        assert_eq!(book.enter(None, 0, 7).renumber, Some(FRESH + 6));
+        let mut ledger = begun();
+        ledger.hand(5);
+        assert_eq!(ledger.enter(None, 0, 7).renumber, Some(FRESH + 6));
     }
 }

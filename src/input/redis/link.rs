@@ -16,28 +16,28 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::config::RedisServer;
 
-/// How long an answer may take from the command to its last byte.
+/// Time that an answer may take from the command to its last byte.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// What may come to one command or pipeline, bytes. A longer element can't be read.
+/// Number of bytes that may come to one command or pipeline. A longer element can't be read.
 const MOST: usize = 16 << 20;
-/// How many values an answer may have, those in arrays counted.
+/// Number of values that an answer may have, those in arrays counted.
 const MOST_VALUES: u64 = 4096;
 /// The longest line of the protocol, bytes: a number or a message.
 const MOST_LINE: usize = 64 << 10;
-/// How much is read at once, bytes.
+/// Number of bytes read at once.
 const CHUNK: usize = 64 << 10;
 
 /// A connection that is ready for commands.
 pub(super) struct Link {
     stream: Stream,
-    /// How long an answer may take.
+    /// Time that an answer may take.
     limit: Duration,
-    /// What came and was not taken, from `begin` on.
+    /// Bytes that came and were not taken, from `begin` on.
     buffer: Vec<u8>,
     begin: usize,
-    /// How much of the answers to this command was taken, bytes.
+    /// Number of bytes taken of the answers to this command.
     taken: usize,
-    /// Why nothing that comes from now on has a meaning.
+    /// The fault after which nothing that comes has a meaning.
     broken: Option<String>,
     /// Whether an answer was more than it may be, or than came in time.
     over: bool,

@@ -1,22 +1,22 @@
 //! `set redisserver`, `set redisqueue`: lines from Redis lists, such as rsyslog's omhiredis fills.
 //!
 //! Elements are moved (`LMOVE`, Redis 6.2) from KEY to a list of our own, `KEY:tenshi`, and removed
-//! from it only when [`Handle::ack`] says that the snapshot with their lines is on disk. What a
+//! from it only when [`Input::acknowledge`] says that the snapshot with their lines is on disk. What a
 //! crash leaves there is read first at the next start, but for what the snapshot holds already
 //! (see `ledger`). One daemon a key: two would share the list.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use bstr::{BStr, BString};
 
-use super::{Event, control};
+use super::control::{self, EventSender, InputThread};
+use super::{Counted, Input, Start};
 use crate::clock::Clock;
-use crate::config::RedisServer;
+use crate::config::{Config, RedisServer};
 
+mod fault;
 mod ledger;
 mod link;
 mod reader;
@@ -27,11 +27,7 @@ pub const OWN_LIST: &str = ":tenshi";
 /// What is added to the name of that list for the number of its first element.
 const HEAD: &str = ":head";
 
-/// How far each list is counted: the number of the first element that is not, by the list's
-/// [`place`].
-pub type Counted = BTreeMap<BString, u64>;
-
-/// What tells the list of a server from all others.
+/// The name of a list in a [`Checkpoint::Number`](super::Checkpoint): with its server.
 pub fn place(server: &RedisServer, key: &BString) -> BString {
     BString::from([server.name().as_bytes(), b" ", key.as_slice()].concat())
 }
@@ -47,66 +43,91 @@ pub struct Settings {
     pub max_line: usize,
 }
 
-/// The running readers, one a key.
+/// The lists of a server as an input of the daemon: a thread reads each.
 #[derive(Debug)]
-pub struct Handle {
-    readers: Vec<(BString, Arc<AtomicU64>, control::Handle)>,
+pub struct RedisLists {
+    settings: Settings,
+    threads: Vec<InputThread>,
+    /// The number before which the elements of a list may be removed, by its [`place`].
+    acknowledged: Vec<(BString, Arc<AtomicU64>)>,
 }
 
-impl Handle {
-    /// The snapshot with the lines of a list's elements before the number `upto` is on disk: they
-    /// may go. The list is named as in [`Checkpoint`](super::Checkpoint).
-    pub fn ack(&self, list: &BStr, upto: u64) {
-        for (_, acks, _) in self.readers.iter().filter(|(of, ..)| of == list) {
-            acks.fetch_max(upto, Ordering::SeqCst);
+/// The lists of a configuration, if it has any (`set redisqueue`).
+pub(super) fn configured(config: &Config) -> Option<Box<dyn Input>> {
+    let inputs = &config.inputs;
+    if inputs.redis_queues.is_empty() {
+        return None;
+    }
+    Some(Box::new(RedisLists::new(Settings {
+        server: inputs.redis_server.clone(),
+        keys: inputs.redis_queues.clone(),
+        max_line: inputs.max_line,
+    })))
+}
+
+impl RedisLists {
+    /// The lists of these settings, not read yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            threads: Vec::new(),
+            acknowledged: Vec::new(),
         }
     }
 
-    /// How many [`Event::Drained`] a drain is answered with: one a key.
-    pub fn readers(&self) -> usize {
-        self.readers.len()
-    }
-
-    /// Asks each reader for [`Event::Drained`] once all that is in its list now was handed over.
-    pub fn drain(&self) {
-        for (.., handle) in &self.readers {
-            handle.drain();
+    /// Reads the lists, each in a thread of its own, from where the snapshot's counts end. A server
+    /// that is away is told of once and tried for ever.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn read(
+        &mut self,
+        clock: &Arc<dyn Clock>,
+        events: &EventSender,
+        counted: &Counted,
+    ) -> io::Result<()> {
+        let settings = &self.settings;
+        for key in &settings.keys {
+            let upto = Arc::<AtomicU64>::default();
+            let place = place(&settings.server, key);
+            let counted = counted.get(&place).copied().unwrap_or_default();
+            let (key, clock) = (key.clone(), clock.clone());
+            let reader = reader::Reader::new(settings, key, upto.clone(), clock, counted);
+            let run = move |control| reader.run(&control);
+            self.threads
+                .push(control::spawn("redis", events.clone(), run)?);
+            self.acknowledged.push((place, upto));
         }
-    }
-
-    /// Ends the readers, within a second or so; what was acknowledged is removed first if the
-    /// server answers.
-    pub fn stop(self) {
-        // Dropping one tells its thread; the waiting is for all together then.
-        let handles: Vec<_> = self
-            .readers
-            .into_iter()
-            .map(|(.., handle)| handle)
-            .collect();
-        control::Handle::stop_all(handles);
+        Ok(())
     }
 }
 
-/// Reads the lists, each in a thread of its own, from where the snapshot's counts end. A server that is away is told of once and tried
-/// for ever.
-///
-/// # Errors
-/// When no thread can be made.
-pub fn spawn(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    events: &SyncSender<Event>,
-    counted: &Counted,
-) -> io::Result<Handle> {
-    let mut readers = Vec::new();
-    for key in &settings.keys {
-        let acks = Arc::<AtomicU64>::default();
-        let place = place(&settings.server, key);
-        let counted = counted.get(&place).copied().unwrap_or_default();
-        let (key, clock) = (key.clone(), clock.clone());
-        let reader = reader::Reader::new(settings, key, acks.clone(), clock, counted);
-        let handle = control::spawn("redis", events.clone(), move |control| reader.run(&control))?;
-        readers.push((place, acks, handle));
+impl Input for RedisLists {
+    fn describe(&self) -> String {
+        format!("redis {}", self.settings.server.name())
     }
-    Ok(Handle { readers })
+
+    fn open_files(&self) -> usize {
+        // A connection or two for each list, and what wakes its thread.
+        4 * self.settings.keys.len()
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> io::Result<()> {
+        self.read(start.clock, start.events, &start.resume.counted)
+    }
+
+    fn threads(&self) -> &[InputThread] {
+        &self.threads
+    }
+
+    fn acknowledge(&self, source: &BStr, upto: u64) {
+        for (_, acknowledged) in self.acknowledged.iter().filter(|(of, _)| of == source) {
+            acknowledged.fetch_max(upto, Ordering::SeqCst);
+        }
+    }
+
+    /// What was acknowledged is removed first, if the server answers.
+    fn stop(self: Box<Self>) -> Vec<InputThread> {
+        self.threads
+    }
 }

@@ -1,4 +1,4 @@
-//! The reader of one list.
+//! The reader of one list: sessions with the server, from connect to fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use bstr::BString;
 use redis::{Cmd, RedisError, RedisResult, cmd};
 
+use super::fault::{Fault, out_of_memory};
 use super::ledger::Ledger;
 use super::link::{ANSWER, Link};
 use super::{HEAD, OWN_LIST, Settings, place};
@@ -15,7 +16,7 @@ use crate::config::RedisServer;
 use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
-use crate::input::{Checkpoint, Event, Origin};
+use crate::input::{Checkpoint, Event};
 use crate::threads;
 
 /// How long a connect with its handshake may take.
@@ -23,30 +24,31 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long the server waits for an element where somebody can end that before: only this wakes an
 /// idle reader.
 const BLOCK: Duration = Duration::from_secs(60);
-/// The same where something is still to be removed, or where nobody can: a signal waits for it.
+/// The wait of the server where something is still to be removed, or where nobody can end it: a signal
+/// waits for it.
 const SHORT_BLOCK: Duration = Duration::from_millis(500);
 /// The pause between two attempts to end it.
 const UNBLOCK: Duration = Duration::from_millis(5);
 /// The pauses between attempts to connect.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
-/// How many elements are moved in one go, at first and at most.
+/// Number of elements moved in one go, at first and at most.
 const FEW: usize = 16;
 const MANY: usize = 512;
 /// After this many elements in smaller parts, the parts are as large as before again.
 const LIGHT: u64 = 10_000;
-/// How many elements may be handed over and not committed.
+/// Number of elements that may be handed over and not committed.
 const OPEN: u64 = 100_000;
 
-/// Why a session ended.
-enum End {
-    /// The loop wants it.
+/// The reason for the end of a session.
+enum SessionEnd {
+    /// The loop asked for it.
     Asked,
-    /// The server or the way to it.
+    /// A fault of the server, or of the way to it.
     Fault(RedisError),
 }
 
-impl From<RedisError> for End {
+impl From<RedisError> for SessionEnd {
     fn from(fault: RedisError) -> Self {
         Self::Fault(fault)
     }
@@ -61,10 +63,13 @@ pub(super) struct Reader {
     list: BString,
     /// The number of its first element, at the server.
     head: BString,
+    /// The number before which elements may be removed.
     acks: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
+    /// The source of the lines, as `repeat` knows it.
+    source: Arc<BString>,
     text: Text,
-    book: Ledger,
+    ledger: Ledger,
     /// The server's number for the connection before: it may still hold a command of ours.
     before: Option<u64>,
     drain: Option<Drain>,
@@ -100,8 +105,9 @@ impl Reader {
             head,
             acks,
             clock,
+            source: Arc::new("redis".into()),
             text: Text::new(settings.max_line),
-            book: Ledger::resume(counted),
+            ledger: Ledger::resume(counted),
             before: None,
             drain: None,
             no_unblock: false,
@@ -115,7 +121,7 @@ impl Reader {
 
     pub fn run(mut self, control: &Control) {
         while !control.ended() {
-            let End::Fault(fault) = self.session(control) else {
+            let SessionEnd::Fault(fault) = self.session(control) else {
                 return;
             };
             let fault = Fault::from(fault);
@@ -154,11 +160,11 @@ impl Reader {
     }
 
     /// From a connect to the loss of the connection.
-    fn session(&mut self, control: &Control) -> End {
+    fn session(&mut self, control: &Control) -> SessionEnd {
         let ended = Link::connect(&self.server, CONNECT);
         let mut server = match ended {
             Ok(server) => server,
-            Err(fault) => return End::Fault(fault),
+            Err(fault) => return SessionEnd::Fault(fault),
         };
         let end = self.serve(&mut server, control);
         if server.is_over() {
@@ -167,12 +173,12 @@ impl Reader {
             self.light = 0;
         }
         match end {
-            Ok(()) => End::Asked,
+            Ok(()) => SessionEnd::Asked,
             Err(end) => end,
         }
     }
 
-    fn serve(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
+    fn serve(&mut self, server: &mut Link, control: &Control) -> Result<(), SessionEnd> {
         self.enter(server, control)?;
         if std::mem::take(&mut self.full) {
             self.relieve(server, control)?;
@@ -181,7 +187,7 @@ impl Reader {
         while !control.ended() {
             self.drain = control.asked().or(self.drain);
             self.acknowledge(server)?;
-            let room = usize::try_from(OPEN.saturating_sub(self.book.open())).unwrap_or(MANY);
+            let room = usize::try_from(OPEN.saturating_sub(self.ledger.open())).unwrap_or(MANY);
             let elements = self.take(server, depth.min(room))?;
             self.well(control);
             if elements.len() == depth {
@@ -207,7 +213,7 @@ impl Reader {
     }
 
     /// Finds out where we stand, and reads what our list holds that the loop has not got.
-    fn enter(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
+    fn enter(&mut self, server: &mut Link, control: &Control) -> Result<(), SessionEnd> {
         if let Some(id) = self.before.take() {
             // It may be gone, or we may have no right to: then it has to end by itself.
             let _: RedisResult<()> = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(server);
@@ -219,7 +225,7 @@ impl Reader {
         let (head, length): (Option<u64>, u64) = look.query(server)?;
         let micros = self.clock.now().timestamp_micros();
         let fresh = u64::try_from(micros).unwrap_or_default();
-        let entry = self.book.enter(head, length, fresh);
+        let entry = self.ledger.enter(head, length, fresh);
         if let Some(number) = entry.renumber {
             let mut set = cmd("SET");
             set.arg(self.head.as_slice()).arg(number);
@@ -244,7 +250,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The server does what we ask for.
+    /// Takes note that the server does what we ask for.
     fn well(&mut self, control: &Control) {
         self.pause = SHORTEST;
         if std::mem::take(&mut self.away) {
@@ -260,7 +266,7 @@ impl Reader {
 
     /// Removes what is committed from our list, and moves the head's number on with it.
     fn acknowledge(&mut self, server: &mut Link) -> RedisResult<()> {
-        let owed = self.book.owe(self.acks.load(Ordering::SeqCst));
+        let owed = self.ledger.owe(self.acks.load(Ordering::SeqCst));
         if owed == 0 {
             return Ok(());
         }
@@ -268,7 +274,7 @@ impl Reader {
         remove.atomic().cmd("LTRIM");
         remove.arg(self.list.as_slice()).arg(owed).arg(-1).ignore();
         remove.cmd("SET").arg(self.head.as_slice());
-        remove.arg(self.book.first() + owed).ignore();
+        remove.arg(self.ledger.first() + owed).ignore();
         match remove.query::<()>(server) {
             Err(e) if out_of_memory(&e) => {
                 // Removing must work, for that makes room, but no transaction does. Without a
@@ -278,12 +284,12 @@ impl Reader {
                 remove.cmd("LTRIM").arg(self.list.as_slice());
                 remove.arg(owed).arg(-1).ignore();
                 remove.query::<()>(server)?;
-                self.book.paid(owed);
+                self.ledger.paid(owed);
                 Err(e)
             }
             other => {
                 other?;
-                self.book.paid(owed);
+                self.ledger.paid(owed);
                 Ok(())
             }
         }
@@ -304,7 +310,7 @@ impl Reader {
 
     /// Takes elements out of a server whose memory is full, so that it can work again. Until their
     /// snapshot they are with us alone, but left there they would block the list for ever.
-    fn relieve(&mut self, server: &mut Link, control: &Control) -> Result<(), End> {
+    fn relieve(&mut self, server: &mut Link, control: &Control) -> Result<(), SessionEnd> {
         // One by one: an answer that is given up loses what is in it.
         for _ in 0..MANY {
             let mut pop = cmd("LPOP");
@@ -318,7 +324,7 @@ impl Reader {
 
     /// Waits for one element, for the loop's word, or for the end of a long pause.
     fn wait(&mut self, server: &mut Link, control: &Control) -> RedisResult<Option<Vec<u8>>> {
-        let alone = self.book.open() > 0 || self.no_unblock;
+        let alone = self.ledger.open() > 0 || self.no_unblock;
         let Some(id) = self.before.filter(|_| !alone) else {
             return self.block(server, SHORT_BLOCK);
         };
@@ -356,21 +362,21 @@ impl Reader {
         command
     }
 
-    fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), End> {
+    fn hand_over(&mut self, elements: Vec<Vec<u8>>, control: &Control) -> Result<(), SessionEnd> {
         let count = elements.len() as u64;
         self.light += count;
         if self.light > LIGHT {
             self.most = MANY;
         }
-        self.book.hand(count);
+        self.ledger.hand(count);
         self.give(elements, self.checkpoint(), control)
     }
 
-    /// For all that the loop has been given.
+    /// The checkpoint behind all that the loop has been given.
     fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::Redis {
-            list: self.place.clone(),
-            upto: self.book.next(),
+        Checkpoint::Number {
+            source: self.place.clone(),
+            upto: self.ledger.next(),
         }
     }
 
@@ -379,7 +385,7 @@ impl Reader {
         elements: Vec<Vec<u8>>,
         checkpoint: Checkpoint,
         control: &Control,
-    ) -> Result<(), End> {
+    ) -> Result<(), SessionEnd> {
         let arrival = Arrival {
             sender: None,
             time: self.clock.now(),
@@ -389,11 +395,10 @@ impl Reader {
         for element in elements {
             syslog::take(&element, false, arrival, &prefixes, &mut self.text);
         }
-        let batch = self.text.batch(Origin::Redis, checkpoint);
-        if batch.is_some_and(|batch| !control.send(Event::Batch(batch))) {
-            return Err(End::Asked);
+        match control.send_batch(self.text.batch(&self.source, checkpoint)) {
+            true => Ok(()),
+            false => Err(SessionEnd::Asked),
         }
-        Ok(())
     }
 }
 
@@ -418,55 +423,4 @@ fn unblock(at: &RedisServer, id: u64, control: &Control, back: &AtomicBool) -> b
         std::thread::sleep(UNBLOCK);
     }
     false
-}
-
-/// Whether the server refused something for want of memory.
-fn out_of_memory(fault: &RedisError) -> bool {
-    Fault::from(fault.clone()).is_full()
-}
-
-/// How much of a server's words is told, characters.
-const MOST_WORDS: usize = 200;
-
-/// What went wrong, as the server says it.
-struct Fault {
-    code: Option<String>,
-    text: String,
-}
-
-impl From<RedisError> for Fault {
-    fn from(error: RedisError) -> Self {
-        let code = error.code().map(Into::into);
-        let text = error.to_string();
-        // All commands of a pipeline tend to fail for the same reason.
-        match error.into_server_errors().as_deref() {
-            Some([(_, first), ..]) => Self {
-                code: Some(first.code().into()),
-                text: format!("{} {}", first.code(), first.details().unwrap_or_default()),
-            },
-            _ => Self { code, text },
-        }
-    }
-}
-
-impl Fault {
-    fn is_full(&self) -> bool {
-        self.code.as_deref() == Some("OOM") || self.text.contains("OOM")
-    }
-
-    /// In one line that says what to do, where that is known.
-    fn words(&self) -> String {
-        // It is the server's text: it may be long, and steer a terminal.
-        let text: String = self.text.chars().take(MOST_WORDS).collect();
-        let text = text.replace(|c: char| c.is_control(), " ");
-        match self.code.as_deref() {
-            Some("WRONGTYPE") => format!("the key holds no list ({text})"),
-            Some("NOAUTH") => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
-            _ if self.is_full() => format!("its memory is full ({text})"),
-            _ if text.contains("unknown command") => {
-                format!("Redis 6.2 or newer is needed ({text})")
-            }
-            _ => text,
-        }
-    }
 }

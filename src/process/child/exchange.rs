@@ -12,11 +12,11 @@ use nix::sys::signal::Signal;
 
 use super::group::kill;
 
-/// How much is written and read at once: a pipe holds that much.
+/// Number of bytes written and read at once: a pipe holds that many.
 const CHUNK: usize = 64 * 1024;
-/// What is kept of standard error, bytes.
+/// Number of bytes kept of standard error.
 const MOST_ERRORS: usize = 4096;
-/// How long the pipes of a program that has ended are looked at: what it started and left behind
+/// Time for which the pipes of a program that has ended are looked at: what it started and left behind
 /// may hold them for ever.
 const SOON: Duration = Duration::from_millis(500);
 /// The pauses between two looks whether a program has ended, which double from the first to the
@@ -24,24 +24,24 @@ const SOON: Duration = Duration::from_millis(500);
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
-/// What a program may take.
+/// Limits of a program: its time and its output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// From its start to its end; nothing is no limit.
+    /// The time from its start to its end; nothing is no limit.
     pub time: Option<Duration>,
     /// The most that it may print, bytes; nothing where its output goes to `/dev/null`. A program
     /// whose output is wanted has not ended before all who hold that pipe have.
     pub output: Option<usize>,
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ended {
-    /// With this exit status.
+    /// An exit status.
     Exited(i32),
-    /// By this signal.
+    /// A signal killed it.
     Killed(i32),
-    /// Not in time: it was killed with all its children.
+    /// Its time was over: it was killed with all its children.
     TimedOut,
     /// It printed more than this many bytes, and was killed.
     TooMuch(usize),
@@ -63,16 +63,16 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// What came of a program.
+/// The result of a program that was run to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// How it ended.
+    /// The end of the program.
     pub ended: Ended,
     /// Its standard output; nothing of one that was killed for time or length.
     pub output: Vec<u8>,
     /// The beginning of its standard error.
     pub errors: Vec<u8>,
-    /// Whether it was given all of its input.
+    /// Whether the program took all of its input.
     pub fed: bool,
 }
 
@@ -86,12 +86,12 @@ impl Run {
         }
     }
 
-    /// Whether it ended with status 0.
+    /// Whether the program ended with status 0.
     pub fn is_good(&self) -> bool {
         self.ended == Ended::Exited(0)
     }
 
-    /// How it ended, in words, with the first line of what it said.
+    /// The end in words, with the first line of what the program said.
     pub fn words(&self) -> String {
         let errors = String::from_utf8_lossy(&self.errors);
         match errors.lines().find(|line| !line.trim().is_empty()) {
@@ -176,7 +176,7 @@ struct Pipes<'a> {
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
-    /// What is still to be written.
+    /// The input that is still to be written.
     left: &'a [u8],
     printed: Vec<u8>,
     /// The most that is read of the output, bytes: one more than may be printed.
@@ -287,7 +287,7 @@ fn fill(pipe: &mut impl Read, into: &mut Vec<u8>, room: usize) -> bool {
     }
 }
 
-/// Whether it is only that nothing can be had or given just now.
+/// Whether an error only means that the pipe is empty or full just now.
 fn passes(fault: &io::Error) -> bool {
     matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! A program that is read for as long as it runs, with all that it started.
+//! A process group that is read for as long as it runs: a program with all that it started.
 
 use std::io::Read;
 use std::process::{Child, ChildStdout};
@@ -8,14 +8,14 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-/// How long a program may take to end on TERM before it is killed.
+/// Time that a program may take to end on TERM before it is killed.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// The program, all that it started, and the pipe that they write to.
 #[derive(Debug)]
 pub struct Group {
     child: Child,
-    /// What they print.
+    /// The pipe that they print to.
     pub output: ChildStdout,
 }
 
@@ -24,7 +24,7 @@ impl Group {
         Self { child, output }
     }
 
-    /// Ends them, gently first; how the program ended.
+    /// Ends the group, gently first, and gives how the program ended.
     pub fn end(mut self) -> String {
         // Both fail only where nobody is left.
         let _ = kill(&self.child, Signal::SIGTERM);

@@ -17,10 +17,9 @@ use crate::support::{DEADLINE, NEVER, line, poll};
 const DIED: Option<i32> = Some(70);
 
 /// All threads of a daemon that has every kind of input, and one of a library.
-const THREADS: [&str; 12] = [
+const THREADS: [&str; 11] = [
     "main",
     "signals",
-    "events",
     "state",
     "follow",
     "notify-rs inotify loop",
@@ -135,7 +134,7 @@ fn each_thread_that_dies_ends_the_daemon_and_nothing_is_lost() {
     let panics = THREADS.iter().map(|thread| (*thread, "panic"));
     let standing = THREADS.iter().filter(|thread| !TASKS.contains(thread));
     let cases: Vec<_> = panics.chain(standing.map(|t| (*t, "end"))).collect();
-    assert_eq!(cases.len(), 21);
+    assert_eq!(cases.len(), 19);
     // A few at a time: each is a daemon with all its threads.
     for some in cases.chunks(6) {
         std::thread::scope(|scope| {

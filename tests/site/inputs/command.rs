@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::rig::{MAX_LINE, Sink, sink, wait_for};
 use tenshi::input::command::{spawn, tails};
-use tenshi::input::{Handle, Origin};
+use tenshi::input::{Drain, InputThread};
 
 fn script(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("program");
@@ -18,7 +18,7 @@ fn script(dir: &Path, text: &str) -> PathBuf {
     path
 }
 
-fn start(program: &Path, arguments: &str, files: &[PathBuf]) -> (Handle, Sink) {
+fn start(program: &Path, arguments: &str, files: &[PathBuf]) -> (InputThread, Sink) {
     let tail = tails(program, arguments, files, false).unwrap().remove(0);
     let (sender, sink) = sink();
     (spawn(tail, MAX_LINE, sender).unwrap(), sink)
@@ -47,7 +47,7 @@ fn the_files_are_read_through_the_users_program() {
         .open(dir.path().join("a.lg"));
     log.unwrap().write_all(b"new\n").unwrap();
     assert_eq!(sink.lines(3)[2], "new");
-    assert_eq!(sink.batches[0].origin, Origin::Command);
+    assert_eq!(*sink.batches[0].source, "tail");
     handle.stop();
 }
 
@@ -122,7 +122,7 @@ fn a_program_that_ends_is_started_again_and_told() {
     let ended = Some("ended (exit status: 3)".to_owned());
     assert_eq!(sink.health[..2], [(name.clone(), ended), (name, None)]);
     // A drain is answered while there is no program to read from.
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     handle.stop();
 }
@@ -167,10 +167,10 @@ fn a_last_line_without_newline_comes_at_the_end() {
     let (handle, mut sink) = start(&program, "", &[PathBuf::from("/log")]);
     sink.lines(1);
     // The rest is written by then: the program sleeps.
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     std::thread::sleep(std::time::Duration::from_millis(100));
-    handle.finish();
+    handle.drain(Drain::Last);
     sink.answered();
     assert_eq!(sink.lines(2), ["one", "two"]);
     handle.stop();

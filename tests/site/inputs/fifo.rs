@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::rig::{MAX_LINE, Sink, run, shell_write, sink};
 use tenshi::counters::Counter;
 use tenshi::input::fifo::{open, spawn};
-use tenshi::input::{Handle, Origin};
+use tenshi::input::{Drain, InputThread};
 
-fn fifo(max_line: usize) -> (tempfile::TempDir, PathBuf, Handle, Sink) {
+fn fifo(max_line: usize) -> (tempfile::TempDir, PathBuf, InputThread, Sink) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ff");
     run("coreutils", "mkfifo", &[&path.display().to_string()]);
@@ -28,7 +28,7 @@ fn writers_come_and_go() {
         .map(|i| format!("Nov 23 21:44:00 h1 from {i}"))
         .collect();
     assert_eq!(sink.lines(10), want);
-    assert!(matches!(&sink.batches[0].origin, Origin::Fifo(of) if **of == path));
+    assert_eq!(*sink.batches[0].source, format!("fifo {}", path.display()));
     handle.stop();
 }
 
@@ -38,10 +38,10 @@ fn a_line_is_completed_by_another_writer() {
     shell_write(&path, "one\nbegun by one, ");
     shell_write(&path, "ended by another\nleft");
     assert_eq!(sink.lines(2)[1], "begun by one, ended by another");
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     assert_eq!(sink.lines(2).len(), 2);
-    handle.finish();
+    handle.drain(Drain::Last);
     sink.answered();
     assert_eq!(sink.lines(3)[2], "left");
     handle.stop();

@@ -11,8 +11,8 @@ use redis::{Commands, Connection};
 
 use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, clock, run, sink, wait_for};
 use tenshi::config::RedisServer;
-use tenshi::input::redis::{Counted, Handle, Settings, place, spawn};
-use tenshi::input::{Batch, Checkpoint, Origin};
+use tenshi::input::redis::{RedisLists, Settings, place};
+use tenshi::input::{Batch, Checkpoint, Counted, Drain, Input, InputThread};
 
 /// A redis-server in a directory of its own, which it writes to at each change.
 struct Redis {
@@ -118,14 +118,19 @@ fn settings(address: &str, keys: &[&str]) -> Settings {
     }
 }
 
-fn read(address: &str, keys: &[&str]) -> (Handle, Sink) {
+fn read(address: &str, keys: &[&str]) -> (RedisLists, Sink) {
     resume(address, keys, &Counted::new())
 }
 
 /// A start with a snapshot in which so much is counted.
-fn resume(address: &str, keys: &[&str], counted: &Counted) -> (Handle, Sink) {
+fn stop(handle: RedisLists) {
+    InputThread::stop_all(Box::new(handle).stop());
+}
+
+fn resume(address: &str, keys: &[&str], counted: &Counted) -> (RedisLists, Sink) {
     let (sender, sink) = sink();
-    let handle = spawn(&settings(address, keys), &clock(), &sender, counted).unwrap();
+    let mut handle = RedisLists::new(settings(address, keys));
+    handle.read(&clock(), &sender, counted).unwrap();
     (handle, sink)
 }
 
@@ -137,7 +142,7 @@ fn q(redis: &Redis) -> BString {
 /// How many elements the batches so far are receipts for, all of one line.
 fn taken(sink: &Sink, key: &str) -> u64 {
     let of = |batch: &Batch| match &batch.checkpoint {
-        Checkpoint::Redis { list, .. } if list.ends_with(format!(" {key}").as_bytes()) => {
+        Checkpoint::Number { source, .. } if source.ends_with(format!(" {key}").as_bytes()) => {
             batch.text.iter().filter(|&&b| b == b'\n').count() as u64
         }
         _ => 0,
@@ -145,10 +150,12 @@ fn taken(sink: &Sink, key: &str) -> u64 {
     sink.batches.iter().map(of).sum()
 }
 
-/// Up to which number the loop has the elements of a list.
+/// Up to which number the loop has the elements of a source.
 fn upto(sink: &Sink, key: &str) -> u64 {
     let of = |batch: &Batch| match &batch.checkpoint {
-        Checkpoint::Redis { list, upto } if list.ends_with(format!(" {key}").as_bytes()) => *upto,
+        Checkpoint::Number { source, upto } if source.ends_with(format!(" {key}").as_bytes()) => {
+            *upto
+        }
         _ => 0,
     };
     sink.batches.iter().map(of).max().unwrap_or_default()
@@ -188,16 +195,16 @@ fn elements_become_lines_and_go_when_they_are_committed() {
     );
     assert!(lines[2].ends_with(" h3 prog[12]: rfc 5424"), "{lines:?}");
     assert_eq!(lines[3..], ["no prefix at all", "two", "lines"]);
-    assert_eq!(sink.batches[0].origin, Origin::Redis);
+    assert_eq!(*sink.batches[0].source, "redis");
     redis.push("other", &["Nov 23 21:44:00 h1 from another list"]);
     sink.lines(7);
     assert_eq!((taken(&sink, "q"), taken(&sink, "other")), (6, 1));
     assert_eq!((redis.length("q"), redis.length("q:tenshi")), (0, 5));
     let all = upto(&sink, "q");
-    handle.ack(q(&redis).as_ref(), all - 1);
+    handle.acknowledge(q(&redis).as_ref(), all - 1);
     wait_for("the removal", || redis.length("q:tenshi") == 1);
-    handle.ack(q(&redis).as_ref(), all);
-    handle.stop();
+    handle.acknowledge(q(&redis).as_ref(), all);
+    stop(handle);
     // What is acknowledged just before the end goes too; the other list was not.
     assert_eq!(
         (redis.length("q:tenshi"), redis.length("other:tenshi")),
@@ -214,7 +221,7 @@ fn any_bytes_are_a_line() {
     sink.lines(1);
     let text: Vec<u8> = sink.batches.iter().flat_map(|b| b.text.clone()).collect();
     assert_eq!(text[..element.len()], element);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -223,15 +230,15 @@ fn what_was_not_committed_is_read_again_first() {
     push_numbered(&redis, 0, 1000);
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     assert_eq!(sink.lines(1000), numbered(0, 1000));
-    handle.ack(q(&redis).as_ref(), redis.head() + 300);
+    handle.acknowledge(q(&redis).as_ref(), redis.head() + 300);
     // As after a crash: the rest was never acknowledged.
-    handle.stop();
+    stop(handle);
     push_numbered(&redis, 1000, 1100);
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     assert_eq!(sink.lines(800), numbered(300, 1100));
-    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    handle.acknowledge(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -243,7 +250,7 @@ fn what_the_snapshot_holds_is_not_counted_again() {
     // A crash with a snapshot of the first 400, of which 0 or 300 were removed.
     let begin = redis.head();
     let counted = Counted::from([(q(&redis), begin + 400)]);
-    handle.stop();
+    stop(handle);
     for removed in [0, 300] {
         if removed > 0 {
             let _: () = redis::pipe()
@@ -256,12 +263,12 @@ fn what_the_snapshot_holds_is_not_counted_again() {
         let (handle, mut sink) = resume(&redis.address(), &["q"], &counted);
         assert_eq!(sink.lines(600), numbered(400, 1000), "{removed} removed");
         assert_eq!(upto(&sink, "q"), begin + 1000);
-        handle.drain();
+        handle.drain(Drain::All);
         sink.answered();
         sink.lines(600);
         // What is counted goes.
         wait_for("the removal", || redis.length("q:tenshi") == 600);
-        handle.stop();
+        stop(handle);
         if removed == 0 {
             // As it was before.
             let again = numbered(0, 400);
@@ -281,7 +288,7 @@ fn what_the_snapshot_holds_is_not_counted_again() {
     let counted = Counted::from([(q(&other), begin + 400)]);
     let (handle, mut sink) = resume(&other.address(), &["q"], &counted);
     assert_eq!(sink.lines(10), numbered(0, 10));
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -296,7 +303,7 @@ fn a_server_that_dies_and_comes_back_costs_nothing() {
         }
         // Somewhere in the middle of it.
         sink.until("some lines", |sink| taken(sink, "q") > count as u64 + 100);
-        handle.ack(q(&redis).as_ref(), redis.head() + 50);
+        handle.acknowledge(q(&redis).as_ref(), redis.head() + 50);
         redis.stop();
         sink.told("trying again");
         redis.again();
@@ -305,13 +312,13 @@ fn a_server_that_dies_and_comes_back_costs_nothing() {
     sink.told("it answers again");
     assert_eq!(sink.lines(6000), numbered(0, 6000));
     assert_eq!(sink.fault_count(), 3);
-    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    handle.acknowledge(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
     // It is whole again: nothing is removed that was not acknowledged.
     push_numbered(&redis, 0, 1);
     sink.lines(6001);
     assert_eq!(redis.length("q:tenshi"), 1);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -326,7 +333,7 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
     let (handle, mut sink) = read(&later.address(), &["q"]);
     let notice = sink.told("trying again");
     assert!(notice.text.contains(&later.address()), "{}", notice.text);
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     later.again();
     later.push("q", &["Nov 23 21:44:00 h1 x"]);
@@ -342,7 +349,7 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
     );
     let refused = |fault: &String| fault.contains("refused");
     assert!(fault.as_ref().is_some_and(refused) && none.is_none());
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -357,7 +364,7 @@ fn a_key_of_another_type_is_told_and_the_others_go_on() {
     let _: () = redis.client().del("bad").unwrap();
     redis.push("bad", &["Nov 23 21:44:00 h1 y"]);
     assert_eq!(sink.lines(2)[1], "Nov 23 21:44:00 h1 y");
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -370,12 +377,12 @@ fn a_password_is_given_and_never_shown() {
         "{}",
         notice.text
     );
-    handle.stop();
+    stop(handle);
     let url = |password: &str| format!("redis://:{password}@{}", redis.address());
     let (handle, mut sink) = read(&url("wrong-secret"), &["q"]);
     let notice = sink.told("trying again");
     assert!(!notice.text.contains("wrong-secret"), "{}", notice.text);
-    handle.stop();
+    stop(handle);
     let client = redis::Client::open(url("secret")).unwrap();
     let _: u64 = client
         .get_connection()
@@ -384,7 +391,7 @@ fn a_password_is_given_and_never_shown() {
         .unwrap();
     let (handle, mut sink) = read(&url("secret"), &["q"]);
     sink.lines(1);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -400,12 +407,12 @@ fn a_server_that_talks_rubbish_or_nothing_is_told_and_left() {
     });
     let (handle, mut sink) = read(&address, &["q"]);
     sink.told("trying again");
-    handle.stop();
+    stop(handle);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (handle, _sink) = read(&silent.local_addr().unwrap().to_string(), &["q"]);
     std::thread::sleep(Duration::from_millis(200));
     let began = Instant::now();
-    handle.stop();
+    stop(handle);
     assert!(began.elapsed() < Duration::from_millis(1500));
 }
 
@@ -443,7 +450,7 @@ fn an_answer_without_end_is_given_up() {
         let notice = sink.told("trying again");
         assert!(notice.text.contains(words), "{}", notice.text);
         let began = Instant::now();
-        handle.stop();
+        stop(handle);
         assert!(began.elapsed() < Duration::from_millis(1500));
     }
 }
@@ -465,7 +472,7 @@ fn elements_that_are_large_together_are_read_in_parts() {
         );
     }
     assert_eq!(redis.length("q:tenshi"), 40);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -474,11 +481,11 @@ fn a_drain_takes_what_was_pushed_before_it() {
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     for round in 1..=5 {
         push_numbered(&redis, 0, 200);
-        handle.drain();
+        handle.drain(Drain::All);
         sink.answered();
         assert_eq!(taken(&sink, "q"), round * 200);
     }
-    handle.stop();
+    stop(handle);
 }
 
 /// How many commands of any client the server has carried out.
@@ -496,9 +503,9 @@ fn an_idle_reader_asks_the_server_nothing_and_is_there_at_once() {
     let redis = Redis::start();
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     push_numbered(&redis, 0, 3);
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
-    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    handle.acknowledge(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
     // While something was to be removed it looked twice a second.
     std::thread::sleep(Duration::from_secs(1));
@@ -513,11 +520,11 @@ fn an_idle_reader_asks_the_server_nothing_and_is_there_at_once() {
     );
     push_numbered(&redis, 3, 4);
     sink.until("a line", |sink| taken(sink, "q") == 4);
-    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    handle.acknowledge(q(&redis).as_ref(), upto(&sink, "q"));
     wait_for("the removal", || redis.length("q:tenshi") == 0);
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -530,12 +537,12 @@ fn a_loop_that_never_commits_is_not_given_everything() {
     pipe.exec(&mut redis.client()).unwrap();
     let (handle, mut sink) = read(&redis.address(), &["q"]);
     sink.until("as much as may be open", |sink| taken(sink, "q") >= 100_000);
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     assert_eq!((taken(&sink, "q"), redis.length("q")), (100_000, 20_000));
-    handle.ack(q(&redis).as_ref(), upto(&sink, "q"));
+    handle.acknowledge(q(&redis).as_ref(), upto(&sink, "q"));
     sink.until("the rest", |sink| taken(sink, "q") >= 120_000);
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -564,7 +571,7 @@ fn a_server_whose_memory_is_full_is_relieved() {
         100,
         "the others are with us alone"
     );
-    handle.stop();
+    stop(handle);
 }
 
 #[test]
@@ -590,7 +597,7 @@ fn rsyslogs_omhiredis_fills_the_list() {
             "{line}"
         );
     }
-    handle.stop();
+    stop(handle);
 }
 
 /// The certificates of a server for 127.0.0.1, signed by an authority of the test's own.
@@ -632,7 +639,7 @@ fn tls_is_spoken_and_verified() {
     // An authority that nobody knows is refused.
     let (handle, mut sink) = read(&format!("rediss://127.0.0.1:{port}"), &["q"]);
     sink.told("trying again");
-    handle.stop();
+    stop(handle);
     assert_eq!(redis.length("q"), 1);
     // The authorities come from the environment, so it takes a process of its own.
     let child = Command::new(std::env::current_exe().unwrap())
@@ -655,5 +662,5 @@ fn tls_child() {
     let port = std::env::var(TLS_PORT).expect("run by tls_is_spoken_and_verified");
     let (handle, mut sink) = read(&format!("rediss://127.0.0.1:{port}"), &["q"]);
     assert_eq!(sink.lines(1), ["Nov 23 21:44:00 h1 x"]);
-    handle.stop();
+    stop(handle);
 }

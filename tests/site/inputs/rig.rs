@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use tenshi::clock::{Clock, ManualClock};
 use tenshi::counters::{Counter, Counters};
-use tenshi::input::{Batch, Event, Notice};
+use tenshi::input::{Batch, Event, EventSender, Notice};
 
 /// How long anything that should take a moment may take on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -26,12 +26,12 @@ pub struct Sink {
 }
 
 /// A sink, and the sender that an input is given.
-pub fn sink() -> (SyncSender<Event>, Sink) {
+pub fn sink() -> (EventSender, Sink) {
     sink_of(16)
 }
 
 /// As [`sink`], with room for so many events.
-pub fn sink_of(depth: usize) -> (SyncSender<Event>, Sink) {
+pub fn sink_of(depth: usize) -> (EventSender, Sink) {
     let (sender, events) = sync_channel(depth);
     let sink = Sink {
         events,
@@ -41,7 +41,7 @@ pub fn sink_of(depth: usize) -> (SyncSender<Event>, Sink) {
         counters: Counters::default(),
         drained: 0,
     };
-    (sender, sink)
+    (sender.into(), sink)
 }
 
 impl Sink {

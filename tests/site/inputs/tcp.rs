@@ -5,10 +5,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::rig::{DEADLINE, MAX_LINE, Rsyslogd, Sink, clock, run, sink};
 use tenshi::config::Listen;
-use tenshi::input::Handle;
 use tenshi::input::listen::{bind, spawn};
+use tenshi::input::{Drain, InputThread};
 
-fn listen() -> (Handle, Sink, SocketAddr) {
+fn listen() -> (InputThread, Sink, SocketAddr) {
     let socket = bind(&Listen::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
     let (sender, sink) = sink();
     let address = socket.address();
@@ -172,10 +172,10 @@ fn the_last_drain_takes_what_has_no_newline_yet() {
     peer.write_all(b"<13>Nov 23 21:44:00 h1 one\n<13>Nov 23 21:44:00 h1 two")
         .unwrap();
     sink.lines(1);
-    handle.drain();
+    handle.drain(Drain::All);
     sink.answered();
     assert_eq!(sink.lines(1).len(), 1);
-    handle.finish();
+    handle.drain(Drain::Last);
     sink.answered();
     assert_eq!(sink.lines(2)[1], "Nov 23 21:44:00 h1 two");
     handle.stop();

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::rig::{MAX_LINE, Rsyslogd, Sink, clock, run, sink, sink_of};
 use tenshi::config::Listen;
 use tenshi::input::listen::{bind, spawn};
-use tenshi::input::{Handle, Origin};
+use tenshi::input::{Drain, InputThread};
 
-fn listen(address: &str) -> (Handle, Sink, SocketAddr) {
+fn listen(address: &str) -> (InputThread, Sink, SocketAddr) {
     let socket = bind(&Listen::Udp(address.parse().unwrap())).unwrap();
     let (sender, sink) = sink();
     let address = socket.address();
@@ -64,7 +64,7 @@ fn each_datagram_is_a_message_with_or_without_newline() {
     assert_eq!(behind_stamp(&lines[5]), "h5 app[12]: five");
     assert_eq!(lines[6], "2026-11-23T21:44:00.5+09:00 h3 prog: rfc 3339");
     assert_eq!(lines[7], long["<13>".len()..]);
-    assert_eq!(sink.batches[0].origin, Origin::Syslog(to));
+    assert_eq!(*sink.batches[0].source, format!("listen {to}"));
     handle.stop();
 }
 
@@ -115,7 +115,7 @@ fn a_drain_hands_over_all_that_was_sent_before_it() {
     let (handle, mut sink, to) = listen("127.0.0.1:0");
     for round in 1..=20 {
         send(to, &[&b"<13>Nov 23 21:44:00 h1 x"[..]; 50]);
-        handle.drain();
+        handle.drain(Drain::All);
         sink.answered();
         let lines: usize = sink.batches.iter().map(|b| b.text.len() / 21).sum();
         assert_eq!(lines, round * 50);

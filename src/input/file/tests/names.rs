@@ -30,7 +30,7 @@ fn a_new_file_is_found_while_another_one_grows_without_a_pause() {
     settings.start = TailStart::FromLine(1);
     let follower = Follower::new(RealFs, settings, &paths, Vec::new());
     let (send, events) = sync_channel(0);
-    let handle = spawn(follower, Arc::new(SystemClock), send).unwrap();
+    let handle = spawn(follower, Arc::new(SystemClock), send.into()).unwrap();
 
     let mut batches = 0;
     let began = Instant::now();

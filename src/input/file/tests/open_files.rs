@@ -6,7 +6,7 @@ use super::*;
 use crate::input::file::OpenFileBudget;
 
 /// Of what only a pattern names, five are held open; six more of all else.
-fn room() -> OpenFileBudget {
+fn budget() -> OpenFileBudget {
     OpenFileBudget::new(40, 1000)
 }
 
@@ -47,10 +47,10 @@ impl Host {
         log.unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn start(&mut self, paths: &[PathBuf], room: OpenFileBudget) {
+    fn start(&mut self, paths: &[PathBuf], budget: OpenFileBudget) {
         let resume = self.checkpoints.values().cloned().collect();
         let follower = Follower::new(RealFs, settings(), paths, resume);
-        self.follower = Some(follower.within(room));
+        self.follower = Some(follower.within(budget));
         self.scan();
     }
 
@@ -118,7 +118,7 @@ fn texts(numbers: impl Iterator<Item = usize>) -> Vec<String> {
 fn what_does_not_fit_is_told_once_and_read_from_where_it_was_when_there_is_room() {
     let mut host = Host::new(12);
     let pattern = host.dir.path().join("*.log");
-    host.start(&[pattern], room());
+    host.start(&[pattern], budget());
     assert_eq!(host.open(), 5);
     (0..12).for_each(|n| host.append(n, &format!("new {n:02}\n")));
     host.scan();
@@ -183,7 +183,7 @@ fn what_does_not_fit_is_told_once_and_read_from_where_it_was_when_there_is_room(
 fn a_log_that_is_named_is_followed_though_a_pattern_finds_too_many() {
     let mut host = Host::new(12);
     let paths = [host.dir.path().join("0*.log"), host.path(11)];
-    host.start(&paths, room());
+    host.start(&paths, budget());
     host.append(11, "new 11\n");
     host.scan();
     assert_eq!(host.lines, ["new 11"]);
@@ -193,7 +193,7 @@ fn a_log_that_is_named_is_followed_though_a_pattern_finds_too_many() {
 fn a_rotated_log_that_waits_for_room_loses_nothing() {
     let mut host = Host::new(12);
     let pattern = host.dir.path().join("*.log");
-    host.start(&[pattern], room());
+    host.start(&[pattern], budget());
     for n in 0..12 {
         host.append(n, &format!("new {n:02}\n"));
         let rotated = host.dir.path().join(format!("{n:02}.log.1"));
@@ -243,7 +243,7 @@ fn a_start_with_less_room_keeps_the_places_of_those_that_wait() {
     host.follower = None;
     (0..20).for_each(|n| host.append(n, &format!("new {n:02}\n")));
     host.lines.clear();
-    host.start(&pattern, room());
+    host.start(&pattern, budget());
     assert_eq!(host.open(), 11);
     assert_eq!(host.sorted(), texts(0..11));
     assert_eq!(host.told().len(), 1, "{:?}", host.notices);

@@ -362,7 +362,7 @@ fn where_the_kernel_tells_nothing_it_looks_each_second() {
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&w.log), Vec::new());
     let clock = std::sync::Arc::new(SystemClock);
-    let handle = super::super::thread::spawn_woken(follower, clock, send, false).unwrap();
+    let handle = super::super::thread::spawn_woken(follower, clock, send.into(), false).unwrap();
     for n in 1..=2 {
         w.append(&w.log, &format!("{n}\n"));
         fs::rename(&w.log, w.rotated(&format!(".{n}"))).unwrap();
@@ -380,7 +380,7 @@ fn a_new_host_is_picked_up_at_once_while_the_follower_sleeps() {
     fs::create_dir(&dir).unwrap();
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), &[dir.join("*/app.log")], Vec::new());
-    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
     // By then its own scans are four and more seconds apart.
     std::thread::sleep(Duration::from_millis(3_200));
     for host in ["a", "b"] {
@@ -406,7 +406,7 @@ fn a_link_to_another_directory_is_followed_at_once_while_the_follower_sleeps() {
     let log = current.join("log/app.log");
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), std::slice::from_ref(&log), Vec::new());
-    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send).unwrap();
+    let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
     w.append(&log, "1\n");
     let limit = Duration::from_secs(20);
     assert_eq!(next_lines(&events, limit), Some("1\n".into()));

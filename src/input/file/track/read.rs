@@ -4,11 +4,11 @@ use super::super::fs::FileSystem;
 use super::super::generation::Step;
 use super::{Context, Progress, Track};
 
-/// What comes after a look at one generation.
+/// The next step after a look at one generation.
 enum Flow {
     /// The next one.
     Next,
-    /// The one that is at its place now.
+    /// The one that is at its place now, once more.
     Again,
     /// The turn is over.
     Stop,

@@ -1,4 +1,4 @@
-//! When a departed generation is let go of, and what its last bytes count for.
+//! The end of a departed generation: when it is let go of, and what its last bytes count for.
 
 use super::super::fs::FileSystem;
 use super::{Context, Done, LINGER, LINGER_ALONE, MAX_DEPARTED, Track};

@@ -1,0 +1,109 @@
+//! What a turn of one path needs and gives, and what is kept of a generation after it.
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::super::Settings;
+use super::super::checkpoint::FileCheckpoint;
+use super::super::fs::{FileId, FileSystem};
+use super::super::open_files::OpenFileBudget;
+use super::Track;
+use crate::counters::{Counter, Counters};
+use crate::input::{Event, Notice};
+
+/// The surroundings of a turn: file system, settings, the other paths, and where events go.
+pub(in crate::input::file) struct Context<'a, F: FileSystem> {
+    pub fs: &'a F,
+    pub settings: &'a Settings,
+    pub now: i64,
+    pub emit: &'a mut dyn FnMut(Event),
+    pub buf: &'a mut Vec<u8>,
+    /// The files that other paths hold.
+    pub held: HashMap<FileId, Arc<PathBuf>>,
+    /// The other paths that are followed.
+    pub followed: &'a HashSet<PathBuf>,
+    /// Some path has not found its place again: no file may be taken for new.
+    pub resuming: bool,
+    /// The other paths: a file may come from one of them.
+    pub others: [&'a [Track<F>]; 2],
+    /// Whether names in directories may have changed.
+    pub rescan: bool,
+    /// A name stood for another file than when the directory was listed.
+    pub moved: Cell<bool>,
+    /// A rotated file that may hold lines cannot be opened: why.
+    pub shut: Cell<Option<String>>,
+    /// How many files may be held open, and how many the other paths hold.
+    pub budget: OpenFileBudget,
+    pub open_elsewhere: usize,
+    /// Some file is left out for want of room.
+    pub pressed: bool,
+}
+
+impl<F: FileSystem> Context<'_, F> {
+    /// Whether a path that holds `own` files open may open one more.
+    pub fn has_room(&self, own: usize, known: bool) -> bool {
+        self.budget.has(self.open_elsewhere + own, known)
+    }
+
+    pub(super) fn notice(
+        &mut self,
+        level: log::Level,
+        text: String,
+        report: bool,
+        counter: Option<(Counter, u64)>,
+    ) {
+        let mut counters = Counters::default();
+        if let Some((counter, n)) = counter {
+            counters.add(counter, n);
+        }
+        (self.emit)(Event::Notice(Notice {
+            level,
+            text,
+            report,
+            counters,
+        }));
+    }
+}
+
+/// The result of a turn of one path.
+#[derive(Clone, Copy, Default)]
+pub(in crate::input::file) struct Progress {
+    pub changed: bool,
+    pub more: bool,
+    pub waiting: bool,
+}
+
+/// A generation that was let go of.
+#[derive(Clone)]
+pub(in crate::input::file) struct Done {
+    pub checkpoint: FileCheckpoint,
+    /// The time after which it was not written to, ns.
+    pub last: i64,
+    /// Whether the path named it while it was held (`Generation::renamed`).
+    pub renamed: bool,
+    /// Whether it was cut off or is gone: what was read of it may stand in another file.
+    pub cut: bool,
+}
+
+impl Done {
+    /// A generation whose file is there.
+    pub fn seen(checkpoint: FileCheckpoint, last: i64) -> Self {
+        Self {
+            checkpoint,
+            last,
+            renamed: true,
+            cut: false,
+        }
+    }
+
+    /// A generation whose file is gone or was cut off.
+    pub(super) fn cut(checkpoint: FileCheckpoint, last: i64) -> Self {
+        let cut = true;
+        Self {
+            cut,
+            ..Self::seen(checkpoint, last)
+        }
+    }
+}

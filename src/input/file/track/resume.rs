@@ -1,0 +1,176 @@
+//! The first look at a path after a restart: the files that the committed checkpoints speak of are
+//! found again, under whatever names they have now.
+
+use super::super::checkpoint::{FileCheckpoint, PathCheckpoints};
+use super::super::fs::{FileSystem, Kind};
+use super::super::generation::Generation;
+use super::super::rotated::{Compression, RotatedFile};
+use super::super::start;
+use super::history::resume_on;
+use super::{Context, Done, Track};
+use crate::config::model::TailStart;
+use crate::shown::shown_path;
+
+impl<F: FileSystem> Track<F> {
+    /// Finds the files that the committed checkpoints speak of, under whatever name they have now. Tells
+    /// whether the names held still; if not, nothing was done.
+    pub(super) fn resume_from(
+        &mut self,
+        checkpoints: &PathCheckpoints,
+        rotated_files: &[RotatedFile],
+        cx: &mut Context<F>,
+    ) -> bool {
+        let done = checkpoints.done.iter().cloned();
+        self.done = done
+            .map(|checkpoint| Done::seen(checkpoint, cx.now))
+            .collect();
+        self.seen = checkpoints.seen;
+        self.last_line = checkpoints.last_line;
+        let mut pool = rotated_files.to_vec();
+        if let Ok(meta) = cx.fs.meta(&self.path)
+            && meta.kind == Kind::Regular
+        {
+            let path = self.path.as_ref().clone();
+            let compression = Compression::Plain;
+            pool.push(RotatedFile {
+                path,
+                meta,
+                compression,
+                followed: false,
+            });
+        }
+        let mut gone = Vec::new();
+        for checkpoint in checkpoints
+            .files
+            .iter()
+            .filter(|checkpoint| !checkpoint.is_blank())
+        {
+            pool.sort_by_key(|s| (s.meta.id.ino != checkpoint.id.ino, s.compression));
+            let found = pool
+                .iter()
+                .filter(|s| !self.is_held(s.meta.id, cx))
+                .find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s.clone())));
+            if found.is_none() && cx.moved.take() {
+                self.gens.clear();
+                return false;
+            }
+            let shut = cx.shut.take().is_some();
+            match found {
+                // A beginning of which nothing was read is no identity (I8): `recheck` looks.
+                Some(_) if checkpoint.offset == 0 => {}
+                Some((generation, rotated)) => self.take_up(generation, &rotated, cx),
+                None => gone.push((checkpoint, shut)),
+            }
+        }
+        let mut explained = false;
+        for (checkpoint, shut) in gone {
+            explained |= self.resume_gone(checkpoint, shut, &pool, cx);
+        }
+        self.tell_compressed(rotated_files, usize::from(explained), cx);
+        self.recheck = true;
+        true
+    }
+
+    /// The file of a committed checkpoint is not there as it was. Tells whether a file is there that may be
+    /// it, and cannot be read.
+    fn resume_gone(
+        &mut self,
+        checkpoint: &FileCheckpoint,
+        shut: bool,
+        pool: &[RotatedFile],
+        cx: &mut Context<F>,
+    ) -> bool {
+        let mut checkpoint = checkpoint.clone();
+        let unread = checkpoint.end.saturating_sub(checkpoint.offset);
+        if checkpoint.offset > 0 {
+            if self.was_added(&checkpoint, pool, cx) {
+                self.remember(Done::cut(checkpoint, cx.now));
+                return false;
+            }
+            if checkpoint.live
+                && let Some(edited) = self.edited(&checkpoint, cx)
+            {
+                self.gens.push(edited);
+                self.depart_last(cx.now);
+                return false;
+            }
+        }
+        // A file that cannot be opened just now may be the one.
+        let told = (checkpoint.live && !shut) || unread > 0;
+        let packed = pool
+            .iter()
+            .any(|s| s.compression == Compression::Unreadable);
+        if told {
+            let why = if packed {
+                "what was being read is gone, or was packed by a program other than gzip"
+            } else {
+                "the file that was being read is gone"
+            };
+            self.lost(cx, why, unread);
+        }
+        if checkpoint.offset > 0 {
+            if shut {
+                checkpoint.end = checkpoint.offset;
+            }
+            self.remember(Done::cut(checkpoint, cx.now));
+        }
+        told && packed
+    }
+
+    /// Tells of files that were written since the path was seen, and packed by a program whose files
+    /// are not read here; the oldest `known` ones were told already.
+    fn tell_compressed(
+        &mut self,
+        rotated_files: &[RotatedFile],
+        known: usize,
+        cx: &mut Context<F>,
+    ) {
+        let seen = self.seen;
+        let unread = rotated_files.iter().filter(|s| {
+            s.compression == Compression::Unreadable && !s.followed && s.meta.mtime > seen
+        });
+        for rotated in unread.skip(known) {
+            let name = rotated.path.file_name().unwrap_or_default();
+            let name = shown_path(name);
+            let why = format!("{name} was packed by a program other than gzip");
+            self.lost(cx, &why, 0);
+        }
+    }
+
+    fn take_up(
+        &mut self,
+        mut generation: Generation<F::File>,
+        rotated: &RotatedFile,
+        cx: &mut Context<F>,
+    ) {
+        let unread = generation
+            .size()
+            .unwrap_or(0)
+            .saturating_sub(generation.checkpoint.offset);
+        if unread > 0 && self.too_old(rotated.meta.mtime, cx) {
+            let end = generation.file().map(|f| start::offset(f, TailStart::End));
+            if let Some(Ok(end)) = end
+                && generation
+                    .seek(end.max(generation.checkpoint.offset))
+                    .is_ok()
+            {
+                self.lost(
+                    cx,
+                    "what was not read is older than `catchup` allows",
+                    unread,
+                );
+            }
+        }
+        self.gens.push(generation);
+        self.depart_last(cx.now);
+    }
+
+    /// What was found again is taken for rotated until the path turns out to name it.
+    fn depart_last(&mut self, now: i64) {
+        if let Some(generation) = self.gens.last_mut() {
+            generation.departed = Some(now);
+            generation.renamed = true;
+            generation.checkpoint.live = false;
+        }
+    }
+}
