@@ -72,7 +72,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
     })
 }
 
-/// What clap has to say: help, the version, or what is wrong.
+/// The exit for clap's text: help, the version, or an error.
 fn refused(e: &clap::Error) -> Exit {
     let word = |kind| match e.get(kind) {
         Some(ContextValue::String(word)) => word.as_str(),

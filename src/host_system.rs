@@ -14,7 +14,7 @@ use crate::logpath::LogPath;
 use crate::process::ids::{self, Identity};
 use crate::shown::shown_path;
 
-/// What to do where the daemon may not read.
+/// The hint for a log file that the daemon may not read.
 const RIGHTS: &str = "it is tried again and again; is the user of `set uid` (else `tenshi`) in the group \
                       that may read it?";
 
@@ -103,7 +103,7 @@ fn log(path: &LogPath, location: &Location, waits: bool) -> Option<Diagnostic> {
     Some(warning.diagnostic(Severity::Warning, message, Some(hint.into())))
 }
 
-/// What is wrong with a pattern of log files, and what to do.
+/// The message and the hint about a pattern of log files, if it has no files or cannot be looked at.
 fn pattern(path: &LogPath) -> Option<(String, &'static str)> {
     let found = path.expand(&RealFs);
     if let Some((dir, e)) = found.shut.first() {

@@ -16,7 +16,8 @@
 //! ```
 //!
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
-//! [`daemon`] is the loop around it that owns the threads; [`commands`] is what is not the daemon.
+//! [`daemon`] is the loop around it that owns the threads; [`commands`] are the other commands.
+//! [`host_system`] says whether the machine has what a configuration needs.
 
 // What users run: what comes from outside must not make it panic.
 #![cfg_attr(

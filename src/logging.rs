@@ -1,4 +1,4 @@
-//! Where messages for the admin go: standard error, or syslog once daemonised.
+//! The messages for the admin: to standard error, or to syslog once daemonised.
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -13,7 +13,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::shown::shown_lines;
 
-/// Where messages go.
+/// The target of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
     /// The terminal, or what a supervisor makes of it.
@@ -22,7 +22,7 @@ pub enum Target {
     Syslog,
 }
 
-/// Where the local syslog listens (syslog(3)).
+/// The socket of the local syslog (syslog(3)).
 const DEV_LOG: &str = "/dev/log";
 
 /// syslog's facility `daemon` (RFC 3164 §4.1.1).
@@ -115,7 +115,7 @@ impl Log for Backend {
         if !self.enabled(record.metadata()) {
             return;
         }
-        // Names and words of strangers are in it.
+        // The text may hold names and words of strangers.
         let text = shown_lines(&record.args().to_string());
         // A message that cannot be written has nowhere else to go.
         match record.level() {

@@ -1,6 +1,6 @@
 //! The path of a log as the configuration names it: a file's name, or a pattern for many.
 //!
-//! One type for all that asks which files are meant: `-C`, the start, the follower. Names are bytes;
+//! One type answers which files are meant, for `-C`, the start and the follower. Names are bytes;
 //! `*`, `?` and `[…]` mean what they mean to Debian's `/bin/sh`, by which the Perl tenshi had them expanded:
 //!
 //! | Pattern | Matches, within one name |
@@ -24,32 +24,32 @@ mod wild;
 
 use wild::Wild;
 
-/// What a pattern needs to know of a file system.
+/// The names of a file system that a pattern is matched with.
 pub trait Names {
     /// The names in a directory, without `.` and `..`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// The directory cannot be read.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
 
     /// Whether there is anything of this name, be it a link that leads nowhere.
     fn is_there(&self, path: &Path) -> bool;
 
-    /// Device and inode, if it is a directory (links followed).
+    /// The device and inode of a directory (links followed); nothing if the path is no directory.
     fn directory(&self, path: &Path) -> Option<(u64, u64)>;
 }
 
-/// A file's name or a pattern. Equal if the texts are.
+/// A file's name, or a pattern for several. Two paths are equal if their texts are.
 #[derive(Clone, Debug)]
 pub struct LogPath {
     text: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<Segment>,
 }
 
-/// What stands between two slashes.
+/// A segment of a path: the text between two slashes.
 #[derive(Clone, Debug)]
-enum Part {
-    /// The name itself, the root, `..`.
+enum Segment {
+    /// A name without wildcards, the root, or `..`.
     Name(OsString),
     /// A pattern for a name.
     Wild(Wild),
@@ -57,26 +57,26 @@ enum Part {
     Below,
 }
 
-/// What a path means at a moment.
+/// The files that a path means at one moment.
 #[derive(Debug, Default)]
 pub struct Expansion {
-    /// The files that are there, in order. Of a pattern's, some may be links that lead nowhere.
+    /// The files that exist, in order. Of a pattern, some may be links that lead nowhere.
     pub paths: Vec<PathBuf>,
-    /// Where names are looked for, from the first directory on that a wildcard stands in: the place of
-    /// new files. Some may not be there.
+    /// The directories in which names are looked for, from the first one with a wildcard on: new files come
+    /// there. Some may not exist.
     pub directories: Vec<PathBuf>,
-    /// Directories that are there and cannot be listed, and why: what they hold is not known.
+    /// The directories that exist and cannot be listed, with the reason: their names are not known.
     pub shut: Vec<(PathBuf, io::Error)>,
 }
 
 impl LogPath {
-    /// Reads a path; every text is one.
+    /// Makes a path of any text.
     pub fn new(text: impl Into<PathBuf>) -> Self {
         let text = text.into();
-        let mut parts: Vec<Part> = text.components().filter_map(Part::new).collect();
-        // Behind it there is no name for a file: the shell's meaning is left.
-        if let Some(last @ Part::Below) = parts.last_mut() {
-            *last = Part::Wild(Wild::anything());
+        let mut parts: Vec<Segment> = text.components().filter_map(Segment::new).collect();
+        // A `**` at the end has no name of a file behind it: it means what it means to the shell.
+        if let Some(last @ Segment::Below) = parts.last_mut() {
+            *last = Segment::Wild(Wild::anything());
         }
         Self { text, parts }
     }
@@ -86,24 +86,26 @@ impl LogPath {
         &self.text
     }
 
-    /// Whether it may mean more than one file.
+    /// Whether the path has wildcards, and so may mean more than one file.
     pub fn is_pattern(&self) -> bool {
-        self.parts.iter().any(|part| !matches!(part, Part::Name(_)))
+        self.parts
+            .iter()
+            .any(|part| !matches!(part, Segment::Name(_)))
     }
 
-    /// The directory before the first name with a wildcard; of a plain name, the directory it is in.
+    /// The directory before the first wildcard; of a path without wildcards, the directory of the file.
     pub fn base(&self) -> PathBuf {
         self.split().0
     }
 
-    /// Whether it means this file, there or not.
+    /// Whether the path means this file, which need not exist.
     pub fn matches(&self, path: &Path) -> bool {
         if self.text == path || !self.is_pattern() {
             return self.text == path;
         }
-        let names: Vec<Part> = path.components().filter_map(Part::plain).collect();
-        let names: Vec<&[u8]> = names.iter().map(Part::bytes).collect();
-        // After each part: which numbers of names the parts so far can be.
+        let names: Vec<Segment> = path.components().filter_map(Segment::plain).collect();
+        let names: Vec<&[u8]> = names.iter().map(Segment::bytes).collect();
+        // After each segment: how many names the segments so far can have matched.
         let mut reached = vec![false; names.len() + 1];
         if let Some(none) = reached.first_mut() {
             *none = true;
@@ -111,7 +113,7 @@ impl LogPath {
         for part in &self.parts {
             let one = |name: &&[u8]| part.is_for(name);
             reached = match part {
-                Part::Below => {
+                Segment::Below => {
                     let mut open = false;
                     let hidden = std::iter::once(true).chain(names.iter().map(|n| is_hidden(n)));
                     let next = reached.iter().zip(hidden);
@@ -121,7 +123,7 @@ impl LogPath {
                     })
                     .collect()
                 }
-                Part::Name(_) | Part::Wild(_) => {
+                Segment::Name(_) | Segment::Wild(_) => {
                     let next = reached.iter().zip(&names);
                     let next = next.map(|(here, name)| *here && one(name));
                     std::iter::once(false).chain(next).collect()
@@ -131,7 +133,7 @@ impl LogPath {
         reached.last().copied().unwrap_or(false)
     }
 
-    /// What it means now. A pattern that is a file's name too means that file as well: whoever can make
+    /// The files that the path means now. A pattern that is a file's name too means that file as well: whoever can make
     /// a file of that name must not be able to hide the others.
     pub fn expand(&self, names: &impl Names) -> Expansion {
         let mut found = Expansion::default();
@@ -163,12 +165,12 @@ impl LogPath {
         found
     }
 
-    /// [`Self::base`], and which part comes behind it.
+    /// The directory of [`Self::base`], and the index of the segment after it.
     fn split(&self) -> (PathBuf, usize) {
         let plain = self
             .parts
             .iter()
-            .take_while(|part| matches!(part, Part::Name(_)));
+            .take_while(|part| matches!(part, Segment::Name(_)));
         let first = plain.count().min(self.parts.len().saturating_sub(1));
         let names = self.parts.iter().take(first);
         (names.map(|part| part.as_name()).collect(), first)
@@ -189,7 +191,7 @@ impl From<PathBuf> for LogPath {
     }
 }
 
-impl Part {
+impl Segment {
     fn new(component: Component<'_>) -> Option<Self> {
         let Component::Normal(name) = component else {
             return Self::plain(component);
@@ -201,7 +203,7 @@ impl Part {
         wild.or_else(|| Self::plain(component))
     }
 
-    /// A name as it is; nothing for `.`, which changes nothing.
+    /// A name without wildcards; nothing for `.`, which changes nothing.
     fn plain(component: Component<'_>) -> Option<Self> {
         let here = component == Component::CurDir;
         (!here).then(|| Self::Name(component.as_os_str().to_owned()))
@@ -218,7 +220,7 @@ impl Part {
         self.as_name().as_os_str().as_bytes()
     }
 
-    /// Whether it is this name's part.
+    /// Whether the segment matches this name.
     fn is_for(&self, name: &[u8]) -> bool {
         match self {
             Self::Name(own) => own.as_bytes() == name,
@@ -232,13 +234,13 @@ fn is_hidden(name: &[u8]) -> bool {
     matches!(name, [b'.', ..] | b"/")
 }
 
-/// A pattern on its way through the directories.
+/// The expansion of a pattern while it goes through the directories.
 struct Walk<'a, N> {
-    parts: &'a [Part],
+    parts: &'a [Segment],
     names: &'a N,
-    /// Where to go on, and with which part.
+    /// The paths to go on from, each with the index of its next segment.
     todo: Vec<(PathBuf, usize)>,
-    /// The directories that a `**` has been in: links may lead in a circle.
+    /// The directories that each `**` has visited, by its index: links may lead in a circle.
     been: HashSet<(usize, (u64, u64))>,
     found: Expansion,
 }
@@ -248,21 +250,21 @@ impl<N: Names> Walk<'_, N> {
         let last = at + 1 == self.parts.len();
         match self.parts.get(at) {
             None => self.found.paths.push(path),
-            Some(Part::Name(name)) => {
+            Some(Segment::Name(name)) => {
                 let next = path.join(name);
                 self.found.directories.push(path);
                 if !last || self.names.is_there(&next) {
                     self.todo.push((next, at + 1));
                 }
             }
-            Some(Part::Wild(wild)) => {
+            Some(Segment::Wild(wild)) => {
                 for name in self.list(path.clone()) {
                     if wild.matches(name.as_bytes()) {
                         self.todo.push((path.join(name), at + 1));
                     }
                 }
             }
-            Some(Part::Below) => {
+            Some(Segment::Below) => {
                 let Some(id) = self.names.directory(here(&path)) else {
                     return;
                 };

@@ -1,6 +1,6 @@
 //! The program: reads the command line, runs the command, sets the exit status.
 
-// What users run: what comes from outside must not make it panic.
+// Users run this: nothing that comes from outside may make it panic.
 #![cfg_attr(
     not(test),
     deny(clippy::panic, clippy::unreachable, clippy::disallowed_methods)

@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// How long a pipe may take to give what it holds.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time that a pipe may take to give its content.
+const PIPE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Opens a plain file of this very name for reading: a link is not followed.
 ///
 /// # Errors
-/// It cannot be opened, or is something else; the text says what.
+/// The file cannot be opened, or is no plain file; the text says what it is.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
 }
 
-/// As [`open`], but behind a link too.
+/// Opens a plain file for reading, which may be behind a link.
 ///
 /// # Errors
 /// As for [`open`].
@@ -33,7 +33,7 @@ pub fn open_behind(path: &Path) -> io::Result<File> {
     plain_alone(file)
 }
 
-/// As [`open`], with these options.
+/// Opens a plain file of this very name with these options: a link is not followed.
 ///
 /// # Errors
 /// As for [`open`].
@@ -52,7 +52,7 @@ fn plain_alone(file: File) -> io::Result<File> {
     }
 }
 
-/// What is under a name, if it is there and no plain file.
+/// The kind of file that has this path, if it is no plain file.
 fn what(path: &Path) -> Option<&'static str> {
     let meta = std::fs::symlink_metadata(path).ok()?;
     what_is(&meta.file_type())
@@ -78,7 +78,7 @@ fn refused(what: &str) -> io::Error {
 /// to `most` bytes.
 ///
 /// # Errors
-/// It cannot be read, or is a pipe whose end nobody writes.
+/// The file cannot be read, or is a pipe whose end nobody writes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     let file = OpenOptions::new()
@@ -86,7 +86,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         .custom_flags(flags)
         .open(path)?;
     let plain = file.metadata()?.is_file();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PIPE_LIMIT;
     let mut bytes = Vec::new();
     let mut rest = file.take(most);
     loop {
@@ -111,7 +111,7 @@ fn wait(file: &File, deadline: Instant) -> io::Result<()> {
             Ok(0) => {
                 let text = format!(
                     "it is a pipe, and nobody wrote its end within {} s",
-                    PATIENCE.as_secs()
+                    PIPE_LIMIT.as_secs()
                 );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 /// The configuration that is read if none is named.
 pub const CONFIGURATION: &str = "/etc/tenshi/tenshi.conf";
 
-/// What is to be done.
+/// The command that a command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// Monitor the logs.
@@ -44,18 +44,18 @@ pub enum Command {
     Completions(Shell),
 }
 
-/// What `tenshi status` is to show, and where it finds it.
+/// The arguments of `tenshi status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StatusArgs {
     /// The configuration file, for its `statedir`.
     pub config: PathBuf,
     /// `--state-dir`: instead of the configuration's `statedir`.
     pub state_dir: Option<PathBuf>,
-    /// How it is shown.
+    /// The form of the status.
     pub form: StatusForm,
 }
 
-/// How a status is shown.
+/// The form in which a status is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StatusForm {
     /// For people.
@@ -64,14 +64,14 @@ pub enum StatusForm {
     Json,
     /// `--check`: one line and an exit status for Nagios and its kin.
     Check {
-        /// How long the oldest report may wait, seconds.
+        /// The time that the oldest report may wait, seconds.
         age: Levels,
-        /// How much of the logs may be unread, bytes.
+        /// The part of the logs that may be unread, bytes.
         lag: Levels,
     },
 }
 
-/// From where on a value is a warning, and from where on critical.
+/// The least value that is a warning, and the least that is critical.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Levels {
     /// `--warning`, `--lag-warning`
@@ -91,14 +91,14 @@ pub enum Shell {
     Fish,
 }
 
-/// What `tenshi match` is to do.
+/// The arguments of `tenshi match`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MatchArgs {
     /// `REGEX [FILE…]`: show what a pattern makes of lines.
     Lines {
         /// The pattern, bytes as the shell gave them.
         regex: OsString,
-        /// Where the lines are; standard input if there is none.
+        /// The files with the lines; standard input if there is none.
         files: Vec<PathBuf>,
         /// `--mask`.
         mask: OsString,
@@ -107,7 +107,7 @@ pub enum MatchArgs {
     Pairs(PathBuf),
 }
 
-/// How to run the daemon.
+/// The arguments of the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunArgs {
     /// The configuration file.

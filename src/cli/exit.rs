@@ -1,13 +1,13 @@
 //! The end of a command line that asks for nothing to be done.
 
-/// Why there is nothing to do: help, the version, or a command line without meaning.
+/// The end of the program before any command: help, the version, or a command line without meaning.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exit {
     /// The exit status.
     pub status: u8,
-    /// What to say.
+    /// The text for the user.
     pub text: String,
-    /// Whether it is an error, for standard error.
+    /// Whether the text is an error, and so for standard error.
     pub error: bool,
 }
 

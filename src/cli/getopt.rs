@@ -28,7 +28,8 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("version", Value::None),
 ];
 
-/// How many of [`LONG`] are the original's: a beginning that was unique among them stays so.
+/// The number of rows of [`LONG`] that are the original's: an abbreviation that was unique among them stays
+/// so.
 pub(super) const ORIGINAL: usize = 7;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,7 +121,7 @@ fn unique<'a>(
     }
 }
 
-/// What to write instead of an unknown option.
+/// The hint what to write instead of an unknown option.
 fn hint(given: &str) -> String {
     let wanted = given.to_lowercase();
     let alike = LONG.iter().find(|(name, _)| {

@@ -23,17 +23,17 @@ pub(super) struct Options {
         default_value = CONFIGURATION
     )]
     pub(super) configuration: PathBuf,
-    /// Check the configuration, say what was understood, and exit
+    /// Check the configuration, show a summary of its meaning, and exit
     #[arg(short = 'C', long = "Check")]
     pub(super) check: bool,
-    /// Show what is done (1), and the SMTP dialogue too (2); stay in the foreground
+    /// Show each step (1), and the SMTP dialogue too (2); stay in the foreground
     #[arg(short = 'd', long = "debug", value_name = "LEVEL", num_args = 0..=1,
           default_missing_value = "1", global = true)]
     pub(super) debug: Option<u8>,
     /// Stay in the foreground
     #[arg(short = 'f', long = "foreground")]
     pub(super) foreground: bool,
-    /// Read log lines from standard input, send nothing, and say how fast that was
+    /// Read log lines from standard input, send nothing, and show the lines per second
     #[arg(short = 'p', long = "profile")]
     pub(super) profile: bool,
     /// Write the process id to FILE
@@ -50,7 +50,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// A given option that means nothing beside this command.
+    /// An option that was given, but means nothing beside this command.
     pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
         let stateless = !matches!(command, Sub::Status(_));
         [
@@ -78,19 +78,19 @@ pub(super) enum Sub {
         /// The pattern, as it would stand in a rule
         #[arg(required_unless_present = "pairs", value_name = "REGEX")]
         regex: Option<OsString>,
-        /// The lines; standard input without any
+        /// The files with the lines; without one, standard input is read
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// What is put in the place of a group
+        /// The text that replaces what a group matched
         #[arg(long, value_name = "MASK", default_value = "______")]
         mask: OsString,
-        /// Answer rows `REGEX<TAB>SUBJECT` instead
+        /// Answer each row `REGEX<TAB>SUBJECT` of FILE instead
         #[arg(long, value_name = "FILE", conflicts_with_all = ["regex", "files", "mask"])]
         pairs: Option<PathBuf>,
     },
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
-    /// Print what a shell needs to complete our command line
+    /// Print the completions of the command line for a shell
     Completions {
         /// The shell
         #[arg(value_name = "SHELL")]
@@ -101,22 +101,22 @@ pub(super) enum Sub {
 /// The options of `status`.
 #[derive(Args)]
 pub(super) struct StatusOptions {
-    /// Show it as JSON, for programs
+    /// Show the status as JSON, for programs
     #[arg(long, conflicts_with = "check")]
     json: bool,
-    /// Show one line, and end with 0, 1, 2 or 3 for Nagios, Icinga and Zabbix
+    /// Show one line, and exit with status 0, 1, 2 or 3 for Nagios, Icinga and Zabbix
     #[arg(long)]
     check: bool,
-    /// Warn when a report has waited this long (s, m, h or d)
+    /// Warn when a report has waited this long (a number with s, m, h or d)
     #[arg(long, requires = "check", value_name = "AGE", default_value = "15m", value_parser = values::seconds)]
     warning: u64,
-    /// Critical when a report has waited this long
+    /// Be critical when a report has waited this long
     #[arg(long, requires = "check", value_name = "AGE", default_value = "1h", value_parser = values::seconds)]
     critical: u64,
-    /// Warn when so much of the logs is unread (bytes, K, M or G)
+    /// Warn when this many bytes of the logs are unread (a number, or one with K, M or G)
     #[arg(long, requires = "check", value_name = "SIZE", default_value = "100M", value_parser = values::bytes)]
     lag_warning: u64,
-    /// Critical when so much of the logs is unread
+    /// Be critical when this many bytes of the logs are unread
     #[arg(long, requires = "check", value_name = "SIZE", default_value = "1G", value_parser = values::bytes)]
     lag_critical: u64,
 }
@@ -141,7 +141,7 @@ impl StatusOptions {
 }
 
 impl Sub {
-    /// The word for it.
+    /// The name of the subcommand.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Replay { .. } => "replay",

@@ -1,5 +1,5 @@
-//! `tenshi -C`: reads the configuration, tells all that is wrong with it, and shows what was
-//! understood. Scripts look at the exit status alone: 0 unless there is an error.
+//! `tenshi -C`: reads the configuration, shows all errors and warnings about it and about what the
+//! machine lacks, and a summary of its meaning. Scripts look at the exit status alone: 0 unless there is an error.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -37,7 +37,7 @@ pub fn run(path: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Write) -> 
     status
 }
 
-/// Why a configuration that is right in itself is refused by the start.
+/// The error about a configuration that is right in itself, but that the start refuses.
 fn refusal(path: &Path, why: &str) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
@@ -64,7 +64,7 @@ pub fn tell(diagnostics: &[Diagnostic], colour: bool, err: &mut dyn Write) -> io
     err.flush()
 }
 
-/// Writes what was understood of a configuration.
+/// Writes a summary of what a configuration means.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -261,7 +261,7 @@ fn rules(config: &Config) -> Vec<String> {
     lines
 }
 
-/// The place of a rule that needs the slower engine, and what for.
+/// The line about a rule that needs the slower engine: its place, and the reason.
 fn slow_rule(rule: &Rule) -> Option<String> {
     let is_slow = |note: &&Note| note.kind == NoteKind::SlowEngine;
     let note = rule.pattern.notes().iter().find(is_slow)?;
@@ -328,7 +328,7 @@ fn state(config: &Config) -> Vec<String> {
     lines
 }
 
-/// What a queue may hold, where that is not the default.
+/// The line about the memory of a queue, where that is not the default.
 fn memory(config: &Config) -> Option<String> {
     let most = config.state.max_memory;
     (most != StateSettings::MAX_MEMORY).then(|| format!("a queue holds at most {most} bytes"))

@@ -1,4 +1,4 @@
-//! `tenshi completions SHELL`: what a shell needs to complete our command line.
+//! `tenshi completions SHELL`: the script by which a shell completes the command line.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use clap_complete::shells;
 
 use crate::cli::{self, Shell};
 
-/// Prints the completions for a shell; the exit status.
+/// Prints the completions for a shell, and gives the exit status.
 pub fn run(shell: Shell, out: &mut dyn Write) -> i32 {
     let mut command = cli::command();
     // Into memory first: the generators know no error.

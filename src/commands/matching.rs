@@ -1,5 +1,5 @@
-//! `tenshi match REGEX [FILE…]`: what a pattern makes of lines, for people who write rules; and
-//! `tenshi match --pairs FILE`: pairs of a pattern and a subject, each with our answer.
+//! `tenshi match REGEX [FILE…]` shows what a pattern matches in lines, for people who write rules;
+//! `tenshi match --pairs FILE` answers pairs of a pattern and a subject.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use crate::pattern::{Engine, Found, Pattern, Spans};
 use crate::rules::mask;
 use crate::shown::{shown_lines, shown_path};
 
-/// What reads a log through a pipe.
+/// The command that reads a log through a pipe, for a hint.
 const COMMAND: &str = "tenshi match REGEX -";
 /// Some line matched.
 const MATCHED: i32 = 0;
@@ -53,17 +53,17 @@ pub fn lines(
         );
         hint(note.hint.as_deref(), err);
     }
-    let mut shower = Shower::new(&pattern, with);
-    let shown = shower.engine(out);
+    let mut matcher = LineMatcher::new(&pattern, with);
+    let shown = matcher.engine(out);
     let mut fault = false;
     let mut done = shown;
     if files.is_empty() {
         let input = saved::standard_input(COMMAND);
-        done = done.and_then(|()| shower.all(&mut input?, out));
+        done = done.and_then(|()| matcher.all(&mut input?, out));
     }
     for path in files {
         done = match (done, saved::open(path, COMMAND)) {
-            (Ok(()), Ok(mut reader)) => shower.all(&mut reader, out),
+            (Ok(()), Ok(mut reader)) => matcher.all(&mut reader, out),
             (Ok(()), Err(e)) => {
                 // Nobody listens to a message that cannot be written.
                 let _ = writeln!(err, "tenshi: {}: {e}", shown_path(path));
@@ -79,7 +79,7 @@ pub fn lines(
             FAULT
         }
         _ if fault => FAULT,
-        _ if shower.matched => MATCHED,
+        _ if matcher.matched => MATCHED,
         _ => NONE,
     }
 }
@@ -134,7 +134,7 @@ fn open(path: &Path) -> io::Result<BufReader<File>> {
     Ok(BufReader::new(file))
 }
 
-/// A message, and the pattern with the bytes marked that are meant.
+/// Writes a message, and the pattern with carets below the bytes that the message is about.
 fn point(regex: &[u8], (start, end): (usize, usize), message: &str, err: &mut dyn Write) {
     let part = |from: usize, to: usize| shown(regex.get(from..to).unwrap_or_default());
     let width = |text: &str| text.chars().count();
@@ -150,8 +150,8 @@ fn hint(hint: Option<&str>, err: &mut dyn Write) {
     }
 }
 
-/// A pattern at work on lines.
-struct Shower<'a> {
+/// A pattern that is matched against lines, and the buffers that this needs.
+struct LineMatcher<'a> {
     pattern: &'a Pattern,
     mask: &'a [u8],
     matched: bool,
@@ -159,7 +159,7 @@ struct Shower<'a> {
     masked: Vec<u8>,
 }
 
-impl<'a> Shower<'a> {
+impl<'a> LineMatcher<'a> {
     fn new(pattern: &'a Pattern, mask: &'a [u8]) -> Self {
         Self {
             pattern,
@@ -174,7 +174,7 @@ impl<'a> Shower<'a> {
         let engine = match self.pattern.engine() {
             Engine::Regular => "regex (linear time)",
             Engine::Backtracking => {
-                "fancy-regex or its like (backtracks, within the budget of a line)"
+                "fancy-regex or our own backtracker (within the budget of a line)"
             }
         };
         writeln!(out, "engine: {engine}")

@@ -1,4 +1,4 @@
-//! What is not the daemon: one file a command.
+//! The commands beside the daemon, one file each.
 
 pub mod check;
 pub mod completions;

@@ -1,5 +1,5 @@
-//! `tenshi replay FILE…` and `tenshi -p`: lines that are there already, through the configuration
-//! as if they had just arrived. Nothing is sent, no program is run, no state is touched.
+//! `tenshi replay FILE…` and `tenshi -p`: saved lines run through the configuration as if they had just
+//! arrived. Nothing is sent, no program is run, no state is touched.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::input::file::CUT;
 use crate::monitor::{DueReports, Monitor};
 use crate::shown::{shown_lines, shown_path, whole_characters};
 
-/// How much is read at once.
+/// The length of a read, bytes.
 const BLOCK: usize = 256 * 1024;
 
 /// Runs saved logs through the configuration and prints the mails; with `debug` what each rule took
@@ -108,7 +108,7 @@ fn feed(
 ) -> io::Result<()> {
     let max = monitor.config().inputs.max_line;
     let mut block = vec![0; BLOCK];
-    // How much is there that was not handed over yet: as a rule, the beginning of a line.
+    // The length of the bytes not handed over yet: as a rule, the beginning of a line.
     let mut begun = 0;
     loop {
         if begun == block.len() {
@@ -168,8 +168,8 @@ fn cut(line: &[u8], max: usize, monitor: &mut Monitor) {
     monitor.line(&[&line[..kept], CUT].concat());
 }
 
-/// Passes over the rest of a line, however long it is. Leaves what was read behind it at the
-/// beginning of `block`, and gives its length.
+/// Passes over the rest of a line, however long it is. Leaves the bytes read after the line at the
+/// beginning of `block`, and gives their number.
 fn skip_line(reader: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
     loop {
         let read = match reader.read(block) {
@@ -205,7 +205,7 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The mails among the reports of a queue: what would go to a CSV program is none.
+/// The reports of a queue that become mails: those for a CSV program do not.
 fn mails(config: &Config, due: DueReports) -> Vec<crate::report::Report> {
     let queue = config.queues.get(due.queue.index());
     match queue.and_then(|queue| queue.output.mail()) {

@@ -1,4 +1,4 @@
-//! Saved logs, as `replay`, `match` and `-p` read them: text, packed by gzip or not, from a file or from
+//! Saved logs, as `replay`, `match` and `-p` read them: text, compressed by gzip or not, from a file or from
 //! standard input.
 
 use std::fs::File;
@@ -9,17 +9,18 @@ use flate2::read::MultiGzDecoder;
 
 use crate::shown::shown_path;
 
-/// How much is read at once.
+/// The length of a read, bytes.
 const BLOCK: usize = 256 * 1024;
 /// The name that means standard input.
 const STANDARD_INPUT: &str = "-";
 /// The first bytes of a gzip file (RFC 1952 §2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// How those of bzip2 begin.
+/// The first bytes of a bzip2 file.
 const BZIP2: &[u8] = b"BZh";
 
-/// How files begin that a program packed which is not ours, and how to have their text.
+/// Compressed files that are refused: their first bytes, the format's name, and the command that unpacks
+/// them.
 const PACKED: [(&[u8], &str, &str); 10] = [
     (b"\xfd7zXZ\0", "xz", "xz -dc"),
     (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
@@ -32,7 +33,7 @@ const PACKED: [(&[u8], &str, &str); 10] = [
     (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x -so"),
     (b"\x5d\0\0\x80\0", "lzma", "xz -dc"),
 ];
-/// No beginning is longer, with the mark of a block of bzip2 in it.
+/// The length of the longest of these beginnings, the mark of bzip2's first block included, bytes.
 const LONGEST: usize = 10;
 
 /// Opens a log, or standard input for `-`. `command` reads its standard input: a message says
@@ -51,7 +52,7 @@ pub(super) fn open(path: &Path, command: &str) -> io::Result<Box<dyn BufRead>> {
     unpacked(file, &shown_path(path).to_string(), command)
 }
 
-/// Standard input, likewise.
+/// Opens standard input as a log, which may be compressed by gzip.
 ///
 /// # Errors
 /// When it cannot be read, or is not text.
@@ -59,7 +60,8 @@ pub(super) fn standard_input(command: &str) -> io::Result<Box<dyn BufRead>> {
     unpacked(io::stdin(), "FILE", command)
 }
 
-/// Text, unpacked where its first bytes say gzip. The name is of no weight: logs are renamed.
+/// A reader of the text, unpacked where the first bytes say gzip. The name does not count: logs are
+/// renamed.
 fn unpacked(
     mut reader: impl Read + 'static,
     name: &str,
@@ -81,7 +83,7 @@ fn unpacked(
     }
 }
 
-/// The first bytes: no more than tell what they are, since somebody may be typing them.
+/// The first bytes of a file, no more than tell its format: somebody may be typing them.
 fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while may_be_packed(&head) {
@@ -96,14 +98,14 @@ fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Whether more bytes are needed to tell.
+/// Whether more bytes are needed to tell the format.
 fn may_be_packed(head: &[u8]) -> bool {
     let mut all = PACKED.iter().map(|(magic, ..)| *magic).chain([GZIP]);
     let begun = all.any(|magic| head.len() < magic.len() && magic.starts_with(head));
     begun || (head.starts_with(BZIP2) && head.len() < LONGEST)
 }
 
-/// Whether a file of another packer begins so.
+/// Whether a file begins with the first bytes of this format.
 fn begins(head: &[u8], magic: &[u8]) -> bool {
     // A log may begin with these three letters: bzip2 has a digit and the mark of a block behind them.
     match head.strip_prefix(BZIP2) {

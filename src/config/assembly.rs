@@ -22,7 +22,7 @@ const MAX_LINE: usize = 1 << 20;
 /// would not end within a life.
 const MAX_FILES: usize = 10_000;
 const MAX_BYTES: usize = 64 << 20;
-/// How deep files may include each other.
+/// The greatest depth of includes.
 const MAX_DEPTH: usize = 200;
 
 /// A configuration in the making, and the files that it is read from.
@@ -47,7 +47,7 @@ struct OpenFile {
 }
 
 impl<'f> Assembly<'f> {
-    /// Nothing read yet.
+    /// The assembly before any file is read.
     pub(super) fn new(draft: Draft, source: &'f dyn ConfigFiles) -> Self {
         Self {
             source,
@@ -163,7 +163,7 @@ impl<'f> Assembly<'f> {
         rest
     }
 
-    /// Notes a text that is not UTF-8, of a file the first one alone: the others are of the same set.
+    /// Notes the first text of each file that is not UTF-8: the others are of the same character set.
     fn note_foreign(&mut self, line: &SourceLine<'_>, part: Fragment<'_>) {
         let foreign = std::str::from_utf8(part.text).is_err() || is_iso_2022(part.text);
         let file = |found: &lint::ForeignText| found.location.place.file == *line.file;

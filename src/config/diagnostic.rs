@@ -43,10 +43,10 @@ impl fmt::Debug for Place {
     }
 }
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
-    /// It works, but probably not as meant.
+    /// The configuration works, but probably not as meant.
     Warning,
     /// The configuration cannot be used.
     Error,
@@ -65,17 +65,17 @@ impl fmt::Display for Severity {
 /// at the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where: the column is that of the span's start.
+    /// The place of the first byte of the span.
     pub place: Place,
-    /// The bytes of `line` that are meant: start and end.
+    /// The start and the end of the bytes of `line` that the message is about.
     pub span: (usize, usize),
     /// The whole line; empty when the place is a file as a whole.
     pub line: Vec<u8>,
-    /// What is wrong: one sentence without a full stop.
+    /// The message: one sentence without a full stop that says what is wrong.
     pub message: String,
-    /// What to write instead.
+    /// The hint what to write instead.
     pub hint: Option<String>,
 }
 
@@ -112,7 +112,7 @@ impl Paint {
 const EXCERPT: usize = 100;
 
 impl Diagnostic {
-    /// Whether it is an error.
+    /// Whether the diagnostic is an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -156,7 +156,7 @@ impl Diagnostic {
     }
 }
 
-/// A line as it can be shown, and what stands below it.
+/// A line of a configuration as a terminal shows it, with the carets below it.
 struct Excerpt {
     text: String,
     blanks: String,
@@ -192,8 +192,8 @@ impl Excerpt {
     }
 }
 
-/// Appends a text and gives the columns that it takes: what cannot be shown as it is, in the form of
-/// [`crate::shown`], but bytes as a pattern would write them (`\xnn`); a tab becomes a blank.
+/// Appends a text in its safe form and gives the columns that it takes. The form is that of
+/// [`crate::shown`], but bytes are as a pattern would write them (`\xnn`), and a tab becomes a blank.
 fn visible(text: Shown<'_>, out: &mut String) -> usize {
     let mut columns = 0;
     for piece in text.pieces() {
@@ -221,7 +221,7 @@ fn visible(text: Shown<'_>, out: &mut String) -> usize {
     columns
 }
 
-/// A sentence that is safe on a terminal: parts of it may be quoted from anywhere.
+/// A sentence in its form that is safe on a terminal: it may quote text from anywhere.
 fn clean(sentence: &str) -> String {
     let mut text = String::new();
     for (at, line) in sentence.split('\n').enumerate() {

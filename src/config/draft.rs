@@ -33,7 +33,7 @@ pub(super) struct Draft {
     pub(super) sleep: Duration,
     pub(super) repeat_limit: u64,
     pub(super) queues: QueueTable,
-    /// What the settings so far need of the machine; of the programs, none yet.
+    /// The accounts and log files that the settings so far need. The programs are added at the end.
     pub(super) needs: Needs,
     /// The arguments of the last `set tail` that had some.
     pub(super) tail_arguments: OsString,
@@ -63,7 +63,7 @@ impl MailDraft {
         matches!(&self.server, Some(MailServer::Smtp { host, .. }) if !is_loopback(host))
     }
 
-    /// What is meant by `set mailtls`, or by its absence: a password is for the server that is
+    /// The value of `set mailtls`, or what its absence means: a password is for the server that is
     /// named, and not for whoever answers in its place.
     fn tls(&self) -> MailTls {
         match &self.tls {
@@ -209,7 +209,7 @@ pub(super) fn absolute(directory: &Path, path: &Path) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// No input, and how one would be read.
+/// The settings of the inputs while no directive was read: there is no input.
 fn default_inputs() -> InputSettings {
     InputSettings {
         logfiles: Vec::new(),

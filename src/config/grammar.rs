@@ -3,17 +3,17 @@
 //!
 //! The language has no quoting, no escapes, no continuation lines, and no comments after a value.
 
-/// A part of a line: the bytes `start..end` of it.
+/// A fragment of a line: its bytes, and where they stand in the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fragment<'a> {
-    /// The bytes.
+    /// The bytes of the fragment.
     pub text: &'a [u8],
-    /// Where they begin in the line.
+    /// The offset in the line at which the fragment begins, bytes.
     pub start: usize,
 }
 
 impl<'a> Fragment<'a> {
-    /// The whole of a line.
+    /// The whole line as one fragment.
     pub fn new(line: &'a [u8]) -> Self {
         Self {
             text: line,
@@ -21,12 +21,12 @@ impl<'a> Fragment<'a> {
         }
     }
 
-    /// Where it ends in the line.
+    /// The offset in the line at which the fragment ends, bytes.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Start and end in the line.
+    /// The start and the end of the fragment in the line.
     pub fn span(&self) -> (usize, usize) {
         (self.start, self.end())
     }
@@ -36,12 +36,12 @@ impl<'a> Fragment<'a> {
         self.text.last().is_some_and(|b| is_blank(*b))
     }
 
-    /// Whether nothing is left.
+    /// Whether the fragment has no bytes.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// The bytes `from..to` of it; what is beyond its end is not there.
+    /// The bytes `from..to` of the fragment, as far as it has them.
     pub fn slice(&self, from: usize, to: usize) -> Self {
         let to = to.min(self.text.len());
         let from = from.min(to);
@@ -51,31 +51,31 @@ impl<'a> Fragment<'a> {
         }
     }
 
-    /// It from byte `from` on.
+    /// The fragment from its byte `from` on.
     pub fn from(&self, from: usize) -> Self {
         self.slice(from, self.text.len())
     }
 
-    /// It without blanks in front.
+    /// The fragment without the blanks at its beginning.
     pub fn trim_start(&self) -> Self {
         let blanks = self.text.iter().take_while(|b| is_blank(**b)).count();
         self.from(blanks)
     }
 
-    /// It without blanks at its end.
+    /// The fragment without the blanks at its end.
     pub fn trim_end(&self) -> Self {
         let blanks = self.text.iter().rev().take_while(|b| is_blank(**b)).count();
         self.slice(0, self.text.len() - blanks)
     }
 
-    /// Its first word, and what follows with the blanks in front of it.
+    /// The first word of the fragment, and the rest, which begins with the blanks after the word.
     pub fn word(&self) -> (Self, Self) {
         let line = self.trim_start();
         let length = line.text.iter().take_while(|b| !is_blank(**b)).count();
         (line.slice(0, length), line.from(length))
     }
 
-    /// It cut at each `separator`, the empty parts too.
+    /// The fragments between the separators, empty ones too.
     pub fn split(&self, separator: u8) -> Vec<Self> {
         let mut parts = Vec::new();
         let mut from = 0;
@@ -86,12 +86,12 @@ impl<'a> Fragment<'a> {
         parts
     }
 
-    /// Where a byte stands in it first.
+    /// The index of the first such byte in the fragment.
     pub fn find(&self, byte: u8) -> Option<usize> {
         memchr::memchr(byte, self.text)
     }
 
-    /// It as text, when it is UTF-8.
+    /// The fragment as text, if it is UTF-8.
     pub fn utf8(&self) -> Option<&'a str> {
         std::str::from_utf8(self.text).ok()
     }
@@ -102,23 +102,23 @@ pub fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-/// What a line says.
+/// The directive of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Directive<'a> {
-    /// Nothing: blank, or a comment.
+    /// No directive: a blank line, or a comment.
     Nothing,
     /// `include FILE`
     Include {
-        /// The file.
+        /// The path of the file.
         file: Fragment<'a>,
-        /// What follows it.
+        /// The rest of the line.
         rest: Fragment<'a>,
     },
     /// `includedir DIRECTORY`
     IncludeDir {
-        /// The directory.
+        /// The path of the directory.
         directory: Fragment<'a>,
-        /// What follows it.
+        /// The rest of the line.
         rest: Fragment<'a>,
     },
     /// `set WORD VALUE`
@@ -130,7 +130,7 @@ pub enum Directive<'a> {
     },
     /// `group_end`
     GroupEnd {
-        /// What follows it, if anything.
+        /// The rest of the line.
         rest: Fragment<'a>,
     },
     /// `QUEUES REGEXP`
@@ -140,7 +140,7 @@ pub enum Directive<'a> {
         /// The pattern.
         pattern: Fragment<'a>,
     },
-    /// One word that stands alone.
+    /// A word that stands alone, which means nothing.
     Word {
         /// The word.
         word: Fragment<'a>,

@@ -1,4 +1,4 @@
-//! What reading a configuration gives: the configuration itself, what is wrong with it, and what it
+//! The result of reading a configuration: the configuration itself, its errors and warnings, and what it
 //! needs of the machine.
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::model::Config;
 use super::reporter::{Location, sort};
 use crate::logpath::LogPath;
 
-/// What reading a configuration gave. The text alone was looked at: whether the machine has what the
+/// The result of reading a configuration. The text alone was looked at: whether the machine has what the
 /// configuration needs is found out by [`crate::host_system`].
 #[derive(Debug)]
 pub struct Loaded {
@@ -18,7 +18,7 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files that were read, the main one first.
     pub files: Vec<PathBuf>,
-    /// What the machine must have for this configuration.
+    /// The accounts, log files and programs that the machine must have.
     pub(crate) needs: Needs,
     /// Whether the last of `diagnostics` says that there were more.
     pub(super) cut: bool,
@@ -37,8 +37,8 @@ impl Loaded {
     }
 }
 
-/// What a configuration needs of the machine, each with the location that names it. It is there for a
-/// configuration with errors too, so that all that is wrong is told at once.
+/// The needs of a configuration: what the machine must have, each with the location that names it. They
+/// are known of a configuration with errors too, so that all that is wrong is told at once.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     /// The users and groups of `set uid` and `set gid`, in order.

@@ -266,7 +266,7 @@ impl QueueTable {
         Ok(())
     }
 
-    /// The queue that a word names; one of the `others` may have been meant.
+    /// The queue that a word names. The hint of the error suggests a queue or one of the `others`.
     pub(super) fn known<'a>(
         &self,
         word: Fragment<'a>,

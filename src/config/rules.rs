@@ -13,8 +13,8 @@ use super::reporter::{Located, Location, Reporter, SourceLine};
 use super::settings::is_setting;
 use crate::pattern::Pattern;
 
-/// How many groups may be open at once. Each line is held to all groups around a rule, and a rule
-/// to all levels that a line passes to come to it.
+/// The greatest depth of groups. Each line is matched against all groups around a rule, and the checks
+/// of a rule look at all levels that a line passes on its way to it.
 const MAX_OPEN: usize = 500;
 
 /// The rules so far.
@@ -22,30 +22,32 @@ const MAX_OPEN: usize = 500;
 pub(super) struct RuleList {
     rules: Vec<Rule>,
     open: Vec<OpenGroup>,
-    /// How many groups are open beyond [`MAX_OPEN`], and whether that was told.
+    /// The number of groups that are open beyond [`MAX_OPEN`].
     too_deep: usize,
+    /// Whether the error about them was reported.
     told_deep: bool,
-    /// What is taken at each level that a line must have passed to come to the next rule: the top
-    /// level, and one for each open group.
+    /// The levels that a line has passed when it comes to the next rule: the top level, and one for each
+    /// open group.
     levels: Vec<Level>,
 }
 
+/// A group without its `group_end` so far.
 #[derive(Debug)]
 struct OpenGroup {
-    /// Nothing if the rule was in error.
+    /// The index of the group's rule; nothing if that rule had an error.
     rule: Option<usize>,
     on_host: bool,
     location: Location,
 }
 
-/// The patterns that let no line through at one level.
+/// The patterns of the rules at one level that take a line for good.
 #[derive(Debug, Default)]
 struct Level {
     patterns: HashMap<Vec<u8>, Place>,
     everything: Option<Place>,
 }
 
-/// What the first word of a rule means.
+/// The action that the first word of a rule names.
 enum Head {
     Trash,
     Repeat,
@@ -99,7 +101,7 @@ impl RuleList {
         }
     }
 
-    /// A group inside of too many: told once, since all inside of it are refused too.
+    /// Refuses a group inside of too many. The error is reported once: all groups inside are refused too.
     fn refuse_group(&mut self, line: &SourceLine<'_>, word: Fragment<'_>, reporter: &mut Reporter) {
         self.too_deep += 1;
         if !std::mem::replace(&mut self.told_deep, true) {
@@ -156,7 +158,7 @@ impl RuleList {
         });
     }
 
-    /// Warns of what is odd about a rule.
+    /// Warns of a rule that probably does not do what is meant.
     fn warn_of(
         &self,
         line: &SourceLine<'_>,
@@ -200,7 +202,7 @@ impl RuleList {
         }
     }
 
-    /// The rule that takes all lines that this pattern could match, and whether it takes all lines.
+    /// The place of the rule before that takes all lines of this pattern, and whether it takes every line.
     fn taken_before(&self, source: &[u8], on_host: bool) -> Option<(Place, bool)> {
         let everything = self
             .levels
@@ -353,7 +355,7 @@ fn head(
     Some(Head::Queues(targets))
 }
 
-/// One word of a list.
+/// One item of a list of queues.
 enum ListItem {
     BuiltIn(Head),
     Target(Target),

@@ -11,7 +11,7 @@ use super::reporter::{Located, SourceLine};
 use super::suggest::did_you_mean;
 use super::values;
 
-/// What reading a value gives.
+/// The result of reading a value.
 pub(super) type Read<'l, T> = Result<T, Located<'l>>;
 
 /// One `set` directive at work.

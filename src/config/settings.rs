@@ -19,13 +19,14 @@ use super::suggest::did_you_mean;
 struct Setting {
     /// The word after `set`.
     name: &'static str,
-    /// The form of its value, for hints and the manual.
+    /// The form of the value, for hints and the manual.
     form: &'static str,
-    /// When a change of it takes effect.
+    /// When a change of the setting takes effect.
     effect: Effect,
-    /// Whether its value is text for people or for lines, and not the name of a file or a program.
+    /// Whether the value is text that reports show or lines are matched with: it may be of another character
+    /// set than UTF-8.
     is_text: bool,
-    /// Reads its value and puts it into the draft.
+    /// The function that reads the value and puts it into the draft.
     apply: for<'t, 'l> fn(&mut Setter<'t, 'l>) -> Read<'l, ()>,
 }
 
@@ -277,7 +278,7 @@ pub(super) fn is_setting(word: &[u8]) -> bool {
     find(word).is_some()
 }
 
-/// Whether the value of a setting is text for people or for lines.
+/// Whether the value of a setting is text that reports show or lines are matched with.
 pub(super) fn is_text(word: &[u8]) -> bool {
     find(word).is_some_and(|setting| setting.is_text)
 }

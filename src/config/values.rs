@@ -64,7 +64,7 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, Problem> {
     }
 }
 
-/// What stands before a program that takes mails.
+/// The prefix of `set mailserver` before a program that takes mails.
 pub(super) const SENDMAIL: &str = "sendmail:";
 const SMTP_PORT: u16 = 25;
 
@@ -137,8 +137,8 @@ pub(super) fn size(text: &str) -> Option<usize> {
     number.checked_mul(unit)
 }
 
-/// What `set tail PROGRAM ARGUMENTS` asks for: GNU tail with the flags that only follow means our
-/// own follower, all else is run.
+/// The value of `set tail PROGRAM ARGUMENTS`: GNU tail with no other flags than those that follow a file
+/// means our own follower, every other program is run.
 pub(super) fn tail(program: &Path, arguments: &OsStr) -> TailSettings {
     let is_tail = program.file_name().is_some_and(|name| name == "tail");
     match arguments.to_str().and_then(follow) {
@@ -150,7 +150,7 @@ pub(super) fn tail(program: &Path, arguments: &OsStr) -> TailSettings {
     }
 }
 
-/// Where GNU tail with these arguments begins, if it would do nothing but follow.
+/// The place where GNU tail with these arguments begins a file; nothing if it would do more than follow.
 fn follow(arguments: &str) -> Option<TailStart> {
     // Without `-n`, tail begins ten lines before the end.
     let mut start = TailStart::LastLines(10);

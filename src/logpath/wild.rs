@@ -1,13 +1,13 @@
-//! A pattern for one name.
+//! The pattern of one name between two slashes.
 
 /// A pattern for one name, with a wildcard in it.
 #[derive(Clone, Debug)]
 pub(super) struct Wild(Vec<Token>);
 
-/// What a pattern wants next.
+/// A token of a pattern.
 #[derive(Clone, Debug)]
 enum Token {
-    /// This character.
+    /// One certain character.
     One(Unit),
     /// Any character.
     Any,
@@ -17,25 +17,25 @@ enum Token {
     Set { not: bool, items: Vec<Item> },
 }
 
-/// What is in a set.
+/// An item of a set.
 #[derive(Clone, Debug)]
 enum Item {
     Range(Unit, Unit),
     Class(Class),
 }
 
-/// Whether a character is of a class.
+/// The test whether a character is of a class.
 type Class = fn(&char) -> bool;
 
 /// A character, or beyond all characters a byte that is no part of one.
 type Unit = u32;
 
-/// Added to a byte that is no part of a character.
+/// The number that is added to a byte that is no part of a character.
 const BYTE: Unit = 0x11_0000;
 
 const DOT: Unit = b'.' as Unit;
 
-/// No path is longer (`PATH_MAX`), so no name is either.
+/// The length of the longest name, bytes: no path is longer (`PATH_MAX`).
 const LONGEST: usize = 4096;
 
 /// POSIX' classes (XBD 9.3.5), for ASCII.
@@ -54,7 +54,7 @@ const CLASSES: [(&str, Class); 12] = [
     ("xdigit", char::is_ascii_hexdigit),
 ];
 
-/// The first character of a text, and what is behind it.
+/// The first character of a text, and the rest.
 fn first(text: &[u8]) -> Option<(Unit, &[u8])> {
     let byte = *text.first()?;
     let (unit, length) = match bstr::decode_utf8(text) {
@@ -100,7 +100,7 @@ impl Wild {
             return false;
         }
         let (mut tokens, mut rest) = (self.0.as_slice(), name);
-        // Where to go on if the last `*` takes one character more.
+        // The state to go on from if the last `*` takes one character more.
         let mut again: Option<(&[Token], &[u8])> = None;
         loop {
             let next = first(rest);
@@ -111,7 +111,7 @@ impl Wild {
                     tokens = behind;
                     continue;
                 }
-                // What is left of the pattern wants more than there is.
+                // The rest of the pattern needs more text than there is.
                 (_, None) => return false,
                 ([token, behind @ ..], Some((unit, more))) if token.takes(unit) => {
                     (tokens, rest) = (behind, more);

@@ -9,10 +9,10 @@ use crate::delivery::MAIL_SERVER;
 use crate::shown::shown;
 use crate::state::LockStatus;
 
-/// So many things are named; of more, only their number.
+/// The number of faults that the line names; of the others it says how many there are.
 const NAMED: usize = 5;
 
-/// How bad a thing is. A worse one comes later.
+/// The level of a fault in Nagios' words, the worst last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Level {
     Ok,
@@ -40,7 +40,7 @@ impl Level {
     }
 }
 
-/// What is wrong, the worst first.
+/// The faults, the worst first.
 pub(super) struct Verdict(Vec<(Level, String)>);
 
 impl Verdict {
@@ -59,7 +59,7 @@ impl Verdict {
     }
 }
 
-/// What a state directory without a snapshot tells: a daemon that died before its first one, or
+/// The fault of a state directory without a snapshot: a daemon that died before its first one, or
 /// that cannot write any, is critical. Nothing if no daemon was ever there.
 pub(super) fn without_snapshot(holder: &LockStatus) -> Option<&'static str> {
     match (holder.moved, holder.running, holder.failing) {
@@ -172,7 +172,7 @@ fn words(verdict: &Verdict, view: &View) -> String {
     words.join("; ")
 }
 
-/// What a line of a plugin may hold: no control characters, and no bar, behind which the numbers
+/// A text as the line of a plugin may hold it: no control characters, and no bar, behind which the numbers
 /// begin.
 pub(super) fn one_line(text: &str) -> String {
     let safe = |c: char| match c {

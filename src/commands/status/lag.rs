@@ -1,4 +1,4 @@
-//! How much of a log is there and not taken yet.
+//! The lag of a log: the bytes that are there and not taken yet.
 //!
 //! The snapshot has the positions, the file system the lengths of now: the names and inodes are
 //! enough, so the logs themselves need not be readable.
@@ -11,16 +11,16 @@ use crate::input::file::{
     FileCheckpoint, FileSystem, Kind, Meta, PathCheckpoints, RealFs, is_compressed, is_rotation_of,
 };
 
-/// A file of a log's history.
+/// A generation of a log: the file that has the path now, or one that was rotated away.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Part {
-    /// Its name now, if it was found.
+pub(super) struct Generation {
+    /// The path that the file has now, if it was found.
     pub path: Option<PathBuf>,
-    /// The next byte to take.
+    /// The offset of the next byte to take.
     pub position: u64,
-    /// Bytes after that.
+    /// The number of bytes from there on.
     pub lag: u64,
-    /// The log's path names it.
+    /// Whether the log's path names this file.
     pub live: bool,
 }
 
@@ -30,8 +30,8 @@ struct Found {
 }
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
-/// yet. Packed ones count as far as they were known, and what is followed by itself does not count.
-pub(super) fn parts(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<Part> {
+/// yet. Compressed ones count as far as they were known, and what is followed by itself does not count.
+pub(super) fn generations(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<Generation> {
     let live = look(&marks.path);
     let live_id = live.as_ref().map(|live| live.meta.id);
     let files: Vec<Found> = {
@@ -42,18 +42,18 @@ pub(super) fn parts(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<P
     let is_live = |file: &Found| Some(file.meta.id) == live_id;
     let known = marks.files.iter().map(|mark| {
         let file = files.iter().find(|file| file.meta.id == mark.id);
-        Part {
+        Generation {
             path: file.map(|file| file.path.clone()),
             position: mark.offset,
             lag: left(mark, file.filter(|f| is_live(f) || !is_compressed(&f.path))),
             live: file.is_some_and(is_live),
         }
     });
-    let mut parts: Vec<Part> = known.collect();
+    let mut generations: Vec<Generation> = known.collect();
     let mut new: Vec<&Found> = files.iter().collect();
     new.retain(|file| {
         let followed = marks.files.iter().any(|mark| mark.id == file.meta.id);
-        // What was rotated away before the snapshot is none of what is left to do.
+        // A file that was rotated away before the snapshot is done with.
         let late = file.meta.mtime > marks.seen && !is_compressed(&file.path);
         !followed && (is_live(file) || late)
     });
@@ -66,19 +66,19 @@ pub(super) fn parts(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<P
             None if !is_live(file) && done.next().is_some() => continue,
             None => 0,
         };
-        parts.push(Part {
+        generations.push(Generation {
             path: Some(file.path.clone()),
             position,
             lag: file.meta.size.saturating_sub(position),
             live: is_live(file),
         });
     }
-    parts
+    generations
 }
 
 fn left(mark: &FileCheckpoint, file: Option<&Found>) -> u64 {
     match file {
-        // It was truncated, or has the inode of one that is gone: all of it is new.
+        // The file was truncated, or has the inode of a deleted one: all of it is new.
         Some(file) if file.meta.size < mark.offset || differs(mark, &file.path) => file.meta.size,
         Some(file) => file.meta.size - mark.offset,
         None => mark.end.saturating_sub(mark.offset),

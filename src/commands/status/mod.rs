@@ -1,4 +1,4 @@
-//! `tenshi status`: what the daemon's snapshot says, for people, for programs, and for Nagios.
+//! `tenshi status`: shows the daemon's snapshot to people, to programs, and to Nagios.
 //!
 //! It reads the snapshot, asks the lock beside it whether a daemon runs, and looks how long the
 //! logs are now. Whoever may read the snapshot may ask: there is no socket, and nothing is changed.
@@ -18,25 +18,25 @@ use crate::shown::shown_path;
 use crate::state::ReadError;
 use crate::{config, state};
 
-/// Where the package keeps its state: what an admin means who names no directory.
+/// The state directory of the package: what an admin means who names no directory.
 const PACKAGED: &str = "/var/lib/tenshi";
 
-/// Nagios' status for what is to wake somebody.
+/// Nagios' exit status for a fault that is to wake somebody.
 const CRITICAL: i32 = 2;
 
-/// Nagios' status for what cannot be told.
+/// Nagios' exit status for a state that cannot be seen.
 const UNKNOWN: i32 = 3;
 
 /// Shows the status; the exit status. That is 0 or 1, and with `--check` Nagios' 0 to 3.
 pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
-    let place = Place::find(args);
-    let snapshot = match state::read(&place.dir) {
+    let directory = StateDirectory::find(args);
+    let snapshot = match state::read(&directory.path) {
         Ok(snapshot) => snapshot,
         Err(fault) => {
             let absent = matches!(fault, ReadError::Absent(_));
-            let holder = state::lock_status(&place.dir).ok().filter(|_| absent);
+            let holder = state::lock_status(&directory.path).ok().filter(|_| absent);
             let dead = holder.as_ref().and_then(check::without_snapshot);
-            let explained = place.explain(&fault);
+            let explained = directory.explain(&fault);
             if let (StatusForm::Check { .. }, Some(dead)) = (args.form, dead) {
                 let explained = check::one_line(&explained);
                 // Nobody listens to a message that cannot be written.
@@ -46,9 +46,9 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
             return fail(args.form, &explained, out, err);
         }
     };
-    let holder = state::lock_status(&place.dir).map_err(|e| e.to_string());
-    let view = view::View::new(&place.dir, snapshot, holder, SystemClock.now());
-    if let Some(doubt) = &place.doubt {
+    let holder = state::lock_status(&directory.path).map_err(|e| e.to_string());
+    let view = view::View::new(&directory.path, snapshot, holder, SystemClock.now());
+    if let Some(doubt) = &directory.doubt {
         // Nobody listens to a message that cannot be written.
         let _ = writeln!(err, "tenshi: warning: {}", shown_lines(doubt));
     }
@@ -93,7 +93,7 @@ fn ascii(json: &str) -> String {
     out
 }
 
-/// There is nothing to show.
+/// Reports why there is nothing to show.
 fn fail(form: StatusForm, fault: &str, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     if matches!(form, StatusForm::Check { .. }) {
         // A monitoring system reads standard output alone.
@@ -105,16 +105,16 @@ fn fail(form: StatusForm, fault: &str, out: &mut dyn Write, err: &mut dyn Write)
 }
 
 /// The state directory that is looked at.
-struct Place {
-    dir: PathBuf,
-    /// Nobody named it: it is the package's.
+struct StateDirectory {
+    path: PathBuf,
+    /// Whether nobody named the directory: then it is the package's.
     guessed: bool,
-    /// Why it may be another than the daemon's.
+    /// Why the directory may be another than the daemon's.
     doubt: Option<String>,
 }
 
-impl Place {
-    /// As the daemon finds it, and then the package's.
+impl StateDirectory {
+    /// Finds the directory as the daemon does; where that finds none, it is the package's.
     fn find(args: &StatusArgs) -> Self {
         let (configured, doubt) = match &args.state_dir {
             Some(_) => (None, None),
@@ -124,7 +124,7 @@ impl Place {
         let doubt = doubt.map(|doubt| format!("{doubt}: a `set statedir` in it is not known"));
         Self {
             guessed: named.is_none(),
-            dir: named.unwrap_or_else(|| PACKAGED.into()),
+            path: named.unwrap_or_else(|| PACKAGED.into()),
             doubt,
         }
     }

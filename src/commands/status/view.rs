@@ -1,4 +1,4 @@
-//! What there is to tell, gathered from the snapshot: the form of `--json`.
+//! The view of a snapshot that `status` shows: its fields are those of `--json`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
-use super::lag::{self, Part};
+use super::lag::{self, Generation};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
@@ -30,7 +30,7 @@ pub(super) struct View {
     pub now: Time,
     /// Whether a daemon runs, if that can be seen.
     pub running: Option<bool>,
-    /// Whether it cannot write its snapshots.
+    /// Whether the daemon cannot write its snapshots, if that can be seen.
     pub snapshots_fail: Option<bool>,
     /// Why these two cannot be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,9 +44,9 @@ pub(super) struct View {
     pub files: Vec<FileView>,
     pub queues: Vec<QueueView>,
     pub outbox: Vec<MailView>,
-    /// What is wrong with inputs and queues, by their names.
+    /// The faults of inputs and queues, by their names.
     pub faults: BTreeMap<String, String>,
-    /// Those of them by which lines are not read, or reports do not arrive.
+    /// The names of those faults that keep lines from being read, or reports from arriving.
     pub blind: BTreeSet<String>,
     pub counters: Counters,
 }
@@ -55,7 +55,7 @@ pub(super) struct View {
 #[derive(Serialize)]
 pub(super) struct FileView {
     pub path: String,
-    /// Where the file of that name is read next; nothing while there is none.
+    /// The offset of the next byte to read of the file that has the path now; nothing while there is none.
     pub position: Option<u64>,
     /// Bytes not taken yet, of all its generations.
     pub lag: u64,
@@ -67,22 +67,23 @@ pub(super) struct FileView {
 /// A rotated generation.
 #[derive(Serialize)]
 pub(super) struct RotatedView {
-    /// Its name now, if it was found.
+    /// The path that the file has now, if it was found.
     pub path: Option<String>,
     pub position: u64,
     pub lag: u64,
 }
 
+/// A queue and its next report.
 #[derive(Serialize)]
 pub(super) struct QueueView {
     pub name: String,
-    /// As the configuration writes it.
+    /// The schedule as the configuration writes it.
     pub schedule: String,
     pub lines: u64,
     pub distinct: usize,
     /// When the next report is due; nothing for `[now]`. It may have passed.
     pub next: Option<Time>,
-    /// A report before is still on its way: this one waits for it.
+    /// Whether the report before is still on its way: the next one waits for it.
     pub overdue: bool,
 }
 
@@ -95,9 +96,9 @@ pub(super) struct MailView {
     pub since: Time,
     pub attempts: u32,
     pub fault: Option<String>,
-    /// Nothing while it waits for its queue's next time.
+    /// The time of the next attempt; nothing while the mail waits for its queue's next report.
     pub next_try: Option<Time>,
-    /// The server will not have it (5xx).
+    /// Whether the server refused the mail for good (5xx).
     pub refused: bool,
 }
 
@@ -149,7 +150,7 @@ impl View {
         self.outbox.iter().min_by_key(|mail| mail.since)
     }
 
-    /// How many seconds ago that was; a clock that was set back makes none of them negative.
+    /// The seconds since a time; 0 if the clock was set back.
     pub(super) fn ago(&self, then: Time) -> u64 {
         u64::try_from((self.now - then).num_seconds()).unwrap_or(0)
     }
@@ -163,15 +164,15 @@ fn files_of(files: &[PathCheckpoints]) -> Vec<FileView> {
 
 impl FileView {
     fn new(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Self {
-        let parts = lag::parts(marks, followed);
-        let live = parts.iter().find(|part| part.live);
-        let rotated = parts.iter().filter(|part| !part.live);
+        let generations = lag::generations(marks, followed);
+        let live = generations.iter().find(|generation| generation.live);
+        let rotated = generations.iter().filter(|generation| !generation.live);
         Self {
             path: shown_path(&marks.path).to_string(),
-            position: live.map(|part| part.position),
-            lag: parts
+            position: live.map(|generation| generation.position),
+            lag: generations
                 .iter()
-                .fold(0, |sum, part| sum.saturating_add(part.lag)),
+                .fold(0, |sum, generation| sum.saturating_add(generation.lag)),
             last_line: DateTime::from_timestamp(marks.last_line, 0).filter(|_| marks.last_line > 0),
             rotated: rotated.map(RotatedView::new).collect(),
         }
@@ -179,12 +180,12 @@ impl FileView {
 }
 
 impl RotatedView {
-    fn new(part: &Part) -> Self {
-        let path = part.path.as_ref();
+    fn new(generation: &Generation) -> Self {
+        let path = generation.path.as_ref();
         Self {
             path: path.map(|path| shown_path(&path).to_string()),
-            position: part.position,
-            lag: part.lag,
+            position: generation.position,
+            lag: generation.lag,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::config::redis_server::RedisServer;
 use crate::logpath::LogPath;
 use crate::pattern::Pattern;
 
-/// Where lines come from.
+/// The settings of the inputs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputSettings {
     /// `set logfile`, in order: names and patterns.
@@ -52,25 +52,25 @@ pub enum Listen {
     Tcp(SocketAddr),
 }
 
-/// What `set tail` asks for.
+/// The value of `set tail`: the reader of the log files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TailSettings {
     /// Our own follower; `start` from `-n`. GNU tail with its usual flags means this.
     Follow {
-        /// Where a file that is there at the first start is begun.
+        /// The place where a file that exists at the first start is begun.
         start: TailStart,
     },
     /// Another program: run through the shell with the files appended.
     Command {
-        /// Its path.
+        /// The path of the program.
         program: PathBuf,
-        /// The rest of the line, as written; that of the `set tail` before, or the default one, where a
-        /// line has none.
+        /// The arguments as written; where the line has none, those of the `set tail` before it, or the
+        /// default ones.
         arguments: OsString,
     },
 }
 
-/// Where a file that exists at the first start is begun (tail's `-n`).
+/// The place where a file that exists at the first start is begun (tail's `-n`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TailStart {
     /// `-n 0`: at its end.
@@ -81,7 +81,7 @@ pub enum TailStart {
     FromLine(u64),
 }
 
-/// How a line becomes host and message.
+/// The settings of the prefixes, by which a line becomes host and message.
 #[derive(Clone, Debug)]
 pub struct LineSettings {
     /// `set logprefix`, tried in order after the built-in prefix; group 1 is the host.
@@ -94,7 +94,8 @@ pub struct LineSettings {
     pub hidepid: bool,
 }
 
-/// A prefix that has a name: what a kind of devices or programs writes in front of its messages.
+/// The name of a built-in prefix: the prefix that a kind of devices or programs writes before its
+/// messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PrefixName {
     /// Arista EOS.

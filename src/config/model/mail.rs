@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::fingerprint::Fingerprint;
 
-/// How mails leave.
+/// The settings of the way of the mails.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailSettings {
     /// `set mailserver`.
@@ -25,7 +25,7 @@ pub struct MailSettings {
     pub filter_timeout: Duration,
 }
 
-/// Where mails go.
+/// The server or the program that takes the mails.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MailServer {
     /// `HOST` or `HOST:PORT`, `[IPv6]:PORT`; the port is 25 by default.
@@ -39,7 +39,7 @@ pub enum MailServer {
     Sendmail {
         /// The program's path.
         program: PathBuf,
-        /// What it is given before our own arguments, word by word: no shell is between.
+        /// The arguments before our own ones, word by word: no shell is between.
         arguments: Vec<String>,
     },
 }

@@ -48,13 +48,13 @@ impl RuleId {
 pub struct Config {
     /// The main configuration file, as given (absolute).
     pub file: PathBuf,
-    /// Where its relative paths start.
+    /// The directory in which its relative paths start.
     pub directory: PathBuf,
-    /// Who we run as and where our process id is written.
+    /// The account that the daemon becomes, and its pid file.
     pub process: ProcessSettings,
-    /// Where lines come from.
+    /// The inputs.
     pub inputs: InputSettings,
-    /// How a line becomes host and message.
+    /// The prefixes, by which a line becomes host and message.
     pub lines: LineSettings,
     /// The queues, in the order of their definition. `trash` and `repeat` are no queues.
     pub queues: Vec<Queue>,
@@ -62,11 +62,11 @@ pub struct Config {
     pub noprefix: Option<QueueId>,
     /// The rules, in the order in which they are tried.
     pub rules: Vec<Rule>,
-    /// How reports look.
+    /// The form of the reports.
     pub report: ReportSettings,
-    /// How mails leave.
+    /// The way of the mails.
     pub mail: MailSettings,
-    /// What is kept over a restart.
+    /// The state that outlives a restart.
     pub state: StateSettings,
     /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).
     pub sleep: Duration,
@@ -85,22 +85,22 @@ pub struct ProcessSettings {
     pub pidfile: PathBuf,
 }
 
-/// A queue: where lines wait until they are reported.
+/// A queue: lines are counted in it until they are reported.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Its name, as rules say it.
+    /// The name, as rules write it.
     pub name: String,
-    /// When it is reported.
+    /// The times of its reports.
     pub schedule: Schedule,
-    /// What its report becomes.
+    /// The output that takes its reports.
     pub output: Output,
     /// `set threshold`: lines of the report to leave out while they are too few.
     pub thresholds: Vec<Threshold>,
-    /// Where it was defined (last).
+    /// The place of its (last) definition.
     pub place: Place,
 }
 
-/// What a queue's report becomes.
+/// The output of a queue: what takes its reports.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
     /// Mails.
@@ -149,7 +149,7 @@ pub struct Recipient {
     pub text: BString,
     /// The envelope address.
     pub address: Address,
-    /// Whether it gets the short form of the report (`pager:`).
+    /// Whether the recipient gets the short form of the report (`pager:`).
     pub pager: bool,
 }
 
@@ -167,7 +167,7 @@ pub struct ShellCommand {
 pub struct Threshold {
     /// Lines with a smaller count are left out of the report.
     pub count: NonZeroU64,
-    /// Which lines (their masked text) this is for.
+    /// The pattern of the lines (their masked text) that the threshold is for.
     pub pattern: Pattern,
 }
 
@@ -176,13 +176,13 @@ pub struct Threshold {
 pub struct Rule {
     /// The pattern. For a `group_host` it is matched against the host, else against the message.
     pub pattern: Pattern,
-    /// What happens to a line that matches.
+    /// The action on a line that matches.
     pub action: Action,
-    /// Where it stands in the configuration.
+    /// The place of the rule in the configuration.
     pub place: Place,
 }
 
-/// What a rule does with a line that matches.
+/// The action of a rule on a line that matches.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// `trash`: drop it.
@@ -212,7 +212,7 @@ pub struct Target {
     pub escalation: Option<NonZeroU32>,
 }
 
-/// How reports look.
+/// The settings of the reports.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReportSettings {
     /// `set mask`: stands for what a group matched (`______`).
@@ -250,7 +250,7 @@ pub enum SortOrder {
     Ascending,
 }
 
-/// What is kept over a restart.
+/// The settings of the state that outlives a restart, and of its size.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateSettings {
     /// `set statedir`; the command line and `$STATE_DIRECTORY` may give it as well.
@@ -265,7 +265,7 @@ pub struct StateSettings {
     pub max_memory: usize,
 }
 
-/// How much a queue may hold. Whoever writes to a log chooses the lines and the names of hosts: what is
+/// The bound of a queue. Whoever writes to a log chooses the lines and the names of hosts: what is
 /// beyond the bound is only counted, for its host if that is known already, else for all unknown hosts together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bound {
@@ -287,7 +287,7 @@ impl StateSettings {
     /// The default of `set max_memory`, bytes.
     pub const MAX_MEMORY: usize = 256 << 20;
 
-    /// How much a queue may hold.
+    /// The bound of each queue.
     pub fn bound(&self) -> Bound {
         Bound {
             lines: self.max_lines,
