@@ -4,15 +4,16 @@
 //! Data flows one way, and each arrow below is one type:
 //!
 //! ```text
-//! config ──► Config           rules, queues, schedules, inputs: parsed once, immutable
-//! input  ──► Batch            complete lines and the position after them
-//! record ──► Record           host and message, the prefix taken off
-//! rules  ──► Verdict          the rule that took the line, and the masked text
-//! queue     counts a host and line; escalation; repeat; thresholds
-//! schedule  cron minute or now, on an injected clock
-//! report ──► Report           the text of a queue's counts
-//! delivery  filter, then SMTP │ sendmail │ standard output; the outbox keeps what was not taken
-//! state     positions, counts, escalation and outbox in one snapshot: all or nothing
+//! config   ──► Config      rules, queues, schedules, inputs: parsed once, immutable
+//! input    ──► Batch       complete lines and the position after them
+//! record   ──► Record      host and message, the prefix taken off
+//! rules    ──► Verdict     the rule that took the line, and the masked text
+//! queue        counts equal lines of a host; escalation; repeat; thresholds
+//! schedule     a minute of cron or now, on an injected clock
+//! report   ──► Report      the text of a queue's counts
+//! delivery ──► QueuedMail  the outbox holds it until an output accepts it, behind the filter:
+//!                          SMTP │ sendmail │ CSV program │ standard output
+//! state    ──► Snapshot    positions, counts, escalation and outbox in one file: all or nothing
 //! ```
 //!
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.

@@ -77,7 +77,7 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Runs until it is told to end; the exit status.
+    /// Runs until the end was asked for and is over. Gives the exit status.
     pub(super) fn run(mut self) -> i32 {
         self.show_service_status(self.clock.now());
         loop {

@@ -69,10 +69,10 @@ impl Daemon {
         };
         let changed = config::static_changes(self.monitor.config(), &new);
         if !changed.is_empty() {
-            let told = |name: &&str| {
+            let describe = |name: &&str| {
                 format!("the change of `{name}` needs a restart of tenshi to take effect")
             };
-            return Err(changed.iter().map(told).collect());
+            return Err(changed.iter().map(describe).collect());
         }
         let faults = start::faults(&new);
         if faults.is_empty() {

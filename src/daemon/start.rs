@@ -354,9 +354,9 @@ fn open_store(
     let (store, loaded) = Store::open(dir, move |result| {
         drop(stored.send(Message::Written(result)));
     })?;
-    if let Some(told) = loaded.warning {
-        log::error!("{told}");
-        monitor.remark(told);
+    if let Some(warning) = loaded.warning {
+        log::error!("{warning}");
+        monitor.remark(warning);
     }
     Ok((Some(store), loaded.snapshot))
 }

@@ -61,28 +61,28 @@ mod tests {
 
     #[test]
     fn a_pipeline_gets_the_report_at_its_first_program() {
-        let (body, told) = filter(b"a\nb\n", "/bin/cat | sed s/^/P/", LONG);
-        assert_eq!((body.to_string().as_str(), told), ("Pa\nPb\n", None));
+        let (body, warning) = filter(b"a\nb\n", "/bin/cat | sed s/^/P/", LONG);
+        assert_eq!((body.to_string().as_str(), warning), ("Pa\nPb\n", None));
     }
 
     #[test]
     fn a_filter_that_fails_costs_nothing() {
-        let (body, told) = filter(b"a\n", "echo out; echo why >&2; exit 3", LONG);
+        let (body, warning) = filter(b"a\n", "echo out; echo why >&2; exit 3", LONG);
         assert_eq!(body, "out\n");
-        assert_eq!(told.as_deref(), Some("filter f: exit status 3: why"));
+        assert_eq!(warning.as_deref(), Some("filter f: exit status 3: why"));
         for line in ["exit 1", "true", "kill -9 $$", "/nonexistent"] {
-            let (body, told) = filter(b"a\n", line, LONG);
+            let (body, warning) = filter(b"a\n", line, LONG);
             assert!(body.starts_with(b"a\n*** Filter f: "), "{line}: {body}");
             assert!(body.ends_with(b", this is the unfiltered report ***\n"));
-            assert!(told.is_some());
+            assert!(warning.is_some());
         }
     }
 
     #[test]
     fn a_filter_that_hangs_after_printing_gives_the_unfiltered_report() {
         let slow = "echo half; sleep 1000";
-        let (body, told) = filter(b"a", slow, Duration::from_millis(200));
+        let (body, warning) = filter(b"a", slow, Duration::from_millis(200));
         assert!(body.starts_with(b"a\n*** Filter f: it did not end in time"));
-        assert!(told.is_some());
+        assert!(warning.is_some());
     }
 }

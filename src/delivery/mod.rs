@@ -82,7 +82,7 @@ pub struct AttemptResult {
 }
 
 impl AttemptResult {
-    /// The result of an attempt that has nothing to tell but its end.
+    /// The result of an attempt that has no more to it than its end.
     pub fn new(id: u64, delivery: Delivery) -> Self {
         Self {
             id,

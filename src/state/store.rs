@@ -127,30 +127,31 @@ impl Store {
         dir: &Path,
         stored: impl Fn(WriteResult) + Send + 'static,
     ) -> Result<(Self, Loaded), String> {
-        let told = |e: &dyn std::fmt::Display| format!("state directory {}: {e}", shown_path(&dir));
+        let describe =
+            |e: &dyn std::fmt::Display| format!("state directory {}: {e}", shown_path(&dir));
         if !dir.is_dir() {
             let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
             made.map_err(|e| {
-                told(&format!(
+                describe(&format!(
                     "{e}; make it, and let the user of `set uid` own it"
                 ))
             })?;
         }
-        permissions::check(dir).map_err(|e| told(&e))?;
+        permissions::check(dir).map_err(|e| describe(&e))?;
         let lock = Lock::open(dir)
-            .map_err(|e| told(&format!("{e}; the user of `set uid` must own it")))?;
-        if !lock.take().map_err(|e| told(&e))? {
-            return Err(told(&"another tenshi is using it"));
+            .map_err(|e| describe(&format!("{e}; the user of `set uid` must own it")))?;
+        if !lock.take().map_err(|e| describe(&e))? {
+            return Err(describe(&"another tenshi is using it"));
         }
         // What was not renamed was not meant to count.
         match fs::remove_file(dir.join(NEW)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(told(&format!("{NEW}: {e}; move it away")));
+                return Err(describe(&format!("{NEW}: {e}; move it away")));
             }
             _ => {}
         }
-        let loaded = load(dir).map_err(|e| told(&e))?;
-        let writer = spawn(dir.to_owned(), stored).map_err(|e| told(&e))?;
+        let loaded = load(dir).map_err(|e| describe(&e))?;
+        let writer = spawn(dir.to_owned(), stored).map_err(|e| describe(&e))?;
         let store = Self {
             dir: dir.to_owned(),
             writer,
@@ -186,23 +187,23 @@ impl Store {
     /// # Errors
     /// The directory cannot be looked at, made or locked.
     pub fn verify_directory(&mut self) -> Result<DirectoryState, String> {
-        let told = |e: io::Error| format!("state directory {}: {e}", shown_path(&self.dir));
-        if self.lock.is_in(&self.dir).map_err(told)? {
+        let describe = |e: io::Error| format!("state directory {}: {e}", shown_path(&self.dir));
+        if self.lock.is_in(&self.dir).map_err(describe)? {
             return Ok(DirectoryState::Unchanged);
         }
         let made = DirBuilder::new()
             .recursive(true)
             .mode(0o750)
             .create(&self.dir);
-        made.map_err(told)?;
-        let lock = Lock::open(&self.dir).map_err(told)?;
-        if !lock.take().map_err(told)? {
+        made.map_err(describe)?;
+        let lock = Lock::open(&self.dir).map_err(describe)?;
+        if !lock.take().map_err(describe)? {
             return Ok(DirectoryState::Taken);
         }
         self.lock = lock;
         let other = self.dir.join(SNAPSHOT);
         let aside = match fs::symlink_metadata(&other) {
-            Ok(_) => Some(move_aside(&other).map_err(told)?),
+            Ok(_) => Some(move_aside(&other).map_err(describe)?),
             Err(_) => None,
         };
         Ok(DirectoryState::Recreated(aside))

@@ -28,8 +28,8 @@ impl Notices {
     /// delivered.
     pub(super) fn unsent(&self, mails: &[QueuedMail], now: Time) -> Vec<Unsent> {
         let new = |mail: &&QueuedMail| {
-            let told = self.mentioned.get(&mail.id);
-            mail.fault.is_some() && told.is_none_or(|&told| now - told >= AGAIN)
+            let last = self.mentioned.get(&mail.id);
+            mail.fault.is_some() && last.is_none_or(|&last| now - last >= AGAIN)
         };
         let mut unsent: Vec<Unsent> = Vec::new();
         let mut more = Unsent::default();
@@ -65,11 +65,11 @@ impl Notices {
         self.mentioned.remove(&delivered);
         let mentioned = &mut self.mentioned;
         self.carriers.retain(|mail, carriers| {
-            let told = carriers.contains(&delivered);
-            if told {
+            let carried = carriers.contains(&delivered);
+            if carried {
                 mentioned.insert(*mail, now);
             }
-            !told
+            !carried
         });
     }
 }

@@ -69,7 +69,7 @@ fn with_care(fault: SmtpError) -> SmtpError {
     }
 }
 
-/// Why the password of `mailauth` cannot be used, to be told before the first mail.
+/// Checks that the password of `mailauth` can be used, before the first mail.
 ///
 /// # Errors
 /// The fault of the password file.
