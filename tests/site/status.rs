@@ -427,7 +427,8 @@ fn whoever_may_read_the_snapshot_may_ask() {
     ] {
         chown(path, None, Some(watcher)).unwrap();
     }
-    mode(&state, 0o750).unwrap();
+    // Each snapshot gets the group of the directory.
+    mode(&state, 0o2750).unwrap();
     assert_eq!(
         fs::metadata(state.join("tenshi.state")).unwrap().mode() & 0o777,
         0o640

@@ -142,7 +142,7 @@ impl Postfix {
 
     /// Waits until the mailbox holds the text, then gives all of it.
     pub fn mailbox_with(&self, text: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + super::DEADLINE;
         loop {
             let bytes = fs::read(self.path("mail/all")).unwrap_or_default();
             let mailbox = String::from_utf8_lossy(&bytes).into_owned();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bstr::BString;
 use redis::{Commands, Connection};
 
-use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, clock, run, sink, wait_for};
+use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, at_once, clock, run, sink, wait_for};
 use tenshi::config::RedisServer;
 use tenshi::input::redis::{RedisLists, Settings, place};
 use tenshi::input::{Batch, Checkpoint, Counted, Drain, Input, InputThread};
@@ -409,11 +409,14 @@ fn a_server_that_talks_rubbish_or_nothing_is_told_and_left() {
     sink.told("trying again");
     stop(handle);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (handle, _sink) = read(&silent.local_addr().unwrap().to_string(), &["q"]);
-    std::thread::sleep(Duration::from_millis(200));
-    let began = Instant::now();
-    stop(handle);
-    assert!(began.elapsed() < Duration::from_millis(1500));
+    at_once(Duration::from_millis(1500), || {
+        let (handle, _sink) = read(&silent.local_addr().unwrap().to_string(), &["q"]);
+        // It has asked, and waits for the answer.
+        let (_asked, _) = silent.accept().unwrap();
+        let began = Instant::now();
+        stop(handle);
+        began.elapsed()
+    });
 }
 
 /// What a broken or hostile server sends costs no more than its bounds, and holds up no end.

@@ -1,7 +1,7 @@
 //! Real rsyslogd and real logrotate: all that rsyslogd wrote is in the reports.
 
 use super::rig::{Site, number};
-use super::{duration, seed};
+use super::{alone, duration, seed};
 use crate::support::random::Random;
 use crate::support::{DEADLINE, Dir, poll};
 use flate2::read::MultiGzDecoder;
@@ -223,6 +223,7 @@ fn what_rsyslogd_writes_and_logrotate_rotates() {
     ];
     let dated = " create 0644\n nocompress\n dateext\n dateformat -%Y%m%d-%s";
     let dated = rotation(&dir, "dated.conf", "one/d1.log", dated);
+    let _alone = alone();
     let rsyslogd = Rsyslogd::start(&dir);
     let logs = ["t/*.log", "i/*.log", "one/*.log"].map(|name| dir.path(name));
     let site = Site::start(&logs);
