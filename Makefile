@@ -10,6 +10,9 @@ TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hi
 # And those that the benchmark measures, and measures with.
 BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 
+# Most tests wait for a program: twice as many at a time as there are processors.
+TEST_THREADS = $$((2 * $$(nproc)))
+
 .PHONY: help build demo test torture bench bench-count bench-stages audit install test-packages deb \
 	test-package
 
@@ -23,13 +26,13 @@ demo: ## Run the daemon on example logs and show the mails
 	@CARGO='$(CARGO)' examples/demo/run
 
 test: test-packages ## Run all tests (installs the Debian packages that they need, when root)
-	$(CARGO) test --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked
 
 test-packages:
 	@scripts/test-packages $(TEST_PACKAGES)
 
 torture: test-packages ## Run the random tests with many more seeds
-	TENSHI_TORTURE=1 $(CARGO) test --locked -- --nocapture
+	TENSHI_TORTURE=1 RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked -- --nocapture
 
 bench: ## Measure it beside the Perl original, grep and wc; writes docs/performance.md
 	@scripts/test-packages $(BENCH_PACKAGES)

@@ -654,7 +654,7 @@ fn every_counter_is_counted() {
     }
     let mut checked = 0;
     for counter in tenshi::counters::Counter::ALL {
-        let counted = ["add(", "tell(", "Some((", "count("]
+        let counted = ["add(", "tell(", "Some((", "count_event("]
             .iter()
             .any(|call| sources.contains(&format!("{call}Counter::{counter:?}")));
         assert!(counted, "{counter:?} is never counted");
