@@ -102,6 +102,7 @@ fn forms(name: PrefixName) -> &'static [Form] {
 impl Form {
     /// The pattern of this form. Its groups: `host` (or `early`, where the host stands first) is the host;
     /// `keep` is cut out with the head and put in front of the message; `text` begins the message.
+    #[allow(clippy::too_many_lines, reason = "a flat match: an arm for each form")]
     fn pattern(self) -> String {
         // A word that is no number alone, or an IPv6 address.
         const HOST: &str = r"(?P<host>\d*[A-Za-z_.\-][^\s/]*?|\d*:[^\s/]*:[^\s/]*?)";
