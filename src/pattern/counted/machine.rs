@@ -80,7 +80,12 @@ impl<'a> Machine<'a> {
         let width = subject.len() / 64 + 1;
         let words = width.checked_mul(program.row_count)?;
         let stamps = (subject.len() + 1).saturating_mul(program.stamp_rows);
-        if words > MOST_BITS / 64 || !budget.pay(price(program.slots + words)) {
+        let stamps = match stamps <= MOST_STAMPS {
+            true => stamps,
+            false => 0,
+        };
+        let memory = program.slots + words + stamps / 2;
+        if words > MOST_BITS / 64 || !budget.pay(price(memory)) {
             return None;
         }
         Some(Self {
@@ -95,10 +100,7 @@ impl<'a> Machine<'a> {
             inner: Vec::new(),
             failed: vec![0; words],
             width,
-            stamps: match stamps <= MOST_STAMPS {
-                true => vec![0; stamps],
-                false => Vec::new(),
-            },
+            stamps: vec![0; stamps],
             held: 1,
             last_held: 1,
             oracles: vec![None; program.oracles.len()],
@@ -263,47 +265,64 @@ impl<'a> Machine<'a> {
 
     fn run_of_bytes(&mut self, run: &Run) -> bool {
         let (pc, pos) = (self.pc, self.pos);
-        let length = |most: usize| {
-            let rest = self.subject.get(pos..).unwrap_or_default();
-            let rest = rest.get(..most).unwrap_or(rest);
-            rest.iter().take_while(|&&b| run.set.contains(b)).count()
-        };
         match run.mode {
             RunMode::Possessive => {
-                let length = length(run.max);
-                self.read(length) && length >= run.min && self.go(pc + 1, pos + length)
+                let length = self.extent(run, run.max, pos);
+                length >= run.min && self.go(pc + 1, pos + length)
             }
             RunMode::Lazy => {
-                let length = length(run.min);
-                if self.tried(pc, pos) || length < run.min || !self.read(length) {
+                if self.tried(pc, pos) {
                     return false;
                 }
-                self.longer(run, length, pos + length)
+                let length = self.extent(run, run.min, pos);
+                length >= run.min && self.longer(run, length, pos + length)
             }
             RunMode::Greedy => {
                 if self.tried(pc, pos) {
                     return false;
                 }
-                let mut length = length(run.max);
-                if run.max == usize::MAX {
+                let length = match run.max {
                     // Behind a place that was reached before, all ends were tried.
-                    length = self.not_tried(pc, pos, length);
-                }
-                if length < run.min || !self.read(length) {
-                    return false;
-                }
-                self.shorter(run, pc, pos + run.min, pos + length + 1)
+                    usize::MAX => self.not_tried(run, pc, pos),
+                    max => self.extent(run, max, pos),
+                };
+                length >= run.min && self.shorter(run, pc, pos + run.min, pos + length + 1)
             }
         }
     }
 
-    /// Notes the places of a run as tried; how many bytes it takes up to the first that was.
-    fn not_tried(&mut self, pc: usize, pos: usize, length: usize) -> usize {
-        if matches!(self.program.rows.get(pc), Some(Row::None) | None) {
-            return length;
-        }
-        let fresh = (1..=length).find(|&taken| self.tried(pc, pos + taken));
-        fresh.map_or(length, |taken| taken - 1)
+    /// How many bytes a run can take from here, up to `most`. They are paid for, whatever comes of it.
+    fn extent(&mut self, run: &Run, most: usize, pos: usize) -> usize {
+        let rest = self.subject.get(pos..).unwrap_or_default();
+        let rest = rest.get(..most).unwrap_or(rest);
+        let length = rest.iter().take_while(|&&b| run.set.contains(b)).count();
+        self.read(length);
+        length
+    }
+
+    /// How many bytes a run without a limit takes up to the first place that was tried; notes those
+    /// before it as tried. What is behind such a place is not read again: else a run at each place of
+    /// another would read the rest of the line each time.
+    fn not_tried(&mut self, run: &Run, pc: usize, pos: usize) -> usize {
+        let rest = self.subject.get(pos..).unwrap_or_default();
+        let length = match self.program.rows.get(pc) {
+            Some(Row::Bits(row)) => {
+                let from = *row as usize * self.width;
+                let failed = self.failed.get_mut(from..).unwrap_or_default();
+                untried_bits(failed, pos + 1, rest, run)
+            }
+            Some(Row::Stamps(row)) if !self.stamps.is_empty() => {
+                let from = *row as usize * (self.subject.len() + 1) + pos + 1;
+                let stamps = self.stamps.get_mut(from..).unwrap_or_default();
+                let places = stamps.iter_mut().zip(rest);
+                let fresh = places
+                    .take_while(|(stamp, byte)| **stamp != self.held && run.set.contains(**byte));
+                fresh.map(|(stamp, _)| *stamp = self.held).count()
+            }
+            _ => return self.extent(run, usize::MAX, pos),
+        };
+        self.read(length);
+        length
     }
 
     /// The last end from `low` to before `high` behind which it can go on.
@@ -574,6 +593,27 @@ impl<'a> Machine<'a> {
         self.remember(look, pos, false);
         look.negated && self.go(look.after, pos)
     }
+}
+
+/// How many bytes of `rest` a run takes, each of which leads to a place (the first to `place`) whose
+/// bit is not set yet; sets those bits.
+fn untried_bits(failed: &mut [u64], place: usize, rest: &[u8], run: &Run) -> usize {
+    let mut taken = 0;
+    while let Some(word) = failed.get_mut((place + taken) / 64) {
+        let bit = (place + taken) % 64;
+        let rest = rest.get(taken..).unwrap_or_default();
+        let free = (*word >> bit).trailing_zeros() as usize;
+        let rest = rest.get(..free.min(64 - bit)).unwrap_or(rest);
+        let length = rest.iter().take_while(|&&b| run.set.contains(b)).count();
+        if length > 0 {
+            *word |= u64::MAX >> (64 - length) << bit;
+        }
+        taken += length;
+        if length < 64 - bit {
+            break;
+        }
+    }
+    taken
 }
 
 /// Places and instructions are fewer than fit in: both are bounded.
