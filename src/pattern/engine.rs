@@ -242,7 +242,7 @@ impl Matcher {
         let make = || Scanner::new(&self.text).map(Box::new);
         let scanner = self.scanner.get_or_init(make).as_deref()?;
         search.budget.pay(price(search.subject.len()) / 4);
-        scanner.is_match(search.subject)
+        scanner.is_match(search.subject, search.budget)
     }
 
     /// The matcher that counts its steps.

@@ -14,6 +14,11 @@ const MOST_BITS: usize = 1 << 29;
 /// Nor is that of places that failed under what groups hold: stamps.
 const MOST_STAMPS: usize = 1 << 24;
 
+/// Where the memory of places is larger than this, bytes, the processor's caches do not hold it: to
+/// look into it costs so many steps more.
+const NEAR: usize = 4 << 20;
+const FAR: u64 = 3;
+
 /// No place.
 const NOWHERE: u32 = u32::MAX;
 
@@ -52,12 +57,13 @@ pub(super) struct Machine<'a> {
     slots: Vec<u32>,
     frames: Vec<Frame>,
     inner: Vec<Inner>,
-    /// The places that failed, a row of them for each instruction that has one.
+    /// The places that failed, by 64 of them a word for each row: what is looked up at places side by
+    /// side stands side by side. Row by row each instruction would touch a page of its own.
     failed: Vec<u64>,
-    /// Words of a row.
-    width: usize,
     /// The same under what the groups held, as the number of that.
     stamps: Vec<u32>,
+    /// What it costs to look into them, steps.
+    far: u64,
     /// Which number what the groups hold now has, and the highest one. None is 0.
     held: u32,
     last_held: u32,
@@ -99,8 +105,8 @@ impl<'a> Machine<'a> {
             frames: Vec::new(),
             inner: Vec::new(),
             failed: vec![0; words],
-            width,
             stamps: vec![0; stamps],
+            far: if 8 * memory > NEAR { FAR } else { 0 },
             held: 1,
             last_held: 1,
             oracles: vec![None; program.oracles.len()],
@@ -162,12 +168,14 @@ impl<'a> Machine<'a> {
             Some(Row::Bits(row)) => *row as usize,
             Some(Row::Stamps(row)) => {
                 let stamp = *row as usize * (self.subject.len() + 1) + pos;
+                self.budget.pay(self.far);
                 let stamp = self.stamps.get_mut(stamp);
                 return stamp.is_some_and(|stamp| std::mem::replace(stamp, self.held) == self.held);
             }
             Some(Row::None) | None => return false,
         };
-        let word = row * self.width + pos / 64;
+        self.budget.pay(self.far);
+        let word = pos / 64 * self.program.row_count + row;
         let Some(word) = self.failed.get_mut(word) else {
             return false;
         };
@@ -307,9 +315,8 @@ impl<'a> Machine<'a> {
         let rest = self.subject.get(pos..).unwrap_or_default();
         let length = match self.program.rows.get(pc) {
             Some(Row::Bits(row)) => {
-                let from = *row as usize * self.width;
-                let failed = self.failed.get_mut(from..).unwrap_or_default();
-                untried_bits(failed, pos + 1, rest, run)
+                let place = (*row as usize, self.program.row_count, pos + 1);
+                untried_bits(&mut self.failed, place, rest, run)
             }
             Some(Row::Stamps(row)) if !self.stamps.is_empty() => {
                 let from = *row as usize * (self.subject.len() + 1) + pos + 1;
@@ -439,7 +446,7 @@ impl<'a> Machine<'a> {
         if places.is_none() {
             // A byte here takes longer than one of a run.
             self.budget.pay(4 * price(subject.len()));
-            *places = Some(oracle.places(subject));
+            *places = Some(oracle.places(subject, self.budget));
         }
         Some(places.as_ref()?.as_ref()?.has(self.pos))
     }
@@ -596,10 +603,15 @@ impl<'a> Machine<'a> {
 }
 
 /// How many bytes of `rest` a run takes, each of which leads to a place (the first to `place`) whose
-/// bit is not set yet; sets those bits.
-fn untried_bits(failed: &mut [u64], place: usize, rest: &[u8], run: &Run) -> usize {
+/// bit in this row, of so many rows, is not set yet; sets those bits.
+fn untried_bits(
+    failed: &mut [u64],
+    (row, rows, place): (usize, usize, usize),
+    rest: &[u8],
+    run: &Run,
+) -> usize {
     let mut taken = 0;
-    while let Some(word) = failed.get_mut((place + taken) / 64) {
+    while let Some(word) = failed.get_mut((place + taken) / 64 * rows + row) {
         let bit = (place + taken) % 64;
         let rest = rest.get(taken..).unwrap_or_default();
         let free = (*word >> bit).trailing_zeros() as usize;
