@@ -3,7 +3,8 @@
 //! The unit is a step of a backtracking matcher, some five nanoseconds. Whoever reads many bytes in
 //! one go pays for them too: a look-ahead that reads the rest of the line at each place in it would
 //! else cost nothing and take minutes. What reads each byte once (`regex`, the automata in front of
-//! the others) is not charged: it comes to an end by itself.
+//! the others) is never refused: it comes to an end by itself. The states that an automaton makes on
+//! its way are counted.
 
 /// Steps for a line of any length.
 const LINE: u64 = 1 << 20;

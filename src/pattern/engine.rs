@@ -245,7 +245,7 @@ impl Matcher {
         let make = || Scanner::new(&self.text).map(Box::new);
         let scanner = self.scanner.get_or_init(make).as_deref()?;
         search.budget.pay(price(search.subject.len()) / 4);
-        scanner.is_match(search.subject)
+        scanner.is_match(search.subject, search.budget)
     }
 
     /// The memoized backtracker, made when it is asked for first.

@@ -11,12 +11,16 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
 
+use super::budget::StepBudget;
+
 /// Bytes that the states of an automaton may take.
 const ROOM: usize = 1 << 20;
 /// How often the states may be thrown away while a subject is read.
-const CLEARED: usize = 2;
+const CLEARED: usize = 1;
 /// The least bytes that must be read for each new state.
-const BYTES_A_STATE: usize = 10;
+const BYTES_A_STATE: usize = 32;
+/// The bytes of new states that take as long to make as one step.
+const MADE: usize = 2;
 /// Bytes that the pattern of an automaton may take.
 const SIZE_LIMIT: usize = 8 << 20;
 
@@ -51,6 +55,21 @@ fn build(text: &str, way: Way, kind: MatchKind) -> Option<DFA> {
         .ok()
 }
 
+/// Pays for the states that were made since a cache held `before` bytes and had been cleared `cleared`
+/// times: a state that is there already costs next to nothing, and a new one some microseconds.
+fn pay(cache: &Cache, (before, cleared): (usize, usize), budget: &mut StepBudget) {
+    let made = match cache.clear_count() - cleared {
+        0 => cache.memory_usage().saturating_sub(before),
+        times => times * ROOM + cache.memory_usage(),
+    };
+    budget.pay((made / MADE) as u64);
+}
+
+/// What a cache holds, bytes, and how often it was cleared.
+fn held(cache: &Cache) -> (usize, usize) {
+    (cache.memory_usage(), cache.clear_count())
+}
+
 /// Tells whether a pattern without look-around and references matches somewhere.
 #[derive(Debug)]
 pub(super) struct Scanner {
@@ -67,8 +86,8 @@ impl Scanner {
         Some(Self { dfa, cache })
     }
 
-    /// Whether the pattern matches; `None` if the DFA gave up.
-    pub(super) fn is_match(&self, subject: &[u8]) -> Option<bool> {
+    /// Whether the pattern matches; `None` if the DFA gave up. New states are paid for.
+    pub(super) fn is_match(&self, subject: &[u8], budget: &mut StepBudget) -> Option<bool> {
         let input = Input::new(subject).earliest(true);
         let mut shared = self.cache.try_lock().ok();
         let mut own = None;
@@ -76,7 +95,9 @@ impl Scanner {
             Some(shared) => &mut **shared,
             None => own.insert(self.dfa.create_cache()),
         };
+        let before = held(cache);
         let found = self.dfa.try_search_fwd(cache, &input);
+        pay(cache, before, budget);
         found.ok().map(|end| end.is_some())
     }
 }
@@ -124,15 +145,22 @@ impl Oracle {
         Some(Self { dfa, way })
     }
 
-    /// The places where the body matches; `None` if the DFA gave up.
-    pub(super) fn places(&self, subject: &[u8]) -> Option<Places> {
+    /// The places where the body matches; `None` if the DFA gave up. The states are paid for.
+    pub(super) fn places(&self, subject: &[u8], budget: &mut StepBudget) -> Option<Places> {
         let mut cache = self.dfa.create_cache();
+        let before = held(&cache);
+        let found = self.places_with(&mut cache, subject);
+        pay(&cache, before, budget);
+        found
+    }
+
+    fn places_with(&self, cache: &mut Cache, subject: &[u8]) -> Option<Places> {
         let mut found = Places::none(subject.len());
         let input = Input::new(subject);
         let dfa = &self.dfa;
         let mut state = match self.way {
-            Way::Forward => dfa.start_state_forward(&mut cache, &input),
-            Way::Backward => dfa.start_state_reverse(&mut cache, &input),
+            Way::Forward => dfa.start_state_forward(cache, &input),
+            Way::Backward => dfa.start_state_reverse(cache, &input),
         }
         .ok()?;
         for step in 0..subject.len() {
@@ -140,7 +168,7 @@ impl Oracle {
                 Way::Forward => (step, subject[step]),
                 Way::Backward => (subject.len() - step, subject[subject.len() - step - 1]),
             };
-            state = dfa.next_state(&mut cache, state, byte).ok()?;
+            state = dfa.next_state(cache, state, byte).ok()?;
             if state.is_tagged() {
                 // A state tells of the place before the byte that leads to it.
                 if state.is_match() {
@@ -152,7 +180,7 @@ impl Oracle {
                 }
             }
         }
-        let state = dfa.next_eoi_state(&mut cache, state).ok()?;
+        let state = dfa.next_eoi_state(cache, state).ok()?;
         if state.is_match() {
             found.set(match self.way {
                 Way::Forward => subject.len(),
@@ -169,7 +197,9 @@ mod tests {
 
     fn places(text: &str, behind: bool, subject: &str) -> Vec<usize> {
         let oracle = Oracle::new(text, behind).unwrap();
-        let places = oracle.places(subject.as_bytes()).unwrap();
+        let places = oracle
+            .places(subject.as_bytes(), &mut StepBudget::for_line(0))
+            .unwrap();
         (0..=subject.len()).filter(|&at| places.has(at)).collect()
     }
 
@@ -192,7 +222,12 @@ mod tests {
     #[test]
     fn a_scanner_gives_up_where_its_states_grow_too_many() {
         let scanner = Scanner::new("[ab]*a[ab]{200}x").unwrap();
-        assert_eq!(scanner.is_match(b"abc"), Some(false));
+        let mut budget = StepBudget::for_line(200_000);
+        assert_eq!(scanner.is_match(b"abc", &mut budget), Some(false));
+        let before = budget.spent();
+        assert!(before < 10_000, "{before}");
+        assert_eq!(scanner.is_match(b"abc", &mut budget), Some(false));
+        assert_eq!(budget.spent(), before, "no state is new");
         let mut state = 1u32;
         let line: Vec<u8> = (0..200_000)
             .map(|_| {
@@ -200,6 +235,9 @@ mod tests {
                 b"ab"[(state >> 31) as usize]
             })
             .collect();
-        assert_eq!(scanner.is_match(&line), None);
+        assert_eq!(scanner.is_match(&line, &mut budget), None);
+        // They filled the room twice, and that was paid.
+        let most = (3 * ROOM / MADE) as u64;
+        assert!((most / 2..most).contains(&budget.spent()), "{budget:?}");
     }
 }

@@ -24,6 +24,8 @@ impl ByteSet {
 
     /// Whether `byte` is in the set.
     pub fn contains(&self, byte: u8) -> bool {
+        #[cfg(test)]
+        asked::count();
         self.0[usize::from(byte >> 7)] >> (byte & 0x7F) & 1 == 1
     }
 
@@ -109,6 +111,8 @@ impl Bits {
     /// Whether `byte` is in it.
     #[inline]
     pub fn contains(&self, byte: u8) -> bool {
+        #[cfg(test)]
+        asked::count();
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
@@ -116,6 +120,24 @@ impl Bits {
     pub fn four(&self, place: u8) -> u8 {
         let word = self.0[usize::from(place >> 4 & 3)];
         (word >> (4 * (place & 15)) & 15) as u8
+    }
+}
+
+/// How often a set was asked for a byte: what a matcher reads, so that a test can hold it against
+/// what it was charged.
+#[cfg(test)]
+pub(super) mod asked {
+    use std::cell::Cell;
+
+    thread_local!(static TIMES: Cell<u64> = const { Cell::new(0) });
+
+    pub(super) fn count() {
+        TIMES.with(|times| times.set(times.get() + 1));
+    }
+
+    /// By this thread, so far.
+    pub(crate) fn times() -> u64 {
+        TIMES.with(Cell::get)
     }
 }
 

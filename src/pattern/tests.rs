@@ -374,3 +374,90 @@ fn look_around_and_references_decide_on_long_lines() {
     }
     assert!(most.0 < Budget::new(64 << 10).left() / 2, "{most:?}");
 }
+
+/// One of fail2ban's (its filter for MongoDB): two runs up to the end of the line stand side by side,
+/// before a reference.
+const TWO_RUNS: &str = r"^\s+\[conn(?P<__connid>\d+)\] Failed to authenticate [^\n]+.*\s+\[conn(?P=__connid)\] end connection (?:(?P<ip4>\d{1,3}(?:\.\d{1,3}){3})|\[?(?P<ip6>[0-9a-fA-F:]{3,39})\]?|(?P<dns>[\w.-]*\w))";
+
+/// A pattern, and a line that takes it long: the piece `again` stands in the middle as often as there
+/// is room for it.
+const READS_MUCH: [(&str, [&str; 3]); 10] = [
+    (
+        TWO_RUNS,
+        [
+            "  [conn7] Failed to authenticate ",
+            "x; ",
+            " [conn8] end connection a.b",
+        ],
+    ),
+    (r"(\w)=.*.*.*\1;", ["a=", "b ", "c;"]),
+    (r"(\w)=.*?.*?.*?\1;", ["a=", "b ", "c;"]),
+    (r"(\w).{500,900}\1(?=;)x", ["", "ab", "a;x"]),
+    (r"(\w).{500,900}?\1(?=;)x", ["", "ab", "a;x"]),
+    (r"(\w)=(?:\w+ ?)*+\1;", ["a=", "b ", "c;"]),
+    (r"(?:\w{500,900} )+(?=;)x", ["", "ab", " ;x"]),
+    (r"(\w)=.*(?:x.*)*\1;", ["a=", "x", "c;"]),
+    (r"(\w)(b)?.{500,}(?:(a)|b)+\1;", ["", "ab", "c;"]),
+    (r"(?:(a{300,600})|b)+(?=;)c", ["", "a", ";bc"]),
+];
+
+#[test]
+fn what_is_read_is_paid_for() {
+    let (mut measured, mut most) = (0, (0, String::new()));
+    for (pattern, [head, again, tail]) in READS_MUCH {
+        let compiled = Pattern::compile(pattern.as_bytes()).unwrap();
+        let length = (4 << 10) - head.len() - tail.len();
+        let line = [head, &again.repeat(length / again.len()), tail].concat();
+        // What is made for the first line counts not.
+        compiled.is_match_within(line.as_bytes(), false, &mut Budget::new(line.len()));
+        for spans in [false, true] {
+            let mut budget = Budget::new(line.len());
+            let before = set::asked::times();
+            if spans {
+                let mut spans = Spans::default();
+                compiled.captures_within(line.as_bytes(), false, &mut spans, &mut budget);
+            } else {
+                compiled.is_match_within(line.as_bytes(), false, &mut budget);
+            }
+            let read = set::asked::times() - before;
+            // A step reads a byte, and then up to twice what is charged as one.
+            let a_step = read / (budget.spent() + 1);
+            if a_step > most.0 {
+                most = (a_step, format!("{pattern}: {read} bytes"));
+            }
+            measured += 1;
+        }
+    }
+    assert_eq!(measured, 2 * READS_MUCH.len());
+    assert!(most.0 <= 32, "{most:?}");
+}
+
+#[test]
+fn a_pattern_of_two_runs_decides_on_long_lines() {
+    let (head, tail) = (
+        "  [conn7] Failed to authenticate ",
+        " [conn7] end connection a.b",
+    );
+    let compiled = Pattern::compile(TWO_RUNS.as_bytes()).unwrap();
+    for (again, tail, want) in [
+        ("x; ", tail, Found::Yes),
+        ("a", tail, Found::Yes),
+        (" ", tail, Found::Yes),
+        (" [conn8] end connection a.b", tail, Found::Yes),
+        ("x; ", " [conn8] end connection a.b", Found::No),
+        (
+            " [conn8] end connection a.b",
+            " [conn77] end connection a.b",
+            Found::No,
+        ),
+    ] {
+        let length = (64 << 10) - head.len() - tail.len();
+        let line = [head, &again.repeat(length / again.len()), tail].concat();
+        let mut budget = Budget::new(line.len());
+        let mut spans = Spans::default();
+        let found = compiled.captures_within(line.as_bytes(), false, &mut spans, &mut budget);
+        assert_eq!(found, want, "{again:?} {tail:?}");
+        let most = Budget::new(line.len()).left() / 4;
+        assert!(budget.spent() < most, "{again:?} {}", budget.spent());
+    }
+}

@@ -40,7 +40,7 @@ impl<'a> Machine<'a> {
         if places.is_none() {
             // A byte here takes longer than one of a run.
             self.budget.pay(4 * price(subject.len()));
-            *places = Some(oracle.places(subject));
+            *places = Some(oracle.places(subject, self.budget));
         }
         Some(places.as_ref()?.as_ref()?.has(self.pos))
     }

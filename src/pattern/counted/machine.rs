@@ -11,6 +11,11 @@ const MOST_BITS: usize = 1 << 29;
 /// The most stamps of the memory of places that failed under what groups hold.
 const MOST_STAMPS: usize = 1 << 24;
 
+/// Where the memory of places is larger than this many bytes, the processor's caches do not hold it: a
+/// look into it costs some steps more.
+const NEAR: usize = 4 << 20;
+const FAR: u64 = 3;
+
 /// A slot without a place.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
@@ -49,12 +54,13 @@ pub(super) struct Machine<'a> {
     pub slots: Vec<u32>,
     pub frames: Vec<Frame>,
     pub inner: Vec<Inner>,
-    /// The places that failed, a row of them for each instruction that has one.
+    /// The places that failed: for each 64 places a word for each row. Places side by side have their
+    /// words side by side; row by row, each instruction would touch a page of memory of its own.
     pub failed: Vec<u64>,
-    /// Words of a row.
-    pub width: usize,
     /// The places that failed while the groups held something, as the number of what they held.
     pub stamps: Vec<u32>,
+    /// The price of a look into the memory of places, steps.
+    pub far: u64,
     /// The number of what the groups hold now, and the highest number given. None is 0.
     pub held: u32,
     pub last_held: u32,
@@ -77,7 +83,12 @@ impl<'a> Machine<'a> {
         let width = subject.len() / 64 + 1;
         let words = width.checked_mul(program.row_count)?;
         let stamps = (subject.len() + 1).saturating_mul(program.stamp_rows);
-        if words > MOST_BITS / 64 || !budget.pay(price(program.slots + words)) {
+        let stamps = match stamps <= MOST_STAMPS {
+            true => stamps,
+            false => 0,
+        };
+        let memory = program.slots + words + stamps / 2;
+        if words > MOST_BITS / 64 || !budget.pay(price(memory)) {
             return None;
         }
         Some(Self {
@@ -91,11 +102,8 @@ impl<'a> Machine<'a> {
             frames: Vec::new(),
             inner: Vec::new(),
             failed: vec![0; words],
-            width,
-            stamps: match stamps <= MOST_STAMPS {
-                true => vec![0; stamps],
-                false => Vec::new(),
-            },
+            stamps: vec![0; stamps],
+            far: if 8 * memory > NEAR { FAR } else { 0 },
             held: 1,
             last_held: 1,
             oracles: vec![None; program.oracles.len()],
@@ -137,12 +145,14 @@ impl<'a> Machine<'a> {
             Some(Row::Bits(row)) => *row as usize,
             Some(Row::Stamps(row)) => {
                 let stamp = *row as usize * (self.subject.len() + 1) + pos;
+                self.budget.pay(self.far);
                 let stamp = self.stamps.get_mut(stamp);
                 return stamp.is_some_and(|stamp| std::mem::replace(stamp, self.held) == self.held);
             }
             Some(Row::None) | None => return false,
         };
-        let word = row * self.width + pos / 64;
+        self.budget.pay(self.far);
+        let word = pos / 64 * self.program.row_count + row;
         let Some(word) = self.failed.get_mut(word) else {
             return false;
         };
