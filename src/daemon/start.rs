@@ -179,7 +179,8 @@ pub fn without_logs(config: &Config) -> Option<&'static str> {
     none.then_some("no valid log files: none of them exists, and tail_missing is off")
 }
 
-/// Opens the inputs that only root may open, and drops root's rights. Gives the open inputs and the state directory.
+/// Opens the inputs that only root may open, and drops root's rights; then looks whether mail can be
+/// sent with those that are left. Gives the open inputs and the state directory.
 fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Inputs, Option<PathBuf>), String> {
     let process = &config.process;
     let identity = ids::Identity::resolve(process.uid.as_deref(), process.gid.as_deref())?;
@@ -196,6 +197,9 @@ fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Inputs, Option<PathBu
         }
         ids::drop_to(identity)?;
         inputs.open_rest()?;
+    }
+    if let Err(fault) = smtp::check_auth(&config.mail) {
+        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
     }
     Ok((inputs, dir))
 }
@@ -233,14 +237,8 @@ fn channels() -> Result<Channels, String> {
 /// Starts the threads, on top of what the snapshot holds.
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let (mut inputs, dir) = drop_rights(args, &config)?;
-    if let Err(fault) = smtp::check_auth(&config.mail) {
-        log::warn!("mailauth: {fault}; no mail can be sent until that is mended");
-    }
-    let Channels {
-        sender,
-        messages,
-        signals,
-    } = channels()?;
+    let channels = channels()?;
+    let sender = channels.sender;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let config = Arc::new(config);
@@ -256,14 +254,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     };
     let events = EventSender::new(sender.clone(), Message::Input);
     inputs.start(&config, &resume, &clock, &events)?;
-    let drains_awaited = match catching_up {
-        true => inputs.drain(Drain::All),
-        false => 0,
-    };
-    let requests = Requests {
-        drains_awaited,
-        ..Requests::default()
-    };
+    let requests = first_requests(&inputs, catching_up);
     let workers = WorkerPool::new(move |result| {
         drop(sender.send(Message::Attempted(result)));
     });
@@ -286,8 +277,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         outbox: before.outbox,
         settlements,
         inputs,
-        messages,
-        signals,
+        messages: channels.messages,
+        signals: channels.signals,
         requests,
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
@@ -304,6 +295,17 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     };
     daemon.commit_first();
     Ok(daemon)
+}
+
+/// The requests at the start: lines of before it are read to their end first.
+fn first_requests(inputs: &Inputs, catching_up: bool) -> Requests {
+    Requests {
+        drains_awaited: match catching_up {
+            true => inputs.drain(Drain::All),
+            false => 0,
+        },
+        ..Requests::default()
+    }
 }
 
 /// Restores the counts of a snapshot. Gives the escalation counters that are settled with each of
