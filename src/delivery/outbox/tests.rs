@@ -258,6 +258,10 @@ fn what_is_refused_whatever_it_says_holds_its_now_queue_and_is_tried_with_care()
 }
 
 #[test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "a test tells one story from its beginning to its end"
+)]
 fn parts_are_mails_in_one_thread_and_each_is_settled_by_itself() {
     let (mut outbox, id) = queued();
     let whole = outbox.start_due(start(), &|_| false).remove(0);
