@@ -85,7 +85,10 @@ impl Daemon {
         for request in std::mem::take(&mut self.requests.pending) {
             let now = self.clock.now();
             match request {
-                PendingRequest::Check => self.check(now, Some(Status::QueueCheck)),
+                PendingRequest::Check => {
+                    self.monitor.mark_due_this_minute(now);
+                    self.check(now, Some(Status::QueueCheck));
+                }
                 PendingRequest::Flush => self.flush(now, Status::Flushing),
                 PendingRequest::Reload => self.reload(now),
                 PendingRequest::End => self.begin_end(now),
