@@ -7,7 +7,7 @@
 //! config   ──► Config      rules, queues, schedules, inputs: parsed once, immutable
 //! input    ──► Batch       complete lines and the position after them
 //! record   ──► Record      host and message, the prefix taken off
-//! rules    ──► Verdict     the rule that took the line, and the masked text
+//! rules    ──► RuleId      the rule that took the line, and the masked text
 //! queue        counts equal lines of a host; escalation; repeat; thresholds
 //! schedule     a minute of cron or now, on an injected clock
 //! report   ──► Report      the text of a queue's counts

@@ -1,5 +1,5 @@
-//! The table of the settings: a row for each word after `set`. Whoever adds a setting adds a row here,
-//! an entry to docs/tenshi.conf.5, and nothing else.
+//! The table of the settings: a row for each word after `set`. docs/ARCHITECTURE.md says what else a new
+//! setting needs.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

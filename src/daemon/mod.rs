@@ -1,16 +1,16 @@
 //! The daemon: the loop around the monitor, with its threads, channels and signals.
 //!
-//! The loop alone owns the counts and the outbox ([`event_loop`]). Readers, the mail workers, the
+//! The loop alone owns the counts and the outbox (`event_loop`). Readers, the mail workers, the
 //! writer of snapshots and the signal thread hand it messages over one bounded channel
-//! ([`messages`]); nothing that can block runs in it. Each other file is one concern of the loop:
+//! (`messages`); nothing that can block runs in it. Each other file is one concern of the loop:
 //!
-//! - [`start`]: from the command line to the running loop; [`reload`]: `SIGHUP`;
-//! - [`inputs`]: the threads that lines come from; [`batch`]: counting what they read;
-//! - [`requests`]: signals, and what they ask for;
-//! - [`reports`]: from queues to the outbox; [`sending`]: from the outbox to the workers and back;
-//! - [`commits`] and [`snapshots`]: when the state is written, and which mails wait for it;
-//! - [`heartbeat`], [`service_status`]: signs of life for `tenshi status` and the service manager;
-//! - [`ending`] and [`shutdown`]: the end of a run.
+//! - `start`: from the command line to the running loop; `reload`: `SIGHUP`;
+//! - `inputs`: the threads that lines come from; `batch`: counting what they read;
+//! - `requests`: signals, and what they ask for;
+//! - `reports`: from queues to the outbox; `sending`: from the outbox to the workers and back;
+//! - `commits` and `snapshots`: when the state is written, and which mails wait for it;
+//! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
+//! - `ending` and `shutdown`: the end of a run.
 
 mod batch;
 mod commits;

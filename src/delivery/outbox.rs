@@ -1,7 +1,7 @@
 //! The outbox: every report that is not delivered yet, as plain data. The time is passed in.
 //!
 //! A mail stays here until an output has accepted it for every recipient. What becomes of it after
-//! an attempt is decided in [`settle`].
+//! an attempt is decided in `settle`.
 
 mod backoff;
 mod settle;

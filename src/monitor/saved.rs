@@ -74,7 +74,7 @@ pub struct SavedLast<S = String, B = BString> {
 /// The last lines of the hosts of a source.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct SavedSource<L = SavedLast, B = BString> {
-    /// The source, as [`crate::input::Origin::name`] gives it.
+    /// The source, as [`crate::input::Batch::source`] names it.
     pub source: B,
     /// The lines.
     pub last: Vec<L>,

@@ -2,7 +2,7 @@
 //!
 //! Each program is given a process group of its own, the three standard descriptors and no other, our
 //! umask (see [`shield`]), and our environment without the
-//! variables that are not its business: the service manager's and passwords (see [`is_private`]).
+//! variables that are not its business: the service manager's and passwords (see `is_private`).
 #![allow(unsafe_code)]
 
 mod exchange;

@@ -113,7 +113,7 @@ const FEW: usize = 16;
 /// A recent line.
 #[derive(Clone, Copy)]
 struct RecentLine {
-    /// Its [`mark`].
+    /// The hash of its ends ([`hash_of_ends`]).
     mark: u32,
     /// The number of the line; `u32::MAX` if there is no line here.
     at: u32,

@@ -12,7 +12,7 @@ use super::parsed::{Parsed, Record};
 use crate::config::LineSettings;
 use crate::pattern::{Budget, Spans};
 
-/// Takes the prefix off `line` as [`super::parse`] does, where names are set.
+/// Takes the prefix off `line` as [`super::parse()`] does, where names are set.
 #[cold]
 pub(super) fn parse<'a>(
     line: &'a [u8],

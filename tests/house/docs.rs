@@ -263,6 +263,8 @@ fn the_examples_of_the_other_documents_pass_the_check() {
     for name in [
         "README.md",
         "README.ja.md",
+        "SECURITY.md",
+        "docs/ARCHITECTURE.md",
         "docs/compatibility.md",
         "docs/following.md",
         "docs/rules.md",
@@ -401,14 +403,18 @@ fn the_commands_for_monitoring_are_understood() {
 fn links_lead_somewhere() {
     let mut checked = 0;
     let documents = [
+        "CONTRIBUTING.md",
         "README.md",
         "README.ja.md",
+        "SECURITY.md",
+        "docs/ARCHITECTURE.md",
         "docs/compatibility.md",
         "docs/following.md",
         "docs/matching.md",
         "docs/performance.md",
         "docs/rules.md",
         "docs/state.md",
+        "fuzz/README.md",
         "tests/README.md",
     ];
     for name in documents {
