@@ -11,6 +11,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::mail::unquoted;
+
 /// A mail that was taken.
 pub struct Taken {
     pub sender: String,
@@ -204,45 +209,6 @@ fn split(raw: &[u8]) -> (Vec<(String, Vec<u8>)>, Vec<u8>) {
     (headers, body.join(&b'\n'))
 }
 
-/// Undoes quoted-printable (RFC 2045, 6.7).
-fn unquoted(body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = body;
-    while let Some((&first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let code = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        rest = match (first, code) {
-            (b'=', Some(byte)) => {
-                bytes.push(byte);
-                &tail[2..]
-            }
-            (b'=', None) if tail.first() == Some(&b'\n') => &tail[1..],
-            _ => {
-                bytes.push(first);
-                tail
-            }
-        };
-    }
-    bytes
-}
-
-/// Undoes base64 (RFC 4648, 4).
-fn unpacked(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for byte in text.bytes() {
-        let Some(digit) = DIGITS.iter().position(|&digit| digit == byte) else {
-            break;
-        };
-        (bits, held) = (bits << 6 | digit as u32, held + 6);
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    bytes
-}
-
 /// Undoes encoded words (RFC 2047), and escapes what is left.
 fn decoded_words(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
@@ -256,7 +222,7 @@ fn decoded_words(value: &[u8]) -> String {
             .and_then(|part| part.strip_suffix("?="));
         let encoded = word.and_then(|word| word.split_once('?')?.1.split_once('?'));
         match encoded {
-            Some(("B" | "b", encoded)) => bytes.extend(unpacked(encoded)),
+            Some(("B" | "b", encoded)) => bytes.extend(STANDARD.decode(encoded).expect("base64")),
             Some((_, encoded)) => bytes.extend(unquoted(encoded.replace('_', " ").as_bytes())),
             None => {
                 bytes.extend_from_slice(if at > 0 { b" " } else { b"" });

@@ -10,6 +10,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answer;
+#[path = "../support/mail.rs"]
+#[allow(dead_code)]
+mod mail;
 mod run;
 #[path = "../support/sink.rs"]
 mod sink;

@@ -30,6 +30,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
@@ -451,22 +452,11 @@ impl<'a> Experiment<'a> {
         let mails = mails.map(|(raw, (sender, recipients))| Taken {
             sender,
             recipients,
-            raw: without(&raw, &path),
+            // The path of the work directory is not compared.
+            raw: raw.replace(&path, b""),
         });
         Answer::new(&mails.collect::<Vec<_>>(), self.exit, printed)
     }
-}
-
-/// The bytes without this part wherever it stands: the path of the work directory is not compared.
-fn without(bytes: &[u8], part: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = bytes;
-    while let Some(at) = rest.windows(part.len()).position(|window| window == part) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + part.len()..];
-    }
-    out.extend_from_slice(rest);
-    out
 }
 
 fn fault(word: &str) -> (Stage, Fault) {

@@ -51,7 +51,7 @@ impl Mail {
             .header("Content-Transfer-Encoding")
             .eq_ignore_ascii_case("quoted-printable")
         {
-            return unquoted(body);
+            return String::from_utf8_lossy(&unquoted(body.as_bytes())).into_owned();
         }
         body.to_owned()
     }
@@ -106,22 +106,23 @@ fn pager_form(line: &str) -> Option<(String, Entry)> {
 }
 
 /// Undoes quoted-printable (RFC 2045, 6.7).
-fn unquoted(body: &str) -> String {
-    let joined = body.replace("=\n", "");
+pub fn unquoted(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = joined.as_bytes();
+    let mut rest = body;
     while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if first == b'=' => {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        rest = match (first, code) {
+            (b'=', Some(byte)) => {
                 bytes.push(byte);
-                rest = &tail[2..];
+                &tail[2..]
             }
+            (b'=', None) if tail.first() == Some(&b'\n') => &tail[1..],
             _ => {
                 bytes.push(first);
-                rest = tail;
+                tail
             }
-        }
+        };
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
