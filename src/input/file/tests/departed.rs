@@ -119,3 +119,76 @@ fn a_rotated_file_of_which_nothing_stood_there_at_the_restart_gets_its_late_line
         assert_eq!(w.lines, want, "{there:?}: {:?}", w.notices);
     }
 }
+
+impl World {
+    /// Replaces the log by a copy of itself with this behind it.
+    fn replace(&self, more: &str) {
+        let copy = self.log.with_file_name("copy");
+        fs::copy(&self.log, &copy).unwrap();
+        self.append(&copy, more);
+        fs::rename(&copy, &self.log).unwrap();
+    }
+}
+
+/// The files before it are held open without a name, and each begins as the last one does.
+#[test]
+fn a_log_that_was_replaced_by_copies_of_itself_goes_on_after_a_restart_too() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    let mut want = Vec::new();
+    for n in 1..20 {
+        w.append(&w.log, &format!("{n}\n"));
+        want.push(n.to_string());
+        match n % 4 {
+            0 => w.follower = None,
+            1 => w.replace(""),
+            _ => {}
+        }
+        match w.follower {
+            Some(_) => w.scan(),
+            None => w.start(),
+        }
+        if n % 3 == 0 {
+            w.replace(&format!("{n} more\n"));
+            want.push(format!("{n} more"));
+            w.scan();
+        }
+    }
+    assert_eq!(w.lines, want);
+    assert!(w.notices.is_empty(), "{:?}", w.notices);
+}
+
+/// What was not read before comes from the file without a name, and after a crash from its copy.
+#[test]
+fn a_crash_while_the_rest_of_a_replaced_log_is_read_loses_nothing() {
+    let mut w = World::new();
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    let want: Vec<String> = (1..200_000).map(|n| n.to_string()).collect();
+    w.append(&w.log, &(want[1..].join("\n") + "\n"));
+    w.replace("");
+    let mut batches = 0;
+    while batches < 2 {
+        let follower = w.follower.as_mut().unwrap();
+        follower.rescan();
+        follower.turn(SystemClock.now(), &mut |event| {
+            if let Event::Batch(batch) = event
+                && batches < 2
+            {
+                batches += usize::from(!batch.text.is_empty());
+                let text = String::from_utf8(batch.text).unwrap();
+                w.lines.extend(text.lines().map(str::to_owned));
+                if let Checkpoint::File(checkpoints) = batch.checkpoint {
+                    w.checkpoints = Some(checkpoints);
+                }
+            }
+        });
+    }
+    assert!(w.lines.len() < want.len(), "all is read already");
+    w.start();
+    assert!(w.lines == want, "{} lines", w.lines.len());
+    assert!(w.notices.is_empty(), "{:?}", w.notices);
+}

@@ -194,3 +194,65 @@ fn i7_a_file_of_which_half_a_line_was_seen_is_truncated_inside_a_read() {
         "{played} calls, {lost} losses told"
     );
 }
+
+/// A log of which some lines were read before a restart; then `change` before call `n` of the start.
+fn play_start(n: usize, change: fn(&Path)) -> (Vec<String>, Vec<String>, bool) {
+    let mut w = World::new();
+    w.append(&w.log, "Nov 24 old\n");
+    w.start();
+    w.append(&w.log, &numbered(0, 20));
+    w.scan();
+    w.append(&w.log, &numbered(20, 60));
+    w.follower = None;
+    let changing = Changing::default();
+    let target = w.log.clone();
+    *changing.0.lock().unwrap() = Some((n, Box::new(move || change(&target))));
+    let resume = w.checkpoints.clone().into_iter().collect();
+    let paths = std::slice::from_ref(&w.log);
+    let mut follower = Follower::new(changing.clone(), settings(), paths, resume);
+    let (mut looks, mut done) = (2, false);
+    while looks > 0 {
+        follower.rescan();
+        let turn = follower.turn(SystemClock.now(), &mut |event| match event {
+            Event::Batch(batch) => {
+                let text = String::from_utf8_lossy(&batch.text).into_owned();
+                w.lines.extend(text.lines().map(str::to_owned));
+            }
+            Event::Notice(notice) => w.notices.push(notice.text),
+            Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
+        });
+        looks -= usize::from(!turn.more && !turn.waiting);
+        if !done && changing.0.lock().unwrap().is_none() {
+            (looks, done) = (2, true);
+        }
+        std::thread::sleep(Duration::from_millis(if turn.waiting { 10 } else { 0 }));
+    }
+    (w.lines, w.notices, done)
+}
+
+#[test]
+fn i9_rotated_while_a_start_finds_its_place_again() {
+    let changes: [fn(&Path); 2] = [
+        |log| {
+            fs::copy(log, log.with_extension("1")).unwrap();
+            fs::write(log, numbered(60, 70)).unwrap();
+        },
+        |log| {
+            fs::rename(log, log.with_extension("1")).unwrap();
+            fs::write(log, numbered(60, 70)).unwrap();
+        },
+    ];
+    for change in changes {
+        let mut played = 0;
+        loop {
+            let (lines, told, done) = play_start(played, change);
+            if !done {
+                break;
+            }
+            assert_eq!(lines, expected(70), "change before call {played}");
+            assert_eq!(told, [""; 0], "change before call {played}");
+            played += 1;
+        }
+        assert!(played >= 10, "only {played} calls");
+    }
+}

@@ -59,13 +59,7 @@ impl<F: FileSystem> Track<F> {
         self.names_seen = Some((names, since));
         let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
         // A directory is not listed in one instant: a name that changes meanwhile may be missed.
-        let twice = || {
-            let again = self.names(&self.list(cx), cx);
-            self.names_seen
-                .as_ref()
-                .is_some_and(|(seen, _)| *seen == again)
-        };
-        if !(unchanged || stable || (waited && twice())) {
+        if !(unchanged || stable || (waited && !self.names_moved(cx))) {
             return None;
         }
         self.waiting_since = None;
@@ -81,6 +75,12 @@ impl<F: FileSystem> Track<F> {
         let mut names: Vec<_> = names.chain(own).collect();
         names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         names
+    }
+
+    /// Whether the names around the path are others than when it was looked through.
+    pub(super) fn names_moved(&self, cx: &Context<F>) -> bool {
+        let seen = self.names_seen.as_ref();
+        seen.is_some_and(|(seen, _)| *seen != self.names(&self.list(cx), cx))
     }
 
     fn stamp(&self, cx: &Context<F>) -> Option<i64> {

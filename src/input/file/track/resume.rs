@@ -2,7 +2,7 @@
 //! found again, under whatever names they have now.
 
 use super::super::checkpoint::{FileCheckpoint, PathCheckpoints};
-use super::super::fs::{FileSystem, Kind};
+use super::super::fs::{FileId, FileSystem, Kind};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
 use super::super::start;
@@ -10,6 +10,14 @@ use super::history::resume_on;
 use super::{Context, Done, Track};
 use crate::config::model::TailStart;
 use crate::shown::shown_path;
+
+/// Where the file of a checkpoint is.
+enum Found<F: FileSystem> {
+    /// Under this name.
+    At(Box<Generation<F::File>>, RotatedFile),
+    /// Nowhere; whether a file that may be it cannot be opened.
+    Gone { shut: bool },
+}
 
 impl<F: FileSystem> Track<F> {
     /// Finds the files that the committed checkpoints speak of, under whatever name they have now. Tells
@@ -39,28 +47,25 @@ impl<F: FileSystem> Track<F> {
                 followed: false,
             });
         }
+        let files = checkpoints.files.iter();
+        let files: Vec<_> = files.filter(|checkpoint| !checkpoint.is_blank()).collect();
+        let Some(found) = self.find_again(&files, &mut pool, cx) else {
+            return false;
+        };
         let mut gone = Vec::new();
-        for checkpoint in checkpoints
-            .files
-            .iter()
-            .filter(|checkpoint| !checkpoint.is_blank())
-        {
-            pool.sort_by_key(|s| (s.meta.id.ino != checkpoint.id.ino, s.compression));
-            let found = pool
-                .iter()
-                .filter(|s| !self.is_held(s.meta.id, cx))
-                .find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s.clone())));
-            if found.is_none() && cx.moved.take() {
-                self.gens.clear();
-                return false;
-            }
-            let shut = cx.shut.take().is_some();
+        for (checkpoint, found) in files.into_iter().zip(found) {
             match found {
                 // A beginning of which nothing was read is no identity (I8): `recheck` looks.
-                Some(_) if checkpoint.offset == 0 => {}
-                Some((generation, rotated)) => self.take_up(generation, &rotated, cx),
-                None => gone.push((checkpoint, shut)),
+                Found::At(..) if checkpoint.offset == 0 => {}
+                Found::At(generation, rotated) => self.take_up(*generation, &rotated, cx),
+                Found::Gone { shut } => gone.push((checkpoint, shut)),
             }
+        }
+        gone.retain(|(checkpoint, _)| !self.was_replaced(checkpoint));
+        if !gone.is_empty() && self.names_moved(cx) {
+            // It may have been copied or renamed after the directory was listed.
+            self.gens.clear();
+            return false;
         }
         let mut explained = false;
         for (checkpoint, shut) in gone {
@@ -68,6 +73,68 @@ impl<F: FileSystem> Track<F> {
         }
         self.tell_compressed(rotated_files, usize::from(explained), cx);
         self.recheck = true;
+        true
+    }
+
+    /// Finds the files of the checkpoints in the pool; none if names moved meanwhile. A log that was replaced
+    /// by copies of itself begins like each of the files before it: the newest checkpoint has it, unless
+    /// another one names its inode.
+    fn find_again(
+        &self,
+        files: &[&FileCheckpoint],
+        pool: &mut [RotatedFile],
+        cx: &Context<F>,
+    ) -> Option<Vec<Found<F>>> {
+        let mut taken: Vec<FileId> = Vec::new();
+        let mut found: Vec<Option<Found<F>>> = files.iter().map(|_| None).collect();
+        for by_inode in [true, false] {
+            for (checkpoint, found) in files.iter().zip(&mut found).rev() {
+                if found.is_some() {
+                    continue;
+                }
+                let same = |s: &RotatedFile| s.meta.id.ino == checkpoint.id.ino;
+                pool.sort_by_key(|s| (!same(s), s.compression));
+                let free = pool.iter().filter(|s| {
+                    (same(s) || !by_inode)
+                        && !taken.contains(&s.meta.id)
+                        && !self.is_held(s.meta.id, cx)
+                });
+                let at = { free }.find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s)));
+                if at.is_none() && cx.moved.take() {
+                    return None;
+                }
+                let shut = cx.shut.take().is_some();
+                *found = match at {
+                    Some((generation, rotated)) => {
+                        // A beginning of which nothing was read is no identity (I8).
+                        taken.extend((checkpoint.offset > 0).then_some(rotated.meta.id));
+                        Some(Found::At(Box::new(generation), rotated.clone()))
+                    }
+                    None if by_inode => None,
+                    None => Some(Found::Gone { shut }),
+                };
+            }
+        }
+        Some(found.into_iter().flatten().collect())
+    }
+
+    /// Whether what a checkpoint remembers is the beginning of a file that was found: it was replaced by a
+    /// copy of itself. What was not read of it then is read there.
+    fn was_replaced(&mut self, checkpoint: &FileCheckpoint) -> bool {
+        if checkpoint.offset == 0 {
+            return false;
+        }
+        let holds = |g: &Generation<F::File>| {
+            g.checkpoint.offset >= checkpoint.offset
+                && g.file()
+                    .is_some_and(|file| checkpoint.fits(file).unwrap_or(false))
+        };
+        let Some(heir) = self.gens.iter_mut().rev().find(|g| holds(g)) else {
+            return false;
+        };
+        if heir.checkpoint.offset <= checkpoint.end && heir.seek(checkpoint.offset).is_ok() {
+            heir.checkpoint.skipping = checkpoint.skipping;
+        }
         true
     }
 
