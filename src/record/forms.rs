@@ -5,7 +5,7 @@
 //! equal messages are equal lines. The time that a pattern takes grows with the line, and no faster.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
@@ -100,6 +100,9 @@ fn forms(name: PrefixName) -> &'static [Form] {
 }
 
 impl Form {
+    /// The number of forms: each has its place in the table of compiled patterns.
+    const NUMBER: usize = Self::DockerTime as usize + 1;
+
     /// The pattern of this form. Its groups: `host` (or `early`, where the host stands first) is the host;
     /// `keep` is cut out with the head and put in front of the message; `text` begins the message.
     #[allow(clippy::too_many_lines, reason = "a flat match: an arm for each form")]
@@ -167,17 +170,12 @@ impl Form {
         }
     }
 
-    /// The compiled pattern of this form; all are compiled when the first line asks for one.
+    /// The compiled pattern of this form, made when the first line asks for it.
     fn compiled(self) -> Option<&'static Regex> {
-        static ALL: LazyLock<Vec<(Form, Regex)>> = LazyLock::new(|| {
-            let compile = |&form: &Form| {
-                let pattern = format!("(?-u){}", form.pattern());
-                Some((form, Regex::new(&pattern).ok()?))
-            };
-            ALL_FORMS.iter().filter_map(compile).collect()
-        });
-        let mut all = ALL.iter();
-        all.find_map(|(form, regex)| (*form == self).then_some(regex))
+        static COMPILED: [OnceLock<Option<Regex>>; Form::NUMBER] =
+            [const { OnceLock::new() }; Form::NUMBER];
+        let compile = || Regex::new(&format!("(?-u){}", self.pattern())).ok();
+        COMPILED.get(self as usize)?.get_or_init(compile).as_ref()
     }
 
     /// Takes the head off a line; nothing if the line has none of this form.
@@ -207,26 +205,6 @@ impl Form {
         Some(Headed { host, message })
     }
 }
-
-/// All forms.
-const ALL_FORMS: [Form; 16] = [
-    Form::CiscoCounted,
-    Form::CiscoBare,
-    Form::CiscoNode,
-    Form::CiscoTimeless,
-    Form::CiscoColon,
-    Form::Asa,
-    Form::EosSequence,
-    Form::Fortigate,
-    Form::Huawei,
-    Form::Panos,
-    Form::Mikrotik,
-    Form::Loose,
-    Form::Time,
-    Form::Iso,
-    Form::Compose,
-    Form::DockerTime,
-];
 
 /// Whether the word in the host's place is a program's name: `prog:` or `prog[12]:`. Programs on
 /// the sender itself write no host (RFC 3164 §4.2).
