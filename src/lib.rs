@@ -63,6 +63,8 @@ pub mod simd;
 pub mod state;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod threads;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod timed_stream;
 
 /// The tests beside the code draw from the generator of the others.
 #[cfg(test)]

@@ -28,7 +28,14 @@ type Tree = BTreeMap<Module, File>;
 const ORDER: [&[&str]; 12] = [
     // Leaves.
     &[
-        "charset", "cli", "clock", "counters", "plain", "shown", "simd",
+        "charset",
+        "cli",
+        "clock",
+        "counters",
+        "plain",
+        "shown",
+        "simd",
+        "timed_stream",
     ],
     &["hash", "hosts", "logging", "logpath", "pattern", "schedule"],
     &["threads"],

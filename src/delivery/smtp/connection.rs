@@ -1,8 +1,8 @@
 //! The connection of a dialogue, in clear or under TLS. Each step has one time limit for the whole
 //! step, however the server spreads its bytes.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::io::{self, Read};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::reply::{LONGEST_LINE, Malformed, Reply, ReplyParser};
+use crate::timed_stream::{TimedSocket, TimedStream};
 
 /// A message is sent in blocks of this many bytes, each a step with its own time limit: a slow line
 /// gets a large mail through, and a server that takes a byte now and then does not hold us for ever.
@@ -18,53 +19,9 @@ const BLOCK: usize = 64 * 1024;
 /// The most addresses of a host that are tried.
 const MOST_ADDRESSES: usize = 8;
 
-/// A socket whose reads and writes end at an instant.
-#[derive(Debug)]
-struct Timed {
-    stream: TcpStream,
-    /// When the step must be done; `None` is no limit.
-    end: Option<Instant>,
-}
-
-impl Timed {
-    /// The time that is left for the step.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self
-            .end
-            .map(|end| end.saturating_duration_since(Instant::now()));
-        match left {
-            Some(left) if left.is_zero() => Err(io::ErrorKind::TimedOut.into()),
-            left => Ok(left),
-        }
-    }
-}
-
-impl Read for Timed {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buf)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
-        self.stream.write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
-enum Stream {
-    Clear(Timed),
-    Tls(Box<StreamOwned<ClientConnection, Timed>>),
-}
-
 /// A connection to a server.
 pub(super) struct Connection {
-    stream: Stream,
+    stream: TimedStream,
     /// The limit of a step (`set mailtimeout`); `None` is no limit.
     timeout: Option<Duration>,
     /// The bytes that were received and not yet looked at.
@@ -84,9 +41,8 @@ impl Connection {
                 Ok(stream) => {
                     // A command waits for its answer: nothing is gained by waiting for more to send.
                     stream.set_nodelay(true)?;
-                    let end = None;
                     return Ok(Self {
-                        stream: Stream::Clear(Timed { stream, end }),
+                        stream: TimedStream::Clear(TimedSocket::new(stream)),
                         timeout,
                         unread: Vec::new(),
                     });
@@ -104,7 +60,7 @@ impl Connection {
 
     /// Whether what is sent cannot be read on its way.
     pub(super) fn is_encrypted(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
+        matches!(self.stream, TimedStream::Tls(_))
     }
 
     /// Goes on under TLS: makes the whole handshake. What was received in clear and not looked at
@@ -118,16 +74,16 @@ impl Connection {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        let Stream::Clear(mut timed) = self.stream else {
+        let TimedStream::Clear(mut socket) = self.stream else {
             return Err(io::Error::other("it is encrypted already"));
         };
-        timed.end = end(self.timeout);
-        let mut stream = StreamOwned::new(client, timed);
+        socket.set_end(end(self.timeout));
+        let mut stream = StreamOwned::new(client, socket);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }
         Ok(Self {
-            stream: Stream::Tls(Box::new(stream)),
+            stream: TimedStream::Tls(Box::new(stream)),
             timeout: self.timeout,
             unread: Vec::new(),
         })
@@ -135,11 +91,7 @@ impl Connection {
 
     /// Begins a step: its time runs from now on.
     fn begin(&mut self) {
-        let end = end(self.timeout);
-        match &mut self.stream {
-            Stream::Clear(timed) => timed.end = end,
-            Stream::Tls(stream) => stream.sock.end = end,
-        }
+        self.stream.socket().set_end(end(self.timeout));
     }
 
     /// Sends a command and reads the reply. No setting and no address can become a second command:
@@ -147,7 +99,7 @@ impl Connection {
     pub(super) fn command(&mut self, line: &str) -> io::Result<Reply> {
         let line: String = line.chars().filter(|c| !c.is_control()).collect();
         self.begin();
-        self.write(format!("{line}\r\n").as_bytes())?;
+        self.stream.send(format!("{line}\r\n").as_bytes())?;
         self.receive()
     }
 
@@ -164,7 +116,7 @@ impl Connection {
                 block.extend_from_slice(b"\r\n.\r\n");
             }
             self.begin();
-            if let Err(error) = self.write(&block) {
+            if let Err(error) = self.stream.send(&block) {
                 // A server may answer before the end, and close.
                 let early = (error.kind() != io::ErrorKind::TimedOut).then(|| self.receive());
                 return early.and_then(Result::ok).ok_or(error);
@@ -184,24 +136,7 @@ impl Connection {
     /// Says QUIT and closes. The server's answer changes nothing.
     pub(super) fn quit(&mut self) {
         let _ = self.command("QUIT");
-        let socket = match &mut self.stream {
-            Stream::Clear(timed) => &timed.stream,
-            Stream::Tls(stream) => {
-                stream.conn.send_close_notify();
-                let _ = stream.conn.complete_io(&mut stream.sock);
-                &stream.sock.stream
-            }
-        };
-        let _ = socket.shutdown(Shutdown::Both);
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let stream: &mut dyn Write = match &mut self.stream {
-            Stream::Clear(timed) => timed,
-            Stream::Tls(stream) => stream,
-        };
-        stream.write_all(bytes)?;
-        stream.flush()
+        self.stream.close();
     }
 
     fn receive(&mut self) -> io::Result<Reply> {
@@ -230,11 +165,7 @@ impl Connection {
                 ));
             }
             let mut piece = [0; 4096];
-            let stream: &mut dyn Read = match &mut self.stream {
-                Stream::Clear(timed) => timed,
-                Stream::Tls(stream) => stream,
-            };
-            match stream.read(&mut piece) {
+            match self.stream.read(&mut piece) {
                 Ok(0) => {
                     let kind = io::ErrorKind::UnexpectedEof;
                     return Err(io::Error::new(kind, "the server closed the connection"));

@@ -4,7 +4,7 @@
 //! one that drips never ends, and an array may claim more elements than there are. Here the whole
 //! of an answer is looked at before the crate parses it.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, ConnectionAddr, ConnectionLike, RedisError, RedisResult, Value, cmd};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::config::RedisServer;
+use crate::timed_stream::{TimedSocket, TimedStream};
 
 /// Time that an answer may take from the command to its last byte.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ const CHUNK: usize = 64 << 10;
 
 /// A connection that is ready for commands.
 pub(super) struct Link {
-    stream: Stream,
+    stream: TimedStream,
     /// Time that an answer may take.
     limit: Duration,
     /// Bytes that came and were not taken, from `begin` on.
@@ -44,102 +45,16 @@ pub(super) struct Link {
     database: i64,
 }
 
-enum Stream {
-    Plain(Wire),
-    Tls(Box<StreamOwned<ClientConnection, Wire>>),
-}
-
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// A socket whose reads and writes all end by one time, however little each of them gets.
-struct Wire {
-    socket: Socket,
-    until: Instant,
-}
-
-impl Wire {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(late());
-        }
-        Ok(left)
-    }
-}
-
+/// The words for a time-out.
 fn late() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "its answer took too long")
 }
 
-/// The words for a time-out: the system's speak of a resource.
+/// The fault, in the words of [`late`] where it is a time-out.
 fn or_late(fault: io::Error) -> io::Error {
     match fault.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => late(),
+        ErrorKind::TimedOut => late(),
         _ => fault,
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = Some(self.left()?);
-        let read = match &mut self.socket {
-            Socket::Tcp(socket) => {
-                socket.set_read_timeout(left)?;
-                socket.read(buffer)
-            }
-            Socket::Unix(socket) => {
-                socket.set_read_timeout(left)?;
-                socket.read(buffer)
-            }
-        };
-        read.map_err(or_late)
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let left = Some(self.left()?);
-        let written = match &mut self.socket {
-            Socket::Tcp(socket) => {
-                socket.set_write_timeout(left)?;
-                socket.write(buffer)
-            }
-            Socket::Unix(socket) => {
-                socket.set_write_timeout(left)?;
-                socket.write(buffer)
-            }
-        };
-        written.map_err(or_late)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream {
-    fn wire(&mut self) -> &mut Wire {
-        match self {
-            Self::Plain(wire) => wire,
-            Self::Tls(stream) => &mut stream.sock,
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(wire) => wire.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Plain(wire) => wire.write_all(bytes),
-            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
-        }
     }
 }
 
@@ -201,8 +116,9 @@ impl Link {
         // A server that says more than it was asked is out of step.
         self.buffer.clear();
         (self.begin, self.taken) = (0, 0);
-        self.stream.wire().until = Instant::now() + self.limit;
-        let sent = self.stream.send(bytes);
+        let end = Instant::now() + self.limit;
+        self.stream.socket().set_end(Some(end));
+        let sent = self.stream.send(bytes).map_err(or_late);
         self.broken = sent.as_ref().err().map(ToString::to_string);
         sent
     }
@@ -277,7 +193,8 @@ impl Link {
         }
         let mut chunk = vec![0; CHUNK];
         while self.buffer.len() < length {
-            let read = self.stream.read(&mut chunk).inspect_err(|fault| {
+            let read = self.stream.read(&mut chunk).map_err(or_late);
+            let read = read.inspect_err(|fault| {
                 // What has begun and is slow may be through in time in smaller parts.
                 let begun = self.taken > 0 || self.buffer.len() > self.begin;
                 self.over |= begun && fault.kind() == ErrorKind::TimedOut;
@@ -353,16 +270,14 @@ impl ConnectionLike for Link {
     }
 }
 
-fn open(to: &ConnectionAddr, limit: Duration) -> RedisResult<Stream> {
-    let until = Instant::now() + limit;
-    let wire = |socket| Wire { socket, until };
+fn open(to: &ConnectionAddr, limit: Duration) -> RedisResult<TimedStream> {
+    let end = Instant::now() + limit;
     match to {
-        ConnectionAddr::Unix(path) => Ok(Stream::Plain(wire(Socket::Unix(UnixStream::connect(
-            path,
-        )?)))),
-        ConnectionAddr::Tcp(host, port) => {
-            Ok(Stream::Plain(wire(Socket::Tcp(dial(host, *port, until)?))))
+        ConnectionAddr::Unix(path) => {
+            let socket = UnixStream::connect(path)?;
+            Ok(TimedStream::Clear(socket.into()))
         }
+        ConnectionAddr::Tcp(host, port) => Ok(TimedStream::Clear(dial(host, *port, end)?)),
         ConnectionAddr::TcpTls {
             host,
             port,
@@ -371,8 +286,7 @@ fn open(to: &ConnectionAddr, limit: Duration) -> RedisResult<Stream> {
         } => {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
             let client = ClientConnection::new(verified()?, name)?;
-            let wire = wire(Socket::Tcp(dial(host, *port, until)?));
-            Ok(Stream::Tls(Box::new(StreamOwned::new(client, wire))))
+            Ok(TimedStream::tls(client, dial(host, *port, end)?))
         }
         _ => {
             let text = "a server whose certificate is not verified is not talked to";
@@ -382,7 +296,7 @@ fn open(to: &ConnectionAddr, limit: Duration) -> RedisResult<Stream> {
 }
 
 /// Connects to the first address that answers.
-fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+fn dial(host: &str, port: u16, until: Instant) -> io::Result<TimedSocket> {
     let mut fault = io::Error::new(ErrorKind::NotFound, "its name has no address");
     for address in (host, port).to_socket_addrs()? {
         let left = until.saturating_duration_since(Instant::now());
@@ -390,7 +304,7 @@ fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
             return Err(late());
         }
         match TcpStream::connect_timeout(&address, left) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok(TimedSocket::new(socket)),
             Err(e) => fault = e,
         }
     }
@@ -413,6 +327,8 @@ fn verified() -> RedisResult<Arc<ClientConfig>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     /// A link whose server has sent these bytes, and then waits.
@@ -421,12 +337,10 @@ mod tests {
         let bytes = bytes.to_vec();
         let keep = theirs.try_clone().unwrap();
         std::thread::spawn(move || theirs.write_all(&bytes));
-        let wire = Wire {
-            socket: Socket::Unix(ours),
-            until: Instant::now() + limit,
-        };
+        let mut socket = TimedSocket::from(ours);
+        socket.set_end(Some(Instant::now() + limit));
         let link = Link {
-            stream: Stream::Plain(wire),
+            stream: TimedStream::Clear(socket),
             limit,
             buffer: Vec::new(),
             begin: 0,
