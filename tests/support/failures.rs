@@ -34,6 +34,58 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "audit",
+        &[
+            "audisp-syslog[1]: type=USER_AUTH msg=audit(1762150000.123:41): pid=9 uid=0 auid=4294967295 ses=4294967295 subj=unconfined msg='op=PAM:authentication grantors=? acct=\"root\" exe=\"/usr/sbin/sshd\" hostname=192.0.2.1 addr=192.0.2.1 terminal=ssh res=failed'UID=\"root\"",
+            "audispd: node=web1 type=USER_LOGIN msg=audit(1762150000.123:41): pid=9 uid=0 auid=4294967295 ses=4294967295 msg='op=login acct=\"(unknown)\" exe=\"/usr/sbin/sshd\" hostname=? addr=192.0.2.1 terminal=ssh res=failed'",
+            "audit: type=USER_ACCT msg=audit(1762150000.123:41): pid=9 uid=0 auid=1000 ses=1 msg='op=PAM:accounting grantors=? acct=\"anna\" exe=\"/usr/sbin/cron\" hostname=? addr=? terminal=cron res=failed'",
+            "audit: type=USER_ERR msg=audit(1762150000.123:41): pid=9 uid=0 auid=1000 ses=1 msg='op=PAM:bad_ident grantors=? acct=\"?\" exe=\"/usr/sbin/sshd\" hostname=192.0.2.1 addr=192.0.2.1 terminal=ssh res=failed'",
+            "audit: type=USER_START msg=audit(1762150000.123:41): pid=9 uid=0 auid=1000 ses=1 msg='op=PAM:session_open grantors=? acct=\"anna\" exe=\"/usr/bin/sudo\" hostname=? addr=? terminal=pts/0 res=failed'",
+            "audit: type=CRED_ACQ msg=audit(1762150000.123:41): pid=9 uid=0 auid=1000 ses=1 msg='op=PAM:setcred grantors=? acct=\"anna\" exe=\"/usr/bin/su\" hostname=? addr=? terminal=pts/0 res=failed'",
+            "audit: type=USER_CMD msg=audit(1762150000.123:41): pid=9 uid=1000 auid=1000 ses=1 msg='cwd=\"/\" cmd=\"sh\" exe=\"/usr/bin/sudo\" terminal=pts/0 res=failed'",
+            "audit: type=USER_CHAUTHTOK msg=audit(1762150000.123:41): pid=9 uid=1000 auid=1000 ses=1 msg='op=PAM:chauthtok grantors=? acct=\"anna\" exe=\"/usr/bin/passwd\" hostname=? addr=? terminal=pts/0 res=failed'",
+            "audit: type=LOGIN msg=audit(1762150000.123:41): pid=9 uid=0 old-auid=4294967295 auid=0 tty=(none) old-ses=1 ses=2 res=0",
+            "audit: type=AVC msg=audit(1762150000.123:41): avc:  denied  { read } for  pid=731 comm=\"httpd\" name=\"x\" dev=\"dm-0\" ino=1 scontext=a tcontext=b tclass=file permissive=0",
+            "audit: type=USER_AVC msg=audit(1762150000.123:41): pid=1 uid=0 auid=4294967295 ses=4294967295 subj=a msg='avc:  denied  { send_msg } for msgtype=method_call interface=org.x exe=\"/usr/bin/dbus-daemon\"'",
+            "audit: type=AVC msg=audit(1762150000.123:41): apparmor=\"DENIED\" operation=\"open\" profile=\"x\" name=\"y\" pid=731 comm=\"z\" requested_mask=\"r\" denied_mask=\"r\"",
+            "audit: type=SECCOMP msg=audit(1762150000.123:41): auid=1000 uid=1000 gid=1000 ses=1 pid=9 comm=\"x\" exe=\"/x\" sig=31 arch=c000003e syscall=1 compat=0 ip=0x1 code=0x0",
+            "audit: type=ANOM_LOGIN_FAILURES msg=audit(1762150000.123:41): pid=9 uid=0 msg='op=pam_tally2 acct=\"anna\" exe=\"/usr/sbin/sshd\" hostname=192.0.2.1 addr=192.0.2.1 terminal=ssh res=success'",
+        ],
+    ),
+    (
+        "cisco",
+        &[
+            "%ASA-4-106023: Deny udp src outside:192.0.2.1/5 dst inside:192.0.2.2/53 by access-group \"x\" [0x0, 0x0]",
+            "%ASA-2-106006: Deny inbound UDP from 192.0.2.1/5 to 192.0.2.2/53 on interface outside",
+            "%ASA-6-106015: Deny TCP (no connection) from 192.0.2.1/5 to 192.0.2.2/22 flags RST  on interface outside",
+            "%ASA-6-106100: access-list x denied tcp outside/192.0.2.1(5) -> inside/192.0.2.2(22) hit-cnt 1 first hit [0x0, 0x0]",
+            "%ASA-6-113005: AAA user authentication Rejected : reason = Unspecified : server = 192.0.2.9 : user = anna : user IP = 192.0.2.1",
+            "%ASA-6-113006: User anna locked out on exceeding 3 successive failed authentication attempts",
+            "%ASA-6-605004: Login denied from 192.0.2.1/5 to outside:192.0.2.2/https for user \"anna\"",
+            "%ASA-6-611102: User authentication failed: IP address: 192.0.2.1, Uname: anna",
+            "%ASA-6-308001: console enable password incorrect for 3 tries (from 192.0.2.1)",
+            "%ASA-3-710003: TCP access denied by ACL from 192.0.2.1/5 to outside:192.0.2.2/22",
+            "%ASA-3-717009: Certificate validation failed. No suitable trustpoints found to validate certificate serial number: 01",
+            "%ASA-6-725006: Device failed SSL handshake with client outside:192.0.2.1/5 to 192.0.2.2/443",
+            "%ASA-6-716039: Group <g> User <anna> IP <192.0.2.1> Authentication: rejected, Session Type: WebVPN.",
+            "%ASA-3-713194: Sending IKE Delete With Reason message: Authentication failed",
+            "%FTD-4-106023: Deny tcp src a:192.0.2.1/5 dst b:192.0.2.2/22 by access-group \"x\" [0x0, 0x0]",
+            "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: ] [Source: 192.0.2.1] [localport: 22] [Reason: Login Authentication Failed] at 06:00:00 UTC Tue Nov 3 2026",
+            "1234: Nov  3 06:00:00.123: %SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: a] [Source: 192.0.2.1] [localport: 23] [Reason: Login Authentication Failed - BadPassword]",
+            "%SEC_LOGIN-1-QUIET_MODE_ON: Still timeleft for watching failures is 1 secs, [user: a] [Source: 192.0.2.1] [localport: 22] [Reason: Login Authentication Failed] [ACL: sl_def_acl]",
+            "%SSH-5-SSH2_USERAUTH: User 'anna' authentication for SSH2 Session from 192.0.2.1 (tty = 0) using crypto cipher 'aes256-ctr', hmac 'hmac-sha2-256' Failed",
+            "%SNMP-3-AUTHFAIL: Authentication failure for SNMP req from host 192.0.2.1",
+            "%SEC-6-IPACCESSLOGDP: list 101 denied icmp 192.0.2.1 -> 192.0.2.2 (8/0), 1 packet",
+            "%SEC-6-IPACCESSLOGS: list 10 denied 192.0.2.1 1 packet",
+            "%TCP-6-BADAUTH: No MD5 digest from 192.0.2.1(5) to 192.0.2.2(179)",
+            "%DOT1X-5-FAIL: Authentication failed for client (0011.2233.4455) on Interface Gi1/0/9 AuditSessionID 1",
+            "%AUTHMGR-5-FAIL: Authorization failed for client (0011.2233.4455) on Interface Gi1/0/9 AuditSessionID 1",
+            "%PORT_SECURITY-2-PSECURE_VIOLATION: Security violation occurred, caused by MAC address 0011.2233.4455 on port Gi1/0/9.",
+            "%AUTHPRIV-3-SYSTEM_MSG: pam_aaa:Authentication failed for user anna from 192.0.2.1 - sshd[123]",
+            "%DAEMON-3-SYSTEM_MSG: error: PAM: Authentication failure for illegal user x from 192.0.2.1 - sshd[123]",
+        ],
+    ),
+    (
         "cron",
         &[
             "CRON[1]: Authentication failure",
@@ -126,6 +178,20 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "haproxy",
+        &[
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www~ app/web1 0/0/0/4/4 401 381 - - ---- 9/9/1/0/0 0/0 \"GET /admin HTTP/1.1\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www~ app/web1 0/0/0/4/4 403 381 - - ---- 9/9/1/0/0 0/0 {x|y} {z} \"GET /admin HTTP/1.1\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www~ www/<NOSRV> 0/-1/-1/-1/0 403 192 - - PR-- 9/9/0/0/0 0/0 \"GET / HTTP/1.1\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www~ www/<NOSRV> 0/-1/-1/-1/0 429 192 - - PR-- 9/9/0/0/0 0/0 \"GET / HTTP/1.1\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] proxy app/web1 0/0/0/4/4 407 381 - - ---- 9/9/1/0/0 0/0 \"GET http://x/ HTTP/1.1\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www www/<NOSRV> -1/-1/-1/-1/0 400 187 - - PR-- 9/9/0/0/0 0/0 \"<BADREQ>\"",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] mysql mysql/<NOSRV> -1/-1/0 0 PR 3/3/0/0/0 0/0",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www/1: SSL handshake failure",
+            "haproxy[1]: 192.0.2.1:5 [03/Nov/2026:06:00:00.123] www/1: SSL client certificate not trusted",
+        ],
+    ),
+    (
         "kernel",
         &[
             "kernel: [ 9720.000001] audit: type=1400 audit(1762150000.123:41): apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/named\" name=\"/srv/zones/db.x\" pid=731 comm=\"isc-net-0000\"",
@@ -143,8 +209,21 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "kubelet",
+        &[
+            "kubelet[1]: E1103 06:00:22.123456     731 authentication.go:73] \"Unable to authenticate the request\" err=\"[invalid bearer token]\"",
+            "kubelet[1]: E1103 06:00:22.123456     731 server.go:303] \"Authorization error\" err=\"x\" user=\"y\"",
+            "kubelet[1]: I1103 06:00:22.123456     731 server.go:303] \"Forbidden\" verb=\"get\" resource=\"nodes\"",
+            "kubelet[1]: I1103 06:00:22.123456     731 log.go:194] http: TLS handshake error from 192.0.2.1:5: tls: client didn't provide a certificate",
+            "kubelet[1]: E1103 06:00:22.123456     731 reflector.go:147] k8s.io/client-go/informers/factory.go:150: Failed to watch *v1.Node: nodes is forbidden: User \"x\" cannot list resource \"nodes\"",
+            "kubelet[1]: I1103 06:00:22.123456     731 csi.go:1] Failed to contact API server: nodes \"x\" is forbidden: User \"system:anonymous\" cannot get resource",
+            "kubelet[1]: E1103 06:00:22.123456     731 pod_workers.go:1294] \"Error syncing pod, skipping\" err=\"failed to \\\"StartContainer\\\" for \\\"x\\\" with ErrImagePull: \\\"pull access denied, repository does not exist or may require authorization\\\"\" pod=\"default/x\" podUID=\"1\"",
+        ],
+    ),
+    (
         "login",
         &[
+            "su(pam_unix)[1]: authentication failure; logname=anna uid=1000 euid=0 tty= ruser=anna rhost=  user=root",
             "sudo:     anna : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
             "sudo:     anna : command not allowed ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
             "sudo:     anna : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
@@ -185,6 +264,20 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "nagios",
+        &[
+            "nrpe[1]: Host 192.0.2.1 is not allowed to talk to us!",
+            "nrpe[1]: Error: Could not complete SSL handshake with 192.0.2.1: 1",
+            "nrpe[1]: Error: (!log_opts) Could not complete SSL handshake with 192.0.2.1: rc=-1 SSL-error=1",
+            "nrpe[1]: Error: Request contained command arguments, but argument option is not enabled!",
+            "nrpe[1]: Connection from 192.0.2.1 port 5 refused",
+            "icinga2[1]: [2026-11-03 06:00:02 +0000] information/HttpServerConnection: Request: GET /v1/status (from [::ffff:192.0.2.1]:5), user: <unauthenticated>, agent: x, status: Unauthorized).",
+            "icinga2[1]: [2026-11-03 06:00:02 +0000] warning/HttpServerConnection: Unauthorized request: GET /v1/objects",
+            "icinga2[1]: [2026-11-03 06:00:03 +0000] critical/ApiListener: Client TLS handshake failed (from [::ffff:192.0.2.1]:5): x",
+            "icinga2[1]: [2026-11-03 06:00:03 +0000] information/ApiListener: New client connection for identity 'x' from [::ffff:192.0.2.1]:5 (certificate validation failed: code 18: self-signed certificate): not authenticated",
+        ],
+    ),
+    (
         "named",
         &[
             "named[1]: client @0x7f 192.0.2.1#53124 (example.org): query (cache) 'example.org/A/IN' denied",
@@ -209,6 +302,17 @@ pub const FAILURES: &[(&str, &[&str])] = &[
             "named[1]: invalid command from 192.0.2.1#5353: bad auth",
             "named[1]: rejected command channel message from 192.0.2.1#5353",
             "named[1]: rejected connection from 192.0.2.1#5353",
+        ],
+    ),
+    (
+        "netfilter",
+        &[
+            "kernel: [ 9810.000001] fw-drop: IN=eth0 OUT= MAC=52:54 SRC=192.0.2.1 DST=192.0.2.2 LEN=40 PROTO=TCP SPT=5 DPT=23",
+            "kernel: iptables denied: IN=eth0 OUT= MAC=52:54 SRC=192.0.2.1 DST=192.0.2.2 LEN=84 PROTO=ICMP TYPE=8",
+            "kernel: Shorewall:net-fw:REJECT:IN=eth0 OUT= MAC=52:54 SRC=192.0.2.1 DST=192.0.2.2 LEN=40 PROTO=TCP SPT=5 DPT=23",
+            "kernel: [ 9810.000001] allowed-else-drop: IN=eth0 OUT= MAC=52:54 SRC=192.0.2.1 DST=192.0.2.2 LEN=40 PROTO=TCP SPT=5 DPT=23",
+            "kernel: [ 9810.000001][ T12] [UFW BLOCK] IN=eth0 OUT= MAC=52:54 SRC=192.0.2.1 DST=192.0.2.2 LEN=40 PROTO=TCP SPT=5 DPT=23",
+            "kernel: out-reject: IN= OUT=eth0 SRC=192.0.2.2 DST=192.0.2.1 LEN=40 PROTO=TCP SPT=5 DPT=25",
         ],
     ),
     (
@@ -273,6 +377,17 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rspamd",
+        &[
+            "rspamd[1]: <d1b2c2>; csession; rspamd_controller_check_password: invalid or absent password has been specified",
+            "rspamd[1]: <d1b2c2>; csession; rspamd_controller_check_password: deny unauthorized connection",
+            "rspamd[1]: <d1b2c2>; controller; rspamd_controller_check_password: wrong password has been specified",
+            "rspamd[1]: <a1b2c5>; proxy; rspamd_task_write_log: id: <x>, qid: <y>, ip: 192.0.2.1, from: <z>, (default: T (reject): [20.10/15.00] [X(5.10){}]), len: 1",
+            "rspamd[1]: <a1b2c5>; task; rspamd_task_write_log: id: <x>, qid: <y>, ip: 192.0.2.1, from: <z>, (default: F (soft reject): [2.10/15.00] [X(5.10){}]), len: 1",
+            "rspamd[1]: <a1b2c5>; proxy; rspamd_task_write_log: id: <a, (default: F (no action): x>, qid: <y>, ip: 192.0.2.1, from: <z>, (default: T (reject): [20.10/15.00] [X(5.10){}]), len: 1",
+        ],
+    ),
+    (
         "rsyslog",
         &[
             "rsyslogd: error: peer name not authorized -  not permitted to talk to it. Names: CN: x;",
@@ -286,8 +401,46 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "slapd",
+        &[
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=49 text=",
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=49 qtime=0.000011 etime=0.000200 text=",
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=53 text=unauthenticated bind (DN with no password) disallowed",
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=48 text=anonymous bind disallowed",
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=7 text=SASL(-4): no mechanism available:",
+            "slapd[1]: conn=1002 op=0 RESULT tag=97 err=13 text=confidentiality required",
+            "slapd[1]: conn=1002 op=1 RESULT tag=103 err=50 text=no write access to entry",
+            "slapd[1]: conn=1002 op=1 RESULT oid= tag=120 err=50 text=",
+            "slapd[1]: conn=1002 op=1 RESULT tag=111 err=50 text=",
+            "slapd[1]: conn=1002 op=1 SEARCH RESULT tag=101 err=50 nentries=0 text=",
+            "slapd[1]: conn=1002 op=1 SEARCH RESULT tag=101 err=48 nentries=0 text=authentication required",
+            "slapd[1]: conn=1002 fd=14 closed (TLS negotiation failure)",
+            "slapd[1]: SASL [conn=1002] Failure: no secret in database",
+        ],
+    ),
+    (
+        "squid",
+        &[
+            "squid[1]: 1762149603.001      0 192.0.2.1 TCP_DENIED/403 3890 CONNECT 198.51.100.9:25 - HIER_NONE/- text/html",
+            "squid[1]: 1762149603.001      0 192.0.2.1 TCP_DENIED/407 3890 GET http://x/ anna HIER_NONE/- text/html",
+            "squid[1]: 1762149603.001      0 192.0.2.1 TCP_DENIED_REPLY/403 3890 GET http://x/ - HIER_DIRECT/198.51.100.9 text/html",
+            "squid[1]: 1762149603.001      9 192.0.2.1 TCP_MISS/401 300 GET http://x/ - HIER_DIRECT/198.51.100.9 text/html",
+            "squid[1]: 1762149603.001      0 192.0.2.1 NONE_NONE/400 3512 - error:invalid-request - HIER_NONE/- text/html",
+            "(squid-1)[1]: 1762149603.001      0 192.0.2.1 TAG_NONE/403 3512 CONNECT x:443 - HIER_NONE/- text/html",
+            "squid[1]: 2026/11/03 06:00:10 kid1| SECURITY ALERT: Host header forgery detected on conn12 local=198.51.100.7:80 remote=192.0.2.1 FD 14 flags=33 (local IP does not match any domain IP)",
+        ],
+    ),
+    (
         "sshd",
         &[
+            "sshd[1]: error: kex_exchange_identification: Connection closed by remote host",
+            "sshd[1]: error: kex_exchange_identification: client sent invalid protocol identifier \"GET / HTTP/1.1\"",
+            "sshd[1]: banner exchange: Connection from 192.0.2.1 port 5: invalid format",
+            "sshd[1]: Unable to negotiate with 192.0.2.1 port 5: no matching host key type found. Their offer: ssh-dss [preauth]",
+            "sshd[1]: Did not receive identification string from 192.0.2.1 port 5",
+            "sshd[1]: Bad protocol version identification 'x' from 192.0.2.1 port 5",
+            "sshd(pam_unix)[1]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.1  user=root",
+            "sshd(pam_unix)[1]: check pass; user unknown",
             // With passwords.
             "sshd[1]: Failed password for root from 192.0.2.1 port 22 ssh2",
             "sshd[1]: Failed password for anna from 2001:db8::1 port 22 ssh2",
@@ -366,6 +519,16 @@ pub const FAILURES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "suricata",
+        &[
+            "suricata[1]: [1:2001219:20] ET SCAN Potential SSH Scan [Classification: Attempted Information Leak] [Priority: 2] {TCP} 192.0.2.1:5 -> 192.0.2.2:22",
+            "suricata[1]: [Drop] [1:2001219:20] ET SCAN x [Classification: Misc Attack] [Priority: 2] {TCP} 192.0.2.1:5 -> 192.0.2.2:22",
+            "suricata[1]: [wDrop] [1:2001219:20] ET SCAN x [Classification: (null)] [Priority: 3] {TCP} 192.0.2.1:5 -> 192.0.2.2:22",
+            "suricata[1]: {\"timestamp\":\"2026-11-03T06:00:00.123456+0000\",\"flow_id\":1,\"event_type\":\"alert\",\"src_ip\":\"192.0.2.1\",\"alert\":{\"action\":\"blocked\",\"gid\":1,\"signature_id\":1,\"rev\":1,\"signature\":\"x\",\"category\":\"\",\"severity\":3}}",
+            "suricata[1]: {\"timestamp\":\"2026-11-03T06:00:00.123456+0000\",\"flow_id\":1,\"event_type\":\"drop\",\"src_ip\":\"192.0.2.1\"}",
+        ],
+    ),
+    (
         "systemd",
         &[
             "systemd[1]: Failed to start x.service: Access denied",
@@ -439,6 +602,7 @@ pub const HARMLESS: &[(&str, &str, &str)] = &[
         r"rejecting client initiated renegotiation",
         "a connection goes on without it",
     ),
+    ("audit", r"failure \d", "a setting that auditctl shows"),
     (
         "clamav",
         r"Failed to get \w+ database version",
@@ -474,11 +638,6 @@ pub const HARMLESS: &[(&str, &str, &str)] = &[
     ),
     (
         "nginx",
-        r#"open\(\) "[^"]*" failed \((?:2|20|36): "#,
-        "files that are not there",
-    ),
-    (
-        "nginx",
         r"SSL_\w+\(\) failed .* while SSL handshaking",
         "no certificate of a client is asked for",
     ),
@@ -486,6 +645,21 @@ pub const HARMLESS: &[(&str, &str, &str)] = &[
         "rsyslog",
         r"Uncompression of a message failed",
         "what others send",
+    ),
+    (
+        "rspamd",
+        r"allow unauthorized connection from a trusted IP",
+        "its own machine, which needs no password",
+    ),
+    (
+        "slapd",
+        r"findbase failed! 32",
+        "a replica that is being filled",
+    ),
+    (
+        "slapd",
+        r"ber_get_next on fd \d+ failed errno",
+        "clients that go away",
     ),
     (
         "sshd",
