@@ -49,8 +49,9 @@ audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny
 	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny check licenses bans sources
 
-install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin
+install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin, its rule files to share/tenshi/includes
 	install -D -m 0755 target/release/tenshi $(DESTDIR)$(PREFIX)/sbin/tenshi
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/tenshi/includes etc/includes-available/*
 
 deb: ## Build the Debian package into dist/ (installs the build's needs, when root)
 	@CARGO='$(CARGO)' scripts/make-deb dist

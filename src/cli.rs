@@ -13,7 +13,7 @@ mod options;
 mod values;
 
 pub use command::{
-    CONFIGURATION, Command, Levels, MatchArgs, RunArgs, Shell, StatusArgs, StatusForm,
+    CONFIGURATION, Command, Levels, MatchArgs, PacksArgs, RunArgs, Shell, StatusArgs, StatusForm,
 };
 pub use exit::Exit;
 
@@ -52,6 +52,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             (Some(file), _) => MatchArgs::Pairs(file),
             (None, Some(regex)) => MatchArgs::Lines { regex, files, mask },
             (None, None) => return Err(wrong("match needs a regex, or --pairs")),
+        }),
+        Some(Sub::Packs { words, link, from }) => Command::Packs(PacksArgs {
+            config,
+            from,
+            link,
+            words,
         }),
         Some(Sub::Status(asked)) => Command::Status(StatusArgs {
             config,

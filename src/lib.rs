@@ -46,6 +46,8 @@ pub mod input;
 pub mod logging;
 pub mod logpath;
 pub mod monitor;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod packs;
 pub mod pattern;
 pub mod plain;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

@@ -38,10 +38,25 @@ pub enum Command {
     },
     /// `match REGEX [FILE…]` and `match --pairs FILE`
     Match(MatchArgs),
+    /// `packs [FILE…]` and `packs --link [NAME…] [FILE…]`
+    Packs(PacksArgs),
     /// `status`
     Status(StatusArgs),
     /// `completions SHELL`
     Completions(Shell),
+}
+
+/// The arguments of `tenshi packs`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PacksArgs {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// `--from`: the directory of the rule files.
+    pub from: Option<PathBuf>,
+    /// `--link`: link those that fit.
+    pub link: bool,
+    /// The logs; with `--link`, words that name a rule file are those to link.
+    pub words: Vec<PathBuf>,
 }
 
 /// The arguments of `tenshi status`.

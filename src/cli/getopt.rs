@@ -25,6 +25,8 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("critical", Value::Needed),
     ("lag-warning", Value::Needed),
     ("lag-critical", Value::Needed),
+    ("link", Value::None),
+    ("from", Value::Needed),
     ("version", Value::None),
 ];
 

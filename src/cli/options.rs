@@ -88,6 +88,19 @@ pub(super) enum Sub {
         #[arg(long, value_name = "FILE", conflicts_with_all = ["regex", "files", "mask"])]
         pairs: Option<PathBuf>,
     },
+    /// Show which of the rule files that come with tenshi fit the programs in logs, and link them
+    Packs {
+        /// The logs (.gz too, - for standard input); without one, those that the configuration follows.
+        /// With --link, words that name a rule file: only these are linked
+        #[arg(value_name = "FILE")]
+        words: Vec<PathBuf>,
+        /// Link the files that fit into the directory of the configuration's `includedir`
+        #[arg(long)]
+        link: bool,
+        /// Take the rule files of DIR
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
     /// Print the completions of the command line for a shell
@@ -146,6 +159,7 @@ impl Sub {
         match self {
             Self::Replay { .. } => "replay",
             Self::Match { .. } => "match",
+            Self::Packs { .. } => "packs",
             Self::Status(_) => "status",
             Self::Completions { .. } => "completions",
         }

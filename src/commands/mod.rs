@@ -2,7 +2,9 @@
 
 pub mod check;
 pub mod completions;
+mod logs;
 pub mod matching;
+pub mod packs;
 mod profile;
 pub mod replay;
 mod saved;

@@ -8,7 +8,7 @@ use super::diagnostic::shown;
 use super::draft::Draft;
 use super::files::ConfigFiles;
 use super::grammar::{self, Directive, Fragment, without_line_end};
-use super::loaded::Loaded;
+use super::loaded::{IncludeDir, Loaded};
 use super::reporter::{Location, SourceLine};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
@@ -33,6 +33,7 @@ pub(super) struct Assembly<'f> {
     /// The first text of each file that is not UTF-8 and that is shown to somebody.
     foreign: Vec<lint::ForeignText>,
     files: Vec<PathBuf>,
+    include_dirs: Vec<IncludeDir>,
     /// The length of all files so far, bytes.
     bytes: usize,
     open: Vec<OpenFile>,
@@ -55,6 +56,7 @@ impl<'f> Assembly<'f> {
             rules: RuleList::new(),
             foreign: Vec::new(),
             files: Vec::new(),
+            include_dirs: Vec::new(),
             bytes: 0,
             open: Vec::new(),
         }
@@ -224,6 +226,10 @@ impl<'f> Assembly<'f> {
                 return;
             }
         };
+        self.include_dirs.push(IncludeDir {
+            path: path.clone(),
+            behind: self.rules.everything().cloned(),
+        });
         names.retain(|name| !name.as_bytes().starts_with(b"."));
         names.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
         let location = line.at(directory);
@@ -255,6 +261,7 @@ impl<'f> Assembly<'f> {
             mut rules,
             foreign,
             files,
+            include_dirs,
             ..
         } = self;
         rules.finish(&mut draft.reporter);
@@ -277,6 +284,7 @@ impl<'f> Assembly<'f> {
             config,
             diagnostics,
             files,
+            include_dirs,
             needs,
             cut,
         }

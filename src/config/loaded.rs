@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Place};
 use super::model::Config;
 use super::reporter::{Location, sort};
 use crate::logpath::LogPath;
@@ -18,10 +18,21 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files that were read, the main one first.
     pub files: Vec<PathBuf>,
+    /// The directories of `includedir`, in order.
+    pub include_dirs: Vec<IncludeDir>,
     /// The accounts, log files and programs that the machine must have.
     pub(crate) needs: Needs,
     /// Whether the last of `diagnostics` says that there were more.
     pub(super) cut: bool,
+}
+
+/// A directory whose files are read as a part of the configuration (`includedir`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncludeDir {
+    /// The path, absolute.
+    pub path: PathBuf,
+    /// The rule before it that takes every line, so that none comes to the rules of its files.
+    pub behind: Option<Place>,
 }
 
 impl Loaded {

@@ -34,8 +34,8 @@ mod values;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use fingerprint::Fingerprint;
 pub use keywords::BUILT_IN;
-pub use loaded::Loaded;
 pub(crate) use loaded::{Account, Needs};
+pub use loaded::{IncludeDir, Loaded};
 pub use model::*;
 pub use redis_server::RedisServer;
 pub(crate) use reporter::Location;
@@ -54,6 +54,21 @@ pub fn load_from(directory: &Path, path: &Path) -> Loaded {
     let path = draft::absolute(directory, path);
     let draft = draft::Draft::new(&path, directory);
     let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
+    assembly.read_file(&path, None);
+    assembly.finish()
+}
+
+/// Reads a file of rules by itself. `queues` are the names of the queues that its rules may name.
+pub fn load_rules<'q>(path: &Path, queues: impl IntoIterator<Item = &'q str>) -> Loaded {
+    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let path = draft::absolute(&directory, path);
+    let draft = draft::Draft::new(&path, &directory);
+    let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
+    let mut head = String::from("set mailserver localhost\n");
+    for queue in queues {
+        head += &format!("set queue {queue} tenshi@localhost root [now]\n");
+    }
+    assembly.read_bytes(&path, head.as_bytes());
     assembly.read_file(&path, None);
     assembly.finish()
 }

@@ -204,12 +204,8 @@ impl RuleList {
 
     /// The place of the rule before that takes all lines of this pattern, and whether it takes every line.
     fn taken_before(&self, source: &[u8], on_host: bool) -> Option<(Place, bool)> {
-        let everything = self
-            .levels
-            .iter()
-            .find_map(|level| level.everything.clone());
-        if let Some(place) = everything {
-            return Some((place, true));
+        if let Some(place) = self.everything() {
+            return Some((place.clone(), true));
         }
         if on_host {
             // The patterns before it look at the message.
@@ -220,6 +216,12 @@ impl RuleList {
             .iter()
             .find_map(|level| level.patterns.get(source).cloned());
         same.map(|place| (place, false))
+    }
+
+    /// The place of the rule that takes every line that would come to the next rule, if there is one.
+    pub(super) fn everything(&self) -> Option<&Place> {
+        let mut levels = self.levels.iter();
+        levels.find_map(|level| level.everything.as_ref())
     }
 
     fn note_taken(&mut self, source: &[u8], place: &Place) {

@@ -10,3 +10,11 @@ mod mask;
 pub use in_order::{decide, decide_with, match_rule};
 pub use index::{Index, Query};
 pub use mask::mask;
+
+use crate::config::{Action, Rule};
+
+/// Whether a rule takes whatever comes to it: a line that only such a rule takes is one that no rule knows.
+pub fn is_catch_all(rule: &Rule) -> bool {
+    let takes = matches!(rule.action, Action::Trash | Action::Queues(_));
+    takes && rule.pattern.properties().matches_everything
+}

@@ -45,7 +45,7 @@ const ORDER: [&[&str]; 12] = [
     &["record"],
     // What a line is, which rule takes it, where it is counted.
     &["input", "queue", "rules"],
-    &["host_system", "report"],
+    &["host_system", "packs", "report"],
     // What is mailed when.
     &["delivery", "monitor"],
     &["state"],

@@ -26,6 +26,7 @@ mod mailtls;
 mod manager;
 mod matching;
 mod outage;
+mod packs;
 mod process;
 mod reports;
 mod rotation;
