@@ -39,7 +39,10 @@ pub fn added<F: LogFile>(
     checkpoint: &FileCheckpoint,
     own: Option<&F>,
 ) -> io::Result<Added> {
-    let own = own.filter(|own| checkpoint.offset == 0 || checkpoint.fits(*own).unwrap_or(false));
+    let own = match own {
+        Some(own) if checkpoint.offset > 0 && !checkpoint.fits(own)? => None,
+        own => own,
+    };
     let first = match own {
         Some(own) => first_bytes(own)?,
         None => checkpoint.fingerprint.head.to_vec(),

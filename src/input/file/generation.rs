@@ -1,11 +1,10 @@
 //! One generation of a log: an open file, plain or packed by gzip, and how far it was read.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
-
 use super::checkpoint::{ANCHOR, FileCheckpoint, HEAD, same_beginning};
+use super::compressed::Compressed;
 use super::fs::{FileId, LogFile};
 use super::lines::Cutter;
 use super::start;
@@ -24,64 +23,9 @@ pub enum Step {
     Truncated,
 }
 
-struct FileReader<F> {
-    file: F,
-    at: u64,
-}
-
-impl<F: LogFile> Read for FileReader<F> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(self.at, buf)?;
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
-/// A compressed file: it cannot grow, and it is read once, forward.
-struct Compressed<F> {
-    decoder: MultiGzDecoder<io::BufReader<FileReader<F>>>,
-    /// Unpacked and not used up.
-    rest: Vec<u8>,
-    ended: bool,
-    /// What keeps the rest of the file from being unpacked.
-    fault: Option<io::Error>,
-}
-
 enum Source<F> {
     Plain(F),
     Compressed(Box<Compressed<F>>),
-}
-
-impl<F: LogFile> Compressed<F> {
-    fn fill(&mut self, want: usize) {
-        if self.ended || self.rest.len() >= want {
-            return;
-        }
-        let missing = (want - self.rest.len()) as u64;
-        // What was unpacked before a fault is good, and kept.
-        match self
-            .decoder
-            .by_ref()
-            .take(missing)
-            .read_to_end(&mut self.rest)
-        {
-            Ok(n) => self.ended = (n as u64) < missing,
-            Err(fault) => {
-                self.ended = true;
-                self.fault = Some(fault);
-            }
-        }
-    }
-
-    fn open(file: F) -> Self {
-        let reader = io::BufReader::new(FileReader { file, at: 0 });
-        Self {
-            decoder: MultiGzDecoder::new(reader),
-            rest: Vec::new(),
-            ended: false,
-            fault: None,
-        }
-    }
 }
 
 /// An open file of a log's history. While it is held its inode cannot be used again (I4).
@@ -131,27 +75,39 @@ impl<F: LogFile> Generation<F> {
         generation
     }
 
-    /// A gzip file from its beginning, or none if it is empty.
-    pub fn compressed(file: F, id: FileId, now: i64) -> Self {
+    /// A gzip file from its beginning.
+    ///
+    /// # Errors
+    /// The file cannot be read. That it is damaged is told when its end is reached.
+    pub fn compressed(file: F, id: FileId, now: i64) -> io::Result<Self> {
         let mut packed = Compressed::open(file);
         packed.fill(HEAD);
+        packed.readable()?;
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
         let mut checkpoint = FileCheckpoint::blank(id);
         checkpoint.fingerprint.head = head;
-        Self::new(Source::Compressed(Box::new(packed)), checkpoint, now)
+        Ok(Self::new(
+            Source::Compressed(Box::new(packed)),
+            checkpoint,
+            now,
+        ))
     }
 
     /// A gzip file that holds what `checkpoint` remembers, at the checkpoint's offset.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn compressed_at(
         file: F,
         id: FileId,
         checkpoint: &FileCheckpoint,
         now: i64,
-    ) -> Option<Self> {
+    ) -> io::Result<Option<Self>> {
         let mut packed = Compressed::open(file);
         packed.fill(HEAD);
+        packed.readable()?;
         if checkpoint.is_blank() || !packed.rest.starts_with(&checkpoint.fingerprint.head) {
-            return None;
+            return Ok(None);
         }
         // The checkpoint may be of a time when there was less: a short head fits many files.
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
@@ -160,19 +116,21 @@ impl<F: LogFile> Generation<F> {
             .saturating_sub(checkpoint.fingerprint.anchor.len() as u64);
         while left > 0 {
             packed.fill(CHUNK);
+            packed.readable()?;
             let n = packed
                 .rest
                 .len()
                 .min(usize::try_from(left).unwrap_or(usize::MAX));
             if n == 0 {
-                return None;
+                return Ok(None);
             }
             packed.rest.drain(..n);
             left -= n as u64;
         }
         packed.fill(CHUNK);
+        packed.readable()?;
         if !packed.rest.starts_with(&checkpoint.fingerprint.anchor) {
-            return None;
+            return Ok(None);
         }
         packed.rest.drain(..checkpoint.fingerprint.anchor.len());
         let mut checkpoint = FileCheckpoint {
@@ -182,7 +140,7 @@ impl<F: LogFile> Generation<F> {
         checkpoint.fingerprint.head = head;
         let mut generation = Self::new(Source::Compressed(Box::new(packed)), checkpoint, now);
         generation.judged = true;
-        Some(generation)
+        Ok(Some(generation))
     }
 
     fn new(source: Source<F>, checkpoint: FileCheckpoint, now: i64) -> Self {
@@ -251,24 +209,25 @@ impl<F: LogFile> Generation<F> {
 
     /// Whether `first` and `last`, the first bytes of a file of `size` bytes and the last ones where
     /// they are known, show it as a copy of this one or of its beginning.
-    pub fn has_copy(&self, first: &[u8], last: &[u8], size: u64) -> bool {
+    ///
+    /// # Errors
+    /// The file of this one cannot be read.
+    pub fn has_copy(&self, first: &[u8], last: &[u8], size: u64) -> io::Result<bool> {
         let Source::Plain(file) = &self.source else {
-            return self.checkpoint.begins_like(first);
+            return Ok(self.checkpoint.begins_like(first));
         };
-        let own = file.meta().map_or(0, |meta| meta.size);
+        let own = file.meta()?.size;
         // A copy may be of what stood here before a truncation, or of what stands here now.
-        let stale = !self.checkpoint.is_blank() && !self.checkpoint.fits(file).unwrap_or(false);
+        let stale = !self.checkpoint.is_blank() && !self.checkpoint.fits(file)?;
         if stale && self.checkpoint.begins_like(first) {
-            return true;
+            return Ok(true);
         }
-        let same_end = || {
-            let mut end = vec![0; last.len()];
-            let n = file.read_at(size.saturating_sub(last.len() as u64), &mut end);
-            n.is_ok_and(|n| end[..n] == *last)
-        };
-        size <= own
-            && first_bytes(file).is_ok_and(|head| same_beginning(&head, first))
-            && same_end()
+        if size > own || !same_beginning(&first_bytes(file)?, first) {
+            return Ok(false);
+        }
+        let mut end = vec![0; last.len()];
+        let n = file.read_at(size.saturating_sub(last.len() as u64), &mut end)?;
+        Ok(end[..n] == *last)
     }
 
     /// The end of the last complete line before `offset`.

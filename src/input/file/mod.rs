@@ -11,6 +11,7 @@ use crate::config::model::TailStart;
 
 mod beside;
 mod checkpoint;
+mod compressed;
 mod copies;
 mod follower;
 mod fs;

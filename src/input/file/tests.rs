@@ -13,6 +13,7 @@ use crate::input::{Checkpoint, Drain, Event};
 mod beside;
 mod byhand;
 mod departed;
+mod errors;
 mod generations;
 mod interleave;
 mod names;

@@ -21,6 +21,7 @@ mod context;
 mod copies;
 mod history;
 mod live;
+mod lookup;
 mod read;
 mod resume;
 mod retire;

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::Settings;
@@ -12,6 +13,7 @@ use super::super::open_files::OpenFileBudget;
 use super::Track;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
+use crate::shown::shown_path;
 
 /// The surroundings of a turn: file system, settings, the other paths, and where events go.
 pub(in crate::input::file) struct Context<'a, F: FileSystem> {
@@ -45,6 +47,25 @@ impl<F: FileSystem> Context<'_, F> {
     /// Whether a path that holds `own` files open may open one more.
     pub fn has_room(&self, own: usize, known: bool) -> bool {
         self.budget.has(self.open_elsewhere + own, known)
+    }
+
+    /// Notes that a rotated file cannot be opened or read: nobody can tell yet what it holds.
+    pub(super) fn unreadable(&self, path: &Path, why: &io::Error) {
+        let text = format!("{}: cannot be read: {why}", shown_path(path));
+        self.shut.set(Some(text));
+    }
+
+    /// Gives what a call about the rotated file of this path gave; an error is noted.
+    pub(super) fn readable<T>(&self, path: &Path, result: io::Result<T>) -> Option<T> {
+        result.map_err(|e| self.unreadable(path, &e)).ok()
+    }
+
+    /// Whether such a file was met.
+    pub(super) fn is_shut(&self) -> bool {
+        let shut = self.shut.take();
+        let is = shut.is_some();
+        self.shut.set(shut);
+        is
     }
 
     pub(super) fn notice(

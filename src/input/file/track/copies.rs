@@ -8,7 +8,7 @@ use super::super::copies::{Added, LastLines, added, relocated, shared};
 use super::super::fs::{FileId, FileSystem, LogFile, Meta};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
-use super::history::resume_on;
+use super::lookup::resume_on;
 use super::{Context, Done, LINGER, SETTLED, Track};
 use crate::counters::Counter;
 use crate::shown::shown_path;
@@ -190,7 +190,7 @@ impl<F: FileSystem> Track<F> {
             // The whole of a short file may be how each new one begins.
             let moved = links > 0 && checkpoint.offset < super::super::checkpoint::HEAD as u64;
             let same = |s: &RotatedFile| s.meta.id == checkpoint.id;
-            (!moved && !self.list(cx).iter().any(same)).then_some((checkpoint.offset, false))
+            (!moved && !self.list(cx)?.iter().any(same)).then_some((checkpoint.offset, false))
         } else if links == 0 {
             let known = match old.file() {
                 Some(old) => LastLines::of_file(old, &checkpoint)?,

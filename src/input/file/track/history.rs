@@ -1,32 +1,40 @@
 //! The rotated files of a path: which there are, and which of them hold lines not read yet.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::super::checkpoint::FileCheckpoint;
 use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::open_files::NO_ROOM;
 use super::super::rotated::{Compression, RotatedFile, compression_of};
 use super::super::start;
+use super::lookup::{dir_of, open, resume_on, there};
 use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
 use crate::config::model::TailStart;
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
-    pub(super) fn list(&self, cx: &Context<F>) -> Vec<RotatedFile> {
+    /// The rotated files that are there.
+    ///
+    /// # Errors
+    /// Some may be missing, since a call failed. A directory that may not be listed has none.
+    pub(super) fn list(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
         let (Some(dir), Some(base)) = (self.path.parent(), self.path.file_name()) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let mut rotated_files = Vec::new();
-        for name in cx.fs.list(dir_of(dir)).unwrap_or_default() {
+        let names = match there(cx.fs.list(dir_of(dir))) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
+            names => names?,
+        };
+        for name in names.unwrap_or_default() {
             let Some(compression) = compression_of(base, &name) else {
                 continue;
             };
             let path = dir.join(&name);
             let followed = cx.followed.contains(&path);
-            if let Ok(meta) = cx.fs.meta(&path)
+            if let Some(meta) = there(cx.fs.meta(&path))?
                 && meta.kind == Kind::Regular
             {
                 rotated_files.push(RotatedFile {
@@ -38,18 +46,27 @@ impl<F: FileSystem> Track<F> {
             }
         }
         rotated_files.sort_by_key(RotatedFile::age);
-        rotated_files
+        Ok(rotated_files)
     }
 
     /// The rotated files, if no rotation is going on (I9): the directory did not change of late, or at
     /// least the names around this path did not.
     pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<RotatedFile>> {
-        let Some(before) = self.stamp(cx) else {
-            return Some(Vec::new());
+        let waits_since = *self.waiting_since.get_or_insert(cx.now);
+        let waited = cx.now - waits_since >= PATIENCE;
+        let before = match self.stamp(cx) {
+            Ok(Some(before)) => before,
+            // Without its directory, or one that nobody can look at.
+            Err(_) if !waited => return None,
+            Ok(None) | Err(_) => return Some(Vec::new()),
         };
         let own = self.own_stamp(cx);
-        let rotated_files = self.list(cx);
-        let unchanged = self.stamp(cx) == Some(before) && cx.now - before >= QUIET;
+        let rotated_files = match self.list(cx) {
+            Ok(rotated_files) => rotated_files,
+            Err(_) if !waited => return None,
+            Err(_) => Vec::new(),
+        };
+        let unchanged = self.is_stamp(before, cx) && cx.now - before >= QUIET;
         let names = self.names(&rotated_files, cx);
         let since = match &self.names_seen {
             Some((seen, since)) if *seen == names => *since,
@@ -57,7 +74,6 @@ impl<F: FileSystem> Track<F> {
         };
         let stable = cx.now - since >= QUIET;
         self.names_seen = Some((names, since));
-        let waited = cx.now - *self.waiting_since.get_or_insert(cx.now) >= PATIENCE;
         // A directory is not listed in one instant: a name that changes meanwhile may be missed.
         if !(unchanged || stable || (waited && !self.names_moved(cx))) {
             return None;
@@ -80,18 +96,27 @@ impl<F: FileSystem> Track<F> {
     /// Whether the names around the path are others than when it was looked through.
     pub(super) fn names_moved(&self, cx: &Context<F>) -> bool {
         let seen = self.names_seen.as_ref();
-        seen.is_some_and(|(seen, _)| *seen != self.names(&self.list(cx), cx))
+        let now = |rotated_files: Vec<RotatedFile>| self.names(&rotated_files, cx);
+        seen.is_some_and(|(seen, _)| self.list(cx).map_or(true, |files| *seen != now(files)))
     }
 
-    fn stamp(&self, cx: &Context<F>) -> Option<i64> {
-        let dir = dir_of(self.path.parent()?);
-        cx.fs.meta(dir).map(|meta| meta.mtime).ok()
+    /// When names in the directory changed last; none if there is no directory.
+    fn stamp(&self, cx: &Context<F>) -> io::Result<Option<i64>> {
+        let Some(dir) = self.path.parent() else {
+            return Ok(None);
+        };
+        let meta = there(cx.fs.meta(dir_of(dir)))?;
+        Ok(meta.map(|meta| meta.mtime))
+    }
+
+    fn is_stamp(&self, stamp: i64, cx: &Context<F>) -> bool {
+        self.stamp(cx).is_ok_and(|now| now == Some(stamp))
     }
 
     /// Whether no name in the directory changed since it was looked through.
     pub(super) fn is_surveyed(&self, cx: &Context<F>) -> bool {
         self.surveyed
-            .is_some_and(|(dir, own)| self.stamp(cx) == Some(dir) && self.own_stamp(cx) == own)
+            .is_some_and(|(dir, own)| self.is_stamp(dir, cx) && self.own_stamp(cx) == own)
     }
 
     /// When what the path names was last written to, as far as that is known.
@@ -102,7 +127,7 @@ impl<F: FileSystem> Track<F> {
     /// At the first look: what the rotated files hold is old, unless they were written since the
     /// glob that found this path is followed.
     pub(super) fn remember_rotated(&mut self, cx: &Context<F>) {
-        let rotated_files = self.list(cx);
+        let rotated_files = self.list(cx).unwrap_or_default();
         for (age, rotated) in rotated_files.iter().rev().enumerate().rev() {
             let last = rotated.meta.mtime;
             // The newest may still be written to; others are old by their time.
@@ -124,8 +149,9 @@ impl<F: FileSystem> Track<F> {
                 Compression::Plain => {}
                 Compression::Unreadable => continue,
                 Compression::Gzip => {
-                    let checkpoint = Generation::compressed(file, id, cx.now).checkpoint;
-                    self.remember(Done::seen(checkpoint, last));
+                    if let Ok(generation) = Generation::compressed(file, id, cx.now) {
+                        self.remember(Done::seen(generation.checkpoint, last));
+                    }
                     continue;
                 }
             }
@@ -159,10 +185,12 @@ impl<F: FileSystem> Track<F> {
         if found.is_none() && cx.moved.take() {
             return false;
         }
+        let shut = found.is_none() && cx.shut.take().is_some();
         let unread = checkpoint.end.saturating_sub(checkpoint.offset);
         let departed = self.gens[at].departed.is_some();
         let gone = found.is_none() && checkpoint.offset > 0;
-        let gone = gone && !self.was_added(&checkpoint, rotated_files, cx);
+        // What cannot be read just now may be its copy: if it is, the rest comes once it can be.
+        let gone = gone && !shut && !self.was_added(&checkpoint, rotated_files, cx);
         let empty = self.is_emptied(at, cx);
         if gone && unread > 0 && empty == Some(false) {
             // Whoever rewrites it in place may not have come to its first line yet.
@@ -291,7 +319,7 @@ impl<F: FileSystem> Track<F> {
     }
 
     /// Tells of a rotated file that cannot be opened, and when none is left.
-    fn tell_shut(&mut self, cx: &mut Context<F>) {
+    pub(super) fn tell_shut(&mut self, cx: &mut Context<F>) {
         let shut = cx.shut.take();
         let told = |shut: &Option<String>| shut.clone().filter(|text| text != NO_ROOM);
         match (&told(&shut), &told(&self.shut)) {
@@ -331,26 +359,34 @@ impl<F: FileSystem> Track<F> {
         let id = rotated.meta.id;
         let mut generation = match rotated.compression {
             Compression::Plain => Generation::plain(file, id, cx.now),
-            Compression::Gzip => Generation::compressed(file, id, cx.now),
+            Compression::Gzip => {
+                cx.readable(&rotated.path, Generation::compressed(file, id, cx.now))?
+            }
             Compression::Unreadable => return None,
         };
-        let first = generation.first_bytes().ok()?;
+        let first = cx.readable(&rotated.path, generation.first_bytes())?;
         let size = match rotated.compression {
             Compression::Plain => rotated.meta.size,
             // At least: the first bytes are unpacked.
             _ => first.len() as u64,
         };
-        let last = generation.last_bytes(size).ok()?;
-        let copied = |g: &Generation<F::File>| g.has_copy(&first, &last, size);
+        let last = cx.readable(&rotated.path, generation.last_bytes(size))?;
         // A copy of one that is followed is never a new generation (I10).
-        let mut unsure = first.is_empty() || self.gens.iter().any(copied);
+        let mut unsure = first.is_empty();
+        for followed in &self.gens {
+            unsure |= cx.readable(&self.path, followed.has_copy(&first, &last, size))?;
+        }
         // A finished one comes back only if its writer added to it after all.
         let mut grown = None;
         for (at, done) in self.done.iter().enumerate() {
             if !done.checkpoint.begins_like(&first) {
                 continue;
             }
-            let Some(more) = resume_on(rotated, &done.checkpoint, cx) else {
+            let more = resume_on(rotated, &done.checkpoint, cx);
+            if more.is_none() && cx.is_shut() {
+                return None;
+            }
+            let Some(more) = more else {
                 // They may begin with the same words, that is all.
                 unsure |= size < done.checkpoint.offset || cx.moved.get();
                 continue;
@@ -376,51 +412,5 @@ impl<F: FileSystem> Track<F> {
         // Under another inode it is a copy, which has no writer of its own.
         grown.renamed = done.renamed && done.checkpoint.id == id;
         Some(grown)
-    }
-}
-
-fn dir_of(dir: &Path) -> &Path {
-    if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    }
-}
-
-/// Opens `rotated file`, if its name still stands for the file that was listed.
-fn open<F: FileSystem>(rotated: &RotatedFile, cx: &Context<F>) -> Option<F::File> {
-    let file = cx.fs.open(&rotated.path);
-    let same = file
-        .as_ref()
-        .is_ok_and(|file| file.meta().is_ok_and(|meta| meta.id == rotated.meta.id));
-    let gone = file
-        .as_ref()
-        .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
-    match &file {
-        _ if same => {}
-        Err(e) if !gone => {
-            let text = format!("{}: cannot be read: {e}", shown_path(&rotated.path));
-            cx.shut.set(Some(text));
-        }
-        _ => cx.moved.set(true),
-    }
-    file.ok().filter(|_| same)
-}
-
-/// Opens `rotated file` at `checkpoint`, if its content fits.
-pub(super) fn resume_on<F: FileSystem>(
-    rotated: &RotatedFile,
-    checkpoint: &FileCheckpoint,
-    cx: &Context<F>,
-) -> Option<Generation<F::File>> {
-    let file = open(rotated, cx)?;
-    let id = rotated.meta.id;
-    match rotated.compression {
-        Compression::Plain => {
-            let fits = checkpoint.fits(&file).unwrap_or(false);
-            fits.then(|| Generation::resumed(file, id, checkpoint.clone(), cx.now))
-        }
-        Compression::Gzip => Generation::compressed_at(file, id, checkpoint, cx.now),
-        Compression::Unreadable => None,
     }
 }

@@ -9,6 +9,9 @@ use super::super::start;
 use super::{ALIAS, Context, Done, MISSING, Track};
 use crate::shown::shown_path;
 
+/// How the fault of a path begins that cannot be looked at.
+const UNSEEN: &str = "cannot be looked at";
+
 impl<F: FileSystem> Track<F> {
     fn depart(&mut self, now: i64) {
         if self.live {
@@ -40,7 +43,7 @@ impl<F: FileSystem> Track<F> {
                 }
                 return;
             }
-            Err(e) => return self.set_fault(cx, Some(format!("cannot be looked at: {e}"))),
+            Err(e) => return self.set_fault(cx, Some(format!("{UNSEEN}: {e}"))),
         };
         if meta.kind != Kind::Regular {
             self.depart(cx.now);
@@ -53,6 +56,10 @@ impl<F: FileSystem> Track<F> {
             return self.set_fault(cx, Some(format!("is {what}, not a log file")));
         }
         if self.live && self.gens.last().is_some_and(|g| g.checkpoint.id == meta.id) {
+            let told = self.fault.as_deref();
+            if told.is_some_and(|fault| fault.starts_with(UNSEEN)) {
+                self.set_fault(cx, None);
+            }
             return;
         }
         if let Some(at) = self

@@ -1,8 +1,10 @@
 //! One turn through the generations of a path.
 
+use std::io;
+
 use super::super::fs::FileSystem;
 use super::super::generation::Step;
-use super::{Context, Progress, Track};
+use super::{Context, Done, Progress, Track};
 
 /// The next step after a look at one generation.
 enum Flow {
@@ -10,20 +12,30 @@ enum Flow {
     Next,
     /// The one that is at its place now, once more.
     Again,
+    /// The next one: this one cannot be read now.
+    Failed,
     /// The turn is over.
     Stop,
 }
 
+/// How the fault of a file begins that cannot be read.
+const UNREADABLE: &str = "cannot be read";
+
 impl<F: FileSystem> Track<F> {
     /// Drains the generations, the older ones first (I5), until one gave a chunk.
     pub(super) fn read(&mut self, cx: &mut Context<F>, progress: &mut Progress) {
-        let mut at = 0;
+        let (mut at, mut failed) = (0, false);
         while at < self.gens.len() {
             match self.read_one(at, cx, progress) {
                 Flow::Next => at += 1,
+                Flow::Failed => (at, failed) = (at + 1, true),
                 Flow::Again => {}
                 Flow::Stop => return,
             }
+        }
+        let told = self.fault.as_deref();
+        if !failed && self.live && told.is_some_and(|fault| fault.starts_with(UNREADABLE)) {
+            self.set_fault(cx, None);
         }
         if self.recheck && !self.live {
             self.recheck = false;
@@ -52,8 +64,7 @@ impl<F: FileSystem> Track<F> {
                 self.gens[at].turns.1 = self.turns;
                 return Flow::Next;
             }
-            // The drain tells.
-            Err(_) => self.gens[at].held_back = false,
+            Err(e) => return self.failed(at, e, cx),
         }
         match self.drain(at, cx, false) {
             Ok(Step::Moved) => self.moved(at, cx, progress),
@@ -75,16 +86,30 @@ impl<F: FileSystem> Track<F> {
                 progress.changed = true;
                 Flow::Again
             }
-            Err(e) => {
-                self.gens[at].turns.1 = self.turns;
-                self.set_fault(cx, Some(format!("cannot be read: {e}")));
-                if self.gens[at].is_compressed() {
-                    self.gens[at].finished = true;
-                    self.lost(cx, "its compressed generation is damaged", 0);
-                }
-                Flow::Next
-            }
+            Err(e) => self.failed(at, e, cx),
         }
+    }
+
+    /// The generation at `at` could not be read, or what it may be a copy of: it is tried again at the next
+    /// look.
+    fn failed(&mut self, at: usize, e: io::Error, cx: &mut Context<F>) -> Flow {
+        let generation = &mut self.gens[at];
+        generation.turns.1 = self.turns;
+        if generation.is_compressed() && e.raw_os_error().is_some() {
+            // What unpacks it cannot go on: it is found again when the rotated files are looked through.
+            let mut checkpoint = self.gens.remove(at).checkpoint;
+            checkpoint.end = checkpoint.offset;
+            self.remember(Done::seen(checkpoint, cx.now));
+            cx.unreadable(&self.path, &e);
+            self.tell_shut(cx);
+            return Flow::Again;
+        }
+        if generation.is_compressed() {
+            generation.finished = true;
+            self.lost(cx, "its compressed generation is damaged", 0);
+        }
+        self.set_fault(cx, Some(format!("{UNREADABLE}: {e}")));
+        Flow::Failed
     }
 
     fn moved(&mut self, at: usize, cx: &Context<F>, progress: &mut Progress) -> Flow {
@@ -112,17 +137,22 @@ impl<F: FileSystem> Track<F> {
                 Some(_) => {}
             }
         }
-        let begun = self.gens[at].size().is_ok_and(|size| size > 0);
-        if self.gens[at].judged || !begun {
+        let size = self.gens[at].size();
+        if self.gens[at].judged || size.as_ref().is_ok_and(|size| *size == 0) {
             return None;
         }
-        // What cannot be read now is told by the drain.
-        let _ = self.gens[at].preview();
-        let rotated_files = self.survey(cx);
-        let Some(rotated_files) = rotated_files.filter(|_| !self.reunite(at, cx).unwrap_or(false))
-        else {
-            progress.waiting = true;
-            return Some(Flow::Stop);
+        if let Err(e) = size.and_then(|_| self.gens[at].preview()) {
+            return Some(self.failed(at, e, cx));
+        }
+        let surveyed = self.survey(cx);
+        let waits = surveyed.as_ref().map(|_| self.reunite(at, cx));
+        let rotated_files = match (surveyed, waits) {
+            (_, Some(Err(e))) => return Some(self.failed(at, e, cx)),
+            (Some(rotated_files), Some(Ok(false))) => rotated_files,
+            _ => {
+                progress.waiting = true;
+                return Some(Flow::Stop);
+            }
         };
         let unread = std::mem::take(&mut self.rewritten);
         if self.gens[at].checkpoint.offset == 0 {

@@ -6,7 +6,7 @@ use super::super::fs::{FileId, FileSystem, Kind};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
 use super::super::start;
-use super::history::resume_on;
+use super::lookup::{resume_on, there};
 use super::{Context, Done, Track};
 use crate::config::model::TailStart;
 use crate::shown::shown_path;
@@ -35,7 +35,10 @@ impl<F: FileSystem> Track<F> {
         self.seen = checkpoints.seen;
         self.last_line = checkpoints.last_line;
         let mut pool = rotated_files.to_vec();
-        if let Ok(meta) = cx.fs.meta(&self.path)
+        let live = there(cx.fs.meta(&self.path));
+        // One that cannot be looked at just now may be any of them.
+        let hidden = live.is_err();
+        if let Ok(Some(meta)) = live
             && meta.kind == Kind::Regular
         {
             let path = self.path.as_ref().clone();
@@ -58,7 +61,7 @@ impl<F: FileSystem> Track<F> {
                 // A beginning of which nothing was read is no identity (I8): `recheck` looks.
                 Found::At(..) if checkpoint.offset == 0 => {}
                 Found::At(generation, rotated) => self.take_up(*generation, &rotated, cx),
-                Found::Gone { shut } => gone.push((checkpoint, shut)),
+                Found::Gone { shut } => gone.push((checkpoint, shut || hidden)),
             }
         }
         gone.retain(|(checkpoint, _)| !self.was_replaced(checkpoint));
