@@ -120,12 +120,14 @@ mod tests {
     fn what_is_kept_says_of_heads_what_all_of_it_does() {
         let (patterns, words) = examples();
         let (mut heads, mut states, mut kept) = (0, 0, 0);
-        for pattern in patterns.iter().filter(|p| anchored(&p.tree())) {
+        let anchored = patterns.iter().filter(|p| anchored(&p.tree()));
+        for (number, pattern) in anchored.enumerate() {
             let all = Nfa::new(&pattern.tree());
             let small = all.of_heads();
             (states, kept) = (states + all.states.len(), kept + small.states.len());
             let [all, small] = [all, small].map(|nfa| Beginning(Some(nfa)));
-            for word in &words {
+            // All pairs are many: each word meets a quarter of the patterns.
+            for word in words.iter().skip(number % 4).step_by(4) {
                 for behind in [&b""[..], b"[", b":", b": ", b" ", b"  ", b"(", b"\xff "] {
                     let head = [word, behind].concat();
                     let said = [all.fit(&head), small.fit(&head)];

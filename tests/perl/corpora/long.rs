@@ -21,19 +21,24 @@ const LEAST: usize = 25;
 /// What is put between, before and behind, to the length of a line.
 const FILLERS: [&[u8]; 3] = [b"a", b" ", b"x; "];
 
+/// The patterns of a rule file.
+pub fn patterns(text: &[u8]) -> Vec<Vec<u8>> {
+    let lines = text.split(|&byte| byte == b'\n');
+    let rules = lines.filter(|line| !line.starts_with(b"#") && *line != b"group_end");
+    let patterns = rules.filter_map(|line| {
+        let blank = line.iter().position(|&byte| byte == b' ')?;
+        Some(line[blank + 1..].trim_ascii_start().to_vec())
+    });
+    patterns.collect()
+}
+
 /// The patterns of our own rule files.
 fn ours() -> Vec<Vec<u8>> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(files).unwrap() {
-        let text = std::fs::read(file.unwrap().path()).unwrap();
-        let lines = text.split(|&byte| byte == b'\n');
-        found.extend(lines.filter_map(|line| {
-            let blank = line.iter().position(|&byte| byte == b' ')?;
-            Some(line[blank + 1..].trim_ascii_start().to_vec())
-        }));
-    }
-    assert!(found.len() > 450, "only {} rules", found.len());
+    let files = std::fs::read_dir(files).unwrap();
+    let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let found: Vec<_> = texts.flat_map(|text| patterns(&text)).collect();
+    assert!(found.len() > 600, "only {} rules", found.len());
     found
 }
 

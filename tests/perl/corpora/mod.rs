@@ -14,7 +14,9 @@ use std::path::Path;
 use crate::support::patterns::{Case, Outcome, Tally, compare};
 use crate::support::random::Random;
 use crate::support::{seed, subjects, torture};
-use tenshi::pattern::Pattern;
+use tenshi::config;
+use tenshi::pattern::{Budget, Pattern, Spans};
+use tenshi::record::{self, MessageText, Parsed};
 
 /// A Debian package with patterns in it.
 struct Corpus {
@@ -131,4 +133,52 @@ fn the_patterns_that_debian_ships_match_what_they_match_in_perl() {
     }
     assert!(compared > 80_000 * times, "only {compared} pairs");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The messages of a log, as rules see them.
+fn messages(log: &Path) -> Vec<Vec<u8>> {
+    let text = b"set mailserver h\nset hidepid on\n";
+    let config = config::parse_bytes(text).config.unwrap();
+    let text = std::fs::read(log).unwrap();
+    let lines = text.split(|&byte| byte == b'\n');
+    let messages = lines.filter_map(|line| {
+        let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
+        match record::parse(line, &config.lines, &mut spans, &mut budget) {
+            Parsed::Record(record) => {
+                let mut room = Vec::new();
+                let mut text = MessageText::new(&record.message, true, &mut room);
+                Some(text.message().to_vec())
+            }
+            Parsed::NoPrefix | Parsed::NoHost => None,
+        }
+    });
+    messages.collect()
+}
+
+/// Each rule file of ours on its own sample lines, and on those of the file behind it.
+#[test]
+fn our_own_rules_take_in_perl_what_they_take_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(root.join("etc/includes-available")).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let samples = files.iter().map(|file| {
+        let name = format!("{}.log", file.file_name().unwrap().to_str().unwrap());
+        messages(&root.join("tests/rules").join(name))
+    });
+    let samples: Vec<_> = samples.collect();
+    let mut cases = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let next = &samples[(at + 1) % samples.len()];
+        let subjects = [&samples[at][..], next].concat();
+        for regex in long::patterns(&std::fs::read(file).unwrap()) {
+            cases.push(Case::new(regex, |_| subjects.clone()));
+        }
+    }
+    let tally = compare(&cases);
+    println!("{}", row("ours", &tally));
+    assert!(tally.patterns > 600, "{} patterns", tally.patterns);
+    assert!(tally.refused.is_empty(), "{:?}", tally.refused);
+    let pairs: usize = tally.counts.values().sum();
+    assert_eq!(tally.count(Outcome::Same), pairs, "{:?}", tally.told);
 }
