@@ -312,3 +312,42 @@ pub fn distinct(count: u64, out: &mut Vec<u8>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// The seed of [`all_distinct`].
+const DISTINCT_SEED: u64 = 20_261_129;
+
+/// The programs of [`all_distinct`], each with the words of its messages.
+const DISTINCT: &[(&str, &str, &str)] = &[
+    ("sshd[4711]", "Invalid user", "from"),
+    ("postfix/smtpd[902]", "NOQUEUE: reject: RCPT from", "client"),
+    ("kernel", "audit: denied request", "by"),
+    (
+        "nginx",
+        "upstream timed out while reading response header from upstream, request",
+        "host",
+    ),
+    ("app", "session", "of"),
+];
+
+/// `count` lines, each with another text, in no order, of 25 hosts: the most that counting can have to do.
+#[allow(dead_code, reason = "each benchmark takes what it needs")]
+pub fn all_distinct(count: u64, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut random = Random(DISTINCT_SEED);
+    for at in 0..count {
+        let (program, words, from) = DISTINCT[usize::try_from(random.below(5)).unwrap_or(0)];
+        // An odd factor: another number for each line.
+        let number = (at + DISTINCT_SEED).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        write!(
+            out,
+            "Nov 29 12:00:00 host{:02} {program}: {words} ",
+            random.below(25) + 1
+        )?;
+        writeln!(
+            out,
+            "{number:016x} {from} {} took {} ms",
+            random.pick(USERS),
+            random.below(10_000)
+        )?;
+    }
+    Ok(())
+}

@@ -2,13 +2,15 @@
 //! one core. Prints what it measures and writes docs/performance.md.
 //!
 //! Arguments: `prepare` only makes the logs and configurations, for a look with perf; `count` counts
-//! instructions with callgrind instead (`make bench-count`).
+//! instructions with callgrind instead (`make bench-count`); `distinct` measures only lines that are all
+//! distinct.
 //!
 //! Environment: `TENSHI_BENCH_LINES` (300,000) is the length of the log.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod count;
+mod distinct;
 #[path = "../../tests/perl/corpora/fetch.rs"]
 mod fetch;
 mod idle;
@@ -73,6 +75,10 @@ fn main() {
         .and_then(|n| n.parse().ok())
         .unwrap_or(300_000);
     assert!(lines >= 100_000, "a log this short says nothing");
+    if std::env::args().nth(1).as_deref() == Some("distinct") {
+        run::on_one_core();
+        return distinct::distinct();
+    }
     let bench = Bench::prepare(lines);
     match std::env::args().nth(1).as_deref() {
         Some("prepare") => println!("logs and configurations: {}", bench.dir.display()),
@@ -99,10 +105,16 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Makes the logs and configurations.
-    fn prepare(lines: u64) -> Self {
+    /// The directory for logs and configurations.
+    fn directory() -> PathBuf {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench");
         fs::create_dir_all(&dir).expect("a directory for the logs");
+        dir
+    }
+
+    /// Makes the logs and configurations.
+    fn prepare(lines: u64) -> Self {
+        let dir = Self::directory();
         let perl = fetch::package("tenshi").join("usr/sbin/tenshi");
         let head = fs::read(&perl).unwrap_or_default();
         assert!(

@@ -10,6 +10,7 @@ use super::trace;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::{Host, HostTable};
+use crate::queue::Taken;
 use crate::record::{self, MessageText, Parsed};
 use crate::rules::{self, Query};
 use crate::simd::Newlines;
@@ -59,14 +60,14 @@ impl Monitor {
             from = end + 1;
             spent += scratch.budget.spent();
             if spent > SLICE {
-                self.scratch = scratch;
+                self.end(scratch);
                 return from;
             }
         }
         if from < text.len() {
             self.take_line(&text[from..], Known::default(), &config, &mut scratch);
         }
-        self.scratch = scratch;
+        self.end(scratch);
         text.len()
     }
 
@@ -91,7 +92,13 @@ impl Monitor {
         let config = Arc::clone(&self.config);
         let mut scratch = std::mem::take(&mut self.scratch);
         self.take_line(line, known, &config, &mut scratch);
+        self.end(scratch);
+    }
+
+    /// Counts what waits to be counted: behind the last line of a batch, the counts are those of all its lines.
+    fn end(&mut self, scratch: Scratch) {
         self.scratch = scratch;
+        self.count_batch();
     }
 
     /// Prepares for lines of this source: once a batch, not once a line.
@@ -262,23 +269,47 @@ impl Monitor {
         }
     }
 
-    /// Adds `n` to the count of a line in a queue.
+    /// Adds `n` to the count of a line in a queue: at once if it is a recent line, else with the next batch.
     pub(super) fn add(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
-        let bound = self.config.state.bound();
         let Some(state) = self.queues.get_mut(queue.index()) else {
             return;
         };
-        let new_host = !state.tally.knows(host);
-        if !state.tally.add(host, line, n, bound) {
+        let tally = &mut state.tally;
+        match self.batch.add(queue.index(), tally, (host, line), n) {
+            Taken::Yes => {}
+            Taken::Full => self.count_batch(),
+            Taken::UnknownHost => self.add_of_new_host(queue, host, line, n),
+        }
+    }
+
+    /// Adds `n` to the count of a line of a host that the queue does not know yet.
+    #[cold]
+    fn add_of_new_host(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
+        // Those before it may fill the queue.
+        self.count_batch();
+        let bound = self.config.state.bound();
+        if let Some(state) = self.queues.get_mut(queue.index())
+            && !state.tally.add(host, line, n, bound)
+        {
             self.counters.add(Counter::OverLimit, n);
         }
-        if new_host {
-            self.note_new_host(host);
+        self.note_new_host(host);
+    }
+
+    /// Counts the lines that wait for it.
+    fn count_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
         }
+        let bound = self.config.state.bound();
+        let over = self.batch.count(&mut self.queues, bound);
+        self.counters.add(Counter::OverLimit, over);
     }
 
     /// Sets the count of a line in a queue that it escalates to.
     fn set(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], total: u64) {
+        // Those before it may be the same line, and may fill the queue.
+        self.count_batch();
         let bound = self.config.state.bound();
         if let Some(state) = self.queues.get_mut(queue.index())
             && !state.tally.set(host, line, total, bound)

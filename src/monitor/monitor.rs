@@ -16,6 +16,7 @@ use crate::config::{Action, Config, QueueId};
 use crate::counters::{Counter, Counters};
 use crate::hosts::{Host, HostTable};
 use crate::pattern::{Budget, Pattern, Spans};
+use crate::queue::Batch;
 use crate::report::Unsent;
 use crate::rules::Index;
 
@@ -60,6 +61,8 @@ pub struct Monitor {
     /// Whether matchers that may take long are left out ([`Monitor::hurry`]).
     pub(super) hurried: bool,
     pub(super) scratch: Scratch,
+    /// Lines that are yet to be counted; none between two calls from outside.
+    pub(super) batch: Batch,
 }
 
 /// Buffers that are used again for each line.
@@ -99,6 +102,7 @@ impl Monitor {
             looked: now,
             hurried: false,
             scratch: Scratch::default(),
+            batch: Batch::default(),
         };
         monitor.begin_schedules(now);
         monitor

@@ -33,3 +33,9 @@ impl QueueState {
         }
     }
 }
+
+impl AsMut<Tally> for QueueState {
+    fn as_mut(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+}

@@ -23,7 +23,7 @@ pub use store::{DirectoryState, Loaded, ReadError, Store, WriteResult, read, res
 const MAGIC: &[u8] = b"tenshi state\n";
 /// The version that this program writes. A change that an older program must not pass over makes a
 /// new version, and a reader for the one before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,7 +80,7 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
     let (version, body) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
     match version {
         1 => version1::read(body),
-        VERSION => Snapshot::read(body),
+        2 | VERSION => Snapshot::read(body),
         0 => Err("there is no version 0".to_owned()),
         newer => return Err(DecodeError::Newer(newer)),
     }
