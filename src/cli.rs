@@ -14,6 +14,7 @@ mod values;
 
 pub use command::{
     CONFIGURATION, Command, Levels, MatchArgs, PacksArgs, RunArgs, Shell, StatusArgs, StatusForm,
+    SuggestArgs,
 };
 pub use exit::Exit;
 
@@ -64,6 +65,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
             state_dir: options.state_dir,
             form: asked.form()?,
         }),
+        Some(Sub::Suggest(asked)) => Command::Suggest(asked.arguments(config)),
         Some(Sub::Completions { shell }) => Command::Completions(shell),
         None if options.check => Command::Check { config, debug },
         None if options.profile => Command::Profile { config, debug },

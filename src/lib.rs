@@ -63,6 +63,7 @@ pub mod shown;
 pub mod simd;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod state;
+pub mod suggest;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod threads;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use tenshi::cli::{self, Command, MatchArgs};
-use tenshi::commands::{check, completions, matching, packs, replay, status};
+use tenshi::commands::{check, completions, matching, packs, replay, status, suggest};
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
 
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::Match(MatchArgs::Pairs(file)) => matching::pairs(&file, &mut out, &mut err),
         Command::Packs(args) => packs::run(&args, &mut out, &mut err),
         Command::Status(args) => status::run(&args, &mut out, &mut err),
+        Command::Suggest(args) => suggest::run(&args, &mut out, &mut err),
         Command::Completions(shell) => completions::run(shell, &mut out),
     };
     ExitCode::from(u8::try_from(status).unwrap_or(1))

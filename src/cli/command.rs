@@ -42,6 +42,8 @@ pub enum Command {
     Packs(PacksArgs),
     /// `status`
     Status(StatusArgs),
+    /// `suggest [FILE…]`
+    Suggest(SuggestArgs),
     /// `completions SHELL`
     Completions(Shell),
 }
@@ -68,6 +70,23 @@ pub struct StatusArgs {
     pub state_dir: Option<PathBuf>,
     /// The form of the status.
     pub form: StatusForm,
+}
+
+/// The arguments of `tenshi suggest`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SuggestArgs {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The logs; without one, those that the configuration follows.
+    pub files: Vec<PathBuf>,
+    /// `--keep user`: names of users are not masked.
+    pub keep_users: bool,
+    /// `--keep addr`: addresses are not masked.
+    pub keep_addresses: bool,
+    /// `--samples`: samples show names of users.
+    pub samples: bool,
+    /// `--min`: the fewest lines for which a rule is printed.
+    pub least: u64,
 }
 
 /// The form in which a status is shown.

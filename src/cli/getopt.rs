@@ -27,6 +27,9 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("lag-critical", Value::Needed),
     ("link", Value::None),
     ("from", Value::Needed),
+    ("keep", Value::Needed),
+    ("samples", Value::None),
+    ("min", Value::Needed),
     ("version", Value::None),
 ];
 

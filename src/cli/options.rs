@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::command::{CONFIGURATION, Levels, Shell, StatusForm};
+use super::command::{CONFIGURATION, Levels, Shell, StatusForm, SuggestArgs};
 use super::exit::{Exit, wrong};
 use super::values;
 
@@ -101,6 +101,8 @@ pub(super) enum Sub {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Print rules for the lines of logs (.gz too) that no rule takes, to paste into the configuration
+    Suggest(SuggestOptions),
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
     /// Print the completions of the command line for a shell
@@ -109,6 +111,45 @@ pub(super) enum Sub {
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
+}
+
+/// The options of `suggest`.
+#[derive(Args)]
+pub(super) struct SuggestOptions {
+    /// The logs, `-` for standard input; without one, the logs that the configuration follows
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Do not mask these: `user`, `addr`, or both with a comma between
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    keep: Vec<Kept>,
+    /// Show names of users in the samples
+    #[arg(long)]
+    samples: bool,
+    /// Print no rule for fewer lines than this
+    #[arg(long, value_name = "LINES", default_value = "1")]
+    min: u64,
+}
+
+/// What `--keep` names.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kept {
+    /// Names of users.
+    User,
+    /// Addresses.
+    Addr,
+}
+
+impl SuggestOptions {
+    pub(super) fn arguments(self, config: PathBuf) -> SuggestArgs {
+        SuggestArgs {
+            config,
+            files: self.files,
+            keep_users: self.keep.contains(&Kept::User),
+            keep_addresses: self.keep.contains(&Kept::Addr),
+            samples: self.samples,
+            least: self.min,
+        }
+    }
 }
 
 /// The options of `status`.
@@ -161,6 +202,7 @@ impl Sub {
             Self::Match { .. } => "match",
             Self::Packs { .. } => "packs",
             Self::Status(_) => "status",
+            Self::Suggest(_) => "suggest",
             Self::Completions { .. } => "completions",
         }
     }

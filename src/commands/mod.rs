@@ -9,3 +9,4 @@ mod profile;
 pub mod replay;
 mod saved;
 pub mod status;
+pub mod suggest;

@@ -44,7 +44,7 @@ const ORDER: [&[&str]; 12] = [
     &["config"],
     &["record"],
     // What a line is, which rule takes it, where it is counted.
-    &["input", "queue", "rules"],
+    &["input", "queue", "rules", "suggest"],
     &["host_system", "packs", "report"],
     // What is mailed when.
     &["delivery", "monitor"],

@@ -1,0 +1,278 @@
+//! `tenshi suggest [FILE…]`: rules for the lines that no rule takes, or only one that takes every line.
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use super::saved;
+use crate::cli::SuggestArgs;
+use crate::config::{self, Action, Config, LineSettings, Rule};
+use crate::input::file::{CUT, RealFs};
+use crate::pattern::{Budget, Found, Spans};
+use crate::record::{self, MessageText, Parsed};
+use crate::rules::{Index, Query};
+use crate::shown::{shown_path, whole_characters};
+use crate::suggest::print::{Printing, number, percent, print};
+use crate::suggest::{self, Keep, Lexicon, Loudness, Miner};
+
+/// Finds rules and prints them; the exit status.
+pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    let loaded = config::load(&args.config);
+    for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
+        let _ = writeln!(err, "{error}");
+    }
+    let Some(config) = loaded.config else {
+        return 1;
+    };
+    let files = match args.files.is_empty() {
+        true => followed(&config),
+        false => args.files.clone(),
+    };
+    if files.is_empty() {
+        let _ = writeln!(
+            err,
+            "tenshi: no log to read: name a FILE, or `-` for standard input"
+        );
+        return 1;
+    }
+    let mut reading = Reading::new(&config);
+    let mut status = 0;
+    for file in &files {
+        let read =
+            saved::open(file, "tenshi suggest -").and_then(|mut reader| reading.read(&mut reader));
+        if let Err(e) = read {
+            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));
+            status = 1;
+        }
+    }
+    match tell(reading, args, out) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(err, "tenshi: {e}");
+            1
+        }
+        _ => status,
+    }
+}
+
+/// The logs that the configuration follows, as they are now.
+fn followed(config: &Config) -> Vec<PathBuf> {
+    let logs = config.inputs.logfiles.iter();
+    logs.flat_map(|log| log.expand(&RealFs).paths).collect()
+}
+
+/// Reads logs: counts what rules take, and hands the other lines to the miner.
+struct Reading<'a> {
+    config: &'a Config,
+    /// The rules before the first one that takes every line.
+    rules: &'a [Rule],
+    index: Index,
+    miner: Miner,
+    spans: Spans,
+    budget: Budget,
+    lines: u64,
+    taken: u64,
+    unprefixed: u64,
+}
+
+impl<'a> Reading<'a> {
+    fn new(config: &'a Config) -> Self {
+        let rules = config
+            .rules
+            .get(..catch_all(&config.rules))
+            .unwrap_or_default();
+        Self {
+            config,
+            rules,
+            index: Index::new(rules),
+            miner: Miner::new(Lexicon::new([])),
+            spans: Spans::default(),
+            budget: Budget::new(0),
+            lines: 0,
+            taken: 0,
+            unprefixed: 0,
+        }
+    }
+
+    /// Reads all lines; the last one needs no newline. Of a line that is too long, the beginning is read.
+    fn read(&mut self, reader: &mut dyn BufRead) -> io::Result<()> {
+        let max = self.config.inputs.max_line;
+        let (mut line, mut cut) = (Vec::new(), false);
+        loop {
+            let block = match reader.fill_buf() {
+                Ok(block) => block,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            };
+            let end = memchr::memchr(b'\n', block);
+            let part = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
+            let room = max.saturating_sub(line.len());
+            cut |= part.len() > room;
+            line.extend_from_slice(part.get(..room).unwrap_or(part));
+            let (used, last) = (part.len() + usize::from(end.is_some()), block.is_empty());
+            reader.consume(used);
+            if end.is_none() && !(last && !line.is_empty()) {
+                if last {
+                    return Ok(());
+                }
+                continue;
+            }
+            if cut {
+                line.truncate(whole_characters(&line, max.saturating_sub(CUT.len())));
+                line.extend_from_slice(CUT);
+            }
+            self.line(&line);
+            line.clear();
+            cut = false;
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let settings: &LineSettings = &self.config.lines;
+        self.budget.begin(line.len());
+        let record = match record::parse(line, settings, &mut self.spans, &mut self.budget) {
+            Parsed::Record(record) => record,
+            Parsed::NoPrefix | Parsed::NoHost => {
+                self.unprefixed += 1;
+                return;
+            }
+        };
+        self.lines += 1;
+        let mut room = Vec::new();
+        let mut text = MessageText::new(&record.message, settings.hidepid, &mut room);
+        let query = Query {
+            host: record.host,
+            text: &mut text,
+            newlines: false,
+            spans: &mut self.spans,
+            budget: &mut self.budget,
+        };
+        match self.index.decide(self.rules, query) {
+            Some(_) => self.taken += 1,
+            None => self.miner.take(record.host, text.message()),
+        }
+    }
+}
+
+/// The index of the first rule, outside of groups, that takes every line; the number of rules if none does.
+fn catch_all(rules: &[Rule]) -> usize {
+    const PROBES: [&[u8]; 3] = [b"x", b"\x01", b"q7 z: \xff"];
+    let mut end_of_group = 0;
+    for (at, rule) in rules.iter().enumerate() {
+        match rule.action {
+            Action::Group { end } | Action::GroupHost { end } => {
+                end_of_group = end_of_group.max(end)
+            }
+            Action::Trash | Action::Queues(_) if at >= end_of_group => {
+                if PROBES
+                    .iter()
+                    .all(|probe| rule.pattern.is_match(probe) == Found::Yes)
+                {
+                    return at;
+                }
+            }
+            _ => {}
+        }
+    }
+    rules.len()
+}
+
+/// The name of the queue for a level: that of the level, or of the next louder one, or the first there is.
+fn queue_for(config: &Config, loudness: Loudness) -> String {
+    let names: &[&str] = match loudness {
+        Loudness::Critical => &[
+            "critical", "crit", "alert", "urgent", "report", "warning", "error",
+        ],
+        Loudness::Report => &["report", "warning", "warn", "error", "errors", "critical"],
+        Loudness::Misc => &["misc", "general", "info", "other", "default", "report"],
+    };
+    let queue = |name: &&&str| config.queues.iter().any(|queue| queue.name == **name);
+    match (names.iter().find(queue), config.queues.first()) {
+        (Some(name), _) => (*name).to_owned(),
+        (None, Some(first)) => first.name.clone(),
+        (None, None) => loudness.name().to_owned(),
+    }
+}
+
+/// Writes what was found.
+fn tell(reading: Reading<'_>, args: &SuggestArgs, out: &mut dyn Write) -> io::Result<()> {
+    let Reading {
+        config,
+        rules,
+        miner,
+        lines,
+        taken,
+        unprefixed,
+        ..
+    } = reading;
+    let (left, left_out) = (lines - taken, miner.left_out());
+    let keep = Keep {
+        users: args.keep_users,
+        addresses: args.keep_addresses,
+    };
+    let blocks = suggest::rules(miner, keep);
+    let kinds: u64 = blocks.iter().map(|block| block.rules.len() as u64).sum();
+    writeln!(
+        out,
+        "# {} read, {} % of them taken by rules. For the other {}: {} in {}.",
+        number(lines, "line"),
+        percent(taken, lines),
+        number(left, "line"),
+        number(kinds, "rule"),
+        number(blocks.len() as u64, "program"),
+    )?;
+    if let Some(rule) = config.rules.get(rules.len()) {
+        writeln!(
+            out,
+            "# Put them before {}, which takes every line.",
+            rule.place
+        )?;
+    }
+    if unprefixed > 0 {
+        writeln!(
+            out,
+            "# {} without a known prefix: no rule sees them; see logprefix in tenshi.conf(5).",
+            number(unprefixed, "line")
+        )?;
+    }
+    if left_out > 0 {
+        writeln!(
+            out,
+            "# {} of too many kinds left out: run it again with these rules.",
+            number(left_out, "line")
+        )?;
+    }
+    let queue = |loudness| queue_for(config, loudness);
+    let printing = Printing {
+        queue: &queue,
+        samples: args.samples,
+        lines,
+        taken,
+        least: args.least,
+    };
+    print(&blocks, &printing, out)?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_bytes;
+
+    fn rules(text: &str) -> Config {
+        let head = "set mailserver h\nset queue misc f@x t@x [now]\n";
+        parse_bytes(format!("{head}{text}").as_bytes())
+            .config
+            .unwrap()
+    }
+
+    #[test]
+    fn a_rule_that_takes_every_line_is_no_rule() {
+        for (text, want) in [
+            ("misc ^a\nmisc .*\n", 1),
+            ("misc .\n", 0),
+            ("trash ^a\nmisc ^b$\n", 2),
+            ("group ^a\nmisc .*\ngroup_end\nmisc ^\n", 2),
+        ] {
+            assert_eq!(catch_all(&rules(text).rules), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! From groups to rules: each is written, proven, put in its order, and given a queue.
+
+use super::element::{Element, Key};
+use super::group::Group;
+use super::head::Head;
+use super::kinds::{Groups, Tables};
+use super::pattern::{self, Keep, Written};
+use super::prove;
+use super::queue_hint::{Loudness, loudness};
+use crate::pattern::Pattern;
+
+/// A rule that is proposed.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The pattern, as it stands in a rule.
+    pub pattern: Vec<u8>,
+    /// The number of lines that it takes.
+    pub lines: u64,
+    /// The number of hosts that wrote them.
+    pub hosts: usize,
+    /// How loud they are.
+    pub loudness: Loudness,
+    /// The word that says so.
+    pub why: Option<String>,
+    /// A message that it takes, without its program.
+    pub sample: Vec<u8>,
+    /// The same without names of users.
+    pub anonymous: Vec<u8>,
+    /// Other messages that it takes, with the program.
+    pub examples: Vec<Vec<u8>>,
+}
+
+/// The rules of a program.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The name of the program as people read it; empty for messages without one.
+    pub program: Vec<u8>,
+    /// The pattern of the `group` around the rules.
+    pub group: Option<Vec<u8>>,
+    /// The rules, in the order in which they are tried.
+    pub rules: Vec<Rule>,
+}
+
+impl Block {
+    /// The number of lines of all rules.
+    pub fn lines(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.lines).sum()
+    }
+}
+
+/// A group with its pattern.
+pub(super) struct Proven {
+    pub(super) key: Key,
+    pub(super) group: Group,
+    pub(super) written: Written,
+    /// The whole pattern.
+    pub(super) source: Vec<u8>,
+    pub(super) compiled: Pattern,
+}
+
+/// The text that stands for a mask in a sample.
+const MASK: &[u8] = b"______";
+/// How many messages of a rule are kept as examples.
+const EXAMPLES: usize = 8;
+
+/// The rules of a program's groups.
+pub(super) fn block(head: &Head, groups: Groups, tables: &mut Tables, keep: Keep) -> Block {
+    let proven = prove::prove(head, groups, tables, keep);
+    let ordered = prove::order(head, proven);
+    let rules = ordered
+        .into_iter()
+        .map(|proven| rule(head, proven))
+        .collect();
+    Block {
+        program: head.shown(),
+        group: (!head.0.is_empty()).then(|| [b"^", &pattern::head(head, false)[..]].concat()),
+        rules,
+    }
+}
+
+/// Writes the whole pattern of a group.
+pub(super) fn written(
+    head: &Head,
+    key: Key,
+    group: Group,
+    tables: &Tables,
+    keep: Keep,
+    users: &[bool],
+) -> Option<Proven> {
+    let is_user = |at: usize| users.get(at).copied().unwrap_or(false);
+    let written = pattern::write(&key, &group, &is_user, tables, keep);
+    let end: &[u8] = if group.trailing { b"\\s*$" } else { b"$" };
+    let source = [b"^", &pattern::head(head, true)[..], &written.body, end].concat();
+    let compiled = Pattern::compile(&source).ok()?;
+    Some(Proven {
+        key,
+        group,
+        written,
+        source,
+        compiled,
+    })
+}
+
+fn rule(head: &Head, proven: Proven) -> Rule {
+    let (loudness, why) = loudness(&proven.written.body);
+    let mut rows: Vec<_> = proven.group.rows.iter().collect();
+    rows.sort_by_key(|row| (row.text.len(), row.text.clone()));
+    let row = rows.get(rows.len() / 2).copied();
+    let sample = row.map(|row| row.text.to_vec()).unwrap_or_default();
+    let anonymous = row
+        .map(|row| anonymous(&proven.key, &proven.group, row))
+        .unwrap_or_default();
+    let step = rows.len().div_ceil(EXAMPLES).max(1);
+    let examples = rows
+        .iter()
+        .step_by(step)
+        .map(|row| [&head.example()[..], &row.text].concat());
+    Rule {
+        lines: proven.group.count,
+        hosts: proven.group.hosts.len(),
+        loudness,
+        why,
+        sample,
+        anonymous,
+        examples: examples.collect(),
+        pattern: proven.source,
+    }
+}
+
+/// A message with its names of users masked.
+fn anonymous(key: &Key, group: &Group, row: &super::group::Row) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (at, element) in key.iter().enumerate() {
+        let text = row.cell(at);
+        let user = group.users.contains(&at)
+            || matches!(
+                element,
+                Element::Optional(_) | Element::Pairs | Element::Phrase
+            );
+        out.extend_from_slice(if user && !text.is_empty() { MASK } else { text });
+    }
+    out
+}
