@@ -12,7 +12,7 @@ use crate::record::{self, MessageText, Parsed};
 use crate::rules::{Index, Query};
 use crate::shown::{shown_path, whole_characters};
 use crate::suggest::print::{Printing, number, percent, print};
-use crate::suggest::{self, Keep, Lexicon, Loudness, Miner};
+use crate::suggest::{self, Block, Keep, Lexicon, Loudness, Miner};
 
 /// Finds rules and prints them; the exit status.
 pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
@@ -22,6 +22,13 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
     }
     let Some(config) = loaded.config else {
         return 1;
+    };
+    let words = match own_words(&config) {
+        Ok(words) => words,
+        Err(e) => {
+            let _ = writeln!(err, "tenshi: {e}");
+            return 1;
+        }
     };
     let files = match args.files.is_empty() {
         true => followed(&config),
@@ -34,7 +41,7 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
         );
         return 1;
     }
-    let mut reading = Reading::new(&config);
+    let mut reading = Reading::new(&config, &words);
     let mut status = 0;
     for file in &files {
         let read =
@@ -51,6 +58,18 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
         }
         _ => status,
     }
+}
+
+/// The words of the site's own programs.
+///
+/// # Errors
+/// The file cannot be read.
+fn own_words(config: &Config) -> io::Result<Vec<u8>> {
+    let Some(path) = &config.suggest_words else {
+        return Ok(Vec::new());
+    };
+    let read = std::fs::read(path);
+    read.map_err(|e| io::Error::new(e.kind(), format!("suggest_words {}: {e}", shown_path(path))))
 }
 
 /// The logs that the configuration follows, as they are now.
@@ -74,7 +93,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(config: &'a Config) -> Self {
+    fn new(config: &'a Config, words: &[u8]) -> Self {
         let rules = config
             .rules
             .get(..catch_all(&config.rules))
@@ -83,7 +102,7 @@ impl<'a> Reading<'a> {
             config,
             rules,
             index: Index::new(rules),
-            miner: Miner::new(Lexicon::new([])),
+            miner: Miner::new(Lexicon::new(words.split(u8::is_ascii_whitespace))),
             spans: Spans::default(),
             budget: Budget::new(0),
             lines: 0,
@@ -109,7 +128,7 @@ impl<'a> Reading<'a> {
             line.extend_from_slice(part.get(..room).unwrap_or(part));
             let (used, last) = (part.len() + usize::from(end.is_some()), block.is_empty());
             reader.consume(used);
-            if end.is_none() && !(last && !line.is_empty()) {
+            if end.is_none() && (!last || line.is_empty()) {
                 if last {
                     return Ok(());
                 }
@@ -154,25 +173,26 @@ impl<'a> Reading<'a> {
 
 /// The index of the first rule, outside of groups, that takes every line; the number of rules if none does.
 fn catch_all(rules: &[Rule]) -> usize {
-    const PROBES: [&[u8]; 3] = [b"x", b"\x01", b"q7 z: \xff"];
     let mut end_of_group = 0;
     for (at, rule) in rules.iter().enumerate() {
         match rule.action {
             Action::Group { end } | Action::GroupHost { end } => {
                 end_of_group = end_of_group.max(end)
             }
-            Action::Trash | Action::Queues(_) if at >= end_of_group => {
-                if PROBES
-                    .iter()
-                    .all(|probe| rule.pattern.is_match(probe) == Found::Yes)
-                {
-                    return at;
-                }
+            Action::Trash | Action::Queues(_) if at >= end_of_group && takes_all(rule) => {
+                return at;
             }
             _ => {}
         }
     }
     rules.len()
+}
+
+/// Whether a rule takes every line, as far as lines tell that no rule is made for.
+fn takes_all(rule: &Rule) -> bool {
+    const PROBES: [&[u8]; 3] = [b"x", b"\x01", b"q7 z: \xff"];
+    let mut probes = PROBES.iter();
+    probes.all(|probe| rule.pattern.is_match(probe) == Found::Yes)
 }
 
 /// The name of the queue for a level: that of the level, or of the next louder one, or the first there is.
@@ -192,55 +212,63 @@ fn queue_for(config: &Config, loudness: Loudness) -> String {
     }
 }
 
+/// Leaves rules out that a check of the configuration would not pass without a word, and gives their number.
+fn leave_out_warned(blocks: &mut [Block]) -> usize {
+    let mut text = b"set mailserver localhost\nset logfile /dev/null\nset queue q a@localhost b@localhost [now]\n".to_vec();
+    for rule in blocks.iter().flat_map(|block| &block.rules) {
+        text.extend_from_slice(b"q ");
+        text.extend_from_slice(&rule.pattern);
+        text.push(b'\n');
+    }
+    let told = config::parse_bytes(&text).diagnostics;
+    let is_told = |rule: &suggest::Rule| told.iter().any(|told| told.line.ends_with(&rule.pattern));
+    let count = |blocks: &[Block]| blocks.iter().map(|block| block.rules.len()).sum::<usize>();
+    let before = count(blocks);
+    for block in blocks.iter_mut() {
+        block.rules.retain(|rule| !is_told(rule));
+    }
+    before - count(blocks)
+}
+
 /// Writes what was found.
 fn tell(reading: Reading<'_>, args: &SuggestArgs, out: &mut dyn Write) -> io::Result<()> {
-    let Reading {
-        config,
-        rules,
-        miner,
-        lines,
-        taken,
-        unprefixed,
-        ..
-    } = reading;
-    let (left, left_out) = (lines - taken, miner.left_out());
     let keep = Keep {
         users: args.keep_users,
         addresses: args.keep_addresses,
     };
-    let blocks = suggest::rules(miner, keep);
-    let kinds: u64 = blocks.iter().map(|block| block.rules.len() as u64).sum();
+    let Reading {
+        miner,
+        lines,
+        taken,
+        ..
+    } = reading;
+    let notes = notes(
+        &reading.config.rules,
+        reading.rules.len(),
+        reading.unprefixed,
+        miner.left_out(),
+    );
+    let mut blocks = suggest::rules(miner, keep);
+    let warned = leave_out_warned(&mut blocks);
+    let rules: usize = blocks.iter().map(|block| block.rules.len()).sum();
     writeln!(
         out,
         "# {} read, {} % of them taken by rules. For the other {}: {} in {}.",
         number(lines, "line"),
         percent(taken, lines),
-        number(left, "line"),
-        number(kinds, "rule"),
+        number(lines - taken, "line"),
+        number(rules as u64, "rule"),
         number(blocks.len() as u64, "program"),
     )?;
-    if let Some(rule) = config.rules.get(rules.len()) {
+    out.write_all(notes.as_bytes())?;
+    if warned > 0 {
+        let warned = number(warned as u64, "rule");
         writeln!(
             out,
-            "# Put them before {}, which takes every line.",
-            rule.place
+            "# {warned} left out, because tenshi -C would warn of it."
         )?;
     }
-    if unprefixed > 0 {
-        writeln!(
-            out,
-            "# {} without a known prefix: no rule sees them; see logprefix in tenshi.conf(5).",
-            number(unprefixed, "line")
-        )?;
-    }
-    if left_out > 0 {
-        writeln!(
-            out,
-            "# {} of too many kinds left out: run it again with these rules.",
-            number(left_out, "line")
-        )?;
-    }
-    let queue = |loudness| queue_for(config, loudness);
+    let queue = |loudness| queue_for(reading.config, loudness);
     let printing = Printing {
         queue: &queue,
         samples: args.samples,
@@ -250,6 +278,28 @@ fn tell(reading: Reading<'_>, args: &SuggestArgs, out: &mut dyn Write) -> io::Re
     };
     print(&blocks, &printing, out)?;
     out.flush()
+}
+
+/// What the reader of the rules must know besides: where to put them, and which lines they are not for.
+fn notes(rules: &[Rule], place: usize, unprefixed: u64, left_out: u64) -> String {
+    let mut notes = String::new();
+    if let Some(rule) = rules.get(place) {
+        notes += &format!(
+            "# Put them before {}, which takes every line.\n",
+            rule.place
+        );
+    }
+    if unprefixed > 0 {
+        let lines = number(unprefixed, "line");
+        notes += &format!(
+            "# {lines} without a known prefix: no rule sees them; see logprefix in tenshi.conf(5).\n"
+        );
+    }
+    if left_out > 0 {
+        let lines = number(left_out, "line");
+        notes += &format!("# {lines} of too many kinds left out: run it again with these rules.\n");
+    }
+    notes
 }
 
 #[cfg(test)]

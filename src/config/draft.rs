@@ -32,6 +32,7 @@ pub(super) struct Draft {
     pub(super) state: StateSettings,
     pub(super) sleep: Duration,
     pub(super) repeat_limit: u64,
+    pub(super) suggest_words: Option<PathBuf>,
     pub(super) queues: QueueTable,
     /// The accounts and log files that the settings so far need. The programs are added at the end.
     pub(super) needs: Needs,
@@ -138,6 +139,7 @@ impl Draft {
             },
             sleep: Duration::from_secs(5),
             repeat_limit: 1_000_000,
+            suggest_words: None,
             queues: QueueTable::default(),
             needs: Needs::default(),
             tail_arguments: DEFAULT_TAIL.into(),
@@ -196,6 +198,7 @@ impl Draft {
                 state: self.state,
                 sleep: self.sleep,
                 repeat_limit: self.repeat_limit,
+                suggest_words: self.suggest_words,
             }),
             _ => None,
         };

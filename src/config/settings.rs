@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 42] = [
+const SETTINGS: [Setting; 43] = [
     // The process.
     row(
         "uid",
@@ -157,6 +157,9 @@ const SETTINGS: [Setting; 42] = [
     }),
     row("hidepid", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.lines.hidepid = on)
+    }),
+    row("suggest_words", "PATH", Reload, |s| {
+        s.path().map(|path| s.draft.suggest_words = Some(path))
     }),
     row("repeat_limit", "NUMBER", Reload, |s| {
         s.number().map(|number| s.draft.repeat_limit = number)

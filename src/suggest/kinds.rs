@@ -209,7 +209,8 @@ fn is_telling(key: &[Element], at: usize, context: &Context) -> bool {
     let word = |e: &Option<Element>| e.is_some_and(Element::is_word);
     let enclosed = before[2].and_then(Element::closing).map(Element::Sign);
     let enclosed = enclosed.is_some_and(|close| key.get(at + 1) == Some(&close));
-    if !before.iter().chain(behind).any(word) && !(enclosed && before[0].is_some()) {
+    let alone = enclosed && before[0].is_some();
+    if !alone && !before.iter().chain(behind).any(word) {
         return false;
     }
     behind[0].is_some() || before[1..].iter().any(word)

@@ -49,7 +49,7 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) {
 fn escape_in_class(sign: u8, out: &mut Vec<u8>) {
     match sign {
         b'\\' | b']' | b'^' | b'-' | b'[' => out.extend_from_slice(&[b'\\', sign]),
-        sign if sign < b' ' || sign >= 0x7f => {
+        sign if !(b' '..0x7f).contains(&sign) => {
             out.extend_from_slice(format!("\\x{sign:02x}").as_bytes())
         }
         sign => out.push(sign),

@@ -117,7 +117,7 @@ fn rule(head: &Head, proven: Proven) -> Rule {
         .map(|row| [&head.example()[..], &row.text].concat());
     Rule {
         lines: proven.group.count,
-        hosts: proven.group.hosts.len(),
+        hosts: proven.group.hosts.count(),
         loudness,
         why,
         sample,

@@ -18,3 +18,4 @@ mod corpora;
 mod cron;
 mod pattern;
 mod pattern_fuzz;
+mod suggest;

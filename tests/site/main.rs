@@ -33,3 +33,4 @@ mod rotation;
 mod rules;
 mod signals;
 mod status;
+mod suggest;

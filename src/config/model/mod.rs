@@ -72,6 +72,8 @@ pub struct Config {
     pub sleep: Duration,
     /// The greatest number that a `repeat` line may add (`set repeat_limit`, 1,000,000).
     pub repeat_limit: u64,
+    /// The file with words of the site's own programs, for `tenshi suggest` (`set suggest_words`, none).
+    pub suggest_words: Option<PathBuf>,
 }
 
 /// Settings that need root or a fresh process: a reload cannot change them.

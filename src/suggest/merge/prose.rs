@@ -121,11 +121,12 @@ fn may_be_prose(key: &[Element], from: usize, to: usize, tables: &Tables) -> boo
     let words = || middle.iter().filter_map(|e| tables.words.word(*e));
     let value = key[from - 1] == Element::Sign(b'=');
     let named = tables.words.word(key[from - 2]);
+    let telling = value && named.is_some_and(|word| word.telling);
     let enough = words().count() >= 2 || (value && words().next().is_some() && middle.len() >= 3);
     enough
         && !middle.contains(&Element::Phrase)
         && !has_pairs(middle)
-        && !(value && named.is_some_and(|word| word.telling))
+        && !telling
         && !words().any(|word| word.shout)
 }
 

@@ -1,0 +1,282 @@
+//! `tenshi suggest`: the rules that it prints take the lines that they were made of, whatever their order, and
+//! hold no name of a user or host.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use tenshi::config::{self, Config};
+use tenshi::pattern::{Budget, Spans};
+use tenshi::rules::decide;
+
+use crate::support::{Dir, line};
+
+const HEAD: &str = "set mailserver localhost\nset logfile /dev/null\nset hidepid on\n\
+                    set queue critical a@localhost b@localhost [now]\n\
+                    set queue report a@localhost b@localhost [0 0 1 1 *]\n\
+                    set queue misc a@localhost b@localhost [0 0 1 1 *]\n";
+
+/// Runs `tenshi suggest` with these options on the log.
+fn suggest(rules: &str, options: &[&str], log: &[u8]) -> Output {
+    let dir = Dir::new();
+    let config = dir.write("tenshi.conf", format!("{HEAD}{rules}"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+        .args(["suggest", "-c"])
+        .arg(&config)
+        .args(options)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("run tenshi");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(log).expect("write to tenshi");
+    drop(input);
+    child.wait_with_output().expect("wait for tenshi")
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// The rules as a configuration that has no error and no warning.
+fn accepted(rules: &str) -> Config {
+    let used = |line: &&str| {
+        let queue = line
+            .strip_prefix("set queue ")
+            .and_then(|rest| rest.split(' ').next());
+        queue.is_none_or(|queue| rules.contains(&format!("\n{queue} ^")))
+    };
+    let head: Vec<&str> = HEAD.lines().filter(used).collect();
+    let loaded = config::parse_bytes(format!("{}\n{rules}", head.join("\n")).as_bytes());
+    assert!(
+        loaded.diagnostics.is_empty(),
+        "{:?}\n{rules}",
+        loaded.diagnostics
+    );
+    loaded.config.expect("a configuration")
+}
+
+/// Whether a rule takes each of the messages.
+fn all_taken(rules: &str, messages: &[Vec<u8>]) {
+    let config = accepted(rules);
+    let mut used = std::collections::BTreeSet::new();
+    for message in messages {
+        let (mut spans, mut budget) = (Spans::default(), Budget::new(message.len()));
+        let rule = decide(&config.rules, b"web1", message, &mut spans, &mut budget);
+        assert!(
+            rule.is_some(),
+            "{}\n{rules}",
+            String::from_utf8_lossy(message)
+        );
+        used.extend(rule);
+    }
+    let printed = rules
+        .lines()
+        .filter(|line| line.contains(" ^") && !line.starts_with("group"))
+        .count();
+    assert_eq!(used.len(), printed, "a rule takes nothing\n{rules}");
+}
+
+/// Messages of programs as they write them, each a few times with other values.
+fn messages() -> Vec<Vec<u8>> {
+    let users = ["hsato", "mkrause", "jdoe", "ptanaka", "lmeyer"];
+    let mut all = Vec::new();
+    for (n, user) in users.iter().enumerate() {
+        let (ip, port, hex) = (
+            format!("192.0.2.{}", 7 * n + 3),
+            40000 + 97 * n,
+            format!("4f2a{n}c9e{n}1"),
+        );
+        for text in [
+            format!(
+                "dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.2, mpid={port}, TLS, session=<q{hex}>"
+            ),
+            format!(
+                "dovecot: imap({user})<{port}><q{hex}>: Disconnected: Logged out in={port} out=91{n}"
+            ),
+            format!(
+                "haproxy: {ip}:{port} [23/Nov/2026:21:44:0{n}.123] www~ app/srv{n} 0/0/1/2{n}/3{n} 200 51{n} - - ---- 1/1/0/0/0 0/0 \"GET /x/{hex} HTTP/1.1\""
+            ),
+            format!(
+                "haproxy: Server app/srv{n} is DOWN, reason: Layer4 timeout, check duration: 200{n}ms."
+            ),
+            format!(
+                "openvpn: {user}/{ip}:{port} TLS: soft reset sec=360{n}/3600 bytes={port}/-1 pkts=12{n}/0"
+            ),
+            format!(
+                "mysqld: {port} [Warning] Aborted connection {port} to db: 'shop' user: '{user}' host: '{ip}' (Got timeout reading communication packets)"
+            ),
+            format!(
+                "kubelet: E1123 21:44:0{n}.42{n}    {port} pod_workers.go:1294] \"Error syncing pod, skipping\" err=\"failed to start container\" pod=\"web/app-{hex}\""
+            ),
+            format!("sssd: Failed login for {user} from {ip}"),
+            format!("backup: Out of memory: Killed process {port} (rsync)"),
+        ] {
+            all.push(text.into_bytes());
+        }
+        // Shift_JIS, whose second bytes may be signs of patterns, EUC-JP and UTF-8.
+        all.push(
+            [
+                &b"app1: "[..],
+                b"\x83\x5c\x83\x74\x83\x67 \x8f\x49\x97\xb9 code=",
+                port.to_string().as_bytes(),
+            ]
+            .concat(),
+        );
+        all.push(
+            [
+                &b"app2: "[..],
+                b"\xa5\xed\xa5\xb0\xa5\xa4\xa5\xf3 ",
+                ip.as_bytes(),
+            ]
+            .concat(),
+        );
+        all.push(format!("app3: ログイン失敗: {user} ({ip})").into_bytes());
+        all.push(
+            [
+                &b"app4: \x1b[31mfailed\x1b[0m job "[..],
+                port.to_string().as_bytes(),
+                b"  ",
+            ]
+            .concat(),
+        );
+    }
+    all
+}
+
+fn lines(messages: &[Vec<u8>]) -> Vec<u8> {
+    let prefix = line("web1", "");
+    let prefix = prefix.trim_end_matches('\n').as_bytes();
+    messages
+        .iter()
+        .flat_map(|message| [prefix, message, b"\n"].concat())
+        .collect()
+}
+
+#[test]
+fn rules_take_all_lines_that_they_were_made_of() {
+    let messages = messages();
+    let rules = printed(&suggest("", &[], &lines(&messages)));
+    all_taken(&rules, &messages);
+    for name in [
+        "hsato", "mkrause", "jdoe", "ptanaka", "lmeyer", "web1", "192.0.2",
+    ] {
+        let leaks = rules
+            .lines()
+            .filter(|line| !line.starts_with('#') && line.contains(name));
+        assert_eq!(leaks.collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
+    }
+    assert!(
+        rules.contains("\ncritical ^backup: Out of memory"),
+        "{rules}"
+    );
+    assert!(rules.contains("\nreport ^sssd: Failed login"), "{rules}");
+    assert!(!rules.contains("\ntrash "), "{rules}");
+    assert!(
+        !rules.contains("(.+)") && !rules.contains("(.*)"),
+        "{rules}"
+    );
+}
+
+#[test]
+fn the_order_of_lines_changes_nothing() {
+    let mut messages = messages();
+    let first = suggest("", &[], &lines(&messages)).stdout;
+    messages.reverse();
+    assert_eq!(suggest("", &[], &lines(&messages)).stdout, first);
+    let half = messages.len() / 2;
+    messages.rotate_left(half);
+    assert_eq!(suggest("", &[], &lines(&messages)).stdout, first);
+}
+
+/// Lines that a rule takes are left alone, those of a rule for every line are not.
+#[test]
+fn only_what_no_rule_takes_is_looked_at() {
+    let messages = messages();
+    let rules = printed(&suggest(
+        "misc ^dovecot: \nmisc .*\n",
+        &[],
+        &lines(&messages),
+    ));
+    assert!(!rules.contains("^dovecot"), "{rules}");
+    assert!(rules.contains("group ^haproxy:"), "{rules}");
+    assert!(
+        rules.contains("# Put them before ") && rules.contains("tenshi.conf:8:"),
+        "{rules}"
+    );
+    let again = printed(&suggest(&rules, &[], &lines(&messages)));
+    assert!(
+        again.contains("group ^dovecot:") && !again.contains("group ^haproxy:"),
+        "{again}"
+    );
+}
+
+#[test]
+fn samples_hide_names_and_masks_can_be_left_out() {
+    let messages = messages();
+    let rules = printed(&suggest("", &[], &lines(&messages)));
+    assert!(
+        rules.contains("#   sssd: Failed login for ______ from"),
+        "{rules}"
+    );
+    let rules = printed(&suggest("", &["--samples"], &lines(&messages)));
+    assert!(
+        rules.contains("#   sssd: Failed login for jdoe from"),
+        "{rules}"
+    );
+    let rules = printed(&suggest("", &["--keep", "user,addr"], &lines(&messages)));
+    assert!(
+        rules.contains("^sssd: Failed login for (?:\\S+) from (?:[\\d.]+)$"),
+        "{rules}"
+    );
+    all_taken(&rules, &messages);
+}
+
+/// A program that does not write English: its words are values, until a file names them.
+#[test]
+fn words_of_the_site_are_text() {
+    let dir = Dir::new();
+    let mut log = Vec::new();
+    for (n, word) in ["verbunden", "getrennt", "gesperrt"]
+        .iter()
+        .cycle()
+        .take(30)
+        .enumerate()
+    {
+        log.extend(line("web1", &format!("kasse: konto {n} {word}")).into_bytes());
+    }
+    let rules = printed(&suggest("", &[], &log));
+    assert!(!rules.contains("getrennt$"), "{rules}");
+    let words = dir.write("words", "konto verbunden\ngetrennt gesperrt\n");
+    let setting = format!("set suggest_words {}\n", words.display());
+    let rules = printed(&suggest(&setting, &[], &log));
+    for word in ["verbunden", "getrennt", "gesperrt"] {
+        assert!(
+            rules.contains(&format!("misc ^kasse: konto (\\d+) {word}$")),
+            "{rules}"
+        );
+    }
+    let output = suggest("set suggest_words /nonexistent/words\n", &[], &log);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/words"));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_told() {
+    let dir = Dir::new();
+    let config = dir.write("tenshi.conf", HEAD);
+    let run = |file: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenshi"));
+        command
+            .args(["suggest", "-c"])
+            .arg(&config)
+            .arg(file)
+            .output()
+            .expect("run tenshi")
+    };
+    let output = run("/nonexistent/log");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/log"));
+}
