@@ -291,16 +291,20 @@ impl Miner {
     }
 }
 
-/// The tokens that are names of users: by their place, or as the value of such a key.
+/// The tokens that are names of users: by their place, or as the value of such a key (`user=X`, `user=<X>`,
+/// `user="X"`, `user: 'X'`).
 pub fn user_columns(body: &[u8], tokens: &[Token]) -> Vec<usize> {
-    let key = |at: Option<usize>| {
-        let token = at.and_then(|at| tokens.get(at));
-        token.is_some_and(|token| is_user_key(&text(body, token).to_ascii_lowercase()))
+    let back = |at: usize, by: usize| {
+        let token = at.checked_sub(by).and_then(|at| tokens.get(at));
+        token.map_or(&b""[..], |token| text(body, token))
     };
-    let is_user = |(at, token): (usize, &Token)| match token.kind {
-        Kind::User => true,
-        Kind::Paired => key(at.checked_sub(2)),
-        Kind::Quoted => key(at.checked_sub(3)),
+    let key = |at: usize, by: usize| is_user_key(&back(at, by).to_ascii_lowercase());
+    let is_user = |(at, token): (usize, &Token)| match (token.kind, back(at, 1)) {
+        (Kind::User, _) => true,
+        (Kind::Paired, _) => key(at, 2),
+        (Kind::Value, b"<") => back(at, 2) == b"=" && key(at, 3),
+        (Kind::Quoted, _) if back(at, 2) == b" " => back(at, 3) == b":" && key(at, 4),
+        (Kind::Quoted, _) => key(at, 3),
         _ => false,
     };
     let all = tokens.iter().enumerate();

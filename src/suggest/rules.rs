@@ -1,7 +1,7 @@
 //! From groups to rules: each is written, proven, put in its order, and given a queue.
 
 use super::element::{Element, Key};
-use super::group::Group;
+use super::group::{Group, Row};
 use super::head::Head;
 use super::kinds::{Groups, Tables};
 use super::pattern::{self, Keep, Written};
@@ -69,7 +69,7 @@ pub(super) fn block(head: &Head, groups: Groups, tables: &mut Tables, keep: Keep
     let ordered = prove::order(head, proven);
     let rules = ordered
         .into_iter()
-        .map(|proven| rule(head, proven))
+        .map(|proven| rule(head, proven, tables))
         .collect();
     Block {
         program: head.shown(),
@@ -101,14 +101,14 @@ pub(super) fn written(
     })
 }
 
-fn rule(head: &Head, proven: Proven) -> Rule {
+fn rule(head: &Head, proven: Proven, tables: &Tables) -> Rule {
     let (loudness, why) = loudness(&proven.written.body);
     let mut rows: Vec<_> = proven.group.rows.iter().collect();
     rows.sort_by_key(|row| (row.text.len(), row.text.clone()));
     let row = rows.get(rows.len() / 2).copied();
     let sample = row.map(|row| row.text.to_vec()).unwrap_or_default();
     let anonymous = row
-        .map(|row| anonymous(&proven.key, &proven.group, row))
+        .map(|row| anonymous(&proven, row, tables))
         .unwrap_or_default();
     let step = rows.len().div_ceil(EXAMPLES).max(1);
     let examples = rows
@@ -128,16 +128,27 @@ fn rule(head: &Head, proven: Proven) -> Rule {
 }
 
 /// A message with its names of users masked.
-fn anonymous(key: &Key, group: &Group, row: &super::group::Row) -> Vec<u8> {
+fn anonymous(proven: &Proven, row: &Row, tables: &Tables) -> Vec<u8> {
     let mut out = Vec::new();
-    for (at, element) in key.iter().enumerate() {
+    for (at, element) in proven.key.iter().enumerate() {
         let text = row.cell(at);
-        let user = group.users.contains(&at)
-            || matches!(
-                element,
-                Element::Optional(_) | Element::Pairs | Element::Phrase
-            );
+        let several = matches!(
+            element,
+            Element::Optional(_) | Element::Pairs | Element::Phrase
+        );
+        let user = several
+            || proven.group.users.contains(&at)
+            || (!element.is_word() && has_name(text, tables));
         out.extend_from_slice(if user && !text.is_empty() { MASK } else { text });
     }
     out
+}
+
+/// Whether a text, or a word in it, is a name.
+fn has_name(text: &[u8], tables: &Tables) -> bool {
+    let is_name = |word: &[u8]| {
+        let lower = word.to_ascii_lowercase();
+        word.iter().any(u8::is_ascii_alphabetic) && tables.is_name(&lower)
+    };
+    is_name(text) || text.split(|b| !super::forms::is_word(*b)).any(is_name)
 }
