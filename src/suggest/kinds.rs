@@ -6,7 +6,7 @@ use super::element::{Element, Key, Words, decode, words_of};
 use super::forms::is_hash;
 use super::group::{Column, Group, Row};
 use super::head::Head;
-use super::lexicon::Lexicon;
+use super::lexicon::{Lexicon, is_no_user, is_user_key};
 use super::miner::{Miner, RawKind, RawKinds, is_kept, text, user_columns};
 use super::tokens::{Kind, is_letters, tokens};
 use crate::hash::{FxHashMap, Map};
@@ -320,8 +320,13 @@ impl Neighbours {
 
 /// Whether an element is a word that may be a value.
 fn may_be_value(key: &[Element], at: usize, tables: &Tables) -> bool {
-    let word = key.get(at).and_then(|e| tables.words.word(*e));
-    word.is_some_and(|word| !word.state) && key.get(at + 1) != Some(&Element::Sign(b'='))
+    let Some(word) = key.get(at).and_then(|e| tables.words.word(*e)) else {
+        return false;
+    };
+    // `user unknown` names nobody.
+    let before = at.checked_sub(2).and_then(|at| tables.words.word(key[at]));
+    let nobody = before.is_some_and(|word| is_user_key(&word.lower)) && is_no_user(&word.lower);
+    !word.state && !nobody && key.get(at + 1) != Some(&Element::Sign(b'='))
 }
 
 /// Whether a place stands between two semicolons or two bars.

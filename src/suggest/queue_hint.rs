@@ -27,9 +27,9 @@ impl Loudness {
 }
 
 /// Text of what cannot wait.
-const CRITICAL: &str = r"\bpanic|out of memory|\boom\b|\boom-|i/o error|unreadable|\bdegraded|no (?:active )?server available|FAILED SMART|self-check|corrupt|faulted|\bemerg|\bcritical\b|hardware error|machine check|cannot allocate memory|no space left|read-only file system|fs error|\bdied\b";
+const CRITICAL: &str = r"\bpanic|out of memory|\boom\b|\boom-|i/o error|unreadable|\bdegraded|no (?:active )?server available|FAILED SMART|self-check|corrupt|faulted|\bemerg|\bcritical\b|hardware error|machine check|cannot allocate memory|no space left|read-only file system|fs error|error \(device|\bdied\b|entering fault";
 /// Text of failures.
-const REPORT: &str = r"fail|error|denied|deny|refus|invalid|illegal|unable|cannot|can.?t\b|could not|couldn.?t|warn|reject|timed? ?out|lost|block|unreach|expired|exceed|violat|attack|break-in|\bbad\b|wrong|missing|not found|no such|abnormal|kill|segfault|\bban\b|\bfatal|unknown user|user unknown|incorrect|not (?:in sudoers|respond|running|indexed|known|allowed|permitted)|no (?:reply|response|route|entry|servers)|offline|orphan|throttl|tainted|bounced|deferred|consider raising|too slow|FOUND|still trying|FAULT|mismatch|unexpected|severe|alert|suspend|too many|no free|down\b|limit";
+const REPORT: &str = r"fail|error|denied|deny|refus|invalid|illegal|unable|cannot|can.?t\b|could not|couldn.?t|warn|reject|timed? ?out|lost|block|unreach|expired|exceed|violat|attack|break-in|\bbad\b|wrong|missing|not found|no such|abnormal|kill|segfault|\bban\b|\bfatal|unknown user|user unknown|incorrect|not (?:in sudoers|respond|running|indexed|known|allowed|permitted)|no (?:reply|response|route|entry|servers)|offline|orphan|throttl|tainted|bounced|deferred|consider raising|too slow|too long|process exited|server reached|FOUND|still trying|FAULT|mismatch|unexpected|severe|alert|suspend|too many|no free|down\b|limit";
 
 /// The queue that the text of a pattern speaks for, and the word that says so.
 pub fn loudness(pattern: &[u8]) -> (Loudness, Option<String>) {

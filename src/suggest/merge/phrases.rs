@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::collapse;
 use crate::suggest::element::{Element, Key};
 use crate::suggest::forms::is_blank;
-use crate::suggest::group::Row;
+use crate::suggest::group::{Column, Group, Row};
 use crate::suggest::kinds::{Groups, Tables};
 
 /// The longest beginning that is looked at, elements.
@@ -94,20 +94,25 @@ impl Tails {
                     continue;
                 }
                 for row in &group.rows {
-                    tails.take(key, prefix, row);
+                    tails.take(key, prefix, group, row);
                 }
             }
         }
         tails
     }
 
-    fn take(&mut self, key: &Key, prefix: &[Element], row: &Row) {
+    fn take(&mut self, key: &Key, prefix: &[Element], group: &Group, row: &Row) {
         let at = prefix.len();
         let tail: Tail = without_end(row.part(at, key.len())).into();
         if tail.is_empty() {
             return;
         }
-        let slots = (at..key.len()).filter(|at| key[*at] == Element::Slot);
+        // A path that is always the same is part of a name: `Backup of /srv to tape`.
+        let fixed = |at: &usize| {
+            let value = group.columns.get(*at).and_then(Column::value);
+            value.is_some_and(|value| value.starts_with(b"/"))
+        };
+        let slots = (at..key.len()).filter(|at| key[*at] == Element::Slot && !fixed(at));
         let typed: Vec<&[u8]> = slots
             .map(|at| row.cell(at))
             .filter(|text| is_typed(text))
