@@ -1,16 +1,14 @@
 //! `tenshi suggest [FILE…]`: rules for the lines that no rule takes, or only one that takes every line.
 
-use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 
-use super::saved;
+use super::{logs, saved};
 use crate::cli::SuggestArgs;
 use crate::config::{self, Action, Config, LineSettings, Rule};
-use crate::input::file::{CUT, RealFs};
 use crate::pattern::{Budget, Found, Spans};
 use crate::record::{self, MessageText, Parsed};
 use crate::rules::{Index, Query};
-use crate::shown::{shown_path, whole_characters};
+use crate::shown::shown_path;
 use crate::suggest::print::{Printing, number, percent, print};
 use crate::suggest::{self, Block, Keep, Lexicon, Loudness, Miner};
 
@@ -30,10 +28,7 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
             return 1;
         }
     };
-    let files = match args.files.is_empty() {
-        true => followed(&config),
-        false => args.files.clone(),
-    };
+    let files = logs::named_or_followed(&args.files, &config);
     if files.is_empty() {
         let _ = writeln!(
             err,
@@ -44,8 +39,12 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
     let mut reading = Reading::new(&config, &words);
     let mut status = 0;
     for file in &files {
-        let read =
-            saved::open(file, "tenshi suggest -").and_then(|mut reader| reading.read(&mut reader));
+        let opened = saved::open(file, "tenshi suggest -");
+        let read = opened.and_then(|mut log| {
+            logs::each_line(&mut log, config.inputs.max_line, &mut |line| {
+                reading.line(line);
+            })
+        });
         if let Err(e) = read {
             let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));
             status = 1;
@@ -70,12 +69,6 @@ fn own_words(config: &Config) -> io::Result<Vec<u8>> {
     };
     let read = std::fs::read(path);
     read.map_err(|e| io::Error::new(e.kind(), format!("suggest_words {}: {e}", shown_path(path))))
-}
-
-/// The logs that the configuration follows, as they are now.
-fn followed(config: &Config) -> Vec<PathBuf> {
-    let logs = config.inputs.logfiles.iter();
-    logs.flat_map(|log| log.expand(&RealFs).paths).collect()
 }
 
 /// Reads logs: counts what rules take, and hands the other lines to the miner.
@@ -108,39 +101,6 @@ impl<'a> Reading<'a> {
             lines: 0,
             taken: 0,
             unprefixed: 0,
-        }
-    }
-
-    /// Reads all lines; the last one needs no newline. Of a line that is too long, the beginning is read.
-    fn read(&mut self, reader: &mut dyn BufRead) -> io::Result<()> {
-        let max = self.config.inputs.max_line;
-        let (mut line, mut cut) = (Vec::new(), false);
-        loop {
-            let block = match reader.fill_buf() {
-                Ok(block) => block,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e),
-            };
-            let end = memchr::memchr(b'\n', block);
-            let part = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
-            let room = max.saturating_sub(line.len());
-            cut |= part.len() > room;
-            line.extend_from_slice(part.get(..room).unwrap_or(part));
-            let (used, last) = (part.len() + usize::from(end.is_some()), block.is_empty());
-            reader.consume(used);
-            if end.is_none() && (!last || line.is_empty()) {
-                if last {
-                    return Ok(());
-                }
-                continue;
-            }
-            if cut {
-                line.truncate(whole_characters(&line, max.saturating_sub(CUT.len())));
-                line.extend_from_slice(CUT);
-            }
-            self.line(&line);
-            line.clear();
-            cut = false;
         }
     }
 
