@@ -19,6 +19,8 @@ mod logs;
 mod page;
 mod rules;
 mod run;
+#[path = "../unseen.rs"]
+mod unseen;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ const WORD: &str = "freshclam";
 const MANY: u64 = 600_000;
 /// What part of the log the original gets with very many rules.
 const TENTH: u64 = 10;
+/// The seeds of the logs that nobody tuned for: each is a third of a log.
+const SEEDS: [u64; 3] = [3, 1_415_926, 535_897_932];
 /// How many lines show what a set of rules does with them.
 const SAMPLE: u64 = 100_000;
 
@@ -51,9 +55,18 @@ pub struct Row {
     pub start: f64,
 }
 
+/// What is timed on a log that nobody tuned for, with one set of rules.
+pub struct UnseenRow {
+    pub log: &'static str,
+    pub set: &'static str,
+    /// Seconds of processor time a line: the original's, ours.
+    pub line: (f64, f64),
+}
+
 /// The whole measurement.
 pub struct Results {
     pub rows: Vec<Row>,
+    pub unseen: Vec<UnseenRow>,
     /// Peak memory on the log with most lines distinct, KiB: the original's, ours.
     pub memory: (u64, u64),
     /// On the long log.
@@ -81,7 +94,13 @@ fn main() {
     }
     let bench = Bench::prepare(lines);
     match std::env::args().nth(1).as_deref() {
-        Some("prepare") => println!("logs and configurations: {}", bench.dir.display()),
+        Some("prepare") => {
+            for shape in unseen::SHAPES {
+                let path = bench.path(&format!("unseen-{}.log", shape.id));
+                write_unseen(shape, lines, &path);
+            }
+            println!("logs and configurations: {}", bench.dir.display());
+        }
         Some("count") => count::count(&bench),
         _ => {
             run::on_one_core();
@@ -134,6 +153,7 @@ impl Bench {
             &sets.debian,
             &sets.flat,
             &sets.ours,
+            &sets.installed,
             &sets.logcheck100,
             &sets.logcheck,
             &sets.thousand,
@@ -186,6 +206,7 @@ impl Bench {
             ..thousand.job()
         };
         Results {
+            unseen: self.unseen(),
             memory: self.memory(),
             grep: without(tools[0], tools[1]).cpu,
             wc: without(tools[2], tools[3]).cpu,
@@ -232,6 +253,32 @@ impl Bench {
         };
         page::print_row(&row);
         row
+    }
+
+    /// Both programs on logs that nobody tuned for.
+    fn unseen(&self) -> Vec<UnseenRow> {
+        page::print_unseen_head();
+        let sets = [&self.sets.debian, &self.sets.installed];
+        let of_shape = |shape| {
+            let (long, short) = (self.path("unseen.log"), self.path("unseen-10.log"));
+            let lines = write_unseen(shape, self.lines, &long);
+            let tenth = write_unseen(shape, self.lines / TENTH, &short);
+            sets.map(|set| {
+                let (perl, perl_start) = (self.perl(set, Some(&short)), self.perl(set, None));
+                let (ours, our_start) = (self.ours(set, Some(&long)), self.ours(set, None));
+                let jobs = [perl.job(), ours.job(), perl_start.job(), our_start.job()];
+                let figures = run::in_turn(&jobs, ROUNDS);
+                let cpu = |whole, start| without(figures[whole], figures[start]).cpu;
+                let row = UnseenRow {
+                    log: shape.name,
+                    set: set.name,
+                    line: (cpu(0, 2) / tenth as f64, cpu(1, 3) / lines as f64),
+                };
+                page::print_unseen(&row);
+                row
+            })
+        };
+        unseen::SHAPES.iter().flat_map(of_shape).collect()
     }
 
     /// The peaks on the log with most lines distinct.
@@ -293,6 +340,20 @@ fn without(whole: Figures, start: Figures) -> Figures {
         cpu: (whole.cpu - start.cpu).max(1e-5),
         ..whole
     }
+}
+
+/// Writes a log of this shape, with as many lines of each seed. Gives the number of lines, nearly `lines`.
+fn write_unseen(shape: &'static unseen::Shape, lines: u64, path: &str) -> u64 {
+    let each = lines / SEEDS.len() as u64;
+    let mut text = Vec::new();
+    for seed in SEEDS {
+        let mut log = unseen::Unseen::new(shape, seed);
+        for _ in 0..each {
+            log.line(&mut text).expect("a line");
+        }
+    }
+    fs::write(path, text).expect("a log");
+    each * SEEDS.len() as u64
 }
 
 /// Writes `NAME.log`, and its beginning as `NAME-10.log`. Gives a sample.

@@ -16,6 +16,10 @@ use super::fetch;
 /// The end of each set but the smallest.
 const LAST: &[u8] = b"misc .*";
 
+/// The names of the sets that are measured on the logs that nobody tuned for.
+pub const DEBIAN: &str = "Debian's, as shipped with the original";
+pub const INSTALLED: &str = "ours, as installed with all rule files";
+
 /// A configuration.
 pub struct Set {
     /// A word for file names.
@@ -30,6 +34,8 @@ pub struct Sets {
     /// The same rules, without the groups around them.
     pub flat: Set,
     pub ours: Set,
+    /// Our etc/tenshi.conf with all its rule files: as it is installed, with all of them linked.
+    pub installed: Set,
     pub logcheck100: Set,
     pub logcheck: Set,
     /// logcheck's first thousand.
@@ -52,14 +58,16 @@ pub struct Effect {
 /// Makes them; `sample` is a log, to see which of logcheck's rules its lines come to.
 pub fn sets(sample: &[u8]) -> Sets {
     let shipped = fetch::package("tenshi").join("etc/tenshi");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available");
+    let etc = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc");
+    let own = etc.join("includes-available");
     let all = logcheck();
     assert!(all.len() > 1_700, "only {} rules of logcheck", all.len());
     let whole = set("logcheck", "logcheck's, all as `trash`", false, all.clone());
     let some = spread(&all, &taking(&whole, sample), 100);
     let first = all[..1000].to_vec();
-    let debian = debian(&shipped);
+    let debian = whole("debian", DEBIAN, &shipped);
     Sets {
+        installed: whole("installed", INSTALLED, &etc),
         flat: flat(&debian),
         debian,
         ours: set(
@@ -89,14 +97,13 @@ pub fn ourselves() -> String {
     format!("set uid {}\nset gid {}\n", user.name, group.name)
 }
 
-/// Debian's tenshi.conf with all its rule files, as it is but for the files and accounts of this
-/// machine.
-fn debian(shipped: &Path) -> Set {
+/// A tenshi.conf with all the rule files beside it, as it is but for the files and accounts of this machine.
+fn whole(id: &'static str, name: &'static str, etc: &Path) -> Set {
     const HERE: [&[u8]; 4] = [b"set uid ", b"set gid ", b"set pidfile ", b"set logfile "];
     let mut text = format!("{}set logfile /dev/null\n", ourselves()).into_bytes();
-    for line in lines(&shipped.join("tenshi.conf")) {
+    for line in lines(&etc.join("tenshi.conf")) {
         if line.starts_with(b"includedir ") {
-            text.extend(files(&shipped.join("includes-available")).join(&b'\n'));
+            text.extend(files(&etc.join("includes-available")).join(&b'\n'));
         } else if HERE.iter().any(|setting| line.starts_with(setting)) {
             continue;
         } else {
@@ -104,11 +111,7 @@ fn debian(shipped: &Path) -> Set {
         }
         text.push(b'\n');
     }
-    Set {
-        id: "debian",
-        name: "Debian's, as shipped with the original",
-        text,
-    }
+    Set { id, name, text }
 }
 
 /// The same rules without groups: a group only spares the tries of what is in it.

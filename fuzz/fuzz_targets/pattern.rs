@@ -59,6 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
         true => references(source, &pattern),
         false => Vec::new(),
     };
+    let literals = pattern.literals();
     for subject in lines {
         let mut spans = Spans::default();
         let found = pattern.captures(subject, &mut spans);
@@ -67,6 +68,12 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(gave_up || found == is_match);
         let whole = spans.0.first().copied().flatten();
         assert!(found != Found::Yes || whole.is_some_and(|(start, end)| start <= end));
+
+        // What the index leaves rules out by.
+        let small = subject.to_ascii_lowercase();
+        let held = |literal: &Vec<u8>| small.windows(literal.len()).any(|at| at == literal);
+        let held = literals.iter().all(|set| set.iter().any(held));
+        assert!(found != Found::Yes || held, "{literals:?} {subject:?}");
 
         // What a spent budget may change is whether there is an answer, and not which.
         let mut spent = Budget::new(subject.len());

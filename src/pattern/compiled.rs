@@ -45,9 +45,8 @@ struct Inner {
 /// What can be said of the subjects that a pattern matches, without trying it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Properties {
-    /// Alternatives of which every match holds one somewhere. Empty if nothing is known, or if the
-    /// pattern is quicker than a search for them.
-    pub literals: Vec<Vec<u8>>,
+    /// Whether most subjects fail at their first bytes.
+    pub quick: bool,
     /// What the first words of the subject must be.
     pub tags: TagAnalysis,
     /// Whether it surely matches every subject without a newline, like `.*`. If not, it may all the same.
@@ -150,10 +149,9 @@ impl Pattern {
         let perl_vm = (looped || authority != Authority::Engine)
             .then(|| Box::new(PerlVm::new(&root, groups)));
         let quick = backtracker.as_ref().is_some_and(Backtracker::is_quick);
-        let literals = (!quick).then(|| literals::required(&root)).flatten();
         Ok(Self(Arc::new(Inner {
             properties: Properties {
-                literals: literals.unwrap_or_default(),
+                quick,
                 tags: tag_analysis::analyse(&root),
                 matches_everything: notes::matches_everything(&root),
             },
@@ -209,6 +207,12 @@ impl Pattern {
     /// The pattern as a tree. It is read anew each time: a tree is large, and hardly ever wanted.
     pub fn tree(&self) -> Node {
         parse::parse(&self.0.source).map_or(Node::Empty, |parsed| parsed.root)
+    }
+
+    /// Sets of literals in small letters: every match holds one literal of each set, when its own ASCII
+    /// letters are made small. The pattern is read anew each time.
+    pub fn literals(&self) -> Vec<Vec<Vec<u8>>> {
+        literals::required(&self.tree())
     }
 
     /// The pattern as `regex` gets it, for subjects without newlines.

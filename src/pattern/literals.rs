@@ -1,5 +1,8 @@
 //! Literals that a subject must hold for a pattern to match: where they are missing, the pattern need not be
 //! tried.
+//!
+//! They are in small letters, and looked for in a subject whose ASCII letters are made small: so `(?i)` makes
+//! no alternative for each way of writing a word.
 
 use super::ast::Node;
 use super::set::ByteSet;
@@ -9,32 +12,42 @@ const MOST: usize = 64;
 /// The length of a literal from which on it is not made longer, bytes.
 const LONG: usize = 32;
 
-/// Literals of which every match holds one; `None` if there are none or too many.
-pub fn required(node: &Node) -> Option<Vec<Vec<u8>>> {
+/// Sets of literals in small letters: every match holds one literal of each set, when its own ASCII letters
+/// are made small. The sets stand in the order of the pattern; none has an empty literal.
+pub fn required(node: &Node) -> Vec<Vec<Vec<u8>>> {
     match node {
-        Node::Concat(items) => best(runs(items)),
-        Node::Set(set) => few(set),
-        Node::Alternate(branches) => {
-            let mut all = Vec::new();
-            for branch in branches {
-                all.extend(required(branch)?);
-                if all.len() > MOST {
-                    return None;
-                }
-            }
-            Some(all)
-        }
+        Node::Concat(items) => runs(items),
+        Node::Set(set) => few(set).into_iter().collect(),
+        Node::Alternate(branches) => of_branches(branches).into_iter().collect(),
         Node::Capture { body, .. } | Node::Atomic(body) => required(body),
         Node::Repeat { body, min, .. } if *min > 0 => required(body),
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
-/// The bytes of a small set, each a literal.
+/// The literals of alternatives: the best set of each branch; `None` if a branch has none, or there are too
+/// many.
+fn of_branches(branches: &[Node]) -> Option<Vec<Vec<u8>>> {
+    let mut all = Vec::new();
+    for branch in branches {
+        all.extend(best(required(branch))?);
+        if all.len() > MOST {
+            return None;
+        }
+    }
+    Some(all)
+}
+
+/// The bytes of a small set, each a literal; letters of both cases are one.
 fn few(set: &ByteSet) -> Option<Vec<Vec<u8>>> {
-    let bytes: Vec<Vec<u8>> = (0..=255)
-        .filter(|&byte| set.contains(byte))
-        .map(|byte| vec![byte])
+    if let Some(byte) = set.single() {
+        return Some(vec![vec![byte.to_ascii_lowercase()]]);
+    }
+    let both = |byte: &u8| byte.is_ascii_uppercase() && set.contains(byte.to_ascii_lowercase());
+    let bytes: Vec<Vec<u8>> = set
+        .bytes()
+        .filter(|byte| !both(byte))
+        .map(|byte| vec![byte.to_ascii_lowercase()])
         .take(5)
         .collect();
     (1..5).contains(&bytes.len()).then_some(bytes)
@@ -66,6 +79,7 @@ fn runs(items: &[Node]) -> Vec<Vec<Vec<u8>>> {
         }
     }
     found.push(run);
+    found.retain(|set| !set.is_empty() && set.iter().all(|bytes| !bytes.is_empty()));
     found
 }
 
@@ -116,12 +130,11 @@ fn product(run: &[Vec<u8>], bytes: &[Vec<u8>]) -> Vec<Vec<u8>> {
     run.iter().flat_map(join).collect()
 }
 
-/// The alternatives that exclude most subjects: long ones, and few.
-fn best(found: Vec<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
+/// The set that excludes most subjects: of long literals, and few.
+pub fn best(sets: Vec<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
     let worth = |set: &Vec<Vec<u8>>| {
         let shortest = set.iter().map(Vec::len).min().unwrap_or(0);
         (shortest.min(12), usize::MAX - set.len(), shortest)
     };
-    let useful = |set: &Vec<Vec<u8>>| !set.is_empty() && set.iter().all(|bytes| !bytes.is_empty());
-    found.into_iter().filter(useful).max_by_key(worth)
+    sets.into_iter().max_by_key(worth)
 }

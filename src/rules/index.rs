@@ -2,35 +2,30 @@
 //!
 //! Most rules name the program and the words behind it: `^sshd\[\d+\]: Failed password`. So the tag of a
 //! message and the words behind its first two blanks, its class, leave few candidate rules. Their list is
-//! made when the first message of a class comes. Rules that name no words stand in many lists; most of them
-//! hold some literal that every match must contain, which is looked for before the pattern is tried. The
-//! index may only leave out rules that cannot match: it decides what a loop over all rules decides.
+//! made when the first message of a class comes. Where the list is long, or a rule takes long to be tried, it
+//! is first looked up whether the line has the grams of the rule's literals. The index may only leave out rules that cannot match: it decides what a loop over all rules decides.
 
 mod candidate;
 mod class_cache;
+mod grams;
 mod line_class;
 mod line_match;
 mod rule_info;
-mod scan;
 mod tags;
-
-use std::cell::OnceCell;
 
 use super::in_order::id;
 use crate::config::{Action, Rule, RuleId};
 use crate::hash::FxHashMap;
 use crate::pattern::{Budget, Spans};
 use crate::record::{MessageShape, MessageText};
-use candidate::{Candidate, Literals, Strategy};
+use candidate::{Candidate, Strategy};
 use class_cache::{ClassCache, ListId};
+use grams::LineGrams;
 use line_class::{LineClass, LineStart};
 use line_match::LineMatch;
 use rule_info::{RuleInfo, WordStart, rule_infos};
-use scan::LiteralScan;
 use tags::{PossibleRule, Tags};
 
-/// In a list with more rules that have literals than this, the literals are looked for in one scan.
-const FEW: usize = 8;
 /// Rules in all lists together, at most, before all lists are made anew: whoever sends lines can invent
 /// classes.
 const MOST_CANDIDATES: usize = 100_000;
@@ -48,8 +43,6 @@ pub struct Index {
     /// The candidates of all lists, one list behind the other.
     candidates: Vec<Candidate>,
     cache: ClassCache,
-    /// The scan for lists with more than [`FEW`] rules with literals; made with the first such list.
-    scan: OnceCell<Option<LiteralScan>>,
     scratch: Scratch,
 }
 
@@ -87,8 +80,7 @@ pub struct Query<'a, 't> {
 /// Buffers that are used again for each line.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// The rules whose literals are in the line, a bit each.
-    found: Vec<u64>,
+    grams: LineGrams,
     /// Whether a line entered each group, and the number of that line.
     groups: Vec<(u64, bool)>,
     /// The number of the line.
@@ -108,7 +100,6 @@ impl Index {
             classes: FxHashMap::default(),
             lists: Vec::new(),
             candidates: Vec::new(),
-            scan: OnceCell::new(),
             scratch: Scratch {
                 groups: vec![(0, false); rules.len()],
                 ..Scratch::default()
@@ -136,12 +127,9 @@ impl Index {
             words: start.words,
             spans: query.spans,
             budget: query.budget,
-            literals: Literals {
-                infos: &self.infos,
-                scan: &self.scan,
-                found: &mut self.scratch.found,
-                scanned: None,
-            },
+            grams: &mut self.scratch.grams,
+            noted: false,
+            tried: 0,
             groups: &mut self.scratch.groups,
             line: self.scratch.line,
         };
@@ -216,16 +204,6 @@ impl Index {
         let possible = self.tags.rules(class.tag).iter();
         let candidates = possible.filter_map(|one| self.candidate(rules, class, tag, start, *one));
         let mut candidates: Vec<Candidate> = candidates.collect();
-        let literals = candidates
-            .iter_mut()
-            .filter(|candidate| matches!(candidate.strategy, Strategy::Literal));
-        let literals: Vec<_> = literals.collect();
-        let scan = || LiteralScan::new(&self.infos);
-        if literals.len() > FEW && self.scan.get_or_init(scan).is_some() {
-            for candidate in literals {
-                candidate.strategy = Strategy::Scan;
-            }
-        }
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let list = List {
             start: number(self.candidates.len()),
@@ -262,14 +240,16 @@ impl Index {
         let single = self.tags.is_single(class.tag);
         let entry = || single.then(|| start.entry(tag, pattern, spans)).flatten();
         let strategy = match group {
-            _ if !info.inside.is_empty() => Strategy::Literal,
             None if all => Strategy::All,
             None => entry().map_or(Strategy::Whole, Strategy::Continuation),
             Some(_) => Strategy::Whole,
         };
+        let grams = info.grams();
         Some(Candidate {
             strategy,
             prefilter: info.prefilter(class.stamped),
+            slow: info.slow && !grams.is_empty(),
+            grams: grams.clone(),
             pattern: pattern.clone(),
             rule: id(rule)?,
             group: group.and_then(|group| u32::try_from(group).ok()),

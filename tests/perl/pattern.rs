@@ -158,3 +158,32 @@ fn patterns_match_what_they_match_in_perl() {
         }
     }
 }
+
+/// The index leaves rules out by this.
+#[test]
+fn a_match_holds_a_literal_of_each_set() {
+    let text = std::fs::read_to_string(CASES).unwrap();
+    let (mut matches, mut sets) = (0, 0);
+    for row in text.lines().skip(1) {
+        let mut columns = row.split('\t');
+        let (Some(regex), Some(subject)) = (columns.next(), columns.next()) else {
+            panic!("too few columns: {row}");
+        };
+        let Ok(pattern) = Pattern::compile(&bytes_of(regex)) else {
+            continue;
+        };
+        let subject = unescape(subject);
+        if pattern.is_match(&subject) != Found::Yes {
+            continue;
+        }
+        matches += 1;
+        let small = subject.to_ascii_lowercase();
+        for set in pattern.literals() {
+            sets += 1;
+            let held = |literal: &Vec<u8>| small.windows(literal.len()).any(|at| at == literal);
+            assert!(set.iter().any(held), "{row}: {set:?}");
+        }
+    }
+    assert!(matches > 1_000, "{matches} matches");
+    assert!(sets > 1_000, "{sets} sets of literals");
+}

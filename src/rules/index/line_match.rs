@@ -1,10 +1,14 @@
 //! A line that is matched against its candidate rules.
 
-use super::candidate::{Candidate, Literals, Strategy};
+use super::candidate::{Candidate, Strategy};
+use super::grams::LineGrams;
 use super::rule_info::{RuleInfo, WordStart};
 use crate::config::{Action, Rule};
 use crate::pattern::{Budget, Found, Pattern, Spans};
 use crate::record::MessageText;
+
+/// Patterns that are tried on a line before its grams are noted: as a rule one of the first takes it.
+const FEW: u32 = 3;
 
 /// A line, and what is needed to match it against its candidate rules.
 pub(super) struct LineMatch<'a, 't> {
@@ -21,7 +25,11 @@ pub(super) struct LineMatch<'a, 't> {
     pub words: [WordStart; 2],
     pub spans: &'a mut Spans,
     pub budget: &'a mut Budget,
-    pub literals: Literals<'a>,
+    pub grams: &'a mut LineGrams,
+    /// Whether the grams of this line are noted.
+    pub noted: bool,
+    /// Patterns that were tried.
+    pub tried: u32,
     /// Whether the line enters each group; known where the number is `line`.
     pub groups: &'a mut [(u64, bool)],
     /// The number of this line.
@@ -41,18 +49,29 @@ impl LineMatch<'_, '_> {
                 self.spans.0.clear();
                 Some(true)
             }
+            _ if !self.may_be(candidate) => Some(false),
             (Strategy::Continuation(continuation), Some(place)) => {
                 let spans = candidate.spans.then_some(&mut *self.spans);
                 continuation.matches(self.text.tail(), place, spans)
             }
-            (Strategy::Literal | Strategy::Scan, _)
-                if !self.literals.may_be(candidate, self.text) =>
-            {
-                Some(false)
-            }
             _ => None,
         };
         found.unwrap_or_else(|| self.is_matched_by(candidate))
+    }
+
+    /// Whether the line may hold the literals of this rule. Where that costs more than to try the pattern, it
+    /// is not found out.
+    #[inline(always)]
+    fn may_be(&mut self, candidate: &Candidate) -> bool {
+        if !candidate.slow && self.tried < FEW {
+            self.tried += 1;
+            return true;
+        }
+        if !self.noted {
+            self.noted = true;
+            self.grams.note(self.text.message());
+        }
+        self.grams.may_hold(&candidate.grams)
     }
 
     /// Whether the engine of the rule's pattern finds it in the message.

@@ -1,9 +1,9 @@
 //! What is known of each rule before any line comes.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use memchr::memmem;
-
+use super::grams::RuleGrams;
 use crate::config::{Action, Rule};
 use crate::hash::FxHashMap;
 use crate::pattern::Pattern;
@@ -27,8 +27,10 @@ pub(super) struct RuleInfo {
     keys: [NumberedKeys; 2],
     /// The bytes that must stand behind a blank; in messages without and with a kernel's time stamp.
     prefilters: [Prefilter; 2],
-    /// The literals one of which every matching message holds; none where looking for them does not pay.
-    pub inside: Vec<memmem::Finder<'static>>,
+    /// Whether trying the pattern takes longer than looking up its grams.
+    pub slow: bool,
+    /// The grams that matching messages hold; made when the rule is first a candidate.
+    grams: OnceCell<RuleGrams>,
     /// The group that the rule stands in.
     pub group: Option<usize>,
 }
@@ -105,6 +107,13 @@ impl RuleInfo {
         })
     }
 
+    /// The grams that matching messages hold.
+    pub(super) fn grams(&self) -> &RuleGrams {
+        let literals = || self.pattern.as_ref().map(Pattern::literals);
+        self.grams
+            .get_or_init(|| RuleGrams::new(&literals().unwrap_or_default()))
+    }
+
     /// The test before the pattern is tried; `stamped` for messages with a kernel's time stamp.
     pub(super) fn prefilter(&self, stamped: bool) -> Prefilter {
         self.prefilters[usize::from(stamped)]
@@ -150,19 +159,16 @@ fn rule_info(rule: &Rule, around: Option<&RuleInfo>, keys: &mut FxHashMap<u32, u
         [inherit(c, 1, 0), inherit(d, 1, 1)],
     ];
     let words = known.names.clone();
-    // Where words or keys single the rule out already, its pattern costs less than a search.
-    let inside: &[Vec<u8>] = match named || is_group {
-        true => &[],
-        false => &properties.literals,
-    };
-    let finder = |bytes: &Vec<u8>| memmem::Finder::new(bytes).into_owned();
+    // Where words or keys single the rule out, few messages come to it.
+    let slow = !named && !is_group && !properties.quick;
     RuleInfo {
         is_group,
         words: words.or_else(|| around?.words.clone()),
         pattern: (!on_host).then(|| rule.pattern.clone()),
         keys: own_keys,
         prefilters: behind.map(Prefilter::new),
-        inside: inside.iter().map(finder).collect(),
+        slow,
+        grams: OnceCell::new(),
         group: None,
     }
 }
