@@ -26,6 +26,8 @@ const FEW: usize = 3;
 struct Seen {
     lines: u64,
     open: u64,
+    /// Lines without a time and a host that tenshi knows: no rule sees them.
+    unknown: u64,
 }
 
 /// Counts what each rule file would take, and shows or links those that fit. The exit status: 1 if anything
@@ -116,6 +118,7 @@ fn count(
         let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
         let parsed = record::parse(line, &config.lines, &mut spans, &mut budget);
         let Parsed::Record(record) = parsed else {
+            seen.unknown += 1;
             return;
         };
         let mut room = Vec::new();
@@ -163,50 +166,74 @@ fn show(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let (lines, open) = (number(seen.lines), number(seen.open));
-    writeln!(
-        out,
-        "{lines} lines. No rule takes {open} of them, or only one that takes everything."
-    )?;
-    if !config.lines.hidepid {
+    let which = format!("No rule takes {open} of them, or only one that takes everything.");
+    writeln!(out, "{lines} lines. {which}")?;
+    if seen.unknown > 0 {
+        let unknown = number(seen.unknown);
         writeln!(
             out,
-            "\nThe rule files need `set hidepid on`, which this configuration lacks."
+            "Without a known time and host are {unknown}: no rule sees these."
         )?;
+    }
+    if !config.lines.hidepid {
+        let lacks = "which this configuration lacks";
+        writeln!(out, "The rule files need `set hidepid on`, {lacks}.")?;
     }
     if !used.is_empty() {
         writeln!(out, "There already: {}.", used.join(", "))?;
     }
-    let fitting = packs.fitting();
+    let (fitting, rest) = fitting(packs);
     if fitting.is_empty() {
         return writeln!(out, "No other rule file takes any of these lines.");
     }
-    let width = fitting.iter().map(|pack| name(pack).chars().count()).max();
-    let width = width.unwrap_or(0).max("file".len());
-    writeln!(out, "\n     takes of lines  {:width$}  into", "file")?;
-    for pack in &fitting {
-        let counts = pack.counts();
-        let (taken, lines) = (number(counts.taken), number(counts.lines));
+    table(&fitting, out)?;
+    for pack in rest {
+        let taken = number(pack.counts().taken);
         writeln!(
             out,
-            "{taken:>10} {lines:>8}  {:width$}  {}",
-            name(pack),
-            queues(counts)
+            "Not needed: {}, whose {taken} lines these take.",
+            name(pack)
         )?;
-        let programs = programs(counts);
-        if programs != name(pack) {
-            writeln!(out, "{:21}{:width$}  of {programs}", "", "")?;
-        }
     }
     let together = packs.together();
     let share = 1000 * together / seen.lines.max(1);
     let (whole, tenth) = (share / 10, share % 10);
     let (files, together) = (fitting.len(), number(together));
-    let files = if files == 1 {
-        "1 file fits:".to_owned()
-    } else {
-        format!("{files} files fit: together")
+    let files = match files {
+        1 => "1 file fits:".to_owned(),
+        _ => format!("{files} files fit: together"),
     };
     writeln!(out, "\n{files} {together} lines, {whole}.{tenth} % of all.")
+}
+
+/// The files that fit, and those that would take lines, but none that the others leave.
+fn fitting(packs: &Packs) -> (Vec<&Pack>, Vec<&Pack>) {
+    let (mut needed, mut rest) = (Vec::new(), Vec::new());
+    for fit in packs.fitting() {
+        match fit.added {
+            0 => rest.push(fit.pack),
+            _ => needed.push(fit.pack),
+        }
+    }
+    (needed, rest)
+}
+
+/// Writes a row for each file.
+fn table(fitting: &[&Pack], out: &mut dyn Write) -> io::Result<()> {
+    let width = fitting.iter().map(|pack| name(pack).chars().count()).max();
+    let width = width.unwrap_or(0).max("file".len());
+    writeln!(out, "\n     takes of lines  {:width$}  into", "file")?;
+    for pack in fitting {
+        let (name, counts) = (name(pack), pack.counts());
+        let (taken, lines) = (number(counts.taken), number(counts.lines));
+        let queues = queues(counts);
+        writeln!(out, "{taken:>10} {lines:>8}  {name:width$}  {queues}")?;
+        let programs = programs(counts);
+        if programs != name {
+            writeln!(out, "{:21}{:width$}  of {programs}", "", "")?;
+        }
+    }
+    Ok(())
 }
 
 /// The queues that the lines would come to.
@@ -301,18 +328,15 @@ impl Site<'_> {
         err: &mut dyn Write,
     ) -> io::Result<bool> {
         let mut done = true;
-        for pack in packs
-            .all()
-            .iter()
-            .filter(|pack| !pack.fits() && !names.is_empty())
-        {
+        let none = packs.all().iter().filter(|pack| !pack.fits());
+        for pack in none.filter(|_| !names.is_empty()) {
             writeln!(
                 out,
                 "not linked: {}, as it takes none of these lines",
                 name(pack)
             )?;
         }
-        let fitting = packs.fitting();
+        let (fitting, _) = fitting(packs);
         if fitting.is_empty() {
             return Ok(done);
         }
@@ -342,10 +366,8 @@ impl Site<'_> {
                 true => String::new(),
                 false => format!(" -c {}", shown_path(self.file)),
             };
-            writeln!(
-                out,
-                "\nNow check it, and have the daemon read it:\n    tenshi -C{option}\n    systemctl reload tenshi"
-            )?;
+            let steps = format!("    tenshi -C{option}\n    systemctl reload tenshi");
+            writeln!(out, "\nNow check it, and have the daemon read it:\n{steps}")?;
         }
         Ok(done)
     }

@@ -6,6 +6,8 @@
 mod count;
 mod file;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -26,7 +28,18 @@ pub struct Packs {
     packs: Vec<Pack>,
     lines: u64,
     together: u64,
+    /// The lines by the files that would take them, by their places in `packs`.
+    takers: BTreeMap<Vec<usize>, u64>,
     spans: Spans,
+}
+
+/// A rule file that would take lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Fit<'a> {
+    /// The file.
+    pub pack: &'a Pack,
+    /// Number of its lines that none of the files before it would take.
+    pub added: u64,
 }
 
 impl Packs {
@@ -56,12 +69,13 @@ impl Packs {
             packs,
             lines: 0,
             together: 0,
+            takers: BTreeMap::new(),
             spans: Spans::default(),
         };
         Ok((packs, faults))
     }
 
-    /// Keeps the files that `keep` wants.
+    /// Keeps the files that `keep` wants, before any line is counted.
     pub fn retain(&mut self, keep: impl FnMut(&Pack) -> bool) {
         self.packs.retain(keep);
     }
@@ -70,11 +84,16 @@ impl Packs {
     pub fn count(&mut self, host: &[u8], text: &mut MessageText<'_>) {
         self.lines += 1;
         let mut budget = Budget::new(text.written().len());
-        let mut taken = false;
-        for pack in &mut self.packs {
-            taken |= pack.count(host, text, &mut self.spans, &mut budget);
+        let mut takers = Vec::new();
+        for (at, pack) in self.packs.iter_mut().enumerate() {
+            if pack.count(host, text, &mut self.spans, &mut budget) {
+                takers.push(at);
+            }
         }
-        self.together += u64::from(taken);
+        if !takers.is_empty() {
+            self.together += 1;
+            *self.takers.entry(takers).or_default() += 1;
+        }
     }
 
     /// The files, in the order of their names.
@@ -83,10 +102,23 @@ impl Packs {
     }
 
     /// The files that would take lines, the one that would take most first.
-    pub fn fitting(&self) -> Vec<&Pack> {
-        let mut fitting: Vec<&Pack> = self.packs.iter().filter(|pack| pack.fits()).collect();
-        fitting.sort_by_key(|pack| std::cmp::Reverse(pack.counts().taken));
-        fitting
+    pub fn fitting(&self) -> Vec<Fit<'_>> {
+        let mut order: Vec<usize> = (0..self.packs.len()).collect();
+        let taken = |at: &usize| self.packs.get(*at).map(|pack| pack.counts().taken);
+        order.sort_by_key(|at| Reverse(taken(at)));
+        let rank = |at: &usize| order.iter().position(|one| one == at);
+        let mut added = vec![0; self.packs.len()];
+        for (takers, lines) in &self.takers {
+            let first = takers.iter().min_by_key(|at| rank(at));
+            if let Some(count) = first.and_then(|at| added.get_mut(*at)) {
+                *count += lines;
+            }
+        }
+        let fits = order.iter().filter_map(|at| {
+            let (pack, added) = (self.packs.get(*at)?, *added.get(*at)?);
+            pack.fits().then_some(Fit { pack, added })
+        });
+        fits.collect()
     }
 
     /// The number of lines that were counted.
@@ -158,6 +190,33 @@ mod tests {
         let app = counts.programs[bstr::BStr::new("app")];
         assert_eq!((app.taken, app.lines), (2, 3));
         assert_eq!(missing, ["critical", "misc"]);
+    }
+
+    #[test]
+    fn a_file_whose_lines_others_take_adds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, rules) in [
+            ("a", "misc ^app: x\n"),
+            ("b", "misc ^app: \n"),
+            ("c", "misc ^other: \nmisc ^app: x\n"),
+        ] {
+            fs::write(dir.path().join(name), rules).unwrap();
+        }
+        let config = parse_bytes(b"set mailserver h\nset queue misc f t [now]\n")
+            .config
+            .unwrap();
+        let (mut packs, _) = Packs::read(dir.path(), &config).unwrap();
+        for message in ["app: x", "app: y", "app: z", "other: x", "none: x"] {
+            let mut room = Vec::new();
+            let mut text = MessageText::new(message.as_bytes(), true, &mut room);
+            packs.count(b"h", &mut text);
+        }
+        let fitting = packs.fitting();
+        let fits = fitting
+            .iter()
+            .map(|fit| (fit.pack.name().to_str().unwrap(), fit.added));
+        assert_eq!(fits.collect::<Vec<_>>(), [("b", 3), ("c", 1), ("a", 0)]);
+        assert_eq!(packs.together(), 4);
     }
 
     #[test]

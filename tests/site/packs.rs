@@ -196,6 +196,17 @@ fn what_is_in_the_way_is_said() {
         assert!(err.contains(says), "{err}");
         assert!(site.linked().is_empty(), "{out}{err}");
     }
+    // Two files for the same lines: the second is not needed, unless it is named.
+    let site = Site::new(|text| text);
+    let log =
+        "Nov  3 06:00:00 alpha kernel: [ 1.0] [UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.1 PROTO=TCP\n";
+    let log = site.dir.write("ufw.log", log);
+    let (_, out, _) = site.packs(&["--link", log.to_str().unwrap()]);
+    assert!(
+        out.contains("Not needed: netfilter, whose 1 lines these take."),
+        "{out}"
+    );
+    assert_eq!(site.linked(), ["kernel"]);
     // Without this the rules take nothing.
     let site = Site::new(|text| text.replace("set hidepid on", ""));
     let log = site.dir.write("a.log", LOG);
