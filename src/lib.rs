@@ -37,6 +37,8 @@ pub mod counters;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod daemon;
 pub mod delivery;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod disk;
 pub mod hash;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod host_system;

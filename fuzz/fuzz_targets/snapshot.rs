@@ -20,7 +20,7 @@ static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let _ = state::decode(bytes);
     // Chance finds no checksum: the same bytes with a good head.
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let mut whole = u32::to_le_bytes(version).to_vec();
         whole.extend_from_slice(bytes);
         let checksum = crc32fast::hash(&whole).to_le_bytes();
@@ -28,6 +28,17 @@ fuzz_target!(|bytes: &[u8]| {
         if let Ok(snapshot) = state::decode(&whole) {
             go_on(snapshot);
         }
+    }
+    // The bytes as a record behind an empty snapshot.
+    let mut whole = state::encode(&Snapshot::default()).unwrap_or_default();
+    let Some(before) = whole.get(13..17).map(<[u8]>::to_vec) else {
+        return;
+    };
+    let length = u32::to_le_bytes(u32::try_from(bytes.len()).unwrap_or_default());
+    let checksum = crc32fast::hash(&[&before, &length[..], bytes].concat()).to_le_bytes();
+    whole.extend_from_slice(&[&length[..], &checksum, bytes].concat());
+    if let Ok(snapshot) = state::decode(&whole) {
+        go_on(snapshot);
     }
 });
 

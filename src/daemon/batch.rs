@@ -27,7 +27,7 @@ impl Daemon {
         }
         let again = match batch.checkpoint {
             Checkpoint::File(marks) => {
-                if self.files.insert(marks.path.clone(), marks).is_none() {
+                if self.files.set(marks) {
                     // Until a snapshot tells where this file was begun, a crash would begin it anew.
                     self.commits.urgent();
                 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::kept::Kept;
 use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::input::Counted;
@@ -20,6 +21,10 @@ pub(super) const SHARE: u32 = 20;
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     pub(super) store: Option<Store>,
+    /// What the last commit holds, which is on disk if none failed since.
+    pub(super) kept: Kept,
+    /// Whether there is a snapshot on disk that changes can be written behind.
+    pub(super) begun: bool,
     /// When the changes since the last snapshot are to be on disk.
     pub(super) wanted: Option<Time>,
     /// Whether something waits for the next snapshot: it is made at once.
@@ -29,7 +34,7 @@ pub(super) struct Commits {
     /// The mails that wait for a snapshot, each with the number of the snapshot that must be on disk
     /// before the mail is sent.
     pub(super) mails: BTreeMap<u64, u64>,
-    /// How far the numbered sources (the Redis lists) are counted in the snapshot that is being written.
+    /// How far the numbered sources (the Redis lists) are counted in the commit that is being written.
     pub(super) counted: Counted,
     /// Whether the last snapshot could not be written.
     pub(super) failed: bool,

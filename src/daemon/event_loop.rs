@@ -1,6 +1,6 @@
 //! The loop: it waits for the next message or the next time, and does what is due.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -11,6 +11,7 @@ use bstr::BString;
 use super::commits::Commits;
 use super::ending::Shutdown;
 use super::inputs::Inputs;
+use super::kept::Positions;
 use super::messages::{Message, Requests};
 use super::service_status::ServiceStatus;
 use crate::clock::{Clock, Time};
@@ -18,7 +19,7 @@ use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::outputs::Outputs;
 use crate::delivery::worker_pool::WorkerPool;
-use crate::input::{Counted, Event, Fault, Notice, file};
+use crate::input::{Counted, Event, Fault, Notice};
 use crate::monitor::{EscalationSettlement, Monitor};
 use crate::process::signals::Signal;
 use crate::resolve::Resolver;
@@ -61,7 +62,7 @@ pub(super) struct Daemon {
     pub(super) shutdown: Shutdown,
     pub(super) commits: Commits,
     /// The positions in the followed files that belong to the counts.
-    pub(super) files: BTreeMap<PathBuf, file::PathCheckpoints>,
+    pub(super) files: Positions,
     /// The patterns of log files, each with the time since which it is followed, ns since the epoch.
     pub(super) patterns: HashMap<BString, i64>,
     /// How far the numbered sources (the Redis lists) are counted.

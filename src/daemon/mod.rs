@@ -8,7 +8,8 @@
 //! - `inputs`: the threads that lines come from; `batch`: counting what they read;
 //! - `requests`: signals, and what they ask for;
 //! - `reports`: from queues to the outbox; `sending`: from the outbox to the workers and back;
-//! - `commits` and `snapshots`: when the state is written, and which mails wait for it;
+//! - `commits` and `snapshots`: when the state is written, and which mails wait for it; `kept`: what of it
+//!   is new;
 //! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
 //! - `ending` and `shutdown`: the end of a run.
 
@@ -18,6 +19,7 @@ mod ending;
 mod event_loop;
 mod heartbeat;
 mod inputs;
+mod kept;
 mod messages;
 mod reload;
 mod reports;
@@ -27,5 +29,7 @@ mod service_status;
 mod shutdown;
 mod snapshots;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use start::{hostname, run, without_logs};

@@ -124,10 +124,13 @@ impl Daemon {
 
     /// Ends the inputs and logs what is not delivered. The exit status says whether everything was
     /// delivered or is kept.
-    pub(super) fn shut_down(self) -> i32 {
+    pub(super) fn shut_down(mut self) -> i32 {
         threads::over();
         let stores = self.commits.stores();
         let kept = self.commits.clean() && self.commits.on_disk();
+        if kept {
+            self.commit_whole(self.clock.now());
+        }
         if stores && !kept {
             log::error!(
                 "the last snapshot could not be written: the next start goes on from the one \

@@ -1,14 +1,16 @@
-//! Snapshots: making one when it is due, and going on when it is written or failed.
+//! Commits: making one when it is due, and going on when it is written or failed.
 
 use super::commits::{AGAIN, SHARE};
+use super::ending::KEEP;
 use super::event_loop::Daemon;
 use crate::clock::Time;
 use crate::counters::Counter;
 use crate::shown::shown_path;
-use crate::state::{self, DirectoryState, SnapshotRef, WriteResult};
+use crate::state::{self, Commit, DirectoryState, SnapshotRef, WriteResult, Written};
+use crate::threads;
 
 impl Daemon {
-    /// Makes a snapshot if one is due. The loop turns the counts into bytes; a thread writes them.
+    /// Makes a commit if one is due. The loop turns what changed into bytes; a thread writes them.
     pub(super) fn commit(&mut self, now: Time) {
         let commits = &self.commits;
         let Some(store) = &commits.store else {
@@ -25,30 +27,73 @@ impl Daemon {
             return;
         }
         let begun = std::time::Instant::now();
-        let bytes = state::encode(&self.snapshot(now));
+        let commit = self.next_commit(now);
         let commits = &mut self.commits;
         commits.wanted = None;
         commits.urgent = false;
         commits.counted.clone_from(&self.counted);
         commits.not_before = Some(now + begun.elapsed() * SHARE);
-        match (bytes, &mut commits.store) {
-            (Ok(bytes), Some(store)) => store.write(bytes),
+        match (commit, &mut commits.store) {
+            (Ok(commit), Some(store)) => store.write(commit),
             (Err(fault), _) => self.unencoded(now, &fault),
             (Ok(_), None) => {}
         }
+    }
+
+    /// Makes the next commit: what changed since the one before, or a whole snapshot where there is none on
+    /// disk, or where the changes have outgrown it.
+    fn next_commit(&mut self, now: Time) -> Result<Commit, String> {
+        let changes = self.commits.begun.then(|| self.changes(now)).flatten();
+        let changes = changes.map(|changes| state::encode_changes(&changes));
+        let room = |bytes: &Vec<u8>| {
+            let store = self.commits.store.as_ref();
+            store.is_some_and(|store| store.has_room(bytes.len()))
+        };
+        let commit = match changes.transpose()?.filter(room) {
+            Some(bytes) => Commit::Changes(bytes),
+            None => Commit::Snapshot(state::encode(&self.snapshot(now))?),
+        };
+        self.committed();
+        self.commits.begun = true;
+        Ok(commit)
     }
 
     /// Writes the first snapshot: it is on disk before a line is counted, so that a crash at any time
     /// finds where each file was begun.
     pub(super) fn commit_first(&mut self) {
         let now = self.clock.now();
-        let bytes = state::encode(&self.snapshot(now));
-        let stored = match (bytes, &mut self.commits.store) {
-            (Ok(bytes), Some(store)) => store.write_here(&bytes),
-            (Err(fault), Some(_)) => return self.unencoded(now, &fault),
+        if self.commits.store.is_none() {
+            return;
+        }
+        let commit = self.next_commit(now);
+        let stored = match (commit, &mut self.commits.store) {
+            (Ok(commit), Some(store)) => store.write_here(commit),
+            (Err(fault), _) => return self.unencoded(now, &fault),
             (_, None) => return,
         };
         self.stored(&stored);
+    }
+
+    /// Writes everything as one snapshot at the end of a run, so that the next start has one to read. All is
+    /// on disk already: if there is no time or no room, the changes behind the snapshot before do as well.
+    pub(super) fn commit_whole(&mut self, now: Time) {
+        let in_time = self.shutdown.deadline.is_none_or(|by| now + KEEP <= by);
+        let Some(store) = self.commits.store.as_mut().filter(|s| s.has_records()) else {
+            return;
+        };
+        let whole = self.shutdown.exit_status != threads::DIED;
+        if !in_time || !whole || !matches!(store.verify_directory(), Ok(DirectoryState::Unchanged))
+        {
+            return;
+        }
+        self.commits.begun = false;
+        let commit = self.next_commit(now);
+        let store = self.commits.store.as_mut();
+        if let (Ok(commit), Some(store)) = (commit, store)
+            && let Written::Failed(e) = store.write_here(commit).result
+        {
+            log::debug!("no whole snapshot at the end: {e}");
+        }
     }
 
     /// Checks that the directory is still the one that is locked; false if no snapshot can be written
@@ -71,6 +116,7 @@ impl Daemon {
                     );
                 }
                 store.show_failing(self.commits.failed);
+                self.commits.begun = false;
                 self.commits.urgent();
                 true
             }
@@ -94,6 +140,7 @@ impl Daemon {
     /// Goes on after a snapshot that is not on disk.
     fn unwritten(&mut self, now: Time, why: &dyn std::fmt::Display) {
         let commits = &mut self.commits;
+        commits.begun = false;
         if !std::mem::replace(&mut commits.failed, true) {
             if let Some(store) = &commits.store {
                 store.show_failing(true);
@@ -115,14 +162,14 @@ impl Daemon {
     }
 
     /// The snapshot of the loop's state, without a copy of the counts.
-    fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
+    pub(super) fn snapshot(&self, now: Time) -> SnapshotRef<'_> {
         let monitor = &self.monitor;
         let settlements = self.settlements.iter();
         SnapshotRef {
             made: now,
             started: self.started,
             looked: monitor.looked(),
-            files: self.files.values().collect(),
+            files: self.files.all().collect(),
             patterns: &self.patterns,
             queues: monitor.saved_queues(),
             escalations: monitor.saved_escalations(),
@@ -140,7 +187,7 @@ impl Daemon {
         }
     }
 
-    /// Handles the result of writing a snapshot. A failure must not stop the mails: they are sent, and
+    /// Handles the result of writing a commit. A failure must not stop the mails: they are sent, and
     /// a crash before the next snapshot could send them twice, which the log says.
     pub(super) fn stored(&mut self, stored: &WriteResult) {
         let now = self.clock.now();
@@ -150,9 +197,21 @@ impl Daemon {
         };
         store.settle(stored.number);
         let written = store.written();
+        if matches!(stored.result, Written::Lost) {
+            log::warn!(
+                "somebody removed or changed the snapshot in the state directory: it is written anew"
+            );
+            let next = store.next_number();
+            for needed in commits.mails.values_mut() {
+                *needed = (*needed).max(next);
+            }
+            commits.begun = false;
+            return commits.urgent();
+        }
         commits.mails.retain(|_, needed| *needed > written);
         match &stored.result {
-            Ok(()) => {
+            Written::Lost => {}
+            Written::Done => {
                 commits.given_up = false;
                 if std::mem::take(&mut commits.failed) {
                     store.show_failing(false);
@@ -164,7 +223,7 @@ impl Daemon {
                     self.inputs.acknowledge(source.as_ref(), *upto);
                 }
             }
-            Err(e) => self.unwritten(now, e),
+            Written::Failed(e) => self.unwritten(now, e),
         }
     }
 }

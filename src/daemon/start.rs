@@ -261,7 +261,6 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let identity = identity();
     let begun = inputs.begun();
     let files = before.files.into_iter().chain(begun.files);
-    let files = files.map(|marks| (marks.path.clone(), marks));
     let mut daemon = Daemon {
         outputs: Outputs::new(&config.mail, identity.clone(), args.print),
         workers,
@@ -310,7 +309,7 @@ fn first_requests(inputs: &Inputs, catching_up: bool) -> Requests {
 
 /// Restores the counts of a snapshot. Gives the escalation counters that are settled with each of
 /// its mails.
-fn restore(
+pub(super) fn restore(
     before: &mut Snapshot,
     monitor: &mut Monitor,
     now: Time,
@@ -327,7 +326,7 @@ fn restore(
 }
 
 /// The version and the machine that our mails name.
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         version: env!("CARGO_PKG_VERSION").into(),
         hostname: hostname(),

@@ -4,6 +4,7 @@
 //! an attempt is decided in `settle`.
 
 mod backoff;
+mod change;
 mod settle;
 mod unsent;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use self::backoff::ServerBackoff;
+pub use self::change::OutboxChange;
 pub use self::settle::Settled;
 use super::QueuedMail;
 use crate::clock::Time;

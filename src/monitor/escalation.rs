@@ -17,6 +17,10 @@ pub struct Escalations {
     number: usize,
     /// The memory that the counters take, bytes, nearly.
     bytes: usize,
+    /// The counters that changed since the last commit, each at its first change.
+    changed: Vec<(RuleId, BString)>,
+    /// Whether there was a commit: else there is none that changes could be written behind.
+    tracked: bool,
 }
 
 /// Memory of a counter without the name of its host, bytes: its place in a table that may have grown ahead,
@@ -30,6 +34,8 @@ struct EscalationCounter {
     /// The number of lines up to which further queues were reached or not; less than `lines` after a report
     /// that could not be sent.
     checked: u64,
+    /// Whether it changed since the last commit.
+    changed: bool,
 }
 
 /// The lines that a counter was moved on by: those after `before`, up to `after`.
@@ -80,11 +86,15 @@ impl Escalations {
 
     fn counter(&mut self, rule: RuleId, host: &BStr) -> &mut EscalationCounter {
         let hosts = self.counters.entry(rule).or_default();
-        hosts.entry_ref(host).or_insert_with(|| {
+        let counter = hosts.entry_ref(host).or_insert_with(|| {
             self.number += 1;
             self.bytes = self.bytes.saturating_add(COST + host.len());
             EscalationCounter::default()
-        })
+        });
+        if !std::mem::replace(&mut counter.changed, true) && self.tracked {
+            self.changed.push((rule, host.to_owned()));
+        }
+        counter
     }
 
     /// Removes a counter, for a report. Returns its lines.
@@ -94,6 +104,9 @@ impl Escalations {
             return 0;
         };
         self.removed(host);
+        if self.tracked {
+            self.changed.push((rule, host.to_owned()));
+        }
         counter.lines
     }
 
@@ -119,6 +132,36 @@ impl Escalations {
         })
     }
 
+    /// The counters that changed since the last commit, each once; one that is gone has no lines.
+    pub(super) fn changes(&self) -> Vec<(RuleId, &BStr, u64)> {
+        let mut changed: Vec<(RuleId, &BStr)> = self
+            .changed
+            .iter()
+            .map(|(rule, host)| (*rule, host.as_ref()))
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        let lines = |(rule, host)| {
+            let counter = self.counters.get(&rule).and_then(|hosts| hosts.get(host));
+            (rule, host, counter.map_or(0, |counter| counter.lines))
+        };
+        changed.into_iter().map(lines).collect()
+    }
+
+    /// To be called when a commit was made of all counters as they are.
+    pub(super) fn committed(&mut self) {
+        if !std::mem::replace(&mut self.tracked, true) {
+            let counters = self.counters.values_mut().flat_map(Map::values_mut);
+            counters.for_each(|counter| counter.changed = false);
+        }
+        for (rule, host) in std::mem::take(&mut self.changed) {
+            let hosts = self.counters.get_mut(&rule);
+            if let Some(counter) = hosts.and_then(|hosts| hosts.get_mut(&host)) {
+                counter.changed = false;
+            }
+        }
+    }
+
     /// Takes the lines of a report that was sent at last off their counter.
     pub(super) fn settle(&mut self, rule: RuleId, host: &BStr, delivered: u64) {
         if let Some(hosts) = self.counters.get_mut(&rule)
@@ -126,6 +169,9 @@ impl Escalations {
         {
             counter.lines = counter.lines.saturating_sub(delivered);
             counter.checked = counter.checked.saturating_sub(delivered);
+            if !std::mem::replace(&mut counter.changed, true) && self.tracked {
+                self.changed.push((rule, host.to_owned()));
+            }
             if counter.lines == 0 {
                 hosts.remove(host);
                 self.removed(host);

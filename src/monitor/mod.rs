@@ -8,6 +8,7 @@
 //! `repeat` ("last message repeated 3 times"), `schedules` (which queues are due), `due` (the reports of a
 //! queue), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
+mod changes;
 mod due;
 mod escalation;
 mod lines;
@@ -27,10 +28,11 @@ mod saved;
 mod schedules;
 mod trace;
 
+pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;
 pub use monitor::Monitor;
-pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
+pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange};
 
 #[cfg(test)]
 mod tests;

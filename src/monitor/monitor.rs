@@ -10,6 +10,7 @@ use super::loss_warnings::LossWarnings;
 use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
+use super::saved::SavedQueue;
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId};
@@ -63,6 +64,8 @@ pub struct Monitor {
     pub(super) scratch: Scratch,
     /// Lines that are yet to be counted; none between two calls from outside.
     pub(super) batch: Batch,
+    /// The queues without their lines, as the last commit wrote them; nothing if the next one is to be whole.
+    pub(super) committed: Option<Vec<SavedQueue<()>>>,
 }
 
 /// Buffers that are used again for each line.
@@ -103,6 +106,7 @@ impl Monitor {
             hurried: false,
             scratch: Scratch::default(),
             batch: Batch::default(),
+            committed: None,
         };
         monitor.begin_schedules(now);
         monitor
@@ -209,6 +213,7 @@ impl Monitor {
             })
             .collect();
         self.escalations.clear();
+        self.committed = None;
         self.limited.clear();
         let moved = |queue: QueueId| {
             let name = &old.queues.get(queue.index())?.name;

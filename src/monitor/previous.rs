@@ -13,6 +13,8 @@ pub(super) struct PreviousLine {
     pub by: TakenBy,
     /// The masked line.
     pub line: BString,
+    /// Whether it changed since the last commit.
+    changed: bool,
 }
 
 /// The rule that took a line.
@@ -125,6 +127,10 @@ pub(super) struct PreviousLines {
     kept: usize,
     /// The memory that their texts take, bytes.
     bytes: usize,
+    /// The lines that changed since the last commit: source and host, each once.
+    changed: Vec<(SourceId, u32)>,
+    /// Whether lines were forgotten since the last commit.
+    forgot: bool,
 }
 
 /// A source of lines.
@@ -158,20 +164,29 @@ impl PreviousLines {
     #[inline]
     pub(super) fn set(
         &mut self,
-        SourceId(source): SourceId,
+        id: SourceId,
         host: usize,
         change: impl FnOnce(&mut PreviousLine),
     ) {
-        let (Ok(host), Some(source)) = (u32::try_from(host), self.sources.get_mut(source)) else {
+        let (Ok(host), Some(source)) = (u32::try_from(host), self.sources.get_mut(id.0)) else {
             return;
         };
-        let Self { kept, bytes, .. } = self;
+        let Self {
+            kept,
+            bytes,
+            changed,
+            ..
+        } = self;
         let last = source.last.entry(host).or_insert_with(|| {
             *kept += 1;
             PreviousLine::default()
         });
-        let before = last.memory();
+        let (before, known) = (last.memory(), last.changed);
         change(last);
+        last.changed = true;
+        if !known {
+            changed.push((id, host));
+        }
         *bytes = bytes.saturating_sub(before).saturating_add(last.memory());
     }
 
@@ -196,7 +211,35 @@ impl PreviousLines {
 
     /// Forgets all previous lines and sources.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            forgot: true,
+            ..Self::default()
+        };
+    }
+
+    /// Whether all lines of before the last commit are forgotten.
+    pub(super) fn forgot(&self) -> bool {
+        self.forgot
+    }
+
+    /// The lines that changed since the last commit, each with its source and the number of its host.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&BStr, usize, &PreviousLine)> {
+        self.changed.iter().filter_map(|&(source, host)| {
+            let source = self.sources.get(source.0)?;
+            let last = source.last.get(&host)?;
+            Some((source.name.as_ref(), host as usize, last))
+        })
+    }
+
+    /// To be called when a commit was made of all lines as they are.
+    pub(super) fn committed(&mut self) {
+        self.forgot = false;
+        for (source, host) in std::mem::take(&mut self.changed) {
+            let source = self.sources.get_mut(source.0);
+            if let Some(last) = source.and_then(|source| source.last.get_mut(&host)) {
+                last.changed = false;
+            }
+        }
     }
 
     /// All previous lines, to be changed.

@@ -26,7 +26,7 @@ impl Monitor {
             Some(_) => return self.count_event(Counter::RepeatOverLimit),
             None => return self.count_event(Counter::RepeatDropped),
         };
-        let Some(PreviousLine { by, line }) = previous.cloned() else {
+        let Some(PreviousLine { by, line, .. }) = previous.cloned() else {
             return self.count_event(Counter::RepeatDropped);
         };
         match by {

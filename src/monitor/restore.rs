@@ -55,7 +55,7 @@ impl Monitor {
             .collect()
     }
 
-    fn saved_counter<'a>(
+    pub(super) fn saved_counter<'a>(
         &'a self,
         (rule, host, count): (RuleId, &'a BStr, u64),
     ) -> Option<SavedCounter<&'a str, &'a BStr>> {
@@ -65,9 +65,19 @@ impl Monitor {
 
     /// The previous lines whose sources are known, for a snapshot.
     pub fn saved_sources(&self) -> Vec<SavedSource<SavedLast<&str, &BStr>, &BStr>> {
+        let lines = self.previous.iter();
+        let known = lines.filter_map(|(source, host, last)| Some((source?, host, last)));
+        self.by_source(known)
+    }
+
+    /// Previous lines by their sources.
+    pub(super) fn by_source<'a>(
+        &'a self,
+        lines: impl Iterator<Item = (&'a BStr, usize, &'a PreviousLine)>,
+    ) -> Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>> {
         let mut sources: BTreeMap<&BStr, Vec<SavedLast<&str, &BStr>>> = BTreeMap::new();
-        for (source, host, last) in self.previous.iter() {
-            if let (Some(source), Some(last)) = (source, self.saved(host, last)) {
+        for (source, host, last) in lines {
+            if let Some(last) = self.saved(host, last) {
                 sources.entry(source).or_default().push(last);
             }
         }

@@ -48,6 +48,39 @@ pub struct SavedQueue<T = Tally> {
     pub gap: Option<(Time, Time)>,
 }
 
+impl<T> SavedQueue<T> {
+    /// Takes off what it has collected.
+    pub fn split(self) -> (SavedQueue<()>, T) {
+        (
+            SavedQueue {
+                name: self.name,
+                tally: (),
+                start: self.start,
+                overdue: self.overdue,
+                schedule: self.schedule,
+                next: self.next,
+                gap: self.gap,
+            },
+            self.tally,
+        )
+    }
+}
+
+impl SavedQueue<()> {
+    /// The queue with what it has collected.
+    pub fn with<T>(self, tally: T) -> SavedQueue<T> {
+        SavedQueue {
+            name: self.name,
+            tally,
+            start: self.start,
+            overdue: self.overdue,
+            schedule: self.schedule,
+            next: self.next,
+            gap: self.gap,
+        }
+    }
+}
+
 /// The counter of a rule and host. A snapshot is written without a copy of their texts: there may be a
 /// million of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -78,4 +111,13 @@ pub struct SavedSource<L = SavedLast, B = BString> {
     pub source: B,
     /// The lines.
     pub last: Vec<L>,
+}
+
+/// The last lines that changed since the last commit.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SourcesChange<S = SavedSource> {
+    /// Whether all lines of before are forgotten.
+    pub anew: bool,
+    /// The lines that are new or other ones.
+    pub sources: Vec<S>,
 }

@@ -1,29 +1,53 @@
-//! The snapshot: everything that outlives the process, all or nothing.
+//! The state: everything that outlives the process, all or nothing.
 //!
-//! The log files are the journal; the snapshot is what was made of them so far: positions, and the
-//! counts that the lines before those positions led to, in one file that is replaced as a whole.
-//! After a crash at any instant the lines behind the positions are read again and lead to the same
-//! counts: none is lost, none is counted twice, however old the snapshot is.
+//! The log files are the journal of what came; the state is what was made of them so far: positions, and
+//! the counts that the lines before those positions led to. After a crash at any instant the lines behind
+//! the positions are read again and lead to the same counts: none is lost, none is counted twice, however
+//! old the state is.
+//!
+//! One file holds it: a snapshot, and behind it a record for each commit since, with what changed. A record
+//! is appended and synced; the whole file is replaced by a new snapshot when the records have outgrown it.
+//! So the records belong to no other snapshot, and there is no instant between two files.
 //!
 //! ```text
-//! "tenshi state\n"  CRC-32 of the rest (u32)  version (u32)  the sections (see [`Sections`])
+//! "tenshi state\n"  CRC-32 of the rest of the snapshot (u32)  version (u32)
+//! length of the sections (u64)  the sections (see [`Sections`])  zeros up to a multiple of 4096
+//! and then records (see module `journal`)
 //! ```
 
+mod apply;
+mod file;
+mod journal;
 mod lock;
 mod permissions;
+mod places;
+mod replay;
+mod sections;
 mod snapshot;
 mod store;
 mod version1;
 
+pub use journal::Tail;
 pub use lock::{LockStatus, lock_status};
-pub use snapshot::{Sections, Snapshot, SnapshotRef};
-pub use store::{DirectoryState, Loaded, ReadError, Store, WriteResult, read, resolve};
+pub use sections::{Sections, Unchanged};
+pub use snapshot::{ChangesRef, MapChange, Snapshot, SnapshotRef};
+pub use store::{
+    Commit, DirectoryState, Loaded, ReadError, Store, WriteResult, Written, read, resolve,
+};
+
+use replay::Replay;
 
 /// The first bytes of every snapshot.
 const MAGIC: &[u8] = b"tenshi state\n";
 /// The version that this program writes. A change that an older program must not pass over makes a
 /// new version, and a reader for the one before.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+/// Where the version begins: before it stand the magic bytes and the checksum.
+const VERSION_AT: usize = MAGIC.len() + 4;
+/// The length of what stands before the sections: the version and their length follow the checksum.
+const HEAD: usize = VERSION_AT + 4 + 8;
+/// The records begin at a multiple of this: a write to them never touches a block of the snapshot.
+const BLOCK: usize = 4096;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,36 +79,84 @@ pub fn encode(snapshot: &impl Sections) -> Result<Vec<u8>, String> {
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
     let mut out = snapshot.write(out)?;
-    if let Some(rest) = out.get_mut(MAGIC.len()..)
-        && let Some((checksum, rest)) = rest.split_first_chunk_mut::<4>()
-    {
-        *checksum = crc32fast::hash(rest).to_le_bytes();
+    let length = (out.len() - HEAD) as u64;
+    if let Some(place) = out.get_mut(VERSION_AT + 4..HEAD) {
+        place.copy_from_slice(&length.to_le_bytes());
     }
+    let checksum = crc32fast::hash(out.get(VERSION_AT..).unwrap_or_default());
+    if let Some(place) = out.get_mut(MAGIC.len()..VERSION_AT) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+    out.resize(out.len().next_multiple_of(BLOCK), 0);
     Ok(out)
 }
 
-/// Reads the bytes of a snapshot.
+/// The bytes of the changes since the last commit, for a record; nothing if there is none.
 ///
 /// # Errors
-/// The bytes are not a whole snapshot that this version can read.
+/// A value in them has no form in postcard.
+pub fn encode_changes(changes: &impl Sections) -> Result<Vec<u8>, String> {
+    changes.write(Vec::new())
+}
+
+/// Reads the bytes of a state: a snapshot, and the records of the commits after it.
+///
+/// # Errors
+/// The bytes do not begin with a whole snapshot that this version can read.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, DecodeError> {
+    decode_with_tail(bytes).map(|(snapshot, _)| snapshot)
+}
+
+/// As [`decode`]; says also what stands behind the last commit that could be read.
+fn decode_with_tail(bytes: &[u8]) -> Result<(Snapshot, Tail), DecodeError> {
     let damaged = |how: &str| DecodeError::Damaged(how.to_owned());
     let rest = bytes
         .strip_prefix(MAGIC)
         .ok_or_else(|| damaged("it does not begin like one"))?;
-    let (crc, rest) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
-    if crc32fast::hash(rest) != crc {
+    let (checksum, rest) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
+    let (version, body) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
+    if version > VERSION {
+        // What a later version sums up is not known, but that it is one.
+        return Err(DecodeError::Newer(version));
+    }
+    let summed = match version {
+        ..4 => rest,
+        _ => of_sections(rest).ok_or_else(|| damaged("it ends in its sections"))?,
+    };
+    if crc32fast::hash(summed) != checksum {
         return Err(damaged("its checksum does not fit"));
     }
-    let (version, body) = number(rest).ok_or_else(|| damaged("it ends in its head"))?;
-    match version {
+    let read = match version {
         1 => version1::read(body),
-        2 | VERSION => Snapshot::read(body),
-        0 => Err("there is no version 0".to_owned()),
-        newer => return Err(DecodeError::Newer(newer)),
+        2 | 3 => Snapshot::read(body),
+        VERSION => Snapshot::read(summed.get(HEAD - VERSION_AT..).unwrap_or_default()),
+        _ => Err("there is no version 0".to_owned()),
+    };
+    let snapshot = read.map_err(DecodeError::Damaged)?;
+    if version < VERSION {
+        return Ok((snapshot, Tail::Clean));
     }
-    .map_err(DecodeError::Damaged)
+    let records = (VERSION_AT + summed.len()).next_multiple_of(BLOCK);
+    let records = bytes.get(records..).unwrap_or_default();
+    Replay::run(snapshot, checksum, records).or_else(|(good, how)| {
+        // The record that does not fit may have been applied in part: once more, and not beyond it.
+        let snapshot = Snapshot::read(summed.get(HEAD - VERSION_AT..).unwrap_or_default());
+        let snapshot = snapshot.map_err(DecodeError::Damaged)?;
+        let good = records.get(..good).unwrap_or_default();
+        let (snapshot, _) =
+            Replay::run(snapshot, checksum, good).map_err(|(_, how)| DecodeError::Damaged(how))?;
+        Ok((snapshot, Tail::Damaged(how)))
+    })
+}
+
+/// Of the bytes that begin with the version, those up to the end of the sections.
+fn of_sections(bytes: &[u8]) -> Option<&[u8]> {
+    let head = HEAD - VERSION_AT;
+    let length = bytes.get(4..head)?.first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    bytes.get(..head.checked_add(length)?)
 }
 
 /// A number at the beginning of the bytes, little-endian, and the bytes after it.
@@ -92,6 +164,9 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_le_bytes(*head), rest))
 }
+
+#[cfg(test)]
+mod power_cuts;
 
 #[cfg(test)]
 mod tests {
@@ -107,7 +182,8 @@ mod tests {
         let bytes = encode(&snapshot).unwrap();
         assert_eq!(decode(&bytes).unwrap(), snapshot);
         let mut checked = 0;
-        for length in 0..bytes.len() {
+        let sections = VERSION_AT + of_sections(&bytes[VERSION_AT..]).unwrap().len();
+        for length in 0..sections {
             assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
             let mut flipped = bytes.clone();
             flipped[length] ^= 0x40;
@@ -156,7 +232,8 @@ mod tests {
         };
         let remarks = postcard::to_stdvec(&["x"].as_slice()).unwrap();
         let parts = [part("of_tomorrow", b"?"), part("remarks", &remarks)].concat();
-        let head = [MAGIC, &[0; 8]].concat();
+        let length = (parts.len() as u64).to_le_bytes();
+        let head = [MAGIC, &[0; 8], &length].concat();
         let bytes = of_version([head, parts].concat(), VERSION);
         let read = decode(&bytes).unwrap();
         assert_eq!(read.remarks, ["x"]);
@@ -167,9 +244,13 @@ mod tests {
 
     /// The same snapshot, as a program of this version would have written it.
     pub(super) fn of_version(mut bytes: Vec<u8>, version: u32) -> Vec<u8> {
-        let (crc, rest) = (MAGIC.len(), MAGIC.len() + 4);
+        let (crc, rest) = (MAGIC.len(), VERSION_AT);
         bytes[rest..rest + 4].copy_from_slice(&version.to_le_bytes());
-        let sum = crc32fast::hash(&bytes[rest..]);
+        let summed = match version {
+            0..4 => &bytes[rest..],
+            _ => of_sections(&bytes[rest..]).unwrap_or(&bytes[rest..]),
+        };
+        let sum = crc32fast::hash(summed);
         bytes[crc..rest].copy_from_slice(&sum.to_le_bytes());
         bytes
     }

@@ -1,62 +1,28 @@
-//! The contents of a snapshot, as sections.
+//! The contents of a snapshot, as sections, and the changes of each.
 
 use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
-use serde::Serialize;
 
+pub use super::apply::MapChange;
+use super::apply::{Apply, CountersChange};
+use super::places::Places;
+use super::sections::{Sections, next_section, section};
 use crate::clock::Time;
 use crate::counters::Counters;
-use crate::delivery::outbox::Outbox;
+use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
-use crate::input::file::PathCheckpoints;
-use crate::monitor::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
-use crate::queue::Tally;
+use crate::input::file::{PathChange, PathCheckpoints};
+use crate::monitor::{
+    SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
+};
+use crate::queue::{Tally, TallyChange};
 
-/// Contents that are written as sections, each with its name and its length in front: a section that
-/// is added later, or left out, does not move the others.
-///
-/// ```text
-/// length of the name (u8)  name  length of the body (u64)  body (postcard)
-/// ```
-///
-/// The fields within a section have no names (postcard). A type whose fields change gets a section
-/// of another name, and the old one a reader; what an older program must not pass over takes a new
-/// version.
-pub trait Sections {
-    /// Appends the sections to `out`.
-    ///
-    /// # Errors
-    /// A value has no form in postcard.
-    fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String>;
-}
-
-fn section(mut out: Vec<u8>, name: &str, body: &impl Serialize) -> Result<Vec<u8>, String> {
-    out.push(u8::try_from(name.len()).map_err(|e| e.to_string())?);
-    out.extend_from_slice(name.as_bytes());
-    let length = out.len();
-    out.extend_from_slice(&[0; 8]);
-    let begin = out.len();
-    let mut out = postcard::to_extend(body, out).map_err(|e| format!("{name}: {e}"))?;
-    let written = (out.len() - begin) as u64;
-    if let Some(place) = out.get_mut(length..begin) {
-        place.copy_from_slice(&written.to_le_bytes());
-    }
-    Ok(out)
-}
-
-/// The name and the body of the first section, and the bytes after it.
-fn next_section(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (length, rest) = bytes.split_first()?;
-    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
-    let (length, rest) = rest.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    let (body, rest) = rest.split_at_checked(length)?;
-    Some((name, body, rest))
-}
-
+/// The sections, each with its type as it is read, as it is written, as its changes are read, and as they are
+/// written. To keep something more, add a line: its own section, and its own changes, which [`Apply`] makes to
+/// it. A section that is small has itself as its changes.
 macro_rules! snapshot {
-    ($($(#[$doc:meta])* $name:ident: $owned:ty, $borrowed:ty;)+) => {
+    ($($(#[$doc:meta])* $name:ident: $owned:ty, $borrowed:ty; $change:ty, $changed:ty;)+) => {
         /// A snapshot as it is read.
         #[derive(Clone, PartialEq, Debug, Default)]
         pub struct Snapshot { $($(#[$doc])* pub $name: $owned,)+ }
@@ -64,6 +30,10 @@ macro_rules! snapshot {
         /// A snapshot as it is written, without a copy of the counts.
         #[derive(Debug)]
         pub struct SnapshotRef<'a> { $($(#[$doc])* pub $name: $borrowed,)+ }
+
+        /// The sections that are not as the last commit wrote them, with what changed in each.
+        #[derive(Debug, Default)]
+        pub struct ChangesRef<'a> { $($(#[$doc])* pub $name: Option<$changed>,)+ }
 
         impl Sections for SnapshotRef<'_> {
             fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String> {
@@ -75,6 +45,15 @@ macro_rules! snapshot {
         impl Sections for Snapshot {
             fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, String> {
                 $(let out = section(out, stringify!($name), &self.$name)?;)+
+                Ok(out)
+            }
+        }
+
+        impl Sections for ChangesRef<'_> {
+            fn write(&self, mut out: Vec<u8>) -> Result<Vec<u8>, String> {
+                $(if let Some(changed) = &self.$name {
+                    out = section(out, stringify!($name), changed)?;
+                })+
                 Ok(out)
             }
         }
@@ -99,45 +78,70 @@ macro_rules! snapshot {
                 }
                 Ok(snapshot)
             }
+
+            /// Makes the changes of a record to the snapshot. A section of an unknown name is passed over.
+            pub(super) fn change(&mut self, mut bytes: &[u8], places: &mut Places) -> Result<(), String> {
+                while !bytes.is_empty() {
+                    let (name, body, rest) =
+                        next_section(bytes).ok_or("it ends in the middle of a section")?;
+                    match name {
+                        $(name if name == stringify!($name).as_bytes() => {
+                            let told = |e: &dyn std::fmt::Display| format!("{}: {e}", stringify!($name));
+                            let change: $change = postcard::from_bytes(body).map_err(|e| told(&e))?;
+                            self.$name.apply(change, places).map_err(|e| told(&e))?;
+                        })+
+                        _ => {}
+                    }
+                    bytes = rest;
+                }
+                Ok(())
+            }
         }
     };
 }
 
 snapshot! {
     /// When it was made.
-    made: Time, Time;
+    made: Time, Time; Time, Time;
     /// When the program that made it was started.
-    started: Time, Time;
+    started: Time, Time; Time, Time;
     /// The last instant up to which schedules were looked at.
-    looked: Time, Time;
+    looked: Time, Time; Time, Time;
     /// The positions in the followed files.
-    files: Vec<PathCheckpoints>, Vec<&'a PathCheckpoints>;
+    files: Vec<PathCheckpoints>, Vec<&'a PathCheckpoints>; Vec<PathChange>, Vec<PathChange>;
     /// The patterns of log files, and since when each is followed, ns since the epoch: a file that
     /// came while nothing ran is new from its beginning.
     patterns: HashMap<BString, i64>, &'a HashMap<BString, i64>;
+        HashMap<BString, i64>, &'a HashMap<BString, i64>;
     /// The queues with the lines that they have collected.
     queues: Vec<SavedQueue>, Vec<SavedQueue<&'a Tally>>;
+        Vec<SavedQueue<Option<TallyChange>>>, Vec<SavedQueue<Option<TallyChange<&'a Tally, &'a BStr>>>>;
     /// The escalation counters.
     escalations: Vec<SavedCounter>, Vec<SavedCounter<&'a str, &'a BStr>>;
+        CountersChange, Vec<SavedCounter<&'a str, &'a BStr>>;
     /// The last line of each host, for `repeat`, where its source is not known: older snapshots had it
     /// so.
     last: Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
+        Vec<SavedLast>, Vec<SavedLast<&'a str, &'a BStr>>;
     /// The reports that are not delivered yet.
-    outbox: Outbox, &'a Outbox;
+    outbox: Outbox, &'a Outbox; OutboxChange, OutboxChange;
     /// The escalation counters that are settled when a mail is delivered, by the mail's number.
     settlements: HashMap<u64, Vec<SavedCounter>>, HashMap<u64, Vec<SavedCounter<&'a str, &'a BStr>>>;
+        MapChange<u64, Vec<SavedCounter>>, MapChange<u64, Vec<SavedCounter<&'a str, &'a BStr>>>;
     /// The remarks of the next report.
-    remarks: Vec<String>, &'a [String];
+    remarks: Vec<String>, &'a [String]; Vec<String>, &'a [String];
     /// The counters of `tenshi status`.
-    counters: Counters, &'a Counters;
+    counters: Counters, &'a Counters; Counters, &'a Counters;
     /// The faults that last, by the name of the input, queue or server.
     faults: HashMap<String, String>, &'a HashMap<String, String>;
+        HashMap<String, String>, &'a HashMap<String, String>;
     /// The names of those faults by which lines are not read or reports do not arrive.
-    blind: BTreeSet<String>, &'a BTreeSet<String>;
+    blind: BTreeSet<String>, &'a BTreeSet<String>; BTreeSet<String>, &'a BTreeSet<String>;
     /// How far the numbered sources (the Redis lists) are counted.
-    redis: Counted, &'a Counted;
+    redis: Counted, &'a Counted; Counted, &'a Counted;
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
+        SourcesChange, SourcesChange<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
 }
 
 impl Snapshot {

@@ -1,45 +1,64 @@
-//! The state directory: one snapshot, replaced as a whole, and a lock.
+//! The state directory: the state in one file, and a lock.
 
 use std::fmt::Display;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use super::file::Written;
+use super::file::{NEW, STATE, StateFile};
+use super::journal::Tail;
 use super::lock::Lock;
 use super::permissions;
-use super::{DecodeError, Snapshot, decode};
-use crate::plain;
+use super::{DecodeError, Snapshot, decode, decode_with_tail};
+use crate::disk::{Disk, RealDisk};
 use crate::shown::shown_path;
 use crate::threads::{self, End};
 
-/// The file name of the snapshot.
-const SNAPSHOT: &str = "tenshi.state";
-/// The file name of the next snapshot while it is written.
-const NEW: &str = "tenshi.state.new";
+/// The records behind a snapshot may take this much, bytes, or half of what the snapshot takes.
+const RECORDS: u64 = 8 << 20;
+
+/// What is to be written.
+#[derive(Debug)]
+pub enum Commit {
+    /// A whole snapshot, in the place of everything before.
+    Snapshot(Vec<u8>),
+    /// The changes since the last commit, behind it.
+    Changes(Vec<u8>),
+}
+
+/// The commits that a test is to write.
+#[cfg(test)]
+type Jobs = std::sync::mpsc::Receiver<(u64, Commit)>;
 
 /// A state directory in use.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    writer: Sender<(u64, Vec<u8>)>,
-    /// The number of the newest snapshot, which may still be in writing.
+    file: Arc<Mutex<StateFile>>,
+    writer: Sender<(u64, Commit)>,
+    /// The number of the newest commit, which may still be in writing.
     asked: u64,
-    /// The number of the last snapshot that is through: on disk, or failed.
+    /// The number of the last commit that is through: on disk, or failed.
     written: u64,
+    /// The length of the last snapshot, and of the records behind it, bytes.
+    snapshot: u64,
+    records: u64,
     /// The lock on the directory: the kernel releases it when the daemon ends.
     lock: Lock,
 }
 
-/// The result of writing a snapshot.
+/// The result of writing a commit.
 #[derive(Debug)]
 pub struct WriteResult {
-    /// The number of the snapshot.
+    /// The number of the commit.
     pub number: u64,
     /// Whether it is on disk now.
-    pub result: io::Result<()>,
+    pub result: Written,
     /// How long the writing took.
     pub took: Duration,
 }
@@ -81,9 +100,9 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
 /// # Errors
 /// There is none, it may not be read, or it is damaged.
 pub fn read(dir: &Path) -> Result<Snapshot, ReadError> {
-    let path = dir.join(SNAPSHOT);
+    let path = dir.join(STATE);
     let other = |why: &dyn Display| ReadError::Faulty(format!("{}: {why}", shown_path(&path)));
-    let bytes = read_plain(&path).map_err(|e| match e.kind() {
+    let bytes = RealDisk.read(&path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => ReadError::Absent(path.clone()),
         io::ErrorKind::PermissionDenied => {
             other(&"permission denied; the daemon's user and its group may read it")
@@ -91,13 +110,6 @@ pub fn read(dir: &Path) -> Result<Snapshot, ReadError> {
         _ => other(&e),
     })?;
     decode(&bytes).map_err(|fault| other(&fault))
-}
-
-/// Reads a plain file: what else may have its name could hold us for ever.
-fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    plain::open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Why a snapshot cannot be read.
@@ -143,42 +155,86 @@ impl Store {
         if !lock.take().map_err(|e| describe(&e))? {
             return Err(describe(&"another tenshi is using it"));
         }
-        // What was not renamed was not meant to count.
-        match fs::remove_file(dir.join(NEW)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(describe(&format!("{NEW}: {e}; move it away")));
-            }
-            _ => {}
-        }
-        let loaded = load(dir).map_err(|e| describe(&e))?;
-        let writer = spawn(dir.to_owned(), stored).map_err(|e| describe(&e))?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        keep_name(&*disk, dir);
+        let file = StateFile::new(Arc::clone(&disk), dir);
+        file.remove_new()
+            .map_err(|e| describe(&format!("{NEW}: {e}; move it away")))?;
+        let loaded = load(&*disk, dir).map_err(|e| describe(&e))?;
+        let file = Arc::new(Mutex::new(file));
+        let writer = spawn(Arc::clone(&file), stored).map_err(|e| describe(&e))?;
         let store = Self {
             dir: dir.to_owned(),
+            file,
             writer,
             asked: 0,
             written: 0,
+            snapshot: 0,
+            records: 0,
             lock,
         };
         Ok((store, loaded))
     }
 
-    /// Hands a snapshot to the writer beside the loop. Ask [`Self::busy`] before: one at a time.
-    pub fn write(&mut self, bytes: Vec<u8>) {
-        self.asked += 1;
-        // The writer lives as long as the store.
-        let _ = self.writer.send((self.asked, bytes));
+    /// A directory whose files are on another disk than its lock. Commits go to the receiver, and are written
+    /// when the test wants it ([`Self::write_now`]).
+    #[cfg(test)]
+    pub fn on(disk: Arc<dyn Disk>, dir: &Path) -> Result<(Self, Loaded, Jobs), String> {
+        let lock = Lock::open(dir).map_err(|e| e.to_string())?;
+        assert!(lock.take().map_err(|e| e.to_string())?, "locked");
+        let file = StateFile::new(Arc::clone(&disk), dir);
+        file.remove_new().map_err(|e| e.to_string())?;
+        let loaded = load(&*disk, dir)?;
+        let (writer, jobs) = channel();
+        let store = Self {
+            dir: dir.to_owned(),
+            file: Arc::new(Mutex::new(file)),
+            writer,
+            asked: 0,
+            written: 0,
+            snapshot: 0,
+            records: 0,
+            lock,
+        };
+        Ok((store, loaded, jobs))
     }
 
-    /// Writes a snapshot now and here. Only while none is being written.
-    pub fn write_here(&mut self, bytes: &[u8]) -> WriteResult {
+    /// Writes a commit that was handed over.
+    #[cfg(test)]
+    pub fn write_now(&self, number: u64, commit: &Commit) -> WriteResult {
+        write(&self.file, number, commit)
+    }
+
+    /// Hands a commit to the writer beside the loop. Ask [`Self::busy`] before: one at a time.
+    pub fn write(&mut self, commit: Commit) {
         self.asked += 1;
-        let begun = Instant::now();
-        let result = replace(&self.dir, bytes);
-        WriteResult {
-            number: self.asked,
-            result,
-            took: begun.elapsed(),
+        self.count(&commit);
+        // The writer lives as long as the store.
+        let _ = self.writer.send((self.asked, commit));
+    }
+
+    /// Writes a commit now and here. Only while none is being written.
+    pub fn write_here(&mut self, commit: Commit) -> WriteResult {
+        self.asked += 1;
+        self.count(&commit);
+        write(&self.file, self.asked, &commit)
+    }
+
+    fn count(&mut self, commit: &Commit) {
+        match commit {
+            Commit::Snapshot(bytes) => (self.snapshot, self.records) = (bytes.len() as u64, 0),
+            Commit::Changes(bytes) => self.records += bytes.len() as u64,
         }
+    }
+
+    /// Whether so many bytes of changes may be appended: else a new snapshot is due.
+    pub fn has_room(&self, changes: usize) -> bool {
+        self.records + changes as u64 <= RECORDS.max(self.snapshot / 2)
+    }
+
+    /// Whether there are records behind the snapshot.
+    pub fn has_records(&self) -> bool {
+        self.records > 0
     }
 
     /// Makes sure that the directory is the one that we have locked. One that was removed is made
@@ -201,9 +257,9 @@ impl Store {
             return Ok(DirectoryState::Taken);
         }
         self.lock = lock;
-        let other = self.dir.join(SNAPSHOT);
-        let aside = match fs::symlink_metadata(&other) {
-            Ok(_) => Some(move_aside(&other).map_err(describe)?),
+        keep_name(&RealDisk, &self.dir);
+        let aside = match RealDisk.look(&self.dir.join(STATE)) {
+            Ok(_) => Some(move_aside(&RealDisk, &self.dir).map_err(describe)?),
             Err(_) => None,
         };
         Ok(DirectoryState::Recreated(aside))
@@ -214,36 +270,43 @@ impl Store {
         self.lock.beat();
     }
 
-    /// Whether a snapshot is being written.
+    /// Whether a commit is being written.
     pub fn busy(&self) -> bool {
         self.asked > self.written
     }
 
-    /// The number of the next snapshot.
+    /// The number of the next commit.
     pub fn next_number(&self) -> u64 {
         self.asked + 1
     }
 
-    /// The number of the last snapshot that is through, on disk or failed.
+    /// The number of the last commit that is through, on disk or failed.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Shows whether snapshots can be written, in the lock: no snapshot could say it.
+    /// Shows whether commits can be written, in the lock: no commit could say it.
     pub fn show_failing(&self, failing: bool) {
         self.lock.show_failing(failing);
     }
 
-    /// Notes that the snapshot of this number is through.
+    /// Notes that the commit of this number is through.
     pub fn settle(&mut self, number: u64) {
         self.written = self.written.max(number);
     }
 }
 
-/// Reads the snapshot; a damaged one is moved aside, so that it is never overwritten.
-fn load(dir: &Path) -> Result<Loaded, String> {
-    let path = dir.join(SNAPSHOT);
-    let bytes = match read_plain(&path) {
+/// Has a directory that was just made survive a power cut, as far as we may look at the one above.
+fn keep_name(disk: &dyn Disk, dir: &Path) {
+    if let Some(above) = dir.parent() {
+        let _ = disk.sync_directory(above);
+    }
+}
+
+/// Reads the state. What is damaged of it is kept under another name, so that it is never overwritten.
+pub(super) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded, String> {
+    let path = dir.join(STATE);
+    let bytes = match disk.read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Ok(Loaded {
@@ -251,57 +314,76 @@ fn load(dir: &Path) -> Result<Loaded, String> {
                 warning: None,
             });
         }
-        Err(e) => return Err(format!("{SNAPSHOT}: {e}")),
+        Err(e) => return Err(format!("{STATE}: {e}")),
     };
-    match decode(&bytes) {
-        Ok(snapshot) => Ok(Loaded {
-            snapshot: Some(snapshot),
-            warning: None,
-        }),
-        Err(fault @ DecodeError::Newer(_)) => Err(format!("{SNAPSHOT}: {fault}")),
-        Err(fault) => {
-            let aside = move_aside(&path).map_err(|e| format!("{SNAPSHOT}: {e}"))?;
-            let aside = shown_path(&aside);
-            let warning = format!(
-                "{}: {fault}; it was moved to {aside}, and we begin anew",
+    let faulty = |e: io::Error| format!("{STATE}: {e}");
+    let (snapshot, warning) = match decode_with_tail(&bytes) {
+        Ok((snapshot, Tail::Clean)) => (Some(snapshot), None),
+        Ok((snapshot, Tail::Torn(length))) => {
+            log::info!(
+                "{}: a commit was not written to its end, {length} bytes of it: it does not count",
                 shown_path(&path)
             );
-            Ok(Loaded {
-                snapshot: None,
-                warning: Some(warning),
-            })
+            (Some(snapshot), None)
         }
-    }
+        Ok((snapshot, Tail::Damaged(how))) => {
+            let aside = keep_aside(disk, dir).map_err(faulty)?;
+            let warning = format!(
+                "{}: {how}; it is kept as {}, and we go on from the commits before",
+                shown_path(&path),
+                shown_path(&aside)
+            );
+            (Some(snapshot), Some(warning))
+        }
+        Err(fault @ DecodeError::Newer(_)) => return Err(format!("{STATE}: {fault}")),
+        Err(fault) => {
+            let aside = move_aside(disk, dir).map_err(faulty)?;
+            let warning = format!(
+                "{}: {fault}; it was moved to {}, and we begin anew",
+                shown_path(&path),
+                shown_path(&aside)
+            );
+            (None, Some(warning))
+        }
+    };
+    Ok(Loaded { snapshot, warning })
 }
 
-/// Gives a snapshot another name, so that it is never overwritten. Gives the new path.
-fn move_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = (0..)
-        .map(|n| path.with_file_name(format!("{SNAPSHOT}.bad-{n}")))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| path.with_file_name("tenshi.state.bad"));
-    fs::rename(path, &aside)?;
+/// A name for a damaged state that no file has yet.
+fn free_name(disk: &dyn Disk, dir: &Path) -> PathBuf {
+    let names = (0..).map(|n| dir.join(format!("{STATE}.bad-{n}")));
+    let mut free = names.filter(|path| disk.look(path).is_err());
+    free.next().unwrap_or_else(|| dir.join("tenshi.state.bad"))
+}
+
+/// Gives a state another name, so that it is never overwritten. Gives the new path.
+fn move_aside(disk: &dyn Disk, dir: &Path) -> io::Result<PathBuf> {
+    let aside = free_name(disk, dir);
+    disk.rename(&dir.join(STATE), &aside)?;
+    disk.sync_directory(dir)?;
     Ok(aside)
 }
 
-/// Starts the thread that writes snapshots; `stored` gets each result.
+/// Gives a state one more name: what is good of it counts until the next one is written. Gives the new path.
+fn keep_aside(disk: &dyn Disk, dir: &Path) -> io::Result<PathBuf> {
+    let aside = free_name(disk, dir);
+    disk.link(&dir.join(STATE), &aside)?;
+    disk.sync_directory(dir)?;
+    Ok(aside)
+}
+
+/// Starts the thread that writes commits; `stored` gets each result.
 fn spawn(
-    dir: PathBuf,
+    file: Arc<Mutex<StateFile>>,
     stored: impl Fn(WriteResult) + Send + 'static,
-) -> io::Result<Sender<(u64, Vec<u8>)>> {
-    let (sender, jobs) = channel::<(u64, Vec<u8>)>();
+) -> io::Result<Sender<(u64, Commit)>> {
+    let (sender, jobs) = channel::<(u64, Commit)>();
     let work = move || {
-        for (number, bytes) in jobs {
+        for (number, commit) in jobs {
             if threads::fault_point() {
                 return End::Unasked;
             }
-            let begun = Instant::now();
-            let result = replace(&dir, &bytes);
-            stored(WriteResult {
-                number,
-                result,
-                took: begun.elapsed(),
-            });
+            stored(write(&file, number, &commit));
         }
         // The store was closed.
         End::Asked
@@ -310,25 +392,19 @@ fn spawn(
     Ok(sender)
 }
 
-/// Writes the new snapshot beside the old one and puts it in its place, on the disk and not only in
-/// its cache.
-fn replace(dir: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = dir.join(NEW);
-    // Made anew each time: nothing that somebody put there is opened.
-    let _ = fs::remove_file(&new);
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o640)
-        .open(&new)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if let Err(e) = written {
-        // On a full disk it is only in the way.
-        let _ = fs::remove_file(&new);
-        return Err(e);
+fn write(file: &Mutex<StateFile>, number: u64, commit: &Commit) -> WriteResult {
+    let begun = Instant::now();
+    // A thread that died while it wrote left no file that could be appended to.
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = match commit {
+        Commit::Snapshot(bytes) => file.replace(bytes),
+        Commit::Changes(bytes) => file.append(bytes),
+    };
+    WriteResult {
+        number,
+        result,
+        took: begun.elapsed(),
     }
-    fs::rename(&new, dir.join(SNAPSHOT))?;
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]
@@ -336,6 +412,7 @@ mod tests {
     use super::super::encode;
     use super::super::tests::of_version;
     use super::*;
+    use std::fs;
     use std::sync::mpsc;
 
     fn open(dir: &Path) -> (Store, Loaded, mpsc::Receiver<WriteResult>) {
@@ -355,10 +432,10 @@ mod tests {
             remarks: vec!["one".into()],
             ..Snapshot::default()
         };
-        store.write(encode(&snapshot).unwrap());
+        store.write(Commit::Snapshot(encode(&snapshot).unwrap()));
         assert!(store.busy());
         let stored = results.recv().unwrap();
-        assert!(stored.result.is_ok());
+        assert!(matches!(stored.result, Written::Done));
         store.settle(stored.number);
         assert!(!store.busy());
         assert!(
@@ -375,16 +452,16 @@ mod tests {
     fn a_damaged_snapshot_is_moved_aside_and_told() {
         let dir = tempfile::tempdir().unwrap();
         for n in 0..2 {
-            fs::write(dir.path().join(SNAPSHOT), b"tenshi state\nrubbish").unwrap();
+            fs::write(dir.path().join(STATE), b"tenshi state\nrubbish").unwrap();
             let loaded = open(dir.path()).1;
             assert!(loaded.snapshot.is_none());
             assert!(loaded.warning.unwrap().contains("damaged"));
-            assert!(dir.path().join(format!("{SNAPSHOT}.bad-{n}")).exists());
+            assert!(dir.path().join(format!("{STATE}.bad-{n}")).exists());
         }
         let newer = of_version(encode(&Snapshot::default()).unwrap(), 7);
-        fs::write(dir.path().join(SNAPSHOT), &newer).unwrap();
+        fs::write(dir.path().join(STATE), &newer).unwrap();
         let refused = Store::open(dir.path(), |_| {}).unwrap_err();
         assert!(refused.contains("version 7"), "{refused}");
-        assert_eq!(fs::read(dir.path().join(SNAPSHOT)).unwrap(), newer);
+        assert_eq!(fs::read(dir.path().join(STATE)).unwrap(), newer);
     }
 }

@@ -38,7 +38,7 @@ const ORDER: [&[&str]; 12] = [
         "timed_stream",
     ],
     &["hash", "hosts", "logging", "logpath", "pattern", "schedule"],
-    &["threads"],
+    &["disk", "threads"],
     &["process", "resolve"],
     // What is asked for, and whence lines come.
     &["config"],

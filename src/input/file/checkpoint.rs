@@ -122,7 +122,7 @@ pub struct PathCheckpoints {
 
 /// A path in a snapshot: its bytes, which need not be UTF-8. In postcard's form they look as a string
 /// of them does, so snapshots in which paths were strings are read too.
-mod bytes {
+pub(super) mod bytes {
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     use std::path::{Path, PathBuf};

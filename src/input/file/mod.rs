@@ -11,6 +11,7 @@ use crate::config::model::TailStart;
 
 mod beside;
 mod checkpoint;
+mod checkpoint_change;
 mod compressed;
 mod copies;
 mod follower;
@@ -29,7 +30,8 @@ mod thread;
 mod track;
 mod watch;
 
-pub use checkpoint::{ANCHOR, FileCheckpoint, HEAD, PathCheckpoints};
+pub use checkpoint::{ANCHOR, FileCheckpoint, Fingerprint, HEAD, PathCheckpoints};
+pub use checkpoint_change::PathChange;
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
 pub(super) use input::configured;

@@ -59,6 +59,7 @@ fn after_a_failed_snapshot_the_end_tries_once_more() {
     let mut checked = 0;
     for (what, block, free) in obstacles() {
         let mut site = Site::start(&[], QUEUE);
+        site.spoil();
         block(&mut site);
         for n in 0..5 {
             site.log(&format!("foo {n}"));
@@ -91,6 +92,7 @@ fn an_end_without_a_last_snapshot_is_an_error() {
     let mut site = Site::start(&[], QUEUE);
     let way = site.dir.path("state/tenshi.state.new");
     fs::create_dir(&way).expect("a directory in the way");
+    site.spoil();
     site.sink.down();
     site.log("foo one");
     site.wait_told("could not contact");

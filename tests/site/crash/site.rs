@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -81,6 +82,15 @@ impl Site {
     /// The snapshot's file.
     pub fn snapshot(&self) -> PathBuf {
         self.dir.path("state/tenshi.state")
+    }
+
+    /// Adds to the snapshot's file what the daemon did not write: the next commit must be a whole snapshot,
+    /// in a file of its own.
+    pub fn spoil(&self) {
+        let file = fs::OpenOptions::new().append(true).open(self.snapshot());
+        file.expect("the snapshot")
+            .write_all(b"x")
+            .expect("a byte more");
     }
 
     /// The running daemon.
