@@ -65,9 +65,9 @@ pub fn sets(sample: &[u8]) -> Sets {
     let whole = set("logcheck", "logcheck's, all as `trash`", false, all.clone());
     let some = spread(&all, &taking(&whole, sample), 100);
     let first = all[..1000].to_vec();
-    let debian = whole("debian", DEBIAN, &shipped);
+    let debian = as_shipped("debian", DEBIAN, &shipped);
     Sets {
-        installed: whole("installed", INSTALLED, &etc),
+        installed: as_shipped("installed", INSTALLED, &etc),
         flat: flat(&debian),
         debian,
         ours: set(
@@ -98,7 +98,7 @@ pub fn ourselves() -> String {
 }
 
 /// A tenshi.conf with all the rule files beside it, as it is but for the files and accounts of this machine.
-fn whole(id: &'static str, name: &'static str, etc: &Path) -> Set {
+fn as_shipped(id: &'static str, name: &'static str, etc: &Path) -> Set {
     const HERE: [&[u8]; 4] = [b"set uid ", b"set gid ", b"set pidfile ", b"set logfile "];
     let mut text = format!("{}set logfile /dev/null\n", ourselves()).into_bytes();
     for line in lines(&etc.join("tenshi.conf")) {

@@ -185,5 +185,5 @@ fn a_match_holds_a_literal_of_each_set() {
         }
     }
     assert!(matches > 1_000, "{matches} matches");
-    assert!(sets > 1_000, "{sets} sets of literals");
+    assert!(sets > 800, "{sets} sets of literals");
 }
