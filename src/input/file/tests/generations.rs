@@ -12,7 +12,7 @@ use super::*;
 
 mod sim;
 
-use sim::{Actor, LOGS, MS, Sim, SimFs, Step};
+use sim::{Actor, LOGS, MS, Scheme, Sim, SimFs, Step};
 
 struct World {
     fs: SimFs,
@@ -31,7 +31,7 @@ fn paths() -> Vec<PathBuf> {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, schemes: [Scheme; LOGS]) -> Self {
         let sim = Sim {
             now: 1_800_000_000_000_000_000,
             dir_mtime: 1_700_000_000_000_000_000,
@@ -49,6 +49,7 @@ impl World {
             let now = sim.now;
             sim.actors.push(Actor {
                 name,
+                scheme: schemes[n],
                 file,
                 next_line: 0,
                 half: String::new(),
@@ -158,7 +159,10 @@ impl World {
             };
             let (lost, twice) = (wrong(|n| n > 0), wrong(|n| n < 2));
             if !lost.is_empty() || !twice.is_empty() {
-                let (name, n) = (&actor.name, actor.rotations);
+                let (name, n) = (
+                    format!("{} {:?}", actor.name, actor.scheme),
+                    actor.rotations,
+                );
                 faults.push(format!(
                     "{name}, {n} rotations: lost {lost:?}, twice {twice:?}"
                 ));
@@ -180,6 +184,19 @@ fn line(text: &str) -> (String, u64) {
 
 #[test]
 fn many_generations_and_a_kill_every_few_seconds() {
+    play([Scheme::Create; LOGS]);
+}
+
+#[test]
+fn many_copies_and_a_kill_every_few_seconds() {
+    play([
+        Scheme::CopyTruncate,
+        Scheme::CopyOfItself,
+        Scheme::CopyTruncate,
+    ]);
+}
+
+fn play(schemes: [Scheme; LOGS]) {
     let torture = std::env::var_os("TENSHI_TORTURE").is_some();
     let (seeds, seconds) = if torture { (200, 60) } else { (3, 10) };
     let first: u64 = std::env::var("TENSHI_SEED")
@@ -187,7 +204,7 @@ fn many_generations_and_a_kill_every_few_seconds() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(1);
     for seed in first..first + seeds {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, schemes);
         world.run(seconds);
         let faults = world.faults();
         let (lines, kills) = (world.got.len(), world.kills);

@@ -119,9 +119,18 @@ impl Done {
         }
     }
 
-    /// A generation whose file is gone or was cut off.
-    pub(super) fn cut(checkpoint: FileCheckpoint, last: i64) -> Self {
-        let cut = true;
+    /// A generation whose file is gone or was cut off: in the state it is a finished one that was live.
+    pub(super) fn cut(mut checkpoint: FileCheckpoint, last: i64) -> Self {
+        checkpoint.live = true;
+        Self {
+            cut: true,
+            ..Self::seen(checkpoint, last)
+        }
+    }
+
+    /// A generation as the state has it.
+    pub(super) fn restored(checkpoint: FileCheckpoint, last: i64) -> Self {
+        let cut = checkpoint.live;
         Self {
             cut,
             ..Self::seen(checkpoint, last)

@@ -213,10 +213,8 @@ impl<F: FileSystem> Track<F> {
             None if checkpoint.offset == 0 => self.cut = self.cut.max(unread),
             None => {
                 self.remember(Done {
-                    checkpoint,
-                    last: cx.now,
                     renamed: departed,
-                    cut: true,
+                    ..Done::cut(checkpoint, cx.now)
                 });
                 if gone && (departed || empty.is_some()) {
                     self.truncated_unread(unread, cx);
@@ -295,6 +293,7 @@ impl<F: FileSystem> Track<F> {
             }
             generation.departed = Some(cx.now);
             generation.judged = true;
+            generation.checkpoint.live = false;
             if self.too_old(rotated.meta.mtime, cx) {
                 self.lost(
                     cx,

@@ -30,7 +30,7 @@ impl<F: FileSystem> Track<F> {
     ) -> bool {
         let done = checkpoints.done.iter().cloned();
         self.done = done
-            .map(|checkpoint| Done::seen(checkpoint, cx.now))
+            .map(|checkpoint| Done::restored(checkpoint, cx.now))
             .collect();
         self.seen = checkpoints.seen;
         self.last_line = checkpoints.last_line;
@@ -80,8 +80,8 @@ impl<F: FileSystem> Track<F> {
     }
 
     /// Finds the files of the checkpoints in the pool; none if names moved meanwhile. A log that was replaced
-    /// by copies of itself begins like each of the files before it: the newest checkpoint has it, unless
-    /// another one names its inode.
+    /// by copies of itself begins like each of the files before it, and may have the inode of one of them:
+    /// the newest checkpoint that it fits has it, unless an older one of its inode was read further.
     fn find_again(
         &self,
         files: &[&FileCheckpoint],
@@ -89,36 +89,37 @@ impl<F: FileSystem> Track<F> {
         cx: &Context<F>,
     ) -> Option<Vec<Found<F>>> {
         let mut taken: Vec<FileId> = Vec::new();
-        let mut found: Vec<Option<Found<F>>> = files.iter().map(|_| None).collect();
-        for by_inode in [true, false] {
-            for (checkpoint, found) in files.iter().zip(&mut found).rev() {
-                if found.is_some() {
-                    continue;
-                }
-                let same = |s: &RotatedFile| s.meta.id.ino == checkpoint.id.ino;
-                pool.sort_by_key(|s| (!same(s), s.compression));
-                let free = pool.iter().filter(|s| {
-                    (same(s) || !by_inode)
-                        && !taken.contains(&s.meta.id)
-                        && !self.is_held(s.meta.id, cx)
-                });
-                let at = { free }.find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s)));
-                if at.is_none() && cx.moved.take() {
-                    return None;
-                }
-                let shut = cx.shut.take().is_some();
-                *found = match at {
-                    Some((generation, rotated)) => {
-                        // A beginning of which nothing was read is no identity (I8).
-                        taken.extend((checkpoint.offset > 0).then_some(rotated.meta.id));
-                        Some(Found::At(Box::new(generation), rotated.clone()))
-                    }
-                    None if by_inode => None,
-                    None => Some(Found::Gone { shut }),
-                };
+        let mut found = Vec::new();
+        for (at, checkpoint) in files.iter().enumerate().rev() {
+            let same = |s: &RotatedFile, c: &FileCheckpoint| s.meta.id.ino == c.id.ino;
+            pool.sort_by_key(|s| (!same(s, checkpoint), s.compression));
+            let further = |s: &RotatedFile| {
+                let mut older = files.iter().take(at);
+                !same(s, checkpoint)
+                    && older.any(|c| {
+                        let more = c.offset > checkpoint.offset && same(s, c);
+                        more && resume_on(s, c, cx).is_some()
+                    })
+            };
+            let mut free = pool.iter().filter(|s| {
+                !taken.contains(&s.meta.id) && !self.is_held(s.meta.id, cx) && !further(s)
+            });
+            let place = free.find_map(|s| resume_on(s, checkpoint, cx).map(|g| (g, s)));
+            if place.is_none() && cx.moved.take() {
+                return None;
             }
+            let shut = cx.shut.take().is_some();
+            found.push(match place {
+                Some((generation, rotated)) => {
+                    // A beginning of which nothing was read is no identity (I8).
+                    taken.extend((checkpoint.offset > 0).then_some(rotated.meta.id));
+                    Found::At(Box::new(generation), rotated.clone())
+                }
+                None => Found::Gone { shut },
+            });
         }
-        Some(found.into_iter().flatten().collect())
+        found.reverse();
+        Some(found)
     }
 
     /// Whether what a checkpoint remembers is the beginning of a file that was found: it was replaced by a

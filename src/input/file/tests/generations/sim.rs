@@ -23,9 +23,21 @@ pub(super) struct Inode {
 
 pub(super) type Shared = Arc<Mutex<Inode>>;
 
+/// How a log is rotated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scheme {
+    /// Renamed, and made anew; the writer adds to the old file for a while.
+    Create,
+    /// Copied, and truncated.
+    CopyTruncate,
+    /// Replaced by a copy of itself.
+    CopyOfItself,
+}
+
 /// A writer and its rotator.
 pub(super) struct Actor {
     pub name: String,
+    pub scheme: Scheme,
     pub file: Shared,
     pub next_line: u64,
     pub half: String,
@@ -154,6 +166,28 @@ impl Sim {
         }
     }
 
+    /// Copies what the log holds; the writer pauses until the next step.
+    fn copy(&mut self, actor: &mut Actor) {
+        let rest = std::mem::take(&mut actor.half);
+        self.put(actor, &rest);
+        actor.write = i64::MAX;
+        let name = match actor.scheme {
+            Scheme::CopyOfItself => format!("{}X", actor.name),
+            _ => format!("{}.1", actor.name),
+        };
+        if !self.names.contains_key(&name) {
+            let file = self.create();
+            self.names.insert(name.clone(), file);
+            self.dir_mtime = self.coarse();
+            actor.kept += 1;
+        }
+        let now = self.coarse();
+        let text = actor.file.lock().unwrap().data.clone();
+        let mut copy = self.names[&name].lock().unwrap();
+        copy.data.extend(text);
+        copy.mtime = now;
+    }
+
     pub fn rotate(&mut self, actor: &mut Actor) {
         let numbered = |n: usize| format!("{}.{n}", actor.name);
         let (next, pause) = match actor.step {
@@ -168,6 +202,31 @@ impl Sim {
                 (Step::Shift(n - 1), pause)
             }
             Step::Shift(_) => (Step::Move, 10_000),
+            Step::Move if actor.scheme != Scheme::Create => {
+                self.copy(actor);
+                (Step::Create, self.below(5) as i64 * MS)
+            }
+            Step::Create if actor.scheme != Scheme::Create => {
+                match actor.scheme {
+                    Scheme::CopyOfItself => {
+                        self.rename(&format!("{}X", actor.name), actor.name.clone());
+                        actor.file = self.names[&actor.name].clone();
+                    }
+                    _ => {
+                        let now = self.coarse();
+                        let mut inode = actor.file.lock().unwrap();
+                        inode.data.clear();
+                        inode.mtime = now;
+                    }
+                }
+                actor.write = self.now + self.below(12) as i64 * MS;
+                actor.rotations += 1;
+                let shift = match actor.scheme {
+                    Scheme::CopyTruncate => actor.kept,
+                    _ => 0,
+                };
+                (Step::Shift(shift), (50 + self.below(150) as i64) * MS)
+            }
             Step::Move => {
                 self.rename(&actor.name, numbered(1));
                 actor.kept += 1;
