@@ -6,14 +6,14 @@ DESTDIR ?=
 
 # Debian packages that the tests use: the original to compare with, and the programs around us.
 TEST_PACKAGES = tenshi postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
-	mandoc man-db faketime
+	mandoc man-db faketime strace
 # And those that the benchmark measures, and measures with.
 BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo test torture bench bench-count bench-stages audit install test-packages deb \
+.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages audit install test-packages deb \
 	test-package
 
 help: ## List these targets
@@ -31,7 +31,12 @@ test: test-packages ## Run all tests (installs the Debian packages that they nee
 test-packages:
 	@scripts/test-packages $(TEST_PACKAGES)
 
-torture: test-packages ## Run the random tests with many more seeds
+torture: test-packages build ## Break it for an hour (TENSHI_TORTURE_MINUTES); writes docs/reliability.md
+	TENSHI_PROGRAM=$(CURDIR)/target/release/tenshi \
+		TENSHI_TORTURE_MINUTES=$${TENSHI_TORTURE_MINUTES:-60} \
+		$(CARGO) test --locked --test torture torture -- --nocapture
+
+torture-seeds: test-packages ## Run the random tests with many more seeds (hours)
 	TENSHI_TORTURE=1 RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked -- --nocapture
 
 bench: ## Measure it beside the Perl original, grep and wc; writes docs/performance.md

@@ -408,6 +408,7 @@ fn links_lead_somewhere() {
         "docs/following.md",
         "docs/matching.md",
         "docs/performance.md",
+        "docs/reliability.md",
         "docs/rules.md",
         "docs/state.md",
         "fuzz/README.md",
@@ -438,8 +439,8 @@ fn the_page_on_the_tests_lists_them_all() {
         .filter_map(|line| line.strip_prefix("| [")?.split_once(']'))
         .map(|(name, _)| name.to_owned())
         .collect();
-    // The parts of each test program; the recorded cases are a program with one row.
-    let mut there = vec!["oracle".to_owned()];
+    // The parts of each test program; the recorded cases and the torture are programs with one row.
+    let mut there = vec!["oracle".to_owned(), "torture".to_owned()];
     for program in ["house", "perl", "site"] {
         let parts = fs::read_dir(path("tests").join(program)).expect("a test program");
         for part in parts.flatten().map(|entry| entry.path()) {

@@ -14,6 +14,7 @@ pub mod postfix;
 pub mod random;
 pub mod sink;
 pub mod subjects;
+pub mod taken;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ pub fn conf(dir: &Dir, port: u16, rest: &str) -> String {
     )
 }
 
-/// Whether the random tests are to run long, with many seeds (`make torture`).
+/// Whether the random tests are to run long, with many seeds (`make torture-seeds`).
 pub fn torture() -> bool {
     std::env::var_os("TENSHI_TORTURE").is_some()
 }

@@ -1,0 +1,172 @@
+//! No line lost, none counted twice, whatever is done to the daemon. `make torture` runs this in full and
+//! writes docs/reliability.md; the ordinary tests take a small part of it.
+//!
+//! Environment: `TENSHI_TORTURE_MINUTES` is how long the whole takes, `TENSHI_SEED` the seed of its order,
+//! `TENSHI_PROGRAM` another program than the one that was just built.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod daemon;
+mod page;
+mod power;
+mod scenario;
+mod sweep;
+mod world;
+mod writer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use support::Dir;
+use sweep::{Plan, Swept, What};
+use world::Seen;
+
+/// How many minutes the whole takes, if it is asked for.
+fn minutes() -> Option<u64> {
+    let given = std::env::var("TENSHI_TORTURE_MINUTES").ok()?;
+    Some(given.parse().expect("TENSHI_TORTURE_MINUTES is a number"))
+}
+
+/// How many runs there are at a time: each waits for the other half of its time.
+fn workers() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The whole: what was done, and what came of it.
+struct Results {
+    seed: u64,
+    kills: Swept,
+    errors: Swept,
+    worlds: Seen,
+    power: power::Cuts,
+    took: Duration,
+}
+
+#[test]
+fn torture() {
+    let Some(minutes) = minutes() else { return };
+    let power = power::cuts();
+    let begun = Instant::now();
+    let part = |percent: u64| begun + Duration::from_secs(minutes * 60 * percent / 100);
+    let seed = support::seed(1);
+    let dir = Dir::new();
+    let plan = |what, until| Plan {
+        what,
+        seed,
+        most: usize::MAX,
+        until,
+        workers: workers(),
+    };
+    let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(30)));
+    let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(55)));
+    let _ = fs::remove_dir_all(fast(&dir));
+    let worlds = worlds(seed, part(95), Duration::from_secs(60));
+    let results = Results {
+        seed,
+        kills,
+        errors,
+        worlds,
+        power,
+        took: begun.elapsed(),
+    };
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+    fs::write(&page, page::page(&results)).expect("docs/reliability.md");
+    println!("{}written to {}", page::bars(&results), page.display());
+    assert!(results.wrong().is_empty(), "{:#?}", results.wrong());
+}
+
+impl Results {
+    /// Whatever must not be.
+    fn wrong(&self) -> Vec<String> {
+        let points = self.kills.wrong.iter().chain(&self.errors.wrong);
+        let points = points.map(|(point, wrong)| format!("{point}: {}", wrong.join("; ")));
+        points.chain(self.worlds.wrong.iter().cloned()).collect()
+    }
+}
+
+/// A directory in memory where there is one: what is killed is the process, and not the machine.
+fn fast(dir: &Dir) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let name = dir.root().file_name().expect("a name");
+    match memory.is_dir() {
+        true => memory.join(name),
+        false => dir.path("runs"),
+    }
+}
+
+/// Worlds side by side, one after the other, until the time is over.
+fn worlds(first: u64, until: Instant, longest: Duration) -> Seen {
+    let (next, all) = (AtomicU64::new(first), Mutex::new(Seen::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers().div_ceil(2) {
+            scope.spawn(|| {
+                while Instant::now() < until {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    let left = until.saturating_duration_since(Instant::now());
+                    let seen = world::world(world::Plan {
+                        seed,
+                        logs: 10,
+                        time: longest.min(left),
+                    });
+                    println!("{}", seen.summary(seed));
+                    all.lock().expect("no panic").add(seen);
+                }
+            });
+        }
+    });
+    all.into_inner().expect("no panic")
+}
+
+/// A few points, by chance.
+fn some(what: What, most: usize) {
+    let dir = Dir::new();
+    let plan = Plan {
+        what,
+        seed: support::seed(std::process::id().into()),
+        most,
+        until: Instant::now() + Duration::from_secs(60),
+        workers: workers(),
+    };
+    let runs = fast(&dir);
+    let swept = sweep::sweep(&runs, plan);
+    let _ = fs::remove_dir_all(runs);
+    assert!(swept.points() > 0, "nothing was done");
+    assert!(swept.wrong.is_empty(), "{:#?}", swept.wrong);
+}
+
+#[test]
+fn a_kill_at_any_call_loses_and_doubles_nothing() {
+    if minutes().is_none() {
+        some(What::Kills, 25);
+    }
+}
+
+#[test]
+fn an_error_of_any_call_loses_and_doubles_nothing() {
+    if minutes().is_none() {
+        some(What::Errors, 25);
+    }
+}
+
+#[test]
+fn five_rotations_a_second_and_kills_lose_and_double_nothing() {
+    if minutes().is_none() {
+        let seen = world::world(world::Plan {
+            seed: support::seed(std::process::id().into()),
+            logs: 5,
+            time: Duration::from_secs(6),
+        });
+        assert!(seen.lines > 100, "{seen:?}");
+        assert!(seen.wrong.is_empty(), "{:#?}", seen.wrong);
+    }
+}
