@@ -5,6 +5,7 @@
 //! (`set logprefix cisco`), the heads that they write in front of their messages are taken off, too.
 
 mod built_in;
+mod describe;
 pub mod forms;
 mod logprefix;
 mod named;
@@ -14,6 +15,7 @@ pub mod rfc5424;
 mod text;
 
 pub use built_in::{built_in, is_traditional};
+pub use describe::{PrefixKind, prefix_kind};
 pub use named::drops_structured;
 pub use parse::parse;
 pub use parsed::{Parsed, Record, UNPREFIXED};

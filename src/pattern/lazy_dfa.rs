@@ -55,6 +55,11 @@ fn build(text: &str, way: Way, kind: MatchKind) -> Option<DFA> {
         .ok()
 }
 
+/// The DFA of a text that `emit` wrote, to be walked by hand from any place; nothing if it is too large.
+pub(super) fn anchored(text: &str) -> Option<DFA> {
+    build(text, Way::Forward, MatchKind::All)
+}
+
 /// Pays for the states that were made since a cache held `before` bytes and had been cleared `cleared`
 /// times: a state that is there already costs next to nothing, and a new one some microseconds.
 fn pay(cache: &Cache, (before, cleared): (usize, usize), budget: &mut StepBudget) {

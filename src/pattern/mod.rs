@@ -10,6 +10,8 @@
 //!   look-around and backreferences a memoized backtracker that counts its steps (`counted`);
 //! * `perl_vm` finds captures in loops as Perl leaves them, for the few patterns that have such.
 //!
+//! `language` compares what patterns match, and `reach` tells how far one matches: for people who write rules.
+//!
 //! No foreign engine gets the string as written: `regex` reads `\\<` as a word boundary and `[[` as a
 //! nested set, without a word. What `emit` writes for it from the tree does not depend on a dialect.
 
@@ -22,6 +24,7 @@ mod counted;
 mod diagnostic;
 mod emit;
 mod engine;
+mod language;
 mod lazy_dfa;
 mod literals;
 mod matches;
@@ -30,6 +33,7 @@ mod parse;
 mod perl_classes;
 mod perl_loops;
 mod perl_vm;
+mod reach;
 pub mod set;
 pub mod tag;
 pub mod tag_analysis;
@@ -37,7 +41,9 @@ pub mod tag_analysis;
 pub use backtracker::Continuation;
 pub use compiled::{Budget, Engine, Pattern, Properties};
 pub use diagnostic::{Note, NoteKind, PatternError};
+pub use language::{Inclusion, Language};
 pub use matches::{Found, Span, Spans};
+pub use reach::Reach;
 
 #[cfg(test)]
 mod tests;
