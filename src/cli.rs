@@ -2,6 +2,7 @@
 //! `options`, and a [`Command`] comes out.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
@@ -13,8 +14,8 @@ mod options;
 mod values;
 
 pub use command::{
-    CONFIGURATION, Command, Levels, MatchArgs, PacksArgs, RunArgs, Shell, StatusArgs, StatusForm,
-    SuggestArgs,
+    CONFIGURATION, Command, ImportArgs, Levels, MatchArgs, PacksArgs, RunArgs, Shell, StatusArgs,
+    StatusForm, SuggestArgs,
 };
 pub use exit::Exit;
 
@@ -35,48 +36,107 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> 
         let name = command.name();
         return Err(wrong(&format!("{option} does not go with {name}")));
     }
-    let config = options.configuration;
-    // `-d 0` is `-d`, as before.
-    let debug = options.debug.map_or(0, |level| level.max(1));
-    Ok(match options.command {
-        Some(Sub::Replay { files }) => Command::Replay {
-            config,
-            files,
-            debug,
-        },
-        Some(Sub::Match {
-            regex,
-            files,
-            mask,
-            pairs,
-        }) => Command::Match(match (pairs, regex) {
-            (Some(file), _) => MatchArgs::Pairs(file),
-            (None, Some(regex)) => MatchArgs::Lines { regex, files, mask },
-            (None, None) => return Err(wrong("match needs a regex, or --pairs")),
-        }),
-        Some(Sub::Packs { words, link, from }) => Command::Packs(PacksArgs {
-            config,
-            from,
-            link,
-            words,
-        }),
-        Some(Sub::Status(asked)) => Command::Status(StatusArgs {
-            config,
-            state_dir: options.state_dir,
-            form: asked.form()?,
-        }),
-        Some(Sub::Suggest(asked)) => Command::Suggest(asked.arguments(config)),
-        Some(Sub::Completions { shell }) => Command::Completions(shell),
-        None if options.check => Command::Check { config, debug },
-        None if options.profile => Command::Profile { config, debug },
-        None => Command::Run(RunArgs {
+    if let Some(command) = options.command {
+        return subcommand(
+            command,
+            Common {
+                config: options.configuration,
+                debug: level(options.debug),
+                state_dir: options.state_dir,
+            },
+        );
+    }
+    let (config, debug) = (options.configuration, level(options.debug));
+    Ok(if options.check {
+        Command::Check { config, debug }
+    } else if options.profile {
+        Command::Profile { config, debug }
+    } else {
+        Command::Run(RunArgs {
             config,
             foreground: options.foreground,
             debug,
             pid_file: options.pid,
             print: options.print,
             state_dir: options.state_dir,
+        })
+    })
+}
+
+/// The level of `-d`: `-d 0` is `-d`, as before.
+fn level(given: Option<u8>) -> u8 {
+    given.map_or(0, |level| level.max(1))
+}
+
+/// The options that stand before a subcommand as well as behind it.
+struct Common {
+    config: PathBuf,
+    debug: u8,
+    state_dir: Option<PathBuf>,
+}
+
+/// The command that a subcommand asks for.
+#[allow(
+    clippy::too_many_lines,
+    reason = "a flat match: an arm for each subcommand"
+)]
+fn subcommand(asked: Sub, common: Common) -> Result<Command, Exit> {
+    let Common {
+        config,
+        debug,
+        state_dir,
+    } = common;
+    Ok(match asked {
+        Sub::Replay { files } => Command::Replay {
+            config,
+            files,
+            debug,
+        },
+        Sub::Match {
+            regex,
+            files,
+            mask,
+            pairs,
+        } => Command::Match(match (pairs, regex) {
+            (Some(file), _) => MatchArgs::Pairs(file),
+            (None, Some(regex)) => MatchArgs::Lines { regex, files, mask },
+            (None, None) => return Err(wrong("match needs a regex, or --pairs")),
         }),
+        Sub::Explain { line } => Command::Explain {
+            config,
+            line,
+            debug,
+        },
+        Sub::Diff {
+            old,
+            new,
+            files,
+            json,
+        } => Command::Diff {
+            old,
+            new,
+            files,
+            json,
+        },
+        Sub::Coverage { files, json } => Command::Coverage {
+            config,
+            files,
+            json,
+        },
+        Sub::Packs { words, link, from } => Command::Packs(PacksArgs {
+            config,
+            from,
+            link,
+            words,
+        }),
+        Sub::Import(asked) => Command::Import(asked.args(config)),
+        Sub::Status(asked) => Command::Status(StatusArgs {
+            config,
+            state_dir,
+            form: asked.form()?,
+        }),
+        Sub::Suggest(asked) => Command::Suggest(asked.arguments(config)),
+        Sub::Completions { shell } => Command::Completions(shell),
     })
 }
 

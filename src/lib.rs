@@ -18,6 +18,8 @@
 //!
 //! [`monitor`] is the part of this without input or output: lines go in, due reports come out.
 //! [`daemon`] is the loop around it that owns the threads; [`commands`] are the other commands.
+//! [`analysis`] tells people who write rules what a configuration does with their lines, and
+//! [`import`] reads the rules of other programs.
 //! [`host_system`] says whether the machine has what a configuration needs.
 
 // What users run: what comes from outside must not make it panic.
@@ -26,6 +28,8 @@
     deny(clippy::panic, clippy::unreachable, clippy::disallowed_methods)
 )]
 
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod analysis;
 pub mod charset;
 pub mod cli;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -43,6 +47,8 @@ pub mod hash;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod host_system;
 pub mod hosts;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod import;
 pub mod input;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod logging;

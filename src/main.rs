@@ -11,7 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use tenshi::cli::{self, Command, MatchArgs};
-use tenshi::commands::{check, completions, matching, packs, replay, status, suggest};
+use tenshi::commands::{
+    check, completions, coverage, diff, explain, import, matching, packs, replay, status, suggest,
+};
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
 
@@ -46,6 +48,23 @@ fn main() -> ExitCode {
         }
         Command::Match(MatchArgs::Pairs(file)) => matching::pairs(&file, &mut out, &mut err),
         Command::Packs(args) => packs::run(&args, &mut out, &mut err),
+        Command::Explain {
+            config,
+            line,
+            debug,
+        } => explain::run(&config, &line, debug, &mut out, &mut err),
+        Command::Diff {
+            old,
+            new,
+            files,
+            json,
+        } => diff::run((&old, &new), &files, json, &mut out, &mut err),
+        Command::Coverage {
+            config,
+            files,
+            json,
+        } => coverage::run(&config, &files, json, &mut out, &mut err),
+        Command::Import(args) => import::run(&args, &mut out, &mut err),
         Command::Status(args) => status::run(&args, &mut out, &mut err),
         Command::Suggest(args) => suggest::run(&args, &mut out, &mut err),
         Command::Completions(shell) => completions::run(shell, &mut out),

@@ -40,6 +40,37 @@ pub enum Command {
     Match(MatchArgs),
     /// `packs [FILE…]` and `packs --link [NAME…] [FILE…]`
     Packs(PacksArgs),
+    /// `explain LINE`
+    Explain {
+        /// The configuration file.
+        config: PathBuf,
+        /// The words of the line; standard input is read if there are none.
+        line: Vec<OsString>,
+        /// `-d`: show each rule that was tried.
+        debug: u8,
+    },
+    /// `diff OLD NEW FILE…`
+    Diff {
+        /// The configuration as it is.
+        old: PathBuf,
+        /// The configuration as it would be.
+        new: PathBuf,
+        /// The saved logs.
+        files: Vec<PathBuf>,
+        /// `--json`
+        json: bool,
+    },
+    /// `coverage [FILE…]`
+    Coverage {
+        /// The configuration file.
+        config: PathBuf,
+        /// The saved logs; those that are followed if there are none.
+        files: Vec<PathBuf>,
+        /// `--json`
+        json: bool,
+    },
+    /// `import logcheck [DIR]`
+    Import(ImportArgs),
     /// `status`
     Status(StatusArgs),
     /// `suggest [FILE…]`
@@ -59,6 +90,23 @@ pub struct PacksArgs {
     pub link: bool,
     /// The logs; with `--link`, words that name a rule file are those to link.
     pub words: Vec<PathBuf>,
+}
+
+/// The arguments of `tenshi import logcheck`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImportArgs {
+    /// The configuration file, for its `hidepid`.
+    pub config: PathBuf,
+    /// The directory of logcheck.
+    pub dir: PathBuf,
+    /// `--queue`: for what logcheck leaves out.
+    pub queue: String,
+    /// `--alerts`: for what logcheck reports.
+    pub alerts: String,
+    /// `--seen-in`: keep the rules that take a line of these logs; all if there are none.
+    pub seen_in: Vec<PathBuf>,
+    /// `--write`: standard output without it.
+    pub write: Option<PathBuf>,
 }
 
 /// The arguments of `tenshi status`.

@@ -30,6 +30,10 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("keep", Value::Needed),
     ("samples", Value::None),
     ("min", Value::Needed),
+    ("queue", Value::Needed),
+    ("alerts", Value::Needed),
+    ("seen-in", Value::Several),
+    ("write", Value::Needed),
     ("version", Value::None),
 ];
 
@@ -41,6 +45,8 @@ pub(super) const ORIGINAL: usize = 7;
 pub(super) enum Value {
     None,
     Needed,
+    /// One or more: clap takes them.
+    Several,
     /// A number, where one follows.
     Number,
 }
@@ -75,7 +81,7 @@ pub(super) fn normalise(mut args: impl Iterator<Item = OsString>) -> Result<Vec<
             (Value::Number, None) => args
                 .next_if(|next| number(&mut next.clone()))
                 .or(Some("1".into())),
-            (Value::None, None) => None,
+            (Value::None | Value::Several, None) => None,
         };
         let mut option = OsString::from(format!("--{name}"));
         if let Some(value) = value {

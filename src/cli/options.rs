@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::command::{CONFIGURATION, Levels, Shell, StatusForm, SuggestArgs};
+use super::command::{CONFIGURATION, ImportArgs, Levels, Shell, StatusForm, SuggestArgs};
 use super::exit::{Exit, wrong};
 use super::values;
 
@@ -103,6 +103,38 @@ pub(super) enum Sub {
     },
     /// Print rules for the lines of logs (.gz too) that no rule takes, to paste into the configuration
     Suggest(SuggestOptions),
+    /// Show which rule takes a line, why no rule before it does, and when it will be mailed
+    Explain {
+        /// The line as it stands in the log; without one, each line of standard input is explained
+        #[arg(value_name = "LINE")]
+        line: Vec<OsString>,
+    },
+    /// Show the lines of saved logs that another configuration would treat differently
+    Diff {
+        /// The configuration as it is
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The configuration as it would be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// The logs
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print the changes as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what each rule takes of saved logs, and which rules no line can come to
+    Coverage {
+        /// The logs; without one, those that the configuration follows
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print the findings as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the rules of another program on this machine as a file to include
+    Import(ImportOptions),
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
     /// Print the completions of the command line for a shell
@@ -150,6 +182,50 @@ impl SuggestOptions {
             least: self.min,
         }
     }
+}
+
+/// The options of `import`.
+#[derive(Args)]
+pub(super) struct ImportOptions {
+    /// The program
+    #[arg(value_name = "PROGRAM")]
+    from: ImportFrom,
+    /// The directory with its rules
+    #[arg(value_name = "DIR", default_value = "/etc/logcheck")]
+    dir: PathBuf,
+    /// The queue for what logcheck leaves out
+    #[arg(long, value_name = "QUEUE", default_value = "misc")]
+    queue: String,
+    /// The queue for what logcheck reports
+    #[arg(long, value_name = "QUEUE", default_value = "report")]
+    alerts: String,
+    /// Keep only the rules that take a line of these logs
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    seen_in: Vec<PathBuf>,
+    /// Write to FILE instead of the standard output
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+impl ImportOptions {
+    pub(super) fn args(self, config: PathBuf) -> ImportArgs {
+        let ImportFrom::Logcheck = self.from;
+        ImportArgs {
+            config,
+            dir: self.dir,
+            queue: self.queue,
+            alerts: self.alerts,
+            seen_in: self.seen_in,
+            write: self.write,
+        }
+    }
+}
+
+/// A program whose rules are read.
+#[derive(Clone, Copy, ValueEnum)]
+enum ImportFrom {
+    /// logcheck
+    Logcheck,
 }
 
 /// The options of `status`.
@@ -201,6 +277,10 @@ impl Sub {
             Self::Replay { .. } => "replay",
             Self::Match { .. } => "match",
             Self::Packs { .. } => "packs",
+            Self::Explain { .. } => "explain",
+            Self::Diff { .. } => "diff",
+            Self::Coverage { .. } => "coverage",
+            Self::Import(_) => "import",
             Self::Status(_) => "status",
             Self::Suggest(_) => "suggest",
             Self::Completions { .. } => "completions",

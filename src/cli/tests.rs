@@ -201,6 +201,53 @@ fn completions_are_for_the_shells_that_the_package_knows() {
     assert!(read("completions").is_err() && read("completions tcsh").is_err());
 }
 
+#[test]
+fn the_commands_for_rules_have_their_words() {
+    let import = |dir: &str, seen: &[&str]| {
+        Command::Import(ImportArgs {
+            config: "x".into(),
+            dir: dir.into(),
+            queue: "misc".into(),
+            alerts: "report".into(),
+            seen_in: seen.iter().map(Into::into).collect(),
+            write: None,
+        })
+    };
+    assert_eq!(
+        read("import logcheck -c x"),
+        Ok(import("/etc/logcheck", &[]))
+    );
+    assert_eq!(
+        read("import logcheck d --seen-in a b -c x"),
+        Ok(import("d", &["a", "b"]))
+    );
+    assert_eq!(
+        read("import logcheck -c x --seen-in=a d"),
+        Ok(import("d", &["a"]))
+    );
+    assert!(read("import").is_err() && read("import logwatch").is_err());
+    let explain = Command::Explain {
+        config: "x".into(),
+        line: vec!["a".into(), "b".into()],
+        debug: 1,
+    };
+    assert_eq!(read("explain -c x -d a b"), Ok(explain));
+    let diff = Command::Diff {
+        old: "a".into(),
+        new: "b".into(),
+        files: vec!["c".into(), "d".into()],
+        json: true,
+    };
+    assert_eq!(read("diff --json a b c d"), Ok(diff));
+    assert!(read("diff a b").is_err());
+    let coverage = Command::Coverage {
+        config: "x".into(),
+        files: Vec::new(),
+        json: false,
+    };
+    assert_eq!(read("coverage -c x"), Ok(coverage));
+}
+
 /// Abbreviations are looked up among just the options that clap knows.
 #[test]
 fn the_table_of_long_options_is_whole() {

@@ -335,24 +335,9 @@ fn memory(config: &Config) -> Option<String> {
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {
-    let action = match &rule.action {
-        Action::Trash => "trash".to_owned(),
-        Action::Repeat => "repeat".to_owned(),
-        Action::Group { end } => format!("group (else on to rule {})", end + 1),
-        Action::GroupHost { end } => format!("group_host (else on to rule {})", end + 1),
-        Action::Queues(targets) => {
-            let name = |target: &config::Target| {
-                let queue = config
-                    .queues
-                    .get(target.queue.index())
-                    .map_or("?", |queue| &queue.name);
-                match target.escalation {
-                    Some(number) => format!("{queue}:{number}"),
-                    None => queue.to_owned(),
-                }
-            };
-            targets.iter().map(name).collect::<Vec<_>>().join(",")
-        }
-    };
+    let mut action = config.target(&rule.action);
+    if let Action::Group { end } | Action::GroupHost { end } = rule.action {
+        action.push_str(&format!(" (else on to rule {})", end + 1));
+    }
     format!("{} {action} {}", rule.place, shown(rule.pattern.source()))
 }

@@ -2,11 +2,16 @@
 
 pub mod check;
 pub mod completions;
+pub mod coverage;
+pub mod diff;
+pub mod explain;
+pub mod import;
 mod logs;
 pub mod matching;
 pub mod packs;
 mod profile;
 pub mod replay;
+mod rule_text;
 mod saved;
 pub mod status;
 pub mod suggest;

@@ -156,15 +156,19 @@ impl Diagnostic {
     }
 }
 
-/// A line of a configuration as a terminal shows it, with the carets below it.
-struct Excerpt {
-    text: String,
-    blanks: String,
-    carets: String,
+/// A line as a terminal shows it, with the carets below it.
+pub(crate) struct Excerpt {
+    /// The line, or the part of a long one around its span.
+    pub(crate) text: String,
+    /// The blanks in front of the carets.
+    pub(crate) blanks: String,
+    /// The carets, one at least.
+    pub(crate) carets: String,
 }
 
 impl Excerpt {
-    fn new(line: &[u8], (start, end): (usize, usize)) -> Self {
+    /// The excerpt of a line with carets below the bytes from the start to the end of the span.
+    pub(crate) fn new(line: &[u8], (start, end): (usize, usize)) -> Self {
         // A character that is cut in two would show as bytes: widen the span to whole ones.
         let inside = |at: usize| line.get(at).is_some_and(|b| (0x80..0xc0).contains(b));
         let start = whole_characters(line, start.min(line.len()));

@@ -3,7 +3,7 @@
 use log::{Level, log_enabled};
 
 use crate::charset::decode;
-use crate::config::{Action, Config, Rule, Target};
+use crate::config::{Config, Rule};
 use crate::shown::shown;
 
 /// Whether the way of lines is logged.
@@ -23,7 +23,7 @@ pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &C
     let (host, message) = (readable(host, config), readable(message, config));
     log::debug!("line of {host}: {message}");
     match rule {
-        Some(rule) => log::debug!("  taken by {} {}", rule.place, target(&rule.action, config)),
+        Some(rule) => log::debug!("  taken by {} {}", rule.place, config.target(&rule.action)),
         None => log::debug!("  taken by no rule"),
     }
 }
@@ -38,22 +38,4 @@ pub(super) fn masked(line: &[u8], config: &Config) {
 /// The text of a log as a report shows it.
 fn readable(text: &[u8], config: &Config) -> String {
     shown(&decode(config.report.charset, text)).to_string()
-}
-
-/// The target of a rule, as the configuration writes it.
-fn target(action: &Action, config: &Config) -> String {
-    let name = |target: &Target| match config.queues.get(target.queue.index()) {
-        Some(queue) => match target.escalation {
-            Some(number) => format!("{}:{number}", queue.name),
-            None => queue.name.clone(),
-        },
-        None => "?".into(),
-    };
-    match action {
-        Action::Trash => "trash".into(),
-        Action::Repeat => "repeat".into(),
-        Action::Queues(targets) => targets.iter().map(name).collect::<Vec<_>>().join(","),
-        // A group takes no line.
-        Action::Group { .. } | Action::GroupHost { .. } => "group".into(),
-    }
 }

@@ -45,9 +45,9 @@ const ORDER: [&[&str]; 12] = [
     &["record"],
     // What a line is, which rule takes it, where it is counted.
     &["input", "queue", "rules", "suggest"],
-    &["host_system", "packs", "report"],
+    &["analysis", "host_system", "packs", "report"],
     // What is mailed when.
-    &["delivery", "monitor"],
+    &["delivery", "import", "monitor"],
     &["state"],
     &["daemon"],
     &["commands"],

@@ -76,6 +76,26 @@ pub struct Config {
     pub suggest_words: Option<PathBuf>,
 }
 
+impl Config {
+    /// The target of a rule, as the configuration writes it: `trash`, `repeat`, `group`, or its queues.
+    pub fn target(&self, action: &Action) -> String {
+        let name = |target: &Target| match self.queues.get(target.queue.index()) {
+            Some(queue) => match target.escalation {
+                Some(number) => format!("{}:{number}", queue.name),
+                None => queue.name.clone(),
+            },
+            None => "?".into(),
+        };
+        match action {
+            Action::Trash => "trash".into(),
+            Action::Repeat => "repeat".into(),
+            Action::Group { .. } => "group".into(),
+            Action::GroupHost { .. } => "group_host".into(),
+            Action::Queues(targets) => targets.iter().map(name).collect::<Vec<_>>().join(","),
+        }
+    }
+}
+
 /// Settings that need root or a fresh process: a reload cannot change them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessSettings {
