@@ -14,12 +14,16 @@ mod kinds;
 mod lexicon;
 mod merge;
 mod miner;
+mod numbers;
 mod pattern;
 pub mod print;
 mod prove;
+mod proven;
 mod queue_hint;
 mod rules;
+mod token;
 mod tokens;
+mod words;
 
 pub use lexicon::Lexicon;
 pub use miner::Miner;

@@ -1,7 +1,7 @@
 //! What the neighbours of a token say of it: names of users, values that touch, lists of values.
 
 use super::lexicon::{is_no_user, is_user_key, stands_behind_user};
-use super::tokens::{Kind, Token, is_letters};
+use super::token::{Kind, Token, is_letters};
 
 /// Looks at the tokens of a message together.
 pub(super) fn refine(body: &[u8], tokens: Vec<Token>) -> Vec<Token> {

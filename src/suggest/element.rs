@@ -8,7 +8,7 @@ use super::lexicon::{
     has_ending, is_detected, is_enumerated, is_level, is_prose, is_shout, is_small, is_state,
     is_tcp_flag, is_telling,
 };
-use super::tokens::Kind;
+use super::token::Kind;
 
 /// The number of a word, or of an optional piece.
 pub type Number = u32;

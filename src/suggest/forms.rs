@@ -17,13 +17,13 @@ pub fn is_blank(byte: u8) -> bool {
 
 /// A place in a text from which forms are read, byte by byte.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a [u8], at: usize) -> Self {
+    pub(super) fn new(text: &'a [u8], at: usize) -> Self {
         Self { text, at }
     }
 
@@ -32,19 +32,24 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one byte of these.
-    fn one(&mut self, of: &[u8]) -> Option<()> {
+    pub(super) fn one(&mut self, of: &[u8]) -> Option<()> {
         self.peek().filter(|byte| of.contains(byte))?;
         self.at += 1;
         Some(())
     }
 
     /// Passes over one byte of these if it is there.
-    fn may(&mut self, of: &[u8]) {
+    pub(super) fn may(&mut self, of: &[u8]) {
         let _ = self.one(of);
     }
 
     /// Passes over all bytes that pass the test, at least `least` and at most `most`.
-    fn run(&mut self, least: usize, most: usize, test: impl Fn(u8) -> bool) -> Option<usize> {
+    pub(super) fn run(
+        &mut self,
+        least: usize,
+        most: usize,
+        test: impl Fn(u8) -> bool,
+    ) -> Option<usize> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let count = rest.iter().take(most).take_while(|b| test(**b)).count();
         self.at += count;
@@ -64,7 +69,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Tries to pass over a part; stays where it was if the part is not there.
-    fn optional(&mut self, part: impl Fn(&mut Self) -> Option<()>) {
+    pub(super) fn optional(&mut self, part: impl Fn(&mut Self) -> Option<()>) {
         let mut tried = *self;
         if part(&mut tried).is_some() {
             *self = tried;
@@ -282,7 +287,8 @@ pub fn mail(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-fn is_hex(byte: u8) -> bool {
+/// Whether a byte is a hex digit.
+pub(super) fn is_hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
@@ -429,51 +435,4 @@ pub fn word(text: &[u8], at: usize, colons: bool) -> Option<usize> {
             return Some(r.at - at);
         }
     }
-}
-
-/// The units that stand right behind a number.
-const UNITS: &str =
-    "ms us ns s m h d min k K M G T B byte bytes kHz MHz GHz Hz x th st nd rd px pt V C F bit bits";
-
-/// Whether a whole word is a number, with a unit or without.
-pub fn is_number(word: &[u8]) -> bool {
-    let mut r = Reader::new(word, 0);
-    r.may(b"-+");
-    if r.run(1, usize::MAX, |b| b.is_ascii_digit()).is_none() {
-        return false;
-    }
-    loop {
-        let end = r.at;
-        r.optional(|r| {
-            r.one(b".,:")?;
-            r.run(1, usize::MAX, |b| b.is_ascii_digit()).map(|_| ())
-        });
-        if r.at == end {
-            break;
-        }
-    }
-    let unit = word.get(r.at..).unwrap_or_default();
-    let listed = UNITS.split(' ').any(|one| one.as_bytes() == unit);
-    unit.is_empty() || listed || is_size(unit)
-}
-
-/// `kB`, `MiB`, `Gb/s` and their like.
-fn is_size(unit: &[u8]) -> bool {
-    let mut r = Reader::new(unit, 0);
-    r.one(b"kKMGT").is_some()
-        && {
-            r.may(b"i");
-            r.one(b"bB").is_some()
-        }
-        && matches!(unit.get(r.at..), Some(b"" | b"/s"))
-}
-
-/// Whether a whole word is a hash: four or more hex digits of one case, letters and digits among them.
-pub fn is_hash(word: &[u8]) -> bool {
-    let lower = word.iter().all(|b| is_hex(*b) && !b.is_ascii_uppercase());
-    let upper = word.iter().all(|b| is_hex(*b) && !b.is_ascii_lowercase());
-    word.len() >= 4
-        && (lower || upper)
-        && word.iter().any(u8::is_ascii_digit)
-        && word.iter().any(u8::is_ascii_alphabetic)
 }

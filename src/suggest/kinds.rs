@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::element::{Element, Key, Words, decode, words_of};
-use super::forms::is_hash;
 use super::group::{Column, Group, Row};
 use super::head::Head;
 use super::lexicon::{Lexicon, is_no_user, is_user_key};
 use super::miner::{Miner, RawKind, RawKinds, is_kept, text, user_columns};
-use super::tokens::{Kind, is_letters, tokens};
+use super::numbers::is_hash;
+use super::token::{Kind, Token, is_letters};
+use super::tokens::tokens;
 use crate::hash::{FxHashMap, Map};
 
 /// The kinds of a program.
@@ -121,7 +122,7 @@ fn read(key: &[u8], raw: RawKind, tables: &mut Tables) -> Read {
         let addresses = tokens.iter().enumerate();
         let addresses = addresses.filter(|(_, token)| token.kind == Kind::Address);
         group.addresses.extend(addresses.map(|(at, _)| at));
-        let end = |token: &super::tokens::Token| u32::try_from(token.range.end).unwrap_or(u32::MAX);
+        let end = |token: &Token| u32::try_from(token.range.end).unwrap_or(u32::MAX);
         group.rows.push(Row {
             hash,
             ends: tokens.iter().map(end).collect(),

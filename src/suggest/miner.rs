@@ -12,7 +12,8 @@ use super::element::encode;
 use super::group::{Column, Hosts};
 use super::head::{Head, split};
 use super::lexicon::{Lexicon, is_user_key};
-use super::tokens::{Kind, Token, tokens};
+use super::token::{Kind, Token};
+use super::tokens::tokens;
 use crate::hash::Map;
 
 /// The greatest sample of a kind, messages.

@@ -8,7 +8,7 @@ use super::head::Head;
 use super::kinds::{Groups, Tables};
 use super::miner::text;
 use super::pattern::Keep;
-use super::rules::{Proven, written};
+use super::proven::{Proven, written};
 use super::tokens::tokens;
 use crate::pattern::Found;
 

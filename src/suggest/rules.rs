@@ -1,13 +1,13 @@
 //! From groups to rules: each is written, proven, put in its order, and given a queue.
 
-use super::element::{Element, Key};
-use super::group::{Group, Row};
+use super::element::Element;
+use super::group::Row;
 use super::head::Head;
 use super::kinds::{Groups, Tables};
-use super::pattern::{self, Keep, Written};
+use super::pattern::{self, Keep};
 use super::prove;
+use super::proven::Proven;
 use super::queue_hint::{Loudness, loudness};
-use crate::pattern::Pattern;
 
 /// A rule that is proposed.
 #[derive(Clone, Debug)]
@@ -48,16 +48,6 @@ impl Block {
     }
 }
 
-/// A group with its pattern.
-pub(super) struct Proven {
-    pub(super) key: Key,
-    pub(super) group: Group,
-    pub(super) written: Written,
-    /// The whole pattern.
-    pub(super) source: Vec<u8>,
-    pub(super) compiled: Pattern,
-}
-
 /// The text that stands for a mask in a sample.
 const MASK: &[u8] = b"______";
 /// How many messages of a rule are kept as examples.
@@ -76,29 +66,6 @@ pub(super) fn block(head: &Head, groups: Groups, tables: &mut Tables, keep: Keep
         group: (!head.0.is_empty()).then(|| [b"^", &pattern::head(head, false)[..]].concat()),
         rules,
     }
-}
-
-/// Writes the whole pattern of a group.
-pub(super) fn written(
-    head: &Head,
-    key: Key,
-    group: Group,
-    tables: &Tables,
-    keep: Keep,
-    users: &[bool],
-) -> Option<Proven> {
-    let is_user = |at: usize| users.get(at).copied().unwrap_or(false);
-    let written = pattern::write(&key, &group, &is_user, tables, keep);
-    let end: &[u8] = if group.trailing { b"\\s*$" } else { b"$" };
-    let source = [b"^", &pattern::head(head, true)[..], &written.body, end].concat();
-    let compiled = Pattern::compile(&source).ok()?;
-    Some(Proven {
-        key,
-        group,
-        written,
-        source,
-        compiled,
-    })
 }
 
 fn rule(head: &Head, proven: Proven, tables: &Tables) -> Rule {

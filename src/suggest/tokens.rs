@@ -1,4 +1,4 @@
-//! A message becomes tokens: text of the program, signs and blanks, and slots, which hold values.
+//! A message becomes tokens, one after the other, each the longest form that begins at its place.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -6,51 +6,11 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::forms::{self, is_blank, is_word};
-use super::lexicon::{Lexicon, is_code, is_prose, is_state, is_telling};
+use super::lexicon::{Lexicon, is_prose, is_state, is_telling};
+use super::token::{Kind, Token, is_letters};
 
 /// The greatest number of tokens of a message: what is behind them is one slot.
 const MOST_TOKENS: usize = 240;
-
-/// A kind of token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A word of the program's text.
-    Text,
-    /// A sign, a run of three or more of one sign, or blanks.
-    Sign,
-    /// The clock of the kernel in front of a message.
-    Clock,
-    /// Several words that are one value.
-    Phrase,
-    /// A value between quotes.
-    Quoted,
-    /// The value behind `key=`.
-    Paired,
-    /// A word that is a value: its letters alone say nothing.
-    Word,
-    /// The name of a user.
-    User,
-    /// An address of the network, or of mail.
-    Address,
-    /// A value of another form.
-    Value,
-}
-
-impl Kind {
-    /// Whether the token holds a value.
-    pub fn is_slot(self) -> bool {
-        !matches!(self, Self::Text | Self::Sign)
-    }
-}
-
-/// A token: the kind, and where its text stands. The texts of all tokens, one behind the other, are the message.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Token {
-    /// What it is.
-    pub kind: Kind,
-    /// Where its text stands in the message; may be empty.
-    pub range: Range<usize>,
-}
 
 /// The tokens of a message without its program.
 pub fn tokens(body: &[u8], lexicon: &mut Lexicon) -> Vec<Token> {
@@ -67,20 +27,16 @@ pub fn tokens(body: &[u8], lexicon: &mut Lexicon) -> Vec<Token> {
     super::context::refine(body, lexer.out)
 }
 
-struct Lexer<'a> {
-    body: &'a [u8],
-    at: usize,
-    out: Vec<Token>,
-    lexicon: &'a mut Lexicon,
+/// A message on its way to tokens.
+pub(super) struct Lexer<'a> {
+    pub(super) body: &'a [u8],
+    pub(super) at: usize,
+    pub(super) out: Vec<Token>,
+    pub(super) lexicon: &'a mut Lexicon,
     /// The key of JSON that was read last, in lower case.
     key: Option<Vec<u8>>,
     has_mail: bool,
     has_url: bool,
-}
-
-/// Whether all bytes are letters, and there is one.
-pub fn is_letters(word: &[u8]) -> bool {
-    !word.is_empty() && word.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80)
 }
 
 impl Lexer<'_> {
@@ -97,22 +53,22 @@ impl Lexer<'_> {
         }
     }
 
-    fn byte(&self, at: usize) -> Option<u8> {
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
         self.body.get(at).copied()
     }
 
-    fn slice(&self, range: Range<usize>) -> &[u8] {
+    pub(super) fn slice(&self, range: Range<usize>) -> &[u8] {
         self.body.get(range).unwrap_or_default()
     }
 
     /// Adds a token of the next bytes.
-    fn push(&mut self, kind: Kind, length: usize) {
+    pub(super) fn push(&mut self, kind: Kind, length: usize) {
         let range = self.at..self.at + length;
         self.at += length;
         self.out.push(Token { kind, range });
     }
 
-    fn push_rest(&mut self) {
+    pub(super) fn push_rest(&mut self) {
         self.push(Kind::Phrase, self.body.len() - self.at);
     }
 
@@ -413,184 +369,6 @@ impl Lexer<'_> {
             None => self.push(Kind::Sign, 1),
         }
     }
-}
-
-/// The kinds of words, by what stands behind them.
-impl Lexer<'_> {
-    /// Adds the word of this length.
-    fn classify(&mut self, length: usize) {
-        let (start, end) = (self.at, self.at + length);
-        let body = self.body;
-        let word = body.get(start..end).unwrap_or_default();
-        if let Some(tail) = self.base64_tail(word, end) {
-            return self.push(Kind::Value, length + tail);
-        }
-        if let Some(list) = comma_list(body, start, end) {
-            return self.push(Kind::Value, length + list);
-        }
-        let (next, behind) = (self.byte(end), self.byte(end + 1));
-        if next == Some(b'/') && behind.is_some_and(is_word) {
-            return self.compound(start, end);
-        }
-        let begins = word
-            .first()
-            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_' || *b >= 0x80);
-        if next == Some(b'=') && behind != Some(b'=') && begins && length <= 40 {
-            return self.pair(word, length);
-        }
-        let kind = self.kind_of(word, next, behind);
-        self.push(kind, length);
-    }
-
-    fn kind_of(&mut self, word: &[u8], next: Option<u8>, behind: Option<u8>) -> Kind {
-        let digit = word.iter().any(u8::is_ascii_digit);
-        if digit && (forms::is_number(word) || forms::is_hash(word)) {
-            return Kind::Value;
-        }
-        if self.lexicon.is_text(word) {
-            return Kind::Text;
-        }
-        if !word.is_ascii() {
-            return Kind::Word;
-        }
-        let listed = next == Some(b':') && behind == Some(b' ') && is_letters(word) && {
-            let mut before = self.out.iter().rev().map(|t| self.slice(t.range.clone()));
-            before.next() == Some(b" ") && before.next() == Some(b",")
-        };
-        let called = next == Some(b'(')
-            && word.contains(&b'_')
-            && word.iter().all(|b| is_word(*b))
-            && !word.last().is_some_and(u8::is_ascii_digit);
-        match () {
-            () if listed || called => Kind::Text,
-            () if digit || word.contains(&b'.') => Kind::Value,
-            () => Kind::Word,
-        }
-    }
-
-    /// The length of the end of a text in base64 behind a word.
-    fn base64_tail(&mut self, word: &[u8], end: usize) -> Option<usize> {
-        let body = self.body;
-        let rest = body.get(end..).unwrap_or_default();
-        if !matches!(rest.first(), Some(b'+' | b'/' | b'=')) {
-            return None;
-        }
-        let signs = rest.iter().take_while(|b| matches!(b, b'+' | b'/')).count();
-        let padding = rest.iter().skip(signs).take_while(|b| **b == b'=').count();
-        if signs == 0 && padding > 2 {
-            return None;
-        }
-        let ends = rest
-            .get(signs + padding)
-            .is_none_or(|b| is_blank(*b) || b",;)>]\"'".contains(b));
-        let lower = !word.iter().any(u8::is_ascii_uppercase);
-        let plain = !word.iter().any(u8::is_ascii_digit) && (lower || self.lexicon.is_text(word));
-        (ends && !plain).then_some(signs + padding)
-    }
-
-    /// `a/b/c`: one value, unless all parts are text.
-    fn compound(&mut self, start: usize, end: usize) {
-        let body = self.body;
-        let mut to = end;
-        while body.get(to) == Some(&b'/') {
-            let rest = body.get(to + 1..).unwrap_or_default();
-            let run = rest
-                .iter()
-                .take_while(|b| is_word(**b) || b".+~%-".contains(b))
-                .count();
-            let Some(last) = rest.iter().take(run).rposition(|b| is_word(*b)) else {
-                break;
-            };
-            to += last + 2;
-        }
-        let parts: Vec<&[u8]> = self
-            .body
-            .get(start..to)
-            .unwrap_or_default()
-            .split(|b| *b == b'/')
-            .collect();
-        let text = |part: &&[u8]| {
-            matches!(part, [one] if one.is_ascii_uppercase()) || self.lexicon.is_text(part)
-        };
-        if !parts.iter().all(text) {
-            return self.push(Kind::Value, to - start);
-        }
-        for (number, part) in parts.iter().enumerate() {
-            if number > 0 {
-                self.push(Kind::Sign, 1);
-            }
-            self.push(Kind::Text, part.len());
-        }
-    }
-
-    /// `key=value`
-    fn pair(&mut self, key: &[u8], length: usize) {
-        self.push(Kind::Text, length);
-        self.push(Kind::Sign, 1);
-        let key = key.to_ascii_lowercase();
-        let rest = self.body.get(self.at..).unwrap_or_default();
-        let first = rest.first().copied().unwrap_or_default();
-        let command = matches!(&*key, b"command" | b"cmd" | b"cmdline" | b"args");
-        if command && !matches!(first, b'"' | b'\'') && !rest.contains(&b'=') {
-            return self.push_rest();
-        }
-        if b"\"'<([{".contains(&first) {
-            return;
-        }
-        let run = |ends: &[u8]| {
-            rest.iter()
-                .take_while(|b| !is_blank(**b) && !ends.contains(b))
-                .count()
-        };
-        let mut length = run(b",;)]}>\"'|");
-        let value = rest.get(..length).unwrap_or_default();
-        let open = value.contains(&b'[') || value.contains(&b'(');
-        if open && matches!(rest.get(length), None | Some(b')' | b']')) {
-            length = run(b",;}>\"'|");
-        }
-        let value = rest.get(..length).unwrap_or_default();
-        let kind = match is_telling(&key) && self.is_state_of_key(value) {
-            true => Kind::Text,
-            false => Kind::Paired,
-        };
-        self.push(kind, length);
-    }
-
-    /// Whether the value of a key that tells kinds apart is such a word.
-    fn is_state_of_key(&mut self, value: &[u8]) -> bool {
-        let capitals = value.len() >= 2
-            && value.first().is_some_and(u8::is_ascii_uppercase)
-            && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_');
-        (is_letters(value) && self.lexicon.is_text(value)) || capitals || is_code(value)
-    }
-}
-
-/// The length of `,b,c` behind the word at `start..end`.
-fn comma_list(body: &[u8], start: usize, end: usize) -> Option<usize> {
-    let is_listed = |b: &u8| is_word(*b) || b".+@/-".contains(b);
-    let mut to = end;
-    while body.get(to) == Some(&b',') {
-        let rest = body.get(to + 1..).unwrap_or_default();
-        let run = rest.iter().take_while(|b| is_listed(b)).count();
-        if matches!(rest.get(run), Some(b'=' | b'(')) {
-            break;
-        }
-        let Some(last) = rest.iter().take(run).rposition(|b| is_word(*b)) else {
-            break;
-        };
-        to += last + 2;
-    }
-    if to == end {
-        return None;
-    }
-    // `1,234` is a number, or two.
-    let mut parts = body
-        .get(start..to)
-        .unwrap_or_default()
-        .split(|b| *b == b',');
-    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    let pair = parts.clone().count() == 2 && parts.all(digits);
-    (!pair).then_some(to - end)
 }
 
 /// Ends of byte strings.

@@ -6,7 +6,7 @@ use super::put;
 use crate::suggest::element::{Element, Key};
 use crate::suggest::group::replaced;
 use crate::suggest::kinds::{Groups, Tables, is_constant};
-use crate::suggest::tokens::is_letters;
+use crate::suggest::token::is_letters;
 
 /// How many values are looked at in the place of a word.
 const LOOKED_AT: usize = 40;
