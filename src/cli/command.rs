@@ -135,6 +135,10 @@ pub struct SuggestArgs {
     pub samples: bool,
     /// `--min`: the fewest lines for which a rule is printed.
     pub least: u64,
+    /// `--plain`: ask about the rules, one question a line.
+    pub plain: bool,
+    /// `--write`: the file for the accepted rules.
+    pub write: Option<PathBuf>,
 }
 
 /// The form in which a status is shown.

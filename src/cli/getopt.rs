@@ -33,6 +33,7 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("queue", Value::Needed),
     ("alerts", Value::Needed),
     ("seen-in", Value::Several),
+    ("plain", Value::None),
     ("write", Value::Needed),
     ("version", Value::None),
 ];

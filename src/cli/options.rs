@@ -160,6 +160,12 @@ pub(super) struct SuggestOptions {
     /// Print no rule for fewer lines than this
     #[arg(long, value_name = "LINES", default_value = "1")]
     min: u64,
+    /// Ask about the rules, one question a line, and write those that are accepted to a file
+    #[arg(long)]
+    plain: bool,
+    /// The file for accepted rules; without it, suggested-DATE in the directory of an `includedir`
+    #[arg(long, value_name = "FILE", requires = "plain")]
+    write: Option<PathBuf>,
 }
 
 /// What `--keep` names.
@@ -180,6 +186,8 @@ impl SuggestOptions {
             keep_addresses: self.keep.contains(&Kept::Addr),
             samples: self.samples,
             least: self.min,
+            plain: self.plain,
+            write: self.write,
         }
     }
 }

@@ -1,10 +1,14 @@
 //! `tenshi suggest [FILE…]`: rules for the lines that no rule takes, or only one that takes every line.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::Local;
 
 use super::{logs, saved};
 use crate::cli::SuggestArgs;
-use crate::config::{self, Action, Config, LineSettings, Rule};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Action, Config, IncludeDir, LineSettings, Rule};
 use crate::pattern::{Budget, Found, Spans};
 use crate::record::{self, MessageText, Parsed};
 use crate::rules::{Index, Query};
@@ -12,7 +16,11 @@ use crate::shown::shown_path;
 use crate::suggest::print::{Printing, number, percent, print};
 use crate::suggest::{self, Block, Keep, Lexicon, Loudness, Miner};
 
-/// Finds rules and prints them; the exit status.
+mod review;
+
+use review::{Accepted, Review};
+
+/// Finds rules and prints them, or asks about them; the exit status.
 pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let loaded = config::load(&args.config);
     for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
@@ -25,6 +33,13 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
         Ok(words) => words,
         Err(e) => {
             let _ = writeln!(err, "tenshi: {e}");
+            return 1;
+        }
+    };
+    let file = match file_of_answers(args, &loaded.include_dirs) {
+        Ok(file) => file,
+        Err(why) => {
+            let _ = writeln!(err, "tenshi: {why}");
             return 1;
         }
     };
@@ -50,13 +65,33 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
             status = 1;
         }
     }
-    match tell(reading, args, out) {
+    match tell(reading, args, file.as_deref(), out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(err, "tenshi: {e}");
             1
         }
         _ => status,
     }
+}
+
+/// The file for what a review accepts: the named one, or one of today in the first directory of an
+/// `includedir` whose rules lines come to. Nothing if the rules are printed.
+fn file_of_answers(args: &SuggestArgs, dirs: &[IncludeDir]) -> Result<Option<PathBuf>, String> {
+    if !args.plain {
+        return Ok(None);
+    }
+    if args.files.iter().any(|file| file == Path::new("-")) {
+        return Err("the answers come from the standard input: it cannot be the log too".into());
+    }
+    if let Some(file) = &args.write {
+        return Ok(Some(file.clone()));
+    }
+    let open = dirs.iter().find(|dir| dir.behind.is_none());
+    let today = SystemClock.now().with_timezone(&Local).format("%Y-%m-%d");
+    let file = open.map(|dir| dir.path.join(format!("suggested-{today}")));
+    file.map(Some).ok_or_else(|| {
+        "no `includedir` to write into, before a rule that takes every line: name a file by --write".into()
+    })
 }
 
 /// The words of the site's own programs.
@@ -191,7 +226,12 @@ fn leave_out_warned(blocks: &mut [Block]) -> usize {
 }
 
 /// Writes what was found.
-fn tell(reading: Reading<'_>, args: &SuggestArgs, out: &mut dyn Write) -> io::Result<()> {
+fn tell(
+    reading: Reading<'_>,
+    args: &SuggestArgs,
+    file: Option<&Path>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let keep = Keep {
         users: args.keep_users,
         addresses: args.keep_addresses,
@@ -236,8 +276,29 @@ fn tell(reading: Reading<'_>, args: &SuggestArgs, out: &mut dyn Write) -> io::Re
         taken,
         least: args.least,
     };
-    print(&blocks, &printing, out)?;
+    match file {
+        None => print(&blocks, &printing, out)?,
+        Some(path) => review(&blocks, &printing, path, out)?,
+    }
     out.flush()
+}
+
+/// Asks about the rules.
+fn review(
+    blocks: &[Block],
+    printing: &Printing<'_>,
+    path: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", shown_path(path)));
+    let accepted = Accepted::open(path).map_err(named)?;
+    let mut review = Review {
+        printing,
+        accepted,
+        input: &mut io::stdin().lock(),
+        out,
+    };
+    review.run(blocks, path)
 }
 
 /// What the reader of the rules must know besides: where to put them, and which lines they are not for.

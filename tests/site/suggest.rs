@@ -283,3 +283,103 @@ fn a_log_that_cannot_be_read_is_told() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/log"));
 }
+
+/// Runs the review of a log in `dir` with these answers.
+fn review(dir: &Dir, answers: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+        .args(["suggest", "--plain", "-c"])
+        .arg(dir.path("tenshi.conf"))
+        .arg("--write")
+        .arg(dir.path("accepted"))
+        .arg(dir.path("log"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("run tenshi");
+    let mut input = child.stdin.take().expect("a pipe");
+    input
+        .write_all(answers.as_bytes())
+        .expect("write to tenshi");
+    drop(input);
+    child.wait_with_output().expect("wait for tenshi")
+}
+
+/// A program is accepted by one key; the end of the answers loses nothing, and what was asked is not asked
+/// again.
+#[test]
+fn a_review_can_be_left_and_taken_up_again() {
+    let (dir, messages) = (Dir::new(), messages());
+    dir.write("tenshi.conf", HEAD);
+    dir.write("log", lines(&messages));
+    let file = || std::fs::read_to_string(dir.path("accepted")).expect("the accepted rules");
+    let first = printed(&review(&dir, "a\n?\ns\n"));
+    assert!(
+        first.contains("[1/11] ") && first.contains("[3/11] "),
+        "{first}"
+    );
+    assert!(first.contains("Written to "), "{first}");
+    let begun = file();
+    assert!(
+        begun.starts_with("group ^") && begun.contains("\n# asked: "),
+        "{begun}"
+    );
+    let second = printed(&review(&dir, &"a\n".repeat(9)));
+    assert!(
+        second.contains("[1/9] ") && second.contains("[9/9] "),
+        "{second}"
+    );
+    assert!(file().starts_with(&begun));
+    let third = printed(&review(&dir, ""));
+    assert!(third.contains("No rule is left to ask about."), "{third}");
+    let config = accepted(&file());
+    let left = messages.iter().filter(|message| {
+        let (mut spans, mut budget) = (Spans::default(), Budget::new(message.len()));
+        decide(&config.rules, b"web1", message, &mut spans, &mut budget).is_none()
+    });
+    // The program that was skipped.
+    assert!((5..=10).contains(&left.count()));
+}
+
+/// Rule by rule: another queue, another pattern, a second thought.
+#[test]
+fn a_review_changes_queues_and_patterns() {
+    let dir = Dir::new();
+    dir.write("tenshi.conf", HEAD);
+    let mut log = Vec::new();
+    for n in 0..6 {
+        log.extend(line("web1", &format!("job: run {n} failed")).into_bytes());
+        log.extend(line("web1", &format!("job: run {n} finished")).into_bytes());
+        log.extend(line("web1", &format!("job: run {n} started")).into_bytes());
+    }
+    dir.write("log", log);
+    let file = || std::fs::read_to_string(dir.path("accepted")).expect("the accepted rules");
+    let answers = "l\nt\nn\nc\ne\n(\ne\n^nothing$\ne\n^job: run (\\d+) fini\nm\nu\nu\n";
+    let said = printed(&review(&dir, answers));
+    assert!(
+        said.contains("these lines say `fail`: drop them all the same"),
+        "{said}"
+    );
+    assert!(
+        said.contains("this is no pattern") && said.contains("takes 0 of 6 samples"),
+        "{said}"
+    );
+    assert!(
+        said.contains("takes 6 of 6 samples") && said.contains("Nothing was added"),
+        "{said}"
+    );
+    assert_eq!(file(), "");
+    printed(&review(&dir, "l\nc\ne\n^job: run (\\d+) fini\nm\nt\n"));
+    let rules = file();
+    assert!(
+        rules.contains("\ncritical ^job: run (\\d+) failed$\n"),
+        "{rules}"
+    );
+    assert!(rules.contains("\nmisc ^job: run (\\d+) fini\n"), "{rules}");
+    assert!(
+        rules.contains("\ntrash ^job: run (\\d+) started$\n"),
+        "{rules}"
+    );
+    let again = printed(&review(&dir, ""));
+    assert!(again.contains("No rule is left"), "{again}");
+}
