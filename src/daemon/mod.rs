@@ -9,11 +9,12 @@
 //! - `requests`: signals, and what they ask for;
 //! - `reports`: from queues to the outbox; `sending`: from the outbox to the workers and back;
 //! - `commits` and `snapshots`: when the state is written, and which mails wait for it; `kept`: what of it
-//!   is new;
+//!   is on disk; `changes`: what is new;
 //! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
 //! - `ending` and `shutdown`: the end of a run.
 
 mod batch;
+mod changes;
 mod commits;
 mod ending;
 mod event_loop;
