@@ -116,8 +116,10 @@ fn calls(text: &mut String, results: &Results) {
         + errors.rows.values().map(|row| row.again).sum::<usize>();
     let _ = writeln!(
         text,
-        "{} Of the reports, {again} came twice, under the same `Message-ID`.\n\n{CALL_TABLE}",
+        "{}\nOf the reports, {again} came twice, under the same `Message-ID`; {} times a loss was told that was \
+         none.\n\n{CALL_TABLE}",
         left_out(kills, errors),
+        kills.alarms + errors.alarms,
     );
     let names: BTreeSet<&String> = kills.rows.keys().chain(errors.rows.keys()).collect();
     for name in names {

@@ -97,6 +97,8 @@ pub struct Swept {
     pub whole: bool,
     /// The longest end after a `SIGTERM`.
     pub longest: Duration,
+    /// Losses that were told, although there were none.
+    pub alarms: usize,
 }
 
 impl Swept {
@@ -207,6 +209,7 @@ fn work(place: &Place, plan: Plan, left: &Mutex<Left>, swept: &Mutex<Swept>) {
 fn note(point: &Point, outcome: Outcome, left: &Mutex<Left>, swept: &Mutex<Swept>) {
     let mut swept = lock(swept);
     swept.longest = swept.longest.max(outcome.end);
+    swept.alarms += outcome.alarms;
     if !outcome.happened {
         let mut left = lock(left);
         let bound = left.beyond.entry(point.call.clone()).or_insert(u32::MAX);
