@@ -13,7 +13,7 @@ BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages audit install test-packages deb \
+.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages bench-files audit install test-packages deb \
 	test-package
 
 help: ## List these targets
@@ -49,6 +49,9 @@ bench-count: ## Count instructions a line with callgrind, for a machine that is 
 
 bench-stages: ## Measure each step of a line by itself
 	$(CARGO) bench --locked --bench stages
+
+bench-files: ## Measure what ten thousand log files cost
+	$(CARGO) bench --locked --bench files
 
 audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }

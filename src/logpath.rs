@@ -136,6 +136,19 @@ impl LogPath {
     /// The files that the path means now. A pattern that is a file's name too means that file as well: whoever can make
     /// a file of that name must not be able to hide the others.
     pub fn expand(&self, names: &impl Names) -> Expansion {
+        self.expand_within(names, None)
+    }
+
+    /// As [`Self::expand`], but only the files that are `place` or lie below it, and the directories there: what a
+    /// new name adds, at the cost of that name.
+    pub fn expand_at(&self, names: &impl Names, place: &Path) -> Expansion {
+        let mut found = self.expand_within(names, Some(place));
+        found.paths.retain(|path| path.starts_with(place));
+        found.directories.retain(|dir| dir.starts_with(place));
+        found
+    }
+
+    fn expand_within(&self, names: &impl Names, place: Option<&Path>) -> Expansion {
         let mut found = Expansion::default();
         if !self.is_pattern() {
             found
@@ -147,6 +160,7 @@ impl LogPath {
         let mut walk = Walk {
             parts: &self.parts,
             names,
+            place,
             todo: vec![(base, first)],
             been: HashSet::new(),
             found,
@@ -238,6 +252,8 @@ fn is_hidden(name: &[u8]) -> bool {
 struct Walk<'a, N> {
     parts: &'a [Segment],
     names: &'a N,
+    /// Only what is there or below it is looked for.
+    place: Option<&'a Path>,
     /// The paths to go on from, each with the index of its next segment.
     todo: Vec<(PathBuf, usize)>,
     /// The directories that each `**` has visited, by its index: links may lead in a circle.
@@ -259,8 +275,11 @@ impl<N: Names> Walk<'_, N> {
             }
             Some(Segment::Wild(wild)) => {
                 for name in self.list(path.clone()) {
-                    if wild.matches(name.as_bytes()) {
-                        self.todo.push((path.join(name), at + 1));
+                    let next = path.join(&name);
+                    // A name that nobody listed may not be there.
+                    let listed = self.place != Some(&next) || self.names.is_there(&next);
+                    if listed && wild.matches(name.as_bytes()) {
+                        self.todo.push((next, at + 1));
                     }
                 }
             }
@@ -284,6 +303,15 @@ impl<N: Names> Walk<'_, N> {
 
     fn list(&mut self, dir: PathBuf) -> Vec<OsString> {
         use io::ErrorKind::{NotADirectory, NotFound};
+        if let Some(below) = self.place.and_then(|place| place.strip_prefix(&dir).ok())
+            && let Some(name) = below.components().next()
+        {
+            // On the way to the place, no other name counts.
+            return vec![name.as_os_str().to_owned()];
+        }
+        if self.place.is_some_and(|place| !dir.starts_with(place)) {
+            return Vec::new();
+        }
         let listed = self.names.list(here(&dir));
         match listed {
             Err(e) if matches!(e.kind(), NotFound | NotADirectory) => {

@@ -5,9 +5,8 @@
 //! work is worse than none. The process says why, keeps what the loop has counted, ends with
 //! [`DIED`], and the service manager starts it again from a whole state.
 
-use std::cell::Cell;
 use std::io;
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle, ThreadId};
@@ -79,21 +78,6 @@ pub fn over() {
     }
 }
 
-thread_local! {
-    /// This thread is within [`fenced`].
-    static FENCED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Calls a part of a library that may panic. Nothing comes back if it did: that part must never be
-/// touched again then, and `act` must change nothing of ours.
-#[allow(clippy::disallowed_methods, reason = "the one place for it")]
-pub fn fenced<T>(act: impl FnOnce() -> T) -> Option<T> {
-    let before = FENCED.replace(true);
-    let done = panic::catch_unwind(AssertUnwindSafe(act));
-    FENCED.set(before);
-    done.ok()
-}
-
 /// Starts a thread that ends when its work is done.
 ///
 /// # Errors
@@ -142,9 +126,6 @@ pub fn standing(
 }
 
 fn panicked(info: &PanicHookInfo<'_>) {
-    if FENCED.get() {
-        return;
-    }
     let payload = info.payload();
     let message = payload.downcast_ref::<&str>().copied();
     let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
@@ -242,8 +223,6 @@ mod tests {
         for end in [End::Asked, End::Unasked] {
             standing("stand", move || end).unwrap().join().unwrap();
         }
-        assert_eq!(fenced(|| 1), Some(1));
-        assert_eq!(fenced(|| -> u8 { panic!("wanted too") }), None);
         assert!(task("panic", || panic!("wanted")).unwrap().join().is_err());
         over();
     }

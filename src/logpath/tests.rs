@@ -274,3 +274,72 @@ fn random_patterns_find_what_the_shell_finds() {
     }
     assert!(compared > 500, "{compared} names");
 }
+
+#[test]
+fn a_place_has_what_the_whole_pattern_finds_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for path in [
+        &b"a/x.log"[..],
+        b"a/y",
+        b"a/b/x.log",
+        b"a/b/c/x.log",
+        b".h/x.log",
+        b"b/x.log",
+        b"x.log",
+        b"*.log",
+    ] {
+        touch(root, path);
+    }
+    symlink("a", root.join("link")).unwrap();
+    let patterns = [
+        "*.log",
+        "*/x.log",
+        "**/x.log",
+        "a/*",
+        "*/*/*.log",
+        "?/b/**/*.log",
+        ".h/*",
+        "*",
+    ];
+    let places = [
+        "a",
+        "a/x.log",
+        "a/y",
+        "a/b",
+        "a/b/c/x.log",
+        "link",
+        "link/b",
+        ".h",
+        "x.log",
+        "*.log",
+        "none",
+        "none/x.log",
+        "",
+    ];
+    let mut compared = 0;
+    for pattern in patterns {
+        let pattern = LogPath::new(root.join(pattern));
+        let all = pattern.expand(&RealFs);
+        for place in places {
+            let place = root.join(place);
+            let at = pattern.expand_at(&RealFs, &place);
+            // Of several ways to one directory, `**` takes the first that it comes to.
+            let link = place.strip_prefix(root).unwrap().starts_with("link");
+            if link && pattern.as_path().to_str().unwrap().contains("**") {
+                assert!(at.paths.len() >= 1);
+                continue;
+            }
+            let mut want = all.paths.clone();
+            want.retain(|path| path.starts_with(&place));
+            assert_eq!(at.paths, want, "{pattern:?} {place:?}");
+            let mut want = all.directories.clone();
+            want.retain(|dir| dir.starts_with(&place));
+            if place.is_dir() {
+                assert_eq!(at.directories, want, "{pattern:?} {place:?}");
+            }
+            compared += at.paths.len();
+        }
+    }
+    assert!(compared > 30, "{compared}");
+}

@@ -2,13 +2,14 @@
 //! packed under their names. A rotated file does not grow once it was let go: one that grows, and
 //! whose new bytes are no copy, is a log of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::Generation;
-use super::rotated::{gzipped, is_rotation_of};
+use super::index::Index;
+use super::rotated::{bases_of, gzipped};
 use super::start;
 use super::track::{Done, MS, Track};
 use crate::logpath::LogPath;
@@ -48,25 +49,29 @@ impl Beside {
         (!self.files.is_empty()).then_some(left.max(0))
     }
 
-    /// Looks which of the files grew. Gives those that are logs of their own, to be followed.
+    /// Looks which of the files grew. Gives those that are logs of their own, to be followed, and the numbers
+    /// of the logs that are to look through their rotated files again.
     pub fn look<F: FileSystem>(
         &mut self,
         fs: &F,
         tracks: &mut [Track<F>],
+        index: &Index,
         now: i64,
-    ) -> Vec<Track<F>> {
+    ) -> (Vec<Track<F>>, Vec<usize>) {
         self.looked = now;
-        if tracks.iter().any(Track::is_resuming) {
-            return Vec::new();
+        let mut stirred = Vec::new();
+        if index.resuming > 0 {
+            return (Vec::new(), stirred);
         }
         let begun = std::mem::replace(&mut self.begun, true);
         for path in std::mem::take(&mut self.new) {
             let Ok(meta) = fs.meta(&path) else { continue };
             let (id, size) = (meta.id, meta.size);
             let grown = |done: &Done| done.checkpoint.id == id && size > done.checkpoint.end;
-            if begun || tracks.iter().any(|track| track.done.iter().any(grown)) {
+            let mut others = tracks.iter().filter(|_| index.has_done(id));
+            if begun || others.any(|track| track.done.iter().any(grown)) {
                 // It may have been born and rotated away unseen.
-                recheck(tracks, &path);
+                recheck(tracks, index, &path, &mut stirred);
             }
             self.files.insert(path, Seen { id, size });
         }
@@ -76,29 +81,41 @@ impl Beside {
             let Some(meta) = meta else { return false };
             let (id, size) = (meta.id, meta.size);
             let before = std::mem::replace(seen, Seen { id, size });
-            let held = tracks.iter().any(|t| t.holds(id));
-            if held || before == *seen {
+            if index.holds(id).is_some() || before == *seen {
                 return true;
             }
             if before.id != id || size < before.size {
-                recheck(tracks, path);
+                recheck(tracks, index, path, &mut stirred);
                 return true;
             }
-            match own_log(fs, tracks, path, before, now) {
+            match own_log(fs, tracks, index, path, before, now) {
                 Some(track) => logs.push(track),
-                None => recheck(tracks, path),
+                None => recheck(tracks, index, path, &mut stirred),
             }
             logs.last().is_none_or(|log| log.path.as_path() != path)
         });
-        logs
+        (logs, stirred)
     }
 }
 
+/// The numbers of the logs that `path` may be a rotation of.
+fn stems(index: &Index, path: &Path) -> BTreeSet<usize> {
+    let bases = path.file_name().map(bases_of).unwrap_or_default();
+    let bases = bases.into_iter().map(|base| path.with_file_name(base));
+    bases.filter_map(|base| index.number(&base)).collect()
+}
+
 /// The logs that `path` may be a rotation of look through their rotated files again.
-fn recheck<F: FileSystem>(tracks: &mut [Track<F>], path: &Path) {
-    for track in tracks.iter_mut() {
-        if is_rotation_of(&track.path, path) {
+fn recheck<F: FileSystem>(
+    tracks: &mut [Track<F>],
+    index: &Index,
+    path: &Path,
+    stirred: &mut Vec<usize>,
+) {
+    for at in stems(index, path) {
+        if let Some(track) = tracks.get_mut(at) {
             track.look_again();
+            stirred.push(at);
         }
     }
 }
@@ -108,16 +125,17 @@ fn recheck<F: FileSystem>(tracks: &mut [Track<F>], path: &Path) {
 fn own_log<F: FileSystem>(
     fs: &F,
     tracks: &mut [Track<F>],
+    index: &Index,
     path: &Path,
     before: Seen,
     now: i64,
 ) -> Option<Track<F>> {
     let file = fs.open(path).ok()?;
     let meta = file.meta().ok().filter(|meta| meta.id == before.id)?;
-    let mut stems: Vec<&mut Track<F>> = tracks
-        .iter_mut()
-        .filter(|track| is_rotation_of(&track.path, path))
-        .collect();
+    let numbers = stems(index, path);
+    let stems = tracks.iter_mut().enumerate();
+    let stems = stems.filter(|(at, _)| numbers.contains(at));
+    let mut stems: Vec<&mut Track<F>> = stems.map(|(_, track)| track).collect();
     let known = stems.iter().enumerate().find_map(|(n, track)| {
         let at = track
             .done
@@ -151,15 +169,20 @@ fn own_log<F: FileSystem>(
     Some(track)
 }
 
-/// The names of logs that were packed under their names since an instant, and that nobody follows.
+/// The names of logs that were packed under their names since an instant, everywhere or at one place.
 pub(super) fn compressed_since<F: FileSystem>(
     fs: &F,
     pattern: &LogPath,
+    place: Option<&Path>,
     since: i64,
 ) -> Vec<PathBuf> {
     let mut text: OsString = pattern.as_path().as_os_str().to_owned();
     text.push(".gz");
-    let found = LogPath::new(text).expand(fs).paths;
+    let pattern = LogPath::new(text);
+    let found = match place {
+        Some(place) => pattern.expand_at(fs, place).paths,
+        None => pattern.expand(fs).paths,
+    };
     let new = |path: &PathBuf| {
         fs.meta(path)
             .is_ok_and(|meta| meta.kind == Kind::Regular && meta.mtime >= since)

@@ -1,7 +1,6 @@
 //! All followed paths: globs, files with two names, fair turns.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,17 +10,22 @@ use bstr::BString;
 use super::Settings;
 use super::beside::Beside;
 use super::checkpoint::PathCheckpoints;
-use super::fs::FileSystem;
+use super::fs::{FileId, FileSystem};
+use super::index::Index;
+use super::listing::Listings;
 use super::open_files::{LeftOut, OpenFileBudget};
-use super::track::{Context, Progress, Track};
+use super::track::Track;
 use crate::clock::Time;
-use crate::counters::Counters;
-use crate::input::{Event, Notice};
 use crate::logpath::LogPath;
-use crate::shown::shown_path;
 
+mod directories;
 mod faults;
+mod hints;
+mod look;
 mod paths;
+
+pub(super) use directories::Directories;
+pub(super) use hints::Hints;
 
 /// The first pause between two scans where nothing wakes us.
 const UNWOKEN: Duration = Duration::from_secs(1);
@@ -41,7 +45,11 @@ pub struct Turn {
     pub waiting: bool,
     /// Whether everything that was there at [`Follower::ask_drain`] was handed out.
     pub drained: bool,
-    /// Time until the next scan, if nothing wakes the follower before.
+    /// Whether all files were looked at.
+    pub all: bool,
+    /// Time until the next look at some of the files, if one is wanted.
+    pub soon: Option<Duration>,
+    /// Time from the last look at all files until the next one, if nothing wakes the follower before.
     pub next: Duration,
 }
 
@@ -51,7 +59,10 @@ pub struct Follower<F: FileSystem> {
     settings: Settings,
     configured: Vec<LogPath>,
     tracks: Vec<Track<F>>,
-    resume: Vec<PathCheckpoints>,
+    /// What is known of all of them together.
+    index: Index,
+    listings: Listings,
+    resume: HashMap<PathBuf, PathCheckpoints>,
     /// Paths that were missing at the start and are not waited for.
     skipped: HashSet<PathBuf>,
     /// Patterns whose directory we may not list, and what to say of it.
@@ -67,6 +78,23 @@ pub struct Follower<F: FileSystem> {
     /// How many files may be held open, and what was told of those that do not fit.
     budget: OpenFileBudget,
     left_out: LeftOut,
+    /// No file can be closed in this turn.
+    crowded: bool,
+    /// The paths that want another turn at once or soon.
+    active: BTreeSet<usize>,
+    /// The paths of which the clock found lines that nobody had told of.
+    untold: BTreeSet<usize>,
+    /// A drain was asked for, and is not done.
+    draining: bool,
+    /// A path has a rotated file that is soon to be let go.
+    lingering: bool,
+    /// Directories in which something may happen to the paths that came since they were asked for.
+    new_directories: BTreeSet<PathBuf>,
+    /// The directories of which all is told.
+    watched: HashSet<PathBuf>,
+    /// The directories on the way to a log or to the directories of a pattern, and those themselves: which they
+    /// were when they were looked at.
+    ways: HashMap<PathBuf, Option<FileId>>,
     /// Since when each glob was followed in a run before, ns, until they are taken up.
     before: HashMap<BString, i64>,
     /// What was told of `since`.
@@ -76,6 +104,8 @@ pub struct Follower<F: FileSystem> {
     woken: bool,
     /// The next pause, if nothing happens; they double.
     idle: Duration,
+    /// The pause after the last look at all files.
+    pause: Duration,
     /// Whether this turn has another reason than the clock.
     told: bool,
     /// The last lines were found by the clock alone: somebody writes whom the kernel does not tell
@@ -101,7 +131,9 @@ impl<F: FileSystem> Follower<F> {
             settings,
             configured: Vec::new(),
             tracks: Vec::new(),
-            resume,
+            index: Index::default(),
+            listings: Listings::default(),
+            resume: resume.into_iter().map(|m| (m.path.clone(), m)).collect(),
             skipped: HashSet::new(),
             shut: BTreeMap::new(),
             faults: BTreeMap::new(),
@@ -110,11 +142,20 @@ impl<F: FileSystem> Follower<F> {
             beside: Beside::default(),
             budget: OpenFileBudget::default(),
             left_out: LeftOut::default(),
+            crowded: false,
+            active: BTreeSet::new(),
+            untold: BTreeSet::new(),
+            draining: true,
+            lingering: false,
+            new_directories: BTreeSet::new(),
+            watched: HashSet::new(),
+            ways: HashMap::new(),
             before: HashMap::new(),
             told_since: HashMap::new(),
             rescan: true,
             woken: false,
             idle: UNWOKEN,
+            pause: UNWOKEN,
             told: true,
             secret: false,
             buf: Vec::new(),
@@ -160,6 +201,9 @@ impl<F: FileSystem> Follower<F> {
         self.tracks
             .retain(|track| paths.iter().any(|p| p.matches(&track.path)));
         self.configured = paths;
+        self.active.clear();
+        self.untold.clear();
+        self.index = Index::of(&self.tracks);
         self.rescan();
     }
 
@@ -201,6 +245,7 @@ impl<F: FileSystem> Follower<F> {
     /// is written later does not count, so a busy log cannot put the end off.
     pub fn ask_drain(&mut self) {
         self.rescan();
+        self.draining = true;
         for track in &mut self.tracks {
             track.ask_drain();
         }
@@ -209,162 +254,5 @@ impl<F: FileSystem> Follower<F> {
     /// The paths that are followed now.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.tracks.iter().map(|track| track.path.as_path())
-    }
-
-    /// Follows what looked like a rotated file, and grows. Tells how soon the next look is due.
-    fn look_beside(
-        &mut self,
-        now: i64,
-        rescan: bool,
-        emit: &mut dyn FnMut(Event),
-    ) -> Option<Duration> {
-        match self.beside.due(now) {
-            Some(left) if left > 0 && !rescan => {
-                return u64::try_from(left).ok().map(Duration::from_nanos);
-            }
-            None if !rescan => return None,
-            _ => {}
-        }
-        for track in self.beside.look(&self.fs, &mut self.tracks, now) {
-            let text = format!(
-                "{}: is named like a rotated file, and grows: followed as a log of its own",
-                shown_path(track.path.as_path())
-            );
-            emit(Event::Notice(Notice {
-                level: log::Level::Info,
-                text,
-                report: false,
-                counters: Counters::default(),
-            }));
-            self.tracks.push(track);
-        }
-        None
-    }
-
-    /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.
-    pub fn begin(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
-        let now = nanos(now);
-        self.expand(now, emit);
-        self.told_since = self.patterns();
-        self.each(now, false, emit, |track, cx| track.begin_fresh(cx));
-    }
-
-    /// Looks at every file once and hands out at most one chunk of each.
-    pub fn turn(&mut self, now: Time, emit: &mut dyn FnMut(Event)) -> Turn {
-        let now = nanos(now);
-        let rescan = std::mem::take(&mut self.rescan);
-        if rescan {
-            self.expand(now, emit);
-            let patterns = self.patterns();
-            if patterns != self.told_since {
-                self.told_since.clone_from(&patterns);
-                emit(Event::Patterns(patterns));
-            }
-        }
-        let beside = self.look_beside(now, rescan, emit);
-        let mut all = Progress::default();
-        self.each(now, rescan, emit, |track, cx| {
-            let progress = track.turn(cx);
-            all.changed |= progress.changed;
-            all.more |= progress.more;
-            all.waiting |= progress.waiting;
-        });
-        self.tell_faults(emit);
-        self.tell_left_out(emit);
-        if !all.more && !self.told {
-            // Nothing comes: the room is made again when it is needed.
-            self.buf = Vec::new();
-        }
-        let departed = self.tracks.iter().any(|track| track.lingers(now));
-        if all.more {
-            self.secret = self.woken && !self.told;
-        }
-        if all.changed || all.more || all.waiting {
-            self.idle = self.first_pause();
-        }
-        let longest = if departed { DEPARTED } else { IDLE };
-        self.idle = self.idle.min(longest);
-        let mut next = if all.waiting { SOON } else { self.idle };
-        if self.tracks.iter().any(Track::is_left_out) && self.budget.has(self.open_files(), false) {
-            next = next.min(UNWOKEN);
-        }
-        next = next.min(beside.unwrap_or(next));
-        if !all.changed && !all.more {
-            self.idle = (self.idle * 2).min(longest);
-        }
-        Turn {
-            more: all.more,
-            waiting: all.waiting,
-            drained: self.tracks.iter().all(Track::drained),
-            next,
-        }
-    }
-
-    /// At the end of a run, when all turns are done: unterminated last bytes of files that were
-    /// rotated away are handed out as lines.
-    pub fn finish(&mut self, now: Time, emit: &mut dyn FnMut(Event)) {
-        self.each(nanos(now), false, emit, |track, cx| track.flush(cx));
-    }
-
-    fn open_files(&self) -> usize {
-        self.tracks.iter().map(|track| track.gens.len()).sum()
-    }
-
-    fn each(
-        &mut self,
-        now: i64,
-        rescan: bool,
-        emit: &mut dyn FnMut(Event),
-        mut act: impl FnMut(&mut Track<F>, &mut Context<F>),
-    ) {
-        let followed: HashSet<PathBuf> = self.tracks.iter().map(|t| t.path.to_path_buf()).collect();
-        let pressed = self.tracks.iter().any(Track::is_left_out);
-        let mut open = self.open_files();
-        let mut held: HashMap<_, _> = HashMap::new();
-        for track in &self.tracks {
-            held.extend(
-                track
-                    .gens
-                    .iter()
-                    .map(|g| (g.checkpoint.id, track.path.clone())),
-            );
-        }
-        for at in 0..self.tracks.len() {
-            let (before, rest) = self.tracks.split_at_mut(at);
-            let Some((track, after)) = rest.split_first_mut() else {
-                break;
-            };
-            for generation in &track.gens {
-                held.remove(&generation.checkpoint.id);
-            }
-            let resuming = before.iter().chain(after.iter()).any(Track::is_resuming);
-            let mut cx = Context {
-                fs: &self.fs,
-                settings: &self.settings,
-                now,
-                emit,
-                buf: &mut self.buf,
-                held,
-                followed: &followed,
-                resuming,
-                others: [before, after],
-                rescan,
-                moved: Cell::new(false),
-                shut: Cell::new(None),
-                budget: self.budget,
-                open_elsewhere: open - track.gens.len(),
-                pressed,
-            };
-            open -= track.gens.len();
-            act(track, &mut cx);
-            open += track.gens.len();
-            held = cx.held;
-            held.extend(
-                track
-                    .gens
-                    .iter()
-                    .map(|g| (g.checkpoint.id, track.path.clone())),
-            );
-        }
     }
 }

@@ -44,6 +44,8 @@ pub struct Generation<F> {
     pub finished: bool,
     /// The last look reached what was its end then.
     pub at_end: bool,
+    /// The last look found no whole line.
+    resting: bool,
     /// The path named it while it was held: its writer may add to it. What is added to another one
     /// was copied there.
     pub renamed: bool,
@@ -152,6 +154,7 @@ impl<F: LogFile> Generation<F> {
             judged: false,
             finished: false,
             at_end: false,
+            resting: false,
             renamed: false,
             copied: false,
             held_back: false,
@@ -172,6 +175,11 @@ impl<F: LogFile> Generation<F> {
             Source::Plain(file) => Ok(file.meta()?.size),
             Source::Compressed(packed) => Ok(self.checkpoint.offset + packed.rest.len() as u64),
         }
+    }
+
+    /// Whether the last look found no whole line behind the position.
+    pub fn at_rest(&self) -> bool {
+        self.resting || self.checkpoint.end == self.checkpoint.offset
     }
 
     /// The file itself, if it is plain.
@@ -314,6 +322,7 @@ impl<F: LogFile> Generation<F> {
         if self.checkpoint.offset != before {
             self.last_data = now;
         }
+        self.resting = step == Step::Dry && self.at_end;
         Ok(step)
     }
 

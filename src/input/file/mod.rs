@@ -17,8 +17,10 @@ mod copies;
 mod follower;
 mod fs;
 mod generation;
+mod index;
 mod input;
 mod lines;
+mod listing;
 #[cfg(test)]
 mod model;
 mod open_files;

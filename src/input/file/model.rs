@@ -3,7 +3,6 @@
 //! it was destroyed before anybody could read it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -13,6 +12,7 @@ use super::*;
 use crate::input::{Checkpoint, Event};
 
 mod memory;
+mod rotator;
 
 use memory::{Inode, MemFs, Shared};
 
@@ -40,9 +40,16 @@ struct Model {
     told: Vec<PathCheckpoints>,
     excused: BTreeSet<u64>,
     trace: Vec<String>,
+    /// Each file is closed as soon as it is read.
+    closes: bool,
+    /// The follower looks at what it is told of alone, until it is time for a look at all.
+    told_only: bool,
+    hints: follower::Hints,
 }
 
 const KEEP: usize = 6;
+/// A log in which nothing happens: where files are closed, it always is.
+const OTHER: &str = "/d/other";
 
 impl Model {
     fn new(seed: u64) -> Self {
@@ -60,7 +67,12 @@ impl Model {
             told: Vec::new(),
             excused: BTreeSet::new(),
             trace: Vec::new(),
+            closes: seed.is_multiple_of(2),
+            told_only: seed.is_multiple_of(3),
+            hints: follower::Hints::default(),
         };
+        let other = model.create(b"a line\n".to_vec(), None);
+        model.names(|names| drop(names.insert(PathBuf::from(OTHER), other)));
         model.reopen();
         model.resume();
         model
@@ -77,10 +89,20 @@ impl Model {
         self.fs.0.lock().unwrap().now += ms as i64 * 1_000_000;
     }
 
-    fn names(&self, act: impl FnOnce(&mut BTreeMap<PathBuf, Shared>)) {
+    fn names(&mut self, act: impl FnOnce(&mut BTreeMap<PathBuf, Shared>)) {
         let mut disk = self.fs.0.lock().unwrap();
         disk.dir_mtime = disk.now;
+        let before = disk.names.clone();
         act(&mut disk.names);
+        for path in before.keys().chain(disk.names.keys()) {
+            let stays = match (before.get(path), disk.names.get(path)) {
+                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                _ => false,
+            };
+            if !stays {
+                self.hints.named(path.clone());
+            }
+        }
         for inode in disk.all.iter().filter_map(Weak::upgrade) {
             let names = disk.names.values();
             inode.lock().unwrap().links =
@@ -133,6 +155,13 @@ impl Model {
                 .extend(self.next.checked_sub(1).into_iter().chain([self.next]));
         }
         let now = disk.now;
+        // Of a file that was removed, the kernel tells by its last name.
+        let found = disk
+            .names
+            .iter()
+            .find(|(_, file)| Arc::ptr_eq(file, writer));
+        let name = found.map_or_else(|| name(0), |(path, _)| path.clone());
+        self.hints.written(name);
         let mut inode = writer.lock().unwrap();
         inode.data.extend_from_slice(text.as_bytes());
         inode.mtime = now;
@@ -176,118 +205,6 @@ impl Model {
         self.excused.extend(numbers);
     }
 
-    fn shift(&mut self) {
-        let pairs: Vec<(PathBuf, PathBuf)> = (1..=KEEP)
-            .rev()
-            .flat_map(|n| [(name(n), name(n + 1)), (packed_name(n), packed_name(n + 1))])
-            .collect();
-        for (from, to) in pairs {
-            self.names(|names| {
-                if let Some(file) = names.remove(&from) {
-                    names.insert(to, file);
-                }
-            });
-        }
-        if let Some(file) = self.file(&name(KEEP + 1)) {
-            self.excuse(&file);
-        }
-        if let Some(file) = self.file(&packed_name(KEEP + 1)) {
-            let mut text = Vec::new();
-            let packed = file.lock().unwrap().data.clone();
-            io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text)
-                .unwrap();
-            self.excused
-                .extend(text.split(|&b| b == b'\n').filter_map(number));
-        }
-        self.names(|names| {
-            names.remove(&name(KEEP + 1));
-            names.remove(&packed_name(KEEP + 1));
-        });
-    }
-
-    fn rename(&mut self) {
-        self.shift();
-        self.names(|names| {
-            if let Some(file) = names.remove(&name(0)) {
-                names.insert(name(1), file);
-            }
-        });
-    }
-
-    fn copy_truncate(&mut self) {
-        let Some(file) = self.file(&name(0)) else {
-            return;
-        };
-        self.finish_half();
-        self.shift();
-        let data = file.lock().unwrap().data.clone();
-        let copy = self.create(data, None);
-        self.names(|names| drop(names.insert(name(1), copy)));
-        self.empty(&file);
-    }
-
-    fn empty(&mut self, file: &Shared) {
-        let now = self.fs.0.lock().unwrap().now;
-        let mut inode = file.lock().unwrap();
-        inode.data.clear();
-        inode.mtime = now;
-    }
-
-    fn gzip(&mut self) {
-        let n = 2 + self.below(KEEP as u64 - 1) as usize;
-        let Some(file) = self.file(&name(n)) else {
-            return;
-        };
-        if self.writer.as_ref().is_some_and(|w| Arc::ptr_eq(w, &file)) {
-            return;
-        }
-        let empty = file.lock().unwrap().data.is_empty();
-        if empty {
-            return;
-        }
-        let data = file.lock().unwrap().data.clone();
-        let mtime = file.lock().unwrap().mtime;
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(&data).unwrap();
-        let packed = self.create(packer.finish().unwrap(), Some(mtime));
-        self.names(|names| {
-            names.remove(&name(n));
-            names.insert(packed_name(n), packed);
-        });
-    }
-
-    /// The permissions of some file change: the log, or one that was rotated.
-    fn chmod(&mut self) {
-        let names = self.fs.0.lock().unwrap().names.clone();
-        let at = self.below(names.len().max(1) as u64) as usize;
-        if let Some(file) = names.values().nth(at) {
-            let mut inode = file.lock().unwrap();
-            inode.closed = !inode.closed;
-        }
-    }
-
-    fn open_up(&self) {
-        let disk = self.fs.0.lock().unwrap();
-        for file in disk.names.values() {
-            file.lock().unwrap().closed = false;
-        }
-    }
-
-    fn destroy(&mut self, truncate: bool) {
-        let Some(file) = self.file(&name(0)) else {
-            return;
-        };
-        self.finish_half();
-        self.excuse(&file);
-        if truncate {
-            self.empty(&file);
-        } else {
-            self.names(|names| drop(names.remove(&name(0))));
-            // Late lines go to a file without a name: gone if we are not there.
-            self.reopen();
-        }
-    }
-
     /// A minute in which nobody does anything.
     fn minute(&mut self) {
         let log = self.file(&name(0));
@@ -297,6 +214,7 @@ impl Model {
             self.excused.insert(self.next - 1);
         }
         self.tick(70_000);
+        self.hints.lost();
     }
 
     fn resume(&mut self) {
@@ -308,31 +226,40 @@ impl Model {
             catchup: None,
         };
         self.told = self.committed.1.clone();
-        self.follower = Some(Follower::new(
-            self.fs.clone(),
-            settings,
-            &[name(0)],
-            self.told.clone(),
-        ));
+        let paths = [name(0), PathBuf::from(OTHER)];
+        let follower = Follower::new(self.fs.clone(), settings, &paths, self.told.clone());
+        self.follower = Some(match self.closes {
+            true => follower.within(OpenFileBudget::none()),
+            false => follower,
+        });
+        self.hints.lost();
         self.turn(true);
     }
 
     fn turn(&mut self, rescan: bool) -> bool {
         let now = self.fs.0.lock().unwrap().now;
         let follower = self.follower.as_mut().unwrap();
-        if rescan {
-            follower.rescan();
-        }
-        let turn = follower.turn(DateTime::from_timestamp_nanos(now), &mut |event| {
+        let mut emit = |event| {
             if let Event::Batch(batch) = event {
                 self.got
                     .extend(batch.text.split(|&b| b == b'\n').filter_map(number));
                 if let Checkpoint::File(checkpoints) = batch.checkpoint {
-                    self.told = vec![checkpoints];
+                    self.told.retain(|told| told.path != checkpoints.path);
+                    self.told.push(checkpoints);
                 }
             }
-        });
-        turn.more || turn.waiting
+        };
+        let now = DateTime::from_timestamp_nanos(now);
+        let turn = match self.told_only {
+            true => follower.turn_for(now, &std::mem::take(&mut self.hints), &mut emit),
+            false => {
+                if rescan {
+                    follower.rescan();
+                }
+                follower.turn(now, &mut emit)
+            }
+        };
+        turn.more || turn.waiting || turn.soon.is_some()
     }
 
     fn step(&mut self) {
@@ -358,7 +285,8 @@ impl Model {
             94..98 => (self.resume(), "crash").1,
             _ => (self.minute(), "minute").1,
         };
-        let checkpoints = self.told.iter().flat_map(|m| &m.files);
+        let checkpoints = self.told.iter().filter(|m| m.path == name(0));
+        let checkpoints = checkpoints.flat_map(|m| &m.files);
         let checkpoints: Vec<_> = checkpoints
             .map(|m| (m.id.ino, m.offset, m.end, m.live))
             .collect();
@@ -439,6 +367,7 @@ fn every_line_once_whatever_happens() {
     // A number of sequences, not a time: a slow machine plays the same.
     let torture = std::env::var_os("TENSHI_TORTURE").is_some();
     let sequences = if torture { 100_000 } else { 1_000 };
+    let sequences = std::env::var("TENSHI_SEQUENCES").map_or(sequences, |n| n.parse().unwrap());
     let first: u64 = std::env::var("TENSHI_SEED")
         .ok()
         .and_then(|s| s.parse().ok())

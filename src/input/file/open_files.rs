@@ -60,45 +60,87 @@ impl OpenFileBudget {
     }
 }
 
-/// The number of files left out that was told last.
+#[cfg(test)]
+impl OpenFileBudget {
+    /// A budget by which each file is closed as soon as it is read.
+    pub(super) fn none() -> Self {
+        Self {
+            logs: 0,
+            spare: 64,
+            limit: 64,
+        }
+    }
+}
+
+impl OpenFileBudget {
+    /// Whether one more file may be opened while `open` are, if another one is closed at once.
+    pub(super) fn has_beyond(&self, open: usize) -> bool {
+        open < self.logs.saturating_add(self.spare)
+    }
+
+    /// How many of `open` files are to be closed, if they can be: none, or so many that the next ones have
+    /// room.
+    pub(super) fn excess(&self, open: usize) -> usize {
+        match open > self.logs {
+            true => open - (self.logs - self.logs / 8),
+            false => 0,
+        }
+    }
+}
+
+/// What was told last.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
+    /// The number of files left out.
     told: usize,
+    /// Whether it was told that some are closed until they grow.
+    closing: bool,
 }
 
 impl LeftOut {
-    /// Tells how many files are left out, where that changed: in the log and the next report once, until
-    /// none is any more; in the status always. `followed` are all files, `left` those that are not open.
+    /// Whether this is what was told last: how many files are left out, and whether some are closed.
+    pub(super) fn is(&self, left: usize, closing: bool) -> bool {
+        self.told == left && self.closing == (closing || left > 0)
+    }
+
+    /// Tells how many files are left out, or that some are closed until they grow, where that changed: in the
+    /// log and the next report once, until all are open again; in the status always. `followed` are all
+    /// files, `left` those that are left out, `closed` those that are closed.
     pub(super) fn tell<'a>(
         &mut self,
         budget: &OpenFileBudget,
         patterns: &[LogPath],
         followed: impl Iterator<Item = &'a Path>,
-        left: &[&Path],
+        (left, closed): (&[&Path], &[&Path]),
         emit: &mut dyn FnMut(Event),
     ) {
         let before = std::mem::replace(&mut self.told, left.len());
-        if before == left.len() {
-            return;
-        }
+        let closing = !left.is_empty() || !closed.is_empty();
+        let closing_before = std::mem::replace(&mut self.closing, closing);
         let input = || INPUT.to_owned();
-        if left.is_empty() {
-            let text = "all log files are followed again".to_owned();
+        if !closing {
+            let text = "all log files are held open again".to_owned();
             emit(notice(log::Level::Info, text, Counters::default()));
             return emit(Event::Health {
                 input: input(),
                 fault: None,
             });
         }
-        let text = words(budget, patterns, followed, left);
-        if before == 0 {
+        let followed: Vec<&Path> = followed.collect();
+        let (text, blind) = match left.is_empty() {
+            false => (left_words(left.len()), true),
+            true => (closed_words(followed.len(), closed.len()), false),
+        };
+        let most = if left.is_empty() { closed } else { left };
+        let text = format!("{text} {}", remedy(budget, patterns, &followed, most));
+        if (before == 0 && blind) || !closing_before {
             let mut counters = Counters::default();
-            counters.add(Counter::InputFaults, 1);
+            counters.add(Counter::InputFaults, u64::from(blind));
             emit(notice(log::Level::Warn, text.clone(), counters));
         }
         emit(Event::Health {
             input: input(),
-            fault: Some(Fault::blind(text)),
+            fault: Some(Fault { text, blind }),
         });
     }
 }
@@ -112,35 +154,47 @@ fn notice(level: log::Level, text: String, counters: Counters) -> Event {
     })
 }
 
-/// How many files are left out, where the most of them are, and what to do.
-fn words<'a>(
+fn left_words(left: usize) -> String {
+    let (n, are) = match left {
+        1 => ("1 log file".to_owned(), "is"),
+        n => (format!("{n} log files"), "are"),
+    };
+    format!("{n} {are} not followed for want of open files")
+}
+
+fn closed_words(all: usize, closed: usize) -> String {
+    format!(
+        "{all} log files are more than may be held open: of those that are silent for longest, {closed} are \
+         closed until they grow"
+    )
+}
+
+/// The limit, the directory that has the most of these files, and what to do.
+fn remedy(
     budget: &OpenFileBudget,
     patterns: &[LogPath],
-    followed: impl Iterator<Item = &'a Path>,
-    left: &[&Path],
+    followed: &[&Path],
+    files: &[&Path],
 ) -> String {
     let place = |path: &Path| {
         let pattern = patterns.iter().find(|pattern| pattern.matches(path));
         pattern.map_or_else(PathBuf::new, LogPath::base)
     };
     let mut places: HashMap<PathBuf, usize> = HashMap::new();
-    for path in left {
+    for path in files {
         *places.entry(place(path)).or_default() += 1;
     }
     let most = places
         .into_iter()
         .max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)));
     let most = most.map(|(dir, _)| dir).unwrap_or_default();
-    let there = followed.filter(|path| path.starts_with(&most)).count();
-    let (n, are) = match left.len() {
-        1 => ("1 log file".to_owned(), "is"),
-        n => (format!("{n} log files"), "are"),
-    };
+    let there = followed.iter().filter(|path| path.starts_with(&most));
     format!(
-        "{n} {are} not followed for want of open files (limit {}); {} has {there} log files: remove what \
-         does not belong there, or raise the limit (LimitNOFILE= of a systemd unit, else ulimit -Hn)",
+        "(limit {}); {} has {} log files: remove what does not belong there, or raise the limit \
+         (LimitNOFILE= of a systemd unit, else ulimit -Hn)",
         budget.limit,
         shown_path(&most),
+        there.count(),
     )
 }
 

@@ -2,8 +2,8 @@
 //! `name.1.gz`, `name.gz`, `stem-20261123.log`. Names only limit the search; content decides.
 
 use std::cmp::Reverse;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::fs::Meta;
@@ -100,8 +100,45 @@ pub fn compression_of(base: &OsStr, name: &OsStr) -> Option<Compression> {
     let [b'.' | b'-' | b'_', token @ ..] = middle else {
         return None;
     };
+    is_date(token).then_some(compression)
+}
+
+/// Whether `token` is the date that logrotate puts before an extension.
+fn is_date(token: &[u8]) -> bool {
     let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
-    (digits >= 6 && is_rotation_suffix(b'-', token)).then_some(compression)
+    digits >= 6 && is_rotation_suffix(b'-', token)
+}
+
+/// The names of the logs that a file of this name may be a rotated generation of: all those `base` for which
+/// [`compression_of`] has an answer. So an index of a directory finds the rotated files of each log.
+pub fn bases_of(name: &OsStr) -> Vec<OsString> {
+    let name = name.as_bytes();
+    let (bare, compression) = unpack(name);
+    let mut bases: Vec<Vec<u8>> = Vec::new();
+    if bare.len() < name.len() && compression != Compression::Plain {
+        bases.push(bare.to_vec());
+    }
+    let is_separator = |byte: &u8| b".-_".contains(byte);
+    let separators = || (0..bare.len()).filter(|at| bare.get(*at).is_some_and(is_separator));
+    for at in separators() {
+        if let (stem, [separator, token @ ..]) = bare.split_at(at)
+            && is_rotation_suffix(*separator, token)
+        {
+            bases.push(stem.to_vec());
+        }
+    }
+    if let Some(dot) = bare.iter().rposition(|&byte| byte == b'.') {
+        let (before, extension) = bare.split_at(dot);
+        for at in separators().filter(|at| (1..dot).contains(at)) {
+            if let (stem, [_, token @ ..]) = before.split_at(at)
+                && is_date(token)
+            {
+                bases.push([stem, extension].concat());
+            }
+        }
+    }
+    bases.retain(|base| !base.is_empty());
+    bases.into_iter().map(OsString::from_vec).collect()
 }
 
 /// The path of the log that was packed into this file under its name.
@@ -170,5 +207,60 @@ mod tests {
                 "{base} {name}"
             );
         }
+    }
+
+    #[test]
+    fn the_bases_of_a_name_are_those_that_it_is_a_rotation_of() {
+        let pieces = [
+            "a",
+            "log",
+            ".log",
+            ".",
+            "-",
+            "_",
+            ".1",
+            "-1",
+            "20261123",
+            "-20261123",
+            ".gz",
+            ".xz",
+            ".old",
+            "_bak",
+            ".backup",
+            "-2026.11",
+            "T",
+            ".2026-11-23",
+            "",
+        ];
+        let mut names: Vec<String> = vec![String::new()];
+        for _ in 0..3 {
+            let longer = names
+                .iter()
+                .flat_map(|name| pieces.map(|piece| format!("{name}{piece}")));
+            names = longer.collect();
+            names.sort();
+            names.dedup();
+        }
+        let mut found = 0;
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            let bases = bases_of(OsStr::new(name));
+            for base in &bases {
+                assert!(
+                    compression_of(base, OsStr::new(name)).is_some(),
+                    "{name} {base:?}"
+                );
+            }
+            // Every base is a part of the name, or its beginning and its extension.
+            let cuts = (1..=name.len()).flat_map(|a| (a..=name.len()).map(move |b| (a, b)));
+            for (a, b) in cuts {
+                let base = format!("{}{}", &name[..a], &name[b..]);
+                let base = OsString::from(base);
+                if compression_of(&base, OsStr::new(name)).is_some() {
+                    found += 1;
+                    assert!(bases.contains(&base), "{name} {base:?}");
+                }
+            }
+        }
+        assert!(found > 1_000, "{found}");
     }
 }

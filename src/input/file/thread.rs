@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use bstr::BString;
 
 use super::Follower;
 use super::checkpoint::PathCheckpoints;
+use super::follower::{Hints, Turn};
 use super::fs::FileSystem;
 use super::watch::{Hint, Watch};
 use crate::clock::Clock;
@@ -33,11 +34,8 @@ enum Command {
     Stop,
 }
 
-#[derive(Default)]
-struct Pending {
-    any: AtomicBool,
-    names: AtomicBool,
-}
+/// What the kernel told and the follower has not taken up yet.
+type Pending = Mutex<Hints>;
 
 /// The running follower.
 #[derive(Debug)]
@@ -133,10 +131,14 @@ pub(super) fn spawn_woken<F: FileSystem>(
     let pending = Arc::new(Pending::default());
     let (waker, flags) = (control.clone(), pending.clone());
     let wake = move |hint| {
-        if hint == Hint::Names {
-            flags.names.store(true, Ordering::SeqCst);
+        let mut hints = flags.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = hints.is_empty();
+        match hint {
+            Hint::Data(path) => hints.written(path),
+            Hint::Names(path) => hints.named(path),
+            Hint::All => hints.lost(),
         }
-        if !flags.any.swap(true, Ordering::SeqCst) {
+        if first {
             let _ = waker.send(Command::Wake);
         }
     };
@@ -189,10 +191,18 @@ struct FollowerLoop<F: FileSystem> {
     drain: Option<Drain>,
 }
 
+/// The files that are looked at in a turn.
+enum Look {
+    /// All of them, and all names.
+    All,
+    /// Those of which the kernel told, or that wanted another turn.
+    Some(Hints),
+}
+
 /// What ended a pause.
 enum Woken {
-    /// A command or a hint; whether names are to be looked at again.
-    By(bool),
+    /// Somebody told that there is something to see.
+    By(Look),
     /// The time of the pause is over.
     Timeout,
     /// Nobody is left to hand over to.
@@ -201,9 +211,9 @@ enum Woken {
 
 impl<F: FileSystem> FollowerLoop<F> {
     fn run(mut self) -> End {
-        let mut names = true;
-        // Names changed, and were not looked at since.
-        let mut owed = false;
+        let mut look = Look::All;
+        // Since when the next look at all files is waited for.
+        let mut looked = Instant::now();
         // Somebody told that there is something to see; else it was only time to look.
         let mut told = true;
         loop {
@@ -214,64 +224,107 @@ impl<F: FileSystem> FollowerLoop<F> {
             self.pulse.beat();
             self.follower.set_woken(!self.watch.polling());
             self.follower.set_told(told);
-            let events = &self.events;
-            let mut open = true;
-            let mut emit = |event| open &= events.send(event, &|| false);
-            self.first.drain(..).for_each(&mut emit);
-            if let Some((level, text)) = self.watch.news() {
-                // All is read as before, only with more looks: no fault of the input.
-                emit(Event::Notice(Notice {
-                    level,
-                    text,
-                    report: false,
-                    counters: Counters::default(),
-                }));
-            }
-            let turn = self.follower.turn(self.clock.now(), &mut emit);
-            if turn.drained
-                && let Some(drain) = self.drain.take()
-            {
-                if drain == Drain::Last {
-                    self.follower.finish(self.clock.now(), &mut emit);
-                }
-                emit(Event::Drained);
-            }
-            if !open {
+            let Some(turn) = self.turn(&look) else {
                 return End::Unasked;
+            };
+            if turn.all {
+                looked = began;
             }
             // A watch is made before the scan that it is to make needless.
-            if names && self.watch.update(&self.follower.directories()) {
-                // Directories that came while it was made are watched in the next round.
-                self.follower.rescan();
+            if let Some(next) = self.watch_anew(&turn) {
+                look = next;
                 continue;
             }
-            let mut pause = if turn.more { Duration::ZERO } else { turn.next };
+            let mut all = turn.next;
             if self.watch.polling() {
-                pause = pause.min(POLL);
+                all = all.min(POLL);
             }
+            let all = (looked + all).saturating_duration_since(Instant::now());
+            let pause = match turn.more {
+                true => Duration::ZERO,
+                false => turn.soon.map_or(all, |soon| soon.min(all)),
+            };
             // Not more than a third of the time goes into looking.
             let gather = GATHER
                 .max(began.elapsed() * 2)
                 .min(Duration::from_millis(100));
-            match self.wait(pause, gather) {
-                Woken::By(commands) => (told, names) = (true, commands),
+            look = match self.wait(pause, gather) {
+                Woken::By(next) => {
+                    told = true;
+                    next
+                }
                 // A pause in the middle of something is no look of its own.
-                Woken::Timeout if pause < POLL => names = false,
-                Woken::Timeout => (told, names) = (false, true),
+                Woken::Timeout if pause < all => Look::Some(Hints::default()),
+                Woken::Timeout => {
+                    told = false;
+                    Look::All
+                }
                 Woken::Ended => return End::Asked,
-            }
-            owed |= names;
-            // Waiting for a quiet directory is no reason to list it again and again.
-            if owed && !turn.more && !turn.waiting {
-                owed = false;
-                self.follower.rescan_names();
-            }
+            };
         }
+    }
+
+    /// One turn, and what it leads to. None if nobody is left to hand over to.
+    fn turn(&mut self, look: &Look) -> Option<Turn> {
+        let events = &self.events;
+        let mut open = true;
+        let mut emit = |event| open &= events.send(event, &|| false);
+        self.first.drain(..).for_each(&mut emit);
+        if let Some((level, text)) = self.watch.news() {
+            // All is read as before, only with more looks: no fault of the input.
+            emit(Event::Notice(Notice {
+                level,
+                text,
+                report: false,
+                counters: Counters::default(),
+            }));
+        }
+        let now = self.clock.now();
+        let turn = match look {
+            Look::All => {
+                self.follower.rescan_names();
+                self.follower.turn(now, &mut emit)
+            }
+            Look::Some(hints) => self.follower.turn_for(now, hints, &mut emit),
+        };
+        if turn.drained
+            && let Some(drain) = self.drain.take()
+        {
+            if drain == Drain::Last {
+                self.follower.finish(self.clock.now(), &mut emit);
+            }
+            emit(Event::Drained);
+        }
+        open.then_some(turn)
+    }
+
+    /// Watches the directories that are of interest now. What is to be looked at again because of it: what
+    /// came while a watch was made is found then.
+    fn watch_anew(&mut self, turn: &Turn) -> Option<Look> {
+        let added = match turn.all {
+            true => self.watch.update(&self.follower.directories()),
+            false => {
+                let new = self.follower.take_new_directories();
+                self.watch.add(&new)
+            }
+        };
+        if added.is_empty() {
+            return None;
+        }
+        if turn.all {
+            self.follower.rescan();
+            return Some(Look::All);
+        }
+        Some(Look::Some(Hints {
+            directories: added.into_iter().collect(),
+            ..Hints::default()
+        }))
     }
 
     /// Waits for a command, a hint or the time of the next scan.
     fn wait(&mut self, pause: Duration, gather: Duration) -> Woken {
-        let mut names = false;
+        let mut all = false;
+        let mut hints = Hints::default();
         let mut next = match self.commands.recv_timeout(pause) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => return Woken::Timeout,
@@ -281,23 +334,26 @@ impl<F: FileSystem> FollowerLoop<F> {
             match command {
                 Command::Wake => {
                     std::thread::sleep(gather);
-                    self.pending.any.store(false, Ordering::SeqCst);
-                    names |= self.pending.names.swap(false, Ordering::SeqCst);
+                    let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                    hints.extend(std::mem::take(&mut *pending));
                 }
                 Command::SetPaths(paths) => {
                     self.follower.set_paths(&paths);
-                    names = true;
+                    all = true;
                 }
                 Command::Drain(drain) => {
                     let before = self.drain.filter(|before| *before == Drain::Last);
                     self.drain = before.or(Some(drain));
                     self.follower.ask_drain();
-                    names = true;
+                    all = true;
                 }
                 Command::Stop => return Woken::Ended,
             }
             next = self.commands.try_recv().ok();
         }
-        Woken::By(names)
+        Woken::By(match all || hints.all {
+            true => Look::All,
+            false => Look::Some(hints),
+        })
     }
 }

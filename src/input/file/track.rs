@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::checkpoint::PathCheckpoints;
+use super::checkpoint::{FileCheckpoint, PathCheckpoints};
 use super::fs::{FileId, FileSystem};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
@@ -17,6 +17,7 @@ use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Checkpoint, Event};
 use crate::shown::shown_path;
 
+mod closed;
 mod context;
 mod copies;
 mod history;
@@ -26,15 +27,20 @@ mod read;
 mod resume;
 mod retire;
 
+use closed::Closed;
 pub(super) use context::{Context, Done, Progress};
+pub(super) use lookup::there;
 
 pub(super) const MS: i64 = 1_000_000;
 /// A directory that changed less than this ago may be in the middle of a rotation (I9).
-const QUIET: i64 = 50 * MS;
+pub(super) const QUIET: i64 = 50 * MS;
 /// A directory that is never quiet is judged after this.
 const PATIENCE: i64 = 5_000 * MS;
 /// A departed generation is let go when it was silent for this long.
 pub(super) const LINGER: i64 = 60_000 * MS;
+/// Where more files are followed than may be open, a departed generation that lies beside the log is let go
+/// of after this silence: what is added to it later is found there.
+const BRIEF: i64 = 2_000 * MS;
 /// When no file took its place, a departed generation is let go after this silence.
 const LINGER_ALONE: i64 = 3_600_000 * MS;
 /// A file that changed longer ago is not being rewritten any more.
@@ -99,8 +105,14 @@ pub(super) struct Track<F: FileSystem> {
     /// The mtime of the directory when it was last looked through while it was quiet, and of what the
     /// path named: a copy may be written over an older one, and no name change.
     surveyed: Option<(i64, i64)>,
-    /// The names around the path as last seen, and since when they are so.
+    /// The names around the path as last seen in a directory that changed, and since when they are so.
     names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
+    /// The file that the path names, while it is closed for want of room.
+    closed: Option<Closed>,
+    /// All was read of the file that is looked for: it was closed, and nobody told of a write since.
+    read_whole: bool,
+    /// Until then, what is added to a rotated file is looked for, ns: it was let go of early.
+    late_until: i64,
 }
 
 impl<F: FileSystem> Track<F> {
@@ -137,6 +149,9 @@ impl<F: FileSystem> Track<F> {
             shut: None,
             surveyed: None,
             names_seen: None,
+            closed: None,
+            read_whole: false,
+            late_until: 0,
         }
     }
 
@@ -161,8 +176,11 @@ impl<F: FileSystem> Track<F> {
         self.gens.iter().any(|g| g.departed.is_some())
     }
 
-    /// Whether a departed generation is soon to be let go.
+    /// Whether a departed generation is soon to be let go, or was let go early.
     pub fn lingers(&self, now: i64) -> bool {
+        if now < self.late_until {
+            return true;
+        }
         let soon = |departed: i64, g: &Generation<F::File>| {
             now - departed.max(g.last_data) < LINGER + MARGIN
         };
@@ -171,9 +189,15 @@ impl<F: FileSystem> Track<F> {
             .any(|g| g.departed.is_some_and(|at| soon(at, g)))
     }
 
-    /// Whether it holds this file open.
-    pub fn holds(&self, id: FileId) -> bool {
-        self.gens.iter().any(|g| g.checkpoint.id == id)
+    /// The files that it holds open, and the one that is closed until it grows.
+    pub fn ids(&self) -> impl Iterator<Item = FileId> {
+        let closed = self.closed.iter().map(|closed| closed.checkpoint.id);
+        self.gens.iter().map(|g| g.checkpoint.id).chain(closed)
+    }
+
+    /// Whether it names a file that another path holds.
+    pub fn is_alias(&self) -> bool {
+        self.alias
     }
 
     /// At the next turn its rotated files are looked through again.
@@ -213,6 +237,9 @@ impl<F: FileSystem> Track<F> {
             self.begun = true;
             self.remember_rotated(cx);
         }
+        if self.closed.is_some() && !self.reopen(cx) {
+            return progress;
+        }
         if self.resume.is_some() && !cx.has_room(0, true) {
             // Its place is kept in the state as it is.
             self.left_out = true;
@@ -242,7 +269,7 @@ impl<F: FileSystem> Track<F> {
         let blank = self.gens.last().is_some_and(|g| g.checkpoint.is_blank());
         let open = !self.live || blank || self.departed();
         let unsure = (open && !self.is_surveyed(cx)) || self.shut.is_some();
-        self.recheck |= cx.rescan && unsure;
+        self.recheck |= cx.rescan && (unsure || cx.now < self.late_until);
         if self.drain == DrainProgress::Asked {
             self.drain = DrainProgress::Since(self.turns, false);
         }
@@ -316,10 +343,16 @@ impl<F: FileSystem> Track<F> {
         }));
     }
 
+    /// The checkpoints of the generations, and of the one that is closed until it grows.
+    fn places(&self) -> impl Iterator<Item = &FileCheckpoint> {
+        let closed = self.closed.iter().map(|closed| &closed.checkpoint);
+        self.gens.iter().map(|g| &g.checkpoint).chain(closed)
+    }
+
     fn checkpoints(&self) -> PathCheckpoints {
         PathCheckpoints {
             path: self.path.as_ref().clone(),
-            files: self.gens.iter().map(|g| g.checkpoint.clone()).collect(),
+            files: self.places().cloned().collect(),
             done: self.done.iter().map(|d| d.checkpoint.clone()).collect(),
             seen: self.seen,
             last_line: self.last_line,
@@ -380,7 +413,7 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn is_held(&self, id: FileId, cx: &Context<F>) -> bool {
-        self.gens.iter().any(|g| g.checkpoint.id == id) || cx.held.contains_key(&id)
+        self.gens.iter().any(|g| g.checkpoint.id == id) || cx.index.holder(id).is_some()
     }
 
     fn lost(&mut self, cx: &mut Context<F>, why: &str, bytes: u64) {

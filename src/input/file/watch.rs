@@ -2,25 +2,31 @@
 //! plain scan finds everything again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use nix::sys::statfs::statfs;
-use notify::event::{EventKind, ModifyKind, RemoveKind};
-use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
+use nix::unistd::pipe;
 
-use super::fs::{FileId, FileSystem, RealFs};
+use super::follower::Directories;
 use crate::shown::shown_path;
-use crate::threads;
+use crate::threads::{self, End};
 
 /// A hint of the kernel to the follower.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Hint {
-    /// Something was written.
-    Data,
-    /// Names changed, or events were lost.
-    Names,
+    /// This file was written to.
+    Data(PathBuf),
+    /// This name came, went, or changed in another way.
+    Names(PathBuf),
+    /// A directory changed as a whole, or events were lost.
+    All,
 }
 
 /// File systems whose changes the kernel tells of all: ext, XFS, Btrfs, tmpfs, overlayfs, F2FS,
@@ -41,48 +47,68 @@ const LOCAL: [u64; 12] = [
     0x3434,
 ];
 
+/// What is told of a directory with logs: not when files are opened and closed, which we do ourselves.
+const ALL: AddWatchFlags = AddWatchFlags::IN_MODIFY
+    .union(AddWatchFlags::IN_ATTRIB)
+    .union(AddWatchFlags::IN_CREATE)
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_MOVE)
+    .union(SELF);
+/// What is told of a directory above: that it is moved or removed as a whole.
+const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF
+    .union(AddWatchFlags::IN_MOVE_SELF)
+    .union(AddWatchFlags::IN_ONLYDIR);
+/// Adds to what is told of a directory that is watched already.
+const ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(nix::libc::IN_MASK_ADD);
+
+/// A directory that is watched: its names, and whether its files are of interest.
+#[derive(Clone, Default)]
+struct Watched {
+    names: Vec<PathBuf>,
+    files: bool,
+}
+
+/// The directories by the numbers of their watches.
+type Table = HashMap<WatchDescriptor, Watched>;
+
+/// The kernel's watches, and the thread that reads what they tell.
+struct Watcher {
+    inotify: Arc<Inotify>,
+    table: Arc<Mutex<Table>>,
+    lives: Arc<AtomicBool>,
+    /// While this end is open, the thread reads on.
+    _stop: OwnedFd,
+}
+
 /// Watches on directories.
 pub struct Watch {
-    watcher: Option<Fenced>,
-    dirs: HashMap<PathBuf, FileId>,
+    watcher: Option<Watcher>,
+    /// The number of the watch of each directory with logs.
+    dirs: HashMap<PathBuf, WatchDescriptor>,
+    /// All watches that are wanted.
+    wanted: Table,
+    /// The directories of those that another machine may write to without a word.
+    remote: BTreeSet<PathBuf>,
     /// Whether some directory is not watched.
     blind: bool,
     /// The reason, where the kernel could tell and does not; and the reason that was told.
     fault: Option<String>,
     told: Option<String>,
-    /// Whether a directory was removed: what has its name now, perhaps with its inode, is another one.
-    removed: Arc<AtomicBool>,
+}
+
+fn locked(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watch {
     /// A watch that calls `wake` from a thread of its own.
     pub fn new(wake: impl Fn(Hint) + Send + 'static) -> Self {
-        let removed = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&removed);
-        let handler = move |event: notify::Result<notify::Event>| {
-            // The thread is the library's: of its death the panic hook tells.
-            threads::fault_point();
-            if let Ok(notify::Event {
-                kind: EventKind::Remove(RemoveKind::Folder | RemoveKind::Other | RemoveKind::Any),
-                ..
-            }) = event
-            {
-                told.store(true, Ordering::SeqCst);
-            }
-            if let Some(hint) = meant(&event) {
-                wake(hint);
-            }
-        };
-        let (watcher, fault) = match Fenced::new(handler) {
-            Ok(watcher) => (Some(watcher), None),
-            Err(e) => (None, Some(e)),
-        };
-        Self {
-            watcher,
-            removed,
-            fault,
-            ..Self::none()
+        let mut watch = Self::none();
+        match Watcher::new(wake) {
+            Ok(watcher) => watch.watcher = Some(watcher),
+            Err(e) => watch.fault = Some(e),
         }
+        watch
     }
 
     /// No watch at all: everything is found by scans.
@@ -90,28 +116,23 @@ impl Watch {
         Self {
             watcher: None,
             dirs: HashMap::new(),
+            wanted: Table::new(),
+            remote: BTreeSet::new(),
             blind: false,
             fault: None,
             told: None,
-            removed: Arc::default(),
         }
     }
 
     /// Whether something may change without a word: scan each second.
     pub fn polling(&self) -> bool {
-        self.blind || !self.watcher.as_ref().is_some_and(Fenced::lives)
+        let lives = |watcher: &Watcher| watcher.lives.load(Ordering::SeqCst);
+        self.blind || !self.remote.is_empty() || !self.watcher.as_ref().is_some_and(lives)
     }
 
     /// What the admin should hear, once: that the kernel does not tell of changes any more and why, or
     /// that it does again.
     pub fn news(&mut self) -> Option<(log::Level, String)> {
-        if self
-            .watcher
-            .as_ref()
-            .is_some_and(|watcher| !watcher.lives())
-        {
-            self.fail("its thread has ended".to_owned());
-        }
         if self.fault.is_some() == self.told.is_some() {
             return None;
         }
@@ -130,74 +151,133 @@ impl Watch {
         })
     }
 
-    /// The watcher is of no use any more.
-    fn fail(&mut self, why: String) {
-        self.watcher = None;
-        self.dirs.clear();
-        self.fault = Some(why);
-    }
-
-    /// Watches exactly `wanted`. Tells whether a watch was added, so that what happened before it is
-    /// looked for.
+    /// Watches exactly `wanted`. Gives the directories with logs that were not watched before, so that what
+    /// happened before it is looked for.
     ///
     /// Every watch is asked for anew: the kernel knows which are there already, and a directory that
     /// came in the place of another, or that had a second name that is not wanted any more, is watched.
-    pub fn update(&mut self, wanted: &BTreeSet<impl AsRef<Path>>) -> bool {
-        let Some(watcher) = &mut self.watcher else {
-            return false;
-        };
-        let mut added = self.removed.swap(false, Ordering::SeqCst);
-        let present: HashMap<PathBuf, FileId> = wanted
-            .iter()
-            .map(AsRef::as_ref)
-            .filter_map(|dir| Some((dir.to_path_buf(), RealFs.meta(dir).ok()?.id)))
-            .collect();
-        // One that vanished was there a moment ago: another one is wanted now.
-        added |= present.len() < wanted.len();
-        self.dirs.retain(|dir, id| {
-            let stays = present.get(dir) == Some(id);
-            if !stays {
-                // A second name of the directory has the same watch: for a moment it is gone.
-                added = true;
-                watcher.unwatch(dir);
-            }
-            stays
-        });
+    pub fn update(&mut self, wanted: &Directories) -> BTreeSet<PathBuf> {
+        if self.watcher.is_none() {
+            return BTreeSet::new();
+        }
+        let before = std::mem::take(&mut self.dirs);
+        self.wanted.clear();
+        self.remote.clear();
         self.blind = false;
         self.fault = None;
-        for (dir, id) in present {
-            match watcher.watch(&dir) {
-                Some(Ok(())) => {
-                    self.blind |= !is_local(&dir);
-                    added |= self.dirs.insert(dir, id).is_none();
+        let mut added = self.add(wanted);
+        added.retain(|dir| !self.dirs.contains_key(dir) || before.get(dir) != self.dirs.get(dir));
+        let Some(watcher) = &self.watcher else {
+            return added;
+        };
+        let mut table = locked(&watcher.table);
+        // Until here, what was watched before was told too.
+        for (number, watched) in std::mem::replace(&mut *table, self.wanted.clone()) {
+            match table.get(&number) {
+                Some(now) if now.files || !watched.files => {}
+                Some(now) => {
+                    // From now on it is only on the way.
+                    if let Some(name) = now.names.first() {
+                        let _ = watcher.inotify.add_watch(name.as_path(), SELF);
+                    }
                 }
-                Some(Err(e)) if matches!(e.kind, ErrorKind::PathNotFound) => added = true,
-                Some(Err(e)) => {
-                    self.blind = true;
-                    self.fault.get_or_insert_with(|| reason(&e, &dir));
+                // One that is not watched any more is what was wanted.
+                None => _ = watcher.inotify.rm_watch(number),
+            }
+        }
+        drop(table);
+        added
+    }
+
+    /// Watches these directories too. Gives those with logs that were not watched before, or that are not
+    /// there any more.
+    pub fn add(&mut self, wanted: &Directories) -> BTreeSet<PathBuf> {
+        let mut added = BTreeSet::new();
+        for dir in &wanted.logs {
+            match self.watch(dir, ALL) {
+                Some(Ok(number)) => {
+                    if !is_local(dir) {
+                        self.remote.insert(dir.clone());
+                    }
+                    if self.dirs.insert(dir.clone(), number) != Some(number) {
+                        added.insert(dir.clone());
+                    }
                 }
+                // One that vanished was there a moment ago: another one is wanted now.
+                Some(Err(Errno::ENOENT | Errno::ENOTDIR)) => _ = added.insert(dir.clone()),
+                Some(Err(e)) => self.cannot(dir, e),
                 None => break,
+            }
+        }
+        for dir in &wanted.above {
+            if let Some(Err(e)) = self.watch(dir, SELF)
+                && !matches!(e, Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)
+            {
+                self.cannot(dir, e);
             }
         }
         added
     }
+
+    /// Watches a directory, which may be watched for something else or under another name already.
+    fn watch(&mut self, dir: &Path, what: AddWatchFlags) -> Option<nix::Result<WatchDescriptor>> {
+        let watcher = self.watcher.as_ref()?;
+        // What is told from now on has its place in the table.
+        let mut table = locked(&watcher.table);
+        let number = match watcher.inotify.add_watch(dir, what.union(ADD)) {
+            Ok(number) => number,
+            Err(e) => return Some(Err(e)),
+        };
+        for table in [&mut self.wanted, &mut *table] {
+            let watched = table.entry(number).or_default();
+            watched.files |= what == ALL;
+            if !watched.names.iter().any(|name| name == dir) {
+                watched.names.push(dir.to_path_buf());
+            }
+        }
+        Some(Ok(number))
+    }
+
+    fn cannot(&mut self, dir: &Path, e: Errno) {
+        self.blind = true;
+        let why = match e {
+            Errno::ENOSPC => "raise fs.inotify.max_user_watches (sysctl)".to_owned(),
+            e => io::Error::from(e).to_string(),
+        };
+        let why = format!("{}: {why}", shown_path(dir));
+        self.fault.get_or_insert(why);
+    }
 }
 
-/// The reason why a directory cannot be watched, and what helps.
-fn reason(e: &notify::Error, dir: &Path) -> String {
-    let why = match &e.kind {
-        ErrorKind::MaxFilesWatch => "raise fs.inotify.max_user_watches (sysctl)".to_owned(),
-        ErrorKind::Io(e) => e.to_string(),
-        _ => e.to_string(),
-    };
-    format!("{}: {why}", shown_path(dir))
-}
-
-/// notify's watcher, and whether its thread lives. It panics in our thread where its own is gone, as it is
-/// where none could be made; so it is not asked then, and what it does in the moment between is caught.
-struct Fenced {
-    watcher: Option<RecommendedWatcher>,
-    lives: Arc<AtomicBool>,
+impl Watcher {
+    fn new(wake: impl Fn(Hint) + Send + 'static) -> Result<Self, String> {
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        let inotify = Inotify::init(flags).map_err(|e| match e {
+            Errno::EMFILE => format!(
+                "{}: raise fs.inotify.max_user_instances (sysctl) or the limit of open files",
+                io::Error::from(e)
+            ),
+            e => io::Error::from(e).to_string(),
+        })?;
+        let words = |e: io::Error| e.to_string();
+        let (ended, stop) = pipe().map_err(io::Error::from).map_err(words)?;
+        let inotify = Arc::new(inotify);
+        let table = Arc::new(Mutex::new(Table::new()));
+        let lives = Arc::new(AtomicBool::new(true));
+        let reader = Reader {
+            inotify: inotify.clone(),
+            table: table.clone(),
+            life: Life(lives.clone()),
+            ended,
+        };
+        threads::standing("watch", move || reader.run(&wake)).map_err(words)?;
+        Ok(Self {
+            inotify,
+            table,
+            lives,
+            _stop: stop,
+        })
+    }
 }
 
 /// A sign of life: dropped with the thread that holds it.
@@ -209,80 +289,73 @@ impl Drop for Life {
     }
 }
 
-impl Fenced {
-    fn new(
-        handler: impl Fn(notify::Result<notify::Event>) + Send + 'static,
-    ) -> Result<Self, String> {
-        let lives = Arc::new(AtomicBool::new(true));
-        let life = Life(lives.clone());
-        let handler = move |event| {
-            // The whole of it goes to the thread, and with the thread.
-            let _life = &life;
-            handler(event);
-        };
-        let watcher = notify::recommended_watcher(handler).map_err(|e| match e.kind {
-            ErrorKind::Io(e) if e.raw_os_error() == Some(nix::libc::EMFILE) => {
-                format!(
-                    "{e}: raise fs.inotify.max_user_instances (sysctl) or the limit of open files"
-                )
+/// The thread that reads what the kernel tells.
+struct Reader {
+    inotify: Arc<Inotify>,
+    table: Arc<Mutex<Table>>,
+    life: Life,
+    /// Closed by the other side at the end.
+    ended: OwnedFd,
+}
+
+impl Reader {
+    fn run(self, wake: &impl Fn(Hint)) -> End {
+        let _life = &self.life;
+        loop {
+            if threads::fault_point() {
+                return End::Unasked;
             }
-            _ => e.to_string(),
-        })?;
-        let watcher = Some(watcher);
-        Ok(Self { watcher, lives })
-    }
-
-    fn lives(&self) -> bool {
-        self.watcher.is_some() && self.lives.load(Ordering::SeqCst)
-    }
-
-    /// Asks the watcher, if it lives. One that panicked is never asked again.
-    fn ask<T>(&mut self, question: impl FnOnce(&mut RecommendedWatcher) -> T) -> Option<T> {
-        let watcher = self
-            .watcher
-            .as_mut()
-            .filter(|_| self.lives.load(Ordering::SeqCst))?;
-        let answer = threads::fenced(|| question(watcher));
-        if answer.is_none() {
-            // To drop it would panic again.
-            std::mem::forget(self.watcher.take());
-        }
-        answer
-    }
-
-    fn watch(&mut self, dir: &Path) -> Option<notify::Result<()>> {
-        self.ask(|watcher| watcher.watch(dir, RecursiveMode::NonRecursive))
-    }
-
-    fn unwatch(&mut self, dir: &Path) {
-        // One that is not watched any more is what was wanted.
-        self.ask(|watcher| watcher.unwatch(dir).is_ok());
-    }
-}
-
-impl Drop for Fenced {
-    fn drop(&mut self) {
-        let watcher = self.watcher.take();
-        if self.lives.load(Ordering::SeqCst) {
-            threads::fenced(|| drop(watcher));
-        } else {
-            std::mem::forget(watcher);
+            let mut fds = [
+                PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.ended.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                Err(_) => return End::Unasked,
+                Ok(_) => {}
+            }
+            if fds[1].any().unwrap_or(true) {
+                return End::Asked;
+            }
+            match self.inotify.read_events() {
+                Ok(events) => events.into_iter().for_each(|event| self.tell(event, wake)),
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(_) => return End::Unasked,
+            }
         }
     }
-}
 
-/// The hint that an event is to the follower. Lost ones may have been of any kind.
-fn meant(event: &notify::Result<notify::Event>) -> Option<Hint> {
-    let Ok(event) = event else {
-        return Some(Hint::Names);
-    };
-    match event.kind {
-        // Our own open() would wake us.
-        EventKind::Access(_) => None,
-        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) if !event.need_rescan() => {
-            Some(Hint::Data)
+    fn tell(&self, event: InotifyEvent, wake: &impl Fn(Hint)) {
+        let mut table = locked(&self.table);
+        let number = event.wd;
+        if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+            return wake(Hint::All);
         }
-        _ => Some(Hint::Names),
+        if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+            // We ended it ourselves if it is not in the table.
+            if table.remove(&number).is_some() {
+                wake(Hint::All);
+            }
+            return;
+        }
+        let Some(watched) = table.get(&number) else {
+            return;
+        };
+        let own = event.name.is_none();
+        if own && !event.mask.contains(AddWatchFlags::IN_ATTRIB) {
+            // The directory itself was moved or removed.
+            return wake(Hint::All);
+        }
+        for dir in watched.names.iter().filter(|_| watched.files) {
+            let path = match &event.name {
+                Some(name) => dir.join(name),
+                None => dir.clone(),
+            };
+            wake(match event.mask.contains(AddWatchFlags::IN_MODIFY) {
+                true => Hint::Data(path),
+                false => Hint::Names(path),
+            });
+        }
     }
 }
 
@@ -310,6 +383,15 @@ mod tests {
         hints: Receiver<Hint>,
     }
 
+    /// These directories, and all above them.
+    fn wanted(dirs: &[&Path]) -> Directories {
+        let above = dirs.iter().flat_map(|dir| dir.ancestors().skip(1));
+        Directories {
+            logs: dirs.iter().map(|dir| dir.to_path_buf()).collect(),
+            above: above.map(Path::to_path_buf).collect(),
+        }
+    }
+
     impl World {
         fn new() -> Self {
             let (send, hints) = channel();
@@ -328,22 +410,25 @@ mod tests {
         }
 
         fn update(&mut self, dirs: &[&Path]) -> bool {
-            let added = self.watch.update(&dirs.iter().collect());
+            let added = self.watch.update(&wanted(dirs));
             assert!(!self.watch.polling(), "all is watched");
-            added
+            !added.is_empty()
         }
 
         /// What the kernel told up to the sign that a file appeared in `dir`, which ends it.
         fn told(&self, dir: &Path) -> Vec<Hint> {
+            let sign = dir.join("sign");
+            File::create(&sign).unwrap();
+            fs::remove_file(&sign).unwrap();
             let mut told = Vec::new();
-            // One at a time, or a mere hint of data would be joined with this one.
-            while let Ok(hint) = self.hints.recv_timeout(Duration::from_millis(100)) {
-                told.push(hint);
+            loop {
+                match self.hints.recv_timeout(DEADLINE).unwrap() {
+                    Hint::Names(path) if path == sign => break,
+                    hint => told.push(hint),
+                }
             }
-            File::create(dir.join("sign")).unwrap();
-            assert_eq!(self.hints.recv_timeout(DEADLINE), Ok(Hint::Names));
-            fs::remove_file(dir.join("sign")).unwrap();
-            assert_eq!(self.hints.recv_timeout(DEADLINE), Ok(Hint::Names));
+            // It is told of twice: that it came, and that it went; by each name of the directory.
+            while self.hints.recv_timeout(DEADLINE).unwrap() != Hint::Names(sign.clone()) {}
             told
         }
     }
@@ -357,17 +442,17 @@ mod tests {
         let home = home.path();
         assert!(is_local(home), "tests run on a local file system");
         let mut watch = Watch::new(|_| {});
-        assert!(watch.update(&BTreeSet::from([home])));
+        assert!(!watch.update(&wanted(&[home])).is_empty());
         assert!(!watch.polling());
-        watch.update(&BTreeSet::from([home, proc]));
+        watch.update(&wanted(&[home, proc]));
         assert!(watch.polling(), "the scan is left");
-        watch.update(&BTreeSet::from([home]));
+        watch.update(&wanted(&[home]));
         assert!(!watch.polling());
         assert!(Watch::none().polling());
     }
 
     #[test]
-    fn lines_and_names_are_told_and_readers_are_not() {
+    fn lines_and_names_are_told_with_their_file_and_readers_are_not() {
         let mut w = World::new();
         let dir = w.dir("logs");
         let mut log = File::create(dir.join("log")).unwrap();
@@ -377,9 +462,14 @@ mod tests {
         fs::read_dir(&dir).unwrap().for_each(drop);
         assert_eq!(w.told(&dir), []);
         log.write_all(b"line\n").unwrap();
-        assert_eq!(w.told(&dir), [Hint::Data]);
+        assert_eq!(w.told(&dir), [Hint::Data(dir.join("log"))]);
         fs::rename(dir.join("log"), dir.join("log.1")).unwrap();
-        assert!(w.told(&dir).contains(&Hint::Names));
+        let names = ["log", "log.1"].map(|name| Hint::Names(dir.join(name)));
+        assert_eq!(w.told(&dir), names);
+        // Under its own name it is told of after it was deleted, too.
+        fs::remove_file(dir.join("log.1")).unwrap();
+        log.write_all(b"late\n").unwrap();
+        assert_eq!(w.told(&dir).last(), Some(&Hint::Data(dir.join("log.1"))));
     }
 
     #[test]
@@ -389,7 +479,7 @@ mod tests {
         assert!(w.update(&[&dir]));
         let old = w.root.path().join("srv/old");
         fs::rename(&dir, &old).unwrap();
-        assert!(w.told(&old).contains(&Hint::Names));
+        assert_eq!(w.hints.recv_timeout(DEADLINE), Ok(Hint::All));
         assert_eq!(w.dir("srv/logs"), dir);
         assert!(w.update(&[&dir]), "another directory has the name now");
         w.told(&dir);
@@ -403,20 +493,57 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_with_two_names_is_watched_while_one_of_them_is_wanted() {
+    fn a_directory_above_that_is_moved_is_told_and_what_else_happens_there_is_not() {
+        let mut w = World::new();
+        let dir = w.dir("srv/app/logs");
+        assert!(w.update(&[&dir]));
+        fs::write(w.root.path().join("srv/app/file"), "text").unwrap();
+        fs::create_dir(w.root.path().join("srv/other")).unwrap();
+        assert_eq!(w.told(&dir), []);
+        fs::rename(w.root.path().join("srv"), w.root.path().join("old")).unwrap();
+        assert_eq!(w.hints.recv_timeout(DEADLINE), Ok(Hint::All));
+        // It is only on the way from now on, and then it is not.
+        let dir = w.root.path().join("old/app/logs");
+        assert!(w.update(&[dir.parent().unwrap()]));
+        w.update(&[&dir]);
+        fs::write(w.root.path().join("old/app/file"), "more").unwrap();
+        assert_eq!(w.told(&dir), []);
+    }
+
+    #[test]
+    fn a_directory_with_two_names_is_told_by_both_while_they_are_wanted() {
         let mut w = World::new();
         let dir = w.dir("logs");
         let link = w.root.path().join("link");
         std::os::unix::fs::symlink(&dir, &link).unwrap();
         assert!(w.update(&[&dir, &link]));
-        assert!(w.update(&[&dir]), "the watch ended with the other name");
-        assert!(!w.update(&[&dir]));
-        w.told(&dir);
+        let names = |dirs: &[&Path]| -> Vec<Hint> {
+            dirs.iter()
+                .map(|dir| Hint::Names(dir.join("new")))
+                .collect()
+        };
+        File::create(dir.join("new")).unwrap();
+        let told: Vec<Hint> = w.told_of_two(&dir, &link);
+        assert_eq!(told, names(&[&dir, &link]));
+        assert!(!w.update(&[&dir]), "its watch stays");
+        fs::remove_file(dir.join("new")).unwrap();
+        assert_eq!(w.told(&dir), names(&[&dir]));
         assert!(w.update(&[&link]));
-        w.told(&dir);
-        assert!(w.watch.update(&BTreeSet::<PathBuf>::new()));
+        w.told(&link);
+        assert!(w.watch.update(&Directories::default()).is_empty());
         File::create(dir.join("unseen")).unwrap();
         assert!(w.hints.recv_timeout(Duration::from_millis(100)).is_err());
+    }
+
+    impl World {
+        /// As `told`, where the directory has another name.
+        fn told_of_two(&self, dir: &Path, other: &Path) -> Vec<Hint> {
+            let mut told = self.told(dir);
+            told.retain(|hint| *hint != Hint::Names(other.join("sign")));
+            told.sort_by_key(|hint| *hint != Hint::Names(dir.join("new")));
+            while self.hints.recv_timeout(Duration::from_millis(100)).is_ok() {}
+            told
+        }
     }
 
     #[test]
@@ -428,57 +555,22 @@ mod tests {
     }
 
     #[test]
-    fn lost_events_may_have_been_of_any_kind() {
-        let event = |kind: EventKind| Ok(notify::Event::new(kind));
-        let lost = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
-        assert_eq!(meant(&Ok(lost)), Some(Hint::Names));
-        assert_eq!(meant(&Err(notify::Error::generic("x"))), Some(Hint::Names));
-        let data = EventKind::Modify(ModifyKind::Any);
-        assert_eq!(meant(&event(data)), Some(Hint::Data));
-        let open = EventKind::Access(notify::event::AccessKind::Any);
-        assert_eq!(meant(&event(open)), None);
-    }
-
-    #[test]
-    fn a_watcher_that_dies_is_told_once_and_never_asked_again() {
-        let root = tempfile::tempdir().unwrap();
-        let dirs = BTreeSet::from([root.path()]);
-        let mut watch = Watch {
-            watcher: Some(Fenced::new(|_| panic!("a panic that the test makes")).unwrap()),
-            ..Watch::none()
-        };
-        assert!(watch.update(&dirs) && watch.news().is_none() && !watch.polling());
-        File::create(root.path().join("sign")).unwrap();
-        let end = std::time::Instant::now() + DEADLINE;
-        while !watch.polling() && std::time::Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
+    fn more_names_than_the_kernel_keeps_are_told_as_lost() {
+        let mut w = World::new();
+        let dir = w.dir("logs");
+        assert!(w.update(&[&dir]));
+        let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let most: usize = most.trim().parse().unwrap();
+        // While the table is locked, nothing is read.
+        let table = w.watch.watcher.as_ref().unwrap().table.clone();
+        let lock = locked(&table);
+        for _ in 0..most {
+            File::create(dir.join("name")).unwrap();
+            fs::remove_file(dir.join("name")).unwrap();
         }
-        assert!(watch.polling());
-        watch.update(&dirs);
-        let (level, text) = watch.news().unwrap();
-        assert!(
-            level == log::Level::Warn && text.contains("its thread has ended"),
-            "{text}"
-        );
-        watch.update(&dirs);
-        assert_eq!(watch.news(), None);
-    }
-
-    /// As it is where its thread could not be made: asking it panics.
-    #[test]
-    fn a_panic_of_the_watcher_is_caught() {
-        let root = tempfile::tempdir().unwrap();
-        let mut fenced = Fenced::new(|_| panic!("a panic that the test makes")).unwrap();
-        assert!(fenced.watch(root.path()).is_some());
-        File::create(root.path().join("sign")).unwrap();
-        let end = std::time::Instant::now() + DEADLINE;
-        while fenced.lives() && std::time::Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        // It died in the moment before it is asked.
-        fenced.lives.store(true, Ordering::SeqCst);
-        assert!(fenced.watch(root.path()).is_none());
-        assert!(!fenced.lives() && fenced.watch(root.path()).is_none());
+        drop(lock);
+        let mut hints = std::iter::from_fn(|| w.hints.recv_timeout(DEADLINE).ok());
+        assert!(hints.any(|hint| hint == Hint::All));
     }
 
     #[test]

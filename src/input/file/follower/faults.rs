@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::fs::FileSystem;
-use super::super::track::{MISSING, Track};
+use super::super::track::{MISSING, Progress, Track};
 use super::Follower;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Fault, Notice};
@@ -87,15 +87,27 @@ impl<F: FileSystem> Follower<F> {
         self.faults = now.map(|(p, f)| (p.to_owned(), f.to_owned())).collect();
     }
 
-    pub(super) fn tell_left_out(&mut self, emit: &mut dyn FnMut(Event)) {
-        if self.tracks.iter().any(Track::is_resuming) {
-            // How many there are shows when all have found their places again.
+    /// Tells how many files are left out, or closed until they grow, where that changed.
+    pub(super) fn tell_left_out(&mut self, all: Progress, emit: &mut dyn FnMut(Event)) {
+        let known = self.left_out.is(self.index.left_out, self.index.closed > 0);
+        let room = self.index.left_out > 0 && self.index.closable > 0;
+        if known || self.index.resuming > 0 || all.more || all.waiting || room {
+            // How many there are shows when all have found their places again, and what is there is read.
             return;
         }
         let left = self.tracks.iter().filter(|track| track.is_left_out());
         let left: Vec<&Path> = left.map(|track| track.path.as_path()).collect();
+        let paths = |track: &Track<F>| track.path.clone();
+        let closed = self.tracks.iter().filter(|track| track.is_closed());
+        let closed: Vec<_> = closed.map(paths).collect();
+        let closed: Vec<&Path> = closed.iter().map(|path| path.as_path()).collect();
         let followed = self.tracks.iter().map(|track| track.path.as_path());
-        self.left_out
-            .tell(&self.budget, &self.configured, followed, &left, emit);
+        self.left_out.tell(
+            &self.budget,
+            &self.configured,
+            followed,
+            (&left, &closed),
+            emit,
+        );
     }
 }

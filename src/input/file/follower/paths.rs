@@ -1,64 +1,21 @@
-//! The paths that the configuration means now: its patterns expanded, and the directories around them.
+//! The paths that the configuration means now: its patterns expanded, everywhere or where a name changed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
 use super::super::beside::compressed_since;
-use super::super::fs::{self, FileSystem};
-use super::super::rotated::{is_compressed, is_rotation_of};
+use super::super::fs::FileSystem;
+use super::super::rotated::{bases_of, is_compressed};
 use super::super::track::Track;
 use super::Follower;
 use super::faults::{SKIPPED, fault_of};
 use crate::input::Event;
+use crate::logpath::LogPath;
 
 impl<F: FileSystem> Follower<F> {
-    /// The directories in which something may happen to a followed file.
-    pub fn directories(&self) -> BTreeSet<PathBuf> {
-        let mut dirs = BTreeSet::new();
-        for track in &self.tracks {
-            dirs.extend(self.existing(track.path.parent()));
-            if let Ok(real) = track.path.canonicalize() {
-                dirs.extend(self.existing(real.parent()));
-            }
-            // A link on the way may come to lead elsewhere.
-            for above in track.path.ancestors().skip(1) {
-                if above.is_symlink() {
-                    dirs.extend(self.existing(above.parent()));
-                }
-            }
-        }
-        for pattern in self.configured.iter().filter(|p| p.is_pattern()) {
-            let wanted = pattern.expand(&self.fs).directories;
-            dirs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
-        }
-        dirs
-    }
-
-    fn is_dir(&self, path: &Path) -> bool {
-        self.fs
-            .meta(path)
-            .is_ok_and(|m| m.kind == fs::Kind::Directory)
-    }
-
-    fn existing(&self, dir: Option<&Path>) -> Option<PathBuf> {
-        let mut dir = dir;
-        while let Some(path) = dir {
-            let path = if path.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                path
-            };
-            if self.is_dir(path) {
-                return Some(path.to_path_buf());
-            }
-            dir = path.parent();
-        }
-        None
-    }
-
     /// Makes a track of each path that the configuration now means.
     pub(super) fn expand(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
         for configured in self.configured.clone() {
@@ -73,49 +30,84 @@ impl<F: FileSystem> Follower<F> {
             self.tell_shut(name, &expansion, emit);
             let mut found = expansion.paths;
             // What was followed when the state was written is found again even if it is gone now.
-            found.extend(
-                self.resume
-                    .iter()
-                    .map(|m| m.path.clone())
-                    .filter(|p| configured.matches(p)),
-            );
-            found.sort();
-            found.dedup();
-            let logs: Vec<PathBuf> = found
-                .iter()
-                .cloned()
-                .chain(self.tracks.iter().map(|t| t.path.to_path_buf()))
-                .collect();
-            let resume = self.resume.iter();
+            let resume = self.resume.values();
             let known = resume.filter(|m| configured.matches(&m.path));
             let before = self.before.get(name.as_os_str().as_bytes().as_bstr());
-            let known = known.map(|m| m.seen).max().or(before.copied());
+            let mut last = before.copied();
+            for checkpoints in known {
+                last = last.max(Some(checkpoints.seen));
+                found.push(checkpoints.path.clone());
+            }
             let since = self.since.entry(name.to_owned());
-            let since = *since.or_insert(known.unwrap_or(now));
-            // A pattern that asks for packed files gets them.
-            let packed = is_compressed(name);
-            found.retain(|path| packed || !is_compressed(path));
-            for path in &found {
-                let own = self.resume.iter().any(|m| m.path == *path);
-                if own || !logs.iter().any(|log| is_rotation_of(log, path)) {
-                    self.add(path, true, fresh && known.is_none(), since, emit);
-                } else if !self.is_followed(path) {
-                    self.beside.note(path);
-                }
-            }
-            for path in compressed_since(&self.fs, &configured, since) {
-                if !logs
-                    .iter()
-                    .any(|log| *log == path || is_rotation_of(log, &path))
-                {
-                    self.tracks
-                        .push(Track::new(path, None, None, since).only_compressed());
-                }
-            }
+            let since = *since.or_insert(last.unwrap_or(now));
+            found.sort();
+            found.dedup();
+            self.add_found(&configured, found, (fresh && last.is_none(), since), emit);
+            self.add_packed(&configured, None, since);
         }
         self.fresh.clear();
         self.resume.clear();
         self.before.clear();
+    }
+
+    /// Makes a track of each path that the configuration now means at a place whose name changed, or below
+    /// it.
+    pub(super) fn expand_at(&mut self, place: &Path, now: i64, emit: &mut dyn FnMut(Event)) {
+        for configured in self.configured.clone() {
+            if !configured.is_pattern() {
+                continue;
+            }
+            let expansion = configured.expand_at(&self.fs, place);
+            if !expansion.shut.is_empty() {
+                // A full look tells of them all.
+                self.rescan = true;
+            }
+            let since = self.since.get(configured.as_path()).copied();
+            let since = since.unwrap_or(now);
+            self.add_found(&configured, expansion.paths, (false, since), emit);
+            self.new_directories.extend(expansion.directories);
+            if is_compressed(place) || self.fs.list(place).is_ok() {
+                self.add_packed(&configured, Some(place), since);
+            }
+        }
+    }
+
+    /// Follows those of the files that a pattern found which are no rotated ones.
+    fn add_found(
+        &mut self,
+        configured: &LogPath,
+        mut found: Vec<PathBuf>,
+        (fresh, since): (bool, i64),
+        emit: &mut dyn FnMut(Event),
+    ) {
+        // A pattern that asks for packed files gets them.
+        let packed = is_compressed(configured.as_path());
+        let logs: HashSet<PathBuf> = found.iter().cloned().collect();
+        found.retain(|path| packed || !is_compressed(path));
+        for path in &found {
+            let own = self.resume.contains_key(path);
+            if own || !self.is_rotated(path, &logs) {
+                self.add(path, true, fresh, since, emit);
+            } else if !self.index.follows(path) {
+                self.beside.note(path);
+            }
+        }
+    }
+
+    /// Follows logs that were packed under their names since an instant.
+    fn add_packed(&mut self, configured: &LogPath, place: Option<&Path>, since: i64) {
+        for path in compressed_since(&self.fs, configured, place, since) {
+            if !self.index.follows(&path) && !self.is_rotated(&path, &HashSet::new()) {
+                self.follow(Track::new(path, None, None, since).only_compressed());
+            }
+        }
+    }
+
+    /// Whether a file is by its name a rotated one of a followed log, or of one of these.
+    fn is_rotated(&self, path: &Path, logs: &HashSet<PathBuf>) -> bool {
+        let bases = path.file_name().map(bases_of).unwrap_or_default();
+        let mut bases = bases.into_iter().map(|base| path.with_file_name(base));
+        bases.any(|base| logs.contains(&base) || self.index.follows(&base))
     }
 
     fn add(
@@ -126,10 +118,10 @@ impl<F: FileSystem> Follower<F> {
         since: i64,
         emit: &mut dyn FnMut(Event),
     ) {
-        if self.is_followed(path) || self.skipped.contains(path) {
+        if self.index.follows(path) || self.skipped.contains(path) {
             return;
         }
-        let resume = self.resume.iter().find(|m| m.path == path).cloned();
+        let resume = self.resume.get(path).cloned();
         if !exists && resume.is_none() && !self.settings.wait_for_missing {
             self.skipped.insert(path.to_path_buf());
             emit(fault_of(path, SKIPPED));
@@ -138,10 +130,6 @@ impl<F: FileSystem> Follower<F> {
         let start = (fresh && exists).then_some(self.settings.start);
         let mut track = Track::new(path.to_path_buf(), start, resume, since);
         track.known |= self.configured.iter().any(|c| c.as_path() == path);
-        self.tracks.push(track);
-    }
-
-    fn is_followed(&self, path: &Path) -> bool {
-        self.tracks.iter().any(|t| t.path.as_path() == path)
+        self.follow(track);
     }
 }

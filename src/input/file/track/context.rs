@@ -1,14 +1,14 @@
 //! What a turn of one path needs and gives, and what is kept of a generation after it.
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use super::super::Settings;
 use super::super::checkpoint::FileCheckpoint;
-use super::super::fs::{FileId, FileSystem};
+use super::super::fs::FileSystem;
+use super::super::index::Index;
+use super::super::listing::Listings;
 use super::super::open_files::OpenFileBudget;
 use super::Track;
 use crate::counters::{Counter, Counters};
@@ -22,31 +22,39 @@ pub(in crate::input::file) struct Context<'a, F: FileSystem> {
     pub now: i64,
     pub emit: &'a mut dyn FnMut(Event),
     pub buf: &'a mut Vec<u8>,
-    /// The files that other paths hold.
-    pub held: HashMap<FileId, Arc<PathBuf>>,
-    /// The other paths that are followed.
-    pub followed: &'a HashSet<PathBuf>,
-    /// Some path has not found its place again: no file may be taken for new.
+    /// The other paths: what they hold, and how many of them there are.
+    pub index: &'a Index,
+    /// The last listings of directories.
+    pub listings: &'a Listings,
+    /// Some other path has not found its place again: no file may be taken for new.
     pub resuming: bool,
     /// The other paths: a file may come from one of them.
     pub others: [&'a [Track<F>]; 2],
     /// Whether names in directories may have changed.
     pub rescan: bool,
+    /// Whether the file may have been written to since the last turn of the path; else somebody would have
+    /// told of it.
+    pub written: bool,
     /// A name stood for another file than when the directory was listed.
     pub moved: Cell<bool>,
     /// A rotated file that may hold lines cannot be opened: why.
     pub shut: Cell<Option<String>>,
-    /// How many files may be held open, and how many the other paths hold.
+    /// How many files may be held open.
     pub budget: OpenFileBudget,
-    pub open_elsewhere: usize,
-    /// Some file is left out for want of room.
-    pub pressed: bool,
 }
 
 impl<F: FileSystem> Context<'_, F> {
-    /// Whether a path that holds `own` files open may open one more.
+    /// Whether a path that holds `own` files open may open one more. Where others can be closed for it, they
+    /// are when its turn is over.
     pub fn has_room(&self, own: usize, known: bool) -> bool {
-        self.budget.has(self.open_elsewhere + own, known)
+        let open = self.index.open + own;
+        let by_closing = self.index.closable > 0 && self.budget.has_beyond(open);
+        by_closing || self.budget.has(open, known)
+    }
+
+    /// Whether there are more files than may be held open.
+    pub fn is_pressed(&self) -> bool {
+        self.index.left_out > 0 || self.index.closed > 0
     }
 
     /// Notes that a rotated file cannot be opened or read: nobody can tell yet what it holds.
@@ -94,6 +102,15 @@ pub(in crate::input::file) struct Progress {
     pub changed: bool,
     pub more: bool,
     pub waiting: bool,
+}
+
+impl Progress {
+    /// Takes up what another path's turn gave.
+    pub fn add(&mut self, other: Self) {
+        self.changed |= other.changed;
+        self.more |= other.more;
+        self.waiting |= other.waiting;
+    }
 }
 
 /// A generation that was let go of.

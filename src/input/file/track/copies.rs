@@ -33,7 +33,9 @@ impl<F: FileSystem> Track<F> {
             (&g.checkpoint, g.file(), cut)
         });
         let done = self.done.iter().rev().map(|d| (&d.checkpoint, None, d.cut));
-        gens.chain(done)
+        let closed = self.closed.iter();
+        let closed = closed.map(|closed| (&closed.checkpoint, None, false));
+        closed.chain(gens).chain(done)
     }
 
     /// What the new bytes of a departed generation are. Its own writer may still add to one that the
@@ -190,7 +192,7 @@ impl<F: FileSystem> Track<F> {
             // The whole of a short file may be how each new one begins.
             let moved = links > 0 && checkpoint.offset < super::super::checkpoint::HEAD as u64;
             let same = |s: &RotatedFile| s.meta.id == checkpoint.id;
-            (!moved && !self.list(cx)?.iter().any(same)).then_some((checkpoint.offset, false))
+            (!moved && !self.list_anew(cx)?.iter().any(same)).then_some((checkpoint.offset, false))
         } else if links == 0 {
             let known = match old.file() {
                 Some(old) => LastLines::of_file(old, &checkpoint)?,

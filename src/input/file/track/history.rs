@@ -1,12 +1,13 @@
 //! The rotated files of a path: which there are, and which of them hold lines not read yet.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
+use super::super::listing::Listing;
 use super::super::open_files::NO_ROOM;
-use super::super::rotated::{Compression, RotatedFile, compression_of};
+use super::super::rotated::{Compression, RotatedFile};
 use super::super::start;
 use super::lookup::{dir_of, open, resume_on, there};
 use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
@@ -15,32 +16,44 @@ use crate::counters::Counter;
 use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
-    /// The rotated files that are there.
+    /// The rotated files that are there now.
     ///
     /// # Errors
     /// Some may be missing, since a call failed. A directory that may not be listed has none.
+    pub(super) fn list_anew(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
+        let listing = cx.listings.anew(cx.fs, self.dir(), cx.now)?;
+        self.rotated_in(&listing, cx)
+    }
+
+    /// The rotated files of this turn, or of now.
+    ///
+    /// # Errors
+    /// As [`Self::list_anew`].
     pub(super) fn list(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
+        let listing = cx.listings.of_this_turn(cx.fs, self.dir(), cx.now)?;
+        self.rotated_in(&listing, cx)
+    }
+
+    fn dir(&self) -> &Path {
+        dir_of(self.path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// The rotated files of a listing that are still there.
+    fn rotated_in(&self, listing: &Listing, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
         let (Some(dir), Some(base)) = (self.path.parent(), self.path.file_name()) else {
             return Ok(Vec::new());
         };
         let mut rotated_files = Vec::new();
-        let names = match there(cx.fs.list(dir_of(dir))) {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
-            names => names?,
-        };
-        for name in names.unwrap_or_default() {
-            let Some(compression) = compression_of(base, &name) else {
-                continue;
-            };
-            let path = dir.join(&name);
-            let followed = cx.followed.contains(&path);
+        for (name, compression) in listing.rotated(base) {
+            let path = dir.join(name);
+            let followed = cx.index.follows(&path);
             if let Some(meta) = there(cx.fs.meta(&path))?
                 && meta.kind == Kind::Regular
             {
                 rotated_files.push(RotatedFile {
                     path,
                     meta,
-                    compression,
+                    compression: *compression,
                     followed,
                 });
             }
@@ -61,18 +74,28 @@ impl<F: FileSystem> Track<F> {
             Ok(None) | Err(_) => return Some(Vec::new()),
         };
         let own = self.own_stamp(cx);
-        let rotated_files = match self.list(cx) {
-            Ok(rotated_files) => rotated_files,
+        let times = (waits_since, cx.now);
+        let listing = cx.listings.since(cx.fs, self.dir(), before, times);
+        let listed = match listing {
+            Ok(None) => return None,
+            Ok(Some(listing)) => {
+                let files = self.rotated_in(&listing, cx);
+                files.map(|files| (files, listing.at))
+            }
+            Err(e) => Err(e),
+        };
+        let (rotated_files, at) = match listed {
+            Ok(listed) => listed,
             Err(_) if !waited => return None,
-            Err(_) => Vec::new(),
+            Err(_) => (Vec::new(), cx.now),
         };
         let unchanged = self.is_stamp(before, cx) && cx.now - before >= QUIET;
         let names = self.names(&rotated_files, cx);
         let since = match &self.names_seen {
             Some((seen, since)) if *seen == names => *since,
-            _ => cx.now,
+            _ => at,
         };
-        let stable = cx.now - since >= QUIET;
+        let stable = at - since >= QUIET;
         self.names_seen = Some((names, since));
         // A directory is not listed in one instant: a name that changes meanwhile may be missed.
         if !(unchanged || stable || (waited && !self.names_moved(cx))) {
@@ -97,7 +120,13 @@ impl<F: FileSystem> Track<F> {
     pub(super) fn names_moved(&self, cx: &Context<F>) -> bool {
         let seen = self.names_seen.as_ref();
         let now = |rotated_files: Vec<RotatedFile>| self.names(&rotated_files, cx);
-        seen.is_some_and(|(seen, _)| self.list(cx).map_or(true, |files| *seen != now(files)))
+        let moved = |seen: &Vec<_>| {
+            let files = self.list_anew(cx);
+            files.map_or(true, |files| *seen != now(files))
+        };
+        // A directory that was quiet, and has the same time still, has the same names.
+        let surveyed = self.surveyed.is_some_and(|(dir, _)| self.is_stamp(dir, cx));
+        !surveyed && seen.is_some_and(|(seen, _)| moved(seen))
     }
 
     /// When names in the directory changed last; none if there is no directory.

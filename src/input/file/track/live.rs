@@ -78,7 +78,7 @@ impl<F: FileSystem> Track<F> {
         if cx.resuming {
             return;
         }
-        if let Some(owner) = cx.held.get(&meta.id) {
+        if let Some(owner) = cx.index.holder(meta.id) {
             self.depart(cx.now);
             self.alias = true;
             let text = format!("{ALIAS} {}, followed once", shown_path(owner.as_path()));
@@ -135,11 +135,12 @@ impl<F: FileSystem> Track<F> {
     fn open_new(&mut self, cx: &mut Context<F>) -> io::Result<Option<Generation<F::File>>> {
         let file = cx.fs.open(&self.path)?;
         let meta = file.meta()?;
-        if meta.kind != Kind::Regular || cx.held.contains_key(&meta.id) {
+        if meta.kind != Kind::Regular || cx.index.holder(meta.id).is_some() {
             return Ok(None);
         }
         // A file that another path named before.
-        let elsewhere = cx.others.iter().copied().flatten();
+        let others = cx.others.iter().copied().flatten();
+        let elsewhere = others.filter(|_| cx.index.has_done(meta.id));
         let elsewhere = elsewhere.flat_map(|track| track.done.iter().map(|done| &done.checkpoint));
         for checkpoint in elsewhere.filter(|checkpoint| checkpoint.id == meta.id) {
             if checkpoint.fits(&file)? {
@@ -171,7 +172,7 @@ impl<F: FileSystem> Track<F> {
 }
 
 /// Whether a file cannot be opened because too many are, of ours (EMFILE) or of all (ENFILE).
-fn is_limit(e: &io::Error) -> bool {
+pub(super) fn is_limit(e: &io::Error) -> bool {
     matches!(
         e.raw_os_error(),
         Some(nix::libc::EMFILE | nix::libc::ENFILE)

@@ -19,7 +19,7 @@ pub(super) fn dir_of(dir: &Path) -> &Path {
 }
 
 /// What a call gave; nothing if there is no such file.
-pub(super) fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(in crate::input::file) fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     use io::ErrorKind::{NotADirectory, NotFound};
     match result {
         Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),

@@ -19,7 +19,7 @@ enum Flow {
 }
 
 /// How the fault of a file begins that cannot be read.
-const UNREADABLE: &str = "cannot be read";
+pub(super) const UNREADABLE: &str = "cannot be read";
 
 impl<F: FileSystem> Track<F> {
     /// Drains the generations, the older ones first (I5), until one gave a chunk.

@@ -28,10 +28,12 @@ impl<F: FileSystem> Track<F> {
         rotated_files: &[RotatedFile],
         cx: &mut Context<F>,
     ) -> bool {
-        let done = checkpoints.done.iter().cloned();
-        self.done = done
-            .map(|checkpoint| Done::restored(checkpoint, cx.now))
-            .collect();
+        if self.done.is_empty() {
+            let done = checkpoints.done.iter().cloned();
+            self.done = done
+                .map(|checkpoint| Done::restored(checkpoint, cx.now))
+                .collect();
+        }
         self.seen = checkpoints.seen;
         self.last_line = checkpoints.last_line;
         let mut pool = rotated_files.to_vec();
@@ -76,6 +78,7 @@ impl<F: FileSystem> Track<F> {
         }
         self.tell_compressed(rotated_files, usize::from(explained), cx);
         self.recheck = true;
+        self.read_whole = false;
         true
     }
 
@@ -167,7 +170,7 @@ impl<F: FileSystem> Track<F> {
             }
         }
         // A file that cannot be opened just now may be the one.
-        let told = (checkpoint.live && !shut) || unread > 0;
+        let told = (checkpoint.live && !shut && !self.read_whole) || unread > 0;
         let packed = pool
             .iter()
             .any(|s| s.compression == Compression::Unreadable);

@@ -1,7 +1,7 @@
 //! The end of a departed generation: when it is let go of, and what its last bytes count for.
 
 use super::super::fs::FileSystem;
-use super::{Context, Done, LINGER, LINGER_ALONE, MAX_DEPARTED, Track};
+use super::{BRIEF, Context, Done, LINGER, LINGER_ALONE, MARGIN, MAX_DEPARTED, Track};
 
 impl<F: FileSystem> Track<F> {
     /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
@@ -13,18 +13,31 @@ impl<F: FileSystem> Track<F> {
             let generation = &self.gens[at];
             let departed = generation.departed;
             let silence = cx.now - generation.last_data.max(departed.unwrap_or(cx.now));
-            let silent = departed.is_some() && silence >= LINGER;
-            let patience = if cx.pressed { LINGER } else { LINGER_ALONE };
-            let alone = departed.is_some() && silence >= patience;
+            // Somebody waits for its room, or may soon.
+            let brief = if cx.index.left_out > 0 { 0 } else { BRIEF };
+            let early = cx.is_pressed() && silence >= brief && self.is_beside(at, cx);
+            let silent = departed.is_some() && (silence >= LINGER || early);
+            let patience = if cx.is_pressed() {
+                LINGER
+            } else {
+                LINGER_ALONE
+            };
+            let alone = departed.is_some() && (silence >= patience || early);
             let gone = silent && generation.size().is_err();
             let due = (silent || (crowded && departed.is_some())) && self.is_dry_before_data(at);
             if generation.finished || gone || due || (alone && self.is_dry(at)) {
                 if gone {
                     self.lost(cx, "a rotated file cannot be read any more", 0);
-                } else if !generation.finished && !generation.held_back {
+                } else if !generation.finished
+                    && !generation.held_back
+                    && !(early && silence < LINGER)
+                {
                     let _ = self.drain(at, cx, true);
                 }
                 let generation = self.gens.remove(at);
+                if early {
+                    self.late_until = self.late_until.max(generation.last_data + LINGER + MARGIN);
+                }
                 self.remember(Done {
                     renamed: generation.renamed,
                     cut: false,
@@ -35,6 +48,22 @@ impl<F: FileSystem> Track<F> {
                 at += 1;
             }
         }
+    }
+
+    /// Whether a departed generation is read to its end and lies beside the log, where what is added to it is
+    /// found though it is closed.
+    fn is_beside(&self, at: usize, cx: &Context<F>) -> bool {
+        let generation = &self.gens[at];
+        let read = generation
+            .size()
+            .is_ok_and(|size| size == generation.checkpoint.offset);
+        let blank = generation.checkpoint.is_blank() || generation.held_back;
+        if generation.departed.is_none() || generation.is_compressed() || !read || blank {
+            return false;
+        }
+        let rotated_files = self.list(cx).unwrap_or_default();
+        let mut ids = rotated_files.iter().map(|rotated| rotated.meta.id);
+        ids.any(|id| id == generation.checkpoint.id)
     }
 
     fn is_dry(&self, at: usize) -> bool {

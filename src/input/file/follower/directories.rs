@@ -1,0 +1,141 @@
+//! The directories in which something may happen to a followed file.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::super::fs::{FileId, FileSystem, Kind};
+use super::Follower;
+
+/// The directories that are to be watched.
+#[derive(Clone, Debug, Default)]
+pub struct Directories {
+    /// Those in which names and files may change.
+    pub logs: BTreeSet<PathBuf>,
+    /// Those above them, which may be moved or removed as a whole.
+    pub above: BTreeSet<PathBuf>,
+}
+
+impl<F: FileSystem> Follower<F> {
+    /// The directories in which something may happen to a followed file.
+    pub fn directories(&mut self) -> Directories {
+        self.new_directories.clear();
+        let mut logs = BTreeSet::new();
+        let mut places: HashSet<&Path> = HashSet::new();
+        for track in &self.tracks {
+            let link = track.path.is_symlink();
+            let real = link.then(|| track.path.canonicalize().ok()).flatten();
+            if let Some(real) = real {
+                logs.extend(self.existing(real.parent()));
+            }
+            places.extend(track.path.parent());
+        }
+        for place in &places {
+            self.around(place, &mut logs);
+        }
+        for pattern in self.configured.iter().filter(|p| p.is_pattern()) {
+            let wanted = pattern.expand(&self.fs).directories;
+            logs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
+        }
+        let listed: HashSet<PathBuf> = places.into_iter().map(Path::to_path_buf).collect();
+        self.listings
+            .retain(|dir| listed.contains(dir) || dir == Path::new("."));
+        let directories = Directories {
+            above: above(&logs),
+            logs,
+        };
+        self.watched = directories.logs.iter().cloned().collect();
+        self.ways.clear();
+        self.note_ways(&directories.logs, listed.iter());
+        directories
+    }
+
+    /// The directories to be watched for what came since [`Self::directories`].
+    pub(in crate::input::file) fn take_new_directories(&mut self) -> Directories {
+        let mut logs = BTreeSet::new();
+        let new = std::mem::take(&mut self.new_directories);
+        // Most new logs come where others are.
+        let new: Vec<PathBuf> = new
+            .into_iter()
+            .filter(|dir| !self.watched.contains(dir))
+            .collect();
+        for dir in &new {
+            self.around(dir, &mut logs);
+        }
+        self.watched.extend(logs.iter().cloned());
+        self.note_ways(&logs, new.iter());
+        Directories {
+            above: above(&logs),
+            logs,
+        }
+    }
+
+    /// Notes which directories are on the way to those that are watched and to those of the logs, which need not
+    /// be there.
+    fn note_ways<'a>(
+        &mut self,
+        logs: &'a BTreeSet<PathBuf>,
+        listed: impl Iterator<Item = &'a PathBuf>,
+    ) {
+        for way in listed.chain(logs).flat_map(|dir| dir.ancestors()) {
+            if !self.ways.contains_key(way) {
+                self.ways.insert(way.to_path_buf(), self.directory(way));
+            }
+        }
+    }
+
+    /// A file behind a link may be written to in another directory.
+    pub(super) fn look_behind_link(&mut self, path: &Path) {
+        if path.is_symlink()
+            && let Ok(real) = path.canonicalize()
+        {
+            self.new_directories
+                .extend(real.parent().map(PathBuf::from));
+        }
+    }
+
+    /// Which directory a path names now.
+    pub(super) fn directory(&self, path: &Path) -> Option<FileId> {
+        let meta = self.fs.meta(here(path)).ok();
+        let meta = meta.filter(|meta| meta.kind == Kind::Directory);
+        meta.map(|meta| meta.id)
+    }
+
+    /// The directories in which something may happen to the files of this one.
+    fn around(&self, dir: &Path, logs: &mut BTreeSet<PathBuf>) {
+        logs.extend(self.existing(Some(dir)));
+        if let Ok(real) = here(dir).canonicalize() {
+            logs.extend(self.existing(Some(&real)));
+        }
+        // A link on the way may come to lead elsewhere.
+        for above in dir.ancestors() {
+            if above.is_symlink() {
+                logs.extend(self.existing(above.parent()));
+            }
+        }
+    }
+
+    fn existing(&self, dir: Option<&Path>) -> Option<PathBuf> {
+        let mut dir = dir;
+        while let Some(path) = dir {
+            if self.directory(path).is_some() {
+                return Some(here(path).to_path_buf());
+            }
+            dir = path.parent();
+        }
+        None
+    }
+}
+
+fn here(path: &Path) -> &Path {
+    match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    }
+}
+
+/// The directories above these.
+fn above(logs: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let above = logs.iter().flat_map(|dir| dir.ancestors().skip(1));
+    let above = above.filter(|dir| !dir.as_os_str().is_empty() && !logs.contains(*dir));
+    above.map(Path::to_path_buf).collect()
+}
