@@ -392,6 +392,7 @@ const TAIL: &str = "
     make bench-count      # instructions a line, by callgrind: for a machine that is not quiet
     make bench-stages     # each step of a line by itself, with criterion
     cargo bench --bench compare -- distinct    # 2,000,000 lines that are all distinct
+    make bench-files      # ten thousand log files: start, rest, a line in one of them
 
 `TENSHI_BENCH_LINES=1000000 make bench` takes a longer log. `cargo bench --bench compare -- prepare`
 only makes the logs and configurations, for a look with `perf`. `tenshi -p -d` shows what each of

@@ -327,7 +327,6 @@ fn a_place_has_what_the_whole_pattern_finds_there() {
             // Of several ways to one directory, `**` takes the first that it comes to.
             let link = place.strip_prefix(root).unwrap().starts_with("link");
             if link && pattern.as_path().to_str().unwrap().contains("**") {
-                assert!(at.paths.len() >= 1);
                 continue;
             }
             let mut want = all.paths.clone();

@@ -210,7 +210,6 @@ impl<F: FileSystem> Follower<F> {
         self.new_directories
             .extend(track.path.parent().map(PathBuf::from));
         self.look_behind_link(&track.path);
-        self.draining |= !track.drained();
         self.active.insert(at);
         self.tracks.push(track);
     }

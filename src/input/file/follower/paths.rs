@@ -66,7 +66,7 @@ impl<F: FileSystem> Follower<F> {
             let since = since.unwrap_or(now);
             self.add_found(&configured, expansion.paths, (false, since), emit);
             self.new_directories.extend(expansion.directories);
-            if is_compressed(place) || self.fs.list(place).is_ok() {
+            if is_compressed(place) || self.directory(place).is_some() {
                 self.add_packed(&configured, Some(place), since);
             }
         }

@@ -155,8 +155,9 @@ impl<F: FileSystem> Track<F> {
         true
     }
 
-    fn stays_closed(&mut self, closed: Closed, cx: &Context<F>) -> bool {
+    fn stays_closed(&mut self, closed: Closed, cx: &mut Context<F>) -> bool {
         self.seen = cx.now;
+        self.set_fault(cx, None);
         self.keep_closed(closed)
     }
 
