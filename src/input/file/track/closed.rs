@@ -156,7 +156,10 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn stays_closed(&mut self, closed: Closed, cx: &mut Context<F>) -> bool {
-        self.seen = cx.now;
+        // Only a file that is known by its content proves that no other one had its place (I8).
+        if !closed.checkpoint.is_blank() {
+            self.seen = cx.now;
+        }
         self.set_fault(cx, None);
         self.keep_closed(closed)
     }
