@@ -73,7 +73,7 @@ impl Logs {
              set statedir {dir}/state\nset pidfile {dir}/pid\nset mailserver 127.0.0.1:{port}\n\
              set queue now tenshi@example.com root@example.com [now]\n\
              set queue day tenshi@example.com root@example.com [0 0 1 1 *]\n\
-             now ^app: urgent\nday .*\n",
+             now urgent\nday .*\n",
             user()
         );
         fs::write(&conf, text).expect("a configuration");

@@ -87,6 +87,15 @@ impl<F: FileSystem> Names for F {
     }
 }
 
+/// What a call gave; nothing if there is no such file.
+pub(super) fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match result {
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealFs;

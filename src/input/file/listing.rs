@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fs::FileSystem;
+use super::fs::{FileSystem, there};
 use super::rotated::{Compression, bases_of, compression_of};
-use super::track::{QUIET, there};
+use super::track::QUIET;
 
 /// A directory with more names is not listed more often than in proportion to their number, even while
 /// it changes all the time.

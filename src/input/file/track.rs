@@ -27,9 +27,8 @@ mod read;
 mod resume;
 mod retire;
 
-use closed::Closed;
+pub(super) use closed::Closed;
 pub(super) use context::{Context, Done, Progress};
-pub(super) use lookup::there;
 
 pub(super) const MS: i64 = 1_000_000;
 /// A directory that changed less than this ago may be in the middle of a rotation (I9).

@@ -13,7 +13,7 @@ use super::read::UNREADABLE;
 use super::{Context, DrainProgress, SETTLED, Track};
 
 /// The file that a path named when it was closed.
-pub(super) struct Closed {
+pub(in crate::input::file) struct Closed {
     pub checkpoint: FileCheckpoint,
     /// What `stat` told of it: while it tells the same, nothing was written.
     meta: Meta,

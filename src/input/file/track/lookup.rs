@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::checkpoint::FileCheckpoint;
+pub(super) use super::super::fs::there;
 use super::super::fs::{FileSystem, LogFile};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
@@ -15,15 +16,6 @@ pub(super) fn dir_of(dir: &Path) -> &Path {
         Path::new(".")
     } else {
         dir
-    }
-}
-
-/// What a call gave; nothing if there is no such file.
-pub(in crate::input::file) fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    match result {
-        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
-        other => other.map(Some),
     }
 }
 
