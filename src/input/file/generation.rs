@@ -179,7 +179,10 @@ impl<F: LogFile> Generation<F> {
 
     /// Whether the last look found no whole line behind the position.
     pub fn at_rest(&self) -> bool {
-        self.resting || self.checkpoint.end == self.checkpoint.offset
+        let checkpoint = &self.checkpoint;
+        // A beginning that was looked at and not taken is no rest: it is being judged (I8).
+        let known = checkpoint.offset > 0 || checkpoint.is_blank();
+        self.resting || (known && checkpoint.end == checkpoint.offset)
     }
 
     /// The file itself, if it is plain.

@@ -121,16 +121,17 @@ pub fn bases_of(name: &OsStr) -> Vec<OsString> {
     let is_separator = |byte: &u8| b".-_".contains(byte);
     let separators = || (0..bare.len()).filter(|at| bare.get(*at).is_some_and(is_separator));
     for at in separators() {
-        if let (stem, [separator, token @ ..]) = bare.split_at(at)
+        if let Some((stem, [separator, token @ ..])) = bare.split_at_checked(at)
             && is_rotation_suffix(*separator, token)
         {
             bases.push(stem.to_vec());
         }
     }
-    if let Some(dot) = bare.iter().rposition(|&byte| byte == b'.') {
-        let (before, extension) = bare.split_at(dot);
+    if let Some(dot) = bare.iter().rposition(|&byte| byte == b'.')
+        && let Some((before, extension)) = bare.split_at_checked(dot)
+    {
         for at in separators().filter(|at| (1..dot).contains(at)) {
-            if let (stem, [_, token @ ..]) = before.split_at(at)
+            if let Some((stem, [_, token @ ..])) = before.split_at_checked(at)
                 && is_date(token)
             {
                 bases.push([stem, extension].concat());

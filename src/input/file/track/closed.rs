@@ -56,7 +56,8 @@ impl<F: FileSystem> Track<F> {
         let read = generation.at_rest() && generation.departed.is_none();
         let still = self.resume.is_none() && self.start.is_none() && self.shut.is_none();
         let whole = self.cut == 0 && self.rewritten == 0 && self.fault.is_none();
-        self.live && plain && read && still && whole && !self.recheck
+        let judged = !self.recheck && self.waiting_since.is_none();
+        self.live && plain && read && still && whole && judged
     }
 
     /// Something was written to a file of another name than its own: one that was let go of early is looked
@@ -157,7 +158,7 @@ impl<F: FileSystem> Track<F> {
 
     fn stays_closed(&mut self, closed: Closed, cx: &mut Context<F>) -> bool {
         // Only a file that is known by its content proves that no other one had its place (I8).
-        if !closed.checkpoint.is_blank() {
+        if closed.checkpoint.offset > 0 {
             self.seen = cx.now;
         }
         self.set_fault(cx, None);

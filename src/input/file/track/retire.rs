@@ -16,6 +16,8 @@ impl<F: FileSystem> Track<F> {
             // Somebody waits for its room, or may soon.
             let brief = if cx.index.left_out > 0 { 0 } else { BRIEF };
             let early = cx.is_pressed() && silence >= brief && self.is_beside(at, cx);
+            // Half a line may still be ended by its writer.
+            let half = early && silence < LINGER;
             let silent = departed.is_some() && (silence >= LINGER || early);
             let patience = if cx.is_pressed() {
                 LINGER
@@ -28,10 +30,7 @@ impl<F: FileSystem> Track<F> {
             if generation.finished || gone || due || (alone && self.is_dry(at)) {
                 if gone {
                     self.lost(cx, "a rotated file cannot be read any more", 0);
-                } else if !generation.finished
-                    && !generation.held_back
-                    && !(early && silence < LINGER)
-                {
+                } else if !(generation.finished || generation.held_back || half) {
                     let _ = self.drain(at, cx, true);
                 }
                 let generation = self.gens.remove(at);
