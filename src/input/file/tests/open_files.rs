@@ -185,53 +185,53 @@ fn more_logs_than_may_be_open_are_closed_until_they_grow_and_that_is_told_once()
 }
 
 /// Each way in which a log can be rotated or change while it is closed.
+const CHANGES: [fn(&Host, usize); 7] = [
+    |host, n| {
+        host.append(n, "a\n");
+        fs::rename(host.path(n), host.path(n).with_extension("log.1")).unwrap();
+        host.append(n, "b\n");
+    },
+    |host, n| {
+        host.append(n, "a\n");
+        fs::copy(host.path(n), host.path(n).with_extension("log.1")).unwrap();
+        fs::write(host.path(n), "").unwrap();
+        host.append(n, "b\n");
+    },
+    |host, n| {
+        host.append(n, "a\n");
+        let copy = host.dir.path().join(".copy");
+        fs::copy(host.path(n), &copy).unwrap();
+        fs::rename(&copy, host.path(n)).unwrap();
+        host.append(n, "b\n");
+    },
+    |host, n| {
+        host.append(n, "a\n");
+        let rotated = host.path(n).with_extension("log.1");
+        fs::rename(host.path(n), &rotated).unwrap();
+        host.append(n, "b\n");
+        let again = host.path(n).with_extension("log.2");
+        fs::rename(&rotated, &again).unwrap();
+        fs::rename(host.path(n), &rotated).unwrap();
+    },
+    |host, n| {
+        host.append(n, "a\n");
+        super::pack(&host.path(n), &host.path(n).with_extension("log.1.gz"));
+        host.append(n, "b\n");
+    },
+    |host, n| {
+        // Nothing was written since: nothing is lost.
+        fs::remove_file(host.path(n)).unwrap();
+        host.append(n, "a\nb\n");
+    },
+    |host, n| {
+        fs::write(host.path(n), "").unwrap();
+        host.append(n, "a\nb\n");
+    },
+];
+
 #[test]
 fn what_happens_to_a_log_while_it_is_closed_loses_nothing() {
-    type Change = fn(&Host, usize);
-    let changes: [Change; 7] = [
-        |host, n| {
-            host.append(n, "a\n");
-            fs::rename(host.path(n), host.path(n).with_extension("log.1")).unwrap();
-            host.append(n, "b\n");
-        },
-        |host, n| {
-            host.append(n, "a\n");
-            fs::copy(host.path(n), host.path(n).with_extension("log.1")).unwrap();
-            fs::write(host.path(n), "").unwrap();
-            host.append(n, "b\n");
-        },
-        |host, n| {
-            host.append(n, "a\n");
-            let copy = host.dir.path().join(".copy");
-            fs::copy(host.path(n), &copy).unwrap();
-            fs::rename(&copy, host.path(n)).unwrap();
-            host.append(n, "b\n");
-        },
-        |host, n| {
-            host.append(n, "a\n");
-            let rotated = host.path(n).with_extension("log.1");
-            fs::rename(host.path(n), &rotated).unwrap();
-            host.append(n, "b\n");
-            let again = host.path(n).with_extension("log.2");
-            fs::rename(&rotated, &again).unwrap();
-            fs::rename(host.path(n), &rotated).unwrap();
-        },
-        |host, n| {
-            host.append(n, "a\n");
-            super::pack(&host.path(n), &host.path(n).with_extension("log.1.gz"));
-            host.append(n, "b\n");
-        },
-        |host, n| {
-            // Nothing was written since: nothing is lost.
-            fs::remove_file(host.path(n)).unwrap();
-            host.append(n, "a\nb\n");
-        },
-        |host, n| {
-            fs::write(host.path(n), "").unwrap();
-            host.append(n, "a\nb\n");
-        },
-    ];
-    for (way, change) in changes.into_iter().enumerate() {
+    for (way, change) in CHANGES.into_iter().enumerate() {
         for restart in [false, true] {
             let mut host = Host::new(12);
             let pattern = [host.dir.path().join("*.log")];
