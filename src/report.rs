@@ -1,20 +1,20 @@
 //! Reports: the text of a queue's counts for mail, pager and CSV.
 
+mod body;
+
 use std::borrow::Cow;
 use std::num::NonZeroU64;
-use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
+
+pub use body::{Body, BodyWriter};
 
 use crate::charset::{Charset, decode};
 use crate::clock::Time;
 use crate::config::Address;
 use crate::queue::HostLines;
 use crate::shown::shown;
-
-/// The text of a report. It may be as large as everything that a queue holds, so it is shared, not copied.
-pub type Body = Arc<BString>;
 
 /// A rendered report, ready for a filter and an envelope.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -145,83 +145,83 @@ fn whole_letters(line: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The full text: the status line and the remarks, then a block for each host.
+/// Writes the full text: the status line and the remarks, then a block for each host.
 ///
 /// `name` gives the full name of a host (`set resolve`), where it is known.
 pub fn text(
+    body: &mut BodyWriter,
     hosts: &[HostLines<'_>],
     form: Form<'_>,
     (status, remarks): (Option<Status>, &[String]),
     name: &dyn Fn(&[u8]) -> Option<String>,
-) -> BString {
-    let mut out = Vec::new();
+) {
+    let out = body.text();
     if let Some(status) = status {
-        put(
-            &mut out,
-            format_args!("*** Status: {} ***\n", status.words()),
-        );
+        put(out, format_args!("*** Status: {} ***\n", status.words()));
     }
     for remark in remarks {
-        put(&mut out, format_args!("*** {remark} ***\n"));
+        put(out, format_args!("*** {remark} ***\n"));
     }
     for host in hosts {
+        let out = body.text();
         out.push(b'\n');
-        form.put(&mut out, host.host);
+        form.put(out, host.host);
         if let Some(name) = name(host.host) {
-            put(&mut out, format_args!(" ({name})"));
+            put(out, format_args!(" ({name})"));
         }
         out.extend_from_slice(b": \n");
         for (count, line) in within(&host.lines, form.extent.lines) {
-            put(&mut out, format_args!("    {count}: "));
-            form.put(&mut out, line);
+            let out = body.text();
+            put(out, format_args!("    {count}: "));
+            form.put(out, line);
             out.push(b'\n');
+            body.settle();
         }
+        let out = body.text();
         let limit = form.extent.lines;
         if let Some(limit) = limit.filter(|&limit| over(&host.lines, limit)) {
             let words = format_args!("\n  *** Too many alerts (limit: {limit})  ***\n");
-            put(&mut out, words);
+            put(out, words);
         }
         if host.others > 0 {
-            put(
-                &mut out,
-                format_args!("\n  *** and {} other lines ***\n", host.others),
-            );
+            let words = format_args!("\n  *** and {} other lines ***\n", host.others);
+            put(out, words);
         }
     }
-    out.into()
 }
 
-/// The short text for pagers: `HOST,COUNT,TEXT` for each line. A comma in a host's name is written `\x2C`:
+/// Writes the short text for pagers: `HOST,COUNT,TEXT` for each line. A comma in a host's name is written `\x2C`:
 /// else a name that a stranger made up could be read as another host with another count.
-pub fn pager(hosts: &[HostLines<'_>], form: Form<'_>) -> BString {
-    let mut out = Vec::new();
+pub fn pager(body: &mut BodyWriter, hosts: &[HostLines<'_>], form: Form<'_>) {
     for host in hosts {
         let mut name = Vec::new();
         form.put(&mut name, host.host);
         let name = name.replace(b",", b"\\x2C");
         for (count, line) in within(&host.lines, form.extent.lines) {
+            let out = body.text();
             out.extend_from_slice(&name);
-            put(&mut out, format_args!(",{count},"));
-            form.put(&mut out, line);
+            put(out, format_args!(",{count},"));
+            form.put(out, line);
             out.push(b'\n');
+            body.settle();
         }
         if host.others > 0 {
+            let out = body.text();
             out.extend_from_slice(&name);
-            put(&mut out, format_args!(",{},and other lines\n", host.others));
+            put(out, format_args!(",{},and other lines\n", host.others));
         }
     }
-    out.into()
 }
 
-/// `HOST,"LINE",COUNT` as RFC 4180 has it (`set csv`), the bytes as they were logged. With `safe`, a cell that
+/// Writes `HOST,"LINE",COUNT` as RFC 4180 has it (`set csv`), the bytes as they were logged. With `safe`, a cell that
 /// a spreadsheet would take for a formula has a `'` in front of it.
 ///
 /// # Errors
 /// Never in practice: it writes to memory.
-pub fn csv(hosts: &[HostLines<'_>], safe: bool) -> Result<BString, csv::Error> {
+pub fn csv(body: &mut BodyWriter, hosts: &[HostLines<'_>], safe: bool) -> Result<(), csv::Error> {
     let mut writer = csv::WriterBuilder::new()
         .has_headers(false)
-        .from_writer(Vec::new());
+        .from_writer(body);
     for host in hosts {
         for (count, line) in &host.lines {
             let count = count.to_string();
@@ -229,10 +229,8 @@ pub fn csv(hosts: &[HostLines<'_>], safe: bool) -> Result<BString, csv::Error> {
             writer.write_record([&*name, &*line, count.as_bytes()])?;
         }
     }
-    let out = writer
-        .into_inner()
-        .map_err(|e| csv::Error::from(e.into_error()))?;
-    Ok(out.into())
+    writer.flush()?;
+    Ok(())
 }
 
 /// Appends a text. A text of more than `most` bytes is cut, and the number of missing bytes put behind it. Two
@@ -304,6 +302,31 @@ mod tests {
     use crate::config::SortOrder;
     use crate::hosts::HostTable;
     use crate::queue::Tally;
+
+    fn written(write: impl FnOnce(&mut BodyWriter)) -> BString {
+        let mut body = BodyWriter::default();
+        write(&mut body);
+        body.finish().whole().into_owned().into()
+    }
+
+    fn text(
+        hosts: &[HostLines<'_>],
+        form: Form<'_>,
+        head: (Option<Status>, &[String]),
+        name: &dyn Fn(&[u8]) -> Option<String>,
+    ) -> BString {
+        written(|body| super::text(body, hosts, form, head, name))
+    }
+
+    fn pager(hosts: &[HostLines<'_>], form: Form<'_>) -> BString {
+        written(|body| super::pager(body, hosts, form))
+    }
+
+    fn csv(hosts: &[HostLines<'_>], safe: bool) -> Result<BString, csv::Error> {
+        let mut body = BodyWriter::default();
+        super::csv(&mut body, hosts, safe)?;
+        Ok(body.finish().whole().into_owned().into())
+    }
 
     fn tally() -> Tally {
         let (mut tally, mut table) = (Tally::default(), HostTable::default());

@@ -13,6 +13,7 @@ use chrono::Local;
 
 use super::QueuedMail;
 use crate::clock::Time;
+use crate::report::Body;
 use crate::shown::shown;
 
 /// The longest line of a mail, bytes (RFC 5322 §2.1.1).
@@ -37,15 +38,11 @@ pub struct Identity {
 
 /// The whole mail, with CRLF line ends.
 pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
-    compose_with(
-        mail,
-        identity,
-        mail.filtered.as_ref().unwrap_or(&mail.report.body),
-    )
+    compose_with(mail, identity, mail.body())
 }
 
 /// The whole mail with another body.
-pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &[u8]) -> Vec<u8> {
+pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &Body) -> Vec<u8> {
     let report = &mail.report;
     let mut out = String::new();
     let mut header = |name: &str, value: &str| {
@@ -183,9 +180,9 @@ fn encoded_words(text: &str, used: usize) -> String {
 
 /// Calls `act` with each line of a body in its safe form, until it answers false. One line is held
 /// at a time: a body may be as large as everything that a queue holds.
-fn each_line(text: &[u8], mut act: impl FnMut(&str) -> bool) -> bool {
+fn each_line(text: &Body, mut act: impl FnMut(&str) -> bool) -> bool {
     let mut room = String::new();
-    text.lines_with_terminator().all(|line| {
+    text.all_lines(|line| {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         room.clear();
         shown(line.strip_suffix(b"\r").unwrap_or(line)).append_to(&mut room);
@@ -194,13 +191,12 @@ fn each_line(text: &[u8], mut act: impl FnMut(&str) -> bool) -> bool {
 }
 
 /// Whether a body is plain ASCII that needs no encoding.
-fn is_plain_body(text: &[u8]) -> bool {
+fn is_plain_body(text: &Body) -> bool {
     each_line(text, |line| line.is_ascii() && line.len() <= LONGEST_LINE)
 }
 
 /// Appends a body with CRLF line ends, encoded if it is not plain.
-fn append_body(text: &[u8], plain: bool, out: &mut String) {
-    out.reserve(text.len() + text.len() / 16);
+fn append_body(text: &Body, plain: bool, out: &mut String) {
     each_line(text, |line| {
         match plain {
             true => out.push_str(line),

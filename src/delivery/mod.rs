@@ -54,6 +54,11 @@ pub struct QueuedMail {
 }
 
 impl QueuedMail {
+    /// The text that is sent: what the filter made, once it has run.
+    pub fn body(&self) -> &Body {
+        self.filtered.as_ref().unwrap_or(&self.report.body)
+    }
+
     /// Whether a mail server is to take it: a report for a CSV program has no recipients.
     pub fn is_for_server(&self) -> bool {
         !self.report.recipients.is_empty()

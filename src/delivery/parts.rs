@@ -9,6 +9,7 @@ use bstr::{BString, ByteSlice};
 use super::message::{Identity, compose_with, width};
 use super::smtp::reply::Reply;
 use super::{Delivery, QueuedMail};
+use crate::report::Body;
 
 /// The largest mail for a server that does not say what it takes, bytes: below the default of
 /// Postfix (`message_size_limit`, 10,240,000).
@@ -83,29 +84,25 @@ pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<BString> 
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Servers on the way add headers of their own, and have the same limit.
     let margin = (most / 32).clamp(1024, 64 * 1024);
-    let head = compose_with(mail, identity, b"").len();
+    let head = compose_with(mail, identity, &Body::default()).len();
     let room = most.saturating_sub(margin + head + NOTES).max(LEAST_ROOM);
-    let body = mail.filtered.as_ref().unwrap_or(&mail.report.body);
     // What a filter made of a report is cut, and nothing is added to it.
     let full = mail.filtered.is_none() && !mail.report.pager;
     let mut cutter = Cutter::new(room);
-    let mut blank = None;
-    for line in body.lines_with_terminator() {
-        if full && line == b"\n" {
+    let mut blank = false;
+    mail.body().all_lines(|line| {
+        let before = std::mem::replace(&mut blank, full && line == b"\n");
+        match (before, blank) {
             // It belongs to what follows.
-            if let Some(blank) = blank.replace(line) {
-                cutter.take(blank, false);
-            }
-            continue;
+            (false, true) => {}
+            (true, true) => cutter.take(line, false),
+            (true, false) => cutter.take(&[b"\n", line].concat(), is_host(line)),
+            (false, false) => cutter.take(line, false),
         }
-        let is_host = blank.is_some() && is_host(line);
-        match blank.take() {
-            Some(blank) => cutter.take(&[blank, line].concat(), is_host),
-            None => cutter.take(line, is_host),
-        }
-    }
-    if let Some(blank) = blank {
-        cutter.take(blank, false);
+        true
+    });
+    if blank {
+        cutter.take(b"\n", false);
     }
     cutter.finish(full)
 }
@@ -320,6 +317,19 @@ mod tests {
         }
         assert!(checked > 50, "{checked}");
         assert!(split(&queued_mail(b"s", &body), &identity(), OWN_BOUND).is_empty());
+    }
+
+    /// A report so long that it is kept packed.
+    #[test]
+    fn a_packed_report_goes_whole_or_in_parts() {
+        let body = body().repeat(50);
+        assert!(body.len() > 1 << 20, "{}", body.len());
+        let whole = queued_mail(b"tenshi report [a]", &body);
+        let parts = split(&whole, &identity(), 500_000);
+        let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
+        assert_eq!(together, lines(&body));
+        let sent = compose(&whole, &identity());
+        assert_eq!(sent.find_iter(b"a plain line").count(), 50 * 300);
     }
 
     #[test]

@@ -56,10 +56,10 @@ pub fn print(mail: &QueuedMail, identity: &Identity, out: &mut dyn Write) -> io:
     }
     writeln!(out, "Subject: {}", shown(&report.subject))?;
     writeln!(out)?;
-    let body = mail.filtered.as_ref().unwrap_or(&report.body);
+    let body = mail.body().whole();
     for line in body
         .strip_suffix(b"\n")
-        .unwrap_or(body)
+        .unwrap_or(&body)
         .split(|&b| b == b'\n')
     {
         writeln!(out, "{}", shown(line.strip_suffix(b"\r").unwrap_or(line)))?;

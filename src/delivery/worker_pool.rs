@@ -108,10 +108,10 @@ fn attempt(job: &Job) -> AttemptResult {
     let Some(filter) = filter else {
         return hand_over(&job.mail, &*job.transport);
     };
-    let (body, warning) = filter.run(&job.mail.report.body);
+    let (body, warning) = filter.run(&job.mail.report.body.whole());
     let body = Body::from(body);
     let mut mail = job.mail.clone();
-    mail.filtered = Some(Arc::clone(&body));
+    mail.filtered = Some(body.clone());
     let handed = hand_over(&mail, &*job.transport);
     AttemptResult {
         filtered: Some(body),

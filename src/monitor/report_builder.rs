@@ -6,7 +6,7 @@ use crate::charset::decode;
 use crate::clock::Time;
 use crate::config::{Address, Config, MailQueue, Queue};
 use crate::queue::HostLines;
-use crate::report::{self, Extent, Form, Report, Status};
+use crate::report::{self, Body, BodyWriter, Extent, Form, Report, Status};
 use crate::schedule::Schedule;
 
 /// The lines of one queue, and what else its reports are made of.
@@ -43,20 +43,21 @@ impl ReportBuilder<'_> {
                     shown: settings.max_shown,
                 },
             };
-            let body = match pager {
-                true => report::pager(self.lines, form),
+            let mut body = BodyWriter::default();
+            match pager {
+                true => report::pager(&mut body, self.lines, form),
                 false => {
                     let head = (self.status, self.remarks);
-                    report::text(self.lines, form, head, self.names)
+                    report::text(&mut body, self.lines, form, head, self.names);
                 }
-            };
-            reports.push(self.mail(mail, pager, body));
+            }
+            reports.push(self.mail(mail, pager, body.finish()));
         }
         reports
     }
 
     /// A mail with this body.
-    fn mail(&self, mail: &MailQueue, pager: bool, body: BString) -> Report {
+    fn mail(&self, mail: &MailQueue, pager: bool, body: Body) -> Report {
         let settings = &self.config.report;
         let shown = |text: &[u8]| decode(settings.charset, text).into_owned();
         let mut subject = shown(mail.subject.as_ref().unwrap_or(&settings.subject));
@@ -76,14 +77,15 @@ impl ReportBuilder<'_> {
             subject: subject.into(),
             start: (self.queue.schedule != Schedule::Now).then_some(self.start),
             made: self.now,
-            body: body.into(),
+            body,
             pager,
         }
     }
 
     /// The text for a CSV command.
     pub(super) fn csv(&self) -> Option<Report> {
-        let body = report::csv(self.lines, self.config.report.csv_safe).ok()?;
+        let mut body = BodyWriter::default();
+        report::csv(&mut body, self.lines, self.config.report.csv_safe).ok()?;
         Some(Report {
             queue: self.queue.name.clone(),
             from: BString::default(),
@@ -93,7 +95,7 @@ impl ReportBuilder<'_> {
             subject: BString::default(),
             start: Some(self.start),
             made: self.now,
-            body: body.into(),
+            body: body.finish(),
             pager: false,
         })
     }

@@ -201,6 +201,7 @@ fn a_minute_that_passed_unseen_is_made_up_for() {
     assert!(
         due[0].reports[0]
             .body
+            .whole()
             .starts_with(b"*** Status: queue check ***\n\nh1")
     );
     assert_eq!(due[0].reports[0].start, Some(start()));
@@ -231,7 +232,7 @@ fn a_pager_among_others_gets_the_short_form() {
         (reports[1].recipients[0].as_str(), reports[1].pager),
         ("two@x", true)
     );
-    assert_eq!(*reports[1].body, "h1,1,x\n");
+    assert_eq!(reports[1].body.to_string(), "h1,1,x\n");
     assert_eq!(reports[1].to, "one@x,two@x");
 }
 

@@ -268,7 +268,7 @@ fn parts_are_mails_in_one_thread_and_each_is_settled_by_itself() {
     let too_large = |id, parts: &[&str]| AttemptResult {
         parts: parts
             .iter()
-            .map(|&part| std::sync::Arc::new(part.into()))
+            .map(|&part| part.as_bytes().to_vec().into())
             .collect(),
         ..AttemptResult::new(
             id,
