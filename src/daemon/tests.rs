@@ -183,7 +183,7 @@ impl World {
         let ours = |subject: &BString| !subject.ends_with(b"[e]");
         for mail in state.outbox.mails() {
             if ours(&mail.report.subject) {
-                add_counts(&mut counts, &mail.report.body);
+                add_counts(&mut counts, &mail.report.body.whole());
             }
             ids.insert(&mail.message_id);
         }

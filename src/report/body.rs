@@ -39,6 +39,11 @@ const MARK: &[u8] = b"\0packed by tenshi\n";
 const PIECE: usize = 1 << 16;
 
 impl Body {
+    /// Whether these are one text, not only equal ones.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Reads the text from its beginning.
     pub fn reader(&self) -> Box<dyn BufRead + '_> {
         match &*self.0 {

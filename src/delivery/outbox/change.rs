@@ -1,7 +1,6 @@
 //! What a commit changed in the outbox. A report may be large: its text is written once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +36,7 @@ enum MailChange {
 
 /// Whether two texts are the same one.
 fn same(a: &Body, b: &Body) -> bool {
-    Arc::ptr_eq(a, b)
+    a.is(b)
 }
 
 impl MailChange {
