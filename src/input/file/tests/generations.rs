@@ -43,13 +43,13 @@ impl World {
         };
         let fs = SimFs(Arc::new(Mutex::new(sim)));
         let mut sim = fs.0.lock().unwrap();
-        for n in 0..LOGS {
+        for (n, scheme) in schemes.into_iter().enumerate() {
             let (file, name) = (sim.create(), format!("log{n}"));
             sim.names.insert(name.clone(), file.clone());
             let now = sim.now;
             sim.actors.push(Actor {
                 name,
-                scheme: schemes[n],
+                scheme,
                 file,
                 next_line: 0,
                 half: String::new(),
