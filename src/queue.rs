@@ -499,10 +499,10 @@ mod tests {
             "{}",
             tally.distinct()
         );
-        assert_eq!(
-            (tally.hosts.len(), tally.total()),
-            (tally.distinct() + 1, 60_000)
-        );
+        // The last host that had room for itself may have none for its line.
+        let without_line = tally.hosts.len() - tally.distinct();
+        assert!((1..=2).contains(&without_line), "{without_line}");
+        assert_eq!(tally.total(), 60_000);
     }
 
     /// The table of hosts is begun anew for each 16,384 names: that must not cost what all names cost. Here it

@@ -23,6 +23,7 @@ mod faults;
 mod hints;
 mod look;
 mod paths;
+mod why;
 
 pub(super) use directories::Directories;
 pub(super) use hints::Hints;

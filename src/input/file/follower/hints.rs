@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::fs::{FileSystem, Kind};
 use super::super::rotated::bases_of;
 use super::Follower;
-use super::look::Why;
+use super::why::Why;
 use crate::input::Event;
 
 /// The names that are remembered one by one; when there are more, all files are looked at.

@@ -7,20 +7,12 @@ use std::time::Duration;
 
 use super::super::fs::FileSystem;
 use super::super::track::{Context, Progress, Track};
+use super::why::Why;
 use super::{DEPARTED, Follower, IDLE, SOON, Turn, UNWOKEN, nanos};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::input::{Event, Notice};
 use crate::shown::shown_path;
-
-/// Why a path has a turn.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Why {
-    /// Names around it may have changed.
-    pub names: bool,
-    /// Its file may have been written to.
-    pub data: bool,
-}
 
 impl<F: FileSystem> Follower<F> {
     /// Opens what is there, so that whatever is written from now on is new. Reads nothing yet.

@@ -126,11 +126,9 @@ impl<F: FileSystem> Track<F> {
     }
 
     /// Whether what a checkpoint remembers is the beginning of a file that was found: it was replaced by a
-    /// copy of itself. What was not read of it then is read there.
+    /// copy of itself. What was not read of it then is read there. Of a file of which nothing was read, an
+    /// older checkpoint may have the copy, and be further in it.
     fn was_replaced(&mut self, checkpoint: &FileCheckpoint) -> bool {
-        if checkpoint.offset == 0 {
-            return false;
-        }
         let holds = |g: &Generation<F::File>| {
             g.checkpoint.offset >= checkpoint.offset
                 && g.file()
@@ -139,7 +137,9 @@ impl<F: FileSystem> Track<F> {
         let Some(heir) = self.gens.iter_mut().rev().find(|g| holds(g)) else {
             return false;
         };
-        if heir.checkpoint.offset <= checkpoint.end && heir.seek(checkpoint.offset).is_ok() {
+        let begun = checkpoint.offset > 0;
+        if begun && heir.checkpoint.offset <= checkpoint.end && heir.seek(checkpoint.offset).is_ok()
+        {
             heir.checkpoint.skipping = checkpoint.skipping;
         }
         true
