@@ -228,6 +228,14 @@ fn a_state_directory_that_another_daemon_took_ends_the_first_one() {
     site.log("foo one");
     site.sink.messages(1);
     let state = site.dir.path("state");
+    // The commit that follows the delivery would make the directory anew.
+    let kept = || fs::read(state.join("tenshi.state")).expect("the state");
+    let settled = poll(DEADLINE, || {
+        let before = kept();
+        std::thread::sleep(Duration::from_millis(500));
+        (kept() == before).then_some(())
+    });
+    settled.expect("nothing more to commit");
     fs::remove_dir_all(&state).expect("removed under the daemon");
     let other = Dir::new();
     other.write("log", "");
