@@ -1,9 +1,9 @@
 //! Rules for the lines that no rule takes: their kinds are found, and for each a rule is written and proven.
 //!
-//! A message is read as words of the program's text, signs, and values ([`tokens`]); which words are text, a
-//! list of words of log English says, and the logs themselves correct it ([`lexicon`], [`kinds`]). Messages
-//! with the same text are one kind. Then kinds become one that differ in values alone ([`merge`]). What is kept
-//! grows with the kinds, not with the lines ([`miner`]), and nothing depends on the order of the lines.
+//! A message is read as words of the program's text, signs, and values (`tokens`); which words are text, a
+//! list of words of log English says, and the logs themselves correct it (`lexicon`, `kinds`). Messages
+//! with the same text are one kind. Then kinds become one that differ in values alone (`merge`). What is kept
+//! grows with the kinds, not with the lines (`miner`), and nothing depends on the order of the lines.
 
 mod context;
 mod element;
