@@ -48,6 +48,19 @@ pub fn shown_lines(text: &str) -> String {
     out
 }
 
+/// A number with commas between its thousands.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The last place up to `at` where no UTF-8 character of a text is cut. UTF-8 has one within three bytes; in
 /// any other text it is `at` itself.
 pub fn whole_characters(text: &[u8], at: usize) -> usize {
@@ -312,6 +325,18 @@ mod tests {
         assert_eq!(shown(whole).part(0..4).to_string(), r"caf\xC3");
         assert_eq!(shown(whole).part(4..99).to_string(), "");
         assert_eq!(shown(b"\xc3\xa9\xff").part(0..2).to_string(), r"\xC3\xA9");
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(thousands(n), text);
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::logs::each_line;
-use super::rule_text::{ended, lines, load, number, rule_text};
+use super::rule_text::{ended, lines, load, rule_text};
 use super::saved;
 use crate::analysis::{Change, Difference, Effect, Outcome, Sample};
 use crate::config::Config;
-use crate::shown::{shown, shown_path};
+use crate::shown::{shown, shown_path, thousands};
 
 /// The command that reads a log through a pipe, for a hint.
 const COMMAND: &str = "tenshi diff OLD NEW -";
@@ -58,11 +58,11 @@ pub fn run(
 pub fn write_text(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
     let (all, changed) = (difference.lines(), difference.changed());
     if changed == 0 {
-        writeln!(out, "no line changes of {}", number(all))?;
+        writeln!(out, "no line changes of {}", thousands(all))?;
         return out.flush();
     }
     let change = if changed == 1 { "changes" } else { "change" };
-    writeln!(out, "{} of {} {change}", lines(changed), number(all))?;
+    writeln!(out, "{} of {} {change}", lines(changed), thousands(all))?;
     let mut effect = None;
     for change in difference.changes() {
         if effect.replace(change.effect) != Some(change.effect) {

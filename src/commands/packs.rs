@@ -4,15 +4,15 @@
 use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{check, logs, saved};
+use crate::analysis::{Classifier, Outcome};
 use crate::cli::PacksArgs;
 use crate::config::{self, Config, Diagnostic, IncludeDir, Loaded};
 use crate::packs::{Counts, Pack, Packs, is_open};
-use crate::pattern::{Budget, Spans};
-use crate::record::{self, MessageText, Parsed};
-use crate::rules::{Index, Query};
-use crate::shown::{shown, shown_os, shown_path};
+use crate::record::MessageText;
+use crate::shown::{shown, shown_os, shown_path, thousands};
 
 /// The rule files of the Debian package.
 const INSTALLED: &str = "/usr/share/tenshi/includes";
@@ -33,13 +33,13 @@ struct Seen {
 /// Counts what each rule file would take, and shows or links those that fit. The exit status: 1 if anything
 /// could not be read or linked.
 pub fn run(args: &PacksArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
-    let loaded = config::load(&args.config);
+    let mut loaded = config::load(&args.config);
     tell_errors(&loaded.diagnostics, err);
-    let Some(config) = &loaded.config else {
+    let Some(config) = loaded.config.take().map(Arc::new) else {
         return 1;
     };
     let directory = args.from.clone().unwrap_or_else(installed);
-    let (mut packs, faults) = match Packs::read(&directory, config) {
+    let (mut packs, faults) = match Packs::read(&directory, &config) {
         Ok(read) => read,
         Err(e) => {
             let hint = "name the directory of the rule files by --from";
@@ -61,12 +61,12 @@ pub fn run(args: &PacksArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     packs.retain(|pack| !site.uses(pack) && wanted(pack));
     let (seen, whole) = count(
         &files,
-        config,
+        &config,
         &mut packs,
         args.link.then_some(&directory),
         err,
     );
-    let linked = show(&packs, &seen, &used, config, out).and_then(|()| match args.link {
+    let linked = show(&packs, &seen, &used, &config, out).and_then(|()| match args.link {
         true => site.link(&packs, &names, out, err),
         false => advise(&packs, out).map(|()| true),
     });
@@ -105,34 +105,31 @@ fn installed() -> PathBuf {
 /// Counts the lines of the logs. A word that is no log may be meant for a rule file of `names_in`. The second value is whether all were read.
 fn count(
     files: &[PathBuf],
-    config: &Config,
+    config: &Arc<Config>,
     packs: &mut Packs,
     names_in: Option<&Path>,
     err: &mut dyn Write,
 ) -> (Seen, bool) {
     let mut seen = Seen::default();
     let mut whole = true;
-    let mut index = Index::new(&config.rules);
+    let mut classifier = Classifier::new(Arc::clone(config));
     let mut take = |line: &[u8]| {
         seen.lines += 1;
-        let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
-        let parsed = record::parse(line, &config.lines, &mut spans, &mut budget);
-        let Parsed::Record(record) = parsed else {
-            seen.unknown += 1;
-            return;
+        let taken = classifier.take(line);
+        let taker = match taken.outcome {
+            Outcome::NoPrefix | Outcome::NoHost => {
+                seen.unknown += 1;
+                return;
+            }
+            Outcome::Unmatched => None,
+            Outcome::Rule(id) => Some(id),
         };
-        let mut room = Vec::new();
-        let mut text = MessageText::new(&record.message, config.lines.hidepid, &mut room);
-        let query = Query {
-            host: record.host,
-            text: &mut text,
-            newlines: false,
-            spans: &mut spans,
-            budget: &mut budget,
-        };
-        if is_open(config, index.decide(&config.rules, query)) {
+        if is_open(config, taker) {
             seen.open += 1;
-            packs.count(record.host, &mut text);
+            let mut room = Vec::new();
+            // What the rules see has its process id hidden already.
+            let mut text = MessageText::new(taken.message, false, &mut room);
+            packs.count(taken.host, &mut text);
         }
     };
     for file in logs::named_or_followed(files, config) {
@@ -165,11 +162,11 @@ fn show(
     config: &Config,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let (lines, open) = (number(seen.lines), number(seen.open));
+    let (lines, open) = (thousands(seen.lines), thousands(seen.open));
     let which = format!("No rule takes {open} of them, or only one that takes everything.");
     writeln!(out, "{lines} lines. {which}")?;
     if seen.unknown > 0 {
-        let unknown = number(seen.unknown);
+        let unknown = thousands(seen.unknown);
         writeln!(
             out,
             "Without a known time and host are {unknown}: no rule sees these."
@@ -188,7 +185,7 @@ fn show(
     }
     table(&fitting, out)?;
     for pack in rest {
-        let taken = number(pack.counts().taken);
+        let taken = thousands(pack.counts().taken);
         writeln!(
             out,
             "Not needed: {}, whose {taken} lines these take.",
@@ -198,7 +195,7 @@ fn show(
     let together = packs.together();
     let share = 1000 * together / seen.lines.max(1);
     let (whole, tenth) = (share / 10, share % 10);
-    let (files, together) = (fitting.len(), number(together));
+    let (files, together) = (fitting.len(), thousands(together));
     let files = match files {
         1 => "1 file fits:".to_owned(),
         _ => format!("{files} files fit: together"),
@@ -225,7 +222,7 @@ fn table(fitting: &[&Pack], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n     takes of lines  {:width$}  into", "file")?;
     for pack in fitting {
         let (name, counts) = (name(pack), pack.counts());
-        let (taken, lines) = (number(counts.taken), number(counts.lines));
+        let (taken, lines) = (thousands(counts.taken), thousands(counts.lines));
         let queues = queues(counts);
         writeln!(out, "{taken:>10} {lines:>8}  {name:width$}  {queues}")?;
         let programs = programs(counts);
@@ -241,7 +238,7 @@ fn queues(counts: &Counts) -> String {
     let each = counts
         .queues
         .iter()
-        .map(|(name, count)| format!("{name} {}", number(*count)));
+        .map(|(name, count)| format!("{name} {}", thousands(*count)));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -257,19 +254,6 @@ fn programs(counts: &Counts) -> String {
         named += &format!(" and {} more", all.len() - FEW);
     }
     named
-}
-
-/// A number with commas between its thousands.
-fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Says how the files come to be used.

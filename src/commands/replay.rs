@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::profile::Costs;
+use super::rule_text::load;
 use super::saved;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::counters::Counter;
 use crate::daemon::hostname;
 use crate::delivery::message::Identity;
@@ -92,12 +93,8 @@ fn warn(monitor: &mut Monitor, err: &mut dyn Write) {
 }
 
 fn monitor(path: &Path, err: &mut dyn Write) -> Option<Monitor> {
-    let loaded = config::load(path);
-    for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
-        let _ = writeln!(err, "{error}");
-    }
-    let config = loaded.config?;
-    Some(Monitor::new(Arc::new(config), SystemClock.now()))
+    let config = load(path, err)?;
+    Some(Monitor::new(config, SystemClock.now()))
 }
 
 /// Hands every line to the monitor, block by block; the last one needs no newline.

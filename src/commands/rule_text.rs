@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::diagnostic::shown;
 use crate::config::{self, Config, RuleId};
+use crate::shown::thousands;
 
 /// Reads a configuration whose rules are to be looked at; its errors go to `err`.
 pub(super) fn load(path: &Path, err: &mut dyn Write) -> Option<Arc<Config>> {
@@ -38,24 +39,11 @@ pub(super) fn ended(written: io::Result<()>, status: i32, err: &mut dyn Write) -
     }
 }
 
-/// A number with its thousands apart.
-pub(super) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// A number of lines.
 pub(super) fn lines(n: u64) -> String {
     match n {
         1 => "1 line".into(),
-        n => format!("{} lines", number(n)),
+        n => format!("{} lines", thousands(n)),
     }
 }
 
@@ -64,15 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_stand_apart() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(number(n), text);
-        }
+    fn lines_are_counted_in_words() {
         assert_eq!(
             (lines(1), lines(2000)),
             ("1 line".into(), "2,000 lines".into())

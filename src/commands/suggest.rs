@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::Local;
 
 use super::{logs, saved};
+use crate::analysis::{Classifier, Outcome};
 use crate::cli::SuggestArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Action, Config, IncludeDir, LineSettings, Rule};
-use crate::pattern::{Budget, Found, Spans};
-use crate::record::{self, MessageText, Parsed};
-use crate::rules::{Index, Query};
+use crate::config::{self, Action, Config, IncludeDir, Rule};
+use crate::pattern::Found;
 use crate::shown::shown_path;
 use crate::suggest::print::{Printing, number, percent, print};
 use crate::suggest::{self, Block, Keep, Lexicon, Loudness, Miner};
@@ -26,7 +26,7 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
     for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
         let _ = writeln!(err, "{error}");
     }
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.map(Arc::new) else {
         return 1;
     };
     let words = match own_words(&config) {
@@ -51,7 +51,7 @@ pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 
         );
         return 1;
     }
-    let mut reading = Reading::new(&config, &words);
+    let mut reading = Reading::new(Arc::clone(&config), &words);
     let mut status = 0;
     for file in &files {
         let opened = saved::open(file, "tenshi suggest -");
@@ -107,32 +107,22 @@ fn own_words(config: &Config) -> io::Result<Vec<u8>> {
 }
 
 /// Reads logs: counts what rules take, and hands the other lines to the miner.
-struct Reading<'a> {
-    config: &'a Config,
-    /// The rules before the first one that takes every line.
-    rules: &'a [Rule],
-    index: Index,
+struct Reading {
+    classifier: Classifier,
+    /// The index of the first rule that takes every line; the number of rules if none does.
+    place: usize,
     miner: Miner,
-    spans: Spans,
-    budget: Budget,
     lines: u64,
     taken: u64,
     unprefixed: u64,
 }
 
-impl<'a> Reading<'a> {
-    fn new(config: &'a Config, words: &[u8]) -> Self {
-        let rules = config
-            .rules
-            .get(..catch_all(&config.rules))
-            .unwrap_or_default();
+impl Reading {
+    fn new(config: Arc<Config>, words: &[u8]) -> Self {
         Self {
-            config,
-            rules,
-            index: Index::new(rules),
+            place: catch_all(&config.rules),
+            classifier: Classifier::new(config),
             miner: Miner::new(Lexicon::new(words.split(u8::is_ascii_whitespace))),
-            spans: Spans::default(),
-            budget: Budget::new(0),
             lines: 0,
             taken: 0,
             unprefixed: 0,
@@ -140,29 +130,16 @@ impl<'a> Reading<'a> {
     }
 
     fn line(&mut self, line: &[u8]) {
-        let settings: &LineSettings = &self.config.lines;
-        self.budget.begin(line.len());
-        let record = match record::parse(line, settings, &mut self.spans, &mut self.budget) {
-            Parsed::Record(record) => record,
-            Parsed::NoPrefix | Parsed::NoHost => {
+        let taken = self.classifier.take(line);
+        match taken.outcome {
+            Outcome::NoPrefix | Outcome::NoHost => {
                 self.unprefixed += 1;
                 return;
             }
-        };
-        self.lines += 1;
-        let mut room = Vec::new();
-        let mut text = MessageText::new(&record.message, settings.hidepid, &mut room);
-        let query = Query {
-            host: record.host,
-            text: &mut text,
-            newlines: false,
-            spans: &mut self.spans,
-            budget: &mut self.budget,
-        };
-        match self.index.decide(self.rules, query) {
-            Some(_) => self.taken += 1,
-            None => self.miner.take(record.host, text.message()),
+            Outcome::Rule(id) if id.index() < self.place => self.taken += 1,
+            Outcome::Rule(_) | Outcome::Unmatched => self.miner.take(taken.host, taken.message),
         }
+        self.lines += 1;
     }
 }
 
@@ -227,7 +204,7 @@ fn leave_out_warned(blocks: &mut [Block]) -> usize {
 
 /// Writes what was found.
 fn tell(
-    reading: Reading<'_>,
+    reading: Reading,
     args: &SuggestArgs,
     file: Option<&Path>,
     out: &mut dyn Write,
@@ -237,17 +214,15 @@ fn tell(
         addresses: args.keep_addresses,
     };
     let Reading {
+        classifier,
+        place,
         miner,
         lines,
         taken,
-        ..
+        unprefixed,
     } = reading;
-    let notes = notes(
-        &reading.config.rules,
-        reading.rules.len(),
-        reading.unprefixed,
-        miner.left_out(),
-    );
+    let config = classifier.config();
+    let notes = notes(&config.rules, place, unprefixed, miner.left_out());
     let mut blocks = suggest::rules(miner, keep);
     let warned = leave_out_warned(&mut blocks);
     let rules: usize = blocks.iter().map(|block| block.rules.len()).sum();
@@ -268,7 +243,7 @@ fn tell(
             "# {warned} left out, because tenshi -C would warn of it."
         )?;
     }
-    let queue = |loudness| queue_for(reading.config, loudness);
+    let queue = |loudness| queue_for(config, loudness);
     let printing = Printing {
         queue: &queue,
         samples: args.samples,

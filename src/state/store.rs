@@ -163,7 +163,17 @@ impl Store {
         let loaded = load(&*disk, dir).map_err(|e| describe(&e))?;
         let file = Arc::new(Mutex::new(file));
         let writer = spawn(Arc::clone(&file), stored).map_err(|e| describe(&e))?;
-        let store = Self {
+        Ok((Self::new(dir, file, writer, lock), loaded))
+    }
+
+    /// A directory that was locked and read.
+    fn new(
+        dir: &Path,
+        file: Arc<Mutex<StateFile>>,
+        writer: Sender<(u64, Commit)>,
+        lock: Lock,
+    ) -> Self {
+        Self {
             dir: dir.to_owned(),
             file,
             writer,
@@ -172,8 +182,7 @@ impl Store {
             snapshot: 0,
             records: 0,
             lock,
-        };
-        Ok((store, loaded))
+        }
     }
 
     /// A directory whose files are on another disk than its lock. Commits go to the receiver, and are written
@@ -189,16 +198,7 @@ impl Store {
         file.remove_new().map_err(|e| e.to_string())?;
         let loaded = load(&*disk, dir)?;
         let (writer, jobs) = channel();
-        let store = Self {
-            dir: dir.to_owned(),
-            file: Arc::new(Mutex::new(file)),
-            writer,
-            asked: 0,
-            written: 0,
-            snapshot: 0,
-            records: 0,
-            lock,
-        };
+        let store = Self::new(dir, Arc::new(Mutex::new(file)), writer, lock);
         Ok((store, loaded, jobs))
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::queue_hint::Loudness;
 use super::rules::{Block, Rule};
-use crate::shown::shown;
+use crate::shown::{shown, thousands};
 
 /// The longest sample that is shown, bytes as they are shown.
 const LONGEST: usize = 400;
@@ -104,17 +104,9 @@ pub fn sample_line(program: &[u8], sample: &[u8]) -> String {
 
 /// A number with the name of what is counted.
 pub fn number(count: u64, what: &str) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
     match count {
         1 => format!("1 {what}"),
-        _ => format!("{text} {what}s"),
+        _ => format!("{} {what}s", thousands(count)),
     }
 }
 

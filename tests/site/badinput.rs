@@ -4,7 +4,7 @@
 use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::postbox::Postbox;
 use crate::support::random::Random;
-use crate::support::{Dir, NEVER, conf, line, seed, torture};
+use crate::support::{Dir, NEVER, conf, line, seed, torture, with_input};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
@@ -161,17 +161,8 @@ const HARMLESS: &str =
 
 /// Runs the program and gives what it prints, which must be safe on a terminal.
 fn printed(words: &[&str], input: &[u8], what: &str) -> String {
-    use std::io::Write;
-    let mut child = Command::new(PROGRAM)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tenshi starts");
-    // It may have ended without reading.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let Output { stdout, stderr, .. } = child.wait_with_output().unwrap();
+    let (output, _) = with_input(Command::new(PROGRAM).args(words), input);
+    let Output { stdout, stderr, .. } = output;
     let text = String::from_utf8([stdout, stderr].concat()).expect("all that is printed is UTF-8");
     let steers =
         |c: &char| (c.is_control() && !matches!(c, '\n' | '\t')) || tenshi::shown::is_unseen(*c);

@@ -1,8 +1,10 @@
 //! `tenshi explain` as a user meets it.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use crate::support::daemon::PROGRAM;
+use crate::support::with_input;
 
 const CONF: &str = r"set mailserver localhost
 set logfile /var/log/syslog
@@ -28,19 +30,13 @@ misc .*
 fn explain(conf: &str, words: &[&str], input: &[u8]) -> Output {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("t.conf"), conf).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    let mut command = Command::new(PROGRAM);
+    command
         .args(["explain", "-c", "t.conf"])
         .args(words)
         .current_dir(dir.path())
-        .env("TZ", "UTC")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may have ended without reading.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
+        .env("TZ", "UTC");
+    with_input(&mut command, input).0
 }
 
 /// What it prints, without the directory of the configuration.

@@ -1,21 +1,13 @@
 //! `tenshi match` as a user meets it.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use crate::support::daemon::PROGRAM;
+use crate::support::with_input;
 
 /// Runs `tenshi match` with `input` on standard input.
 fn matching(words: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
-        .arg("match")
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may have ended without reading.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
+    with_input(Command::new(PROGRAM).arg("match").args(words), input).0
 }
 
 fn out(output: &Output) -> String {

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use crate::support::Dir;
 use crate::support::daemon::PROGRAM;
+use crate::support::{Dir, with_input};
 
 fn files() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/includes-available")
@@ -39,24 +39,21 @@ impl Site {
     }
 
     fn run(&self, words: &[&str], input: &[u8]) -> (i32, String, String) {
-        let mut child = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        command
             .arg("packs")
             .args(words)
             .arg("-c")
             .arg(&self.conf)
             .arg("--from")
-            .arg(files())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
+            .arg(files());
+        let (output, written) = with_input(&mut command, input);
+        written.unwrap();
         let Output {
             status,
             stdout,
             stderr,
-        } = child.wait_with_output().unwrap();
+        } = output;
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (status.code().unwrap(), text(stdout), text(stderr))
     }

@@ -1,14 +1,14 @@
 //! `tenshi suggest`: the rules that it prints take the lines that they were made of, whatever their order, and
 //! hold no name of a user or host.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use tenshi::config::{self, Config};
 use tenshi::pattern::{Budget, Spans};
 use tenshi::rules::decide;
 
-use crate::support::{Dir, line};
+use crate::support::daemon::PROGRAM;
+use crate::support::{Dir, line, with_input};
 
 const HEAD: &str = "set mailserver localhost\nset logfile /dev/null\nset hidepid on\n\
                     set queue critical a@localhost b@localhost [now]\n\
@@ -19,20 +19,11 @@ const HEAD: &str = "set mailserver localhost\nset logfile /dev/null\nset hidepid
 fn suggest(rules: &str, options: &[&str], log: &[u8]) -> Output {
     let dir = Dir::new();
     let config = dir.write("tenshi.conf", format!("{HEAD}{rules}"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
-        .args(["suggest", "-c"])
-        .arg(&config)
-        .args(options)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("run tenshi");
-    let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(log).expect("write to tenshi");
-    drop(input);
-    child.wait_with_output().expect("wait for tenshi")
+    let mut command = Command::new(PROGRAM);
+    command.args(["suggest", "-c"]).arg(&config);
+    let (output, written) = with_input(command.args(options).arg("-"), log);
+    written.expect("write to tenshi");
+    output
 }
 
 fn printed(output: &Output) -> String {
@@ -286,23 +277,16 @@ fn a_log_that_cannot_be_read_is_told() {
 
 /// Runs the review of a log in `dir` with these answers.
 fn review(dir: &Dir, answers: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    let mut command = Command::new(PROGRAM);
+    command
         .args(["suggest", "--plain", "-c"])
         .arg(dir.path("tenshi.conf"))
         .arg("--write")
         .arg(dir.path("accepted"))
-        .arg(dir.path("log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("run tenshi");
-    let mut input = child.stdin.take().expect("a pipe");
-    input
-        .write_all(answers.as_bytes())
-        .expect("write to tenshi");
-    drop(input);
-    child.wait_with_output().expect("wait for tenshi")
+        .arg(dir.path("log"));
+    let (output, written) = with_input(&mut command, answers.as_bytes());
+    written.expect("write to tenshi");
+    output
 }
 
 /// A program is accepted by one key; the end of the answers loses nothing, and what was asked is not asked

@@ -17,7 +17,9 @@ pub mod subjects;
 pub mod taken;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything that should take a moment may take on a busy machine.
@@ -95,6 +97,15 @@ pub const NEVER: &str = "[0 0 1 1 *]";
 /// A log line with the traditional prefix.
 pub fn line(host: &str, text: &str) -> String {
     format!("Nov 23 21:44:00 {host} {text}\n")
+}
+
+/// Runs a program with this standard input. The second value is whether it took all of it: it may end without
+/// reading.
+pub fn with_input(command: &mut Command, input: &[u8]) -> (Output, io::Result<()>) {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.stderr(Stdio::piped()).spawn().expect("it starts");
+    let written = child.stdin.take().expect("a pipe").write_all(input);
+    (child.wait_with_output().expect("it ends"), written)
 }
 
 /// Looks again every few milliseconds until `done` gives something; `None` after `limit`.

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
+use tenshi::shown::thousands;
+
 use super::Results;
 use super::daemon::LONGEST_END;
 use super::sweep::{ERRORS, Swept};
@@ -91,7 +93,7 @@ pub fn page(results: &Results) -> String {
     text.push_str(GOALS);
     for bar in all_bars(results) {
         let met = if bar.met() { "yes" } else { "**no**" };
-        let (goal, done) = (grouped(bar.goal), grouped(bar.done));
+        let (goal, done) = (thousands(bar.goal), thousands(bar.done));
         let _ = writeln!(
             text,
             "| {} | ≥ {goal} | {done} | {} | {met} |",
@@ -102,8 +104,8 @@ pub fn page(results: &Results) -> String {
     worlds(&mut text, results);
     let tail = TAIL
         .replace("LONGEST", &LONGEST_END.as_secs().to_string())
-        .replace("CUTS", &grouped(results.power.cuts))
-        .replace("TORN", &grouped(results.power.torn));
+        .replace("CUTS", &thousands(results.power.cuts))
+        .replace("TORN", &thousands(results.power.torn));
     text.push_str(&tail);
     text
 }
@@ -173,32 +175,20 @@ fn worlds(text: &mut String, results: &Results) {
          There were {} lines and {} reports ({} of them taken twice, under the same `Message-ID`), {} times\n\
          `kill -9`, {} `SIGTERM`, {} `SIGSTOP` with its `SIGCONT`, {} `SIGHUP`. The longest end after a `SIGTERM`\n\
          took {:.1} s. {} times a loss was told that was none.\n\n{SCHEME_TABLE}",
-        grouped(seen.lines as u64),
-        grouped(seen.reports as u64),
-        grouped(seen.again as u64),
-        grouped(seen.kills as u64),
-        grouped(seen.terms as u64),
-        grouped(seen.stops as u64),
-        grouped(seen.hups as u64),
+        thousands(seen.lines as u64),
+        thousands(seen.reports as u64),
+        thousands(seen.again as u64),
+        thousands(seen.kills as u64),
+        thousands(seen.terms as u64),
+        thousands(seen.stops as u64),
+        thousands(seen.hups as u64),
         seen.longest_end.as_secs_f64(),
-        grouped(seen.alarms as u64),
+        thousands(seen.alarms as u64),
     );
     for (scheme, rotations) in &seen.rotations {
-        let rotations = grouped(*rotations as u64);
+        let rotations = thousands(*rotations as u64);
         let _ = writeln!(text, "| {} | {rotations} |", scheme.describe());
     }
-}
-
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The commit of the sources, and whether they are as it has them.

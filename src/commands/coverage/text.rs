@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use super::Findings;
 use crate::analysis::{RuleUse, Varying};
-use crate::commands::rule_text::{lines, number, rule_text};
+use crate::commands::rule_text::{lines, rule_text};
 use crate::config::{Action, RuleId};
-use crate::shown::shown;
+use crate::shown::{shown, thousands};
 
 /// Samples of a rule that throws lines away.
 const SAMPLES: usize = 3;
@@ -47,11 +47,11 @@ fn summary(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
         out,
         "{}: {} taken by {} of {} rules, {} by no rule, {} without a known prefix",
         lines(coverage.lines()),
-        number(taken),
+        thousands(taken),
         used.count(),
         coverage.rules().count(),
-        number(coverage.unmatched()),
-        number(coverage.no_prefix() + coverage.no_host()),
+        thousands(coverage.unmatched()),
+        thousands(coverage.no_prefix() + coverage.no_host()),
     )?;
     for (id, _, used) in coverage.catch_alls() {
         let share = findings.share(used.lines);
@@ -80,9 +80,9 @@ fn taking(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "{:>10} {:5.1}% {:>6}  {:<19}  {}",
-            number(used.lines),
+            thousands(used.lines),
             findings.share(used.lines),
-            number(used.hosts() as u64),
+            thousands(used.hosts() as u64),
             last.unwrap_or_else(|| "-".into()),
             findings.text(id)
         )?;
@@ -212,7 +212,7 @@ fn trash(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
     for (id, used) in rows {
         let words = match used.loud {
             0 => String::new(),
-            loud => format!(", {} with words of failure", number(loud)),
+            loud => format!(", {} with words of failure", thousands(loud)),
         };
         writeln!(
             out,
@@ -250,7 +250,7 @@ fn words(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
     varying.sort_by_key(|(id, used, _)| (Reverse(used.different()), *id));
     title(varying.len(), "words that vary and are not masked", out)?;
     for (id, used, words) in varying {
-        let different = number(used.different() as u64);
+        let different = thousands(used.different() as u64);
         writeln!(
             out,
             "  {}\n    {different} different texts",
