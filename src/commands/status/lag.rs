@@ -4,11 +4,11 @@
 //! enough, so the logs themselves need not be readable.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::input::file::{
-    FileCheckpoint, FileSystem, Kind, Meta, PathCheckpoints, RealFs, is_compressed, is_rotation_of,
+    FileCheckpoint, FileSystem, Kind, Listings, Meta, PathCheckpoints, RealFs, is_compressed,
 };
 
 /// A generation of a log: the file that has the path now, or one that was rotated away.
@@ -31,11 +31,15 @@ struct Found {
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
 /// yet. Compressed ones count as far as they were known, and what is followed by itself does not count.
-pub(super) fn generations(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Vec<Generation> {
+pub(super) fn generations(
+    marks: &PathCheckpoints,
+    followed: &HashSet<&Path>,
+    listings: &Listings,
+) -> Vec<Generation> {
     let live = look(&marks.path);
     let live_id = live.as_ref().map(|live| live.meta.id);
     let files: Vec<Found> = {
-        let siblings = siblings(&marks.path).into_iter();
+        let siblings = siblings(&marks.path, listings).into_iter();
         let siblings = siblings.filter(|file| !followed.contains(file.path.as_path()));
         live.into_iter().chain(siblings).collect()
     };
@@ -103,13 +107,16 @@ fn look(path: &Path) -> Option<Found> {
     })
 }
 
-fn siblings(path: &Path) -> Vec<Found> {
-    let Some(entries) = path.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
+fn siblings(path: &Path, listings: &Listings) -> Vec<Found> {
+    let (Some(dir), Some(base)) = (path.parent(), path.file_name()) else {
         return Vec::new();
     };
-    let paths = entries.flatten().map(|entry| entry.path());
-    paths
-        .filter(|sibling| is_rotation_of(path, sibling))
-        .filter_map(|sibling| look(&sibling))
+    // There is one turn: each directory is listed once, for all its logs.
+    let Ok(listing) = listings.of_this_turn(&RealFs, dir, 0) else {
+        return Vec::new();
+    };
+    let names = listing.rotated(base).iter();
+    names
+        .filter_map(|(name, _)| look(&dir.join(name)))
         .collect()
 }

@@ -10,7 +10,7 @@ use super::lag::{self, Generation};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
-use crate::input::file::PathCheckpoints;
+use crate::input::file::{Listings, PathCheckpoints};
 use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
 use crate::shown::shown_path;
@@ -158,13 +158,14 @@ impl View {
 
 fn files_of(files: &[PathCheckpoints]) -> Vec<FileView> {
     let followed: HashSet<&Path> = files.iter().map(|marks| marks.path.as_path()).collect();
-    let view = |marks| FileView::new(marks, &followed);
+    let listings = Listings::default();
+    let view = |marks| FileView::new(marks, &followed, &listings);
     files.iter().map(view).collect()
 }
 
 impl FileView {
-    fn new(marks: &PathCheckpoints, followed: &HashSet<&Path>) -> Self {
-        let generations = lag::generations(marks, followed);
+    fn new(marks: &PathCheckpoints, followed: &HashSet<&Path>, listings: &Listings) -> Self {
+        let generations = lag::generations(marks, followed, listings);
         let live = generations.iter().find(|generation| generation.live);
         let rotated = generations.iter().filter(|generation| !generation.live);
         Self {

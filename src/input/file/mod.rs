@@ -38,8 +38,9 @@ pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};
 pub(super) use input::configured;
 pub use lines::CUT;
+pub use listing::Listings;
 pub use open_files::OpenFileBudget;
-pub use rotated::{is_compressed, is_rotation_of};
+pub use rotated::is_compressed;
 pub use thread::{Begun, FollowerThread, spawn};
 
 /// How files are followed.

@@ -154,16 +154,6 @@ pub fn is_compressed(path: &Path) -> bool {
     unpack(name.as_bytes()).1 != Compression::Plain
 }
 
-/// Whether `path` is by its form a rotated generation of `log`.
-pub fn is_rotation_of(log: &Path, path: &Path) -> bool {
-    match (log.file_name(), path.file_name()) {
-        (Some(base), Some(name)) => {
-            log.parent() == path.parent() && compression_of(base, name).is_some()
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
