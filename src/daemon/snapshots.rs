@@ -184,6 +184,7 @@ impl Daemon {
             faults: &self.faults,
             blind: &self.blind,
             redis: &self.counted,
+            news: &monitor.ledger().news,
         }
     }
 

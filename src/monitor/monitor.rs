@@ -16,6 +16,7 @@ use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId};
 use crate::counters::{Counter, Counters};
 use crate::hosts::{Host, HostTable};
+use crate::ledger::Ledger;
 use crate::pattern::{Budget, Pattern, Spans};
 use crate::queue::Batch;
 use crate::report::Unsent;
@@ -33,6 +34,8 @@ pub struct Monitor {
     pub(super) queues: Vec<QueueState>,
     pub(super) escalations: Escalations,
     pub(super) hosts: HostTable,
+    /// What the site is known by over weeks and months.
+    pub(super) ledger: Ledger,
     /// The previous line of each source and host, which `repeat` adds to.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
@@ -92,6 +95,7 @@ impl Monitor {
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
+            ledger: Ledger::default(),
             previous: PreviousLines::default(),
             source: SourceId::default(),
             counters: Counters::default(),
@@ -127,6 +131,11 @@ impl Monitor {
         for (counter, _, n) in more.all() {
             self.counters.add(counter, n);
         }
+    }
+
+    /// What the site is known by.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The sentences that the next report has to carry.

@@ -160,6 +160,7 @@ impl Monitor {
         self.counters = snapshot.counters;
         self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
+        self.ledger = snapshot.ledger;
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::counters::Counters;
+use crate::ledger::Ledger;
 use crate::queue::Tally;
 
 /// Everything that a monitor goes on from after a restart.
@@ -27,6 +28,8 @@ pub struct SavedMonitor {
     pub remarks: Vec<String>,
     /// Everything counted.
     pub counters: Counters,
+    /// What the site is known by.
+    pub ledger: Ledger,
 }
 
 /// A queue, by its name.

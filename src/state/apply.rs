@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::places::Places;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::ledger::{News, NewsChange};
 use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
 use crate::queue::{Tally, TallyChange};
 
@@ -141,5 +142,12 @@ impl Apply<SourcesChange> for Vec<SavedSource> {
 impl Apply<OutboxChange> for Outbox {
     fn apply(&mut self, change: OutboxChange, _: &mut Places) -> Result<(), String> {
         self.make(change)
+    }
+}
+
+impl Apply<NewsChange> for News {
+    fn apply(&mut self, change: NewsChange, _: &mut Places) -> Result<(), String> {
+        self.take_changes(change);
+        Ok(())
     }
 }

@@ -13,6 +13,8 @@ use crate::counters::Counters;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::ledger::news::Op;
+use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
     SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
@@ -142,6 +144,8 @@ snapshot! {
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
         SourcesChange, SourcesChange<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
+    /// The part of the ledger for `set news`.
+    news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
 }
 
 impl Snapshot {
@@ -157,6 +161,9 @@ impl Snapshot {
             sources: take(&mut self.sources),
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
+            ledger: Ledger {
+                news: take(&mut self.news),
+            },
         }
     }
 }
