@@ -4,12 +4,14 @@
 //! was made of: what was noted of a line is kept exactly if the line is counted. Nothing is noted for a line
 //! that a queue has already in its period, and a part that the configuration does not want costs nothing.
 //!
-//! - [`news`]: the kinds of lines that were seen, and at which hosts.
+//! - [`news`]: the kinds of lines that were seen, and at which hosts;
+//! - [`silence`]: when each host and file writes, and so which of them is silent for too long.
 //!
 //! The ledger reads no clock: each call has the time, or the [`Day`] that it is at this machine.
 
 mod day;
 pub mod news;
+pub mod silence;
 
 pub use day::Day;
 pub use news::{News, NewsChange};
