@@ -5,6 +5,7 @@
 //! a time.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,13 +37,94 @@ pub struct Identity {
     pub hostname: String,
 }
 
-/// The whole mail, with CRLF line ends.
-pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
-    compose_with(mail, identity, mail.body())
+/// Bytes of a body that are made at a time.
+const PIECE: usize = 1 << 16;
+
+/// What an output sends: it is written piece by piece, so that a large mail is nowhere held as a whole.
+pub trait Content {
+    /// The number of bytes.
+    fn length(&self) -> usize;
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// A write to `out` failed.
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// The whole mail with another body.
-pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &Body) -> Vec<u8> {
+impl Content for &[u8] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self)
+    }
+}
+
+/// A whole mail, with CRLF line ends. Its body is made of the report's text each time that it is written.
+#[derive(Debug)]
+pub struct Message<'a> {
+    head: String,
+    text: &'a Body,
+    /// Whether the body is plain ASCII that needs no encoding.
+    plain: bool,
+    length: usize,
+}
+
+impl<'a> Message<'a> {
+    /// The mail with the body that is sent.
+    pub fn new(mail: &'a QueuedMail, identity: &Identity) -> Self {
+        Self::with_body(mail, identity, mail.body())
+    }
+
+    /// The mail with another body.
+    pub(super) fn with_body(mail: &QueuedMail, identity: &Identity, text: &'a Body) -> Self {
+        let (plain, length) = measure(text);
+        let head = head(mail, identity, plain);
+        let length = head.len() + length;
+        Self {
+            head,
+            text,
+            plain,
+            length,
+        }
+    }
+}
+
+impl Content for Message<'_> {
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.head.as_bytes())?;
+        let mut piece = String::new();
+        let mut written = Ok(());
+        each_line(self.text, |line| {
+            append_line(line, self.plain, &mut piece);
+            if piece.len() >= PIECE {
+                written = out.write_all(piece.as_bytes());
+                piece.clear();
+            }
+            written.is_ok()
+        });
+        written?;
+        out.write_all(piece.as_bytes())
+    }
+}
+
+/// The whole mail at once.
+pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
+    let message = Message::new(mail, identity);
+    let mut out = Vec::with_capacity(message.length());
+    // It is written to memory.
+    let _ = message.write_to(&mut out);
+    out
+}
+
+/// The headers of a mail, and the empty line behind them.
+fn head(mail: &QueuedMail, identity: &Identity, plain: bool) -> String {
     let report = &mail.report;
     let mut out = String::new();
     let mut header = |name: &str, value: &str| {
@@ -70,15 +152,13 @@ pub(super) fn compose_with(mail: &QueuedMail, identity: &Identity, text: &Body) 
     }
     header("Auto-Submitted", "auto-generated");
     header("List-Id", &list_id(&report.queue, &identity.hostname));
-    let plain = is_plain_body(text);
     if !plain {
         header("MIME-Version", "1.0");
         header("Content-Type", "text/plain; charset=utf-8");
         header("Content-Transfer-Encoding", "quoted-printable");
     }
     out.push_str("\r\n");
-    append_body(text, plain, &mut out);
-    out.into_bytes()
+    out
 }
 
 /// A date as `Mon, 23 Nov 2026 22:38:27 +0000` (RFC 5322 §3.3): local time, English whatever the
@@ -190,21 +270,33 @@ fn each_line(text: &Body, mut act: impl FnMut(&str) -> bool) -> bool {
     })
 }
 
-/// Whether a body is plain ASCII that needs no encoding.
-fn is_plain_body(text: &Body) -> bool {
-    each_line(text, |line| line.is_ascii() && line.len() <= LONGEST_LINE)
-}
-
-/// Appends a body with CRLF line ends, encoded if it is not plain.
-fn append_body(text: &Body, plain: bool, out: &mut String) {
+/// Whether a body is plain ASCII that needs no encoding, and its length in a mail, bytes.
+fn measure(text: &Body) -> (bool, usize) {
+    let mut length = 0;
+    let plain = each_line(text, |line| {
+        length += line.len() + 2;
+        line.is_ascii() && line.len() <= LONGEST_LINE
+    });
+    if plain {
+        return (true, length);
+    }
+    let (mut length, mut room) = (0, String::new());
     each_line(text, |line| {
-        match plain {
-            true => out.push_str(line),
-            false => quoted(line, out),
-        }
-        out.push_str("\r\n");
+        room.clear();
+        append_line(line, false, &mut room);
+        length += room.len();
         true
     });
+    (false, length)
+}
+
+/// Appends a line of a body with its CRLF, encoded if the body is not plain.
+fn append_line(line: &str, plain: bool, out: &mut String) {
+    match plain {
+        true => out.push_str(line),
+        false => quoted(line, out),
+    }
+    out.push_str("\r\n");
 }
 
 /// The largest size of a line of a body in a mail, bytes with its line end.
@@ -301,6 +393,44 @@ pub(super) mod tests {
         ];
         assert_eq!(names, want);
         assert_eq!(body, "\r\nh1: \r\n    1: .x\ty \r\n");
+    }
+
+    #[test]
+    fn a_large_mail_is_written_in_pieces_and_its_length_is_known_before() {
+        /// Writes that were made.
+        #[derive(Default)]
+        struct Pieces(Vec<Vec<u8>>);
+        impl Write for Pieces {
+            fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+                self.0.push(piece.to_vec());
+                Ok(piece.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let identity = Identity {
+            version: "1".into(),
+            hostname: "console".into(),
+        };
+        for line in ["    1: a plain line\n", "    1: caf\u{e9} =\n"] {
+            let mail = queued_mail(b"s", line.repeat(200_000).as_bytes());
+            let message = Message::new(&mail, &identity);
+            let mut pieces = Pieces::default();
+            message.write_to(&mut pieces).unwrap();
+            let longest = pieces.0.iter().map(Vec::len).max();
+            assert!(longest < Some(2 * PIECE), "{longest:?}");
+            let whole = pieces.0.concat();
+            assert_eq!(whole.len(), message.length());
+            assert_eq!(whole, compose(&mail, &identity));
+            assert_eq!(
+                whole
+                    .lines()
+                    .filter(|line| line.starts_with(b"    1:"))
+                    .count(),
+                200_000
+            );
+        }
     }
 
     #[test]
