@@ -1,32 +1,23 @@
 //! The text of a mail: headers in the original's order and form, then ours, then the body.
 //!
-//! Encoded words and quoted-printable are written here: the crate `email-encoding` writes the words
-//! otherwise (`?b?`, other folds) and has no quoted-printable, and here one line of a body is held at
-//! a time.
+//! Encoded words (`fields`) and quoted-printable (`lines`) are written here: the crate `email-encoding` writes
+//! the words otherwise (`?b?`, other folds) and has no quoted-printable, and here one line of a body is held
+//! at a time.
 
-use std::fmt::Write as _;
+mod fields;
+mod lines;
+
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bstr::ByteSlice;
 use chrono::Local;
 
+pub(super) use lines::width;
+
+use self::fields::{addresses, field};
+use self::lines::{append_line, each_line, measure};
 use super::QueuedMail;
 use crate::clock::Time;
 use crate::report::Body;
-use crate::shown::shown;
-
-/// The longest line of a mail, bytes (RFC 5322 §2.1.1).
-const LONGEST_LINE: usize = 998;
-/// The longest line in quoted-printable, characters (RFC 2045 §6.7).
-const QUOTED_LINE: usize = 76;
-/// The longest line with an encoded word, characters (RFC 2047 §2).
-const ENCODED_LINE: usize = 75;
-/// The length of an encoded word without its text: `=?utf-8?B?` and `?=`.
-const AROUND_WORD: usize = 12;
-/// The longest field that is not folded or encoded, bytes; well under [`LONGEST_LINE`], with room for the name.
-const LONG_FIELD: usize = LONGEST_LINE - 100;
 
 /// The program and the machine, as our mails name them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -202,140 +193,13 @@ fn list_id(queue: &str, hostname: &str) -> String {
     format!("<{}.tenshi.{}>", name(queue), name(hostname))
 }
 
-/// The text of a header field: as it is while it is printable ASCII, else as encoded words. No line
-/// end can get into it.
-fn field(name: &str, value: &[u8]) -> String {
-    if is_plain(value) && value.len() < LONG_FIELD {
-        return value.to_str_lossy().into_owned();
-    }
-    encoded_words(&shown(value).to_string(), name.len() + 2)
-}
-
-fn is_plain(value: &[u8]) -> bool {
-    value.iter().all(|b| b.is_ascii_graphic() || *b == b' ')
-}
-
-/// The text of `From:` or `To:`: as configured while it is printable ASCII, folded after commas
-/// where the list is long. Of other addresses only what stands before `<` is encoded, as an encoded
-/// word must not stand in an address (RFC 2047 §5).
-fn addresses(value: &[u8]) -> String {
-    if is_plain(value) && value.len() < LONG_FIELD {
-        return value.to_str_lossy().into_owned();
-    }
-    let safe = |part: &[u8]| match part.rfind_byte(b'<') {
-        _ if is_plain(part) && part.len() < LONG_FIELD => part.to_str_lossy().into_owned(),
-        Some(at) if is_plain(&part[at..]) && part[at..].len() < LONG_FIELD => format!(
-            "{}\r\n {}",
-            encoded_words(&shown(part[..at].trim_ascii()).to_string(), "From: ".len()),
-            part[at..].to_str_lossy()
-        ),
-        _ => encoded_words(&shown(part).to_string(), "From: ".len()),
-    };
-    let parts: Vec<String> = value
-        .split(|&b| b == b',')
-        .map(|part| safe(part.trim_ascii()))
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join(",\r\n ")
-}
-
-/// Encoded words in base64 (RFC 2047), one on each line, with whole characters only. The first line
-/// has `used` characters already.
-fn encoded_words(text: &str, used: usize) -> String {
-    let mut words = Vec::new();
-    let mut piece = String::new();
-    let mut room = (ENCODED_LINE - AROUND_WORD).saturating_sub(used) / 4 * 3;
-    for c in text.chars() {
-        if piece.len() + c.len_utf8() > room {
-            words.push(std::mem::take(&mut piece));
-            // A folded line begins with a blank.
-            room = (ENCODED_LINE - AROUND_WORD - 1) / 4 * 3;
-        }
-        piece.push(c);
-    }
-    words.push(piece);
-    let word = |piece: &String| format!("=?utf-8?B?{}?=", STANDARD.encode(piece));
-    words.iter().map(word).collect::<Vec<_>>().join("\r\n ")
-}
-
-/// Calls `act` with each line of a body in its safe form, until it answers false. One line is held
-/// at a time: a body may be as large as everything that a queue holds.
-fn each_line(text: &Body, mut act: impl FnMut(&str) -> bool) -> bool {
-    let mut room = String::new();
-    text.all_lines(|line| {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        room.clear();
-        shown(line.strip_suffix(b"\r").unwrap_or(line)).append_to(&mut room);
-        act(&room)
-    })
-}
-
-/// Whether a body is plain ASCII that needs no encoding, and its length in a mail, bytes.
-fn measure(text: &Body) -> (bool, usize) {
-    let mut length = 0;
-    let plain = each_line(text, |line| {
-        length += line.len() + 2;
-        line.is_ascii() && line.len() <= LONGEST_LINE
-    });
-    if plain {
-        return (true, length);
-    }
-    let (mut length, mut room) = (0, String::new());
-    each_line(text, |line| {
-        room.clear();
-        append_line(line, false, &mut room);
-        length += room.len();
-        true
-    });
-    (false, length)
-}
-
-/// Appends a line of a body with its CRLF, encoded if the body is not plain.
-fn append_line(line: &str, plain: bool, out: &mut String) {
-    match plain {
-        true => out.push_str(line),
-        false => quoted(line, out),
-    }
-    out.push_str("\r\n");
-}
-
-/// The largest size of a line of a body in a mail, bytes with its line end.
-pub(super) fn width(line: &[u8]) -> usize {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let mut out = String::new();
-    let text = shown(line.strip_suffix(b"\r").unwrap_or(line)).to_string();
-    quoted(&text, &mut out);
-    out.len() + 2
-}
-
-/// Appends one line in quoted-printable (RFC 2045 §6.7).
-fn quoted(line: &str, out: &mut String) {
-    let bytes = line.as_bytes();
-    let mut column = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
-        let last = i + 1 == bytes.len();
-        let blank = matches!(byte, b' ' | b'\t');
-        let literal = (byte.is_ascii_graphic() && byte != b'=') || (blank && !last);
-        let width = if literal { 1 } else { 3 };
-        if column + width >= QUOTED_LINE {
-            out.push_str("=\r\n");
-            column = 0;
-        }
-        column += width;
-        if literal {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "={byte:02X}");
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use super::fields::ENCODED_LINE;
     use super::*;
     use crate::config::Address;
     use crate::report::Report;
-    use bstr::BString;
+    use bstr::{BString, ByteSlice};
     use chrono::{TimeZone, Utc};
     use std::collections::BTreeMap;
 
