@@ -43,6 +43,7 @@ impl Daemon {
             redis: small.changed("redis", &self.counted),
             sources: monitor.sources,
             news: monitor.ledger.news,
+            silence: self.monitor.silence_changes(),
         })
     }
 

@@ -185,6 +185,7 @@ impl Daemon {
             blind: &self.blind,
             redis: &self.counted,
             news: &monitor.ledger().news,
+            silence: monitor.saved_silence(),
         }
     }
 

@@ -243,6 +243,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let now = clock.now();
     let config = Arc::new(config);
     let mut monitor = Monitor::new(config.clone(), now);
+    monitor.name_console(&hostname());
     let (store, snapshot) = open_store(dir.as_deref(), &sender, &mut monitor)?;
     let mut before = snapshot.unwrap_or_default();
     let catching_up = !before.files.is_empty();

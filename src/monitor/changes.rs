@@ -68,5 +68,6 @@ impl Monitor {
         self.escalations.committed();
         self.previous.committed();
         self.ledger.committed();
+        self.silences_committed();
     }
 }

@@ -11,6 +11,7 @@ use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
 use super::saved::SavedQueue;
+use super::watching::Watching;
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId};
@@ -36,6 +37,8 @@ pub struct Monitor {
     pub(super) hosts: HostTable,
     /// What the site is known by over weeks and months.
     pub(super) ledger: Ledger,
+    /// The silences of hosts and files.
+    pub(super) watching: Watching,
     /// The previous line of each source and host, which `repeat` adds to.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
@@ -92,6 +95,7 @@ impl Monitor {
             index: Index::new(&config.rules),
             names: RuleNames::new(&config),
             repeats: repeats(&config),
+            watching: Watching::new(&config, now),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
@@ -240,6 +244,7 @@ impl Monitor {
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
+        self.reconfigure_silences(now);
     }
 }
 

@@ -161,6 +161,7 @@ impl Monitor {
         self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
         self.ledger = snapshot.ledger;
+        self.restore_silences(snapshot.silence, now);
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::places::Places;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::ledger::silence::{SavedSilence, SilenceChange};
 use crate::ledger::{News, NewsChange};
 use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
 use crate::queue::{Tally, TallyChange};
@@ -135,6 +136,13 @@ impl Apply<SourcesChange> for Vec<SavedSource> {
                 places.set_last(place, &mut source.last, last);
             }
         }
+        Ok(())
+    }
+}
+
+impl Apply<SilenceChange> for SavedSilence {
+    fn apply(&mut self, change: SilenceChange, _: &mut Places) -> Result<(), String> {
+        self.make(change);
         Ok(())
     }
 }

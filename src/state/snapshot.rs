@@ -14,6 +14,7 @@ use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
 use crate::input::file::{PathChange, PathCheckpoints};
 use crate::ledger::news::Op;
+use crate::ledger::silence::{SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
     SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
@@ -146,6 +147,8 @@ snapshot! {
         SourcesChange, SourcesChange<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
     /// The part of the ledger for `set news`.
     news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
+    /// When each host and file writes, and whose silence was told.
+    silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
 }
 
 impl Snapshot {
@@ -161,6 +164,7 @@ impl Snapshot {
             sources: take(&mut self.sources),
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
+            silence: take(&mut self.silence),
             ledger: Ledger {
                 news: take(&mut self.news),
             },

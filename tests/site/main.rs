@@ -36,5 +36,6 @@ mod reports;
 mod rotation;
 mod rules;
 mod signals;
+mod silence;
 mod status;
 mod suggest;

@@ -1,14 +1,14 @@
 //! The look at the silences whose time has come.
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use chrono::TimeDelta;
 
-use super::ring::QUARTER;
+use super::ring::{QUARTER, WEEK};
 use super::site::{Mode, Site};
 use super::state::{Flaps, Silent, State, Told};
-use super::table::{Line, OFTEN, Outage, Silence, Watch, quarter};
+use super::table::{About, Line, OFTEN, Outage, Silence, Watch, quarter, reader};
 use super::watch::Why;
-use super::words;
+use super::words::{self, Reader};
 use crate::clock::Time;
 
 /// The hosts that must fall silent for one line to tell of all of them, at least.
@@ -74,7 +74,7 @@ impl Silence {
                 None => Some(now + TimeDelta::seconds(QUARTER)),
             }
         };
-        self.set_due(slot, again);
+        self.set_due(slot, again, now);
         None
     }
 
@@ -98,6 +98,7 @@ impl Silence {
             && silent.told != Told::Together
         {
             let line = Line {
+                about: About::One,
                 host: watch.name.clone(),
                 text: words::forgotten().to_owned(),
             };
@@ -125,6 +126,7 @@ impl Silence {
             Some(past) => {
                 let flaps = watch.flaps.get_or_insert_with(|| Flaps::new(past));
                 flaps.times = flaps.times.saturating_add(1);
+                self.often = true;
                 Told::Often
             }
             None => Told::Alone,
@@ -136,9 +138,10 @@ impl Silence {
             told,
         });
         if told == Told::Alone {
-            let offset = site.offset(now);
-            let text = words::silent(silence.why, since, now, offset, by.flatten());
+            let reader = reader(Some(watch.name.as_ref()), now, site);
+            let text = words::silent(silence.why, since, reader, by.flatten());
             let line = Line {
+                about: About::One,
                 host: watch.name.clone(),
                 text,
             };
@@ -192,10 +195,11 @@ impl Silence {
             hosts: u32::try_from(silent.len()).unwrap_or(u32::MAX),
             back: 0,
         });
-        let offset = site.offset(now);
-        let text = words::together((shown, armed.len()), since, now, offset);
+        let reader = reader(None, now, site);
+        let text = words::together((shown, armed.len()), since, reader);
         let host = self.console.clone();
-        self.tell(Line { host, text });
+        let about = About::Many;
+        self.tell(Line { about, host, text });
     }
 
     /// The hosts whose silences are watched now: the number of each, when its silence began, and whether it is
@@ -250,15 +254,17 @@ impl Silence {
 
     /// Whether a scheduled report has silences to tell of hosts that fall silent again and again.
     pub fn has_often(&self) -> bool {
-        self.watches
-            .iter()
-            .flatten()
-            .any(|watch| watch.flaps.is_some())
+        self.often
     }
 
     /// The lines about hosts that fell silent again and again since the last call.
     pub fn take_often(&mut self, now: Time, site: &dyn Site) -> Vec<Line> {
         let mut lines = Vec::new();
+        let reader = Reader {
+            at_once: false,
+            ..reader(None, now, site)
+        };
+        self.often = false;
         for (slot, watch) in (0..).zip(&mut self.watches) {
             let Some(watch) = watch else { continue };
             let Some(flaps) = watch.flaps.take() else {
@@ -270,37 +276,42 @@ impl Silence {
                 State::Heard | State::Returning(..) => None,
             };
             lines.push(Line {
+                about: About::One,
                 host: watch.name.clone(),
-                text: words::often(&flaps, silent, now, site.offset(now)),
+                text: words::often(&flaps, silent, reader),
             });
         }
         lines
     }
 
-    /// The hosts that are known for long and keep to no rule: their silences are not told.
-    pub fn irregular(&self) -> Vec<BString> {
+    /// Once a week, for a report: the hosts that are known for long and keep to no rule. Their silences are not told.
+    pub fn weekly(&mut self, now: Time, site: &dyn Site) -> Option<String> {
+        let week = quarter(now, site).div_euclid(WEEK);
+        if std::mem::replace(&mut self.week, week) == week {
+            return None;
+        }
         let watches = self.watches.iter().flatten();
         let irregular =
             watches.filter(|watch| watch.mode == Mode::Learnt && watch.learnt.is_irregular());
-        let mut names: Vec<BString> = irregular.map(|watch| watch.name.clone()).collect();
+        let mut names: Vec<&BString> = irregular.map(|watch| &watch.name).collect();
         names.sort_unstable();
-        names
+        words::irregular(&names)
     }
 
-    /// Takes note that a source is read again: the silences of its hosts begin anew.
-    pub fn source_is_well(&mut self, source: &[u8], now: Time, site: &dyn Site) {
+    /// Takes note that a source is read again, whose name `its` knows: the silences of its hosts begin anew.
+    pub fn source_is_well(&mut self, its: &dyn Fn(&BStr) -> bool, now: Time, site: &dyn Site) {
         for slot in 0..self.watches.len() {
             let Some(watch) = self.watches.get_mut(slot).and_then(Option::as_mut) else {
                 continue;
             };
-            if watch.source == source && watch.state == State::Heard {
+            if its(watch.source.as_ref()) && watch.state == State::Heard {
                 watch.held = now;
                 self.plan(slot, now, site);
             }
         }
     }
 
-    /// Goes on under another configuration.
+    /// Goes on under another configuration. Who is not watched any more is forgotten.
     pub fn reconfigure(&mut self, now: Time, site: &dyn Site) {
         for slot in 0..self.watches.len() {
             let Some(watch) = self.watches.get_mut(slot).and_then(Option::as_mut) else {

@@ -20,4 +20,4 @@ mod words;
 
 pub use saved::{SavedSilence, SilenceChange};
 pub use site::{Mode, Site};
-pub use table::{Line, Silence};
+pub use table::{About, Line, Silence};

@@ -2,7 +2,7 @@
 
 use super::site::{Mode, Site};
 use super::state::{Past, Return, Silent, State, Told};
-use super::table::{Line, Silence, quarter};
+use super::table::{About, Line, Silence, quarter, reader};
 use super::words;
 use crate::clock::Time;
 
@@ -64,8 +64,9 @@ impl Silence {
             return;
         }
         let line = Line {
+            about: About::One,
             host: watch.name.clone(),
-            text: words::back(past, now, site.offset(now)),
+            text: words::back(past, reader(Some(watch.name.as_ref()), now, site)),
         };
         self.tell(line);
     }
@@ -83,9 +84,10 @@ impl Silence {
             since: outage.since,
             back: now,
         };
-        let text = words::together_again(outage.hosts, past, now, site.offset(now));
+        let text = words::together_again(outage.hosts, past, reader(None, now, site));
         self.outage = None;
         let line = Line {
+            about: About::Many,
             host: self.console.clone(),
             text,
         };

@@ -29,6 +29,7 @@ struct SavedSite {
     heard: Time,
     whole: (i64, Vec<u32>),
     outage: Option<Outage>,
+    week: i64,
 }
 
 /// A watch.
@@ -56,6 +57,16 @@ pub struct SilenceChange {
 }
 
 impl SavedSilence {
+    /// The hosts and files whose silence was told and lasts, each with its beginning.
+    pub fn silent(&self) -> impl Iterator<Item = (&BString, Time)> {
+        self.watches
+            .iter()
+            .filter_map(|(name, watch)| match watch.state {
+                State::Silent(silent) => Some((name, silent.since)),
+                State::Heard | State::Returning(..) => None,
+            })
+    }
+
     /// Makes the changes of a commit.
     pub fn make(&mut self, change: SilenceChange) {
         self.site = change.site;
@@ -113,6 +124,7 @@ impl Silence {
             heard: self.heard,
             whole: self.whole.saved(),
             outage: self.outage,
+            week: self.week,
         }
     }
 
@@ -155,14 +167,17 @@ impl Silence {
             heard,
             whole: (newest, longest),
             outage,
+            week,
         } = saved.site;
         self.heard = heard.min(now);
         self.whole = Pauses::restored(newest, &longest);
         self.outage = outage;
+        self.week = week;
         self.begin(now);
         for (name, watch) in saved.watches {
             let mode = site.mode(name.as_ref());
             if mode != Mode::Off {
+                self.often |= watch.flaps.is_some();
                 let slot = self.put(watch.restored(name, mode));
                 self.plan(slot, now, site);
             }

@@ -32,6 +32,9 @@ pub trait Site {
     /// Whether a scheduled report tells of hosts that fall silent again and again.
     fn digest(&self) -> bool;
 
+    /// Whether lines about this name are read at once; about no name, those that are of many hosts.
+    fn at_once(&self, name: Option<&BStr>) -> bool;
+
     /// How far local time is from UTC at an instant.
     fn offset(&self, at: Time) -> FixedOffset;
 }

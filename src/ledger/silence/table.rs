@@ -11,6 +11,7 @@ use super::ring::QUARTER;
 use super::site::{Mode, Site};
 use super::state::{Flaps, Past, Silent, State, Told};
 use super::watch::Learnt;
+use super::words::Reader;
 use crate::clock::Time;
 use crate::hash::Map;
 
@@ -18,12 +19,25 @@ use crate::hash::Map;
 const MOST: usize = 1 << 14;
 /// The longest time between two turns of a loop that runs, and of a clock that nobody sets.
 const TURN: TimeDelta = TimeDelta::minutes(6);
+/// Looks are exact within this time.
+const SOON: TimeDelta = TimeDelta::minutes(10);
 /// The time after a return in which another silence is one of many.
 pub(super) const OFTEN: TimeDelta = TimeDelta::hours(24);
+
+/// Whose silence a line tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// That of one host or file.
+    One,
+    /// That of many hosts at the same time.
+    Many,
+}
 
 /// A line for the queue of silences.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
+    /// Whose silence it tells.
+    pub about: About,
     /// The host that it stands under.
     pub host: BString,
     /// Its text.
@@ -84,6 +98,10 @@ pub struct Silence {
     pub(super) changed: BTreeSet<usize>,
     /// The names that are watched no more since then.
     pub(super) gone: Vec<BString>,
+    /// Whether a host fell silent again and again, and no report told of it yet.
+    pub(super) often: bool,
+    /// The week in which a report told of the hosts that keep to no rule.
+    pub(super) week: i64,
     /// The number of names that found no room, since the table was full.
     pub(super) refused: u64,
     /// The quarter hour in which room was looked for last.
@@ -91,10 +109,10 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// No watch yet. Lines that are of no host are told under the name of this machine.
-    pub fn new(console: &[u8], now: Time) -> Self {
+    /// No watch yet.
+    pub fn new(now: Time) -> Self {
         Self {
-            console: console.into(),
+            console: "tenshi".into(),
             watches: Vec::new(),
             names: Map::default(),
             vacant: Vec::new(),
@@ -107,9 +125,16 @@ impl Silence {
             lines: Vec::new(),
             changed: BTreeSet::new(),
             gone: Vec::new(),
+            often: false,
+            week: 0,
             refused: 0,
             swept: 0,
         }
+    }
+
+    /// Names this machine: what is not of one host stands under its name.
+    pub fn name_console(&mut self, name: &[u8]) {
+        self.console = name.into();
     }
 
     /// Begins all silences anew: nobody read lines before `now`, or what is read is old.
@@ -348,14 +373,17 @@ impl Silence {
                 watch.learnt.deadline(watch.mode, begin, quarter)
             }
         };
-        self.set_due(slot, due.map(|due| due.max(now)));
+        self.set_due(slot, due.map(|due| due.max(now)), now);
     }
 
-    /// Sets when a watch is to be looked at; looks are made at whole minutes.
-    pub(super) fn set_due(&mut self, slot: usize, due: Option<Time>) {
+    /// Sets when a watch is to be looked at. Looks that are far off are made at whole minutes, many at a time.
+    pub(super) fn set_due(&mut self, slot: usize, due: Option<Time>, now: Time) {
         let whole = |due: Time| {
             let seconds = 60 - due.timestamp().rem_euclid(60);
-            due + TimeDelta::seconds(seconds % 60)
+            match due - now < SOON {
+                true => due,
+                false => due + TimeDelta::seconds(seconds % 60),
+            }
         };
         let due = due.map(whole);
         if let Some(watch) = self.watches.get_mut(slot).and_then(Option::as_mut) {
@@ -369,4 +397,13 @@ impl Silence {
 pub(super) fn quarter(at: Time, site: &dyn Site) -> i64 {
     let local = at.timestamp() + i64::from(site.offset(at).local_minus_utc());
     local.div_euclid(QUARTER)
+}
+
+/// Who reads a line about this name now; about no name, a line about many hosts.
+pub(super) fn reader(name: Option<&BStr>, now: Time, site: &dyn Site) -> Reader {
+    Reader {
+        now,
+        offset: site.offset(now),
+        at_once: site.at_once(name),
+    }
 }
