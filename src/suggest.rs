@@ -21,6 +21,7 @@ mod prove;
 mod proven;
 mod queue_hint;
 mod rules;
+pub mod shape;
 mod token;
 mod tokens;
 mod words;
@@ -28,7 +29,7 @@ mod words;
 pub use lexicon::Lexicon;
 pub use miner::Miner;
 pub use pattern::Keep;
-pub use queue_hint::Loudness;
+pub use queue_hint::{Loudness, loudness};
 pub use rules::{Block, Rule};
 
 /// The rules for all lines that the miner took: programs with most lines first.

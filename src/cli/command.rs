@@ -135,10 +135,14 @@ pub struct SuggestArgs {
     pub samples: bool,
     /// `--min`: the fewest lines for which a rule is printed.
     pub least: u64,
+    /// `--print`: print the rules, also on a terminal.
+    pub print: bool,
     /// `--plain`: ask about the rules, one question a line.
     pub plain: bool,
     /// `--write`: the file for the accepted rules.
     pub write: Option<PathBuf>,
+    /// `--from`: the directory of the rule files that are offered.
+    pub from: Option<PathBuf>,
 }
 
 /// The form in which a status is shown.

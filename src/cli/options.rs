@@ -160,12 +160,18 @@ pub(super) struct SuggestOptions {
     /// Print no rule for fewer lines than this
     #[arg(long, value_name = "LINES", default_value = "1")]
     min: u64,
-    /// Ask about the rules, one question a line, and write those that are accepted to a file
+    /// Print the rules, also on a terminal, where the review of them would open
+    #[arg(long, conflicts_with_all = ["plain", "write"])]
+    print: bool,
+    /// Review the rules by one question a line, not on a full screen
     #[arg(long)]
     plain: bool,
     /// The file for accepted rules; without it, suggested-DATE in the directory of an `includedir`
-    #[arg(long, value_name = "FILE", requires = "plain")]
+    #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Offer the rule files of DIR
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
 }
 
 /// What `--keep` names.
@@ -186,8 +192,10 @@ impl SuggestOptions {
             keep_addresses: self.keep.contains(&Kept::Addr),
             samples: self.samples,
             least: self.min,
+            print: self.print,
             plain: self.plain,
             write: self.write,
+            from: self.from,
         }
     }
 }

@@ -95,7 +95,7 @@ fn words(args: &PacksArgs, packs: &Packs) -> (Vec<PathBuf>, Vec<PathBuf>) {
 }
 
 /// The directory of the rule files that were installed with this program.
-fn installed() -> PathBuf {
+pub(super) fn installed() -> PathBuf {
     let program = std::env::current_exe().ok();
     let beside = program.and_then(|program| Some(program.parent()?.join(BESIDE)));
     let beside = beside.and_then(|path| path.canonicalize().ok());
@@ -150,7 +150,7 @@ fn count(
     (seen, whole)
 }
 
-fn name(pack: &Pack) -> String {
+pub(super) fn name(pack: &Pack) -> String {
     shown_os(pack.name()).to_string()
 }
 
@@ -204,7 +204,7 @@ fn show(
 }
 
 /// The files that fit, and those that would take lines, but none that the others leave.
-fn fitting(packs: &Packs) -> (Vec<&Pack>, Vec<&Pack>) {
+pub(super) fn fitting(packs: &Packs) -> (Vec<&Pack>, Vec<&Pack>) {
     let (mut needed, mut rest) = (Vec::new(), Vec::new());
     for fit in packs.fitting() {
         match fit.added {
@@ -268,16 +268,16 @@ fn advise(packs: &Packs, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The site that rule files are linked for.
-struct Site<'a> {
-    loaded: &'a Loaded,
+pub(super) struct Site<'a> {
+    pub(super) loaded: &'a Loaded,
     /// The configuration file, as the command line names it.
-    file: &'a Path,
+    pub(super) file: &'a Path,
 }
 
 impl Site<'_> {
     /// Whether the configuration has read this rule file, or has one of the same name in the directory that it
     /// would be linked into.
-    fn uses(&self, pack: &Pack) -> bool {
+    pub(super) fn uses(&self, pack: &Pack) -> bool {
         let real = pack.path().canonicalize().ok();
         let reads = |path: &PathBuf| path.canonicalize().ok() == real;
         let there = |dir: &IncludeDir| dir.path.join(pack.name()).symlink_metadata().is_ok();
@@ -285,7 +285,7 @@ impl Site<'_> {
     }
 
     /// The directory that rule files are linked into, or why there is none.
-    fn directory(&self) -> Result<&Path, String> {
+    pub(super) fn directory(&self) -> Result<&Path, String> {
         let dirs = &self.loaded.include_dirs;
         if let Some(open) = dirs.iter().find(|dir| dir.behind.is_none()) {
             return Ok(&open.path);
@@ -357,7 +357,11 @@ impl Site<'_> {
     }
 
     /// Links a file, and gives the path of the link and of what it leads to.
-    fn link_one(&self, pack: &Pack, directory: &Path) -> Result<(PathBuf, PathBuf), String> {
+    pub(super) fn link_one(
+        &self,
+        pack: &Pack,
+        directory: &Path,
+    ) -> Result<(PathBuf, PathBuf), String> {
         if let Some(queue) = pack.missing_queues().first() {
             let file = shown_path(self.file);
             return Err(format!(

@@ -1,96 +1,262 @@
-//! `tenshi suggest [FILE…]`: rules for the lines that no rule takes, or only one that takes every line.
+//! `tenshi suggest [FILE…]`: rules for the lines that no rule takes, or only one that takes every line. They are
+//! printed, or asked about: on a full screen, or by one question a line.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Local;
 
+use super::packs::Site;
 use super::{logs, saved};
-use crate::analysis::{Classifier, Outcome};
 use crate::cli::SuggestArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Action, Config, IncludeDir, Rule};
-use crate::pattern::Found;
+use crate::config::{self, Config, IncludeDir, Loaded, Rule};
+use crate::packs::Packs;
 use crate::shown::shown_path;
 use crate::suggest::print::{Printing, number, percent, print};
-use crate::suggest::{self, Block, Keep, Lexicon, Loudness, Miner};
+use crate::suggest::{self, Keep, Loudness};
 
-mod review;
+mod answers;
+mod changes;
+mod checks;
+mod decisions;
+mod offer;
+mod plain;
+mod reading;
+mod reload;
+mod screen;
+mod session;
+mod terminal;
 
-use review::{Accepted, Review};
+use answers::Answers;
+use checks::{leave_out_warned, queue_for};
+use decisions::{Decisions, Queues};
+use plain::Plain;
+use reading::Reading;
+use reload::Comparison;
+use screen::{Screen, Size};
+use session::{End, Session};
+use terminal::Signals;
+
+/// What is done with the rules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Manner {
+    /// They are printed.
+    Print,
+    /// They are asked about, one question a line.
+    Plain,
+    /// They are asked about on a full screen.
+    Screen,
+}
+
+/// What all rounds of a run share: linking rule files begins a new one.
+struct Run<'a> {
+    args: &'a SuggestArgs,
+    manner: Manner,
+    /// The configuration before the first answer.
+    before: Option<Arc<Config>>,
+    /// The signals to the terminal, once it was used.
+    signals: Option<Signals>,
+    /// What is told when the next round begins.
+    message: String,
+}
 
 /// Finds rules and prints them, or asks about them; the exit status.
 pub fn run(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
-    let loaded = config::load(&args.config);
-    for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
-        let _ = writeln!(err, "{error}");
-    }
-    let Some(config) = loaded.config.map(Arc::new) else {
-        return 1;
-    };
-    let words = match own_words(&config) {
-        Ok(words) => words,
-        Err(e) => {
-            let _ = writeln!(err, "tenshi: {e}");
-            return 1;
+    let told = manner(args).and_then(|manner| {
+        let mut run = Run {
+            args,
+            manner,
+            before: None,
+            signals: None,
+            message: String::new(),
+        };
+        loop {
+            match run.round(out, err)? {
+                None => continue,
+                Some(status) => return Ok(status),
+            }
         }
-    };
-    let file = match file_of_answers(args, &loaded.include_dirs) {
-        Ok(file) => file,
-        Err(why) => {
+    });
+    told.unwrap_or_else(|why| {
+        if !why.is_empty() {
             let _ = writeln!(err, "tenshi: {why}");
-            return 1;
         }
-    };
-    let files = logs::named_or_followed(&args.files, &config);
-    if files.is_empty() {
-        let _ = writeln!(
-            err,
-            "tenshi: no log to read: name a FILE, or `-` for standard input"
-        );
-        return 1;
+        1
+    })
+}
+
+/// What is to be done with the rules: on a terminal they are asked about.
+///
+/// # Errors
+/// The options need a terminal that is not there.
+fn manner(args: &SuggestArgs) -> Result<Manner, String> {
+    let from_input = args.files.iter().any(|file| file == Path::new("-"));
+    match (args.plain, args.print) {
+        (true, _) if from_input => {
+            return Err(
+                "the answers come from the standard input: it cannot be the log too".into(),
+            );
+        }
+        (true, _) => return Ok(Manner::Plain),
+        (_, true) => return Ok(Manner::Print),
+        _ => {}
     }
-    let mut reading = Reading::new(Arc::clone(&config), &words);
-    let mut status = 0;
-    for file in &files {
-        let opened = saved::open(file, "tenshi suggest -");
-        let read = opened.and_then(|mut log| {
-            logs::each_line(&mut log, config.inputs.max_line, &mut |line| {
-                reading.line(line);
-            })
-        });
-        if let Err(e) = read {
-            let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));
-            status = 1;
-        }
+    let terminal = io::stdout().is_terminal();
+    if terminal && terminal::has_screen() {
+        return Ok(Manner::Screen);
     }
-    match tell(reading, args, file.as_deref(), out) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(err, "tenshi: {e}");
-            1
-        }
-        _ => status,
+    if terminal && !from_input && io::stdin().is_terminal() {
+        return Ok(Manner::Plain);
+    }
+    match args.write {
+        None => Ok(Manner::Print),
+        Some(_) => Err("--write is for a review, which needs a terminal, or --plain".into()),
     }
 }
 
-/// The file for what a review accepts: the named one, or one of today in the first directory of an
-/// `includedir` whose rules lines come to. Nothing if the rules are printed.
-fn file_of_answers(args: &SuggestArgs, dirs: &[IncludeDir]) -> Result<Option<PathBuf>, String> {
-    if !args.plain {
-        return Ok(None);
+impl Run<'_> {
+    /// Reads the logs and asks about the rules; the exit status, or nothing if the logs are to be read again.
+    ///
+    /// # Errors
+    /// Something makes it impossible; the sentence is empty if all is told.
+    fn round(&mut self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Option<i32>, String> {
+        let args = self.args;
+        let mut loaded = config::load(&args.config);
+        for error in loaded.diagnostics.iter().filter(|d| d.is_error()) {
+            let _ = writeln!(err, "{error}");
+        }
+        let config = loaded.config.take().map(Arc::new).ok_or_else(String::new)?;
+        self.before.get_or_insert_with(|| Arc::clone(&config));
+        let words = own_words(&config).map_err(|e| e.to_string())?;
+        let answers = self.answers(&loaded, err)?;
+        let files = logs::named_or_followed(&args.files, &config);
+        if files.is_empty() {
+            return Err("no log to read: name a FILE, or `-` for standard input".into());
+        }
+        let site = Site {
+            loaded: &loaded,
+            file: &args.config,
+        };
+        let offered = match self.manner {
+            Manner::Screen => offer::packs(args, &site, &config),
+            Manner::Print | Manner::Plain => None,
+        };
+        let mut reading = Reading::new(Arc::clone(&config), &words, offered);
+        let mut status = 0;
+        for file in &files {
+            let opened = saved::open(file, "tenshi suggest -");
+            let read = opened.and_then(|mut log| {
+                let max = config.inputs.max_line;
+                logs::each_line(&mut log, max, &mut |line| reading.line(line))
+            });
+            if let Err(e) = read {
+                let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));
+                status = 1;
+            }
+        }
+        let told = match answers {
+            None => tell(reading, args, out).map(|()| true),
+            Some(answers) if self.manner == Manner::Plain => {
+                ask(reading, args, answers, out).map(|()| true)
+            }
+            Some(answers) => self.review(reading, answers, (&site, &files), (out, err)),
+        };
+        match told {
+            Ok(true) => Ok(Some(status)),
+            Ok(false) => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(status)),
+            Err(e) => Err(e.to_string()),
+        }
     }
-    if args.files.iter().any(|file| file == Path::new("-")) {
-        return Err("the answers come from the standard input: it cannot be the log too".into());
+
+    /// The file for the answers: the named one, or one of today in the first directory of an `includedir` whose
+    /// rules lines come to. Nothing if the rules are printed, as they are where a review was not asked for and no
+    /// file can take its answers.
+    fn answers(&mut self, loaded: &Loaded, err: &mut dyn Write) -> Result<Option<Answers>, String> {
+        if self.manner == Manner::Print {
+            return Ok(None);
+        }
+        let open = |path: PathBuf| {
+            let named = |e| format!("{}: {e}: --write names another file", shown_path(&path));
+            Answers::open(&path).map_err(named)
+        };
+        let path = file_of_answers(self.args, &loaded.include_dirs);
+        match path.and_then(open) {
+            Ok(answers) => Ok(Some(answers)),
+            Err(why) if self.args.plain || self.args.write.is_some() => Err(why),
+            Err(why) => {
+                let _ = writeln!(err, "tenshi: no review: {why}");
+                self.manner = Manner::Print;
+                Ok(None)
+            }
+        }
     }
+
+    /// Asks about the rules on a full screen. False if the logs are to be read again.
+    fn review(
+        &mut self,
+        reading: Reading,
+        answers: Answers,
+        (site, files): (&Site<'_>, &[PathBuf]),
+        (out, err): (&mut dyn Write, &mut dyn Write),
+    ) -> io::Result<bool> {
+        let (decisions, offered) = decisions(reading, self.args, &answers);
+        let offer = offered
+            .as_ref()
+            .map(|packs| offer::offer(packs, site, files));
+        let size = Size {
+            columns: 80,
+            rows: 24,
+        };
+        let path = answers.path().to_owned();
+        let file = shown_path(&path).to_string();
+        let mut screen = Screen::new(decisions, offer.unwrap_or_default(), file, size);
+        screen.tell(std::mem::take(&mut self.message));
+        let signals = match self.signals.take() {
+            Some(signals) => signals,
+            None => Signals::new()?,
+        };
+        let Some(before) = &self.before else {
+            return Ok(true);
+        };
+        let mut session = Session {
+            screen,
+            answers,
+            comparison: Comparison {
+                path: &self.args.config,
+                before,
+                answers: &path,
+                files,
+            },
+            signals: &signals,
+        };
+        let end = session.run(err);
+        let written = session.save();
+        if let (Ok(End::Link), Some(packs)) = (&end, &offered) {
+            self.message = offer::link(packs, site);
+            self.signals = Some(signals);
+            let _ = writeln!(err, "{}; reading the logs again ...", self.message);
+            return written.map(|()| false);
+        }
+        writeln!(out, "{}", session.farewell())?;
+        out.flush()?;
+        end.and(written).map(|()| true)
+    }
+}
+
+/// The file for what a review accepts.
+fn file_of_answers(args: &SuggestArgs, dirs: &[IncludeDir]) -> Result<PathBuf, String> {
     if let Some(file) = &args.write {
-        return Ok(Some(file.clone()));
+        return Ok(file.clone());
     }
     let open = dirs.iter().find(|dir| dir.behind.is_none());
     let today = SystemClock.now().with_timezone(&Local).format("%Y-%m-%d");
     let file = open.map(|dir| dir.path.join(format!("suggested-{today}")));
-    file.map(Some).ok_or_else(|| {
-        "no `includedir` to write into, before a rule that takes every line: name a file by --write".into()
+    file.ok_or_else(|| {
+        "no `includedir` to write into, before a rule that takes every line: name a file by --write"
+            .into()
     })
 }
 
@@ -106,126 +272,71 @@ fn own_words(config: &Config) -> io::Result<Vec<u8>> {
     read.map_err(|e| io::Error::new(e.kind(), format!("suggest_words {}: {e}", shown_path(path))))
 }
 
-/// Reads logs: counts what rules take, and hands the other lines to the miner.
-struct Reading {
-    classifier: Classifier,
-    /// The index of the first rule that takes every line; the number of rules if none does.
-    place: usize,
-    miner: Miner,
-    lines: u64,
-    taken: u64,
-    unprefixed: u64,
-}
-
-impl Reading {
-    fn new(config: Arc<Config>, words: &[u8]) -> Self {
-        Self {
-            place: catch_all(&config.rules),
-            classifier: Classifier::new(config),
-            miner: Miner::new(Lexicon::new(words.split(u8::is_ascii_whitespace))),
-            lines: 0,
-            taken: 0,
-            unprefixed: 0,
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) {
-        let taken = self.classifier.take(line);
-        match taken.outcome {
-            Outcome::NoPrefix | Outcome::NoHost => {
-                self.unprefixed += 1;
-                return;
-            }
-            Outcome::Rule(id) if id.index() < self.place => self.taken += 1,
-            Outcome::Rule(_) | Outcome::Unmatched => self.miner.take(taken.host, taken.message),
-        }
-        self.lines += 1;
-    }
-}
-
-/// The index of the first rule, outside of groups, that takes every line; the number of rules if none does.
-fn catch_all(rules: &[Rule]) -> usize {
-    let mut end_of_group = 0;
-    for (at, rule) in rules.iter().enumerate() {
-        match rule.action {
-            Action::Group { end } | Action::GroupHost { end } => {
-                end_of_group = end_of_group.max(end)
-            }
-            Action::Trash | Action::Queues(_) if at >= end_of_group && takes_all(rule) => {
-                return at;
-            }
-            _ => {}
-        }
-    }
-    rules.len()
-}
-
-/// Whether a rule takes every line, as far as lines tell that no rule is made for.
-fn takes_all(rule: &Rule) -> bool {
-    const PROBES: [&[u8]; 3] = [b"x", b"\x01", b"q7 z: \xff"];
-    let mut probes = PROBES.iter();
-    probes.all(|probe| rule.pattern.is_match(probe) == Found::Yes)
-}
-
-/// The name of the queue for a level: that of the level, or of the next louder one, or the first there is.
-fn queue_for(config: &Config, loudness: Loudness) -> String {
-    let names: &[&str] = match loudness {
-        Loudness::Critical => &[
-            "critical", "crit", "alert", "urgent", "report", "warning", "error",
-        ],
-        Loudness::Report => &["report", "warning", "warn", "error", "errors", "critical"],
-        Loudness::Misc => &["misc", "general", "info", "other", "default", "report"],
-    };
-    let queue = |name: &&&str| config.queues.iter().any(|queue| queue.name == **name);
-    match (names.iter().find(queue), config.queues.first()) {
-        (Some(name), _) => (*name).to_owned(),
-        (None, Some(first)) => first.name.clone(),
-        (None, None) => loudness.name().to_owned(),
-    }
-}
-
-/// Leaves rules out that a check of the configuration would not pass without a word, and gives their number.
-fn leave_out_warned(blocks: &mut [Block]) -> usize {
-    let mut text = b"set mailserver localhost\nset logfile /dev/null\nset queue q a@localhost b@localhost [now]\n".to_vec();
-    for rule in blocks.iter().flat_map(|block| &block.rules) {
-        text.extend_from_slice(b"q ");
-        text.extend_from_slice(&rule.pattern);
-        text.push(b'\n');
-    }
-    let told = config::parse_bytes(&text).diagnostics;
-    let is_told = |rule: &suggest::Rule| told.iter().any(|told| told.line.ends_with(&rule.pattern));
-    let count = |blocks: &[Block]| blocks.iter().map(|block| block.rules.len()).sum::<usize>();
-    let before = count(blocks);
-    for block in blocks.iter_mut() {
-        block.rules.retain(|rule| !is_told(rule));
-    }
-    before - count(blocks)
-}
-
-/// Writes what was found.
-fn tell(
-    reading: Reading,
-    args: &SuggestArgs,
-    file: Option<&Path>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let keep = Keep {
+fn keep(args: &SuggestArgs) -> Keep {
+    Keep {
         users: args.keep_users,
         addresses: args.keep_addresses,
+    }
+}
+
+/// Makes a review of what was read; the rule files that were counted come second.
+fn decisions(
+    reading: Reading,
+    args: &SuggestArgs,
+    answers: &Answers,
+) -> (Decisions, Option<Packs>) {
+    let config = reading.classifier.config();
+    let queue = |level| queue_for(config, level);
+    let queues = Queues {
+        critical: queue(Loudness::Critical),
+        report: queue(Loudness::Report),
+        misc: queue(Loudness::Misc),
     };
-    let Reading {
-        classifier,
-        place,
-        miner,
-        lines,
-        taken,
-        unprefixed,
-    } = reading;
-    let config = classifier.config();
-    let notes = notes(&config.rules, place, unprefixed, miner.left_out());
-    let mut blocks = suggest::rules(miner, keep);
-    let warned = leave_out_warned(&mut blocks);
-    let rules: usize = blocks.iter().map(|block| block.rules.len()).sum();
+    let mut blocks = suggest::rules(reading.miner, keep(args));
+    leave_out_warned(&mut blocks);
+    let counts = (reading.taken, reading.lines);
+    let decisions = Decisions::new(blocks, queues, counts, answers.earlier(), args.least);
+    (decisions, reading.packs)
+}
+
+/// Asks about the rules, one question a line.
+fn ask(
+    reading: Reading,
+    args: &SuggestArgs,
+    answers: Answers,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (lines, taken) = (reading.lines, reading.taken);
+    let config = Arc::clone(reading.classifier.config());
+    let notes = notes(
+        &config.rules,
+        reading.place,
+        reading.unprefixed,
+        reading.miner.left_out(),
+    );
+    let (decisions, _) = decisions(reading, args, &answers);
+    let rules: usize = decisions.programs.iter().map(|p| p.items.len()).sum();
+    let rules = (rules, decisions.programs.len());
+    head((lines, taken), rules, out)?;
+    out.write_all(notes.as_bytes())?;
+    let mut plain = Plain {
+        decisions,
+        answers,
+        samples: args.samples,
+        input: &mut io::stdin().lock(),
+        out,
+        at: None,
+    };
+    plain.run()?;
+    out.flush()
+}
+
+/// Writes what was read, and how many rules in how many programs there are for the rest.
+fn head(
+    (lines, taken): (u64, u64),
+    (rules, programs): (usize, usize),
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(
         out,
         "# {} read, {} % of them taken by rules. For the other {}: {} in {}.",
@@ -233,8 +344,27 @@ fn tell(
         percent(taken, lines),
         number(lines - taken, "line"),
         number(rules as u64, "rule"),
-        number(blocks.len() as u64, "program"),
-    )?;
+        number(programs as u64, "program"),
+    )
+}
+
+/// Prints what was found.
+fn tell(reading: Reading, args: &SuggestArgs, out: &mut dyn Write) -> io::Result<()> {
+    let Reading {
+        classifier,
+        place,
+        miner,
+        lines,
+        taken,
+        unprefixed,
+        ..
+    } = reading;
+    let config = classifier.config();
+    let notes = notes(&config.rules, place, unprefixed, miner.left_out());
+    let mut blocks = suggest::rules(miner, keep(args));
+    let warned = leave_out_warned(&mut blocks);
+    let rules: usize = blocks.iter().map(|block| block.rules.len()).sum();
+    head((lines, taken), (rules, blocks.len()), out)?;
     out.write_all(notes.as_bytes())?;
     if warned > 0 {
         let warned = number(warned as u64, "rule");
@@ -243,37 +373,15 @@ fn tell(
             "# {warned} left out, because tenshi -C would warn of it."
         )?;
     }
-    let queue = |loudness| queue_for(config, loudness);
     let printing = Printing {
-        queue: &queue,
+        queue: &|loudness| queue_for(config, loudness),
         samples: args.samples,
         lines,
         taken,
         least: args.least,
     };
-    match file {
-        None => print(&blocks, &printing, out)?,
-        Some(path) => review(&blocks, &printing, path, out)?,
-    }
+    print(&blocks, &printing, out)?;
     out.flush()
-}
-
-/// Asks about the rules.
-fn review(
-    blocks: &[Block],
-    printing: &Printing<'_>,
-    path: &Path,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", shown_path(path)));
-    let accepted = Accepted::open(path).map_err(named)?;
-    let mut review = Review {
-        printing,
-        accepted,
-        input: &mut io::stdin().lock(),
-        out,
-    };
-    review.run(blocks, path)
 }
 
 /// What the reader of the rules must know besides: where to put them, and which lines they are not for.
@@ -296,29 +404,4 @@ fn notes(rules: &[Rule], place: usize, unprefixed: u64, left_out: u64) -> String
         notes += &format!("# {lines} of too many kinds left out: run it again with these rules.\n");
     }
     notes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::parse_bytes;
-
-    fn rules(text: &str) -> Config {
-        let head = "set mailserver h\nset queue misc f@x t@x [now]\n";
-        parse_bytes(format!("{head}{text}").as_bytes())
-            .config
-            .unwrap()
-    }
-
-    #[test]
-    fn a_rule_that_takes_every_line_is_no_rule() {
-        for (text, want) in [
-            ("misc ^a\nmisc .*\n", 1),
-            ("misc .\n", 0),
-            ("trash ^a\nmisc ^b$\n", 2),
-            ("group ^a\nmisc .*\ngroup_end\nmisc ^\n", 2),
-        ] {
-            assert_eq!(catch_all(&rules(text).rules), want, "{text}");
-        }
-    }
 }

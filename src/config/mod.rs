@@ -28,7 +28,6 @@ mod reporter;
 mod rules;
 mod setter;
 mod settings;
-mod silence;
 mod suggest;
 mod values;
 
@@ -41,7 +40,7 @@ pub use model::*;
 pub use redis_server::RedisServer;
 pub(crate) use reporter::Location;
 pub use settings::{deferred_changes, settings, static_changes};
-pub use values::{duration, is_loopback};
+pub use values::is_loopback;
 
 /// Reads `tenshi.conf` and all that it includes. Relative paths, in it too, start from the working
 /// directory.
@@ -56,6 +55,16 @@ pub fn load_from(directory: &Path, path: &Path) -> Loaded {
     let draft = draft::Draft::new(&path, directory);
     let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
     assembly.read_file(&path, None);
+    assembly.finish()
+}
+
+/// Reads other text in the place of the file at `path`, and all that it includes.
+pub fn load_text(path: &Path, text: &[u8]) -> Loaded {
+    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let path = draft::absolute(&directory, path);
+    let draft = draft::Draft::new(&path, &directory);
+    let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
+    assembly.read_bytes(&path, text);
     assembly.finish()
 }
 

@@ -6,14 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
-use super::message::{Content, Identity, Message, compose};
+use super::message::{Identity, compose};
 use super::transport::Transport;
 use super::{Delivery, QueuedMail, parts};
 use crate::config::Address;
 use crate::process::child::{Ended, Limits, Program, Run};
-use crate::report::Body;
 use crate::shown::shown_path;
 
 /// Mails to a sendmail program.
@@ -44,15 +43,14 @@ impl SendmailTransport {
 
 impl Transport for SendmailTransport {
     fn send(&self, mail: &QueuedMail) -> Delivery {
-        let length = Message::new(mail, &self.identity).length();
+        let message = compose(mail, &self.identity);
         let (from, to) = (&mail.report.sender, &mail.report.recipients);
         let command = (self.program.as_path(), self.arguments.as_slice());
-        let message = || compose(mail, &self.identity);
-        let attempt = || deliver(command, from, to, &message(), self.timeout);
-        parts::bounded(length, attempt)
+        let attempt = || deliver(command, from, to, &message, self.timeout);
+        parts::bounded(message.len(), attempt)
     }
 
-    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<Body> {
+    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<BString> {
         parts::split(mail, &self.identity, most)
     }
 
@@ -84,7 +82,7 @@ pub fn deliver(
         .arguments(arguments)
         .arguments(["-i", "-f", from.as_str(), "--"])
         .arguments(to.iter().map(Address::as_str))
-        .run(&mut &local_form(message)[..], &limits);
+        .run(&local_form(message), &limits);
     judge(path, &run, timeout)
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::filter::Filter;
 use super::transport::Transport;
 use super::{AttemptResult, Delivery, QueuedMail};
+use crate::report::Body;
 use crate::threads;
 
 /// The most mails that are on their way at once.
@@ -107,7 +108,8 @@ fn attempt(job: &Job) -> AttemptResult {
     let Some(filter) = filter else {
         return hand_over(&job.mail, &*job.transport);
     };
-    let (body, warning) = filter.run(&job.mail.report.body);
+    let (body, warning) = filter.run(&job.mail.report.body.whole());
+    let body = Body::from(body);
     let mut mail = job.mail.clone();
     mail.filtered = Some(body.clone());
     let handed = hand_over(&mail, &*job.transport);
@@ -127,7 +129,7 @@ fn hand_over(mail: &QueuedMail, transport: &dyn Transport) -> AttemptResult {
     };
     let accepted = matches!(delivery, Delivery::Accepted { .. });
     AttemptResult {
-        parts,
+        parts: parts.into_iter().map(Body::from).collect(),
         program_failed: transport.is_program() && !accepted,
         ..AttemptResult::new(mail.id, delivery)
     }

@@ -26,9 +26,7 @@ mod restore;
 mod rule_names;
 mod saved;
 mod schedules;
-mod silence;
 mod trace;
-mod watching;
 
 pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};

@@ -1,6 +1,5 @@
 mod batches;
 mod repeat;
-mod silence;
 
 use std::sync::Arc;
 

@@ -46,7 +46,7 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a sign as it stands in a class of characters.
-fn escape_in_class(sign: u8, out: &mut Vec<u8>) {
+pub(super) fn escape_in_class(sign: u8, out: &mut Vec<u8>) {
     match sign {
         b'\\' | b']' | b'^' | b'-' | b'[' => out.extend_from_slice(&[b'\\', sign]),
         sign if !(b' '..0x7f).contains(&sign) => {

@@ -8,6 +8,7 @@ use super::pattern::{self, Keep};
 use super::prove;
 use super::proven::Proven;
 use super::queue_hint::{Loudness, loudness};
+use super::shape::Message;
 
 /// A rule that is proposed.
 #[derive(Clone, Debug)]
@@ -26,8 +27,8 @@ pub struct Rule {
     pub sample: Vec<u8>,
     /// The same without names of users.
     pub anonymous: Vec<u8>,
-    /// Other messages that it takes, with the program.
-    pub examples: Vec<Vec<u8>>,
+    /// The messages that are kept of those that it takes, with the program, and the lines of each.
+    pub messages: Vec<Message>,
 }
 
 /// The rules of a program.
@@ -50,8 +51,6 @@ impl Block {
 
 /// The text that stands for a mask in a sample.
 const MASK: &[u8] = b"______";
-/// How many messages of a rule are kept as examples.
-const EXAMPLES: usize = 8;
 
 /// The rules of a program's groups.
 pub(super) fn block(head: &Head, groups: Groups, tables: &mut Tables, keep: Keep) -> Block {
@@ -77,11 +76,12 @@ fn rule(head: &Head, proven: Proven, tables: &Tables) -> Rule {
     let anonymous = row
         .map(|row| anonymous(&proven, row, tables))
         .unwrap_or_default();
-    let step = rows.len().div_ceil(EXAMPLES).max(1);
-    let examples = rows
-        .iter()
-        .step_by(step)
-        .map(|row| [&head.example()[..], &row.text].concat());
+    let begin = head.example();
+    let messages = rows.iter().map(|row| {
+        let text = [&begin[..], &row.text].concat();
+        (text.into(), row.count)
+    });
+    let messages = messages.collect();
     Rule {
         lines: proven.group.count,
         hosts: proven.group.hosts.count(),
@@ -89,7 +89,7 @@ fn rule(head: &Head, proven: Proven, tables: &Tables) -> Rule {
         why,
         sample,
         anonymous,
-        examples: examples.collect(),
+        messages,
         pattern: proven.source,
     }
 }

@@ -32,7 +32,7 @@ fn printed(output: &Output) -> String {
 }
 
 /// The rules as a configuration that has no error and no warning.
-fn accepted(rules: &str) -> Config {
+pub fn accepted(rules: &str) -> Config {
     let used = |line: &&str| {
         let queue = line
             .strip_prefix("set queue ")
@@ -71,7 +71,7 @@ fn all_taken(rules: &str, messages: &[Vec<u8>]) {
 }
 
 /// Messages of programs as they write them, each a few times with other values.
-fn messages() -> Vec<Vec<u8>> {
+pub fn messages() -> Vec<Vec<u8>> {
     let users = ["hsato", "mkrause", "jdoe", "ptanaka", "lmeyer"];
     let mut all = Vec::new();
     for (n, user) in users.iter().enumerate() {
@@ -137,7 +137,7 @@ fn messages() -> Vec<Vec<u8>> {
     all
 }
 
-fn lines(messages: &[Vec<u8>]) -> Vec<u8> {
+pub fn lines(messages: &[Vec<u8>]) -> Vec<u8> {
     let prefix = line("web1", "");
     let prefix = prefix.trim_end_matches('\n').as_bytes();
     messages
@@ -338,7 +338,7 @@ fn a_review_changes_queues_and_patterns() {
     }
     dir.write("log", log);
     let file = || std::fs::read_to_string(dir.path("accepted")).expect("the accepted rules");
-    let answers = "l\nt\nn\nc\ne\n(\ne\n^nothing$\ne\n^job: run (\\d+) fini\nm\nu\nu\n";
+    let answers = "l\nt\nn\nc\ne\n(\ne\n^nothing$\ne\n^job: run (\\d+) fini\nm\nu\nu\nu\n";
     let said = printed(&review(&dir, answers));
     assert!(
         said.contains("these lines say `fail`: drop them all the same"),

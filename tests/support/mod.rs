@@ -15,6 +15,7 @@ pub mod random;
 pub mod sink;
 pub mod subjects;
 pub mod taken;
+pub mod tmux;
 
 use std::fs;
 use std::io::{self, Write};

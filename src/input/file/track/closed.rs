@@ -151,7 +151,7 @@ impl<F: FileSystem> Track<F> {
         generation.checkpoint.live = true;
         generation.last_data = closed.last_data;
         generation.turns.0 = self.turns;
-        self.hold(generation);
+        self.gens.push(generation);
         self.live = true;
         true
     }

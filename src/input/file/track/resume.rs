@@ -164,7 +164,7 @@ impl<F: FileSystem> Track<F> {
             if checkpoint.live
                 && let Some(edited) = self.edited(&checkpoint, cx)
             {
-                self.hold(edited);
+                self.gens.push(edited);
                 self.depart_last(cx.now);
                 return false;
             }
@@ -235,7 +235,7 @@ impl<F: FileSystem> Track<F> {
                 );
             }
         }
-        self.hold(generation);
+        self.gens.push(generation);
         self.depart_last(cx.now);
     }
 
