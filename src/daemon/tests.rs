@@ -24,7 +24,7 @@ use crate::delivery::outputs::Outputs;
 use crate::delivery::worker_pool::WorkerPool;
 use crate::delivery::{AttemptResult, Delivery};
 use crate::disk::{Disk, SimulatedDisk};
-use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints};
+use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints, Standing};
 use crate::input::{Batch, Checkpoint};
 use crate::monitor::Monitor;
 use crate::random::Random;
@@ -77,7 +77,7 @@ fn positions(lines: usize) -> PathCheckpoints {
             head: bytes("the log".into()),
         },
         skipping: false,
-        live: true,
+        standing: Standing::Live,
     };
     PathCheckpoints {
         path: PathBuf::from("/log"),

@@ -41,7 +41,10 @@ use replay::Replay;
 const MAGIC: &[u8] = b"tenshi state\n";
 /// The version that this program writes. A change that an older program must not pass over makes a
 /// new version, and a reader for the one before.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
+/// The first version with records behind the snapshot. Its generations say only whether they are live, as
+/// the first two values of what they say now.
+const RECORDS: u32 = 4;
 /// Where the version begins: before it stand the magic bytes and the checksum.
 const VERSION_AT: usize = MAGIC.len() + 4;
 /// The length of what stands before the sections: the version and their length follow the checksum.
@@ -122,7 +125,7 @@ fn decode_with_tail(bytes: &[u8]) -> Result<(Snapshot, Tail), DecodeError> {
         return Err(DecodeError::Newer(version));
     }
     let summed = match version {
-        ..4 => rest,
+        ..RECORDS => rest,
         _ => of_sections(rest).ok_or_else(|| damaged("it ends in its sections"))?,
     };
     if crc32fast::hash(summed) != checksum {
@@ -131,11 +134,11 @@ fn decode_with_tail(bytes: &[u8]) -> Result<(Snapshot, Tail), DecodeError> {
     let read = match version {
         1 => version1::read(body),
         2 | 3 => Snapshot::read(body),
-        VERSION => Snapshot::read(summed.get(HEAD - VERSION_AT..).unwrap_or_default()),
+        RECORDS | VERSION => Snapshot::read(summed.get(HEAD - VERSION_AT..).unwrap_or_default()),
         _ => Err("there is no version 0".to_owned()),
     };
     let snapshot = read.map_err(DecodeError::Damaged)?;
-    if version < VERSION {
+    if version < RECORDS {
         return Ok((snapshot, Tail::Clean));
     }
     let records = (VERSION_AT + summed.len()).next_multiple_of(BLOCK);
@@ -172,6 +175,7 @@ mod power_cuts;
 mod tests {
     use super::*;
     use crate::counters::Counter;
+    use crate::input::file::{FileCheckpoint, Standing};
 
     #[test]
     fn every_damage_is_seen_and_a_newer_version_is_named() {
@@ -222,6 +226,24 @@ mod tests {
         assert_eq!(decode(&again), Ok(snapshot));
     }
 
+    /// A daemon of version 4 made it: a log that is followed, after one that was rotated and one that was let go.
+    #[test]
+    fn a_snapshot_of_version_4_is_read_with_its_records() {
+        let bytes = include_bytes!("../../tests/site/crash/snapshots/version-4.state");
+        let (snapshot, tail) = decode_with_tail(bytes).unwrap();
+        assert_eq!(tail, Tail::Clean);
+        let standing = |files: &[FileCheckpoint]| {
+            let standing = files.iter().map(|file| file.standing);
+            standing.collect::<Vec<_>>()
+        };
+        let log = &snapshot.files[0];
+        assert_eq!(standing(&log.files), [Standing::Rotated, Standing::Live]);
+        assert_eq!(standing(&log.done), [Standing::Rotated]);
+        assert_eq!(log.files[1].offset, 58, "the last record counts");
+        let again = encode(&snapshot).unwrap();
+        assert_eq!(decode(&again), Ok(snapshot));
+    }
+
     /// Of the same version, but with a part that we do not know, and without one that we know.
     #[test]
     fn a_section_that_came_or_went_costs_no_other_one() {
@@ -247,7 +269,7 @@ mod tests {
         let (crc, rest) = (MAGIC.len(), VERSION_AT);
         bytes[rest..rest + 4].copy_from_slice(&version.to_le_bytes());
         let summed = match version {
-            0..4 => &bytes[rest..],
+            0..RECORDS => &bytes[rest..],
             _ => of_sections(&bytes[rest..]).unwrap_or(&bytes[rest..]),
         };
         let sum = crc32fast::hash(summed);

@@ -286,8 +286,6 @@ the ordinary tests). There were CUTS cuts, TORN of them in the middle of a commi
 - Lines that somebody destroys before they are read: between the copy and the truncation of `copytruncate`, by
   `> log`, or in a rotated file that is deleted while the daemon is down.
 - That a loss which is told is one: a rotation in the moment of a start may look like one.
-- Each line once of a log that is added to the copy before (`cat log >> log.old; : > log`) over restarts: lines
-  may be counted twice then.
 - That no mail comes twice: a server that takes a mail and dies before it says so gets it again. The
   `Message-ID` shows it.
 - A disk that says that data is on it which is not, and a log file that a power cut itself makes shorter.

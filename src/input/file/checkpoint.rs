@@ -23,6 +23,20 @@ pub struct Fingerprint {
     pub head: Arc<[u8]>,
 }
 
+/// What a file is to the path that it is a generation of. Snapshots of version 4 and before had the first two
+/// alone, as false and true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Standing {
+    /// It was rotated, and nobody saw how: its writer or a copier may add to it.
+    Rotated,
+    /// The path names it. Of one that is finished: it was cut off or is gone.
+    Live,
+    /// The path named it before: its writer may add to it.
+    Renamed,
+    /// The log was copied there: only a copier may add to it.
+    Copied,
+}
+
 /// How far one generation of a log was read. A file belongs to it only if its content fits the
 /// fingerprint (I3): names change and inodes are used again, so these two only break ties.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,8 +51,8 @@ pub struct FileCheckpoint {
     pub fingerprint: Fingerprint,
     /// Whether the rest of an over-long line is to be skipped up to its newline.
     pub skipping: bool,
-    /// Whether the path named this file when the checkpoint was made.
-    pub live: bool,
+    /// What the file was to the path when the checkpoint was made.
+    pub standing: Standing,
 }
 
 impl FileCheckpoint {
@@ -54,7 +68,7 @@ impl FileCheckpoint {
                 head: none,
             },
             skipping: false,
-            live: false,
+            standing: Standing::Rotated,
         }
     }
 
@@ -92,8 +106,23 @@ impl FileCheckpoint {
         same_beginning(&self.fingerprint.head, first)
     }
 
-    fn position(&self) -> (FileId, u64, bool, bool) {
-        (self.id, self.offset, self.skipping, self.live)
+    fn position(&self) -> (FileId, u64, bool, Standing) {
+        (self.id, self.offset, self.skipping, self.standing)
+    }
+
+    /// The checkpoint of a file that was found to have its content. Under another number it is a copy; that of
+    /// the device may change.
+    pub(super) fn found_in(self, id: FileId) -> Self {
+        let standing = match self.standing {
+            _ if self.id.ino != id.ino => Standing::Copied,
+            Standing::Live => Standing::Renamed,
+            other => other,
+        };
+        Self {
+            id,
+            standing,
+            ..self
+        }
     }
 }
 

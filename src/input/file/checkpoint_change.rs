@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{FileCheckpoint, PathCheckpoints, bytes};
+use super::checkpoint::{FileCheckpoint, PathCheckpoints, Standing, bytes};
 
 /// The checkpoints of a path as a commit changed them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ enum FileChange {
         end: u64,
         anchor: Arc<[u8]>,
         skipping: bool,
-        live: bool,
+        standing: Standing,
     },
     /// There was none, or another one.
     New(FileCheckpoint),
@@ -53,7 +53,7 @@ impl FileChange {
                 end: now.end,
                 anchor: now.fingerprint.anchor.clone(),
                 skipping: now.skipping,
-                live: now.live,
+                standing: now.standing,
             },
             _ => Self::New(now.clone()),
         }
@@ -73,7 +73,7 @@ impl FileChange {
                 end,
                 anchor,
                 skipping,
-                live,
+                standing,
             } => {
                 let mut file = known(from)?;
                 file.fingerprint.anchor = anchor;
@@ -81,7 +81,7 @@ impl FileChange {
                     offset,
                     end,
                     skipping,
-                    live,
+                    standing,
                     ..file
                 })
             }
@@ -149,7 +149,7 @@ mod tests {
                 head: bytes(ino, 1024),
             },
             skipping: false,
-            live: true,
+            standing: Standing::Live,
         }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-use super::checkpoint::{ANCHOR, FileCheckpoint};
+use super::checkpoint::{ANCHOR, FileCheckpoint, HEAD};
 use super::fs::LogFile;
 use super::generation::first_bytes;
 
@@ -39,10 +39,26 @@ pub fn added<F: LogFile>(
     checkpoint: &FileCheckpoint,
     own: Option<&F>,
 ) -> io::Result<Added> {
-    let own = match own {
-        Some(own) if checkpoint.offset > 0 && !checkpoint.fits(own)? => None,
-        own => own,
-    };
+    let is_there = |own: &F| io::Result::Ok(checkpoint.offset == 0 || checkpoint.fits(own)?);
+    if let Some(own) = own
+        && is_there(own)?
+    {
+        let found = compared(file, (from, to), checkpoint, Some(own))?;
+        // It may have been cut off while it was read.
+        if is_there(own)? {
+            return Ok(found);
+        }
+    }
+    compared(file, (from, to), checkpoint, None)
+}
+
+/// As [`added`]; what `own` holds is what the checkpoint remembers.
+fn compared<F: LogFile>(
+    file: &F,
+    (from, to): (u64, u64),
+    checkpoint: &FileCheckpoint,
+    own: Option<&F>,
+) -> io::Result<Added> {
     let first = match own {
         Some(own) => first_bytes(own)?,
         None => checkpoint.fingerprint.head.to_vec(),
@@ -81,6 +97,44 @@ pub fn added<F: LogFile>(
     }
     let more = own.map_or(Ok(0), |own| shared(file, end, own, checkpoint.offset))?;
     Ok(Added::Copy(end + more))
+}
+
+/// Whether bytes of a file do not come again by chance: there are two different lines among the first of
+/// them, or they are many.
+///
+/// # Errors
+/// What reading the file gives.
+pub fn is_sure<F: LogFile>(file: &F, (from, to): (u64, u64)) -> io::Result<bool> {
+    let first = bytes(file, from, length(to - from).min(HEAD))?;
+    Ok(first.len() >= SURE || is_varied(file, (from, to))?)
+}
+
+/// Whether there are two different lines among the first bytes.
+///
+/// # Errors
+/// What reading the file gives.
+pub fn is_varied<F: LogFile>(file: &F, (from, to): (u64, u64)) -> io::Result<bool> {
+    let first = bytes(file, from, length(to - from).min(HEAD))?;
+    let mut lines = first.split_inclusive(|byte| *byte == b'\n');
+    let same = lines.next().unwrap_or_default();
+    // The last one may have no end yet.
+    Ok(lines.any(|line| !same.starts_with(line)))
+}
+
+/// Where the first line of `other` stands in `file` from an offset up to another one, but at the first one.
+///
+/// # Errors
+/// What reading the files gives.
+pub fn places_of<F: LogFile>(other: &F, file: &F, (from, to): (u64, u64)) -> io::Result<Vec<u64>> {
+    let first = first_bytes(other)?;
+    let Some(end) = memchr(b'\n', &first) else {
+        return Ok(Vec::new());
+    };
+    // With the end of the line before it.
+    let line = [b"\n", &first[..=end]].concat();
+    let text = bytes(file, from, length(to - from) + line.len())?;
+    let places = memmem::find_iter(&text, &line);
+    Ok(places.map(|at| from + at as u64 + 1).collect())
 }
 
 /// How many bytes are equal in two files from an offset in each, to the end of a line.

@@ -46,9 +46,6 @@ pub struct Generation<F> {
     pub at_end: bool,
     /// The last look found no whole line.
     resting: bool,
-    /// The path named it while it was held: its writer may add to it. What is added to another one
-    /// was copied there.
-    pub renamed: bool,
     /// A copy that was made before the live file was cut off.
     pub copied: bool,
     /// Whether its new bytes wait, because they may be a copy of others.
@@ -68,11 +65,7 @@ impl<F: LogFile> Generation<F> {
 
     /// A plain file whose content fits `checkpoint`.
     pub fn resumed(file: F, id: FileId, checkpoint: FileCheckpoint, now: i64) -> Self {
-        let mut generation = Self::new(
-            Source::Plain(file),
-            FileCheckpoint { id, ..checkpoint },
-            now,
-        );
+        let mut generation = Self::new(Source::Plain(file), checkpoint.found_in(id), now);
         generation.judged = true;
         generation
     }
@@ -135,10 +128,7 @@ impl<F: LogFile> Generation<F> {
             return Ok(None);
         }
         packed.rest.drain(..checkpoint.fingerprint.anchor.len());
-        let mut checkpoint = FileCheckpoint {
-            id,
-            ..checkpoint.clone()
-        };
+        let mut checkpoint = checkpoint.clone().found_in(id);
         checkpoint.fingerprint.head = head;
         let mut generation = Self::new(Source::Compressed(Box::new(packed)), checkpoint, now);
         generation.judged = true;
@@ -155,7 +145,6 @@ impl<F: LogFile> Generation<F> {
             finished: false,
             at_end: false,
             resting: false,
-            renamed: false,
             copied: false,
             held_back: false,
             copy_end: 0,
@@ -264,7 +253,7 @@ impl<F: LogFile> Generation<F> {
     /// Starts again at the beginning: the file was truncated.
     pub fn restart(&mut self) {
         self.checkpoint = FileCheckpoint {
-            live: self.checkpoint.live,
+            standing: self.checkpoint.standing,
             ..FileCheckpoint::blank(self.checkpoint.id)
         };
         self.judged = false;
@@ -291,14 +280,14 @@ impl<F: LogFile> Generation<F> {
         Ok(())
     }
 
-    /// Reads, verifies, then hands out what is there, at most one chunk (I7). `last` hands out
-    /// unterminated last bytes too.
+    /// Reads, verifies, then hands out what is there up to the offset `to`, at most one chunk (I7). `last`
+    /// hands out unterminated last bytes too.
     pub fn drain(
         &mut self,
         cutter: &mut Cutter,
         buf: &mut Vec<u8>,
         now: i64,
-        last: bool,
+        (to, last): (u64, bool),
     ) -> io::Result<Step> {
         let want = CHUNK.max(cutter.max_line + 4096);
         let before = self.checkpoint.offset;
@@ -320,7 +309,7 @@ impl<F: LogFile> Generation<F> {
                 self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }
-            Source::Plain(_) => self.drain_plain(cutter, buf, now, want, last)?,
+            Source::Plain(_) => self.drain_plain(cutter, buf, now, want, (to, last))?,
         };
         if self.checkpoint.offset != before {
             self.last_data = now;
@@ -335,7 +324,7 @@ impl<F: LogFile> Generation<F> {
         buf: &mut Vec<u8>,
         now: i64,
         want: usize,
-        last: bool,
+        (to, last): (u64, bool),
     ) -> io::Result<Step> {
         let Source::Plain(file) = &self.source else {
             return Ok(Step::Dry);
@@ -351,9 +340,10 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Dry);
         }
         let back = checkpoint.fingerprint.anchor.len();
-        // OpenFileBudget for what is there, and for one byte that came since: a small file needs no large one.
+        // Room for what is there, and for one byte that came since: a small file needs no large one.
         let there = usize::try_from(meta.size - checkpoint.offset).unwrap_or(want);
-        let room = want.min(there + 1);
+        let known = usize::try_from(to.saturating_sub(checkpoint.offset)).unwrap_or(want);
+        let room = want.min(there + 1).min(known);
         if buf.len() < back + room {
             buf.resize(back + room, 0);
         }
@@ -364,7 +354,8 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Truncated);
         }
         let data = &buf[back..n];
-        self.at_end = data.len() < room;
+        let read_to = checkpoint.offset + data.len() as u64;
+        self.at_end = data.len() < want.min(there + 1) && read_to >= meta.size;
         let mut head = vec![0; HEAD];
         let length = file.read_at(0, &mut head)?;
         head.truncate(length);
@@ -372,14 +363,12 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Truncated);
         }
         // The other half of the lock: what was read is what still stands there.
-        let mut again = vec![0; back + data.len().min(ANCHOR)];
-        let length = file.read_at(from, &mut again)?;
-        if again[..length] != buf[..again.len()] {
+        if !stands(file, from, &buf[..back + data.len().min(ANCHOR)])? {
             return Ok(Step::Truncated);
         }
         let grew = data.len() as u64 > checkpoint.end.saturating_sub(checkpoint.offset);
         let used = cutter.take(data, &mut checkpoint.skipping, data.len() == want, last);
-        checkpoint.end = meta.size.max(checkpoint.offset + data.len() as u64);
+        checkpoint.end = meta.size.min(to).max(read_to);
         if used == 0 {
             if unread {
                 checkpoint.fingerprint.head = Arc::from(&b""[..]);
@@ -389,7 +378,7 @@ impl<F: LogFile> Generation<F> {
             }
             // Two changes may share one tick of the kernel's clock: trust only an old mtime.
             let settled = now - meta.mtime > 1_000_000_000;
-            self.quiet = settled.then_some((meta.size, meta.mtime));
+            self.quiet = (settled && meta.size <= to).then_some((meta.size, meta.mtime));
             return Ok(Step::Dry);
         }
         checkpoint.fingerprint.anchor = tail(&checkpoint.fingerprint.anchor, &data[..used]);
@@ -401,6 +390,13 @@ impl<F: LogFile> Generation<F> {
         self.quiet = None;
         Ok(Step::Moved)
     }
+}
+
+/// Whether these bytes stand in a file at an offset.
+fn stands<F: LogFile>(file: &F, from: u64, bytes: &[u8]) -> io::Result<bool> {
+    let mut there = vec![0; bytes.len()];
+    let length = file.read_at(from, &mut there)?;
+    Ok(there[..length] == *bytes)
 }
 
 fn tail(anchor: &Arc<[u8]>, used: &[u8]) -> Arc<[u8]> {

@@ -32,7 +32,7 @@ mod thread;
 mod track;
 mod watch;
 
-pub use checkpoint::{ANCHOR, FileCheckpoint, Fingerprint, HEAD, PathCheckpoints};
+pub use checkpoint::{ANCHOR, FileCheckpoint, Fingerprint, HEAD, PathCheckpoints, Standing};
 pub use checkpoint_change::PathChange;
 pub use follower::{Follower, Turn};
 pub use fs::{FileId, FileSystem, Kind, LogFile, Meta, RealFs};

@@ -288,7 +288,7 @@ impl Model {
         let checkpoints = self.told.iter().filter(|m| m.path == name(0));
         let checkpoints = checkpoints.flat_map(|m| &m.files);
         let checkpoints: Vec<_> = checkpoints
-            .map(|m| (m.id.ino, m.offset, m.end, m.live))
+            .map(|m| (m.id.ino, m.offset, m.end, m.standing))
             .collect();
         let names = self.fs.0.lock().unwrap().names.clone();
         let names: Vec<_> = names

@@ -17,6 +17,7 @@ use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Checkpoint, Event};
 use crate::shown::shown_path;
 
+mod added;
 mod closed;
 mod context;
 mod copies;
@@ -397,14 +398,16 @@ impl<F: FileSystem> Track<F> {
         self.fault = fault;
     }
 
-    fn drain(&mut self, at: usize, cx: &mut Context<F>, last: bool) -> io::Result<Step> {
+    /// Hands out what the generation at `at` has up to the offset `to`; with `last`, unterminated last bytes
+    /// too.
+    fn drain(&mut self, at: usize, cx: &mut Context<F>, to: u64, last: bool) -> io::Result<Step> {
         let (mut text, mut counters) = (Vec::new(), Counters::default());
         let mut cutter = Cutter {
             max_line: cx.settings.max_line,
             text: &mut text,
             counters: &mut counters,
         };
-        let step = self.gens[at].drain(&mut cutter, cx.buf, cx.now, last)?;
+        let step = self.gens[at].drain(&mut cutter, cx.buf, cx.now, (to, last))?;
         if step == Step::Moved {
             self.emit(cx, text, counters);
         }

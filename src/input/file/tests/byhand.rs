@@ -12,6 +12,8 @@ struct Way {
     /// The commands, one after the other; the log is `log`.
     steps: &'static [&'static str],
     kind: Kind,
+    /// Whether hours pass after each rotation, so that its writer has let go of what was renamed.
+    hours: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -25,18 +27,28 @@ enum Kind {
 }
 
 const fn way(name: &'static str, steps: &'static [&'static str]) -> Way {
-    let kind = Kind::Keeps;
-    Way { name, steps, kind }
+    Way {
+        name,
+        steps,
+        kind: Kind::Keeps,
+        hours: false,
+    }
 }
 
 const fn destroying(name: &'static str, steps: &'static [&'static str]) -> Way {
     let kind = Kind::Destroys;
-    Way { name, steps, kind }
+    Way {
+        kind,
+        ..way(name, steps)
+    }
 }
 
 const fn editing(name: &'static str, steps: &'static [&'static str]) -> Way {
     let kind = Kind::Edits;
-    Way { name, steps, kind }
+    Way {
+        kind,
+        ..way(name, steps)
+    }
 }
 
 const WAYS: &[Way] = &[
@@ -55,6 +67,41 @@ const WAYS: &[Way] = &[
         ],
     ),
     way("added to one file", &["cat log >> log.old", ": > log"]),
+    way(
+        "added in two parts",
+        &[
+            "head -c 70 log >> log.old",
+            "tail -c +71 log >> log.old",
+            ": > log",
+        ],
+    ),
+    way(
+        "added to one of the month",
+        &["cat log >> log-20261$((ROUND / 3))", ": > log"],
+    ),
+    Way {
+        hours: true,
+        ..way(
+            "renamed, and added from then on",
+            &[
+                "if [ -f log.old ]; then cat log >> log.old; else mv log log.old; fi",
+                ": > log",
+            ],
+        )
+    },
+    way(
+        "added to one that was there, renamed in turn",
+        &[
+            "[ ! -f log.2 ] || cat log.2 >> log.3",
+            "[ ! -f log.1 ] || mv log.1 log.2",
+            "cat log >> log.1",
+            ": > log",
+        ],
+    ),
+    way(
+        "its beginning copied",
+        &["head -c 1000000 log > log.1", ": > log"],
+    ),
     way(
         "copied with its time",
         &["cp -p log log.bak", "truncate -s0 log"],
@@ -120,15 +167,24 @@ enum When {
     Down,
     /// Before, and again after a restart.
     AroundDown,
+    /// After each command, and after a restart after it.
+    BetweenDown,
+    /// After each command; after so many of them it is killed, and goes on from what it kept before the
+    /// rotation.
+    Killed(usize),
 }
 
-const WHEN: [When; 6] = [
+const WHEN: [When; 10] = [
     When::Around,
     When::Between,
     When::After,
     When::Rarely,
     When::Down,
     When::AroundDown,
+    When::BetweenDown,
+    When::Killed(1),
+    When::Killed(2),
+    When::Killed(3),
 ];
 
 fn shell(w: &World, round: usize, command: &str) {
@@ -140,9 +196,38 @@ fn shell(w: &World, round: usize, command: &str) {
     assert!(done.unwrap().success(), "{command}");
 }
 
-/// Rotates five times in this way, and gives the lines that came too often or not at all.
-fn faults(way: &Way, when: When, long: usize) -> Option<String> {
+/// Rotates once.
+fn rotate(w: &mut World, way: &Way, when: When, round: usize) {
+    let kept = (w.lines.len(), w.checkpoints.clone());
+    for (n, step) in way.steps.iter().enumerate() {
+        shell(w, round, step);
+        match when {
+            When::Between | When::Killed(_) => w.scan(),
+            When::BetweenDown => {
+                w.scan();
+                w.start();
+            }
+            _ => {}
+        }
+        if when == When::Killed(n + 1) {
+            w.lines.truncate(kept.0);
+            w.checkpoints.clone_from(&kept.1);
+            w.start();
+        }
+    }
+}
+
+/// Rotates five times in this way, and gives the lines that came too often or not at all. `before` are the
+/// rotated files that are there before the first start.
+fn faults(way: &Way, when: When, long: usize, before: &[&str]) -> Option<String> {
     let mut w = World::new();
+    for suffix in before {
+        let text = "x".repeat(long);
+        w.append(
+            &w.rotated(suffix),
+            &format!("an old line {text} of {suffix}\n"),
+        );
+    }
     w.append(&w.log, "line 0 was there before\n");
     w.start();
     let (mut want, mut hours) = (Vec::new(), 0);
@@ -168,12 +253,7 @@ fn faults(way: &Way, when: When, long: usize) -> Option<String> {
         if matches!(when, When::Down | When::AroundDown) {
             w.follower = None;
         }
-        for step in way.steps {
-            shell(&w, round, step);
-            if when == When::Between {
-                w.scan();
-            }
-        }
+        rotate(&mut w, way, when, round);
         if way.name == "replaced and added" {
             want.extend((1..=3).map(|n| format!("new-{round}-{n}")));
         }
@@ -186,9 +266,13 @@ fn faults(way: &Way, when: When, long: usize) -> Option<String> {
             }
             _ => w.scan(),
         }
+        if way.hours {
+            hours += 2;
+            w.scan_at(hours);
+        }
     }
     let fault = fault_of(&w, want, way.kind == Kind::Destroys);
-    fault.map(|fault| format!("{} {when:?} {long}: {fault}", way.name))
+    fault.map(|fault| format!("{} {when:?} {long} {before:?}: {fault}", way.name))
 }
 
 /// The lines that came too often or not at all, of those that were wanted; `destroys` says that a loss
@@ -207,9 +291,13 @@ fn fault_of(w: &World, mut want: Vec<String>, destroys: bool) -> Option<String> 
     let right = lines == want && (told.is_empty() || destroys);
     (!right).then(|| {
         format!(
-            "{} of {}, lost {lost:?}, twice {twice:?}, told {:?}",
+            "{} of {}, lost {lost:?}, twice {twice:?}, other {:?}, told {:?}",
             lines.len(),
             want.len(),
+            lines
+                .iter()
+                .filter(|line| !want.contains(line))
+                .collect::<Vec<_>>(),
             w.notices
         )
     })
@@ -221,13 +309,38 @@ fn every_way_by_hand_counts_each_line_once() {
         let running: Vec<_> = WAYS
             .iter()
             .map(|way| {
-                // Shorter and longer than what is remembered of a file.
-                let both = |when| [0, 600].map(|long| faults(way, when, long));
-                scope.spawn(move || WHEN.map(both))
+                // A log that is killed has to read again what the commands destroy.
+                let played = |when: &When| !matches!(when, When::Killed(n) if way.kind != Kind::Keeps || *n > way.steps.len());
+                scope.spawn(move || {
+                    let when = WHEN.into_iter().filter(played);
+                    // Shorter and longer than what is remembered of a file.
+                    let both = |when| [0, 600].map(|long| faults(way, when, long, &[]));
+                    when.map(both).collect::<Vec<_>>()
+                })
             })
             .collect();
         let ended = running.into_iter().flat_map(|way| way.join().unwrap());
         ended.flatten().flatten().collect()
+    });
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+/// Nobody knows of a file that was there before the first start whether its writer may still add to it.
+#[test]
+fn rotated_files_of_before_are_added_to() {
+    let adds = |way: &&Way| way.steps.iter().any(|step| step.contains(">>"));
+    let all: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = WAYS
+            .iter()
+            .filter(adds)
+            .map(|way| {
+                let before = [".old", ".1", ".2", ".3", "-202610", "-202611"];
+                let played = move |when| faults(way, when, 600, &before);
+                scope.spawn(move || WHEN.map(played))
+            })
+            .collect();
+        let ended = running.into_iter().flat_map(|way| way.join().unwrap());
+        ended.flatten().collect()
     });
     assert!(all.is_empty(), "{}", all.join("\n"));
 }

@@ -53,7 +53,7 @@ impl World {
                 file,
                 next_line: 0,
                 half: String::new(),
-                write: now + MS,
+                write: now + 50 * MS,
                 step: Step::Shift(0),
                 due: now + 200 * MS,
                 rotations: 0,
@@ -194,6 +194,11 @@ fn many_copies_and_a_kill_every_few_seconds() {
         Scheme::CopyOfItself,
         Scheme::CopyTruncate,
     ]);
+}
+
+#[test]
+fn many_copies_to_one_file_and_a_kill_every_few_seconds() {
+    play([Scheme::AddedToOne, Scheme::AddedToSome, Scheme::AddedToOne]);
 }
 
 fn play(schemes: [Scheme; LOGS]) {

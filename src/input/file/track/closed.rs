@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::super::checkpoint::FileCheckpoint;
+use super::super::checkpoint::{FileCheckpoint, Standing};
 use super::super::fs::{FileSystem, Kind, LogFile, Meta};
 use super::super::generation::Generation;
 use super::live::is_limit;
@@ -148,7 +148,7 @@ impl<F: FileSystem> Track<F> {
             true => Generation::plain(file, id, cx.now),
             false => Generation::resumed(file, id, closed.checkpoint, cx.now),
         };
-        generation.checkpoint.live = true;
+        generation.checkpoint.standing = Standing::Live;
         generation.last_data = closed.last_data;
         generation.turns.0 = self.turns;
         self.gens.push(generation);

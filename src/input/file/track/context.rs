@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::Settings;
-use super::super::checkpoint::FileCheckpoint;
+use super::super::checkpoint::{FileCheckpoint, Standing};
 use super::super::fs::FileSystem;
 use super::super::index::Index;
 use super::super::listing::Listings;
@@ -119,8 +119,6 @@ pub(in crate::input::file) struct Done {
     pub checkpoint: FileCheckpoint,
     /// The time after which it was not written to, ns.
     pub last: i64,
-    /// Whether the path named it while it was held (`Generation::renamed`).
-    pub renamed: bool,
     /// Whether it was cut off or is gone: what was read of it may stand in another file.
     pub cut: bool,
 }
@@ -131,14 +129,13 @@ impl Done {
         Self {
             checkpoint,
             last,
-            renamed: true,
             cut: false,
         }
     }
 
     /// A generation whose file is gone or was cut off: in the state it is a finished one that was live.
     pub(super) fn cut(mut checkpoint: FileCheckpoint, last: i64) -> Self {
-        checkpoint.live = true;
+        checkpoint.standing = Standing::Live;
         Self {
             cut: true,
             ..Self::seen(checkpoint, last)
@@ -147,7 +144,7 @@ impl Done {
 
     /// A generation as the state has it.
     pub(super) fn restored(checkpoint: FileCheckpoint, last: i64) -> Self {
-        let cut = checkpoint.live;
+        let cut = checkpoint.standing == Standing::Live;
         Self {
             cut,
             ..Self::seen(checkpoint, last)

@@ -19,7 +19,7 @@ const MEMBERS: usize = 1_000;
 impl<F: FileSystem> Track<F> {
     /// What is known of other files than the one at `at`, the newest first: their checkpoints, the file if
     /// it is open, and whether its content was cut off since.
-    fn others(
+    pub(super) fn others(
         &self,
         at: Option<usize>,
     ) -> impl Iterator<Item = (&FileCheckpoint, Option<&F::File>, bool)> {
@@ -38,34 +38,6 @@ impl<F: FileSystem> Track<F> {
         closed.chain(gens).chain(done)
     }
 
-    /// What the new bytes of a departed generation are. Its own writer may still add to one that the
-    /// path named before; there, only a copy of what was cut off elsewhere is one. And whether that
-    /// was the live file.
-    fn added_to(&self, at: usize) -> io::Result<(Added, bool)> {
-        let generation = &self.gens[at];
-        let checkpoint = &generation.checkpoint;
-        let (Some(file), false) = (generation.file(), checkpoint.skipping) else {
-            return Ok((Added::Lines, false));
-        };
-        let size = file.meta()?.size;
-        if generation.departed.is_none() || size <= checkpoint.offset {
-            return Ok((Added::Lines, false));
-        }
-        let mut unsure = false;
-        for (other, own, cut) in self.others(Some(at)) {
-            if generation.renamed && !cut {
-                continue;
-            }
-            match added(file, (checkpoint.offset, size), other, own)? {
-                Added::Lines => {}
-                Added::Unsure => unsure = true,
-                copy @ Added::Copy(_) => return Ok((copy, cut && own.is_some())),
-            }
-        }
-        let unsure = unsure && !generation.renamed;
-        Ok((if unsure { Added::Unsure } else { Added::Lines }, false))
-    }
-
     /// Whether bytes of a file that is none of its generations are a copy of another one that it knows.
     pub fn is_copy(&self, file: &F::File, id: FileId, (from, to): (u64, u64)) -> bool {
         let mut others = self
@@ -74,48 +46,6 @@ impl<F: FileSystem> Track<F> {
         others.any(|(checkpoint, own, _)| {
             !matches!(added(file, (from, to), checkpoint, own), Ok(Added::Lines))
         })
-    }
-
-    /// Passes over what was copied to the generation at `at`. Tells whether its new bytes are to wait.
-    pub(super) fn pass_copies(&mut self, at: usize) -> io::Result<bool> {
-        loop {
-            let (mut added, of_live) = self.added_to(at)?;
-            let generation = &mut self.gens[at];
-            generation.held_back = added == Added::Unsure;
-            match added {
-                Added::Unsure => {
-                    let size = generation.size()?;
-                    generation.copy_end = size;
-                    return Ok(true);
-                }
-                // Up to there it was a copy when nothing more was in it.
-                Added::Lines if generation.copy_end > generation.checkpoint.offset => {
-                    let end = generation.last_line_before(generation.copy_end)?;
-                    added = Added::Copy(end.max(generation.checkpoint.offset));
-                    generation.copy_end = 0;
-                }
-                _ => {}
-            }
-            let Added::Copy(end) = added else {
-                return Ok(false);
-            };
-            self.gens[at].seek(end)?;
-            if let Some(last) = self.gens.last_mut().filter(|_| of_live) {
-                // It was cut off after it was copied.
-                last.restart();
-                self.gens[at].copied = true;
-                self.recheck = true;
-            }
-        }
-    }
-
-    /// How many of the generations before the one at `at` that were held back turn out to hold lines.
-    pub(super) fn release(&mut self, at: usize) -> usize {
-        let held = (0..at.min(self.gens.len())).filter(|n| self.gens[*n].held_back);
-        let held: Vec<usize> = held.collect();
-        held.into_iter()
-            .filter(|n| matches!(self.pass_copies(*n), Ok(false)))
-            .count()
     }
 
     /// Whether what `checkpoint` remembers was added to a file that is known, whose rest is read there.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::checkpoint::Standing;
 use super::super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::listing::Listing;
@@ -236,15 +237,11 @@ impl<F: FileSystem> Track<F> {
             Some(mut copy) => {
                 copy.departed = Some(cx.now);
                 copy.copied = !departed;
-                copy.checkpoint.live = false;
                 self.gens.insert(at, copy);
             }
             None if checkpoint.offset == 0 => self.cut = self.cut.max(unread),
             None => {
-                self.remember(Done {
-                    renamed: departed,
-                    ..Done::cut(checkpoint, cx.now)
-                });
+                self.remember(Done::cut(checkpoint, cx.now));
                 if gone && (departed || empty.is_some()) {
                     self.truncated_unread(unread, cx);
                 } else if gone {
@@ -269,8 +266,8 @@ impl<F: FileSystem> Track<F> {
         }
     }
 
-    /// [`Self::insert_unknown`]; whether there were any. If not, what was cut off a file of which
-    /// nothing was read has no copy.
+    /// [`Self::insert_unknown`]; whether there is something to be read before the one at `at` (I5). If not, what
+    /// was cut off a file of which nothing was read has no copy.
     pub(super) fn insert_missed(
         &mut self,
         at: usize,
@@ -278,20 +275,16 @@ impl<F: FileSystem> Track<F> {
         cx: &mut Context<F>,
     ) -> bool {
         let (put, found) = self.insert_unknown(at, rotated_files, cx);
-        let found = found + self.release(at + put);
-        if found > 0 {
-            self.cut = 0;
-            // What was seen of this one may have been seen in a copy that has it.
-            let own = self.gens.get_mut(at + put);
-            if let Some(own) = own.filter(|own| own.checkpoint.offset == 0) {
-                own.checkpoint.end = 0;
-            }
+        let found = found + self.release(at + put, cx);
+        let more = found > 0 || self.copies_have_more();
+        if more {
+            self.found_in_copy();
         } else if !self.recheck {
             // What moved meanwhile would be looked for again.
             let cut = std::mem::take(&mut self.cut);
             self.truncated_unread(cut, cx);
         }
-        put > 0
+        put > 0 || more
     }
 
     /// Puts generations that were born and rotated away unseen before the one at `at`: how many, and
@@ -322,7 +315,6 @@ impl<F: FileSystem> Track<F> {
             }
             generation.departed = Some(cx.now);
             generation.judged = true;
-            generation.checkpoint.live = false;
             if self.too_old(rotated.meta.mtime, cx) {
                 self.lost(
                     cx,
@@ -404,6 +396,9 @@ impl<F: FileSystem> Track<F> {
         for followed in &self.gens {
             unsure |= cx.readable(&self.path, followed.has_copy(&first, &last, size))?;
         }
+        if unsure && !first.is_empty() {
+            generation.checkpoint.standing = Standing::Copied;
+        }
         // A finished one comes back only if its writer added to it after all.
         let mut grown = None;
         for (at, done) in self.done.iter().enumerate() {
@@ -436,9 +431,11 @@ impl<F: FileSystem> Track<F> {
         let Some((at, mut grown)) = grown else {
             return Some(generation);
         };
-        let done = self.done.remove(at);
-        // Under another inode it is a copy, which has no writer of its own.
-        grown.renamed = done.renamed && done.checkpoint.id == id;
+        self.done.remove(at);
+        if grown.checkpoint.standing == Standing::Renamed {
+            // It was silent for so long that a copier may add to it as well as its writer.
+            grown.checkpoint.standing = Standing::Rotated;
+        }
         Some(grown)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::checkpoint::FileCheckpoint;
+use super::super::checkpoint::{FileCheckpoint, Standing};
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::start;
@@ -17,8 +17,7 @@ impl<F: FileSystem> Track<F> {
         if self.live {
             if let Some(last) = self.gens.last_mut() {
                 last.departed = Some(now);
-                last.renamed = true;
-                last.checkpoint.live = false;
+                last.checkpoint.standing = Standing::Renamed;
             }
             self.live = false;
         }
@@ -70,7 +69,7 @@ impl<F: FileSystem> Track<F> {
             self.depart(cx.now);
             let mut generation = self.gens.remove(at);
             generation.departed = None;
-            generation.checkpoint.live = true;
+            generation.checkpoint.standing = Standing::Live;
             self.gens.push(generation);
             self.live = true;
             return self.set_fault(cx, None);
@@ -94,7 +93,7 @@ impl<F: FileSystem> Track<F> {
         }
         match self.open_new(cx) {
             Ok(Some(mut generation)) => {
-                generation.checkpoint.live = true;
+                generation.checkpoint.standing = Standing::Live;
                 generation.turns.0 = self.turns;
                 self.gens.push(generation);
                 (self.live, self.known) = (true, true);

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use super::super::checkpoint::Standing;
 use super::super::fs::FileSystem;
 use super::super::generation::Step;
+use super::added::Passed;
 use super::{Context, Done, Progress, Track};
 
 /// The next step after a look at one generation.
@@ -12,6 +14,8 @@ enum Flow {
     Next,
     /// The one that is at its place now, once more.
     Again,
+    /// All of them, from the oldest on.
+    Older,
     /// The next one: this one cannot be read now.
     Failed,
     /// The turn is over.
@@ -30,6 +34,7 @@ impl<F: FileSystem> Track<F> {
                 Flow::Next => at += 1,
                 Flow::Failed => (at, failed) = (at + 1, true),
                 Flow::Again => {}
+                Flow::Older => at = 0,
                 Flow::Stop => return,
             }
         }
@@ -55,18 +60,25 @@ impl<F: FileSystem> Track<F> {
     }
 
     fn read_one(&mut self, at: usize, cx: &mut Context<F>, progress: &mut Progress) -> Flow {
+        if self.gens[at].finished {
+            return Flow::Next;
+        }
         if let Some(flow) = self.judge(at, cx, progress) {
             return flow;
         }
-        match self.pass_copies(at) {
-            Ok(false) => {}
-            Ok(true) => {
+        let to = match self.pass_copies(at, cx) {
+            Ok(Passed::Lines(to)) => to,
+            Ok(Passed::Held) => {
                 self.gens[at].turns.1 = self.turns;
                 return Flow::Next;
             }
+            Ok(Passed::Settling) => {
+                progress.waiting = true;
+                return Flow::Next;
+            }
             Err(e) => return self.failed(at, e, cx),
-        }
-        match self.drain(at, cx, false) {
+        };
+        match self.drain(at, cx, to, false) {
             Ok(Step::Moved) => self.moved(at, cx, progress),
             Ok(Step::Dry) => {
                 let generation = &mut self.gens[at];
@@ -116,6 +128,10 @@ impl<F: FileSystem> Track<F> {
         progress.more = true;
         progress.changed = true;
         let last = at + 1 == self.gens.len() && self.live;
+        let standing = self.gens[at].checkpoint.standing;
+        if matches!(standing, Standing::Copied | Standing::Rotated) {
+            self.found_in_copy();
+        }
         if last && !self.recheck && self.shut.is_none() {
             self.seen = cx.now;
         }
@@ -132,7 +148,7 @@ impl<F: FileSystem> Track<F> {
             match self.survey(cx) {
                 None => self.recheck = true,
                 Some(rotated_files) if self.insert_missed(at, &rotated_files, cx) => {
-                    return Some(Flow::Again);
+                    return Some(Flow::Older);
                 }
                 Some(_) => {}
             }
@@ -161,6 +177,6 @@ impl<F: FileSystem> Track<F> {
         self.gens[at].judged = true;
         self.recheck = false;
         self.insert_missed(at, &rotated_files, cx);
-        Some(Flow::Again)
+        Some(Flow::Older)
     }
 }

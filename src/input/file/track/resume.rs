@@ -1,7 +1,7 @@
 //! The first look at a path after a restart: the files that the committed checkpoints speak of are
 //! found again, under whatever names they have now.
 
-use super::super::checkpoint::{FileCheckpoint, PathCheckpoints};
+use super::super::checkpoint::{FileCheckpoint, PathCheckpoints, Standing};
 use super::super::fs::{FileId, FileSystem, Kind};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
@@ -161,7 +161,7 @@ impl<F: FileSystem> Track<F> {
                 self.remember(Done::cut(checkpoint, cx.now));
                 return false;
             }
-            if checkpoint.live
+            if checkpoint.standing == Standing::Live
                 && let Some(edited) = self.edited(&checkpoint, cx)
             {
                 self.gens.push(edited);
@@ -170,7 +170,10 @@ impl<F: FileSystem> Track<F> {
             }
         }
         // A file that cannot be opened just now may be the one.
-        let told = (checkpoint.live && !shut && !self.read_whole) || unread > 0;
+        let live = checkpoint.standing == Standing::Live;
+        // Of one of which nothing was read nothing is known: it may be in a copy that is read.
+        let copied = checkpoint.offset == 0 && self.copies_have_more();
+        let told = (live && !copied && !shut && !self.read_whole) || unread > 0;
         let packed = pool
             .iter()
             .any(|s| s.compression == Compression::Unreadable);
@@ -243,8 +246,9 @@ impl<F: FileSystem> Track<F> {
     fn depart_last(&mut self, now: i64) {
         if let Some(generation) = self.gens.last_mut() {
             generation.departed = Some(now);
-            generation.renamed = true;
-            generation.checkpoint.live = false;
+            if generation.checkpoint.standing == Standing::Live {
+                generation.checkpoint.standing = Standing::Renamed;
+            }
         }
     }
 }

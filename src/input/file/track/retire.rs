@@ -31,14 +31,14 @@ impl<F: FileSystem> Track<F> {
                 if gone {
                     self.lost(cx, "a rotated file cannot be read any more", 0);
                 } else if !(generation.finished || generation.held_back || half) {
-                    let _ = self.drain(at, cx, true);
+                    let end = self.gens[at].checkpoint.end;
+                    let _ = self.drain(at, cx, end, true);
                 }
                 let generation = self.gens.remove(at);
                 if early {
                     self.late_until = self.late_until.max(generation.last_data + LINGER + MARGIN);
                 }
                 self.remember(Done {
-                    renamed: generation.renamed,
                     cut: false,
                     last: generation.last_data,
                     checkpoint: generation.checkpoint,
@@ -83,7 +83,8 @@ impl<F: FileSystem> Track<F> {
             let generation = &self.gens[at];
             let waits = generation.departed.is_none() || generation.held_back;
             if !waits && self.is_dry_before_data(at) {
-                let _ = self.drain(at, cx, true);
+                let end = generation.checkpoint.end;
+                let _ = self.drain(at, cx, end, true);
             }
         }
     }

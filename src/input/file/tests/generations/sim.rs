@@ -32,6 +32,10 @@ pub(super) enum Scheme {
     CopyTruncate,
     /// Replaced by a copy of itself.
     CopyOfItself,
+    /// Added to one file, piece by piece, and truncated.
+    AddedToOne,
+    /// The same, to one file of a few rotations.
+    AddedToSome,
 }
 
 /// A writer and its rotator.
@@ -55,6 +59,8 @@ pub(super) struct Actor {
 pub(super) enum Step {
     Shift(usize),
     Move,
+    /// Copies the log from this offset on.
+    Copy(usize),
     Create,
     Reopen,
 }
@@ -166,13 +172,16 @@ impl Sim {
         }
     }
 
-    /// Copies what the log holds; the writer pauses until the next step.
-    fn copy(&mut self, actor: &mut Actor) {
+    /// Copies what the log holds from an offset on, perhaps not to its end; the writer pauses until all is
+    /// done. Gives the next step.
+    fn copy(&mut self, actor: &mut Actor, from: usize) -> Step {
         let rest = std::mem::take(&mut actor.half);
         self.put(actor, &rest);
         actor.write = i64::MAX;
         let name = match actor.scheme {
             Scheme::CopyOfItself => format!("{}X", actor.name),
+            Scheme::AddedToOne => format!("{}.old", actor.name),
+            Scheme::AddedToSome => format!("{}-{}", actor.name, 202_600 + actor.rotations / 7),
             _ => format!("{}.1", actor.name),
         };
         if !self.names.contains_key(&name) {
@@ -182,10 +191,19 @@ impl Sim {
             actor.kept += 1;
         }
         let now = self.coarse();
-        let text = actor.file.lock().unwrap().data.clone();
+        let data = actor.file.lock().unwrap().data.clone();
+        let text = &data[from.min(data.len())..];
+        let piece = match self.below(3) {
+            0 => self.below(text.len() as u64 + 1) as usize,
+            _ => text.len(),
+        };
         let mut copy = self.names[&name].lock().unwrap();
-        copy.data.extend(text);
+        copy.data.extend(&text[..piece]);
         copy.mtime = now;
+        match from + piece < data.len() {
+            true => Step::Copy(from + piece),
+            false => Step::Create,
+        }
     }
 
     pub fn rotate(&mut self, actor: &mut Actor) {
@@ -203,9 +221,9 @@ impl Sim {
             }
             Step::Shift(_) => (Step::Move, 10_000),
             Step::Move if actor.scheme != Scheme::Create => {
-                self.copy(actor);
-                (Step::Create, self.below(5) as i64 * MS)
+                (self.copy(actor, 0), self.below(5) as i64 * MS)
             }
+            Step::Copy(from) => (self.copy(actor, from), self.below(5) as i64 * MS),
             Step::Create if actor.scheme != Scheme::Create => {
                 match actor.scheme {
                     Scheme::CopyOfItself => {
