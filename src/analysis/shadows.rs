@@ -192,16 +192,7 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             if Language::included(needed, &sufficient) == Inclusion::Proven {
-                let exact = needed.iter().all(|one| one.is_exact());
-                let own = |rule: usize| {
-                    self.subjects
-                        .get(rule)
-                        .map(|one| (&one.groups, &one.host_groups))
-                };
-                let (one, other) = (self.needed(before)?, self.language(at)?);
-                let equal = exact
-                    && own(before) == own(at)
-                    && Language::included(&one, &[other]) == Inclusion::Proven;
+                let equal = self.takes_no_more(before, at, needed)?;
                 if equal {
                     return Some((before, true));
                 }
@@ -209,6 +200,20 @@ impl<'a> Comparison<'a> {
             }
         }
         first
+    }
+
+    /// Whether a rule that takes all lines of `at` takes no others; `needed` are the languages of `at`.
+    fn takes_no_more(&self, before: usize, at: usize, needed: &[&Language]) -> Option<bool> {
+        let (own, other) = (self.subjects.get(before)?, self.subjects.get(at)?);
+        let exact = needed.iter().all(|one| one.is_exact());
+        // A group that both are in is no difference, even one that cannot be compared.
+        let known = |&group: &usize| own.groups.contains(&group) || self.language(group).is_some();
+        Some(
+            exact
+                && own.host_groups == other.host_groups
+                && other.groups.iter().all(known)
+                && Language::included(&self.needed(before)?, needed) == Inclusion::Proven,
+        )
     }
 
     /// Finds the rules of which both take lines, and that have the same shape.
@@ -290,6 +295,18 @@ mod tests {
             ),
             // The equal one is named, not the first.
             ("a .\nb x\na [x]\n", &[(1, 0, false), (2, 1, true)]),
+            // The same group may be begun twice, and a pattern may say what a group says.
+            (
+                "group ^x:\na ^x: 1\ngroup_end\ngroup ^x:\nb ^x: 1\ngroup_end\n",
+                &[(3, 1, true)],
+            ),
+            ("group ^x:\na ^x: 1\ngroup_end\na ^x: 1\n", &[(2, 1, true)]),
+            ("a ^x: 1\ngroup ^x:\nb ^x: 1\ngroup_end\n", &[(2, 0, true)]),
+            (
+                "a ^x: 1\ngroup ^x: 12\nb ^x: 1\ngroup_end\n",
+                &[(1, 0, false), (2, 0, false)],
+            ),
+            ("group_host h\na ^x: 1\ngroup_end\na ^x: 1\n", &[]),
             // A repeat takes lines, a group takes none.
             (
                 "repeat ^x (\\d+)\na ^x 1\ngroup ^y\na ^z\ngroup_end\na ^y\n",
@@ -313,7 +330,7 @@ mod tests {
             // Two groups of one pattern.
             (
                 "group ^x:\na y\ngroup_end\ngroup ^x:\nb y\ngroup_end\n",
-                &[(3, 1, false)],
+                &[(3, 1, true)],
             ),
             // The group makes the rule narrower than the one before it.
             ("a ^x: y\ngroup ^x: \nb [ ]?y$\ngroup_end\n", &[]),
