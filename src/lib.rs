@@ -51,6 +51,8 @@ pub mod hosts;
 pub mod import;
 pub mod input;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod ledger;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod logging;
 pub mod logpath;
 pub mod monitor;

@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
     self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls, Output,
-    Place, Queue, ReportSettings, Rule, Severity, StateSettings, TailSettings, TailStart,
+    Place, Queue, QueueId, ReportSettings, Rule, Severity, StateSettings, TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::host_system;
@@ -91,11 +91,12 @@ where
         return out.flush();
     };
     section(out, "inputs", &inputs(&config.inputs))?;
-    let queues: Vec<String> = config
+    let mut queues: Vec<String> = config
         .queues
         .iter()
         .map(|queue| queue_line(queue, now, zone))
         .collect();
+    queues.extend(silence(config));
     section(out, "queues", &queues)?;
     section(out, "rules", &rules(config))?;
     section(out, "mail", &mail(config))?;
@@ -226,6 +227,31 @@ where
         }
     };
     format!("{} {to} {}{when}", queue.name, queue.schedule)
+}
+
+/// The lines about silences, where any are told.
+fn silence(config: &Config) -> Vec<String> {
+    let settings = &config.silence;
+    let name = |queue: QueueId| match config.queues.get(queue.index()) {
+        Some(queue) => queue.name.clone(),
+        None => "?".into(),
+    };
+    let mut lines = Vec::new();
+    for rule in &settings.rules {
+        let hosts = shown(rule.pattern.source());
+        lines.push(match rule.watch {
+            Some((queue, time)) => {
+                let minutes = time.as_secs().div_ceil(60);
+                format!("silences of {hosts} after {minutes} min to {}", name(queue))
+            }
+            None => format!("silences of {hosts} to nobody"),
+        });
+    }
+    if let Some(queue) = settings.learnt {
+        let queue = name(queue);
+        lines.push(format!("silences that are longer than usual to {queue}"));
+    }
+    lines
 }
 
 fn local<Z: TimeZone>(time: Time, zone: &Z) -> DateTime<Z> {

@@ -34,6 +34,7 @@ pub(super) struct Draft {
     pub(super) repeat_limit: u64,
     pub(super) suggest_words: Option<PathBuf>,
     pub(super) queues: QueueTable,
+    pub(super) silence: SilenceSettings,
     /// The accounts and log files that the settings so far need. The programs are added at the end.
     pub(super) needs: Needs,
     /// The arguments of the last `set tail` that had some.
@@ -141,6 +142,7 @@ impl Draft {
             repeat_limit: 1_000_000,
             suggest_words: None,
             queues: QueueTable::default(),
+            silence: SilenceSettings::default(),
             needs: Needs::default(),
             tail_arguments: DEFAULT_TAIL.into(),
             tail_location: None,
@@ -192,6 +194,7 @@ impl Draft {
                 lines: self.lines,
                 noprefix: self.queues.id("noprefix"),
                 queues: self.queues.into_queues(),
+                silence: self.silence,
                 rules,
                 report: self.report,
                 mail,

@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 43] = [
+const SETTINGS: [Setting; 45] = [
     // The process.
     row(
         "uid",
@@ -172,6 +172,8 @@ const SETTINGS: [Setting; 43] = [
     row("csv", "[WHEN] PROGRAM ARGUMENTS", Reload, |s| s.csv()),
     row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()).text(),
     row("threshold", "QUEUE COUNT REGEXP", Reload, |s| s.threshold()).text(),
+    row("silence", "QUEUE PATTERN DURATION", Reload, |s| s.silence()),
+    row("hush", "PATTERN [WHEN] DURATION", Reload, |s| s.hush()),
     row("sleep", "SECONDS", Reload, |s| s.sleep()),
     row("max_lines", "NUMBER", Reload, |s| {
         let lines = s.at_least_one()?;

@@ -42,6 +42,8 @@ impl Daemon {
             blind: small.changed("blind", &self.blind),
             redis: small.changed("redis", &self.counted),
             sources: monitor.sources,
+            news: monitor.ledger.news,
+            silence: self.monitor.silence_changes(),
         })
     }
 

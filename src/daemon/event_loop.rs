@@ -115,6 +115,7 @@ impl Daemon {
             None => vec![
                 check,
                 self.next_due,
+                self.next_silence(),
                 self.next_try(),
                 alive,
                 self.requests.until,
@@ -144,7 +145,10 @@ impl Daemon {
             Message::Input(Event::Drained) => {
                 self.requests.drains_awaited = self.requests.drains_awaited.saturating_sub(1);
                 if self.requests.drains_awaited == 0 {
-                    self.catching_up = false;
+                    if std::mem::take(&mut self.catching_up) {
+                        // What was read was old.
+                        self.monitor.begin_silences(self.clock.now());
+                    }
                     self.drain_or_handle();
                 }
             }
@@ -172,6 +176,8 @@ impl Daemon {
 
     /// Keeps the fault of an input, queue or server, for `tenshi status`; no fault is its end.
     pub(super) fn health(&mut self, input: String, fault: Option<Fault>) {
+        let now = self.clock.now();
+        self.monitor.input_fault(&input, fault.is_some(), now);
         self.blind.remove(&input);
         if fault.as_ref().is_some_and(|fault| fault.blind) {
             self.blind.insert(input.clone());
@@ -180,9 +186,24 @@ impl Daemon {
             Some(fault) => self.faults.insert(input, fault.text),
             None => self.faults.remove(&input),
         };
-        let now = self.clock.now();
         let state = &self.monitor.config().state;
         self.commits.changed(now, false, state);
+    }
+
+    /// When the next silence is to be looked at: not while lines of before the start are read.
+    fn next_silence(&self) -> Option<Time> {
+        self.monitor.next_silence().filter(|_| !self.catching_up)
+    }
+
+    /// Looks at the silences of hosts and files, if that is due.
+    fn look_for_silence(&mut self, now: Time) {
+        self.monitor.silence_turn(now);
+        if self.next_silence().is_some_and(|next| next <= now) {
+            self.monitor.check_silences(now);
+            let state = &self.monitor.config().state;
+            self.commits.changed(now, false, state);
+            self.plan();
+        }
     }
 
     /// Does what is due by now.
@@ -193,6 +214,7 @@ impl Daemon {
             self.stop_draining();
         }
         if self.shutdown.ending.is_none() {
+            self.look_for_silence(now);
             let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
             let checked = now >= self.next_check && self.monitor.now_waiting();
             if (scheduled && self.ready()) || checked {

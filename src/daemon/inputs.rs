@@ -52,9 +52,9 @@ impl Inputs {
     }
 
     /// Where the files were begun that no snapshot holds yet.
-    pub(super) fn begun(&self) -> Begun {
+    pub(super) fn begun(&mut self) -> Begun {
         let mut all = Begun::default();
-        for begun in self.0.iter().map(|input| input.begun()) {
+        for begun in self.0.iter_mut().map(|input| input.begun()) {
             all.files.extend(begun.files);
             all.patterns.extend(begun.patterns);
         }

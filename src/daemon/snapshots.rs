@@ -184,6 +184,8 @@ impl Daemon {
             faults: &self.faults,
             blind: &self.blind,
             redis: &self.counted,
+            news: &monitor.ledger().news,
+            silence: monitor.saved_silence(),
         }
     }
 

@@ -243,12 +243,13 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let now = clock.now();
     let config = Arc::new(config);
     let mut monitor = Monitor::new(config.clone(), now);
+    monitor.name_console(&hostname());
     let (store, snapshot) = open_store(dir.as_deref(), &sender, &mut monitor)?;
     let mut before = snapshot.unwrap_or_default();
     let catching_up = !before.files.is_empty();
     let settlements = restore(&mut before, &mut monitor, now);
     let resume = Resume {
-        files: before.files.clone(),
+        files: before.files,
         patterns: std::mem::take(&mut before.patterns),
         counted: before.redis.clone(),
     };
@@ -260,7 +261,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     });
     let identity = identity();
     let begun = inputs.begun();
-    let files = before.files.into_iter().chain(begun.files);
+    let files = resume.files.into_iter().chain(begun.files);
     let mut daemon = Daemon {
         outputs: Outputs::new(&config.mail, identity.clone(), args.print),
         workers,

@@ -24,7 +24,11 @@ impl CsvTransport {
 impl Transport for CsvTransport {
     /// A program that fails gets the report again: nothing else has its lines.
     fn send(&self, mail: &QueuedMail) -> Delivery {
-        let run = command::run(&self.command.line, &mail.report.body.whole(), self.timeout);
+        let run = command::run(
+            &self.command.line,
+            &mut mail.report.body.reader(),
+            self.timeout,
+        );
         match run.is_good() {
             true => Delivery::accepted(),
             false => {

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use bstr::BString;
-
 use super::command;
 use crate::config::ShellCommand;
 use crate::process::child::Ended;
+use crate::report::{Body, BodyWriter};
 
 /// A filter with its time limit (`set filter_timeout`).
 #[derive(Clone, Debug)]
@@ -26,9 +25,9 @@ impl Filter {
     ///
     /// A filter that fails must not cost a report: what it printed is sent, and if it printed
     /// nothing, the report as it was, with a line at its end that says so.
-    pub fn run(&self, body: &[u8]) -> (BString, Option<String>) {
+    pub fn run(&self, body: &Body) -> (Body, Option<String>) {
         let program = &self.command.program;
-        let run = command::run(&self.command.line, body, self.timeout);
+        let run = command::run(&self.command.line, &mut body.reader(), self.timeout);
         let fault = (!run.is_good()).then(|| run.words());
         let warning = |fault: String| format!("filter {program}: {fault}");
         let complete = matches!(run.ended, Ended::Exited(_) | Ended::Killed(_));
@@ -36,17 +35,25 @@ impl Filter {
             return (run.output.into(), fault.map(warning));
         }
         let fault = fault.unwrap_or_else(|| "it printed nothing".to_owned());
+        let (mut whole, mut ended) = (BodyWriter::default(), false);
+        body.all_lines(|line| {
+            whole.put(line);
+            ended = line.ends_with(b"\n");
+            true
+        });
         // A report without a last line end must not swallow the note.
-        let end = if body.ends_with(b"\n") { "" } else { "\n" };
+        let end = if ended { "" } else { "\n" };
         let note =
             format!("{end}*** Filter {program}: {fault}, this is the unfiltered report ***\n");
-        let whole = [body, note.as_bytes()].concat();
-        (whole.into(), Some(warning(fault)))
+        whole.put(note.as_bytes());
+        (whole.finish(), Some(warning(fault)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bstr::BString;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -56,7 +63,8 @@ mod tests {
             program: "f".into(),
             line: line.into(),
         };
-        Filter::new(command, timeout).run(body)
+        let (body, warning) = Filter::new(command, timeout).run(&Body::from(body.to_vec()));
+        (body.whole().into_owned().into(), warning)
     }
 
     #[test]

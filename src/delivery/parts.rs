@@ -6,10 +6,10 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::message::{Identity, compose_with, width};
+use super::message::{Content, Identity, Message, width};
 use super::smtp::reply::Reply;
 use super::{Delivery, QueuedMail};
-use crate::report::Body;
+use crate::report::{Body, BodyWriter};
 
 /// The largest mail for a server that does not say what it takes, bytes: below the default of
 /// Postfix (`message_size_limit`, 10,240,000).
@@ -80,15 +80,37 @@ pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
 
 /// Cuts a mail into bodies that fit into mails of at most `most` bytes. Gives none if there is
 /// nothing to cut: it fits as it is, or is as small as it can be.
-pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<BString> {
+pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<Body> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Servers on the way add headers of their own, and have the same limit.
     let margin = (most / 32).clamp(1024, 64 * 1024);
-    let head = compose_with(mail, identity, &Body::default()).len();
+    let head = Message::with_body(mail, identity, &Body::default()).length();
     let room = most.saturating_sub(margin + head + NOTES).max(LEAST_ROOM);
-    // What a filter made of a report is cut, and nothing is added to it.
-    let full = mail.filtered.is_none() && !mail.report.pager;
-    let mut cutter = Cutter::new(room);
+    // Each part says how many there are: they are counted before they are written.
+    let mut counted = Count(0);
+    cut(mail, room, &mut counted);
+    if counted.0 < 2 {
+        return Vec::new();
+    }
+    let mut parts = Parts {
+        count: counted.0,
+        notes: is_full(mail),
+        done: Vec::new(),
+        part: BodyWriter::default(),
+    };
+    cut(mail, room, &mut parts);
+    parts.done
+}
+
+/// Whether it is a full report as we wrote it: nothing is added to what a filter made of one, or to a pager's.
+fn is_full(mail: &QueuedMail) -> bool {
+    mail.filtered.is_none() && !mail.report.pager
+}
+
+/// Cuts the body of a mail into parts of at most `room` bytes.
+fn cut(mail: &QueuedMail, room: usize, out: &mut dyn Part) {
+    let full = is_full(mail);
+    let mut cutter = Cutter::new(room, out);
     let mut blank = false;
     mail.body().all_lines(|line| {
         let before = std::mem::replace(&mut blank, full && line == b"\n");
@@ -104,7 +126,58 @@ pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<BString> 
     if blank {
         cutter.take(b"\n", false);
     }
-    cutter.finish(full)
+    if cutter.begun {
+        cutter.out.end();
+    }
+}
+
+/// What is made of the parts.
+trait Part {
+    /// Some text of a part.
+    fn put(&mut self, text: &[u8]);
+    /// The part is over.
+    fn end(&mut self);
+}
+
+/// The number of parts.
+struct Count(usize);
+
+impl Part for Count {
+    fn put(&mut self, _: &[u8]) {}
+
+    fn end(&mut self) {
+        self.0 += 1;
+    }
+}
+
+/// The parts as they are sent.
+struct Parts {
+    /// How many there will be.
+    count: usize,
+    /// Whether each says which one it is.
+    notes: bool,
+    done: Vec<Body>,
+    part: BodyWriter,
+}
+
+impl Part for Parts {
+    fn put(&mut self, text: &[u8]) {
+        self.part.put(text);
+    }
+
+    fn end(&mut self) {
+        let (next, count) = (self.done.len() + 2, self.count);
+        let goes_on = self.notes && next <= count;
+        if goes_on {
+            let words = format!("\n*** It goes on in part {next} of {count} ***\n");
+            self.part.put(words.as_bytes());
+        }
+        self.done.push(std::mem::take(&mut self.part).finish());
+        if goes_on {
+            let words = format!("*** Part {next} of {count}: the report goes on ***\n");
+            self.part.put(words.as_bytes());
+        }
+    }
 }
 
 /// Whether a line behind an empty one begins a host's block, as [`text`](crate::report::text) writes it.
@@ -113,10 +186,10 @@ fn is_host(line: &[u8]) -> bool {
 }
 
 /// Fills parts with lines, up to their room.
-struct Cutter {
-    parts: Vec<Vec<u8>>,
-    /// The part that is being filled, and how much of its room is taken.
-    part: Vec<u8>,
+struct Cutter<'a> {
+    out: &'a mut dyn Part,
+    /// Whether the part that is being filled holds something, and how much of its room is taken.
+    begun: bool,
     used: usize,
     room: usize,
     /// The line of the host whose block this is, with the empty one before it, and its size.
@@ -124,11 +197,11 @@ struct Cutter {
     host_size: usize,
 }
 
-impl Cutter {
-    fn new(room: usize) -> Self {
+impl<'a> Cutter<'a> {
+    fn new(room: usize, out: &'a mut dyn Part) -> Self {
         Self {
-            parts: Vec::new(),
-            part: Vec::new(),
+            out,
+            begun: false,
             used: 0,
             room,
             host: Vec::new(),
@@ -162,45 +235,17 @@ impl Cutter {
     }
 
     fn put(&mut self, text: &[u8], size: usize, is_host: bool) {
-        if self.used + size > self.room && !self.part.is_empty() {
-            self.parts.push(std::mem::take(&mut self.part));
+        if self.used + size > self.room && self.begun {
+            self.out.end();
             self.used = 0;
             if !is_host {
-                self.part.extend_from_slice(&self.host);
+                self.out.put(&self.host);
                 self.used = self.host_size;
             }
         }
-        self.part.extend_from_slice(text);
+        self.out.put(text);
+        self.begun = true;
         self.used += size;
-    }
-
-    fn finish(mut self, full: bool) -> Vec<BString> {
-        if !self.part.is_empty() {
-            self.parts.push(self.part);
-        }
-        let count = self.parts.len();
-        if count < 2 {
-            return Vec::new();
-        }
-        let said = |(at, part): (usize, Vec<u8>)| {
-            if !full {
-                return part.into();
-            }
-            let (number, mut out) = (at + 1, Vec::with_capacity(part.len() + NOTES));
-            if number > 1 {
-                out.extend_from_slice(
-                    format!("*** Part {number} of {count}: the report goes on ***\n").as_bytes(),
-                );
-            }
-            out.extend_from_slice(&part);
-            if number < count {
-                let next = number + 1;
-                let words = format!("\n*** It goes on in part {next} of {count} ***\n");
-                out.extend_from_slice(words.as_bytes());
-            }
-            out.into()
-        };
-        self.parts.into_iter().enumerate().map(said).collect()
     }
 }
 
@@ -303,14 +348,15 @@ mod tests {
         for most in [2_000_u64, 3_000, 5_000, 20_000] {
             let mut whole = queued_mail(b"tenshi report [a]", &body);
             let parts = split(&whole, &identity(), most);
-            let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
+            let together: Vec<_> = parts.iter().flat_map(|part| lines(&part.whole())).collect();
             assert_eq!(together, lines(&body), "{most}");
             for (at, part) in parts.iter().enumerate() {
-                whole.report.body = part.clone().into();
+                whole.report.body = part.clone();
                 whole.report.subject = mark(b"tenshi report [a]", at + 1, parts.len());
                 let size = compose(&whole, &identity()).len() as u64;
                 assert!(size <= most.max(2_600), "{most}: {size}");
-                let first = part.lines().find(|l| l.ends_with(b": "));
+                let text = part.whole();
+                let first = text.lines().find(|l| l.ends_with(b": "));
                 assert!(first.is_some(), "{part}");
                 checked += 1;
             }
@@ -326,7 +372,7 @@ mod tests {
         assert!(body.len() > 1 << 20, "{}", body.len());
         let whole = queued_mail(b"tenshi report [a]", &body);
         let parts = split(&whole, &identity(), 500_000);
-        let together: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();
+        let together: Vec<_> = parts.iter().flat_map(|part| lines(&part.whole())).collect();
         assert_eq!(together, lines(&body));
         let sent = compose(&whole, &identity());
         assert_eq!(sent.find_iter(b"a plain line").count(), 50 * 300);

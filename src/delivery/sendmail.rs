@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 
-use super::message::{Identity, compose};
+use super::message::{Content, Identity, Message, compose};
 use super::transport::Transport;
 use super::{Delivery, QueuedMail, parts};
 use crate::config::Address;
 use crate::process::child::{Ended, Limits, Program, Run};
+use crate::report::Body;
 use crate::shown::shown_path;
 
 /// Mails to a sendmail program.
@@ -43,14 +44,15 @@ impl SendmailTransport {
 
 impl Transport for SendmailTransport {
     fn send(&self, mail: &QueuedMail) -> Delivery {
-        let message = compose(mail, &self.identity);
+        let length = Message::new(mail, &self.identity).length();
         let (from, to) = (&mail.report.sender, &mail.report.recipients);
         let command = (self.program.as_path(), self.arguments.as_slice());
-        let attempt = || deliver(command, from, to, &message, self.timeout);
-        parts::bounded(message.len(), attempt)
+        let message = || compose(mail, &self.identity);
+        let attempt = || deliver(command, from, to, &message(), self.timeout);
+        parts::bounded(length, attempt)
     }
 
-    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<BString> {
+    fn split(&self, mail: &QueuedMail, most: u64) -> Vec<Body> {
         parts::split(mail, &self.identity, most)
     }
 
@@ -82,7 +84,7 @@ pub fn deliver(
         .arguments(arguments)
         .arguments(["-i", "-f", from.as_str(), "--"])
         .arguments(to.iter().map(Address::as_str))
-        .run(&local_form(message), &limits);
+        .run(&mut &local_form(message)[..], &limits);
     judge(path, &run, timeout)
 }
 

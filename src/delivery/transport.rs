@@ -4,9 +4,8 @@
 //! [`print`](super::print). [`outputs`](super::outputs) chooses the one of a queue. The filter of a
 //! queue is no output: its text is what an output is given.
 
-use bstr::BString;
-
 use super::{Delivery, QueuedMail};
+use crate::report::Body;
 
 /// An output. It is called on a worker's thread, and may wait there as long as its own time limits
 /// allow: other queues do not wait for it.
@@ -17,7 +16,7 @@ pub trait Transport: Send + Sync {
 
     /// The bodies of the parts of a mail for which [`send`](Self::send) answered
     /// [`Delivery::TooLarge`] with this size, bytes; none if it cannot be cut.
-    fn split(&self, _mail: &QueuedMail, _most: u64) -> Vec<BString> {
+    fn split(&self, _mail: &QueuedMail, _most: u64) -> Vec<Body> {
         Vec::new()
     }
 

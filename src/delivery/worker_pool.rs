@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::filter::Filter;
 use super::transport::Transport;
 use super::{AttemptResult, Delivery, QueuedMail};
-use crate::report::Body;
 use crate::threads;
 
 /// The most mails that are on their way at once.
@@ -108,8 +107,7 @@ fn attempt(job: &Job) -> AttemptResult {
     let Some(filter) = filter else {
         return hand_over(&job.mail, &*job.transport);
     };
-    let (body, warning) = filter.run(&job.mail.report.body.whole());
-    let body = Body::from(body);
+    let (body, warning) = filter.run(&job.mail.report.body);
     let mut mail = job.mail.clone();
     mail.filtered = Some(body.clone());
     let handed = hand_over(&mail, &*job.transport);
@@ -129,7 +127,7 @@ fn hand_over(mail: &QueuedMail, transport: &dyn Transport) -> AttemptResult {
     };
     let accepted = matches!(delivery, Delivery::Accepted { .. });
     AttemptResult {
-        parts: parts.into_iter().map(Body::from).collect(),
+        parts,
         program_failed: transport.is_program() && !accepted,
         ..AttemptResult::new(mail.id, delivery)
     }

@@ -79,8 +79,8 @@ pub trait Input: Debug {
     /// elsewhere in order.
     fn stop(self: Box<Self>) -> Vec<InputThread>;
 
-    /// Where the input was begun for the first time, for the first snapshot.
-    fn begun(&self) -> file::Begun {
+    /// Where the input was begun for the first time, for the first snapshot; asked for once.
+    fn begun(&mut self) -> file::Begun {
         file::Begun::default()
     }
 

@@ -4,6 +4,7 @@ use bstr::BStr;
 
 use super::monitor::Monitor;
 use super::saved::{SavedCounter, SavedLast, SavedQueue, SavedSource, SourcesChange};
+use crate::ledger::LedgerChanges;
 use crate::queue::{Tally, TallyChange};
 
 /// The last lines of the hosts of a source, as they are written.
@@ -23,6 +24,8 @@ pub struct MonitorChanges<'a> {
     pub last: Option<Vec<SavedLast<&'a str, &'a BStr>>>,
     /// The previous lines that changed.
     pub sources: Option<SourcesChange<SourceRef<'a>>>,
+    /// What changed in the ledger.
+    pub ledger: LedgerChanges<'a>,
 }
 
 impl Monitor {
@@ -51,6 +54,7 @@ impl Monitor {
             escalations: (!escalations.is_empty()).then_some(escalations),
             last: anew.then(|| self.saved_last()),
             sources: (anew || !sources.is_empty()).then_some(SourcesChange { anew, sources }),
+            ledger: self.ledger.changes(),
         })
     }
 
@@ -63,5 +67,7 @@ impl Monitor {
         }
         self.escalations.committed();
         self.previous.committed();
+        self.ledger.committed();
+        self.silences_committed();
     }
 }

@@ -101,6 +101,7 @@ impl Monitor {
         status: Option<Status>,
         names: &dyn Fn(&[u8]) -> Option<String>,
     ) -> Option<DueReports> {
+        self.count_often(index, now);
         let config = self.config.clone();
         let queue = config.queues.get(index)?;
         let state = self.queues.get_mut(index)?;
@@ -152,13 +153,14 @@ impl Monitor {
 
     /// The sentences that a report carries besides its lines; none where only pagers and programs read it.
     fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
-        let queue = self.config.queues.get(index);
+        let config = self.config.clone();
+        let queue = config.queues.get(index);
         match queue.and_then(|queue| queue.output.mail()) {
             Some(mail) if mail.recipients.iter().any(|r| !r.pager) => {}
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);
-        let name = self.config.queues.get(index).map(|queue| &queue.name);
+        let name = queue.map(|queue| &queue.name);
         let (theirs, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.announcements)
             .into_iter()
             .partition(|unsent| unsent.not_in.is_none() || unsent.not_in.as_ref() != name);
@@ -166,6 +168,10 @@ impl Monitor {
         for unsent in theirs {
             self.announced.extend(unsent.mails);
             remarks.push(unsent.text);
+        }
+        let scheduled = queue.is_some_and(|queue| queue.schedule != Schedule::Now);
+        if scheduled && let Some(irregular) = self.irregular_hosts(now) {
+            remarks.push(irregular);
         }
         let gap = self.queues.get_mut(index).and_then(|w| w.gap.take());
         remarks.extend(gap.map(|(from, to)| {

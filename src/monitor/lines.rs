@@ -99,11 +99,15 @@ impl Monitor {
     fn end(&mut self, scratch: Scratch) {
         self.scratch = scratch;
         self.count_batch();
+        if self.watching.is_on() {
+            self.note_heard();
+        }
     }
 
     /// Prepares for lines of this source: once a batch, not once a line.
     fn begin(&mut self, source: &BStr) {
         self.bound_hosts();
+        self.watching.begin(source);
         if self.repeats {
             self.source = self.previous.source(source);
         }
@@ -115,6 +119,7 @@ impl Monitor {
         let many = self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES;
         if many {
             self.hosts = HostTable::default();
+            self.watching.forget_numbers();
             self.previous.clear();
             for queue in &mut self.queues {
                 queue.tally.forget_numbers();
@@ -191,6 +196,9 @@ impl Monitor {
             masked,
             budget,
         } = scratch;
+        if self.watching.is_on() {
+            self.watching.note(self.hosts.host(host).number());
+        }
         let mut text = MessageText::new(written, config.lines.hidepid, message);
         let query = Query {
             host,

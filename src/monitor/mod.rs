@@ -26,7 +26,9 @@ mod restore;
 mod rule_names;
 mod saved;
 mod schedules;
+mod silence;
 mod trace;
+mod watching;
 
 pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};

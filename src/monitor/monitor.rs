@@ -11,11 +11,13 @@ use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
 use super::saved::SavedQueue;
+use super::watching::Watching;
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
 use crate::config::{Action, Config, QueueId};
 use crate::counters::{Counter, Counters};
 use crate::hosts::{Host, HostTable};
+use crate::ledger::Ledger;
 use crate::pattern::{Budget, Pattern, Spans};
 use crate::queue::Batch;
 use crate::report::Unsent;
@@ -33,6 +35,10 @@ pub struct Monitor {
     pub(super) queues: Vec<QueueState>,
     pub(super) escalations: Escalations,
     pub(super) hosts: HostTable,
+    /// What the site is known by over weeks and months.
+    pub(super) ledger: Ledger,
+    /// The silences of hosts and files.
+    pub(super) watching: Watching,
     /// The previous line of each source and host, which `repeat` adds to.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
@@ -89,9 +95,11 @@ impl Monitor {
             index: Index::new(&config.rules),
             names: RuleNames::new(&config),
             repeats: repeats(&config),
+            watching: Watching::new(&config, now),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
+            ledger: Ledger::default(),
             previous: PreviousLines::default(),
             source: SourceId::default(),
             counters: Counters::default(),
@@ -127,6 +135,11 @@ impl Monitor {
         for (counter, _, n) in more.all() {
             self.counters.add(counter, n);
         }
+    }
+
+    /// What the site is known by.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The sentences that the next report has to carry.
@@ -231,6 +244,7 @@ impl Monitor {
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
+        self.reconfigure_silences(now);
     }
 }
 

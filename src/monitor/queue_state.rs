@@ -12,6 +12,8 @@ pub(super) struct QueueState {
     pub start: Time,
     /// Whether a scheduled minute has passed whose report is yet to be made.
     pub overdue: bool,
+    /// Whether its next report tells of hosts that fell silent again and again.
+    pub pending: bool,
     /// The next scheduled minute; nothing for a `[now]` queue.
     pub next: Option<Time>,
     /// When the last report of this run was made.
@@ -27,10 +29,18 @@ impl QueueState {
             tally: Tally::default(),
             start: now,
             overdue: false,
+            pending: false,
             next: None,
             mailed: None,
             gap: None,
         }
+    }
+}
+
+impl QueueState {
+    /// Whether there is something to report.
+    pub(super) fn holds(&self) -> bool {
+        self.pending || !self.tally.is_empty()
     }
 }
 

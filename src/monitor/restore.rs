@@ -160,6 +160,8 @@ impl Monitor {
         self.counters = snapshot.counters;
         self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
+        self.ledger = snapshot.ledger;
+        self.restore_silences(snapshot.silence, now);
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone

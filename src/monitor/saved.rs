@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::counters::Counters;
+use crate::ledger::Ledger;
+use crate::ledger::silence::SavedSilence;
 use crate::queue::Tally;
 
 /// Everything that a monitor goes on from after a restart.
@@ -25,8 +27,12 @@ pub struct SavedMonitor {
     pub sources: Vec<SavedSource>,
     /// Remarks that the next report has to carry.
     pub remarks: Vec<String>,
+    /// The silences of hosts and files.
+    pub silence: SavedSilence,
     /// Everything counted.
     pub counters: Counters,
+    /// What the site is known by.
+    pub ledger: Ledger,
 }
 
 /// A queue, by its name.

@@ -14,7 +14,7 @@ impl Monitor {
         let before = now - chrono::TimeDelta::minutes(1);
         for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
             if let Schedule::Cron(spec) = &queue.schedule
-                && !state.tally.is_empty()
+                && state.holds()
                 && state
                     .mailed
                     .is_none_or(|mailed| minute(mailed) != minute(now))
@@ -37,7 +37,7 @@ impl Monitor {
             if let Schedule::Cron(spec) = &queue.schedule
                 && state.next.is_some_and(|next| next <= now)
             {
-                state.overdue |= !state.tally.is_empty();
+                state.overdue |= state.holds();
                 state.next = spec.next(now, &Local);
             }
         }
@@ -72,7 +72,7 @@ impl Monitor {
     /// report to try again. `[now]` queues have none.
     pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
         let queues = self.config.queues.iter().zip(&self.queues);
-        let wanted = queues.filter(|(q, w)| !w.tally.is_empty() || others(&q.name));
+        let wanted = queues.filter(|(q, w)| w.holds() || others(&q.name));
         wanted.filter_map(|(_, w)| w.next).min()
     }
 

@@ -1,5 +1,6 @@
 mod batches;
 mod repeat;
+mod silence;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ pub use exchange::{Ended, Limits, Run};
 pub use group::Group;
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, BufRead};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -139,7 +139,7 @@ impl Program {
     }
 
     /// Runs the program to its end with `input` as its standard input.
-    pub fn run(mut self, input: &[u8], limits: &Limits) -> Run {
+    pub fn run(mut self, input: &mut dyn BufRead, limits: &Limits) -> Run {
         self.0.stdin(Stdio::piped()).stderr(Stdio::piped());
         self.0.stdout(match limits.output {
             Some(_) => Stdio::piped(),

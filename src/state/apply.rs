@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::places::Places;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::ledger::silence::{SavedSilence, SilenceChange};
+use crate::ledger::{News, NewsChange};
 use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
 use crate::queue::{Tally, TallyChange};
 
@@ -138,8 +140,22 @@ impl Apply<SourcesChange> for Vec<SavedSource> {
     }
 }
 
+impl Apply<SilenceChange> for SavedSilence {
+    fn apply(&mut self, change: SilenceChange, _: &mut Places) -> Result<(), String> {
+        self.make(change);
+        Ok(())
+    }
+}
+
 impl Apply<OutboxChange> for Outbox {
     fn apply(&mut self, change: OutboxChange, _: &mut Places) -> Result<(), String> {
         self.make(change)
+    }
+}
+
+impl Apply<NewsChange> for News {
+    fn apply(&mut self, change: NewsChange, _: &mut Places) -> Result<(), String> {
+        self.take_changes(change);
+        Ok(())
     }
 }

@@ -13,6 +13,9 @@ use crate::counters::Counters;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::ledger::news::Op;
+use crate::ledger::silence::{SavedSilence, SilenceChange};
+use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
     SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
@@ -142,6 +145,10 @@ snapshot! {
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
         SourcesChange, SourcesChange<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
+    /// The part of the ledger for `set news`.
+    news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
+    /// When each host and file writes, and whose silence was told.
+    silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
 }
 
 impl Snapshot {
@@ -157,6 +164,10 @@ impl Snapshot {
             sources: take(&mut self.sources),
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
+            silence: take(&mut self.silence),
+            ledger: Ledger {
+                news: take(&mut self.news),
+            },
         }
     }
 }

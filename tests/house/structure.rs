@@ -44,7 +44,7 @@ const ORDER: [&[&str]; 12] = [
     &["config"],
     &["record"],
     // What a line is, which rule takes it, where it is counted.
-    &["input", "queue", "rules", "suggest"],
+    &["input", "ledger", "queue", "rules", "suggest"],
     &["analysis", "host_system", "packs", "report"],
     // What is mailed when.
     &["delivery", "import", "monitor"],

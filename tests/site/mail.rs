@@ -41,7 +41,7 @@ fn addresses(texts: &[&str]) -> Vec<Address> {
 }
 
 fn send(settings: &MailSettings, to: &[&str], message: &[u8]) -> Delivery {
-    smtp::deliver(settings, &address("tenshi"), &addresses(to), message, None)
+    smtp::deliver(settings, &address("tenshi"), &addresses(to), &message, None)
 }
 
 fn taken() -> Delivery {
@@ -263,7 +263,7 @@ fn the_password_is_sent_but_never_shown() {
     let lines = RefCell::new(Vec::new());
     let trace = |line: &str| lines.borrow_mut().push(line.to_owned());
     let (from, to) = (address("tenshi"), addresses(&["root"]));
-    let end = smtp::deliver(&settings, &from, &to, b"x", Some(&trace));
+    let end = smtp::deliver(&settings, &from, &to, &&b"x"[..], Some(&trace));
     assert_eq!(end, taken());
     // base64 of NUL me NUL secret
     assert!(dialogue(&sink, "QUIT\r\n").contains("AUTH PLAIN AG1lAHNlY3JldA==\r\nMAIL"));

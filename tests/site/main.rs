@@ -37,5 +37,6 @@ mod review;
 mod rotation;
 mod rules;
 mod signals;
+mod silence;
 mod status;
 mod suggest;

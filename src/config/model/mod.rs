@@ -12,9 +12,12 @@ use bstr::BString;
 
 mod inputs;
 mod mail;
+mod silence;
 
 pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
+
+pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 
 use super::diagnostic::Place;
 use crate::charset::Charset;
@@ -60,6 +63,8 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// The queue for lines without a known prefix (`set queue noprefix …`).
     pub noprefix: Option<QueueId>,
+    /// The hosts and files whose silence is told.
+    pub silence: SilenceSettings,
     /// The rules, in the order in which they are tried.
     pub rules: Vec<Rule>,
     /// The form of the reports.

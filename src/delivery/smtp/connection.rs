@@ -1,7 +1,7 @@
 //! The connection of a dialogue, in clear or under TLS. Each step has one time limit for the whole
 //! step, however the server spreads its bytes.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +11,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::reply::{LONGEST_LINE, Malformed, Reply, ReplyParser};
+use super::wire::Wire;
+use crate::delivery::message::Content;
 use crate::timed_stream::{TimedSocket, TimedStream};
 
 /// A message is sent in blocks of this many bytes, each a step with its own time limit: a slow line
@@ -103,26 +105,19 @@ impl Connection {
         self.receive()
     }
 
-    /// Sends the message, CRLF between its lines, and reads the reply to its end. A leading dot
-    /// is doubled (RFC 5321 §4.5.2).
-    pub(super) fn message(&mut self, text: &[u8]) -> io::Result<Reply> {
-        let (mut rest, mut begins, mut block) = (text, true, Vec::new());
-        loop {
-            let (piece, after) = rest.split_at_checked(BLOCK).unwrap_or((rest, &[]));
-            rest = after;
-            block.clear();
-            begins = double_dots(piece, begins, &mut block);
-            if rest.is_empty() {
-                block.extend_from_slice(b"\r\n.\r\n");
-            }
-            self.begin();
-            if let Err(error) = self.stream.send(&block) {
+    /// Sends the message, and reads the reply to its end.
+    pub(super) fn message(&mut self, message: &dyn Content) -> io::Result<Reply> {
+        let mut blocks = Blocks {
+            connection: self,
+            wire: Wire::new(),
+        };
+        let sent = message.write_to(&mut blocks).and_then(|()| blocks.end());
+        match sent {
+            Ok(()) => self.read_reply(),
+            Err(error) => {
                 // A server may answer before the end, and close.
                 let early = (error.kind() != io::ErrorKind::TimedOut).then(|| self.receive());
-                return early.and_then(Result::ok).ok_or(error);
-            }
-            if rest.is_empty() {
-                return self.read_reply();
+                early.and_then(Result::ok).ok_or(error)
             }
         }
     }
@@ -180,37 +175,41 @@ impl Connection {
     }
 }
 
-/// Appends a piece of a message, with each dot at the beginning of a line doubled. `begins` says
-/// whether the piece is at the beginning of a line. Gives whether the next piece is.
-fn double_dots(piece: &[u8], mut begins: bool, out: &mut Vec<u8>) -> bool {
-    for line in piece.lines_with_terminator() {
-        if begins && line.starts_with(b".") {
-            out.push(b'.');
-        }
-        out.extend_from_slice(line);
-        begins = line.ends_with(b"\n");
+/// A message on its way: each block is a step.
+struct Blocks<'a> {
+    connection: &'a mut Connection,
+    wire: Wire,
+}
+
+impl Blocks<'_> {
+    fn send(&mut self) -> io::Result<()> {
+        self.connection.begin();
+        let sent = self.connection.stream.send(&self.wire.block);
+        self.wire.block.clear();
+        sent
     }
-    begins
+
+    fn end(&mut self) -> io::Result<()> {
+        self.wire.end();
+        self.send()
+    }
+}
+
+impl Write for Blocks<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let (piece, _) = text.split_at_checked(BLOCK).unwrap_or((text, &[]));
+        self.wire.put(piece);
+        if self.wire.block.len() >= BLOCK {
+            self.send()?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn end(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|limit| Instant::now().checked_add(limit))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dots_are_doubled_wherever_a_message_is_cut() {
-        let text = b".\r\n..\r\na.\r\n\r\n.b\r\n.";
-        let want = text.replace(b"\r\n.", b"\r\n..");
-        for length in 1..=text.len() {
-            let (mut begins, mut out) = (true, Vec::new());
-            for piece in text.chunks(length) {
-                begins = double_dots(piece, begins, &mut out);
-            }
-            assert_eq!(out, [b".", &*want].concat(), "{length}");
-        }
-    }
 }

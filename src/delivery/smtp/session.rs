@@ -7,6 +7,7 @@ use super::error::{MAIL, SmtpError, expect_class, is_about_login, no_answer};
 use super::reply::{Offer, Reply};
 use crate::config::{Address, MailSettings};
 use crate::delivery::Delivery;
+use crate::delivery::message::Content;
 
 /// Gets each line of the dialogue, for `-d`: `> MAIL FROM:<…>`, `< 250 …`. Never a password.
 pub type Trace<'a> = Option<&'a dyn Fn(&str)>;
@@ -26,7 +27,7 @@ impl Session<'_> {
         &mut self,
         from: &Address,
         to: &[Address],
-        text: &[u8],
+        message: &dyn Content,
     ) -> Result<Delivery, SmtpError> {
         self.command(MAIL, &format!("MAIL FROM:<{}>", from.as_str()), 2)?;
         let (mut rejected, mut deferred) = (Vec::new(), Vec::new());
@@ -47,7 +48,7 @@ impl Session<'_> {
         }
         self.command("DATA", "DATA", 3)?;
         let step = "the message";
-        let sent = self.connection.message(text);
+        let sent = self.connection.message(message);
         let reply = sent.map_err(|error| self.broken(step, &error))?;
         self.trace('<', &reply.to_string());
         self.quit();

@@ -79,9 +79,9 @@ impl Input for LogFiles {
         Vec::new()
     }
 
-    fn begun(&self) -> Begun {
-        let follower = self.follower.as_ref();
-        follower.map(|f| f.begun().clone()).unwrap_or_default()
+    fn begun(&mut self) -> Begun {
+        let follower = self.follower.as_mut();
+        follower.map(FollowerThread::begun).unwrap_or_default()
     }
 
     fn still(&self) -> Option<Duration> {

@@ -76,9 +76,9 @@ impl Pulse {
 }
 
 impl FollowerThread {
-    /// Where the files were begun.
-    pub fn begun(&self) -> &Begun {
-        &self.begun
+    /// Where the files were begun, for whoever asks first.
+    pub fn begun(&mut self) -> Begun {
+        std::mem::take(&mut self.begun)
     }
 
     /// How long it has not looked at its files; it does at least each 300 s.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -58,6 +59,11 @@ const ALL: AddWatchFlags = AddWatchFlags::IN_MODIFY
 const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF
     .union(AddWatchFlags::IN_MOVE_SELF)
     .union(AddWatchFlags::IN_ONLYDIR);
+/// After this pause the thread looks what else the kernel has to tell: while lines come all the time, the threads
+/// wake for several of them at once.
+const REST: Duration = Duration::from_millis(50);
+/// So many events at once are no reason for a pause: the kernel keeps a bounded number.
+const MANY: usize = 32;
 /// Adds to what is told of a directory that is watched already.
 const ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(nix::libc::IN_MASK_ADD);
 
@@ -318,7 +324,13 @@ impl Reader {
                 return End::Asked;
             }
             match self.inotify.read_events() {
-                Ok(events) => events.into_iter().for_each(|event| self.tell(event, wake)),
+                Ok(events) => {
+                    let few = events.len() < MANY;
+                    events.into_iter().for_each(|event| self.tell(event, wake));
+                    if few {
+                        std::thread::sleep(REST);
+                    }
+                }
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 Err(_) => return End::Unasked,
             }
@@ -370,7 +382,6 @@ mod tests {
     use std::io::Write;
     use std::path::PathBuf;
     use std::sync::mpsc::{Receiver, channel};
-    use std::time::Duration;
 
     use super::*;
 
@@ -470,6 +481,23 @@ mod tests {
         fs::remove_file(dir.join("log.1")).unwrap();
         log.write_all(b"late\n").unwrap();
         assert_eq!(w.told(&dir).last(), Some(&Hint::Data(dir.join("log.1"))));
+    }
+
+    #[test]
+    fn lines_that_come_all_the_time_are_told_of_together() {
+        let mut w = World::new();
+        let dir = w.dir("logs");
+        let mut log = File::create(dir.join("log")).unwrap();
+        w.update(&[&dir]);
+        w.told(&dir);
+        let began = std::time::Instant::now();
+        for _ in 0..100 {
+            log.write_all(b"line\n").unwrap();
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        let rests = began.elapsed().as_millis() / REST.as_millis();
+        let told = w.told(&dir).len() as u128;
+        assert!((1..=rests + 2).contains(&told), "{told} times, {rests}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A program that is given something on its standard input and run to its end.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
@@ -102,7 +102,7 @@ impl Run {
 }
 
 /// Feeds and watches a program to its end.
-pub(super) fn attend(mut child: Child, input: &[u8], limits: &Limits) -> Run {
+pub(super) fn attend(mut child: Child, input: &mut dyn BufRead, limits: &Limits) -> Run {
     let mut pipes = match Pipes::of(&mut child, input, limits.output) {
         Ok(pipes) => pipes,
         Err(fault) => {
@@ -117,9 +117,9 @@ pub(super) fn attend(mut child: Child, input: &[u8], limits: &Limits) -> Run {
     let whole = matches!(ended, Ended::Exited(_) | Ended::Killed(_));
     Run {
         ended,
+        fed: pipes.is_fed(),
         output: if whole { pipes.printed } else { Vec::new() },
         errors: pipes.said,
-        fed: pipes.left.is_empty(),
     }
 }
 
@@ -177,7 +177,7 @@ struct Pipes<'a> {
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
     /// The input that is still to be written.
-    left: &'a [u8],
+    left: &'a mut dyn BufRead,
     printed: Vec<u8>,
     /// The most that is read of the output, bytes: one more than may be printed.
     most: usize,
@@ -185,7 +185,7 @@ struct Pipes<'a> {
 }
 
 impl<'a> Pipes<'a> {
-    fn of(child: &mut Child, input: &'a [u8], most: Option<usize>) -> io::Result<Self> {
+    fn of(child: &mut Child, input: &'a mut dyn BufRead, most: Option<usize>) -> io::Result<Self> {
         let pipes = Self {
             input: child.stdin.take(),
             output: child.stdout.take(),
@@ -206,6 +206,11 @@ impl<'a> Pipes<'a> {
         Ok(pipes)
     }
 
+    /// Whether all of the input is written. One that cannot be read has no more.
+    fn is_fed(&mut self) -> bool {
+        self.left.fill_buf().map_or(true, <[u8]>::is_empty)
+    }
+
     /// Whether anything may still be given or got.
     fn open(&self) -> bool {
         self.input.is_some() || self.output.is_some() || self.errors.is_some()
@@ -213,15 +218,16 @@ impl<'a> Pipes<'a> {
 
     /// Waits for a pipe that is ready, for no longer than `limit`, and serves all that are.
     fn serve(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        if self.left.is_empty() {
+        if self.is_fed() {
             // Its end is what most programs wait for.
             self.input = None;
         }
         self.wait(limit)?;
         if let Some(input) = &mut self.input {
-            let some = self.left.len().min(CHUNK);
-            match input.write(self.left.get(..some).unwrap_or_default()) {
-                Ok(written) => self.left = self.left.get(written..).unwrap_or_default(),
+            let left = self.left.fill_buf().unwrap_or_default();
+            let some = left.len().min(CHUNK);
+            match input.write(left.get(..some).unwrap_or_default()) {
+                Ok(written) => self.left.consume(written),
                 Err(e) if passes(&e) => {}
                 // A program may end without reading all: that is its business.
                 Err(_) => self.input = None,
@@ -315,7 +321,7 @@ mod tests {
     }
 
     fn run(line: &str, input: &[u8], limits: Limits) -> Run {
-        Program::shell(line).run(input, &limits)
+        Program::shell(line).run(&mut &input[..], &limits)
     }
 
     #[test]
@@ -382,7 +388,7 @@ mod tests {
         for (line, words) in cases {
             assert_eq!(run(line, b"", LONG).words(), words);
         }
-        let missing = Program::new("/no/such").run(b"", &LONG);
+        let missing = Program::new("/no/such").run(&mut &b""[..], &LONG);
         assert_eq!(missing.words(), "No such file or directory (os error 2)");
     }
 }

@@ -502,3 +502,52 @@ fn groups_have_a_depth() {
         told.first()
     );
 }
+
+#[test]
+fn what_is_wrong_with_silences_is_told() {
+    let cases = [
+        ("set silence", "1:5 error: `set silence` needs a value"),
+        (
+            "set silence x",
+            "1:13 error: there is no queue `x` up to here",
+        ),
+        (
+            "set silence off",
+            "1:13 error: whose silence is not to be told?",
+        ),
+        (
+            "set silence a ^x",
+            "1:15 error: after what time is their silence told?",
+        ),
+        ("set silence a ^x 6", "1:18 error: `6` is no length of time"),
+        (
+            "set silence a ^x 0m",
+            "1:18 error: `0m` is no length of time",
+        ),
+        (
+            "set silence a ^x 999d",
+            "1:18 error: `999d` is no length of time",
+        ),
+        ("set silence off ^(", "1:18 error: in the pattern: "),
+        (
+            "set hush ^db 4h",
+            "1:10 error: the time at which the hush begins must follow the pattern, in brackets",
+        ),
+        (
+            "set hush ^db [now] 4h",
+            "1:14 error: a hush has a time of the day",
+        ),
+        (
+            "set hush ^db [0 2 * * 6]",
+            "1:14 error: how long does the hush last?",
+        ),
+        ("set hush ^db [0 2 * * 9] 4h", "1:23 error: "),
+    ];
+    for (text, want) in cases {
+        let told = heads(&format!("{text}\na x"));
+        assert!(
+            told.len() == 1 && told[0].starts_with(want),
+            "{text}: {told:?}"
+        );
+    }
+}

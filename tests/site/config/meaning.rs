@@ -550,3 +550,40 @@ fn character_sets_and_bounds() {
         );
     }
 }
+
+#[test]
+fn silences_are_watched_by_name_and_not_without_the_directive() {
+    let queue = "set queue q f t [now]\nset queue r f t [now]\n";
+    let off = good(&format!("{MAIL}{queue}q x\nr y\n"));
+    assert!(!off.silence.is_on());
+    let on = good(&format!(
+        "{MAIL}{queue}set silence q\nset silence r ^sw 6h\nset silence off ^(?:ws|sw2)\n\
+         set hush ^db [0 2 * * *] 90m\n"
+    ));
+    assert!(on.silence.is_on());
+    let of = |name: &str| {
+        let rule = on.silence.rule(name.into());
+        let queue = on.silence.queue(name.into());
+        let name = queue.map(|queue| on.queues[queue.index()].name.as_str());
+        (rule.and_then(|rule| rule.watch).map(|(_, time)| time), name)
+    };
+    assert_eq!(of("web1"), (None, Some("q")));
+    // The first that matches.
+    assert_eq!(of("sw2"), (Some(Duration::from_secs(6 * 3600)), Some("r")));
+    assert_eq!(of("ws1"), (None, None));
+    let hush = &on.silence.hushes[0];
+    assert_eq!(hush.lasts, Duration::from_secs(90 * 60));
+    let at = |text: &str| text.parse().unwrap();
+    let covers = |name: &str, from, to| hush.covers(name.into(), at(from), at(to), &chrono::Utc);
+    let (before, within) = ("2026-11-27T01:59:00Z", "2026-11-27T03:29:00Z");
+    assert_eq!(
+        covers("db1", within, within),
+        Some(at("2026-11-27T03:30:00Z"))
+    );
+    assert_eq!(covers("db1", before, before), None);
+    assert_eq!(
+        covers("db1", before, within),
+        Some(at("2026-11-27T03:30:00Z"))
+    );
+    assert_eq!(covers("web1", within, within), None);
+}

@@ -1,6 +1,6 @@
 //! The paths that the configuration means now: its patterns expanded, everywhere or where a name changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -46,8 +46,9 @@ impl<F: FileSystem> Follower<F> {
             self.add_packed(&configured, None, since);
         }
         self.fresh.clear();
-        self.resume.clear();
-        self.before.clear();
+        // With the room for them: they do not come again.
+        self.resume = HashMap::new();
+        self.before = HashMap::new();
     }
 
     /// Makes a track of each path that the configuration now means at a place whose name changed, or below

@@ -151,7 +151,7 @@ impl<F: FileSystem> Track<F> {
         generation.checkpoint.standing = Standing::Live;
         generation.last_data = closed.last_data;
         generation.turns.0 = self.turns;
-        self.gens.push(generation);
+        self.hold(generation);
         self.live = true;
         true
     }

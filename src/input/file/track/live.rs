@@ -13,6 +13,12 @@ use crate::shown::shown_path;
 const UNSEEN: &str = "cannot be looked at";
 
 impl<F: FileSystem> Track<F> {
+    /// Takes a generation up as the last one. Most paths have one: there is no room for more ahead.
+    pub(super) fn hold(&mut self, generation: Generation<F::File>) {
+        self.gens.reserve_exact(1);
+        self.gens.push(generation);
+    }
+
     fn depart(&mut self, now: i64) {
         if self.live {
             if let Some(last) = self.gens.last_mut() {
@@ -70,7 +76,7 @@ impl<F: FileSystem> Track<F> {
             let mut generation = self.gens.remove(at);
             generation.departed = None;
             generation.checkpoint.standing = Standing::Live;
-            self.gens.push(generation);
+            self.hold(generation);
             self.live = true;
             return self.set_fault(cx, None);
         }
@@ -95,7 +101,7 @@ impl<F: FileSystem> Track<F> {
             Ok(Some(mut generation)) => {
                 generation.checkpoint.standing = Standing::Live;
                 generation.turns.0 = self.turns;
-                self.gens.push(generation);
+                self.hold(generation);
                 (self.live, self.known) = (true, true);
                 self.recheck |= self.start.is_none();
                 self.start = None;

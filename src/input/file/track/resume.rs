@@ -164,7 +164,7 @@ impl<F: FileSystem> Track<F> {
             if checkpoint.standing == Standing::Live
                 && let Some(edited) = self.edited(&checkpoint, cx)
             {
-                self.gens.push(edited);
+                self.hold(edited);
                 self.depart_last(cx.now);
                 return false;
             }
@@ -238,7 +238,7 @@ impl<F: FileSystem> Track<F> {
                 );
             }
         }
-        self.gens.push(generation);
+        self.hold(generation);
         self.depart_last(cx.now);
     }
 

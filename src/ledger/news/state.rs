@@ -1,0 +1,113 @@
+//! The news of a site as they are kept: in memory, and over the commits.
+
+use serde::{Deserialize, Serialize};
+
+use super::hosts::Hosts;
+use super::kinds::Kinds;
+use super::ops::{About, Log, MOST, Op};
+use crate::ledger::Day;
+
+/// The kinds of lines of a site, and the hosts that had them.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct News {
+    about: About,
+    kinds: Kinds,
+    hosts: Hosts,
+    #[serde(skip)]
+    log: Log,
+}
+
+/// The changes of a commit.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum NewsChange<N = News, O = Vec<Op>> {
+    /// What was before is gone: this stands in its place.
+    Whole(N),
+    /// What was done since.
+    Ops(O),
+}
+
+impl News {
+    /// The kinds that are known.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// The hosts that are known.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// What changed since the last commit.
+    pub(in crate::ledger) fn changes(&self) -> Option<NewsChange<&Self, &[Op]>> {
+        match self.log.whole {
+            true if *self == Self::default() => None,
+            true => Some(NewsChange::Whole(self)),
+            false if self.log.ops.is_empty() => None,
+            false => Some(NewsChange::Ops(&self.log.ops)),
+        }
+    }
+
+    /// To be called when a commit was made of the news as they are.
+    pub(in crate::ledger) fn committed(&mut self) {
+        self.log.whole = false;
+        // What one burst needed is not kept for ever.
+        self.log.ops.clear();
+        self.log.ops.shrink_to(MOST >> 7);
+    }
+
+    /// Makes the changes of a commit.
+    pub fn take_changes(&mut self, change: NewsChange) {
+        match change {
+            NewsChange::Whole(news) => *self = news,
+            NewsChange::Ops(ops) => ops.into_iter().for_each(|op| self.make(op)),
+        }
+    }
+
+    /// Changes the news by an operation, which the next commit holds.
+    pub fn perform(&mut self, op: Op) {
+        if !self.log.whole {
+            self.log.ops.push(op.clone());
+            if self.log.ops.len() > MOST {
+                self.log = Log::default();
+            }
+        }
+        self.make(op);
+    }
+
+    /// Makes an operation: the one place where news change.
+    fn make(&mut self, op: Op) {
+        match op {
+            Op::About(about) => self.about = about,
+            Op::Kind(kind) => self.kinds.put(kind),
+            Op::Pair(pair) => self.kinds.put_pair(pair),
+            Op::Host(number, host) => self.hosts.put(number, host),
+            Op::ForgetBefore(day) => {
+                self.kinds.forget_before(day);
+                let old = self.hosts.iter().filter(|(_, host)| host.last < day);
+                let old: Vec<u16> = old.map(|(number, _)| number).collect();
+                self.forget_hosts(&old);
+            }
+            Op::KeepKinds(most) => self.kinds.keep(most),
+            Op::KeepPairs(most) => self.kinds.keep_pairs(most),
+            Op::KeepHosts(most) => {
+                let mut ages: Vec<(Day, u16)> =
+                    self.hosts.iter().map(|(n, host)| (host.last, n)).collect();
+                ages.sort_unstable();
+                let gone = ages.len().saturating_sub(most);
+                let gone: Vec<u16> = ages.into_iter().take(gone).map(|(_, n)| n).collect();
+                self.forget_hosts(&gone);
+            }
+        }
+    }
+
+    fn forget_hosts(&mut self, gone: &[u16]) {
+        if gone.is_empty() {
+            return;
+        }
+        for number in gone {
+            self.hosts.forget(*number);
+        }
+        let known = |number| self.hosts.get(number).is_some();
+        self.kinds.forget_hosts(|number| !known(number));
+    }
+}

@@ -1,0 +1,40 @@
+//! What the watch of silence is told from outside: the configuration, the hushes, the clock's zone.
+
+use std::time::Duration;
+
+use bstr::BStr;
+use chrono::FixedOffset;
+
+use crate::clock::Time;
+
+/// How a host or a file is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// By what it did in the last four weeks (`set silence QUEUE`).
+    Learnt,
+    /// By a fixed time (`set silence QUEUE PATTERN DURATION`).
+    Fixed(Duration),
+    /// Not at all.
+    Off,
+}
+
+/// What is known of a site besides its lines.
+pub trait Site {
+    /// How the host or file of this name is watched.
+    fn mode(&self, name: &BStr) -> Mode;
+
+    /// The end of the last hush of this name that covers some of the time between two instants.
+    fn hushed(&self, name: &BStr, from: Time, to: Time) -> Option<Time>;
+
+    /// Whether a source of lines is known not to be read.
+    fn blind(&self, source: &BStr) -> bool;
+
+    /// Whether a scheduled report tells of hosts that fall silent again and again.
+    fn digest(&self) -> bool;
+
+    /// Whether lines about this name are read at once; about no name, those that are of many hosts.
+    fn at_once(&self, name: Option<&BStr>) -> bool;
+
+    /// How far local time is from UTC at an instant.
+    fn offset(&self, at: Time) -> FixedOffset;
+}

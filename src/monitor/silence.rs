@@ -1,0 +1,183 @@
+//! Silences: the hosts that wrote in a batch are noted once each, and the lines about those that should have written
+//! are counted in the queues of `set silence`.
+
+use bstr::BStr;
+
+use super::monitor::Monitor;
+use super::watching::{FILE, Known, Watching, digest, is_source};
+use crate::clock::Time;
+use crate::ledger::silence::{About, Line, SavedSilence, Silence, SilenceChange};
+
+impl Monitor {
+    /// Names this machine: what is not of one host stands under its name.
+    pub fn name_console(&mut self, name: &str) {
+        self.watching.silence.name_console(name.as_bytes());
+    }
+
+    /// Takes note of the hosts that wrote in the batch whose last line was taken.
+    pub(super) fn note_heard(&mut self) {
+        let Watching {
+            silence,
+            faults,
+            source,
+            batch,
+            hosts,
+            last,
+            ..
+        } = &mut self.watching;
+        let config = &self.config;
+        let known = Known { config, faults };
+        let (source, now) = (BStr::new(source), self.looked);
+        let last = last.take();
+        let mut of_last = None;
+        for number in hosts.drain(..) {
+            let name = self.hosts.name(number).filter(|name| !name.is_empty());
+            let watch = name.and_then(|name| silence.host(name, source, now, &known));
+            if last == Some(number) {
+                of_last = watch;
+            }
+        }
+        *batch += 1;
+        if let Some(path) = source.strip_prefix(FILE) {
+            silence.file(path.into(), of_last, source, now, &known);
+        }
+        self.count_silences();
+    }
+
+    /// To be called at each turn of the loop, at least every five minutes: after a longer time, silences begin anew.
+    pub fn silence_turn(&mut self, now: Time) {
+        self.watching.silence.turn(now);
+    }
+
+    /// Begins all silences anew: nobody read lines before `now`, or what was read was old.
+    pub fn begin_silences(&mut self, now: Time) {
+        self.watching.silence.begin(now);
+    }
+
+    /// When the next silence is to be looked at.
+    pub fn next_silence(&self) -> Option<Time> {
+        self.watching.silence.next().filter(|_| self.watching.on)
+    }
+
+    /// Looks at the silences whose time has come, and counts lines about those that are to be told.
+    pub fn check_silences(&mut self, now: Time) {
+        let Watching {
+            silence, faults, ..
+        } = &mut self.watching;
+        let config = &self.config;
+        silence.check(now, &Known { config, faults });
+        self.count_silences();
+    }
+
+    /// Notes that an input is not read, or is again.
+    pub fn input_fault(&mut self, input: &str, faulty: bool, now: Time) {
+        let Watching {
+            silence, faults, ..
+        } = &mut self.watching;
+        if faulty {
+            faults.insert(input.to_owned());
+        } else if faults.remove(input) {
+            let config = &self.config;
+            let its = |source: &BStr| is_source(source, input);
+            silence.source_is_well(&its, now, &Known { config, faults });
+        }
+    }
+
+    /// Counts the lines about silences in their queues.
+    fn count_silences(&mut self) {
+        for line in self.watching.silence.take_lines() {
+            let settings = &self.config.silence;
+            let queue = match line.about {
+                About::One => settings.queue(line.host.as_ref()),
+                About::Many => settings.console(),
+            };
+            if let Some(queue) = queue {
+                self.count_silence(queue.index(), &line);
+            }
+        }
+        let often = self.watching.silence.has_often();
+        let digest = digest(&self.config).filter(|_| often);
+        if let Some(state) = digest.and_then(|queue| self.queues.get_mut(queue)) {
+            state.pending = true;
+        }
+    }
+
+    fn count_silence(&mut self, queue: usize, line: &Line) {
+        let text = format!("tenshi: {}", line.text);
+        let host = self.hosts.host(&line.host);
+        let bound = self.config.state.bound();
+        if let Some(state) = self.queues.get_mut(queue) {
+            state.tally.add(host, text.as_bytes(), 1, bound);
+        }
+    }
+
+    /// Counts the hosts that fell silent again and again in a queue whose report is due, if that is to tell of them.
+    pub(super) fn count_often(&mut self, queue: usize, now: Time) {
+        let pending = self.queues.get_mut(queue);
+        if !pending.is_some_and(|state| std::mem::take(&mut state.pending)) {
+            return;
+        }
+        let Watching {
+            silence, faults, ..
+        } = &mut self.watching;
+        let config = &self.config;
+        for line in silence.take_often(now, &Known { config, faults }) {
+            self.count_silence(queue, &line);
+        }
+    }
+
+    /// Once a week: the hosts that keep to no rule.
+    pub(super) fn irregular_hosts(&mut self, now: Time) -> Option<String> {
+        let Watching {
+            silence, faults, ..
+        } = &mut self.watching;
+        let config = &self.config;
+        silence.weekly(now, &Known { config, faults })
+    }
+
+    /// Goes on from what a commit holds of silences.
+    pub(super) fn restore_silences(&mut self, saved: SavedSilence, now: Time) {
+        if !self.watching.on {
+            return;
+        }
+        let Watching {
+            silence, faults, ..
+        } = &mut self.watching;
+        let config = &self.config;
+        silence.restore(saved, now, &Known { config, faults });
+        self.count_silences();
+    }
+
+    /// Goes on with the silences under another configuration.
+    pub(super) fn reconfigure_silences(&mut self, now: Time) {
+        let Watching {
+            silence,
+            faults,
+            on,
+            ..
+        } = &mut self.watching;
+        let config = &self.config;
+        *on = config.silence.is_on();
+        silence.reconfigure(now, &Known { config, faults });
+        self.count_silences();
+    }
+
+    /// The silences, for a snapshot.
+    pub fn saved_silence(&self) -> SavedSilence {
+        match self.watching.on {
+            true => self.watching.silence.saved(),
+            false => SavedSilence::default(),
+        }
+    }
+
+    /// What changed of the silences since the last commit.
+    pub fn silence_changes(&self) -> Option<SilenceChange> {
+        let silence = Some(&self.watching.silence).filter(|_| self.watching.on);
+        silence.and_then(Silence::changes)
+    }
+
+    /// To be called when a commit was made of the silences as they are.
+    pub(super) fn silences_committed(&mut self) {
+        self.watching.silence.committed();
+    }
+}
