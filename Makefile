@@ -50,7 +50,7 @@ bench-count: ## Count instructions a line with callgrind, for a machine that is 
 bench-stages: ## Measure each step of a line by itself
 	$(CARGO) bench --locked --bench stages
 
-bench-files: ## Measure what ten thousand log files cost
+bench-files: ## Measure the daemon with ten thousand logs, a million lines; writes its part of docs/performance.md
 	$(CARGO) bench --locked --bench files
 
 audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)

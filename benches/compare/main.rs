@@ -19,6 +19,8 @@ mod logs;
 mod page;
 mod rules;
 mod run;
+#[path = "../section.rs"]
+mod section;
 #[path = "../unseen.rs"]
 mod unseen;
 
@@ -105,8 +107,7 @@ fn main() {
         _ => {
             run::on_one_core();
             let results = bench.measure();
-            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
-            fs::write(&page, page::page(&results)).expect("docs/performance.md");
+            let page = section::write_around(&page::page(&results));
             println!("\n{}written to {}", page::bars(&results), page.display());
         }
     }

@@ -328,7 +328,7 @@ fn machine() -> String {
 const HEAD: &str = "\
 # Performance
 
-`make bench` writes this page. It runs Debian's Perl tenshi 0.13 and this program, both with `-p`,
+`make bench` writes this page, but for what `make bench-files` does. It runs Debian's Perl tenshi 0.13 and this program, both with `-p`,
 on the same log and the same rules, and `grep -c` and `wc -l` on that log too.
 ";
 
@@ -392,7 +392,7 @@ const TAIL: &str = "
     make bench-count      # instructions a line, by callgrind: for a machine that is not quiet
     make bench-stages     # each step of a line by itself, with criterion
     cargo bench --bench compare -- distinct    # 2,000,000 lines that are all distinct
-    make bench-files      # ten thousand log files: start, rest, a line in one of them
+    make bench-files      # the running daemon: ten thousand logs, a million lines; half an hour
 
 `TENSHI_BENCH_LINES=1000000 make bench` takes a longer log. `cargo bench --bench compare -- prepare`
 only makes the logs and configurations, for a look with `perf`. `tenshi -p -d` shows what each of
