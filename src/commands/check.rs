@@ -273,6 +273,11 @@ fn rules(config: &Config) -> Vec<String> {
             "group"
         ),
     )];
+    match count(|action| matches!(action, Action::Expect(_))) {
+        0 => {}
+        1 => lines.push("1 message is expected".into()),
+        count => lines.push(format!("{count} messages are expected")),
+    }
     if !slow.is_empty() {
         let needs = if slow.len() == 1 { "needs" } else { "need" };
         let count = number(slow.len(), "rule");

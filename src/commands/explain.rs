@@ -224,6 +224,9 @@ impl Page<'_> {
                     self.queue(*target, &told.masked, out)?;
                 }
             }
+            Some(Action::Expect(_)) => {
+                writeln!(out, "expect: it is in no report; that it came is noted")?;
+            }
             Some(Action::Trash) => writeln!(out, "trash: it is in no report")?,
             Some(Action::Repeat) => writeln!(
                 out,

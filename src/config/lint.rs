@@ -13,6 +13,7 @@ pub(super) struct ForeignText {
 /// Looks at all that was read.
 pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     unused_queues(draft);
+    named_expect(draft);
     foreign_text(draft, foreign);
     mail(draft);
     inputs(draft);
@@ -25,6 +26,20 @@ fn unused_queues(draft: &mut Draft) {
     for (queue, location) in queues.unused() {
         let message = format!("no rule sends anything to the queue `{}`", queue.name);
         reporter.warn(location.clone(), message, None);
+    }
+}
+
+/// A queue of the name of a rule's word, as an old configuration may have one.
+fn named_expect(draft: &mut Draft) {
+    let Draft {
+        queues, reporter, ..
+    } = draft;
+    if let Some(location) = queues.location("expect") {
+        let message =
+            "a queue has the name `expect`: the rules that begin with it count lines there";
+        let hint =
+            "give the queue another name if you want to write `expect QUEUE [WHEN] GRACE REGEXP`";
+        reporter.warn(location.clone(), message, Some(hint.into()));
     }
 }
 

@@ -25,6 +25,7 @@ mod queue_values;
 mod queues;
 mod redis_server;
 mod reporter;
+mod rule_head;
 mod rules;
 mod setter;
 mod settings;

@@ -36,6 +36,11 @@ impl QueueTable {
         self.by_name.get(name).copied()
     }
 
+    /// The place of the definition of a queue.
+    pub(super) fn location(&self, name: &str) -> Option<&Location> {
+        self.locations.get(self.id(name)?.index())
+    }
+
     /// All names, in the order of definition.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|queue| queue.name.as_str())

@@ -1,16 +1,14 @@
 //! Rules and groups: `QUEUES REGEXP`, `group REGEXP` … `group_end`.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
-use super::diagnostic::{Place, shown};
+use super::diagnostic::Place;
 use super::grammar::Fragment;
-use super::keywords::FIRST_WORDS;
 use super::model::*;
 use super::patterns::{compile, warn_notes};
 use super::queues::QueueTable;
-use super::reporter::{Located, Location, Reporter, SourceLine};
-use super::settings::is_setting;
+use super::reporter::{Location, Reporter, SourceLine};
+use super::rule_head::{Head, expect, head};
 use crate::pattern::Pattern;
 
 /// The greatest depth of groups. Each line is matched against all groups around a rule, and the checks
@@ -47,14 +45,6 @@ struct Level {
     everything: Option<Place>,
 }
 
-/// The action that the first word of a rule names.
-enum Head {
-    Trash,
-    Repeat,
-    Group { on_host: bool },
-    Queues(Vec<Target>),
-}
-
 impl RuleList {
     pub(super) fn new() -> Self {
         Self {
@@ -75,6 +65,15 @@ impl RuleList {
         table: &mut QueueTable,
         reporter: &mut Reporter,
     ) {
+        let expects = queues.text == b"expect" && table.id("expect").is_none();
+        if expects {
+            if let Some((head, pattern)) = expect(line, queues, pattern, table, reporter)
+                && let Some(compiled) = compile(line, pattern, reporter)
+            {
+                self.push(line, head, pattern, compiled, reporter);
+            }
+            return;
+        }
         let group = match queues.text {
             b"group" => Some(false),
             b"group_host" => Some(true),
@@ -136,6 +135,7 @@ impl RuleList {
         let action = match head {
             Head::Trash => Action::Trash,
             Head::Repeat => Action::Repeat,
+            Head::Expect(expected) => Action::Expect(expected.into()),
             Head::Queues(targets) => Action::Queues(targets.into()),
             // `close` or `finish` puts the right end in.
             Head::Group { on_host: false } => Action::Group { end: index + 1 },
@@ -306,145 +306,4 @@ fn is_catch_all(source: &[u8]) -> bool {
     let source = source.strip_prefix(b"^").unwrap_or(source);
     let source = source.strip_suffix(b"$").unwrap_or(source);
     matches!(source, b"" | b".*" | b"(.*)" | b".*?" | b"(?:.*)")
-}
-
-/// Reads the list of queues in front of a pattern.
-fn head(
-    line: &SourceLine<'_>,
-    list: Fragment<'_>,
-    table: &mut QueueTable,
-    reporter: &mut Reporter,
-) -> Option<Head> {
-    let mut parts = list.split(b',');
-    // Commas at the end mean nothing.
-    while parts.len() > 1 && parts.last().is_some_and(Fragment::is_empty) {
-        parts.pop();
-    }
-    let several = parts.len() > 1;
-    let mut targets = Vec::new();
-    let mut least: Option<NonZeroU32> = None;
-    for (at, part) in parts.iter().enumerate() {
-        let result = match target(*part, several, table) {
-            Ok(ListItem::BuiltIn(head)) => return Some(head),
-            Ok(ListItem::Target(target)) => {
-                let order = check_order(*part, target.escalation, least, several && at == 0);
-                least = target.escalation.max(least);
-                order.map(|()| target)
-            }
-            Err(wrong) => Err(wrong),
-        };
-        match result {
-            Ok(target) => {
-                table.mark_used(target.queue);
-                targets.push(target);
-            }
-            Err(mut error) => {
-                if !several && is_setting(error.fragment.text) {
-                    let name = shown(error.fragment.text);
-                    let hint = format!("a setting begins with `set`: `set {name} …`");
-                    error.problem.hint = Some(hint);
-                }
-                // An empty part has no bytes to point at: show the list.
-                if error.fragment.is_empty() {
-                    error.fragment = list;
-                }
-                reporter.error_at(line, error);
-                // The rest of the list would only give errors that follow from this one.
-                return None;
-            }
-        }
-    }
-    Some(Head::Queues(targets))
-}
-
-/// One item of a list of queues.
-enum ListItem {
-    BuiltIn(Head),
-    Target(Target),
-}
-
-/// Reads `QUEUE` or `QUEUE:N`.
-fn target<'a>(
-    part: Fragment<'a>,
-    several: bool,
-    table: &QueueTable,
-) -> Result<ListItem, Located<'a>> {
-    if part.is_empty() {
-        return Err(Located::new(
-            part,
-            "the list of queues has an empty part",
-            "leave out the comma",
-        ));
-    }
-    let colon = part.find(b':');
-    let name = part.slice(0, colon.unwrap_or(part.text.len()));
-    let built_in = match name.text {
-        b"trash" => Some(Head::Trash),
-        b"repeat" => Some(Head::Repeat),
-        b"group" => Some(Head::Group { on_host: false }),
-        b"group_host" => Some(Head::Group { on_host: true }),
-        _ => None,
-    };
-    let number = colon.map(|colon| part.from(colon + 1));
-    if built_in.is_some() && several {
-        let message = format!(
-            "`{}` must stand alone, not in a list of queues",
-            shown(name.text)
-        );
-        return Err(Located::new(
-            part,
-            message,
-            "write a rule of its own for it",
-        ));
-    }
-    let escalation = match number {
-        None => None,
-        Some(number) => Some(escalation(part, number)?),
-    };
-    match built_in {
-        Some(head) => Ok(ListItem::BuiltIn(head)),
-        None => Ok(ListItem::Target(Target {
-            queue: table.known(name, &FIRST_WORDS)?,
-            escalation,
-        })),
-    }
-}
-
-fn escalation<'a>(part: Fragment<'a>, number: Fragment<'a>) -> Result<NonZeroU32, Located<'a>> {
-    // The original wants no zero in front either.
-    let digits = number
-        .text
-        .first()
-        .is_some_and(|b| (b'1'..=b'9').contains(b));
-    let value = number
-        .utf8()
-        .filter(|_| digits)
-        .and_then(|text| text.parse().ok());
-    value.ok_or_else(|| {
-        let message = format!("`{}` is no escalation number", shown(number.text));
-        let at = if number.is_empty() { part } else { number };
-        Located::new(
-            at,
-            message,
-            "write a whole number from 1 on, as in `critical:10`",
-        )
-    })
-}
-
-/// Escalation numbers stand on the right, and none is less than one before it.
-fn check_order<'a>(
-    part: Fragment<'a>,
-    escalation: Option<NonZeroU32>,
-    least: Option<NonZeroU32>,
-    leftmost: bool,
-) -> Result<(), Located<'a>> {
-    let message = match (escalation, least) {
-        (Some(_), _) if leftmost => "the first of several queues cannot have an escalation number",
-        (None, Some(_)) => "a queue without escalation number stands left of those that have one",
-        (Some(now), Some(before)) if now < before => {
-            "escalation numbers must not fall from left to right"
-        }
-        _ => return Ok(()),
-    };
-    Err(Located::new(part, message, "write `low,middle:3,high:10`"))
 }

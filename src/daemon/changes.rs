@@ -44,6 +44,7 @@ impl Daemon {
             sources: monitor.sources,
             news: monitor.ledger.news,
             silence: self.monitor.silence_changes(),
+            expected: self.monitor.expected_changes(),
         })
     }
 

@@ -147,7 +147,8 @@ impl Daemon {
                 if self.requests.drains_awaited == 0 {
                     if std::mem::take(&mut self.catching_up) {
                         // What was read was old.
-                        self.monitor.begin_silences(self.clock.now());
+                        let now = self.clock.now();
+                        self.monitor.begin_silences(self.started, now);
                     }
                     self.drain_or_handle();
                 }

@@ -186,6 +186,7 @@ impl Daemon {
             redis: &self.counted,
             news: &monitor.ledger().news,
             silence: monitor.saved_silence(),
+            expected: monitor.saved_expected(),
         }
     }
 

@@ -69,5 +69,6 @@ impl Monitor {
         self.previous.committed();
         self.ledger.committed();
         self.silences_committed();
+        self.expected_committed();
     }
 }

@@ -238,6 +238,14 @@ impl Monitor {
                 self.previous
                     .set(self.source, host.number(), PreviousLine::drop_line);
             }
+            Action::Expect(_) => {
+                let host = self.hosts.host(host);
+                self.came(id, host);
+                if self.repeats {
+                    let change = PreviousLine::drop_line;
+                    self.previous.set(self.source, host.number(), change);
+                }
+            }
             Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
         }
     }
@@ -305,7 +313,7 @@ impl Monitor {
     }
 
     /// Counts the lines that wait for it.
-    fn count_batch(&mut self) {
+    pub(super) fn count_batch(&mut self) {
         if self.batch.is_empty() {
             return;
         }

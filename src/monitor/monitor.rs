@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::escalation::Escalations;
+use super::expecting::Expecting;
 use super::loss_warnings::LossWarnings;
 use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
@@ -39,6 +40,8 @@ pub struct Monitor {
     pub(super) ledger: Ledger,
     /// The silences of hosts and files.
     pub(super) watching: Watching,
+    /// The messages that rules expect.
+    pub(super) expecting: Expecting,
     /// The previous line of each source and host, which `repeat` adds to.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
@@ -96,6 +99,7 @@ impl Monitor {
             names: RuleNames::new(&config),
             repeats: repeats(&config),
             watching: Watching::new(&config, now),
+            expecting: Expecting::new(&config),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
@@ -117,6 +121,7 @@ impl Monitor {
             committed: None,
         };
         monitor.begin_schedules(now);
+        monitor.begin_expecting(now);
         monitor
     }
 
@@ -245,6 +250,7 @@ impl Monitor {
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
         self.reconfigure_silences(now);
+        self.reconfigure_expecting(now);
     }
 }
 

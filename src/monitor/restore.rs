@@ -162,6 +162,7 @@ impl Monitor {
         self.remarks = snapshot.remarks;
         self.ledger = snapshot.ledger;
         self.restore_silences(snapshot.silence, now);
+        self.restore_expected(snapshot.expected, (snapshot.made, now));
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::ledger::Ledger;
-use crate::ledger::silence::SavedSilence;
+use crate::ledger::silence::{SavedExpected, SavedSilence};
 use crate::queue::Tally;
 
 /// Everything that a monitor goes on from after a restart.
@@ -29,6 +29,8 @@ pub struct SavedMonitor {
     pub remarks: Vec<String>,
     /// The silences of hosts and files.
     pub silence: SavedSilence,
+    /// The messages that came which rules expect.
+    pub expected: SavedExpected,
     /// Everything counted.
     pub counters: Counters,
     /// What the site is known by.

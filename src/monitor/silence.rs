@@ -46,17 +46,21 @@ impl Monitor {
 
     /// To be called at each turn of the loop, at least every five minutes: after a longer time, silences begin anew.
     pub fn silence_turn(&mut self, now: Time) {
-        self.watching.silence.turn(now);
+        if let Some(before) = self.watching.silence.turn(now) {
+            self.unwatched(before, now);
+        }
     }
 
-    /// Begins all silences anew: nobody read lines before `now`, or what was read was old.
-    pub fn begin_silences(&mut self, now: Time) {
+    /// Begins all silences anew: what was read since `started` was old.
+    pub fn begin_silences(&mut self, started: Time, now: Time) {
         self.watching.silence.begin(now);
+        self.unwatched(started, now);
     }
 
     /// When the next silence is to be looked at.
     pub fn next_silence(&self) -> Option<Time> {
-        self.watching.silence.next().filter(|_| self.watching.on)
+        let silence = self.watching.silence.next().filter(|_| self.watching.on);
+        silence.into_iter().chain(self.next_expected()).min()
     }
 
     /// Looks at the silences whose time has come, and counts lines about those that are to be told.
@@ -67,6 +71,7 @@ impl Monitor {
         let config = &self.config;
         silence.check(now, &Known { config, faults });
         self.count_silences();
+        self.check_expected(now);
     }
 
     /// Notes that an input is not read, or is again.
@@ -102,7 +107,9 @@ impl Monitor {
         }
     }
 
-    fn count_silence(&mut self, queue: usize, line: &Line) {
+    pub(super) fn count_silence(&mut self, queue: usize, line: &Line) {
+        // Those before it may fill the queue.
+        self.count_batch();
         let text = format!("tenshi: {}", line.text);
         let host = self.hosts.host(&line.host);
         let bound = self.config.state.bound();

@@ -9,7 +9,7 @@ use chrono::{FixedOffset, Local, Offset, TimeZone};
 use crate::clock::Time;
 use crate::config::Config;
 use crate::ledger::silence::{Mode, Silence, Site};
-use crate::schedule::Schedule;
+use crate::schedule::{CronSpec, Schedule};
 
 /// What stands in front of the path in the name of a source that is a followed file.
 pub(super) const FILE: &[u8] = b"file ";
@@ -55,7 +55,7 @@ impl Watching {
 
     /// Prepares for the lines of a source.
     pub(super) fn begin(&mut self, source: &BStr) {
-        if self.on && self.source != source {
+        if self.source != source {
             source.clone_into(&mut self.source);
         }
     }
@@ -120,6 +120,10 @@ impl Site for Known<'_> {
 
     fn digest(&self) -> bool {
         digest(self.config).is_some()
+    }
+
+    fn next(&self, schedule: &CronSpec, after: Time) -> Option<Time> {
+        schedule.next(after, &Local)
     }
 
     fn offset(&self, at: Time) -> FixedOffset {

@@ -116,7 +116,7 @@ impl Pack {
         }
         let taker = self.rules.decide(host, text, spans, budget);
         let queue = taker.and_then(|rule| match &rule.action {
-            Action::Trash => Some("trash"),
+            Action::Trash | Action::Expect(_) => Some("trash"),
             Action::Queues(targets) => {
                 let first = targets.first()?.queue.index();
                 self.queues.get(first).map(String::as_str)

@@ -34,8 +34,10 @@ pub fn decide_with(rules: &[Rule], mut ask: impl FnMut(usize, &Rule) -> Found) -
         at = match rule.action {
             Action::Group { end } | Action::GroupHost { end } if !found => end,
             Action::Group { .. } | Action::GroupHost { .. } => at + 1,
-            Action::Trash | Action::Repeat | Action::Queues(_) if found => return id(at),
-            Action::Trash | Action::Repeat | Action::Queues(_) => at + 1,
+            Action::Trash | Action::Repeat | Action::Expect(_) | Action::Queues(_) if found => {
+                return id(at);
+            }
+            Action::Trash | Action::Repeat | Action::Expect(_) | Action::Queues(_) => at + 1,
         };
     }
     None
@@ -54,7 +56,7 @@ pub fn match_rule(
     let pattern = &rule.pattern;
     match rule.action {
         Action::GroupHost { .. } => pattern.is_match_within(host, newlines(host), budget),
-        Action::Group { .. } | Action::Trash => {
+        Action::Group { .. } | Action::Trash | Action::Expect(_) => {
             pattern.is_match_within(message, newlines(message), budget)
         }
         Action::Repeat | Action::Queues(_) => {

@@ -233,7 +233,7 @@ impl Index {
         if !info.may_match(class.stamped, class.keys) {
             return None;
         }
-        let spans = !matches!(action, Action::Trash);
+        let spans = !matches!(action, Action::Trash | Action::Expect(_));
         let all = possible.surely || pattern.properties().matches_everything;
         let all = all && (!spans || pattern.groups() == 0);
         // Several tags may have one number, and so their messages one class.

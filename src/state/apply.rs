@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::places::Places;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
-use crate::ledger::silence::{SavedSilence, SilenceChange};
+use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{News, NewsChange};
 use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
 use crate::queue::{Tally, TallyChange};
@@ -143,6 +143,13 @@ impl Apply<SourcesChange> for Vec<SavedSource> {
 impl Apply<SilenceChange> for SavedSilence {
     fn apply(&mut self, change: SilenceChange, _: &mut Places) -> Result<(), String> {
         self.make(change);
+        Ok(())
+    }
+}
+
+impl Apply<ExpectedChange> for SavedExpected {
+    fn apply(&mut self, change: ExpectedChange, _: &mut Places) -> Result<(), String> {
+        change.make(self);
         Ok(())
     }
 }

@@ -275,6 +275,7 @@ fn owned_and_borrowed_are_the_same_bytes() {
         sources: Vec::new(),
         news: &snapshot.news,
         silence: snapshot.silence.clone(),
+        expected: &snapshot.expected,
     };
     assert_eq!(borrowed.write(Vec::new()), snapshot.write(Vec::new()));
 }

@@ -14,7 +14,7 @@ use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
 use crate::input::file::{PathChange, PathCheckpoints};
 use crate::ledger::news::Op;
-use crate::ledger::silence::{SavedSilence, SilenceChange};
+use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
     SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
@@ -149,6 +149,8 @@ snapshot! {
     news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
     /// When each host and file writes, and whose silence was told.
     silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
+    /// The messages that came which rules expect.
+    expected: SavedExpected, &'a SavedExpected; ExpectedChange, ExpectedChange;
 }
 
 impl Snapshot {
@@ -165,6 +167,7 @@ impl Snapshot {
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
             silence: take(&mut self.silence),
+            expected: take(&mut self.expected),
             ledger: Ledger {
                 news: take(&mut self.news),
             },

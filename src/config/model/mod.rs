@@ -22,7 +22,7 @@ pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 use super::diagnostic::Place;
 use crate::charset::Charset;
 use crate::pattern::Pattern;
-use crate::schedule::Schedule;
+use crate::schedule::{CronSpec, Schedule};
 
 /// A queue's place in [`Config::queues`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -94,6 +94,12 @@ impl Config {
         match action {
             Action::Trash => "trash".into(),
             Action::Repeat => "repeat".into(),
+            Action::Expect(message) => {
+                let queue = self.queues.get(message.queue.index());
+                let queue = queue.map_or("?", |queue| queue.name.as_str());
+                let minutes = message.grace.as_secs().div_ceil(60);
+                format!("expect {queue} [{}] {minutes}m", message.begins)
+            }
             Action::Group { .. } => "group".into(),
             Action::GroupHost { .. } => "group_host".into(),
             Action::Queues(targets) => targets.iter().map(name).collect::<Vec<_>>().join(","),
@@ -216,6 +222,8 @@ pub enum Action {
     Trash,
     /// `repeat`: add group 1's number to the host's line before.
     Repeat,
+    /// `expect`: drop it, and note that it came.
+    Expect(Arc<ExpectedMessage>),
     /// Count it in these queues, left to right.
     Queues(Arc<[Target]>),
     /// `group`: go on with the next rule; a line that does not match goes on at `end`.
@@ -228,6 +236,17 @@ pub enum Action {
         /// The index of the first rule after the `group_end`.
         end: usize,
     },
+}
+
+/// A message that is expected (`expect QUEUE [WHEN] GRACE REGEXP`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExpectedMessage {
+    /// The queue that is told if it does not come.
+    pub queue: QueueId,
+    /// When it is expected.
+    pub begins: CronSpec,
+    /// How much later it may come.
+    pub grace: Duration,
 }
 
 /// One queue of a rule's list.

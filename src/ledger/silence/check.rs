@@ -8,7 +8,7 @@ use super::site::{Mode, Site};
 use super::state::{Flaps, Silent, State, Told};
 use super::table::{About, Line, OFTEN, Outage, Silence, Watch, quarter, reader};
 use super::watch::Why;
-use super::words::{self, Reader};
+use super::words;
 use crate::clock::Time;
 
 /// The hosts that must fall silent for one line to tell of all of them, at least.
@@ -260,10 +260,7 @@ impl Silence {
     /// The lines about hosts that fell silent again and again since the last call.
     pub fn take_often(&mut self, now: Time, site: &dyn Site) -> Vec<Line> {
         let mut lines = Vec::new();
-        let reader = Reader {
-            at_once: false,
-            ..reader(None, now, site)
-        };
+        let reader = reader(None, now, site).at(false);
         self.often = false;
         for (slot, watch) in (0..).zip(&mut self.watches) {
             let Some(watch) = watch else { continue };

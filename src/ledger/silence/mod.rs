@@ -6,6 +6,7 @@
 //! a file or the configuration: [`Site`] is all that is known of them.
 
 mod check;
+mod expected;
 mod pauses;
 mod returns;
 mod ring;
@@ -18,6 +19,7 @@ mod tests;
 mod watch;
 mod words;
 
+pub use expected::{Expectation, Expected, ExpectedChange, Found, SavedExpected};
 pub use saved::{SavedSilence, SilenceChange};
 pub use site::{Mode, Site};
 pub use table::{About, Line, Silence};

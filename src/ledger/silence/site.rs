@@ -6,6 +6,7 @@ use bstr::BStr;
 use chrono::FixedOffset;
 
 use crate::clock::Time;
+use crate::schedule::CronSpec;
 
 /// How a host or a file is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,9 @@ pub trait Site {
 
     /// Whether lines about this name are read at once; about no name, those that are of many hosts.
     fn at_once(&self, name: Option<&BStr>) -> bool;
+
+    /// The first minute after an instant that a schedule names.
+    fn next(&self, schedule: &CronSpec, after: Time) -> Option<Time>;
 
     /// How far local time is from UTC at an instant.
     fn offset(&self, at: Time) -> FixedOffset;

@@ -144,8 +144,8 @@ impl Silence {
     }
 
     /// To be called at each turn of the loop, at least every five minutes. After a longer time the machine was
-    /// asleep or its clock was set: no host is to blame.
-    pub fn turn(&mut self, now: Time) {
+    /// asleep or its clock was set: no host is to blame, and the turn before is given.
+    pub fn turn(&mut self, now: Time) -> Option<Time> {
         let passed = now - self.turned;
         if passed < TimeDelta::zero() {
             for watch in self.watches.iter_mut().flatten() {
@@ -156,10 +156,12 @@ impl Silence {
             self.heard = self.heard.min(now);
             self.next = self.next.map(|next| next.min(now + TURN));
         }
-        if passed < TimeDelta::zero() || passed > TURN {
-            self.begin(now);
+        let before = std::mem::replace(&mut self.turned, now);
+        if passed >= TimeDelta::zero() && passed <= TURN {
+            return None;
         }
-        self.turned = now;
+        self.begin(now);
+        Some(before.min(now))
     }
 
     /// When the next silence is to be looked at.

@@ -7,7 +7,9 @@ use chrono_tz::Europe::Berlin;
 use super::*;
 use crate::clock::Time;
 use crate::random::Random;
+use crate::schedule::CronSpec;
 
+mod expected;
 mod rhythms;
 
 fn at(text: &str) -> Time {
@@ -67,6 +69,10 @@ impl Site for Model {
 
     fn at_once(&self, _: Option<&BStr>) -> bool {
         true
+    }
+
+    fn next(&self, schedule: &CronSpec, after: Time) -> Option<Time> {
+        schedule.next(after, &Berlin)
     }
 
     fn offset(&self, at: Time) -> FixedOffset {

@@ -19,8 +19,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// The reader of a queue that is mailed at once, or not.
+    pub(super) fn at(self, at_once: bool) -> Self {
+        Self { at_once, ..self }
+    }
+
     /// A moment as people name it: the time of the day, with the weekday or the date where that may be another day.
-    fn moment(self, time: Time) -> String {
+    pub(super) fn moment(self, time: Time) -> String {
         let local: DateTime<FixedOffset> = time.with_timezone(&self.offset);
         let today = self.now.with_timezone(&self.offset).date_naive();
         let days = (today - local.date_naive()).num_days();

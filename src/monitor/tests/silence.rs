@@ -153,6 +153,61 @@ fn a_planned_hush_is_kept() {
 }
 
 #[test]
+fn expected_messages_are_told_when_they_do_not_come() {
+    let mut site = Site::new(
+        "set mailserver localhost\nset queue crit f@x c@x [now]\nset queue d f@x d@x [0 12 * * *]\n\
+         group_host ^db\nexpect crit [30 2 * * *] 90m ^backup: (\\w+)\ngroup_end\n\
+         expect d [0 * * * *] 10m ^never\nd ^backup\n",
+    );
+    let backup = |site: &mut Site, host: &str| {
+        let line = format!("Nov 23 12:00:00 {host} backup: finished\n");
+        site.monitor.advance_to(site.now);
+        site.monitor
+            .take_from(BStr::new("file /log"), line.as_bytes());
+    };
+    site.pass(site.now + TimeDelta::hours(15));
+    for host in ["db1", "db2"] {
+        backup(&mut site, host);
+    }
+    // The group is for some hosts only.
+    backup(&mut site, "web1");
+    site.pass(site.now + TimeDelta::hours(23));
+    backup(&mut site, "db2");
+    let told = site.told();
+    assert_eq!(told[0].0, "d");
+    let unknown = "*** /tenshi.conf:7:26: no host has sent this yet: ^never ***\n\nweb1: \n    1: backup: finished\n";
+    assert_eq!(told[0].1, unknown);
+    assert_eq!(told.len(), 1);
+    // A restart in between.
+    let saved = SavedMonitor {
+        made: site.now,
+        expected: site.monitor.saved_expected().clone(),
+        ..SavedMonitor::default()
+    };
+    let config = site.monitor.config().clone();
+    site.monitor = Monitor::new(config, site.now);
+    site.monitor.restore(saved, site.now);
+    site.pass(site.now + TimeDelta::hours(4));
+    backup(&mut site, "db1");
+    site.pass(site.now + TimeDelta::minutes(5));
+    assert_eq!(
+        site.told(),
+        [
+            report(
+                "crit",
+                "db1",
+                "expected by 04:00 and did not come: ^backup: (\\w+) (last Tue 03:00)"
+            ),
+            report(
+                "crit",
+                "db1",
+                "came at 06:00, expected by 04:00: ^backup: (\\w+)"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn without_the_directive_nothing_is_watched() {
     let mut site = Site::new("set mailserver localhost\nset queue n f@x n@x [now]\nn ^never\n");
     site.run(TimeDelta::days(1), &["web1"]);

@@ -542,6 +542,26 @@ fn what_is_wrong_with_silences_is_told() {
             "1:14 error: how long does the hush last?",
         ),
         ("set hush ^db [0 2 * * 9] 4h", "1:23 error: "),
+        (
+            "expect b [0 2 * * *] 5m x",
+            "1:8 error: there is no queue `b` up to here",
+        ),
+        (
+            "expect a 5m x",
+            "1:8 error: the time at which the message is expected must follow the queue, in brackets",
+        ),
+        (
+            "expect a [now] 5m x",
+            "1:10 error: a message is expected at a time of the day",
+        ),
+        (
+            "expect a [0 2 * * *] 5 x",
+            "1:22 error: `5` is no length of time",
+        ),
+        (
+            "expect a [0 2 * * *] 5m",
+            "1:1 error: the rule has no pattern",
+        ),
     ];
     for (text, want) in cases {
         let told = heads(&format!("{text}\na x"));

@@ -268,6 +268,7 @@ fn rules_and_groups() {
         .map(|rule| {
             let action = match &rule.action {
                 Action::Trash => "trash".into(),
+                Action::Expect(_) => "expect".into(),
                 Action::Repeat => "repeat".into(),
                 Action::Group { end } => format!("group to {end}"),
                 Action::GroupHost { end } => format!("group_host to {end}"),
@@ -586,4 +587,27 @@ fn silences_are_watched_by_name_and_not_without_the_directive() {
         Some(at("2026-11-27T03:30:00Z"))
     );
     assert_eq!(covers("web1", within, within), None);
+}
+
+#[test]
+fn a_message_is_expected_unless_a_queue_has_that_name() {
+    let queue = "set queue q f t [now]\n";
+    let rule = "expect q [30 2 * * *] 90m ^backup: finished";
+    let config = good(&format!("{MAIL}{queue}{rule}\n"));
+    let Action::Expect(message) = &config.rules[0].action else {
+        panic!("{:?}", config.rules[0].action);
+    };
+    assert_eq!(message.grace, Duration::from_secs(90 * 60));
+    assert_eq!(message.begins.to_string(), "30 2 * * *");
+    assert_eq!(config.rules[0].pattern.source(), b"^backup: finished");
+    // In an old file the queue wins.
+    let old = format!("{MAIL}{queue}set queue expect f t [now]\nq x\n{rule}\n");
+    let config = good(&old);
+    assert!(matches!(&config.rules[1].action, Action::Queues(_)));
+    assert_eq!(
+        config.rules[1].pattern.source(),
+        b"q [30 2 * * *] 90m ^backup: finished"
+    );
+    let told = told(&config::parse_bytes(old.as_bytes()));
+    assert!(told.contains("a queue has the name `expect`"), "{told}");
 }

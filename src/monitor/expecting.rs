@@ -1,0 +1,146 @@
+//! Messages that rules expect: which came, and the lines about those that did not.
+
+use bstr::BStr;
+
+use super::monitor::Monitor;
+use super::watching::Known;
+use crate::clock::Time;
+use crate::config::{Action, Config, QueueId, RuleId};
+use crate::hosts::Host;
+use crate::ledger::silence::{Expectation, Expected, ExpectedChange, Line, SavedExpected};
+use crate::schedule::Schedule;
+use crate::shown::shown;
+
+/// The messages that are expected, and the rules that expect them.
+#[derive(Debug, Default)]
+pub(super) struct Expecting {
+    expected: Expected,
+    rules: Vec<Expectation>,
+    /// The number of each of these rules, and the queue that is told.
+    ids: Vec<(RuleId, QueueId)>,
+}
+
+impl Expecting {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut expecting = Self::default();
+        expecting.read(config);
+        expecting
+    }
+
+    fn read(&mut self, config: &Config) {
+        (self.rules, self.ids) = (Vec::new(), Vec::new());
+        for (rule, id) in config.rules.iter().zip(0..) {
+            let Action::Expect(message) = &rule.action else {
+                continue;
+            };
+            let pattern = BStr::new(rule.pattern.source());
+            let queue = config.queues.get(message.queue.index());
+            self.ids.push((RuleId(id), message.queue));
+            self.rules.push(Expectation {
+                name: format!("{} {pattern}", config.target(&rule.action)),
+                pattern: pattern.to_owned(),
+                begins: message.begins.clone(),
+                grace: message.grace,
+                at_once: queue.is_some_and(|queue| queue.schedule == Schedule::Now),
+            });
+        }
+    }
+}
+
+impl Monitor {
+    /// Begins to expect what the rules of the configuration do.
+    pub(super) fn begin_expecting(&mut self, now: Time) {
+        let Expecting {
+            expected, rules, ..
+        } = &mut self.expecting;
+        let (config, faults) = (&self.config, &self.watching.faults);
+        expected.configure(rules, now, &Known { config, faults });
+    }
+
+    /// Goes on under another configuration.
+    pub(super) fn reconfigure_expecting(&mut self, now: Time) {
+        self.expecting.read(&self.config);
+        self.begin_expecting(now);
+    }
+
+    /// Goes on from what a commit of `made` holds: until `now`, nobody watched.
+    pub(super) fn restore_expected(&mut self, saved: SavedExpected, (made, now): (Time, Time)) {
+        self.expecting.expected.restore(saved);
+        self.unwatched(made, now);
+        self.begin_expecting(now);
+    }
+
+    /// Takes note that nobody watched between two instants.
+    pub(super) fn unwatched(&mut self, from: Time, to: Time) {
+        self.expecting.expected.unwatched(from, to);
+    }
+
+    /// Takes note that a host sent the message of a rule.
+    #[cold]
+    pub(super) fn came(&mut self, rule: RuleId, host: Host<'_>) {
+        let Expecting {
+            expected,
+            rules,
+            ids,
+        } = &mut self.expecting;
+        let Some(index) = ids.iter().position(|(id, _)| *id == rule) else {
+            return;
+        };
+        let (Some(rule), Some((_, queue))) = (rules.get(index), ids.get(index)) else {
+            return;
+        };
+        let (config, faults) = (&self.config, &self.watching.faults);
+        let (known, queue) = (Known { config, faults }, *queue);
+        let source = BStr::new(&self.watching.source);
+        if let Some(line) = expected.came(rule, (host.name(), source), self.looked, &known) {
+            self.count_silence(queue.index(), &line);
+        }
+    }
+
+    /// When the next expected message must have come.
+    pub(super) fn next_expected(&self) -> Option<Time> {
+        self.expecting.expected.next(&self.expecting.rules)
+    }
+
+    /// Looks at the messages that must have come by `now`, and counts lines about those that did not.
+    pub(super) fn check_expected(&mut self, now: Time) {
+        let Expecting {
+            expected,
+            rules,
+            ids,
+        } = &mut self.expecting;
+        let (config, faults) = (&self.config, &self.watching.faults);
+        let found = expected.check(rules, now, &Known { config, faults });
+        let queue = |(index, line): (usize, Line)| Some((ids.get(index)?.1, line));
+        let lines: Vec<(QueueId, Line)> = found.lines.into_iter().filter_map(queue).collect();
+        let unknown = found.unknown.into_iter();
+        let unknown: Vec<RuleId> = unknown.filter_map(|at| Some(ids.get(at)?.0)).collect();
+        for (queue, line) in lines {
+            self.count_silence(queue.index(), &line);
+        }
+        for rule in unknown {
+            if let Some(rule) = self.config.rules.get(rule.index()) {
+                let (place, pattern) = (&rule.place, shown(rule.pattern.source()));
+                let text = format!("{place}: no host has sent this yet: {pattern}");
+                if !self.remarks.contains(&text) {
+                    self.remarks.push(text);
+                }
+            }
+        }
+    }
+
+    /// The messages that came, for a snapshot.
+    pub fn saved_expected(&self) -> &SavedExpected {
+        self.expecting.expected.saved()
+    }
+
+    /// What changed since the last commit.
+    pub fn expected_changes(&self) -> Option<ExpectedChange> {
+        self.expecting.expected.changes()
+    }
+
+    /// To be called when a commit was made of all that came.
+    pub(super) fn expected_committed(&mut self) {
+        self.expecting.expected.committed();
+    }
+}
