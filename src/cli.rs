@@ -14,8 +14,8 @@ mod options;
 mod values;
 
 pub use command::{
-    CONFIGURATION, Command, ImportArgs, Levels, MatchArgs, PacksArgs, RunArgs, Shell, StatusArgs,
-    StatusForm, SuggestArgs,
+    CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, Levels, MatchArgs, PacksArgs, RunArgs,
+    Shell, StatusArgs, StatusForm, SuggestArgs,
 };
 pub use exit::Exit;
 
@@ -134,6 +134,13 @@ fn subcommand(asked: Sub, common: Common) -> Result<Command, Exit> {
             config,
             state_dir,
             form: asked.form()?,
+        }),
+        Sub::Hush { host, time, why } => Command::Hush(HushArgs {
+            config,
+            state_dir,
+            host,
+            time,
+            why,
         }),
         Sub::Suggest(asked) => Command::Suggest(asked.arguments(config)),
         Sub::Completions { shell } => Command::Completions(shell),

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 
 use tenshi::cli::{self, Command, MatchArgs};
 use tenshi::commands::{
-    check, completions, coverage, diff, explain, import, matching, packs, replay, status, suggest,
+    check, completions, coverage, diff, explain, hush, import, matching, packs, replay, status,
+    suggest,
 };
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         } => coverage::run(&config, &files, json, &mut out, &mut err),
         Command::Import(args) => import::run(&args, &mut out, &mut err),
         Command::Status(args) => status::run(&args, &mut out, &mut err),
+        Command::Hush(args) => hush::run(&args, &mut out, &mut err),
         Command::Suggest(args) => suggest::run(&args, &mut out, &mut err),
         Command::Completions(shell) => completions::run(shell, &mut out),
     };

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -73,6 +74,8 @@ pub enum Command {
     Import(ImportArgs),
     /// `status`
     Status(StatusArgs),
+    /// `hush HOST TIME [WHY]`
+    Hush(HushArgs),
     /// `suggest [FILE…]`
     Suggest(SuggestArgs),
     /// `completions SHELL`
@@ -118,6 +121,30 @@ pub struct StatusArgs {
     pub state_dir: Option<PathBuf>,
     /// The form of the status.
     pub form: StatusForm,
+}
+
+/// The arguments of `tenshi hush`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HushArgs {
+    /// The configuration file, for its `statedir`.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// The host, or the path of a log.
+    pub host: OsString,
+    /// How long.
+    pub time: HushTime,
+    /// The reason.
+    pub why: Vec<OsString>,
+}
+
+/// How long a hush lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HushTime {
+    /// So long from now on.
+    For(Duration),
+    /// `off`: one that lasts is over.
+    Off,
 }
 
 /// The arguments of `tenshi suggest`.

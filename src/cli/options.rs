@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::command::{CONFIGURATION, ImportArgs, Levels, Shell, StatusForm, SuggestArgs};
+use super::command::{CONFIGURATION, HushTime, ImportArgs, Levels, Shell, StatusForm, SuggestArgs};
 use super::exit::{Exit, wrong};
 use super::values;
 
@@ -52,7 +52,7 @@ pub(super) struct Options {
 impl Options {
     /// An option that was given, but means nothing beside this command.
     pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
-        let stateless = !matches!(command, Sub::Status(_));
+        let stateless = !matches!(command, Sub::Status(_) | Sub::Hush { .. });
         [
             ("-C", self.check),
             ("-f", self.foreground),
@@ -137,6 +137,18 @@ pub(super) enum Sub {
     Import(ImportOptions),
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
+    /// Plan silences of a host from now on: none is told until the time is over
+    Hush {
+        /// The host, or the path of a log
+        #[arg(value_name = "HOST")]
+        host: OsString,
+        /// How long (a number with s, m, h or d), or `off` to end it
+        #[arg(value_name = "TIME", value_parser = values::hush)]
+        time: HushTime,
+        /// The reason, for `tenshi status`
+        #[arg(value_name = "WHY")]
+        why: Vec<OsString>,
+    },
     /// Print the completions of the command line for a shell
     Completions {
         /// The shell
@@ -298,6 +310,7 @@ impl Sub {
             Self::Coverage { .. } => "coverage",
             Self::Import(_) => "import",
             Self::Status(_) => "status",
+            Self::Hush { .. } => "hush",
             Self::Suggest(_) => "suggest",
             Self::Completions { .. } => "completions",
         }

@@ -7,7 +7,8 @@ use super::kept::Kept;
 use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::input::Counted;
-use crate::state::Store;
+use crate::ledger::silence::Hush;
+use crate::state::{Hushes, Store};
 
 /// The time between snapshots while files are read. The files themselves are the journal, so this
 /// only bounds what a restart reads again.
@@ -21,6 +22,8 @@ pub(super) const SHARE: u32 = 20;
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     pub(super) store: Option<Store>,
+    /// The hushes beside the state.
+    pub(super) hushes: Hushes,
     /// What the last commit holds, which is on disk if none failed since.
     pub(super) kept: Kept,
     /// Whether there is a snapshot on disk that changes can be written behind.
@@ -58,6 +61,11 @@ impl Commits {
         let at = now + wait;
         self.given_up = false;
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    /// The hushes that people made, if they are others than at the last call.
+    pub(super) fn new_hushes(&mut self) -> Option<Vec<Hush>> {
+        self.hushes.changes(self.store.as_ref()?.directory())
     }
 
     /// Whether there are snapshots at all: without them, what is counted cannot be kept.

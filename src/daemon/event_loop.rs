@@ -196,9 +196,19 @@ impl Daemon {
         self.monitor.next_silence().filter(|_| !self.catching_up)
     }
 
+    /// Reads the hushes that people made, if there are others.
+    fn read_hushes(&mut self, now: Time) {
+        if self.monitor.config().silence.is_on()
+            && let Some(hushes) = self.commits.new_hushes()
+        {
+            self.monitor.set_hushes(hushes, now);
+        }
+    }
+
     /// Looks at the silences of hosts and files, if that is due.
     fn look_for_silence(&mut self, now: Time) {
         self.monitor.silence_turn(now);
+        self.read_hushes(now);
         if self.next_silence().is_some_and(|next| next <= now) {
             self.monitor.check_silences(now);
             let state = &self.monitor.config().state;

@@ -28,7 +28,7 @@ use crate::process::signals::{self, Signal};
 use crate::process::{child, daemonize, ids, limits, pidfile::PidFile, service};
 use crate::resolve::Resolver;
 use crate::shown::shown_path;
-use crate::state::{self, Snapshot, Store};
+use crate::state::{self, Snapshot, Store, make_hush_directory};
 use crate::threads;
 
 /// Runs the daemon. Gives the exit status.
@@ -356,6 +356,14 @@ fn open_store(
     let (store, loaded) = Store::open(dir, move |result| {
         drop(stored.send(Message::Written(result)));
     })?;
+    if monitor.config().silence.is_on()
+        && let Err(e) = make_hush_directory(dir)
+    {
+        log::warn!(
+            "no directory for hushes can be made in {}: {e}",
+            shown_path(&dir)
+        );
+    }
     if let Some(warning) = loaded.warning {
         log::error!("{warning}");
         monitor.remark(warning);

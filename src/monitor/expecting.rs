@@ -2,50 +2,13 @@
 
 use bstr::BStr;
 
+use super::expectations::Expecting;
 use super::monitor::Monitor;
-use super::watching::Known;
 use crate::clock::Time;
-use crate::config::{Action, Config, QueueId, RuleId};
+use crate::config::{QueueId, RuleId};
 use crate::hosts::Host;
-use crate::ledger::silence::{Expectation, Expected, ExpectedChange, Line, SavedExpected};
-use crate::schedule::Schedule;
+use crate::ledger::silence::{ExpectedChange, Line, SavedExpected};
 use crate::shown::shown;
-
-/// The messages that are expected, and the rules that expect them.
-#[derive(Debug, Default)]
-pub(super) struct Expecting {
-    expected: Expected,
-    rules: Vec<Expectation>,
-    /// The number of each of these rules, and the queue that is told.
-    ids: Vec<(RuleId, QueueId)>,
-}
-
-impl Expecting {
-    pub(super) fn new(config: &Config) -> Self {
-        let mut expecting = Self::default();
-        expecting.read(config);
-        expecting
-    }
-
-    fn read(&mut self, config: &Config) {
-        (self.rules, self.ids) = (Vec::new(), Vec::new());
-        for (rule, id) in config.rules.iter().zip(0..) {
-            let Action::Expect(message) = &rule.action else {
-                continue;
-            };
-            let pattern = BStr::new(rule.pattern.source());
-            let queue = config.queues.get(message.queue.index());
-            self.ids.push((RuleId(id), message.queue));
-            self.rules.push(Expectation {
-                name: format!("{} {pattern}", config.target(&rule.action)),
-                pattern: pattern.to_owned(),
-                begins: message.begins.clone(),
-                grace: message.grace,
-                at_once: queue.is_some_and(|queue| queue.schedule == Schedule::Now),
-            });
-        }
-    }
-}
 
 impl Monitor {
     /// Begins to expect what the rules of the configuration do.
@@ -53,8 +16,8 @@ impl Monitor {
         let Expecting {
             expected, rules, ..
         } = &mut self.expecting;
-        let (config, faults) = (&self.config, &self.watching.faults);
-        expected.configure(rules, now, &Known { config, faults });
+        let known = self.watching.known(&self.config);
+        expected.configure(rules, now, &known);
     }
 
     /// Goes on under another configuration.
@@ -89,8 +52,8 @@ impl Monitor {
         let (Some(rule), Some((_, queue))) = (rules.get(index), ids.get(index)) else {
             return;
         };
-        let (config, faults) = (&self.config, &self.watching.faults);
-        let (known, queue) = (Known { config, faults }, *queue);
+        let known = self.watching.known(&self.config);
+        let queue = *queue;
         let source = BStr::new(&self.watching.source);
         if let Some(line) = expected.came(rule, (host.name(), source), self.looked, &known) {
             self.count_silence(queue.index(), &line);
@@ -109,8 +72,8 @@ impl Monitor {
             rules,
             ids,
         } = &mut self.expecting;
-        let (config, faults) = (&self.config, &self.watching.faults);
-        let found = expected.check(rules, now, &Known { config, faults });
+        let known = self.watching.known(&self.config);
+        let found = expected.check(rules, now, &known);
         let queue = |(index, line): (usize, Line)| Some((ids.get(index)?.1, line));
         let lines: Vec<(QueueId, Line)> = found.lines.into_iter().filter_map(queue).collect();
         let unknown = found.unknown.into_iter();
@@ -121,10 +84,8 @@ impl Monitor {
         for rule in unknown {
             if let Some(rule) = self.config.rules.get(rule.index()) {
                 let (place, pattern) = (&rule.place, shown(rule.pattern.source()));
-                let text = format!("{place}: no host has sent this yet: {pattern}");
-                if !self.remarks.contains(&text) {
-                    self.remarks.push(text);
-                }
+                self.remarks
+                    .push(format!("{place}: no host has sent this yet: {pattern}"));
             }
         }
     }

@@ -11,6 +11,7 @@
 mod changes;
 mod due;
 mod escalation;
+mod expectations;
 mod expecting;
 mod lines;
 mod loss_warnings;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::escalation::Escalations;
-use super::expecting::Expecting;
+use super::expectations::Expecting;
 use super::loss_warnings::LossWarnings;
 use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;

@@ -6,7 +6,7 @@ use bstr::BStr;
 use super::monitor::Monitor;
 use super::watching::{FILE, Known, Watching, digest, is_source};
 use crate::clock::Time;
-use crate::ledger::silence::{About, Line, SavedSilence, Silence, SilenceChange};
+use crate::ledger::silence::{About, Hush, Line, SavedSilence, Silence, SilenceChange};
 
 impl Monitor {
     /// Names this machine: what is not of one host stands under its name.
@@ -19,6 +19,7 @@ impl Monitor {
         let Watching {
             silence,
             faults,
+            hushes,
             source,
             batch,
             hosts,
@@ -26,7 +27,11 @@ impl Monitor {
             ..
         } = &mut self.watching;
         let config = &self.config;
-        let known = Known { config, faults };
+        let known = Known {
+            config,
+            faults,
+            hushes,
+        };
         let (source, now) = (BStr::new(source), self.looked);
         let last = last.take();
         let mut of_last = None;
@@ -66,10 +71,20 @@ impl Monitor {
     /// Looks at the silences whose time has come, and counts lines about those that are to be told.
     pub fn check_silences(&mut self, now: Time) {
         let Watching {
-            silence, faults, ..
+            silence,
+            faults,
+            hushes,
+            ..
         } = &mut self.watching;
         let config = &self.config;
-        silence.check(now, &Known { config, faults });
+        silence.check(
+            now,
+            &Known {
+                config,
+                faults,
+                hushes,
+            },
+        );
         self.count_silences();
         self.check_expected(now);
     }
@@ -77,15 +92,54 @@ impl Monitor {
     /// Notes that an input is not read, or is again.
     pub fn input_fault(&mut self, input: &str, faulty: bool, now: Time) {
         let Watching {
-            silence, faults, ..
+            silence,
+            faults,
+            hushes,
+            ..
         } = &mut self.watching;
         if faulty {
             faults.insert(input.to_owned());
         } else if faults.remove(input) {
             let config = &self.config;
             let its = |source: &BStr| is_source(source, input);
-            silence.source_is_well(&its, now, &Known { config, faults });
+            silence.source_is_well(
+                &its,
+                now,
+                &Known {
+                    config,
+                    faults,
+                    hushes,
+                },
+            );
         }
+    }
+
+    /// Takes note of the hushes that there are by hand. One that is there no more is kept for a day: it was ended, or is
+    /// over.
+    pub fn set_hushes(&mut self, hushes: Vec<Hush>, now: Time) {
+        let before = std::mem::replace(&mut self.watching.hushes, hushes);
+        let day = chrono::TimeDelta::days(1);
+        for mut hush in before {
+            let known = &mut self.watching.hushes;
+            if known.iter().all(|k| k.host != hush.host) && now - hush.until < day {
+                hush.until = hush.until.min(now);
+                known.push(hush);
+            }
+        }
+        // One that was ended holds nobody back any more.
+        let Watching {
+            silence,
+            faults,
+            hushes,
+            ..
+        } = &mut self.watching;
+        let config = &self.config;
+        let known = Known {
+            config,
+            faults,
+            hushes,
+        };
+        silence.reconfigure(now, &known);
     }
 
     /// Counts the lines about silences in their queues.
@@ -125,10 +179,20 @@ impl Monitor {
             return;
         }
         let Watching {
-            silence, faults, ..
+            silence,
+            faults,
+            hushes,
+            ..
         } = &mut self.watching;
         let config = &self.config;
-        for line in silence.take_often(now, &Known { config, faults }) {
+        for line in silence.take_often(
+            now,
+            &Known {
+                config,
+                faults,
+                hushes,
+            },
+        ) {
             self.count_silence(queue, &line);
         }
     }
@@ -136,10 +200,20 @@ impl Monitor {
     /// Once a week: the hosts that keep to no rule.
     pub(super) fn irregular_hosts(&mut self, now: Time) -> Option<String> {
         let Watching {
-            silence, faults, ..
+            silence,
+            faults,
+            hushes,
+            ..
         } = &mut self.watching;
         let config = &self.config;
-        silence.weekly(now, &Known { config, faults })
+        silence.weekly(
+            now,
+            &Known {
+                config,
+                faults,
+                hushes,
+            },
+        )
     }
 
     /// Goes on from what a commit holds of silences.
@@ -148,10 +222,21 @@ impl Monitor {
             return;
         }
         let Watching {
-            silence, faults, ..
+            silence,
+            faults,
+            hushes,
+            ..
         } = &mut self.watching;
         let config = &self.config;
-        silence.restore(saved, now, &Known { config, faults });
+        silence.restore(
+            saved,
+            now,
+            &Known {
+                config,
+                faults,
+                hushes,
+            },
+        );
         self.count_silences();
     }
 
@@ -160,12 +245,20 @@ impl Monitor {
         let Watching {
             silence,
             faults,
+            hushes,
             on,
             ..
         } = &mut self.watching;
         let config = &self.config;
         *on = config.silence.is_on();
-        silence.reconfigure(now, &Known { config, faults });
+        silence.reconfigure(
+            now,
+            &Known {
+                config,
+                faults,
+                hushes,
+            },
+        );
         self.count_silences();
     }
 

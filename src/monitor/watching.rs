@@ -8,7 +8,7 @@ use chrono::{FixedOffset, Local, Offset, TimeZone};
 
 use crate::clock::Time;
 use crate::config::Config;
-use crate::ledger::silence::{Mode, Silence, Site};
+use crate::ledger::silence::{Hush, Mode, Silence, Site};
 use crate::schedule::{CronSpec, Schedule};
 
 /// What stands in front of the path in the name of a source that is a followed file.
@@ -20,6 +20,8 @@ pub(super) struct Watching {
     pub silence: Silence,
     /// Inputs that are not read.
     pub faults: BTreeSet<String>,
+    /// Hushes that people made by hand; those that are over for a while too, since a silence may have begun in them.
+    pub hushes: Vec<Hush>,
     /// Whether anything is watched.
     pub on: bool,
     /// The source of the lines that are being taken.
@@ -38,12 +40,22 @@ impl Watching {
         Self {
             silence: Silence::new(now),
             faults: BTreeSet::new(),
+            hushes: Vec::new(),
             on: config.silence.is_on(),
             source: BString::default(),
             batch: 1,
             batches: Vec::new(),
             hosts: Vec::new(),
             last: None,
+        }
+    }
+
+    /// What the configuration and the inputs say.
+    pub(super) fn known<'a>(&'a self, config: &'a Config) -> Known<'a> {
+        Known {
+            config,
+            faults: &self.faults,
+            hushes: &self.hushes,
         }
     }
 
@@ -87,6 +99,7 @@ impl Watching {
 pub(super) struct Known<'a> {
     pub config: &'a Config,
     pub faults: &'a BTreeSet<String>,
+    pub hushes: &'a [Hush],
 }
 
 impl Site for Known<'_> {
@@ -100,10 +113,11 @@ impl Site for Known<'_> {
     }
 
     fn hushed(&self, name: &BStr, from: Time, to: Time) -> Option<Time> {
-        let hushes = self.config.silence.hushes.iter();
-        hushes
-            .filter_map(|hush| hush.covers(name, from, to, &Local))
-            .max()
+        let planned = self.config.silence.hushes.iter();
+        let planned = planned.filter_map(|hush| hush.covers(name, from, to, &Local));
+        let by_hand = self.hushes.iter();
+        let by_hand = by_hand.filter_map(|hush| hush.covers(name, from, to));
+        planned.chain(by_hand).max()
     }
 
     fn blind(&self, source: &BStr) -> bool {

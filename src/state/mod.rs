@@ -17,6 +17,7 @@
 
 mod apply;
 mod file;
+mod hush;
 mod journal;
 mod lock;
 mod permissions;
@@ -27,6 +28,7 @@ mod snapshot;
 mod store;
 mod version1;
 
+pub use hush::{Hushes, make_hush_directory, read_hushes, remove_hush, write_hush};
 pub use journal::Tail;
 pub use lock::{LockStatus, lock_status};
 pub use sections::{Sections, Unchanged};

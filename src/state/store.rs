@@ -131,6 +131,11 @@ impl Display for ReadError {
 }
 
 impl Store {
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
     /// Takes a directory into use: makes it if need be, locks it, and reads what it holds.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Silences of hosts, told by the running daemon: once, also over kills.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::postbox::Postbox;
 use crate::support::random::Random;
 use crate::support::{DEADLINE, Dir, NEVER, conf, line, poll, seed, torture};
@@ -87,4 +88,44 @@ fn a_silence_and_its_end_are_told_once_over_kills() {
         let mut delay = || Duration::from_millis(100 + random.below(3000) as u64);
         silence_over_kills([delay(), delay()]);
     }
+}
+
+/// Runs `tenshi` with these arguments on the state directory.
+fn tenshi(dir: &Dir, arguments: &[&str]) -> String {
+    let mut command = Command::new(PROGRAM);
+    let state = dir.path("state");
+    let output = command.args(arguments).arg("--state-dir").arg(state);
+    let output = output.output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn a_hush_by_hand_holds_a_silence_back_until_it_is_over() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let daemon = Daemon::start(&dir, &config(&dir, &postbox), &["log"]);
+    let told = tenshi(&dir, &["hush", "h1", "2h", "new", "disk"]);
+    assert!(told.starts_with("h1: no silence is told until "), "{told}");
+    dir.append("log", line("h1", "x"));
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(self::told(&postbox), [""; 0]);
+    let status = tenshi(&dir, &["status"]);
+    assert!(status.contains("hushes:\n  h1 until "), "{status}");
+    assert!(status.contains(": new disk\n"), "{status}");
+    assert_eq!(
+        tenshi(&dir, &["hush", "h1", "off"]),
+        "h1: the hush is over\n"
+    );
+    dir.append("log", line("h9", "x"));
+    assert_eq!(wait_for(&postbox, &daemon, 1), [SILENT]);
+    let silent = poll(DEADLINE, || {
+        let status = tenshi(&dir, &["status"]);
+        status.contains("silent:\n  h1 since ").then_some(())
+    });
+    assert!(silent.is_some(), "{}", tenshi(&dir, &["status"]));
+    assert_eq!(
+        tenshi(&dir, &["hush", "h1", "off"]),
+        "h1: there was no hush\n"
+    );
 }

@@ -9,17 +9,13 @@ mod text;
 mod view;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
+use super::state_directory::StateDirectory;
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
 use crate::shown::shown_lines;
-use crate::shown::shown_path;
+use crate::state;
 use crate::state::ReadError;
-use crate::{config, state};
-
-/// The state directory of the package: what an admin means who names no directory.
-const PACKAGED: &str = "/var/lib/tenshi";
 
 /// Nagios' exit status for a fault that is to wake somebody.
 const CRITICAL: i32 = 2;
@@ -29,7 +25,7 @@ const UNKNOWN: i32 = 3;
 
 /// Shows the status; the exit status. That is 0 or 1, and with `--check` Nagios' 0 to 3.
 pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
-    let directory = StateDirectory::find(args);
+    let directory = StateDirectory::find(&args.config, args.state_dir.as_deref());
     let snapshot = match state::read(&directory.path) {
         Ok(snapshot) => snapshot,
         Err(fault) => {
@@ -102,67 +98,4 @@ fn fail(form: StatusForm, fault: &str, out: &mut dyn Write, err: &mut dyn Write)
     }
     let _ = writeln!(err, "tenshi: {}", shown_lines(fault));
     1
-}
-
-/// The state directory that is looked at.
-struct StateDirectory {
-    path: PathBuf,
-    /// Whether nobody named the directory: then it is the package's.
-    guessed: bool,
-    /// Why the directory may be another than the daemon's.
-    doubt: Option<String>,
-}
-
-impl StateDirectory {
-    /// Finds the directory as the daemon does; where that finds none, it is the package's.
-    fn find(args: &StatusArgs) -> Self {
-        let (configured, doubt) = match &args.state_dir {
-            Some(_) => (None, None),
-            None => configured(&args.config),
-        };
-        let named = state::resolve(args.state_dir.as_deref(), configured.as_deref());
-        let doubt = doubt.map(|doubt| format!("{doubt}: a `set statedir` in it is not known"));
-        Self {
-            guessed: named.is_none(),
-            path: named.unwrap_or_else(|| PACKAGED.into()),
-            doubt,
-        }
-    }
-
-    fn explain(&self, fault: &ReadError) -> String {
-        let mut text = fault.to_string();
-        if self.guessed && matches!(fault, ReadError::Absent(_)) {
-            text.push_str(
-                "; neither --state-dir, `set statedir` nor $STATE_DIRECTORY names another \
-                 directory, and a daemon without one keeps nothing that could be shown",
-            );
-        }
-        if let Some(doubt) = &self.doubt {
-            text.push_str(&format!(" ({doubt})"));
-        }
-        text
-    }
-}
-
-/// The `statedir` of a configuration, and why it is not known, if so. The standard configuration
-/// need not be there.
-fn configured(path: &Path) -> (Option<PathBuf>, Option<String>) {
-    // Not opened: a FIFO would hold us.
-    let readable = nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK);
-    if let Err(e) = readable.map_err(io::Error::from) {
-        let standard = path == Path::new(crate::cli::CONFIGURATION);
-        let doubt = format!("{}: {e}", shown_path(&path));
-        let absent = e.kind() == io::ErrorKind::NotFound && standard;
-        return (None, (!absent).then_some(doubt));
-    }
-    match config::load(path).config {
-        Some(config) => (config.state.dir, None),
-        None => {
-            let path = shown_path(&path);
-            (
-                None,
-                Some(format!("{path} has errors, which tenshi -C shows")),
-            )
-        }
-    }
 }

@@ -26,6 +26,22 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         "outbox",
         view.outbox.iter().flat_map(|l| mail(l, view)),
     )?;
+    if !view.silent.is_empty() {
+        let silent = view.silent.iter();
+        let silent = silent.map(|host| format!("{} since {}", safe(&host.name), zoned(host.since)));
+        section(out, "silent", silent)?;
+    }
+    if !view.hushes.is_empty() {
+        let hushes = view.hushes.iter().map(|hush| {
+            let why = if hush.why.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", safe(&hush.why))
+            };
+            format!("{} until {}{why}", safe(&hush.host), zoned(hush.until))
+        });
+        section(out, "hushes", hushes)?;
+    }
     let faults = view.faults.iter();
     let fault = |(input, fault): (&String, &String)| format!("{}: {}", safe(input), safe(fault));
     section(out, "faults", faults.map(fault))?;

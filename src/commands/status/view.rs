@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
+use bstr::BString;
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
@@ -11,10 +12,11 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
 use crate::input::file::{Listings, PathCheckpoints};
+use crate::ledger::silence::Hush;
 use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
-use crate::shown::shown_path;
-use crate::state::{LockStatus, Snapshot};
+use crate::shown::{shown, shown_path};
+use crate::state::{LockStatus, Snapshot, read_hushes};
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
@@ -44,11 +46,30 @@ pub(super) struct View {
     pub files: Vec<FileView>,
     pub queues: Vec<QueueView>,
     pub outbox: Vec<MailView>,
+    /// The hosts and files whose silence was told and lasts.
+    pub silent: Vec<SilentView>,
+    /// The hushes by hand that last.
+    pub hushes: Vec<HushView>,
     /// The faults of inputs and queues, by their names.
     pub faults: BTreeMap<String, String>,
     /// The names of those faults that keep lines from being read, or reports from arriving.
     pub blind: BTreeSet<String>,
     pub counters: Counters,
+}
+
+/// A host or file that is silent.
+#[derive(Serialize)]
+pub(super) struct SilentView {
+    pub name: String,
+    pub since: Time,
+}
+
+/// A time in which no silence of a host is told.
+#[derive(Serialize)]
+pub(super) struct HushView {
+    pub host: String,
+    pub until: Time,
+    pub why: String,
 }
 
 /// A followed log.
@@ -102,6 +123,23 @@ pub(super) struct MailView {
     pub refused: bool,
 }
 
+impl SilentView {
+    fn new((name, since): (&BString, Time)) -> Self {
+        let name = shown(name).to_string();
+        Self { name, since }
+    }
+}
+
+impl HushView {
+    fn new(hush: Hush) -> Self {
+        Self {
+            host: shown(&hush.host).to_string(),
+            until: hush.until,
+            why: shown(&hush.why).to_string(),
+        }
+    }
+}
+
 impl View {
     /// Gathers a status. `holder` may be known to be unseen.
     pub(super) fn new(
@@ -127,6 +165,12 @@ impl View {
                 .map(|q| QueueView::new(q, now))
                 .collect(),
             outbox: snapshot.outbox.mails().iter().map(MailView::new).collect(),
+            silent: snapshot.silence.silent().map(SilentView::new).collect(),
+            hushes: read_hushes(dir)
+                .into_iter()
+                .filter(|hush| hush.until > now)
+                .map(HushView::new)
+                .collect(),
             faults: snapshot.faults.into_iter().collect(),
             blind: snapshot.blind,
             counters: snapshot.counters,

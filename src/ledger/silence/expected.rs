@@ -1,6 +1,6 @@
 //! Messages that are expected at some times (`expect`), and which of them did not come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bstr::{BStr, BString};
@@ -72,6 +72,8 @@ pub struct Expected {
     changed: Vec<(String, BString)>,
     /// Of each rule, the time at which its message is expected next.
     slots: Vec<Option<Time>>,
+    /// The rules that were named since no host ever sent their message.
+    named: BTreeSet<usize>,
     /// The last time in which nobody watched.
     unwatched: Option<(Time, Time)>,
 }
@@ -81,7 +83,7 @@ pub struct Expected {
 pub struct Found {
     /// The lines about messages that did not come, each with the index of its rule.
     pub lines: Vec<(usize, Line)>,
-    /// The rules whose message no host ever sent.
+    /// The rules whose message no host ever sent, named once.
     pub unknown: Vec<usize>,
 }
 
@@ -98,6 +100,7 @@ impl Expected {
         self.forget(gone);
         let slot = |rule: &Expectation| site.next(&rule.begins, now - rule.grace);
         self.slots = rules.iter().map(slot).collect();
+        self.named = BTreeSet::new();
     }
 
     /// Goes on from what a commit holds.
@@ -187,7 +190,7 @@ impl Expected {
             .collect();
         let old: Vec<_> = old.into_iter().map(|(key, _)| key.clone()).collect();
         self.forget(old);
-        if self.of(rule).next().is_none() {
+        if self.of(rule).next().is_none() && self.named.insert(index) {
             found.unknown.push(index);
         }
         if self.unwatched.is_some_and(unseen) {
@@ -247,7 +250,7 @@ impl Expected {
             return None;
         }
         let mut change = ExpectedChange::default();
-        let keys: std::collections::BTreeSet<_> = self.changed.iter().collect();
+        let keys: BTreeSet<_> = self.changed.iter().collect();
         for key in keys {
             match self.came.get(key) {
                 Some(came) => change.put.push((key.clone(), came.clone())),

@@ -21,5 +21,5 @@ mod words;
 
 pub use expected::{Expectation, Expected, ExpectedChange, Found, SavedExpected};
 pub use saved::{SavedSilence, SilenceChange};
-pub use site::{Mode, Site};
+pub use site::{Hush, Mode, Site};
 pub use table::{About, Line, Silence};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bstr::BStr;
+use bstr::{BStr, BString};
 use chrono::FixedOffset;
 
 use crate::clock::Time;
@@ -17,6 +17,27 @@ pub enum Mode {
     Fixed(Duration),
     /// Not at all.
     Off,
+}
+
+/// A time in which silences of a host are planned, by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hush {
+    /// The host, or the path of a file.
+    pub host: BString,
+    /// When it begins.
+    pub from: Time,
+    /// When it ends.
+    pub until: Time,
+    /// The reason.
+    pub why: BString,
+}
+
+impl Hush {
+    /// The end of the hush, if it is one of this name and covers some of the time between two instants.
+    pub fn covers(&self, name: &BStr, from: Time, to: Time) -> Option<Time> {
+        let covers = self.host == name && self.from <= to && self.until > from;
+        covers.then_some(self.until)
+    }
 }
 
 /// What is known of a site besides its lines.

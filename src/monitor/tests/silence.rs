@@ -190,8 +190,12 @@ fn expected_messages_are_told_when_they_do_not_come() {
     site.pass(site.now + TimeDelta::hours(4));
     backup(&mut site, "db1");
     site.pass(site.now + TimeDelta::minutes(5));
+    let mut told = site.told();
+    // After a restart that is told once more.
+    let again = "*** /tenshi.conf:7:26: no host has sent this yet: ^never ***\n";
+    told[0].1 = told[0].1.strip_prefix(again).unwrap().to_owned();
     assert_eq!(
-        site.told(),
+        told,
         [
             report(
                 "crit",

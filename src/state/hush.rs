@@ -1,0 +1,170 @@
+//! Hushes that people make by `tenshi hush`: a file for each host in a directory beside the state.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::clock::Time;
+use crate::ledger::silence::Hush;
+use crate::plain;
+
+/// The directory, in the state directory.
+const DIRECTORY: &str = "hush.d";
+/// Files that are looked at, and bytes of each, at most.
+const MOST_FILES: usize = 10_000;
+const MOST_BYTES: u64 = 4096;
+
+/// The hushes of a state directory, read again when they change.
+#[derive(Debug, Default)]
+pub struct Hushes {
+    /// When the directory was changed last, as it was read.
+    changed: Option<SystemTime>,
+}
+
+impl Hushes {
+    /// The hushes, if they are others than at the last call.
+    pub fn changes(&mut self, state: &Path) -> Option<Vec<Hush>> {
+        let changed = fs::metadata(state.join(DIRECTORY)).and_then(|dir| dir.modified());
+        let changed = changed.ok();
+        if std::mem::replace(&mut self.changed, changed) == changed {
+            return None;
+        }
+        Some(read_hushes(state))
+    }
+}
+
+/// Makes the directory, for whoever may write in the state directory's group.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_hush_directory(state: &Path) -> io::Result<PathBuf> {
+    let dir = state.join(DIRECTORY);
+    match fs::DirBuilder::new().mode(0o770).create(&dir) {
+        Ok(()) => {
+            // Made by root, it is the daemon's all the same.
+            let owner = fs::metadata(state)?;
+            chown(&dir, Some(owner.uid()), Some(owner.gid()))?;
+            fs::set_permissions(&dir, fs::Permissions::from_mode(0o770))?;
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(e),
+    }
+    Ok(dir)
+}
+
+/// The hushes of a state directory. A file that is no hush is passed over.
+pub fn read_hushes(state: &Path) -> Vec<Hush> {
+    let Ok(entries) = fs::read_dir(state.join(DIRECTORY)) else {
+        return Vec::new();
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut hushes: Vec<Hush> = paths
+        .take(MOST_FILES)
+        .filter_map(|path| read(&path))
+        .collect();
+    hushes.sort_by(|a, b| a.host.cmp(&b.host));
+    hushes
+}
+
+/// Reads a file: the times of its beginning and end, the host, and the reason, a line each.
+fn read(path: &Path) -> Option<Hush> {
+    let hidden = path.file_name()?.as_bytes().starts_with(b".");
+    let file = plain::open(path).ok().filter(|_| !hidden)?;
+    let mut text = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+    let mut lines = text.lines();
+    let time = |line: Option<&[u8]>| line?.to_str().ok()?.parse::<Time>().ok();
+    Some(Hush {
+        from: time(lines.next())?,
+        until: time(lines.next())?,
+        host: lines.next()?.into(),
+        why: lines.next().unwrap_or_default().into(),
+    })
+}
+
+/// Writes a hush, in the place of one of the same host.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_hush(state: &Path, hush: &Hush) -> io::Result<()> {
+    let dir = make_hush_directory(state)?;
+    let name = file_name(hush.host.as_ref());
+    let new = dir.join(format!(".new.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o644);
+    let line = |text: &BString| text.replace("\n", " ");
+    let times = format!("{}\n{}\n", hush.from.to_rfc3339(), hush.until.to_rfc3339());
+    let text = [
+        times.as_bytes(),
+        &line(&hush.host),
+        b"\n",
+        &line(&hush.why),
+        b"\n",
+    ]
+    .concat();
+    let _ = fs::remove_file(&new);
+    let mut file = options.open(&new)?;
+    io::Write::write_all(&mut file, &text)?;
+    fs::rename(&new, dir.join(name))
+}
+
+/// Ends the hush of a host. Whether there was one.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove_hush(state: &Path, host: &BStr) -> io::Result<bool> {
+    match fs::remove_file(state.join(DIRECTORY).join(file_name(host))) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The name of the file of a host: what is no letter, digit, dot or dash is `%XX`.
+fn file_name(host: &BStr) -> PathBuf {
+    let mut name = Vec::new();
+    for (at, byte) in host.iter().copied().enumerate() {
+        match byte {
+            b'.' if at == 0 => name.extend_from_slice(b"%2E"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => name.push(byte),
+            _ => name.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    PathBuf::from(std::ffi::OsString::from_vec(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_else_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut hushes = Hushes::default();
+        assert_eq!(hushes.changes(dir.path()), None);
+        let hush = |host: &str| Hush {
+            host: host.into(),
+            from: "2026-11-27T10:00:00Z".parse().unwrap(),
+            until: "2026-11-27T12:00:00Z".parse().unwrap(),
+            why: "new disk".into(),
+        };
+        for host in ["web1", "../db/1", ".x"] {
+            write_hush(dir.path(), &hush(host)).unwrap();
+        }
+        let at = dir.path().join(DIRECTORY);
+        assert_eq!(fs::metadata(&at).unwrap().mode() & 0o7777, 0o770);
+        fs::write(at.join("odd"), "no time\n").unwrap();
+        fs::write(at.join(".hidden"), fs::read(at.join("web1")).unwrap()).unwrap();
+        let want = vec![hush("../db/1"), hush(".x"), hush("web1")];
+        assert_eq!(hushes.changes(dir.path()), Some(want));
+        assert_eq!(hushes.changes(dir.path()), None);
+        assert!(remove_hush(dir.path(), "web1".into()).unwrap());
+        assert!(!remove_hush(dir.path(), "web1".into()).unwrap());
+        assert_eq!(read_hushes(dir.path()).len(), 2);
+    }
+}
