@@ -287,6 +287,15 @@ fn every_terminal_has_its_review() {
     tmux.press(&["l"], "cannot be read again");
     tmux.press(&["a"], "accepted");
     tmux.press(&["q"], "Written to ");
+    // A signal that ends it leaves the terminal as it was.
+    tmux.shell(&format!("clear; stty -g >before; {}", suggest(&dir, "")));
+    tmux.wait("a accept");
+    kill(reviewer(&dir), Signal::SIGTERM).unwrap();
+    tmux.wait("Nothing was added");
+    tmux.shell("stty -g >after; echo over");
+    tmux.wait("\nover");
+    let stty = |name| fs::read_to_string(dir.path(name)).unwrap();
+    assert_eq!(stty("before"), stty("after"));
     let mut command = Command::new(PROGRAM);
     command.args(["suggest", "-c"]).arg(dir.path("tenshi.conf"));
     let output = command.output().unwrap();

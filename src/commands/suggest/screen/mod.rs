@@ -91,8 +91,9 @@ pub(super) struct Screen {
     over: Option<Over>,
     program: usize,
     item: usize,
-    /// The piece of the rule that keys make narrower and wider, by its number among those that can be changed.
-    piece: usize,
+    /// The piece of the rule that keys make narrower and wider, by its number among those that can be changed;
+    /// the first mask before any is chosen.
+    piece: Option<usize>,
     /// A rule that is to be joined with the one that is chosen next.
     marked: Option<usize>,
     message: String,
@@ -111,7 +112,7 @@ impl Screen {
             over: None,
             program,
             item: 0,
-            piece: 0,
+            piece: None,
             marked: None,
             message: String::new(),
         }
@@ -159,7 +160,7 @@ impl Screen {
             return Effect::None;
         };
         (self.program, self.item, self.marked) = (program, item, None);
-        self.piece = 0;
+        self.piece = None;
         self.tell("taken back");
         Effect::Save
     }

@@ -16,24 +16,26 @@ pub(crate) struct Page {
 
 /// The keys, as `?` shows them.
 const KEYS: &str = "\
-The programs                          The rules of a program
-  Enter   look at its rules             a Enter  accept for the proposed queue
-  a       accept all open rules         c r m    critical, report, misc
-  t       trash the quiet ones          t        trash
-  s       skip: leave them out          s        skip: leave it out
-  l       link the rule files           A        accept all that are open
-  / n     find a program, the next      Tab      choose the next piece of it
-                                        < >      make the piece narrower, wider
-Everywhere                              k        keep its value visible in reports
-  u       take the last answer back     x        split the rule by its values
-  w       compare, check, reload        j        join it with another: j on both
-  ?       these keys                    e        edit the pattern
-  q ^C    leave; no answer is lost      y        why this queue, what it takes
-  arrows  move                          Esc      back to the programs
+The programs                         The rules of a program
+  Enter   look at its rules            a Enter  accept for the proposed queue
+  a       accept all open rules        c r m    critical, report, misc
+  t       trash the quiet ones         t        trash
+  s       skip: leave them out         s        skip: leave it out
+  l       link the rule files          A        accept all that are open
+  / n     find a program, the next     Tab      choose the next mask of it
+                                       arrows   choose the next word or mask
+Everywhere                             < >      make that narrower, wider
+  u       take the last answer back    k        let reports show its value
+  w       compare, check, reload       x        split the rule by its values
+  ?       these keys                   j        join with another: j on both
+  q ^C    leave; no answer is lost     e        edit the pattern
+  arrows  move                         y        why this queue, what it takes
+                                       Esc      back to the programs
 
-Each answer is in the file at once. The daemon reads nothing of it before you say so
-with w, or reload it yourself. What was asked is not asked again by the next run.
-A rule of which a change takes all lines becomes one with the rule that is changed.";
+Each answer is in the file at once. The daemon reads nothing of it before you
+say so by w, or reload it yourself. What was asked is not asked again by the
+next run. Where a change of a rule takes all lines of another rule, the two
+become one.";
 
 impl Page {
     /// A page of this text, whose lines may hold anything.

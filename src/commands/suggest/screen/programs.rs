@@ -45,7 +45,7 @@ impl Screen {
             return;
         };
         let first = program.order().first().copied().unwrap_or(0);
-        (self.item, self.piece) = (program.next_open(None).unwrap_or(first), 0);
+        (self.item, self.piece) = (program.next_open(None).unwrap_or(first), None);
         (self.view, self.marked) = (View::Rules, None);
     }
 

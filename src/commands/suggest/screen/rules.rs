@@ -9,6 +9,7 @@ use crate::commands::suggest::plain::{hosts, program_name};
 use crate::shown::{shown, thousands};
 use crate::suggest::Loudness;
 use crate::suggest::print::{number, percent};
+use crate::suggest::shape::{Kind, Shape};
 
 /// The rows below the list that are kept for the chosen rule.
 const DETAILS: usize = 10;
@@ -28,7 +29,7 @@ impl Screen {
         let place = order.iter().position(|at| *at == self.item).unwrap_or(0);
         if let Some(to) = moved(key, place, order.len(), self.size.rows / 3) {
             self.item = order.get(to).copied().unwrap_or(0);
-            self.piece = 0;
+            self.piece = None;
             return Effect::None;
         }
         let queue = |level| self.decisions.queues.name(level).to_owned();
@@ -59,7 +60,7 @@ impl Screen {
     /// Takes an answer, and goes to the next question.
     fn answered(&mut self, answer: Answer) -> Effect {
         self.decisions.answer(self.program, self.item, answer);
-        self.piece = 0;
+        self.piece = None;
         let program = self.decisions.programs.get(self.program);
         match program.and_then(|program| program.next_open(Some(self.item))) {
             Some(next) => self.item = next,
@@ -73,17 +74,13 @@ impl Screen {
         let Some((program, item)) = self.decisions.item(self.program, self.item) else {
             return Effect::None;
         };
-        let stops = program.shape(item).stops();
-        let (at, count) = (self.piece.min(stops.len().saturating_sub(1)), stops.len());
-        let piece = stops.get(at).copied().unwrap_or(usize::MAX);
+        let shape = program.shape(item);
+        let at = self.chosen(&shape);
+        let piece = shape.stops().get(at).copied().unwrap_or(usize::MAX);
         let (one, rule) = (self.program, self.item);
         let changed = match key {
-            Key::Tab | Key::Right => {
-                self.piece = (at + 1) % count.max(1);
-                return Effect::None;
-            }
-            Key::BackTab | Key::Left => {
-                self.piece = (at + count.saturating_sub(1)) % count.max(1);
+            Key::Tab | Key::BackTab | Key::Right | Key::Left => {
+                self.piece = Some(next_piece(&shape, at, key));
                 return Effect::None;
             }
             Key::Char('<') => self.decisions.resize(one, rule, piece, Width::Narrower),
@@ -104,6 +101,13 @@ impl Screen {
             }
         };
         self.changed(changed)
+    }
+
+    /// The number of the chosen piece among those that can be changed.
+    fn chosen(&self, shape: &Shape) -> usize {
+        let last = shape.stops().len().saturating_sub(1);
+        let first = || next_piece(shape, last, Key::Tab);
+        self.piece.unwrap_or_else(first).min(last)
     }
 
     /// Takes a key that leads elsewhere.
@@ -296,10 +300,7 @@ impl Screen {
         let facts = Line::new(self.style_of(queue), format!(" {queue}{why}"))
             .with(Style::Plain, format!(": {lines}, {share} %, {from}"));
         let shape = program.shape(item);
-        let stops = shape.stops();
-        let chosen = stops
-            .get(self.piece.min(stops.len().saturating_sub(1)))
-            .copied();
+        let chosen = shape.stops().get(self.chosen(&shape)).copied();
         let mut pattern = Line::new(Style::Plain, " ");
         for (at, piece) in shape.pieces().iter().enumerate() {
             let style = match chosen == Some(at) {
@@ -336,4 +337,27 @@ impl Screen {
         }
         details
     }
+}
+
+/// The number of the piece that a key leads to: arrows stop at each, `Tab` at masks if there are any.
+fn next_piece(shape: &Shape, at: usize, key: Key) -> usize {
+    let stops = shape.stops();
+    let is_mask = |number: &usize| {
+        let piece = stops
+            .get(*number)
+            .and_then(|stop| shape.pieces().get(*stop));
+        piece.is_some_and(|piece| piece.kind != Kind::Word)
+    };
+    let behind = (at + 1..stops.len()).chain(0..at.min(stops.len()));
+    let mut order: Vec<usize> = behind.collect();
+    if matches!(key, Key::BackTab | Key::Left) {
+        order.reverse();
+    }
+    order.push(at);
+    let all = order.first().copied();
+    let found = match key {
+        Key::Tab | Key::BackTab => order.into_iter().find(is_mask).or(all),
+        _ => all,
+    };
+    found.unwrap_or(at)
 }
