@@ -14,8 +14,8 @@ mod options;
 mod values;
 
 pub use command::{
-    CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, Levels, MatchArgs, PacksArgs, RunArgs,
-    Shell, StatusArgs, StatusForm, SuggestArgs,
+    CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, LearnArgs, Levels, MatchArgs, NewsArgs,
+    PacksArgs, RunArgs, Shell, StatusArgs, StatusForm, SuggestArgs,
 };
 pub use exit::Exit;
 
@@ -130,6 +130,18 @@ fn subcommand(asked: Sub, common: Common) -> Result<Command, Exit> {
             words,
         }),
         Sub::Import(asked) => Command::Import(asked.args(config)),
+        Sub::News { since, host, json } => Command::News(NewsArgs {
+            config,
+            state_dir,
+            since,
+            host,
+            json,
+        }),
+        Sub::Learn { files } => Command::Learn(LearnArgs {
+            config,
+            state_dir,
+            files,
+        }),
         Sub::Status(asked) => Command::Status(StatusArgs {
             config,
             state_dir,

@@ -11,7 +11,7 @@ mod text;
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
 
-pub use batch::{Batch, Taken};
+pub use batch::{Batch, Collector, Taken};
 pub use changes::{LinesChange, TallyChange};
 
 use crate::config::{Bound, SortOrder, Threshold};
@@ -249,6 +249,13 @@ impl Tally {
     /// Whether no line was collected.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
+    }
+
+    /// The line of this number, with its host and its count. Lines are numbered as they come, from 0.
+    pub fn numbered(&self, at: u32) -> Option<(&BStr, &BStr, u64)> {
+        let (key, count) = self.lines.numbered(at)?;
+        let host = self.hosts.get(key.host as usize)?;
+        Some((host.name.as_ref(), BStr::new(key.line), count))
     }
 
     /// The number of distinct lines.

@@ -1,6 +1,7 @@
 //! Reports: the text of a queue's counts for mail, pager and CSV.
 
 mod body;
+mod news;
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -9,6 +10,7 @@ use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 pub use body::{Body, BodyWriter};
+pub use news::{News, pager_news};
 
 use crate::charset::{Charset, decode};
 use crate::clock::Time;
@@ -145,22 +147,39 @@ fn whole_letters(line: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Writes the full text: the status line and the remarks, then a block for each host.
+/// What stands above the hosts.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// Why the report is made outside its schedule.
+    pub status: Option<Status>,
+    /// Sentences.
+    pub remarks: &'a [String],
+    /// Kinds of lines that were not seen before.
+    pub news: Option<News<'a>>,
+}
+
+/// Writes the full text: the status line, the remarks and the news, then a block for each host.
 ///
 /// `name` gives the full name of a host (`set resolve`), where it is known.
 pub fn text(
     body: &mut BodyWriter,
     hosts: &[HostLines<'_>],
     form: Form<'_>,
-    (status, remarks): (Option<Status>, &[String]),
+    head: Head<'_>,
     name: &dyn Fn(&[u8]) -> Option<String>,
 ) {
     let out = body.text();
-    if let Some(status) = status {
+    if let Some(news) = &head.news {
+        news.put_first(out);
+    }
+    if let Some(status) = head.status {
         put(out, format_args!("*** Status: {} ***\n", status.words()));
     }
-    for remark in remarks {
+    for remark in head.remarks {
         put(out, format_args!("*** {remark} ***\n"));
+    }
+    if let Some(news) = &head.news {
+        news.put(out, form);
     }
     for host in hosts {
         let out = body.text();
@@ -312,9 +331,14 @@ mod tests {
     fn text(
         hosts: &[HostLines<'_>],
         form: Form<'_>,
-        head: (Option<Status>, &[String]),
+        (status, remarks): (Option<Status>, &[String]),
         name: &dyn Fn(&[u8]) -> Option<String>,
     ) -> BString {
+        let head = Head {
+            status,
+            remarks,
+            news: None,
+        };
         written(|body| super::text(body, hosts, form, head, name))
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::ValueEnum;
 
 /// The configuration that is read if none is named.
@@ -72,6 +73,10 @@ pub enum Command {
     },
     /// `import logcheck [DIR]`
     Import(ImportArgs),
+    /// `news`
+    News(NewsArgs),
+    /// `learn FILE…`
+    Learn(LearnArgs),
     /// `status`
     Status(StatusArgs),
     /// `hush HOST TIME [WHY]`
@@ -110,6 +115,32 @@ pub struct ImportArgs {
     pub seen_in: Vec<PathBuf>,
     /// `--write`: standard output without it.
     pub write: Option<PathBuf>,
+}
+
+/// The arguments of `tenshi news`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewsArgs {
+    /// The configuration file, for its `statedir`.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// `--since`: the first day that is shown.
+    pub since: Option<NaiveDate>,
+    /// `--host`: the host that had what is shown.
+    pub host: Option<OsString>,
+    /// `--json`
+    pub json: bool,
+}
+
+/// The arguments of `tenshi learn`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LearnArgs {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// The logs.
+    pub files: Vec<PathBuf>,
 }
 
 /// The arguments of `tenshi status`.

@@ -35,6 +35,8 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("seen-in", Value::Several),
     ("plain", Value::None),
     ("write", Value::Needed),
+    ("since", Value::Needed),
+    ("host", Value::Needed),
     ("version", Value::None),
 ];
 

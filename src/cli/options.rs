@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::command::{CONFIGURATION, HushTime, ImportArgs, Levels, Shell, StatusForm, SuggestArgs};
@@ -52,7 +53,10 @@ pub(super) struct Options {
 impl Options {
     /// An option that was given, but means nothing beside this command.
     pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
-        let stateless = !matches!(command, Sub::Status(_) | Sub::Hush { .. });
+        let stateless = !matches!(
+            command,
+            Sub::Status(_) | Sub::Hush { .. } | Sub::News { .. } | Sub::Learn { .. }
+        );
         [
             ("-C", self.check),
             ("-f", self.foreground),
@@ -135,6 +139,24 @@ pub(super) enum Sub {
     },
     /// Write the rules of another program on this machine as a file to include
     Import(ImportOptions),
+    /// Show what reports told of kinds of lines that were not seen before
+    News {
+        /// Show what was told from DATE (YYYY-MM-DD) on
+        #[arg(long, value_name = "DATE", value_parser = values::date)]
+        since: Option<NaiveDate>,
+        /// Show what a host had
+        #[arg(long, value_name = "HOST")]
+        host: Option<OsString>,
+        /// Print the news as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the kinds of lines in old logs (.gz too) for known, so that news begin at once
+    Learn {
+        /// The logs
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
     /// Plan silences of a host from now on: none is told until the time is over
@@ -309,6 +331,8 @@ impl Sub {
             Self::Diff { .. } => "diff",
             Self::Coverage { .. } => "coverage",
             Self::Import(_) => "import",
+            Self::News { .. } => "news",
+            Self::Learn { .. } => "learn",
             Self::Status(_) => "status",
             Self::Hush { .. } => "hush",
             Self::Suggest(_) => "suggest",

@@ -29,6 +29,12 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     number(text, &units).ok_or_else(|| "write bytes, or a number with K, M or G".to_owned())
 }
 
+/// A day: `2026-11-27`.
+pub(super) fn date(text: &str) -> Result<chrono::NaiveDate, String> {
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d");
+    date.map_err(|_| "write a day as YYYY-MM-DD".to_owned())
+}
+
 fn number(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit = units.iter().find_map(|(name, factor)| {
         let digits = text.strip_suffix(name)?;

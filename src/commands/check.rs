@@ -10,8 +10,9 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls, Output,
-    Place, Queue, QueueId, ReportSettings, Rule, Severity, StateSettings, TailSettings, TailStart,
+    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls,
+    NewsQueues, Output, Place, Queue, QueueId, ReportSettings, Rule, Severity, StateSettings,
+    TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::host_system;
@@ -102,6 +103,7 @@ where
     section(out, "mail", &mail(config))?;
     let mut kept = state(config);
     kept.extend(memory(config));
+    kept.extend(news(config));
     section(out, "state", &kept)?;
     if debug > 0 {
         let lines: Vec<String> = config
@@ -363,6 +365,23 @@ fn state(config: &Config) -> Vec<String> {
 fn memory(config: &Config) -> Option<String> {
     let most = config.state.max_memory;
     (most != StateSettings::MAX_MEMORY).then(|| format!("a queue holds at most {most} bytes"))
+}
+
+/// The line about the queues that tell news, if any does.
+fn news(config: &Config) -> Option<String> {
+    let name = |id: &QueueId| Some(config.queues.get(id.index())?.name.as_str());
+    let queues = match &config.news.queues {
+        NewsQueues::None => return None,
+        NewsQueues::All => "all queues that are mailed".to_owned(),
+        NewsQueues::Some(queues) => {
+            let names: Vec<&str> = queues.iter().filter_map(name).collect();
+            names.join(", ")
+        }
+    };
+    let most = config.news.most_kinds;
+    Some(format!(
+        "news are told by {queues}; {most} kinds at most are known"
+    ))
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {

@@ -35,6 +35,8 @@ pub fn replay(
     let Some(mut monitor) = monitor(config, err) else {
         return 1;
     };
+    // All that a saved log has would be news to whom it is shown.
+    monitor.without_news();
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {

@@ -1,4 +1,4 @@
-//! The state directory that `status` and `hush` mean.
+//! The state directory of the daemon that a command asks about.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,12 @@ const PACKAGED: &str = "/var/lib/tenshi";
 
 /// The state directory that is looked at.
 pub(super) struct StateDirectory {
-    pub path: PathBuf,
+    /// Its path.
+    pub(super) path: PathBuf,
     /// Whether nobody named the directory: then it is the package's.
     guessed: bool,
     /// Why the directory may be another than the daemon's.
-    pub doubt: Option<String>,
+    pub(super) doubt: Option<String>,
 }
 
 impl StateDirectory {
@@ -35,6 +36,7 @@ impl StateDirectory {
         }
     }
 
+    /// Why there is no state.
     pub(super) fn explain(&self, fault: &ReadError) -> String {
         let mut text = fault.to_string();
         if self.guessed && matches!(fault, ReadError::Absent(_)) {

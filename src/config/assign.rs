@@ -89,6 +89,39 @@ impl<'l> Setter<'_, 'l> {
         Ok(())
     }
 
+    /// `set news on|off|QUEUE,QUEUE`
+    pub(super) fn news(&mut self) -> Read<'l, ()> {
+        let word = self.word()?;
+        self.draft.news.queues = match word.text {
+            b"on" => NewsQueues::All,
+            b"off" => NewsQueues::None,
+            _ => {
+                let mut queues = Vec::new();
+                for name in word.split(b',') {
+                    let queue = self.draft.queues.known(name, &["on", "off"])?;
+                    if name.text == b"csv" {
+                        let message = "the reports of `csv` are for a program: they tell no news";
+                        return Err(Located::new(name, message, "leave it out"));
+                    }
+                    queues.push(queue);
+                }
+                NewsQueues::Some(queues)
+            }
+        };
+        Ok(())
+    }
+
+    /// A number of days from `least` on.
+    pub(super) fn days(&mut self, least: u16) -> Read<'l, u16> {
+        let days = self.number()?;
+        let good = u16::try_from(days).ok().filter(|days| *days >= least);
+        good.ok_or_else(|| {
+            let message = format!("{days} is no number of days for `{}`", self.word);
+            let hint = format!("write a number from {least} to {}", u16::MAX);
+            Located::new(self.value.word().0, message, &hint)
+        })
+    }
+
     /// `set tail PROGRAM ARGUMENTS`
     pub(super) fn tail(&mut self) -> Read<'l, ()> {
         let value = self.rest()?;

@@ -29,6 +29,7 @@ pub(super) struct Draft {
     pub(super) lines: LineSettings,
     pub(super) report: ReportSettings,
     pub(super) mail: MailDraft,
+    pub(super) news: NewsSettings,
     pub(super) state: StateSettings,
     pub(super) sleep: Duration,
     pub(super) repeat_limit: u64,
@@ -131,6 +132,7 @@ impl Draft {
                 auth: None,
                 filter_timeout: Duration::from_secs(60),
             },
+            news: NewsSettings::default(),
             state: StateSettings {
                 dir: None,
                 catchup: None,
@@ -198,6 +200,7 @@ impl Draft {
                 rules,
                 report: self.report,
                 mail,
+                news: self.news,
                 state: self.state,
                 sleep: self.sleep,
                 repeat_limit: self.repeat_limit,

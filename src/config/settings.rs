@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 45] = [
+const SETTINGS: [Setting; 50] = [
     // The process.
     row(
         "uid",
@@ -226,6 +226,24 @@ const SETTINGS: [Setting; 45] = [
     row("charset", "NAME", Reload, |s| s.charset()),
     row("csv_safe", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.report.csv_safe = on)
+    }),
+    // The news.
+    row("news", "on|off|QUEUE,QUEUE", Reload, |s| s.news()),
+    row("news_learn", "DAYS", Reload, |s| {
+        s.days(0).map(|days| s.draft.news.learn = days)
+    }),
+    row("news_memory", "DAYS", Reload, |s| {
+        s.days(1).map(|days| s.draft.news.memory = days)
+    }),
+    row("news_max", "KINDS", Reload, |s| {
+        let kinds = s.at_least_one()?;
+        s.draft.news.most_kinds = usize::try_from(kinds).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    row("news_limit", "LINES", Reload, |s| {
+        let lines = s.at_least_one()?;
+        s.draft.news.limit = usize::try_from(lines).unwrap_or(usize::MAX);
+        Ok(())
     }),
     // The mails.
     row("mailserver", "HOST:PORT", Reload, |s| s.mail_server()),

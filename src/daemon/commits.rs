@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::config::StateSettings;
 use crate::input::Counted;
 use crate::ledger::silence::Hush;
-use crate::state::{Hushes, Store};
+use crate::state::{Hushes, Learnt, Store};
 
 /// The time between snapshots while files are read. The files themselves are the journal, so this
 /// only bounds what a restart reads again.
@@ -45,6 +45,8 @@ pub(super) struct Commits {
     pub(super) last: bool,
     /// Whether the changes are in no snapshot, and will be in none.
     pub(super) given_up: bool,
+    /// What `tenshi learn` handed over and was taken in, with the number of the commit that holds it.
+    pub(super) learnt: Option<(u64, Learnt)>,
 }
 
 impl Commits {

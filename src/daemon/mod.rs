@@ -6,6 +6,7 @@
 //!
 //! - `start`: from the command line to the running loop; `reload`: `SIGHUP`;
 //! - `inputs`: the threads that lines come from; `batch`: counting what they read;
+//! - `learnt`: what `tenshi learn` hands over;
 //! - `requests`: signals, and what they ask for;
 //! - `reports`: from queues to the outbox; `sending`: from the outbox to the workers and back;
 //! - `commits` and `snapshots`: when the state is written, and which mails wait for it; `kept`: what of it
@@ -21,6 +22,7 @@ mod event_loop;
 mod heartbeat;
 mod inputs;
 mod kept;
+mod learnt;
 mod messages;
 mod reload;
 mod reports;

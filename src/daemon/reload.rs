@@ -33,6 +33,7 @@ impl Daemon {
                 self.resolver = start::resolver(&new);
                 self.outputs = Outputs::new(&new.mail, self.identity.clone(), self.print);
                 self.outbox.settings_changed(now);
+                self.take_learnt(&new, now);
                 self.monitor.reconfigure(Arc::new(new), now);
                 self.plan();
             }

@@ -43,6 +43,7 @@ impl Daemon {
     /// Makes the next commit: what changed since the one before, or a whole snapshot where there is none on
     /// disk, or where the changes have outgrown it.
     fn next_commit(&mut self, now: Time) -> Result<Commit, String> {
+        self.monitor.note_news(now);
         let changes = self.commits.begun.then(|| self.changes(now)).flatten();
         let changes = changes.map(|changes| state::encode_changes(&changes));
         let room = |bytes: &Vec<u8>| {
@@ -216,6 +217,9 @@ impl Daemon {
             Written::Lost => {}
             Written::Done => {
                 commits.given_up = false;
+                if let Some((_, learnt)) = commits.learnt.take_if(|(held, _)| *held <= written) {
+                    learnt.remove();
+                }
                 if std::mem::take(&mut commits.failed) {
                     store.show_failing(false);
                     log::warn!("snapshots are written again");

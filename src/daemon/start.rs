@@ -293,6 +293,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         started: now,
         catching_up,
     };
+    daemon.take_learnt(&config, now);
     daemon.commit_first();
     Ok(daemon)
 }

@@ -109,6 +109,8 @@ impl Monitor {
         if state.tally.is_empty() {
             return None;
         }
+        self.note_news(now);
+        let state = self.queues.get_mut(index)?;
         let tally = std::mem::take(&mut state.tally);
         let order = match queue.output.mail() {
             Some(_) => config.report.sort_order,
@@ -119,6 +121,7 @@ impl Monitor {
         for (pattern, length) in gave_up {
             self.note_limit(&pattern, length);
         }
+        let news = self.take_news(index, &tally, &lines, now);
         let state = self.queues.get_mut(index)?;
         if lines.is_empty() {
             return None;
@@ -131,6 +134,7 @@ impl Monitor {
         let announced = std::mem::take(&mut self.announced);
         let builder = ReportBuilder {
             remarks: &remarks,
+            news: news.as_ref(),
             names,
             config: &config,
             queue,

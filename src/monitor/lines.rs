@@ -10,7 +10,7 @@ use super::trace;
 use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::{Host, HostTable};
-use crate::queue::Taken;
+use crate::queue::{Collector, Taken};
 use crate::record::{self, MessageText, Parsed};
 use crate::rules::{self, Query};
 use crate::simd::Newlines;
@@ -102,6 +102,7 @@ impl Monitor {
         if self.watching.is_on() {
             self.note_heard();
         }
+        self.bound_fresh();
     }
 
     /// Prepares for lines of this source: once a batch, not once a line.
@@ -176,7 +177,7 @@ impl Monitor {
         self.counters.add(Counter::NoPrefix, 1);
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
-            self.add(queue, host, line, 1);
+            self.add((queue, None), host, line, 1);
         }
     }
 
@@ -268,7 +269,7 @@ impl Monitor {
             },
         ] = targets
         {
-            return self.add(*queue, host, line, n);
+            return self.add((*queue, Some(rule)), host, line, n);
         }
         let highest = targets.iter().filter_map(|t| t.escalation).max();
         let bound = self.config.state.bound();
@@ -277,37 +278,54 @@ impl Monitor {
             match (target.escalation, highest, advance) {
                 (Some(at), Some(highest), Some(advance)) => {
                     if let Some(total) = advance.reaches(at, highest) {
-                        self.set(target.queue, host, line, total);
+                        self.set((target.queue, rule), host, line, total);
                     }
                 }
-                _ => self.add(target.queue, host, line, n),
+                _ => self.add((target.queue, Some(rule)), host, line, n),
             }
         }
     }
 
     /// Adds `n` to the count of a line in a queue: at once if it is a recent line, else with the next batch.
-    pub(super) fn add(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
+    pub(super) fn add(
+        &mut self,
+        (queue, rule): (QueueId, Option<RuleId>),
+        host: Host<'_>,
+        line: &[u8],
+        n: u64,
+    ) {
         let Some(state) = self.queues.get_mut(queue.index()) else {
             return;
         };
         let tally = &mut state.tally;
-        match self.batch.add(queue.index(), tally, (host, line), n) {
+        let taken = (queue.index(), rule);
+        match self.batch.add(taken, tally, (host, line), n) {
             Taken::Yes => {}
             Taken::Full => self.count_batch(),
-            Taken::UnknownHost => self.add_of_new_host(queue, host, line, n),
+            Taken::UnknownHost => self.add_of_new_host((queue, rule), host, line, n),
         }
     }
 
     /// Adds `n` to the count of a line of a host that the queue does not know yet.
     #[cold]
-    fn add_of_new_host(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], n: u64) {
+    fn add_of_new_host(
+        &mut self,
+        (queue, rule): (QueueId, Option<RuleId>),
+        host: Host<'_>,
+        line: &[u8],
+        n: u64,
+    ) {
         // Those before it may fill the queue.
         self.count_batch();
         let bound = self.config.state.bound();
-        if let Some(state) = self.queues.get_mut(queue.index())
-            && !state.tally.add(host, line, n, bound)
-        {
-            self.counters.add(Counter::OverLimit, n);
+        if let Some(state) = self.queues.get_mut(queue.index()) {
+            let before = state.tally.distinct();
+            if !state.tally.add(host, line, n, bound) {
+                self.counters.add(Counter::OverLimit, n);
+            }
+            if state.tally.distinct() > before {
+                state.added(rule);
+            }
         }
         self.note_new_host(host);
     }
@@ -323,14 +341,18 @@ impl Monitor {
     }
 
     /// Sets the count of a line in a queue that it escalates to.
-    fn set(&mut self, queue: QueueId, host: Host<'_>, line: &[u8], total: u64) {
+    fn set(&mut self, (queue, rule): (QueueId, RuleId), host: Host<'_>, line: &[u8], total: u64) {
         // Those before it may be the same line, and may fill the queue.
         self.count_batch();
         let bound = self.config.state.bound();
-        if let Some(state) = self.queues.get_mut(queue.index())
-            && !state.tally.set(host, line, total, bound)
-        {
-            self.counters.add(Counter::OverLimit, 1);
+        if let Some(state) = self.queues.get_mut(queue.index()) {
+            let before = state.tally.distinct();
+            if !state.tally.set(host, line, total, bound) {
+                self.counters.add(Counter::OverLimit, 1);
+            }
+            if state.tally.distinct() > before {
+                state.added(Some(rule));
+            }
         }
     }
 }

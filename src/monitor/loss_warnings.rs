@@ -28,6 +28,10 @@ const KINDS: &[(Counter, &str)] = &[
         "messages of RFC 5424 whose structured data was left out",
     ),
     (
+        Counter::KindsOver,
+        "of kinds that news does not keep: there are more than `news_max`",
+    ),
+    (
         Counter::RepeatOverLimit,
         "not counted: a `repeat` of more lines than `repeat_limit` allows",
     ),

@@ -6,7 +6,7 @@
 //!
 //! Its methods stand in files by their purpose: `lines` (a line is parsed, decided, masked and counted),
 //! `repeat` ("last message repeated 3 times"), `schedules` (which queues are due), `due` (the reports of a
-//! queue), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
+//! queue), `news` (what the ledger makes of new lines), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
 mod changes;
 mod due;
@@ -20,6 +20,8 @@ mod loss_warnings;
     reason = "the struct that the directory is named for"
 )]
 mod monitor;
+mod news;
+mod news_rules;
 mod previous;
 mod queue_state;
 mod repeat;

@@ -8,6 +8,7 @@ use bstr::BString;
 use super::escalation::Escalations;
 use super::expectations::Expecting;
 use super::loss_warnings::LossWarnings;
+use super::news_rules::NewsRules;
 use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
@@ -42,6 +43,8 @@ pub struct Monitor {
     pub(super) watching: Watching,
     /// The messages that rules expect.
     pub(super) expecting: Expecting,
+    /// The rules as the ledger knows them.
+    pub(super) news_rules: NewsRules,
     /// The previous line of each source and host, which `repeat` adds to.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
@@ -104,6 +107,7 @@ impl Monitor {
             escalations: Escalations::default(),
             hosts: HostTable::default(),
             ledger: Ledger::default(),
+            news_rules: NewsRules::default(),
             previous: PreviousLines::default(),
             source: SourceId::default(),
             counters: Counters::default(),
@@ -122,6 +126,7 @@ impl Monitor {
         };
         monitor.begin_schedules(now);
         monitor.begin_expecting(now);
+        monitor.begin_news(now);
         monitor
     }
 
@@ -213,6 +218,7 @@ impl Monitor {
     /// Goes on under another configuration. The lines of a queue stay with the queue of the same name.
     /// Lines of a queue that is gone cannot be mailed any more; flush before.
     pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
+        self.note_news(now);
         let old = std::mem::replace(&mut self.config, config);
         let mut known: HashMap<String, QueueState> = old
             .queues
@@ -251,6 +257,7 @@ impl Monitor {
         self.begin_schedules(self.looked);
         self.reconfigure_silences(now);
         self.reconfigure_expecting(now);
+        self.begin_news(now);
     }
 }
 

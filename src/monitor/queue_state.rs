@@ -1,7 +1,8 @@
 //! What a monitor keeps of each queue.
 
 use crate::clock::Time;
-use crate::queue::Tally;
+use crate::config::RuleId;
+use crate::queue::{Collector, Tally};
 
 /// A queue between two of its reports.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct QueueState {
     pub mailed: Option<Time>,
     /// From when to when the program was not running, if the next report covers such a time.
     pub gap: Option<(Time, Time)>,
+    /// The lines whose kinds are yet to be looked up.
+    pub fresh: Fresh,
 }
 
 impl QueueState {
@@ -33,6 +36,7 @@ impl QueueState {
             next: None,
             mailed: None,
             gap: None,
+            fresh: Fresh::default(),
         }
     }
 }
@@ -44,8 +48,27 @@ impl QueueState {
     }
 }
 
-impl AsMut<Tally> for QueueState {
-    fn as_mut(&mut self) -> &mut Tally {
+impl Collector for QueueState {
+    fn tally(&mut self) -> &mut Tally {
         &mut self.tally
     }
+
+    #[inline]
+    fn added(&mut self, rule: Option<RuleId>) {
+        if self.fresh.wanted {
+            let last = self.tally.distinct().saturating_sub(1);
+            self.fresh
+                .lines
+                .push((u32::try_from(last).unwrap_or(u32::MAX), rule));
+        }
+    }
+}
+
+/// The last lines that a queue got, while their kinds were not looked up yet.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    /// Whether the queue tells news.
+    pub wanted: bool,
+    /// The numbers of these lines, each with the rule that took it.
+    pub lines: Vec<(u32, Option<RuleId>)>,
 }

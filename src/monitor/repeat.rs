@@ -35,7 +35,7 @@ impl Monitor {
             TakenBy::Rule(rule) => self.count_line(rule, targets_of(config, rule), host, &line, n),
             TakenBy::Queues(targets) => {
                 for target in &*targets {
-                    self.add(target.queue, host, &line, n);
+                    self.add((target.queue, None), host, &line, n);
                 }
             }
         }

@@ -5,8 +5,9 @@ use bstr::BString;
 use crate::charset::decode;
 use crate::clock::Time;
 use crate::config::{Address, Config, MailQueue, Queue};
+use crate::ledger::news::Block;
 use crate::queue::HostLines;
-use crate::report::{self, Body, BodyWriter, Extent, Form, Report, Status};
+use crate::report::{self, Body, BodyWriter, Extent, Form, Head, News, Report, Status};
 use crate::schedule::Schedule;
 
 /// The lines of one queue, and what else its reports are made of.
@@ -19,6 +20,8 @@ pub(super) struct ReportBuilder<'a> {
     pub now: Time,
     pub status: Option<Status>,
     pub remarks: &'a [String],
+    /// The news of the queue, if there is any.
+    pub news: Option<&'a Block>,
     /// The full name of a host, where it is known.
     pub names: &'a dyn Fn(&[u8]) -> Option<String>,
 }
@@ -44,10 +47,23 @@ impl ReportBuilder<'_> {
                 },
             };
             let mut body = BodyWriter::default();
+            let news = self.news.map(|block| News {
+                block,
+                since: self.start,
+                made: self.now,
+                at_once: self.queue.schedule == Schedule::Now,
+            });
             match pager {
-                true => report::pager(&mut body, self.lines, form),
+                true => {
+                    report::pager_news(&mut body, news.as_ref());
+                    report::pager(&mut body, self.lines, form);
+                }
                 false => {
-                    let head = (self.status, self.remarks);
+                    let head = Head {
+                        status: self.status,
+                        remarks: self.remarks,
+                        news,
+                    };
                     report::text(&mut body, self.lines, form, head, self.names);
                 }
             }

@@ -163,6 +163,7 @@ impl Monitor {
         self.ledger = snapshot.ledger;
         self.restore_silences(snapshot.silence, now);
         self.restore_expected(snapshot.expected, (snapshot.made, now));
+        self.begin_news(now);
         self.begin_schedules(snapshot.looked.min(now));
         self.mark_missed_schedules(now);
         gone

@@ -1,4 +1,5 @@
 mod batches;
+mod news;
 mod repeat;
 mod silence;
 

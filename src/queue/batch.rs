@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use super::lines::{Key, LineHash};
 use super::{Recent, Tally};
-use crate::config::Bound;
+use crate::config::{Bound, RuleId};
 use crate::hosts::Host;
 
 /// Number of lines that are counted together, at most: so many places of memory a processor fetches at a time.
@@ -27,6 +27,8 @@ pub struct Batch {
 struct Waiting {
     /// The number of its queue.
     queue: usize,
+    /// The rule that took it; nothing for a line that no rule sees.
+    rule: Option<RuleId>,
     /// The place of its host in the tally.
     host: u32,
     hash: LineHash,
@@ -47,11 +49,11 @@ pub enum Taken {
 }
 
 impl Batch {
-    /// Takes a line of a queue: adds `n` to its count, at once or with others.
+    /// Takes a line of a queue that a rule took: adds `n` to its count, at once or with others.
     #[inline]
     pub fn add(
         &mut self,
-        queue: usize,
+        (queue, rule): (usize, Option<RuleId>),
         tally: &mut Tally,
         (host, line): (Host<'_>, &[u8]),
         n: u64,
@@ -64,6 +66,7 @@ impl Batch {
         self.text.extend_from_slice(line);
         self.lines.push(Waiting {
             queue,
+            rule,
             host: key.host,
             hash: key.hash(),
             end: self.text.len(),
@@ -83,11 +86,11 @@ impl Batch {
 
     /// Counts the lines that wait in the tallies of these queues. Returns the number of lines beyond the bound, as
     /// [`Tally::add`] tells them.
-    pub fn count<T: AsMut<Tally>>(&mut self, queues: &mut [T], bound: Bound) -> u64 {
+    pub fn count<T: Collector>(&mut self, queues: &mut [T], bound: Bound) -> u64 {
         // The processor does not wait for one of these before it asks for the next.
         let fetched = self.lines.iter().fold(0, |fetched, line| {
             let queue = queues.get_mut(line.queue);
-            fetched ^ queue.map_or(0, |queue| queue.as_mut().lines.peek(line.hash))
+            fetched ^ queue.map_or(0, |queue| queue.tally().lines.peek(line.hash))
         });
         black_box(fetched);
         let (mut over, mut begin) = (0, 0);
@@ -101,8 +104,12 @@ impl Batch {
                 continue;
             };
             let add = |count: u64| count.saturating_add(line.n);
-            if !queue.as_mut().change(key, line.hash, bound, line.n, add) {
+            let before = queue.tally().distinct();
+            if !queue.tally().change(key, line.hash, bound, line.n, add) {
                 over += line.n;
+            }
+            if queue.tally().distinct() > before {
+                queue.added(line.rule);
             }
         }
         self.lines.clear();
@@ -111,10 +118,21 @@ impl Batch {
     }
 }
 
-impl AsMut<Self> for Tally {
-    fn as_mut(&mut self) -> &mut Self {
+/// What collects the lines of a queue.
+pub trait Collector {
+    /// Its lines.
+    fn tally(&mut self) -> &mut Tally;
+
+    /// To be called when a line was added that was not there yet, with the rule that took it.
+    fn added(&mut self, rule: Option<RuleId>);
+}
+
+impl Collector for Tally {
+    fn tally(&mut self) -> &mut Self {
         self
     }
+
+    fn added(&mut self, _: Option<RuleId>) {}
 }
 
 #[cfg(test)]
@@ -147,7 +165,7 @@ mod tests {
                 let line = format!("line {}", random(300));
                 let line = line.as_bytes();
                 over += n * u64::from(!one[queue].add(host, line, n, bound));
-                match many.add(queue, &mut all[queue], (host, line), n) {
+                match many.add((queue, None), &mut all[queue], (host, line), n) {
                     Taken::Yes => {}
                     Taken::Full => over_all += many.count(&mut all, bound),
                     Taken::UnknownHost => {

@@ -19,6 +19,7 @@ mod apply;
 mod file;
 mod hush;
 mod journal;
+mod learnt;
 mod lock;
 mod permissions;
 mod places;
@@ -30,6 +31,7 @@ mod version1;
 
 pub use hush::{Hushes, make_hush_directory, read_hushes, remove_hush, write_hush};
 pub use journal::Tail;
+pub use learnt::Learnt;
 pub use lock::{LockStatus, lock_status};
 pub use sections::{Sections, Unchanged};
 pub use snapshot::{ChangesRef, MapChange, Snapshot, SnapshotRef};

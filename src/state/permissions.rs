@@ -12,7 +12,7 @@ use crate::plain;
 use crate::shown::shown_path;
 
 /// The names of our files: in a directory that all may write, they could be somebody else's.
-const OURS: [&str; 2] = ["tenshi.state", "tenshi.lock"];
+const OURS: [&str; 3] = ["tenshi.state", "tenshi.lock", "tenshi.learnt"];
 
 /// Refuses a directory that strangers have power over, warns of one that belongs to another user.
 ///
@@ -55,7 +55,8 @@ pub(super) fn check(dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn is_trusted(uid: u32) -> bool {
+/// Whether an account may say what is kept: ours, or root.
+pub(super) fn is_trusted(uid: u32) -> bool {
     uid == 0 || uid == Uid::effective().as_raw()
 }
 

@@ -29,6 +29,7 @@ mod mail;
 mod mailtls;
 mod manager;
 mod matching;
+mod news;
 mod outage;
 mod packs;
 mod process;

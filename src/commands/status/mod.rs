@@ -10,6 +10,7 @@ mod view;
 
 use std::io::{self, Write};
 
+use super::json_text;
 use super::state_directory::StateDirectory;
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
@@ -70,23 +71,7 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
 
 fn json(view: &view::View, out: &mut dyn Write) -> io::Result<()> {
     let text = serde_json::to_string_pretty(view)?;
-    writeln!(out, "{}", ascii(&text))
-}
-
-/// JSON in which each character beyond ASCII is an escape: a name may hold what steers a terminal or turns
-/// a line around.
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_ascii() && c != '\x7f' {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            out.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    out
+    writeln!(out, "{}", json_text::ascii(&text))
 }
 
 /// Reports why there is nothing to show.

@@ -6,7 +6,7 @@ use chrono::Local;
 
 use super::view::{FileView, MailView, QueueView, View};
 use crate::clock::Time;
-use crate::shown::shown;
+use crate::shown::{shown, thousands};
 
 /// Writes it.
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -19,6 +19,14 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         zoned(view.made),
         age(view.made)
     )?;
+    if let Some(news) = &view.news {
+        let (kinds, hosts) = (thousands(news.kinds as u64), thousands(news.hosts as u64));
+        let since = news.since;
+        writeln!(
+            out,
+            "news: {kinds} kinds of lines and {hosts} hosts are known, since {since}"
+        )?;
+    }
     section(out, "files", view.files.iter().flat_map(file))?;
     section(out, "queues", view.queues.iter().map(|q| queue(q, view)))?;
     section(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use bstr::BString;
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Local, NaiveDate};
 use serde::Serialize;
 
 use super::lag::{self, Generation};
@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
 use crate::input::file::{Listings, PathCheckpoints};
+use crate::ledger::News;
 use crate::ledger::silence::Hush;
 use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
@@ -50,6 +51,9 @@ pub(super) struct View {
     pub silent: Vec<SilentView>,
     /// The hushes by hand that last.
     pub hushes: Vec<HushView>,
+    /// What is known of kinds of lines, if `set news` ever wanted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news: Option<NewsView>,
     /// The faults of inputs and queues, by their names.
     pub faults: BTreeMap<String, String>,
     /// The names of those faults that keep lines from being read, or reports from arriving.
@@ -70,6 +74,15 @@ pub(super) struct HushView {
     pub host: String,
     pub until: Time,
     pub why: String,
+}
+
+/// What is known of kinds of lines.
+#[derive(Serialize)]
+pub(super) struct NewsView {
+    pub kinds: usize,
+    pub hosts: usize,
+    /// The day of the first line.
+    pub since: NaiveDate,
 }
 
 /// A followed log.
@@ -164,6 +177,7 @@ impl View {
                 .iter()
                 .map(|q| QueueView::new(q, now))
                 .collect(),
+            news: NewsView::new(&snapshot.news),
             outbox: snapshot.outbox.mails().iter().map(MailView::new).collect(),
             silent: snapshot.silence.silent().map(SilentView::new).collect(),
             hushes: read_hushes(dir)
@@ -197,6 +211,16 @@ impl View {
     /// The seconds since a time; 0 if the clock was set back.
     pub(super) fn ago(&self, then: Time) -> u64 {
         u64::try_from((self.now - then).num_seconds()).unwrap_or(0)
+    }
+}
+
+impl NewsView {
+    fn new(news: &News) -> Option<Self> {
+        news.has_begun().then(|| Self {
+            kinds: news.kinds().count(),
+            hosts: news.hosts().count(),
+            since: news.began().date(),
+        })
     }
 }
 

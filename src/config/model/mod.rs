@@ -12,10 +12,12 @@ use bstr::BString;
 
 mod inputs;
 mod mail;
+mod news;
 mod silence;
 
 pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
+pub use news::{NewsQueues, NewsSettings};
 
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 
@@ -71,6 +73,8 @@ pub struct Config {
     pub report: ReportSettings,
     /// The way of the mails.
     pub mail: MailSettings,
+    /// What reports tell of kinds of lines that were not seen before.
+    pub news: NewsSettings,
     /// The state that outlives a restart.
     pub state: StateSettings,
     /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).

@@ -108,6 +108,11 @@ impl Kinds {
         self.pairs.find(like.slot(), same).copied()
     }
 
+    /// The pair that is known in the place of this one.
+    pub fn like(&self, pair: Pair) -> Option<Pair> {
+        self.pair(pair.0)
+    }
+
     /// The number of kinds.
     pub fn count(&self) -> usize {
         self.kinds.len()

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::KnownHost;
 use super::kinds::{Kind, Pair};
+use super::rules::RuleRecord;
+use super::waiting::{Item, Told};
 use crate::ledger::Day;
 
 /// What is known of the whole.
@@ -13,6 +15,12 @@ pub struct About {
     pub key: [u64; 2],
     /// The day of the first line.
     pub began: Day,
+    /// Whether old logs were learnt: no day is needed for that.
+    pub learnt: bool,
+    /// Whether a report said when news begin.
+    pub announced: bool,
+    /// The last day on which it was looked for what is to be forgotten.
+    pub tidied: Day,
 }
 
 /// An operation.
@@ -34,6 +42,29 @@ pub enum Op {
     KeepPairs(usize),
     /// So many hosts are kept.
     KeepHosts(usize),
+    /// What is known of the rule of this hash is this.
+    Rule(u64, Box<RuleRecord>),
+    /// The rules of these hashes are not in the configuration any more.
+    ForgetRules(Vec<u64>),
+    /// The next report of a queue has something more to tell.
+    Wait(String, Wait),
+    /// The report of a queue was made: it told this.
+    Report(String, Vec<Told>),
+}
+
+/// Something more for the next report of a queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Wait {
+    /// An item.
+    Item(Box<Item>),
+    /// The line of this number belongs to the item of this place.
+    Line(u32, u32),
+    /// The new host of this place has one more kind.
+    HostKind(u32),
+    /// There is one more item than are kept.
+    More,
+    /// One more kind was taken over.
+    TakenOver,
 }
 
 /// The operations since the last commit.

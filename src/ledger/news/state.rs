@@ -1,21 +1,34 @@
 //! The news of a site as they are kept: in memory, and over the commits.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde::{Deserialize, Serialize};
 
 use super::hosts::Hosts;
 use super::kinds::Kinds;
-use super::ops::{About, Log, MOST, Op};
+use super::ops::{About, Log, MOST, Op, Wait};
+use super::rules::RuleRecord;
+use super::waiting::{Told, Waiting};
 use crate::ledger::Day;
 
 /// The kinds of lines of a site, and the hosts that had them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct News {
-    about: About,
-    kinds: Kinds,
-    hosts: Hosts,
+    pub(super) about: About,
+    pub(super) kinds: Kinds,
+    pub(super) hosts: Hosts,
+    /// What is known of each rule, by the hash of its text.
+    pub(super) rules: BTreeMap<u64, RuleRecord>,
+    /// What the next report of each queue has to tell, by the queue's name.
+    pub(super) waiting: BTreeMap<String, Waiting>,
+    /// What the last reports told.
+    told: VecDeque<Told>,
     #[serde(skip)]
     log: Log,
 }
+
+/// Things that reports told which are kept, at most.
+const MOST_TOLD: usize = 500;
 
 /// The changes of a commit.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -30,6 +43,19 @@ impl News {
     /// The kinds that are known.
     pub fn kinds(&self) -> &Kinds {
         &self.kinds
+    }
+
+    /// The number of things that wait to be told.
+    pub fn waiting_items(&self) -> usize {
+        self.waiting
+            .values()
+            .map(|waiting| waiting.items.len())
+            .sum()
+    }
+
+    /// What the last reports told, as it came.
+    pub fn told(&self) -> impl Iterator<Item = &Told> {
+        self.told.iter()
     }
 
     /// The hosts that are known.
@@ -61,6 +87,11 @@ impl News {
             NewsChange::Whole(news) => *self = news,
             NewsChange::Ops(ops) => ops.into_iter().for_each(|op| self.make(op)),
         }
+    }
+
+    /// Has the next commit write all.
+    pub(super) fn whole(&mut self) {
+        self.log = Log::default();
     }
 
     /// Changes the news by an operation, which the next commit holds.
@@ -96,6 +127,26 @@ impl News {
                 let gone = ages.len().saturating_sub(most);
                 let gone: Vec<u16> = ages.into_iter().take(gone).map(|(_, n)| n).collect();
                 self.forget_hosts(&gone);
+            }
+            Op::Rule(hash, rule) => {
+                self.rules.insert(hash, *rule);
+            }
+            Op::ForgetRules(gone) => self.rules.retain(|hash, _| !gone.contains(hash)),
+            Op::Wait(queue, more) => {
+                let waiting = self.waiting.entry(queue).or_default();
+                match more {
+                    Wait::Item(item) => waiting.add(*item),
+                    Wait::Line(line, item) => waiting.line(line, item),
+                    Wait::HostKind(item) => waiting.kind(item),
+                    Wait::More => waiting.more += 1,
+                    Wait::TakenOver => waiting.taken_over += 1,
+                }
+            }
+            Op::Report(queue, told) => {
+                self.waiting.remove(&queue);
+                self.told.extend(told);
+                let over = self.told.len().saturating_sub(MOST_TOLD);
+                self.told.drain(..over);
             }
         }
     }

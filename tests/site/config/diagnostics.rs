@@ -425,6 +425,23 @@ fn settings_of_mail_that_protect_nothing_or_stop_it_are_told() {
             format!("{local}set max_shown 3\n"),
             "`3` is no length of a line",
         ),
+        (
+            format!("{local}set news repart\n"),
+            "there is no queue `repart` up to here",
+        ),
+        (
+            format!("{local}set news_learn 65536\n"),
+            "65536 is no number of days for `news_learn`",
+        ),
+        (
+            format!("{local}set news_memory 0\n"),
+            "write a number from 1 to 65535",
+        ),
+        (format!("{local}set news_max 0\n"), "cannot be 0"),
+        (
+            format!("{local}set csv [now] /bin/cat\nset news csv\n"),
+            "the reports of `csv` are for a program: they tell no news",
+        ),
     ];
     for (text, words) in &cases {
         assert!(told(text).contains(words), "{text}\n{}", told(text));

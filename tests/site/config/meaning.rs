@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bstr::BString;
 use tenshi::config::{
-    self, Action, Listen, MailServer, MailTls, Output, SortOrder, TailSettings, TailStart,
+    self, Action, Listen, MailServer, MailTls, NewsQueues, NewsSettings, Output, QueueId,
+    SortOrder, TailSettings, TailStart,
 };
 use tenshi::schedule::Schedule;
 
@@ -62,6 +63,33 @@ fn defaults() {
         (Duration::from_secs(1), 1_000_000)
     );
     assert_eq!(config.sleep, Duration::from_secs(5));
+    let news = NewsSettings {
+        queues: NewsQueues::None,
+        learn: 7,
+        memory: 400,
+        most_kinds: 200_000,
+        limit: 20,
+    };
+    assert_eq!(config.news, news);
+}
+
+#[test]
+fn news_are_told_by_the_queues_that_are_named() {
+    let head = "set mailserver h\nset queue a f@x a@x [now]\nset queue b f@x b@x [now]\n";
+    let of = |text: &str| good(&format!("{head}{text}")).news;
+    assert_eq!(of("set news on\n").queues, NewsQueues::All);
+    assert_eq!(of("set news on\nset news off\n").queues, NewsQueues::None);
+    let some = NewsQueues::Some(vec![QueueId(1), QueueId(0)]);
+    let set = "set news b,a\nset news_learn 0\nset news_memory 30\nset news_max 5000\n\
+               set news_limit 7\n";
+    let want = NewsSettings {
+        queues: some,
+        learn: 0,
+        memory: 30,
+        most_kinds: 5000,
+        limit: 7,
+    };
+    assert_eq!(of(set), want);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod chaos;
 mod deaths;
 mod ending;
 mod first;
+mod news;
 mod redis;
 mod restart;
 mod server;
