@@ -287,6 +287,18 @@ fn every_terminal_has_its_review() {
     tmux.press(&["l"], "cannot be read again");
     tmux.press(&["a"], "accepted");
     tmux.press(&["q"], "Written to ");
+    // A file that the configuration does not include is compared as if it did, and nobody is told to reload.
+    let other = dir.path("other");
+    let named = format!("--write {}", other.display());
+    tmux.shell(&format!("clear; {}", suggest(&dir, &named)));
+    tmux.wait("a accept");
+    tmux.press(&["a"], "accepted");
+    let compared = tmux.press(&["w"], "tenshi diff");
+    assert!(compared.contains("counted as another text"), "{compared}");
+    assert!(compared.contains("other:"), "{compared}");
+    tmux.press(&["End"], "does not include");
+    tmux.press(&["Escape", "q"], "Written to ");
+    accepted(&fs::read_to_string(&other).unwrap());
     // A signal that ends it leaves the terminal as it was.
     tmux.shell(&format!("clear; stty -g >before; {}", suggest(&dir, "")));
     tmux.wait("a accept");

@@ -249,10 +249,11 @@ impl Screen {
         let top = top_of(place, all, room);
         for at in order.into_iter().skip(top).take(room) {
             if let Some(item) = program.items.get(at) {
-                let mut line = self.rule_line(program, item, at == self.item);
-                if self.marked == Some(at) {
-                    line = line.all(Style::Bold).with(Style::Bold, "  <- join");
-                }
+                let line = self.rule_line(program, item, at == self.item);
+                let line = match self.marked == Some(at) {
+                    true => line.marked(),
+                    false => line,
+                };
                 shown.push(line);
             }
         }

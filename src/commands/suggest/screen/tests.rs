@@ -207,7 +207,13 @@ fn a_rule_is_changed_by_keys_and_proven_at_once() {
         "{}",
         shown(&screen)
     );
-    press(&mut screen, "↓j↓j");
+    press(&mut screen, "↓j↓");
+    assert!(
+        shown(&screen).contains("\nj      12  misc?      run "),
+        "{}",
+        shown(&screen)
+    );
+    press(&mut screen, "j");
     let text = shown(&screen);
     assert!(
         text.contains("and all of 1 other rule, one with it now"),

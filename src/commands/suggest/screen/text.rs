@@ -110,6 +110,15 @@ impl Line {
         Self(self.0.into_iter().map(|(_, text)| (style, text)).collect())
     }
 
+    /// The same with a mark in its first column.
+    pub(crate) fn marked(mut self) -> Self {
+        if let Some((_, text)) = self.0.first_mut() {
+            let rest: String = text.chars().skip(1).collect();
+            *text = format!("j{rest}");
+        }
+        self
+    }
+
     /// The text alone.
     #[cfg(test)]
     pub(crate) fn text(&self) -> String {
