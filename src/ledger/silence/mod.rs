@@ -1,6 +1,6 @@
 //! Silence: which hosts and files write no more, though they should.
 //!
-//! Each host and each file has a [`watch`] that learns its pauses, and so knows from when on a silence is more
+//! Each host and each file has a watch that learns its pauses, and so knows from when on a silence is more
 //! than usual. A line that comes is only noted (`table`); what was silent for too long is found by looks at the
 //! times that the watches ask for (`check`). Lines about it ([`Line`]) go to a queue. Nothing here reads a clock,
 //! a file or the configuration: [`Site`] is all that is known of them.
