@@ -14,6 +14,9 @@ pub(super) const KEEP: Duration = Duration::from_secs(5);
 pub(super) const LAST_SNAPSHOT: Duration = Duration::from_secs(10);
 /// The time for the last mails beyond one `mailtimeout`.
 pub(super) const MAIL_TIME: Duration = Duration::from_secs(20);
+/// Where what is not mailed is kept, mails are waited for no longer than this, counted from the signal, but for
+/// one `mailtimeout` in any case.
+const AIM: Duration = Duration::from_secs(25);
 /// The time between two messages about what the end waits for.
 pub(super) const MESSAGE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -24,6 +27,8 @@ pub(super) struct Shutdown {
     pub(super) ending: Option<Ending>,
     /// The exit status at least.
     pub(super) exit_status: i32,
+    /// When the end was asked for first.
+    pub(super) asked: Option<Time>,
     /// When the end is to be over; `None` if it was not asked for.
     pub(super) deadline: Option<Time>,
     /// When the next message about what the end waits for is due.
@@ -44,6 +49,27 @@ pub(super) struct Ending {
 }
 
 impl Ending {
+    /// The end that begins now, asked for at an instant and to be over at another one; `kept` says that what is
+    /// not mailed is kept.
+    pub(super) fn begin(
+        now: Time,
+        (asked, until): (Time, Time),
+        timeout: Option<Duration>,
+        kept: bool,
+    ) -> Self {
+        let timeout = timeout.unwrap_or(MAIL_TIME);
+        let mails = now + timeout + MAIL_TIME;
+        let mails = match kept {
+            true => mails.min((asked + AIM).max(now + timeout)),
+            false => mails,
+        };
+        Self {
+            mails: mails.min(until - KEEP),
+            until,
+            sends: true,
+        }
+    }
+
     /// When something about the end changes by itself.
     pub(super) fn next(&self) -> [Time; 2] {
         [self.mails, self.until]
@@ -60,6 +86,24 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mails_that_are_kept_are_not_waited_for_as_long_as_others() {
+        let second = Duration::from_secs(1);
+        let asked = Time::default();
+        let wait = |read: u32, timeout: Option<u32>, kept| {
+            let timeout = timeout.map(|n| n * second);
+            let now = asked + read * second;
+            let ending = Ending::begin(now, (asked, asked + STOP), timeout, kept);
+            (ending.mails - asked).num_seconds()
+        };
+        assert_eq!(wait(0, Some(2), true), 22);
+        assert_eq!(wait(10, Some(2), true), 25, "and 5 s for the snapshot");
+        assert_eq!(wait(10, None, true), 30);
+        assert_eq!(wait(10, Some(60), true), 65);
+        assert_eq!(wait(10, Some(2), false), 32);
+        assert_eq!(wait(10, None, false), 50);
+    }
 
     #[test]
     fn parts_are_waited_for_anew_within_the_time_of_the_end() {

@@ -14,8 +14,6 @@ use crate::report::Status;
 pub(super) const DRAIN: Duration = Duration::from_secs(10);
 /// The longest time for it while lines of before the start are read.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(60);
-/// The longest time for it then if the request is to end: the next start reads the rest.
-const CATCH_UP_TO_END: Duration = Duration::from_secs(20);
 
 impl Daemon {
     /// Handles the signals that have come.
@@ -46,12 +44,9 @@ impl Daemon {
     pub(super) fn request(&mut self, request: PendingRequest, now: Time) {
         // Further signals do not put off an end that was asked for.
         if !self.requests.pending.contains(&PendingRequest::End) {
-            // Lines of before the start may take their time; all else does not.
-            self.requests.drain_limit = match (self.catching_up, request) {
-                (true, PendingRequest::End) => CATCH_UP_TO_END,
-                (true, _) => CATCH_UP,
-                (false, _) => DRAIN,
-            };
+            // Lines of before the start may take their time, but for the end: the next start reads the rest.
+            let patient = self.catching_up && request != PendingRequest::End;
+            self.requests.drain_limit = if patient { CATCH_UP } else { DRAIN };
             self.requests.until = Some(now + self.requests.drain_limit);
         }
         if request == PendingRequest::End {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ending::{Ending, KEEP, LAST_SNAPSHOT, MAIL_TIME, MESSAGE_PAUSE, STOP};
+use super::ending::{Ending, KEEP, LAST_SNAPSHOT, MESSAGE_PAUSE, STOP};
 use super::event_loop::Daemon;
 use super::messages::PendingRequest;
 use crate::clock::Time;
@@ -17,6 +17,7 @@ impl Daemon {
         let before = self.shutdown.deadline;
         self.shutdown.deadline = Some(before.map_or(by, |before| before.min(by)));
         if before.is_none() {
+            self.shutdown.asked = Some(now);
             self.shutdown.next_message = Some(now + MESSAGE_PAUSE);
             service::stopping();
             service::status("stopping: reading what is written so far");
@@ -25,13 +26,11 @@ impl Daemon {
 
     /// Begins the end, now that the inputs are read: everything is mailed and kept.
     pub(super) fn begin_end(&mut self, now: Time) {
-        let timeout = self.monitor.config().mail.timeout.unwrap_or(MAIL_TIME);
+        let timeout = self.monitor.config().mail.timeout;
+        let asked = self.shutdown.asked.unwrap_or(now);
         let until = self.shutdown.deadline.unwrap_or(now + STOP);
-        self.shutdown.ending = Some(Ending {
-            mails: (now + timeout + MAIL_TIME).min(until - KEEP),
-            until,
-            sends: true,
-        });
+        let kept = self.commits.stores();
+        self.shutdown.ending = Some(Ending::begin(now, (asked, until), timeout, kept));
         // Even if nothing is new: the next start sees until when somebody watched.
         self.commits.last();
         self.flush(now, Status::Terminating);

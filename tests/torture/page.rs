@@ -174,7 +174,8 @@ fn worlds(text: &mut String, results: &Results) {
         "{WORLDS}\
          There were {} lines and {} reports ({} of them taken twice, under the same `Message-ID`), {} times\n\
          `kill -9`, {} `SIGTERM`, {} `SIGSTOP` with its `SIGCONT`, {} `SIGHUP`. The longest end after a `SIGTERM`\n\
-         took {:.1} s. {} times a loss was told that was none.\n\n{SCHEME_TABLE}",
+         took {:.1} s. {} times a loss was told that was none. Where many generations were left, the last daemon was\n\
+         ended and started again until all was read, {} times at most.\n\n{SCHEME_TABLE}",
         thousands(seen.lines as u64),
         thousands(seen.reports as u64),
         thousands(seen.again as u64),
@@ -184,6 +185,7 @@ fn worlds(text: &mut String, results: &Results) {
         thousands(seen.hups as u64),
         seen.longest_end.as_secs_f64(),
         thousands(seen.alarms as u64),
+        seen.last_starts,
     );
     for (scheme, rotations) in &seen.rotations {
         let rotations = thousands(*rotations as u64);
@@ -260,10 +262,11 @@ const CALL_TABLE: &str = "\
 const WORLDS: &str = "
 ### Many logs, rotated five times a second
 
-Ten logs at a time, in one directory or in ten, each with a writer of its own that also writes halves of lines,
-are rotated five times a second, none of the old files ever being deleted. Meanwhile the daemon is killed,
-ended, stopped and continued, and made to read its configuration again, about once a second, and the mail
-server hangs, drops connections, refuses, and takes reports without saying so.
+Ten or four logs at a time, in one directory or each in its own, each with a writer of its own that also writes
+halves of lines, are rotated five times a second, none of the old files ever being deleted. Meanwhile the daemon
+is killed, as it starts too, ended, stopped and continued, and made to read its configuration again, each time
+after 3 s at most, and the mail server hangs, drops connections, refuses, and takes reports without saying so.
+When nothing is written any more it is killed up to three times more, and then has to read what is left.
 ";
 
 const SCHEME_TABLE: &str = "\

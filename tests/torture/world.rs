@@ -1,7 +1,7 @@
 //! Many logs that are rotated five times a second, and a daemon that is killed, ended, stopped and made
 //! to read its configuration again among all those generations, with a mail server that fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::daemon::{LONGEST_END, Run};
-use super::writer::{SCHEMES, Scheme, Writer};
+use super::writer::{SCHEMES, Scheme, Writer, only};
 use crate::support::random::Random;
-use crate::support::sink::{Fault, Sink, Stage};
+use crate::support::sink::{Fault, Record, Sink, Stage};
 use crate::support::taken::{counts, mails};
 use crate::support::{Dir, NEVER};
 
 /// The two queues of a line: mailed at once, and with everything else.
 const QUEUES: [&str; 2] = ["n", "c"];
-/// How often the last daemon is started at most, until all is read, and how long each is waited for.
-const LAST_STARTS: usize = 3;
-const LAST_WAIT: Duration = Duration::from_secs(60);
+/// How long the last daemon may go without reading a line, while there are some that it has not read: then it
+/// is started once more, and whoever makes no progress even so has lost them.
+const LAST_WAIT: Duration = Duration::from_secs(30);
 
 /// What is done in a world.
 #[derive(Clone, Copy)]
@@ -43,6 +43,8 @@ pub struct Seen {
     pub reports: usize,
     pub again: usize,
     pub longest_end: Duration,
+    /// How often the last daemon was started at most, until it had read all.
+    pub last_starts: usize,
     /// Losses that were told, although there were none.
     pub alarms: usize,
     /// Lines that are lost or doubled; ends that did not come in time.
@@ -64,6 +66,7 @@ impl Seen {
         self.again += other.again;
         self.alarms += other.alarms;
         self.longest_end = self.longest_end.max(other.longest_end);
+        self.last_starts = self.last_starts.max(other.last_starts);
         self.wrong.extend(other.wrong);
     }
 
@@ -71,7 +74,7 @@ impl Seen {
     pub fn summary(&self, seed: u64) -> String {
         format!(
             "seed {seed}: {} lines, {} rotations, {} kills, {} ends (the longest took {:.1} s), {} stops, \
-             {} reloads, {} reports, {} of them repeated, {} losses told; wrong: {:?}",
+             {} reloads, {} reports, {} of them repeated, {} losses told, all read after {} starts; wrong: {:?}",
             self.lines,
             self.all_rotations(),
             self.kills,
@@ -82,6 +85,7 @@ impl Seen {
             self.reports,
             self.again,
             self.alarms,
+            self.last_starts,
             self.wrong
         )
     }
@@ -120,17 +124,25 @@ pub fn world(plan: Plan) -> Seen {
         over.store(true, Ordering::SeqCst);
     });
     sink.set(&[]);
-    let mut wrong = Vec::new();
-    for _ in 0..LAST_STARTS {
+    // It has to come up among many generations, and is killed as it does.
+    for _ in 0..random.below(4) {
+        std::thread::sleep(Duration::from_millis(random.bits() % 1_000));
+        strike(&dir, &mut run, &mut random, &mut seen);
+    }
+    let mut taken = Taken::default();
+    let wrong = loop {
+        let before = taken.lines;
+        seen.last_starts += 1;
         run.ready();
-        wait_until_read(&sink, &writers);
+        wait_until_read(&sink, &writers, &mut taken);
         finish(&mut run, &mut seen);
-        wrong = judge(&sink, &writers, &mut seen);
-        if wrong.is_empty() {
-            break;
+        taken.look(&sink);
+        let wrong = judge(&sink, &writers, &mut seen);
+        if wrong.is_empty() || taken.lines == before {
+            break wrong;
         }
         run = Run::start(dir.root(), None);
-    }
+    };
     seen.wrong.extend(wrong);
     let told = told(&dir);
     seen.alarms = told.lines().filter(|line| line.contains("lost")).count();
@@ -149,7 +161,7 @@ fn writers(dir: &Dir, plan: Plan, random: &mut Random) -> Vec<Writer> {
     // All in one directory, or each in one of its own.
     let shared = random.percent(60);
     let writer = |n: usize| {
-        let scheme = *random.pick(&SCHEMES);
+        let scheme = only().unwrap_or(*random.pick(&SCHEMES));
         let home = dir.path(&if shared {
             "logs".to_owned()
         } else {
@@ -192,43 +204,84 @@ fn disturb(dir: &Dir, sink: &Sink, run: &mut Run, random: &mut Random, seen: &mu
         true => sink.set(&[*random.pick(&faults)]),
         false => sink.set(&[]),
     }
-    // Before its first report, in the middle of it, or long after.
-    let longest = *random.pick(&[50, 500, 1_500, 3_000, 5_000]);
+    // While it starts, before its first report, in the middle of it, or long after.
+    let longest = *random.pick(&[20, 50, 200, 500, 1_500, 3_000]);
     std::thread::sleep(Duration::from_millis(random.bits() % longest));
     match random.below(100) {
-        0..60 => {
-            seen.kills += 1;
-            run.signal(Signal::SIGKILL);
-            run.end();
+        0..65 => strike(dir, run, random, seen),
+        65..76 => {
+            finish(run, seen);
+            start(dir, run, random);
         }
-        60..75 => finish(run, seen),
-        75..85 => {
+        76..88 => {
             seen.stops += 1;
             run.signal(Signal::SIGSTOP);
-            std::thread::sleep(Duration::from_millis(random.bits() % 3_000));
-            return run.signal(Signal::SIGCONT);
+            std::thread::sleep(Duration::from_millis(random.bits() % 1_000));
+            run.signal(Signal::SIGCONT);
         }
-        85..92 => {
+        88..94 => {
             seen.hups += 1;
-            return run.signal(Signal::SIGHUP);
+            run.signal(Signal::SIGHUP);
         }
-        _ => return run.signal(Signal::SIGUSR2),
+        _ => run.signal(Signal::SIGUSR2),
     }
-    // Mostly it is started again at once.
-    let pause = *random.pick(&[1, 1, 100, 1_500]);
+}
+
+/// Kills the daemon, and starts it again.
+fn strike(dir: &Dir, run: &mut Run, random: &mut Random, seen: &mut Seen) {
+    seen.kills += 1;
+    run.signal(Signal::SIGKILL);
+    run.end();
+    start(dir, run, random);
+}
+
+/// Starts the daemon again, mostly at once; half of the times nobody waits until it runs.
+fn start(dir: &Dir, run: &mut Run, random: &mut Random) {
+    let pause = *random.pick(&[1, 1, 100, 1_000]);
     std::thread::sleep(Duration::from_millis(random.bits() % pause));
     *run = Run::start(dir.root(), None);
-    if random.percent(80) {
+    if random.percent(50) {
         run.ready();
     }
 }
 
-/// Waits until the queue that is mailed at once has all lines, or for long enough.
-fn wait_until_read(sink: &Sink, writers: &[Writer]) {
+/// The lines that the queue that is mailed at once has.
+#[derive(Default)]
+struct Taken {
+    /// How many messages were looked at.
+    messages: usize,
+    known: BTreeSet<String>,
+    lines: usize,
+}
+
+impl Taken {
+    /// Looks at the messages that came since the last look. The server goes on meanwhile.
+    fn look(&mut self, sink: &Sink) {
+        let messages = sink.look(|record| record.messages[self.messages..].to_vec());
+        self.messages += messages.len();
+        let mut new = mails(&Record {
+            messages,
+            ..Record::default()
+        });
+        new.retain(|id, _| self.known.insert(id.clone()));
+        self.lines += counts(&new, "n").len();
+    }
+}
+
+/// Waits until the queue that is mailed at once has all lines, or none come any more.
+fn wait_until_read(sink: &Sink, writers: &[Writer], taken: &mut Taken) {
     let lines: usize = writers.iter().map(|writer| writer.lines).sum();
-    let end = Instant::now() + LAST_WAIT;
-    while Instant::now() < end && counts(&sink.look(mails), "n").len() < lines {
-        std::thread::sleep(Duration::from_secs(1));
+    let mut end = Instant::now() + LAST_WAIT;
+    while Instant::now() < end {
+        let before = taken.lines;
+        taken.look(sink);
+        if taken.lines >= lines {
+            return;
+        }
+        if taken.lines > before {
+            end = Instant::now() + LAST_WAIT;
+        }
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
 

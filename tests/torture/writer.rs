@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::line;
@@ -30,6 +30,12 @@ pub enum Scheme {
     CopyTruncate,
     /// Packed from its name by hand, and truncated.
     PackedByHand,
+    /// Packed and added to the one before, and truncated.
+    PackedTogether,
+    /// Added to the copy before, and truncated.
+    Added,
+    /// The same, with another copy every tenth time.
+    AddedByMonth,
     /// Replaced by a copy of itself; the writer pauses meanwhile.
     CopyOfItself,
     /// One file a day, of a pattern; that of the day before is packed under its name.
@@ -37,7 +43,7 @@ pub enum Scheme {
 }
 
 /// All of them.
-pub const SCHEMES: [Scheme; 11] = [
+pub const SCHEMES: [Scheme; 14] = [
     Scheme::Create,
     Scheme::NoCreate,
     Scheme::DelayCompress,
@@ -47,9 +53,21 @@ pub const SCHEMES: [Scheme; 11] = [
     Scheme::Swap,
     Scheme::CopyTruncate,
     Scheme::PackedByHand,
+    Scheme::PackedTogether,
+    Scheme::Added,
+    Scheme::AddedByMonth,
     Scheme::CopyOfItself,
     Scheme::Days,
 ];
+
+/// The one way that `TENSHI_TORTURE_SCHEME` names.
+pub fn only() -> Option<Scheme> {
+    let name = std::env::var("TENSHI_TORTURE_SCHEME").ok()?;
+    let found = SCHEMES
+        .into_iter()
+        .find(|scheme| format!("{scheme:?}") == name);
+    Some(found.unwrap_or_else(|| panic!("one of {SCHEMES:?}")))
+}
 
 impl Scheme {
     /// The way in words.
@@ -64,6 +82,11 @@ impl Scheme {
             Self::Swap => "linked to a second name, a new file put in its place",
             Self::CopyTruncate => "copied and truncated (`copytruncate`)",
             Self::PackedByHand => "packed by `gzip -c log > log.1.gz` and truncated",
+            Self::PackedTogether => "packed and added (`gzip -c log >> log.1.gz`) and truncated",
+            Self::Added => "added to the copy before (`cat log >> log.old`) and truncated",
+            Self::AddedByMonth => {
+                "added to one of several copies (`cat log >> log-202611`) and truncated"
+            }
             Self::CopyOfItself => "replaced by a copy of itself (rsync, editors)",
             Self::Days => "a new file each time, of a pattern, the one before packed",
         }
@@ -188,7 +211,11 @@ impl Writer {
                 fs::rename(self.named(".tmp"), self.path()).expect("rename");
                 self.write_late();
             }
-            Scheme::CopyTruncate | Scheme::PackedByHand => self.copy(),
+            Scheme::CopyTruncate
+            | Scheme::PackedByHand
+            | Scheme::PackedTogether
+            | Scheme::Added
+            | Scheme::AddedByMonth => self.copy(),
             Scheme::CopyOfItself => {
                 self.end_line();
                 fs::copy(self.path(), self.named(".X")).expect("the copy");
@@ -237,20 +264,33 @@ impl Writer {
     /// Nothing is written between the copy and the truncation: it would be destroyed.
     fn copy(&mut self) {
         self.end_line();
-        self.shift();
         match self.scheme {
             Scheme::CopyTruncate => {
+                self.shift();
                 fs::copy(self.path(), self.named(".1")).expect("the copy");
             }
-            _ => {
+            Scheme::PackedByHand => {
+                self.shift();
                 let packed = File::create(self.named(".1.gz")).expect("the copy");
-                let mut gzip = Command::new("gzip");
-                gzip.arg("-c").arg(self.path()).stdout(Stdio::from(packed));
-                assert!(gzip.status().expect("gzip").success());
+                self.copied_by("gzip", "-c", packed);
             }
+            Scheme::PackedTogether => {
+                self.copied_by("gzip", "-c", append(&self.named(".1.gz")));
+            }
+            Scheme::AddedByMonth => {
+                let month = format!("-{}", 202_601 + self.rotations / 10);
+                self.copied_by("cat", "-u", append(&self.named(&month)));
+            }
+            _ => self.copied_by("cat", "-u", append(&self.named(".old"))),
         }
         self.pause(5);
         self.file.set_len(0).expect("the truncation");
+    }
+
+    fn copied_by(&self, program: &str, option: &str, to: File) {
+        let mut command = Command::new(program);
+        command.arg(option).arg(self.path()).stdout(to);
+        assert!(command.status().expect("the copy").success(), "{program}");
     }
 
     /// `.1` becomes `.2`, and so on: none is ever deleted.

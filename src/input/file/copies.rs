@@ -115,10 +115,39 @@ pub fn is_sure<F: LogFile>(file: &F, (from, to): (u64, u64)) -> io::Result<bool>
 /// What reading the file gives.
 pub fn is_varied<F: LogFile>(file: &F, (from, to): (u64, u64)) -> io::Result<bool> {
     let first = bytes(file, from, length(to - from).min(HEAD))?;
-    let mut lines = first.split_inclusive(|byte| *byte == b'\n');
+    Ok(varied(&first))
+}
+
+/// Whether there are two different lines, of which the last one may have no end yet.
+fn varied(text: &[u8]) -> bool {
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let same = lines.next().unwrap_or_default();
-    // The last one may have no end yet.
-    Ok(lines.any(|line| !same.starts_with(line)))
+    lines.any(|line| !same.starts_with(line))
+}
+
+/// Whether a text that does not come by chance stands in a file at an offset, as far as both go.
+///
+/// # Errors
+/// What reading the file gives.
+pub fn stands_in<F: LogFile>(file: &F, from: u64, text: &[u8]) -> io::Result<bool> {
+    let there = bytes(file, from, text.len().min(BLOCK))?;
+    let sure = varied(&there) || there.len() >= SURE;
+    Ok(sure && text.starts_with(&there))
+}
+
+/// Where lines of a text are the first line of a file.
+///
+/// # Errors
+/// What reading the file gives.
+pub fn places_in<F: LogFile>(file: &F, text: &[u8]) -> io::Result<Vec<usize>> {
+    let first = first_bytes(file)?;
+    let Some(end) = memchr(b'\n', &first) else {
+        return Ok(Vec::new());
+    };
+    let places = memmem::find_iter(text, &first[..=end]);
+    Ok(places
+        .filter(|at| *at == 0 || text.get(at - 1) == Some(&b'\n'))
+        .collect())
 }
 
 /// Where the first line of `other` stands in `file` from an offset up to another one, but at the first one.

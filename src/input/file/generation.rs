@@ -182,6 +182,13 @@ impl<F: LogFile> Generation<F> {
         }
     }
 
+    /// Unpacks a chunk of a packed file.
+    pub fn unpack(&mut self) {
+        if let Source::Compressed(packed) = &mut self.source {
+            packed.fill(CHUNK);
+        }
+    }
+
     /// What was unpacked of a packed file and is not handed out.
     pub fn next_bytes(&self) -> &[u8] {
         match &self.source {
@@ -294,9 +301,12 @@ impl<F: LogFile> Generation<F> {
         let step = match &mut self.source {
             Source::Compressed(packed) => {
                 packed.fill(want);
-                let end = packed.ended && packed.fault.is_none();
+                let known = usize::try_from(to.saturating_sub(before)).unwrap_or(usize::MAX);
+                let limited = known < packed.rest.len();
+                let end = packed.ended && packed.fault.is_none() && !limited;
                 let full = !packed.ended;
-                let used = cutter.take(&packed.rest, &mut self.checkpoint.skipping, full, end);
+                let text = &packed.rest[..packed.rest.len().min(known)];
+                let used = cutter.take(text, &mut self.checkpoint.skipping, full, end);
                 if let Some(fault) = packed.fault.take_if(|_| used == 0) {
                     return Err(fault);
                 }
@@ -304,8 +314,8 @@ impl<F: LogFile> Generation<F> {
                     tail(&self.checkpoint.fingerprint.anchor, &packed.rest[..used]);
                 packed.rest.drain(..used);
                 self.checkpoint.offset += used as u64;
-                self.checkpoint.end = self.checkpoint.offset + packed.rest.len() as u64;
-                self.finished = end && packed.rest.is_empty();
+                self.checkpoint.end = (self.checkpoint.offset + packed.rest.len() as u64).min(to);
+                self.finished = (end && packed.rest.is_empty()) || (limited && used == known);
                 self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }

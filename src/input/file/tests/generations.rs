@@ -201,6 +201,11 @@ fn many_copies_to_one_file_and_a_kill_every_few_seconds() {
     play([Scheme::AddedToOne, Scheme::AddedToSome, Scheme::AddedToOne]);
 }
 
+#[test]
+fn many_logs_packed_together_and_a_kill_every_few_seconds() {
+    play([Scheme::PackedTogether; LOGS]);
+}
+
 fn play(schemes: [Scheme; LOGS]) {
     let torture = std::env::var_os("TENSHI_TORTURE").is_some();
     let (seeds, seconds) = if torture { (200, 60) } else { (3, 10) };

@@ -4,9 +4,9 @@
 use std::io;
 
 use super::super::checkpoint::{FileCheckpoint, Standing};
-use super::super::copies::{Added, added, is_sure, is_varied, places_of};
+use super::super::copies::{Added, added, is_sure, is_varied, places_in, places_of, stands_in};
 use super::super::fs::{FileSystem, Kind, LogFile, there};
-use super::super::generation::CHUNK;
+use super::super::generation::{CHUNK, Generation};
 use super::{Context, SETTLED, Track};
 
 /// What comes next in a generation, behind what was copied to it.
@@ -77,6 +77,12 @@ impl<F: FileSystem> Track<F> {
         loop {
             let generation = &mut self.gens[at];
             generation.held_back = false;
+            if generation.is_compressed() {
+                generation.unpack();
+                let named = self.named(cx)?;
+                return Ok(Passed::Lines(self.packed_end(at, named.as_ref())?));
+            }
+            let generation = &mut self.gens[at];
             let (Some(file), Some(_)) = (generation.file(), generation.departed) else {
                 return Ok(Passed::Lines(u64::MAX));
             };
@@ -151,7 +157,57 @@ impl<F: FileSystem> Track<F> {
         Ok(to)
     }
 
-    /// The file that the path names, before it is taken up.
+    /// The same for a packed file: a log is packed and added to it.
+    fn packed_end(&self, at: usize, named: Option<&Named<F>>) -> io::Result<u64> {
+        let generation = &self.gens[at];
+        let text = generation.next_bytes();
+        let Some(named) = named.filter(|_| !text.is_empty()) else {
+            return Ok(u64::MAX);
+        };
+        let (own, from) = (&named.file, generation.checkpoint.offset);
+        if stands_in(own, named.checkpoint.offset, text)? {
+            return Ok(from);
+        }
+        for place in places_in(own, text)? {
+            if stands_in(own, 0, &text[place..])? {
+                return Ok(from + place as u64);
+            }
+        }
+        Ok(u64::MAX)
+    }
+
+    /// Whether the file of the finished generation at `at`, which was opened again, has something that is read
+    /// there; none if that cannot be told now.
+    pub(super) fn has_more(
+        &mut self,
+        at: usize,
+        more: &Generation<F::File>,
+        cx: &Context<F>,
+    ) -> Option<bool> {
+        let done = &mut self.done[at].checkpoint;
+        let grown = |size| size > done.end.max(more.checkpoint.offset);
+        if !more.size().is_ok_and(grown) {
+            if more.is_compressed() {
+                // What was passed now need not be known for the next time.
+                done.read_to(&more.checkpoint);
+            }
+            return Some(false);
+        }
+        let in_log = cx.readable(&self.path, self.is_in_log(more, cx))?;
+        Some(!in_log)
+    }
+
+    /// Whether what comes next in a packed file still stands in the log behind what was read of it: the log was
+    /// packed, and is not emptied yet.
+    fn is_in_log(&self, more: &Generation<F::File>, cx: &Context<F>) -> io::Result<bool> {
+        let text = more.next_bytes();
+        let Some(named) = self.named(cx)?.filter(|_| !text.is_empty()) else {
+            return Ok(false);
+        };
+        stands_in(&named.file, named.checkpoint.offset, text)
+    }
+
+    /// The file that the path names, and what is known of it.
     fn named(&self, cx: &Context<F>) -> io::Result<Option<Named<F>>> {
         let open = || {
             let file = cx.fs.open(&self.path)?;

@@ -77,7 +77,9 @@ impl<F: FileSystem> Track<F> {
                     return ends(file, done.checkpoint.offset);
                 }
                 let more = self.behind_copies(rotated, more, cx);
-                compressed_behind(rotated, &more, checkpoint, cx).is_some()
+                // It may be the last one that was passed.
+                let passed = more.checkpoint.fingerprint.anchor == checkpoint.fingerprint.anchor;
+                passed || compressed_behind(rotated, &more, checkpoint, cx).is_some()
             })
         })
     }

@@ -401,23 +401,22 @@ impl<F: FileSystem> Track<F> {
         }
         // A finished one comes back only if its writer added to it after all.
         let mut grown = None;
-        for (at, done) in self.done.iter().enumerate() {
-            if !done.checkpoint.begins_like(&first) {
+        for at in 0..self.done.len() {
+            let done = &self.done[at].checkpoint;
+            if !done.begins_like(&first) {
                 continue;
             }
-            let more = resume_on(rotated, &done.checkpoint, cx);
+            let more = resume_on(rotated, done, cx);
             if more.is_none() && cx.is_shut() {
                 return None;
             }
             let Some(more) = more else {
                 // They may begin with the same words, that is all.
-                unsure |= size < done.checkpoint.offset || cx.moved.get();
+                unsure |= size < done.offset || cx.moved.get();
                 continue;
             };
             let more = self.behind_copies(rotated, more, cx);
-            if more.size().map_or(true, |size| {
-                size <= done.checkpoint.end.max(more.checkpoint.offset)
-            }) {
+            if !self.has_more(at, &more, cx)? {
                 return None;
             }
             grown = Some((at, more));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -36,6 +36,8 @@ pub(super) enum Scheme {
     AddedToOne,
     /// The same, to one file of a few rotations.
     AddedToSome,
+    /// Packed and added to one file, and truncated.
+    PackedTogether,
 }
 
 /// A writer and its rotator.
@@ -181,6 +183,7 @@ impl Sim {
         let name = match actor.scheme {
             Scheme::CopyOfItself => format!("{}X", actor.name),
             Scheme::AddedToOne => format!("{}.old", actor.name),
+            Scheme::PackedTogether => format!("{}.1.gz", actor.name),
             Scheme::AddedToSome => format!("{}-{}", actor.name, 202_600 + actor.rotations / 7),
             _ => format!("{}.1", actor.name),
         };
@@ -192,6 +195,14 @@ impl Sim {
         }
         let now = self.coarse();
         let data = actor.file.lock().unwrap().data.clone();
+        if actor.scheme == Scheme::PackedTogether {
+            let mut packer = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+            packer.write_all(&data).unwrap();
+            let mut copy = self.names[&name].lock().unwrap();
+            copy.data.extend(packer.finish().unwrap());
+            copy.mtime = now;
+            return Step::Create;
+        }
         let text = &data[from.min(data.len())..];
         let piece = match self.below(3) {
             0 => self.below(text.len() as u64 + 1) as usize,
