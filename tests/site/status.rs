@@ -528,7 +528,7 @@ fn a_snapshot_that_is_none_is_unknown() {
         (b"", "the snapshot is damaged"),
         (
             &newer,
-            "the snapshot has version 9, this program knows 4 and older",
+            "the snapshot has version 9, this program knows 5 and older",
         ),
     ] {
         fs::write(&path, bytes).unwrap();

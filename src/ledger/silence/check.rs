@@ -34,10 +34,11 @@ impl Silence {
         let slots = (0..).zip(&self.watches);
         let slots = slots.filter(|(_, watch)| watch.as_ref().is_some_and(due));
         let slots: Vec<usize> = slots.map(|(slot, _)| slot).collect();
-        let mut fired = Vec::new();
+        let (mut fired, mut outlasted) = (Vec::new(), 0);
         for slot in slots {
-            fired.extend(self.look(slot, now, site));
+            fired.extend(self.look(slot, now, site, &mut outlasted));
         }
+        self.forget_together(outlasted);
         self.fired_together(&mut fired, now, site);
         for silence in fired {
             self.fire(&silence, now, site);
@@ -46,12 +47,24 @@ impl Silence {
         self.next = watches.filter_map(|watch| watch.due).min();
     }
 
-    /// Looks at one watch. Gives its silence, if that is to be told.
-    fn look(&mut self, slot: usize, now: Time, site: &dyn Site) -> Option<Fired> {
+    /// Looks at one watch. Gives its silence, if that is to be told. Hosts that were silent with many others for so
+    /// long that they are forgotten are counted.
+    fn look(
+        &mut self,
+        slot: usize,
+        now: Time,
+        site: &dyn Site,
+        outlasted: &mut u32,
+    ) -> Option<Fired> {
         let begin = self.begin_of(slot);
         let watch = self.watches.get(slot)?.as_ref()?;
         if let State::Silent(silent) = watch.state {
-            self.forget(slot, silent);
+            if silent.told == Told::Together {
+                *outlasted += 1;
+                self.remove(slot);
+            } else {
+                self.forget(slot);
+            }
             return None;
         }
         let begun = (begin, quarter(begin, site));
@@ -93,10 +106,8 @@ impl Silence {
     }
 
     /// Forgets a host that was silent for long.
-    fn forget(&mut self, slot: usize, silent: Silent) {
-        if let Some(watch) = self.watches.get(slot).and_then(Option::as_ref)
-            && silent.told != Told::Together
-        {
+    fn forget(&mut self, slot: usize) {
+        if let Some(watch) = self.watches.get(slot).and_then(Option::as_ref) {
             let line = Line {
                 about: About::One,
                 host: watch.name.clone(),
@@ -105,6 +116,16 @@ impl Silence {
             self.tell(line);
         }
         self.remove(slot);
+    }
+
+    /// Ends an outage with the hosts that were silent all the time.
+    fn forget_together(&mut self, hosts: u32) {
+        if hosts > 0 {
+            self.outage = None;
+            let (about, host) = (About::Many, self.console.clone());
+            let text = words::forgotten_together(hosts);
+            self.tell(Line { about, host, text });
+        }
     }
 
     /// Tells a silence by a line of its own, or with others of its host.
@@ -240,16 +261,13 @@ impl Silence {
     }
 
     fn silence_together(&mut self, slot: usize, since: Time, now: Time) {
+        let (at, told) = (now, Told::Together);
+        let silent = Silent { since, at, told };
         if let Some(watch) = self.watches.get_mut(slot).and_then(Option::as_mut) {
-            let told = Told::Together;
-            watch.state = State::Silent(Silent {
-                since,
-                at: now,
-                told,
-            });
-            watch.due = None;
+            watch.state = State::Silent(silent);
             self.changed.insert(slot);
         }
+        self.set_due(slot, Some(silent.forgotten()), now);
     }
 
     /// Whether a scheduled report has silences to tell of hosts that fall silent again and again.

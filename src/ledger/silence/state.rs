@@ -29,9 +29,9 @@ pub(super) struct Silent {
 }
 
 impl Silent {
-    /// When the host is forgotten. One that fell silent with many others comes back with them.
-    pub(super) fn forgotten(&self) -> Option<Time> {
-        (self.told != Told::Together).then(|| self.at + TimeDelta::days(7))
+    /// When the host is forgotten.
+    pub(super) fn forgotten(&self) -> Time {
+        self.at + TimeDelta::days(7)
     }
 }
 

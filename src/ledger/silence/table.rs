@@ -369,7 +369,7 @@ impl Silence {
             return;
         };
         let due = match watch.state {
-            State::Silent(silent) => silent.forgotten(),
+            State::Silent(silent) => Some(silent.forgotten()),
             State::Heard | State::Returning(..) => {
                 let quarter = quarter(begin, site);
                 watch.learnt.deadline(watch.mode, begin, quarter)

@@ -257,6 +257,16 @@ fn everything_stops_is_one_line_whatever_the_rhythms() {
     let texts = console.texts();
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(texts[0].contains("nothing from 5 of 5 hosts"), "{texts:?}");
+    // Those that are silent for longer are forgotten, all of them by one line.
+    let mut forgetful = console.silence.clone();
+    forgetful.check(console.now + TimeDelta::days(3), &console.model);
+    let lines = forgetful.take_lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        lines[0].text,
+        "5 hosts are forgotten after 7 days of silence; each will be new when it comes"
+    );
+    assert_eq!(forgetful.next(), None);
     // Nothing of it is learnt: the silence of one of them is seen as soon as before.
     console.days(1, 5, &["a", "b", "c", "d", "e"]);
     assert!(console.texts()[0].contains("nothing had come from"));

@@ -121,6 +121,11 @@ pub(super) fn forgotten() -> &'static str {
     "forgotten after 7 days of silence; it will be new when it comes"
 }
 
+/// The hosts of [`together`] are watched no more.
+pub(super) fn forgotten_together(hosts: u32) -> String {
+    format!("{hosts} hosts are forgotten after 7 days of silence; each will be new when it comes")
+}
+
 /// A host that fell silent again and again.
 pub(super) fn often(flaps: &Flaps, silent: Option<Time>, reader: Reader) -> String {
     let since = reader.moment(flaps.since);

@@ -7,5 +7,6 @@ mod command;
 mod fifo;
 mod redis;
 mod rig;
+mod silence;
 mod tcp;
 mod udp;
