@@ -19,7 +19,7 @@ mod section;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -171,7 +171,7 @@ fn growing(dir: &Path, files: usize, figures: &mut Figures) {
     let maker = std::thread::spawn(move || {
         let began = Instant::now();
         let mut n = 0;
-        while stopped.try_recv().is_err() {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
             maker.append(files + n, "the first line of a new host");
             n += 1;
             sleep((Duration::from_millis(50) * n as u32).saturating_sub(began.elapsed()));
