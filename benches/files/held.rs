@@ -89,7 +89,7 @@ pub fn measure(dir: &Path, figures: &mut Figures) {
 }
 
 /// The number with commas.
-fn shown(n: usize) -> String {
+pub fn shown(n: usize) -> String {
     let digits = n.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();

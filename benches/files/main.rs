@@ -23,6 +23,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use held::shown;
 use rig::{Daemon, Figures, PATIENCE, mail_server, number, ourselves};
 
 /// How long the daemon settles before it is looked at, and how long it is looked at.
@@ -131,8 +132,8 @@ fn latency(logs: &Logs, mails: &Receiver<(Instant, String)>, name: &str, figures
 /// Start, rest, some lines, and mails.
 fn whole(dir: &Path, dirs: usize, each: usize, figures: &mut Figures) {
     let name = match dirs {
-        1 => format!("one directory of {each} logs"),
-        dirs => format!("{dirs} directories of {each} logs"),
+        1 => format!("one directory of {} logs", shown(each)),
+        dirs => format!("{dirs} directories of {} logs", shown(each)),
     };
     let logs = Logs::make(dir.join(format!("files-{dirs}")), dirs, each);
     let (port, mails) = mail_server();
@@ -182,7 +183,7 @@ fn growing(dir: &Path, files: usize, figures: &mut Figures) {
     drop(stop);
     let new = maker.join().expect("its number");
     let each = (daemon.settle(SETTLE) - before) * 1000.0 / new as f64;
-    let what = format!("Processor for each new log beside {files}");
+    let what = format!("Processor for each new log beside {}", shown(files));
     figures.told(&what, format!("{each:.2} ms"));
     daemon.end();
     let _ = fs::remove_dir_all(&logs.dir);
