@@ -324,13 +324,12 @@ impl Model {
     }
 }
 
+/// The number of a line; none if the line ends in the middle of it.
 fn number(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line)
-        .ok()?
-        .split(' ')
-        .nth(4)?
-        .parse()
-        .ok()
+    let mut words = std::str::from_utf8(line).ok()?.split(' ').skip(4);
+    let number = words.next()?;
+    words.next()?;
+    number.parse().ok()
 }
 
 fn run(seed: u64) -> usize {

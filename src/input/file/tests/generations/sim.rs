@@ -287,8 +287,14 @@ pub(super) struct SimFile(Shared, SimFs);
 
 impl LogFile for SimFile {
     fn meta(&self) -> io::Result<Meta> {
-        self.1.0.lock().unwrap().call();
-        Ok(meta_of(&self.0))
+        let mut sim = self.1.0.lock().unwrap();
+        sim.call();
+        let names = sim.names.values();
+        let links = names.filter(|file| Arc::ptr_eq(file, &self.0)).count();
+        Ok(Meta {
+            links: links as u64,
+            ..meta_of(&self.0)
+        })
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
