@@ -8,9 +8,13 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
+use bstr::BStr;
+use chrono::{TimeZone, Utc};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tenshi::config::{self, Config};
+use tenshi::config::{self, Config, NewsSettings};
 use tenshi::hosts::HostTable;
+use tenshi::ledger::news::{Kind, Kinds, NewLine, Observer, Pair};
+use tenshi::ledger::{Day, News};
 use tenshi::pattern::{Budget, Found, Pattern, Spans};
 use tenshi::queue::Tally;
 use tenshi::record::{self, MessageText, Parsed};
@@ -182,5 +186,49 @@ fn count(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, prefix, decide, matching, masking, count);
+/// What a line costs besides that a queue has for the first time, and what a start costs that knows many kinds.
+fn news(c: &mut Criterion) {
+    let now = Utc.with_ymd_and_hms(2026, 11, 27, 12, 0, 0).single();
+    let now = now.expect("a time");
+    let settings = NewsSettings::default();
+    let mut news = News::default();
+    news.begin(std::iter::empty(), now);
+    let lines = lines();
+    let mut see = || {
+        let mut observer = Observer::new(&mut news, &settings, "misc", now);
+        for line in &lines {
+            observer.see(NewLine {
+                at: 0,
+                rule: 1,
+                host: BStr::new("web1"),
+                line: BStr::new(black_box(&line[16..])),
+            });
+        }
+    };
+    let mut group = c.benchmark_group("news");
+    group.throughput(Throughput::Elements(LINES as u64));
+    see();
+    group.bench_function("lines of known kinds", |b| b.iter(&mut see));
+    let mut kinds = Kinds::default();
+    for n in 0..200_000_u64 {
+        let hash = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let day = Day::numbered((n % 400) as u16);
+        kinds.put(Kind {
+            hash,
+            first: day,
+            last: day,
+            pause: 0,
+            host: 0,
+        });
+        kinds.put_pair(Pair::new(hash.rotate_left(7), day));
+    }
+    let bytes = postcard::to_stdvec(&kinds).expect("the kinds");
+    group.throughput(Throughput::Elements(200_000));
+    group.bench_function("200,000 kinds and as many of hosts are read", |b| {
+        b.iter(|| postcard::from_bytes::<Kinds>(black_box(&bytes)).expect("the kinds"));
+    });
+    group.finish();
+}
+
+criterion_group!(stages, prefix, decide, matching, masking, count, news);
 criterion_main!(stages);

@@ -26,12 +26,14 @@ use crate::delivery::{AttemptResult, Delivery};
 use crate::disk::{Disk, SimulatedDisk};
 use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints, Standing};
 use crate::input::{Batch, Checkpoint};
+use crate::ledger::news::Why;
 use crate::monitor::Monitor;
 use crate::random::Random;
 use crate::state::{self, Commit, Snapshot, Store, Written};
 
 const CONFIG: &str = "set mailserver h\nset logfile /log\nset queue n f@x n@x [now]\n\
     set queue c f@x c@x [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\n\
+    set news on\nset news_learn 0\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
 /// A clock that a test sets.
@@ -218,6 +220,16 @@ impl World {
             }
         }
         assert_eq!(counts, want, "of {read} lines");
+        // No kind was told twice by a queue.
+        let told = state.news.told();
+        let mut kinds: Vec<_> = told
+            .filter(|told| told.why == Why::NeverSeen)
+            .map(|told| (&told.queue, &told.text))
+            .collect();
+        let all = kinds.len();
+        kinds.sort();
+        kinds.dedup();
+        assert_eq!(kinds.len(), all, "{kinds:?}");
     }
 
     /// Something happens to a daemon. False once the power is cut.
@@ -305,7 +317,10 @@ fn new_line(random: &mut Random) -> String {
         0 => format!("{host} now {}", random.below(3)),
         1 => format!("{host} last message repeated {} times", 1 + random.below(4)),
         2..5 => format!("{host} foo"),
-        _ => format!("{host} other {}", random.below(12)),
+        _ => {
+            let letter = |random: &mut Random| char::from(b'a' + random.below(20) as u8);
+            format!("{host} other {}{}", letter(random), letter(random))
+        }
     }
 }
 

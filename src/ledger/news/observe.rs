@@ -48,13 +48,18 @@ pub struct Observer<'a> {
     learning: bool,
     /// The hashes of hosts by their numbers; 0 where it was not asked for.
     hosts: Vec<u64>,
+    /// The hosts of the last lines, by the places of their names.
+    recent: [Option<(usize, HostOf)>; RECENT],
     shape: Vec<u8>,
     /// Kinds that there was no room for, or that had to go for others.
     over: u64,
 }
 
+/// The number of recent hosts; a power of two.
+const RECENT: usize = 64;
+
 /// The host of a line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct HostOf {
     number: u16,
     hash: u64,
@@ -87,6 +92,7 @@ impl<'a> Observer<'a> {
             keyed,
             learning,
             hosts: Vec::new(),
+            recent: [None; RECENT],
             shape: Vec::new(),
             over: 0,
         };
@@ -101,7 +107,7 @@ impl<'a> Observer<'a> {
 
     /// Looks up a line.
     pub fn see(&mut self, new: NewLine<'_>) {
-        let Some(host) = self.host(new.host) else {
+        let Some(host) = self.recent_host(new.host) else {
             return;
         };
         self.shape.clear();
@@ -135,6 +141,24 @@ impl<'a> Observer<'a> {
             return;
         }
         self.judge(new, host, &kind, rule);
+    }
+
+    /// As [`Self::host`]; most lines are of a host that had one before. The names of a queue's hosts stay where
+    /// they are while its lines are looked up.
+    #[inline]
+    fn recent_host(&mut self, name: &BStr) -> Option<HostOf> {
+        let at = name.as_ptr() as usize;
+        let place = (at >> 4) % RECENT;
+        if let Some(Some((known, host))) = self.recent.get(place)
+            && *known == at
+        {
+            return Some(*host);
+        }
+        let host = self.host(name)?;
+        if let Some(place) = self.recent.get_mut(place) {
+            *place = Some((at, HostOf { new: false, ..host }));
+        }
+        Some(host)
     }
 
     /// The host of this name, which is known from now on; nothing if there is no number for it.
@@ -176,6 +200,7 @@ impl<'a> Observer<'a> {
             self.news
                 .perform(Op::KeepHosts(MOST_HOSTS - MOST_HOSTS / SHARE));
             self.hosts.clear();
+            self.recent = [None; RECENT];
         }
         let number = self.news.hosts.free();
         let host = KnownHost {

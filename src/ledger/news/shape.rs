@@ -21,12 +21,16 @@ const LONGEST_QUOTE: usize = 512;
 
 /// Whether a byte is a letter, a digit, or one that stands within names, numbers and paths.
 const WORD: u8 = 1;
-const DIGIT: u8 = 2;
+const DIGIT: u8 = 1 << 1;
 /// Whether a byte opens a quoted text.
-const QUOTE: u8 = 4;
-/// Whether a word with this byte may be something else than a word.
-const MARK: u8 = 8;
-const HEX: u8 = 16;
+const QUOTE: u8 = 1 << 2;
+const HEX: u8 = 1 << 3;
+const DOT: u8 = 1 << 4;
+const COLON: u8 = 1 << 5;
+const SLASH: u8 = 1 << 6;
+const AT: u8 = 1 << 7;
+/// A word with one of these may be a value.
+const MARKS: u8 = DIGIT | DOT | COLON | SLASH | AT;
 
 /// What each byte is.
 const CLASSES: [u8; 256] = classes();
@@ -37,10 +41,13 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b'0'..=b'9' => WORD | DIGIT | MARK | HEX,
+            b'0'..=b'9' => WORD | DIGIT | HEX,
             b'a'..=b'f' | b'A'..=b'F' => WORD | HEX,
             b'g'..=b'z' | b'G'..=b'Z' | b'_' | b'-' | b'+' | b'%' | b'~' | 0x80..=0xff => WORD,
-            b'.' | b':' | b'/' | b'@' => WORD | MARK,
+            b'.' => WORD | DOT,
+            b':' => WORD | COLON,
+            b'/' => WORD | SLASH,
+            b'@' => WORD | AT,
             b'"' | b'\'' | b'`' | b'<' => QUOTE,
             _ => 0,
         };
@@ -82,55 +89,65 @@ pub fn shape(line: &[u8], host: &[u8], out: &mut Vec<u8>) {
 #[inline]
 fn word(line: &[u8], at: usize, host: &[u8], out: &mut Vec<u8>) -> usize {
     let rest = line.get(at..).unwrap_or_default();
-    let (mut all, mut length) = (0, 0);
+    // What its bytes are up to the last one that is no end of a sentence or of a tag.
+    let (mut any, mut every, mut end, mut length) = (0, WORD | DIGIT, 0, 0);
+    let (mut any_so_far, mut every_so_far) = (any, every);
     for &byte in rest {
         let of_byte = class(byte);
         if of_byte & WORD == 0 {
             break;
         }
-        all |= of_byte;
+        any_so_far |= of_byte;
+        every_so_far &= of_byte;
         length += 1;
+        if !matches!(byte, b'.' | b':' | b'-') {
+            (any, every, end) = (any_so_far, every_so_far, length);
+        }
     }
     let text = rest.get(..length).unwrap_or_default();
-    // What ends a sentence or stands before a value is not of the word.
-    let ends = |byte: &&u8| matches!(byte, b'.' | b':' | b'-');
-    let end = length - text.iter().rev().take_while(ends).count();
     let (inner, tail) = text.split_at_checked(end).unwrap_or_default();
-    if inner == host && !inner.is_empty() {
+    if every & DIGIT != 0 && end > 0 {
+        out.push(NUMBER);
+    } else if inner == host && end > 0 {
         out.push(HOST);
-    } else if all & MARK == 0 {
+    } else if any & MARKS == 0 {
         out.extend_from_slice(inner);
     } else {
-        marked(inner, out);
+        marked(inner, any, out);
     }
     out.extend_from_slice(tail);
     at + length
 }
 
-/// Takes a word that may be a value.
-fn marked(word: &[u8], out: &mut Vec<u8>) {
+/// Takes a word that may be a value; `any` is what its bytes are.
+fn marked(word: &[u8], any: u8, out: &mut Vec<u8>) {
     let word = match word {
         [b'-' | b'+', rest @ ..] if rest.first().is_some_and(|byte| is_digit(*byte)) => rest,
         _ => word,
     };
-    match word {
-        [b'/', ..] | [b'~', b'/', ..] => return out.push(PATH),
-        _ if word.contains_str("://") => return out.push(PATH),
-        _ => {}
+    if any & SLASH != 0 {
+        match word {
+            [b'/', ..] | [b'~', b'/', ..] => return out.push(PATH),
+            _ if word.contains_str("://") => return out.push(PATH),
+            _ => {}
+        }
     }
-    if word.contains(&b'@') && !is_unit(word) {
+    if any & AT != 0 && !is_unit(word) {
         return out.push(MAIL);
     }
-    if is_address(word) {
+    if any & DIGIT != 0 && any & (DOT | COLON) != 0 && is_address(word) {
         return out.push(ADDRESS);
     }
-    if is_host(word) {
+    if any & DOT != 0 && is_host(word) {
         return out.push(HOST);
     }
-    if is_identifier(word) {
-        return out.push(NUMBER);
+    if any & DIGIT == 0 {
+        return out.extend_from_slice(word);
     }
-    numbers(word, out);
+    match is_identifier(word) {
+        true => out.push(NUMBER),
+        false => numbers(word, out),
+    }
 }
 
 /// Takes a word whose digits alone are values: `sda1`, `1.5`, `12:30`.
@@ -196,18 +213,26 @@ fn is_unit(word: &[u8]) -> bool {
     last.len() < word.len() && kinds.iter().any(|kind| kind.as_bytes() == last)
 }
 
-/// Whether a word is an address of a machine: `192.0.2.1`, with a port too, `2001:db8::1`, `00:16:3e:12:34:56`.
+/// Whether a word with digits is an address of a machine: `192.0.2.1`, with a port too, `2001:db8::1`,
+/// `00:16:3e:12:34:56`.
 fn is_address(word: &[u8]) -> bool {
-    let count = |wanted: u8| word.iter().filter(|byte| **byte == wanted).count();
-    if !word.iter().any(|byte| is_digit(*byte)) {
-        return false;
+    let (mut dots, mut colons, mut numeric, mut hex) = (0, 0, true, true);
+    for &byte in word {
+        let of_byte = class(byte);
+        dots += usize::from(of_byte & DOT != 0);
+        colons += usize::from(of_byte & COLON != 0);
+        let between = of_byte & (DOT | COLON | SLASH) != 0;
+        numeric &= between || of_byte & DIGIT != 0;
+        hex &= between || of_byte & HEX != 0 || byte == b'%';
+        if !hex {
+            return false;
+        }
     }
-    let numeric = |byte: &u8| is_digit(*byte) || matches!(byte, b'.' | b':' | b'/');
-    if count(b'.') == 3 && word.first().is_some_and(|byte| is_digit(*byte)) {
-        return word.iter().all(numeric);
+    let begins = word.first().is_some_and(|byte| is_digit(*byte));
+    match dots == 3 && begins {
+        true => numeric,
+        false => colons >= 2,
     }
-    let hex = |byte: &u8| class(*byte) & HEX != 0 || matches!(byte, b'.' | b':' | b'/' | b'%');
-    count(b':') >= 2 && word.iter().all(hex)
 }
 
 /// The last labels of names of hosts that have one dot only.
