@@ -41,9 +41,9 @@ fn minutes() -> Option<u64> {
     Some(given.parse().expect("TENSHI_TORTURE_MINUTES is a number"))
 }
 
-/// How many runs there are at a time: each waits for the other half of its time.
+/// How many runs there are at a time: each waits for most of its time.
 fn workers() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, usize::from)
+    3 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The whole: what was done, and what came of it.
@@ -77,8 +77,8 @@ fn torture() {
         until,
         workers: workers(),
     };
-    let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(28)));
-    let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(44)));
+    let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(36)));
+    let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(54)));
     let _ = fs::remove_dir_all(fast(&dir));
     let worlds = worlds(seed, part(95), LONGEST_WORLD);
     let results = Results {

@@ -83,9 +83,14 @@ pub fn page(results: &Results) -> String {
     let mut text = String::from(HEAD);
     let _ = write!(
         text,
-        "\nRun on {}, commit {}, in {} minutes on {}; seed {}.\n\n",
+        "\nRun on {}, commit {}, {}, in {} minutes on {}; seed {}.\n\n",
         chrono::Local::now().format("%-d %B %Y"),
         commit(),
+        // `make torture` names the program that it built.
+        match std::env::var_os("TENSHI_PROGRAM") {
+            Some(_) => "release build",
+            None => "debug build",
+        },
         results.took.as_secs().div_ceil(60),
         machine(),
         results.seed,
@@ -244,7 +249,7 @@ const GOALS: &str = "\
 const CALLS: &str = "
 ### At each system call
 
-The release binary runs under `strace -f`, which kills it at the N-th call of a kind, or has that call fail:
+The program runs under `strace -f`, which kills it at the N-th call of a kind, or has that call fail:
 `-e inject=write:signal=SIGKILL:when=7`, `-e inject=write:error=ENOSPC:when=7`, for each kind and N = 1, 2, …
 as far as a run comes. The run begins with the state that a killed daemon left: lines that wait in a queue, a
 report that no server took, a log whose rotated file is still read. While it goes on, three logs are written

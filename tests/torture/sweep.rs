@@ -207,14 +207,15 @@ fn work(place: &Place, plan: Plan, left: &Mutex<Left>, swept: &Mutex<Swept>) {
 }
 
 fn note(point: &Point, outcome: Outcome, left: &Mutex<Left>, swept: &Mutex<Swept>) {
-    let mut swept = lock(swept);
-    swept.longest = swept.longest.max(outcome.end);
-    swept.alarms += outcome.alarms;
     if !outcome.happened {
+        // Whoever holds this one may wait for the other.
         let mut left = lock(left);
         let bound = left.beyond.entry(point.call.clone()).or_insert(u32::MAX);
         *bound = (*bound).min(point.number);
     }
+    let mut swept = lock(swept);
+    swept.longest = swept.longest.max(outcome.end);
+    swept.alarms += outcome.alarms;
     if !outcome.wrong.is_empty() {
         println!("WRONG: {point}: {}", outcome.wrong.join("\n    "));
         swept.wrong.push((point.clone(), outcome.wrong));
