@@ -87,7 +87,8 @@ impl Monitor {
             let news = &mut self.ledger.news;
             let mut observer = Observer::new(news, &config.news, &queue.name, now);
             for (at, rule) in lines {
-                if let Some((host, line, _)) = tally.numbered(at) {
+                // Lines without a prefix have no host that could be new, and no rule.
+                if let Some((host, line, _)) = tally.numbered(at).filter(|_| rule.is_some()) {
                     observer.see(NewLine {
                         at,
                         rule: self.news_rules.key(rule),
