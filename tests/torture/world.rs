@@ -221,9 +221,14 @@ fn disturb(dir: &Dir, sink: &Sink, run: &mut Run, random: &mut Random, seen: &mu
         }
         88..94 => {
             seen.hups += 1;
+            // One that does not catch it yet would be ended by it.
+            run.ready();
             run.signal(Signal::SIGHUP);
         }
-        _ => run.signal(Signal::SIGUSR2),
+        _ => {
+            run.ready();
+            run.signal(Signal::SIGUSR2);
+        }
     }
 }
 
