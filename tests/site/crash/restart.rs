@@ -213,7 +213,7 @@ fn a_snapshot_of_a_newer_version_is_refused_and_left_as_it_is() {
     site.finish();
     let mut bytes = fs::read(site.snapshot()).expect("a snapshot");
     let version = b"tenshi state\n".len() + 4;
-    bytes[version..version + 4].copy_from_slice(&5_u32.to_le_bytes());
+    bytes[version..version + 4].copy_from_slice(&6_u32.to_le_bytes());
     let sum = crc32fast::hash(&bytes[version..]);
     bytes[version - 4..version].copy_from_slice(&sum.to_le_bytes());
     fs::write(site.snapshot(), &bytes).expect("the newer one");
@@ -227,7 +227,7 @@ fn a_snapshot_of_a_newer_version_is_refused_and_left_as_it_is() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        told.contains("version 5, this program knows 4 and older"),
+        told.contains("version 6, this program knows 5 and older"),
         "{told}"
     );
     assert_eq!(fs::read(site.snapshot()).expect("still there"), bytes);
