@@ -204,6 +204,7 @@ fn rank(why: &Why) -> u8 {
 
 fn told(item: &Item, report: &Reported<'_>, now: Time) -> Told {
     Told {
+        key: item.key,
         when: now,
         queue: report.queue.to_owned(),
         why: item.why.clone(),

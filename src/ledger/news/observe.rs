@@ -329,18 +329,25 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Whether any queue waits to tell the item of this key.
+    /// Whether this queue waits to tell the item of this key, or another one does while this queue has not told
+    /// it yet.
     fn waits(&self, key: u64) -> bool {
-        let mut waiting = self.news.waiting.values();
-        waiting.any(|waiting| waiting.place(key).is_some())
+        let here = self.news.waiting.get(self.queue);
+        here.is_some_and(|waiting| waiting.place(key).is_some())
+            || self
+                .waiting_item(key)
+                .is_some_and(|item| !self.news.has_told(self.queue, key, item.first))
     }
 
     /// Why the item of this key, which a queue waits to tell, is news.
     fn why(&self, key: u64) -> Option<Why> {
-        self.news.waiting.values().find_map(|waiting| {
-            let item = waiting.items.get(waiting.place(key)? as usize)?;
-            Some(item.why.clone())
-        })
+        self.waiting_item(key).map(|item| item.why.clone())
+    }
+
+    /// The item of this key that a queue waits to tell.
+    fn waiting_item(&self, key: u64) -> Option<&Item> {
+        let mut waiting = self.news.waiting.values();
+        waiting.find_map(|waiting| waiting.items.get(waiting.place(key)? as usize))
     }
 
     /// The place of the item of this key in this queue; a new one is added, if there is room.

@@ -9,6 +9,7 @@ use super::kinds::Kinds;
 use super::ops::{About, Log, MOST, Op, Wait};
 use super::rules::RuleRecord;
 use super::waiting::{Told, Waiting};
+use crate::clock::Time;
 use crate::ledger::Day;
 
 /// The kinds of lines of a site, and the hosts that had them.
@@ -56,6 +57,12 @@ impl News {
     /// What the last reports told, as it came.
     pub fn told(&self) -> impl Iterator<Item = &Told> {
         self.told.iter()
+    }
+
+    /// Whether a queue has told the item of this key at this time or later, as far back as what was told is kept.
+    pub(super) fn has_told(&self, queue: &str, key: u64, since: Time) -> bool {
+        let told = |told: &Told| told.key == key && told.queue == queue && told.when >= since;
+        self.told.iter().any(told)
     }
 
     /// The hosts that are known.

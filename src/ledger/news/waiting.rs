@@ -130,6 +130,8 @@ impl Waiting {
 /// Something that a report told, as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Told {
+    /// The hash of the kind, of the kind and its host, or of the host.
+    pub key: u64,
     /// When the report was made.
     pub when: Time,
     /// The queue of the report.

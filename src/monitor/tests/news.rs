@@ -467,3 +467,40 @@ fn what_is_told_is_what_was_not_there() {
     }
     assert!(numbers.iter().all(|n| *n > 5), "{numbers:?}");
 }
+
+#[test]
+fn a_queue_tells_a_kind_once_though_another_one_waits_to_tell_it() {
+    let rules = "set news_learn 0\nset queue c f@x c@x [*/3 * * * *]\n\
+        set queue e f@x e@x [*/10 * * * *]\nc,e ^app\n";
+    let minute = |minute| at(2026, 11, 26, 8, minute);
+    let mut monitor = begun(rules, minute(0));
+    take(&mut monitor, minute(1), &["web1 app: usual"]);
+    let mut told = BTreeMap::new();
+    for at in 2..=20 {
+        if [11, 13, 17].contains(&at) {
+            take(&mut monitor, minute(at), &["web1 app: strange"]);
+        }
+        for report in monitor.due(minute(at), None, &|_| false, &no_names) {
+            for report in report.reports {
+                let text = report.body.to_string();
+                let news = text.contains("1 kind never seen");
+                told.insert((report.queue, at), news);
+            }
+        }
+    }
+    let told: Vec<_> = (told
+        .iter()
+        .map(|((queue, at), news)| (queue.as_str(), *at, *news)))
+    .collect();
+    assert_eq!(
+        told,
+        [
+            ("c", 3, false),
+            ("c", 12, true),
+            ("c", 15, false),
+            ("c", 18, false),
+            ("e", 10, false),
+            ("e", 20, true)
+        ]
+    );
+}
