@@ -4,7 +4,7 @@
 use std::io;
 
 use super::super::checkpoint::FileCheckpoint;
-use super::super::copies::{Added, LastLines, added, is_sure, relocated, shared};
+use super::super::copies::{Added, LastLines, added, relocated, shared};
 use super::super::fs::{FileId, FileSystem, LogFile, Meta};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
@@ -115,12 +115,9 @@ impl<F: FileSystem> Track<F> {
         meta: &Meta,
         cx: &mut Context<F>,
     ) -> io::Result<Result<Generation<F::File>, F::File>> {
-        let Some(old) = self.gens.last() else {
+        let Some(old) = self.gens.last().filter(|g| g.checkpoint.offset > 0) else {
             return Ok(Err(file));
         };
-        if old.checkpoint.offset == 0 {
-            return self.replaces_unread(file, meta, cx);
-        }
         let checkpoint = old.checkpoint.clone();
         let links = old.file().map_or(Ok(0), |f| f.meta().map(|m| m.links))?;
         let place = if checkpoint.fits(&file)? {
@@ -157,26 +154,6 @@ impl<F: FileSystem> Track<F> {
         if edited {
             self.tell_edited(cx);
         }
-        Ok(Ok(generation))
-    }
-
-    /// The same where nothing was read of the one before: all of it comes from there.
-    fn replaces_unread(
-        &self,
-        file: F::File,
-        meta: &Meta,
-        cx: &Context<F>,
-    ) -> io::Result<Result<Generation<F::File>, F::File>> {
-        let Some(old) = self.gens.last().and_then(Generation::file) else {
-            return Ok(Err(file));
-        };
-        let there = old.meta()?;
-        let whole = there.links == 0 && there.size > 0 && is_sure(old, (0, there.size))?;
-        if !whole || shared(old, 0, &file, 0)? != there.size {
-            return Ok(Err(file));
-        }
-        let mut generation = Generation::plain(file, meta.id, cx.now);
-        generation.seek(there.size)?;
         Ok(Ok(generation))
     }
 
