@@ -243,8 +243,11 @@ fn silence(config: &Config) -> Vec<String> {
         let hosts = shown(rule.pattern.source());
         lines.push(match rule.watch {
             Some((queue, time)) => {
-                let minutes = time.as_secs().div_ceil(60);
-                format!("silences of {hosts} after {minutes} min to {}", name(queue))
+                let length = match time.as_secs() {
+                    seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+                    seconds => format!("{seconds} s"),
+                };
+                format!("silences of {hosts} after {length} to {}", name(queue))
             }
             None => format!("silences of {hosts} to nobody"),
         });

@@ -1,8 +1,10 @@
 //! `set uid`, `set gid`: the account that the daemon has once it runs.
 
 use std::ffi::{CString, OsStr};
+use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 
@@ -77,6 +79,28 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// The account that a path belongs to: the owner of what stands there, or of the link that leads there
+    /// where that is not root's, since then the link's owner chose the place. It need not have a name.
+    ///
+    /// # Errors
+    /// When there is nothing at the path.
+    pub fn of_owner(path: &Path) -> io::Result<Self> {
+        let link = fs::symlink_metadata(path)?;
+        let owner = match link.uid() {
+            0 => fs::metadata(path)?,
+            _ => link,
+        };
+        let uid = Uid::from_raw(owner.uid());
+        let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+        Ok(Self {
+            user: name.unwrap_or_default(),
+            uid,
+            gid: Gid::from_raw(owner.gid()),
+        })
+    }
+}
+
 fn own_name(me: Uid) -> Result<String, String> {
     match User::from_uid(me) {
         Ok(Some(user)) => Ok(user.name),
@@ -133,7 +157,7 @@ fn made(above: &Walk, name: &OsStr, owner: Option<&Identity>) -> Result<(), Stri
     let new = openat(above, name, flags, Mode::empty()).map_err(|_| changed.to_owned())?;
     let stat = fstat(&new).map_err(described)?;
     let entries = format!("/proc/self/fd/{}", new.as_raw_fd());
-    let empty = std::fs::read_dir(entries).is_ok_and(|mut entries| entries.next().is_none());
+    let empty = fs::read_dir(entries).is_ok_and(|mut entries| entries.next().is_none());
     let ours = stat.st_uid == Uid::effective().as_raw() && stat.st_mode & 0o777 == 0o700;
     if !ours || !empty {
         return Err(changed.into());
@@ -151,10 +175,10 @@ fn made(above: &Walk, name: &OsStr, owner: Option<&Identity>) -> Result<(), Stri
 /// Runs `act` with the rights of an account and gives its result: in a thread of its own, whose ids alone
 /// change. All other threads of the process keep theirs.
 ///
-/// Where the thread may not change its ids, `act` has the rights of the process.
+/// Where the process is not root's, `act` has its rights: it has no others.
 ///
 /// # Errors
-/// When no thread can be made, or it did not come to its end.
+/// When no thread can be made, it did not come to its end, or root may not take the ids.
 pub fn with_rights_of<T: Send>(
     identity: &Identity,
     act: impl FnOnce() -> T + Send,
@@ -164,14 +188,15 @@ pub fn with_rights_of<T: Send>(
     }
     thread::scope(|scope| {
         let work = || {
-            // Without root there are no other rights to look with.
-            let _ = take_in_this_thread(identity);
-            act()
+            match take_in_this_thread(identity) {
+                Err(fault) if Uid::effective().is_root() => Err(fault.into()),
+                _ => Ok(act()),
+            }
         };
         let thread = threads::scoped(scope, "rights", work)?;
         thread
             .join()
-            .map_err(|_| io::Error::other("the thread died"))
+            .unwrap_or_else(|_| Err(io::Error::other("the thread died")))
     })
 }
 

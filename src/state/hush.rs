@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,6 +12,7 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::clock::Time;
 use crate::ledger::silence::Hush;
 use crate::plain;
+use crate::process::ids::{Identity, with_rights_of};
 
 /// The directory, in the state directory.
 const DIRECTORY: &str = "hush.d";
@@ -38,23 +39,31 @@ impl Hushes {
     }
 }
 
+/// Runs `act` with the rights of the owner of the state directory: he may put a link to anywhere in it,
+/// which root must not follow, and what is made there must be his.
+fn as_owner_of<T: Send>(
+    state: &Path,
+    act: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    with_rights_of(&Identity::of_owner(state)?, act)?
+}
+
 /// Makes the directory, for whoever may write in the state directory's group.
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_hush_directory(state: &Path) -> io::Result<PathBuf> {
+pub fn make_hush_directory(state: &Path) -> io::Result<()> {
+    as_owner_of(state, || made(state))
+}
+
+fn made(state: &Path) -> io::Result<()> {
     let dir = state.join(DIRECTORY);
     match fs::DirBuilder::new().mode(0o770).create(&dir) {
-        Ok(()) => {
-            // Made by root, it is the daemon's all the same.
-            let owner = fs::metadata(state)?;
-            chown(&dir, Some(owner.uid()), Some(owner.gid()))?;
-            fs::set_permissions(&dir, fs::Permissions::from_mode(0o770))?;
-        }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(e),
+        // The umask may have taken the group's rights away.
+        Ok(()) => fs::set_permissions(&dir, fs::Permissions::from_mode(0o770)),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
     }
-    Ok(dir)
 }
 
 /// The hushes of a state directory. A file that is no hush is passed over.
@@ -92,7 +101,12 @@ fn read(path: &Path) -> Option<Hush> {
 /// # Errors
 /// It cannot be written.
 pub fn write_hush(state: &Path, hush: &Hush) -> io::Result<()> {
-    let dir = make_hush_directory(state)?;
+    as_owner_of(state, || write(state, hush))
+}
+
+fn write(state: &Path, hush: &Hush) -> io::Result<()> {
+    made(state)?;
+    let dir = state.join(DIRECTORY);
     let name = file_name(hush.host.as_ref());
     let new = dir.join(format!(".new.{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
@@ -118,11 +132,13 @@ pub fn write_hush(state: &Path, hush: &Hush) -> io::Result<()> {
 /// # Errors
 /// It cannot be removed.
 pub fn remove_hush(state: &Path, host: &BStr) -> io::Result<bool> {
-    match fs::remove_file(state.join(DIRECTORY).join(file_name(host))) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
-    }
+    as_owner_of(state, || {
+        match fs::remove_file(state.join(DIRECTORY).join(file_name(host))) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    })
 }
 
 /// The name of the file of a host: what is no letter, digit, dot or dash is `%XX`.
@@ -140,6 +156,8 @@ fn file_name(host: &BStr) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

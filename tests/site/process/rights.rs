@@ -8,10 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
+use chrono::Utc;
 use nix::unistd::User;
 use tenshi::input::fifo;
+use tenshi::ledger::silence::Hush;
 use tenshi::process::ids::{Identity, make_directory};
 use tenshi::process::pidfile::PidFile;
+use tenshi::state::{remove_hush, write_hush};
 
 use crate::support::Dir;
 use crate::support::daemon::PROGRAM;
@@ -267,4 +270,35 @@ fn a_fifo_is_opened_as_root_where_nobody_else_chose_it() {
         let fault = fifo::open_as_root(&path(name)).unwrap_err().to_string();
         assert!(fault.starts_with("could not open fifo "), "{fault}");
     }
+}
+
+/// `tenshi hush` is run by root, in a directory that the daemon's user may write.
+#[test]
+fn a_swap_while_a_hush_is_written_gains_nothing() {
+    let user = super::tenshi();
+    let dir = Dir::new();
+    let precious = Precious::new(dir.root(), "web1");
+    let before = precious.seen();
+    let state = shared(dir.root(), &user, 0);
+    let hushes = state.join("hush.d");
+    let hush = Hush {
+        host: "web1".into(),
+        from: Utc::now(),
+        until: Utc::now(),
+        why: "new disk".into(),
+    };
+    let swapper = Swapper::start(&user, &hushes, &precious.0);
+    for _ in 0..STARTS {
+        let _ = write_hush(&state, &hush);
+        let _ = remove_hush(&state, hush.host.as_ref());
+    }
+    drop(swapper);
+    assert_eq!(precious.seen(), before);
+    // Once nobody swaps any more, it is written, and belongs to the daemon's user.
+    let _ = fs::remove_file(&hushes);
+    let _ = fs::remove_dir_all(&hushes);
+    write_hush(&state, &hush).unwrap();
+    let owner = |path: &Path| fs::metadata(path).unwrap().uid();
+    assert_eq!(owner(&hushes), user.uid.as_raw());
+    assert_eq!(owner(&hushes.join("web1")), user.uid.as_raw());
 }
