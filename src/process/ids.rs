@@ -187,11 +187,9 @@ pub fn with_rights_of<T: Send>(
         return Ok(act());
     }
     thread::scope(|scope| {
-        let work = || {
-            match take_in_this_thread(identity) {
-                Err(fault) if Uid::effective().is_root() => Err(fault.into()),
-                _ => Ok(act()),
-            }
+        let work = || match take_in_this_thread(identity) {
+            Err(fault) if Uid::effective().is_root() => Err(fault.into()),
+            _ => Ok(act()),
         };
         let thread = threads::scoped(scope, "rights", work)?;
         thread

@@ -41,10 +41,7 @@ impl Hushes {
 
 /// Runs `act` with the rights of the owner of the state directory: he may put a link to anywhere in it,
 /// which root must not follow, and what is made there must be his.
-fn as_owner_of<T: Send>(
-    state: &Path,
-    act: impl FnOnce() -> io::Result<T> + Send,
-) -> io::Result<T> {
+fn as_owner_of<T: Send>(state: &Path, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     with_rights_of(&Identity::of_owner(state)?, act)?
 }
 

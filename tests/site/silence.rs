@@ -129,3 +129,14 @@ fn a_hush_by_hand_holds_a_silence_back_until_it_is_over() {
         "h1: there was no hush\n"
     );
 }
+
+#[test]
+fn the_check_tells_the_time_after_which_a_silence_is_told() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let config = dir.write("tenshi.conf", config(&dir, &postbox));
+    let mut command = Command::new(PROGRAM);
+    let output = command.arg("-C").arg("-c").arg(config).output();
+    let shown = String::from_utf8(output.expect("it runs").stdout).expect("UTF-8");
+    assert!(shown.contains("silences of ^h1$ after 2 s to n"), "{shown}");
+}

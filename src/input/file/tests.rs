@@ -12,6 +12,7 @@ use crate::input::{Checkpoint, Drain, Event};
 
 mod beside;
 mod byhand;
+mod copied;
 mod departed;
 mod errors;
 mod generations;
@@ -28,6 +29,8 @@ struct World {
     lines: Vec<String>,
     notices: Vec<String>,
     checkpoints: Option<PathCheckpoints>,
+    /// Whether the last turn left something to read.
+    more: bool,
 }
 
 fn settings() -> Settings {
@@ -50,6 +53,7 @@ impl World {
             lines: Vec::new(),
             notices: Vec::new(),
             checkpoints: None,
+            more: false,
         }
     }
 
@@ -65,9 +69,15 @@ impl World {
     }
 
     fn scan(&mut self) {
+        self.turns(400);
+        assert!(!self.more, "never dry");
+    }
+
+    /// Looks at the names, then reads in so many turns, or until nothing is left.
+    fn turns(&mut self, most: usize) {
         let follower = self.follower.as_mut().unwrap();
         follower.rescan();
-        for _ in 0..400 {
+        for _ in 0..most {
             let turn = follower.turn(SystemClock.now(), &mut |event| match event {
                 Event::Batch(batch) => {
                     let text = String::from_utf8(batch.text).unwrap();
@@ -79,14 +89,14 @@ impl World {
                 Event::Notice(notice) => self.notices.push(notice.text),
                 Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
             });
-            if !turn.more && !turn.waiting {
+            self.more = turn.more || turn.waiting;
+            if !self.more {
                 return;
             }
             if turn.waiting {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
         }
-        panic!("never dry");
     }
 
     fn append(&self, path: &Path, text: &str) {
