@@ -1,6 +1,8 @@
 //! The clock: only [`SystemClock`] asks the machine for the time, so a test steps time where a user would
 //! have to wait.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 /// An instant on the wall clock.
@@ -20,4 +22,21 @@ impl Clock for SystemClock {
     fn now(&self) -> Time {
         Utc::now()
     }
+}
+
+/// A length of time as people write it: a number with `s` for seconds, `m` for minutes, `h` for hours, `d` for
+/// days.
+pub fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().next_back()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return None,
+    };
+    let digits = text.strip_suffix(unit)?;
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let seconds = digits.parse::<u64>().ok()?.checked_mul(seconds)?;
+    Some(Duration::from_secs(seconds))
 }

@@ -1,13 +1,13 @@
 //! Numbers with a unit, as the command line has them.
 
-use std::time::Duration;
-
 use super::command::HushTime;
+use crate::clock;
 
 /// A time: `90`, `15m`, `1h`.
 pub(super) fn seconds(text: &str) -> Result<u64, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    number(text, &units).ok_or_else(|| "write seconds, or a number with s, m, h or d".to_owned())
+    let time = clock::duration(text).map(|time| time.as_secs());
+    let time = time.or_else(|| number(text, &[]));
+    time.ok_or_else(|| "write seconds, or a number with s, m, h or d".to_owned())
 }
 
 /// A time from a second to a year with its unit, or `off`.
@@ -15,12 +15,10 @@ pub(super) fn hush(text: &str) -> Result<HushTime, String> {
     if text == "off" {
         return Ok(HushTime::Off);
     }
-    let time = seconds(text)
-        .ok()
-        .filter(|_| !text.ends_with(|c: char| c.is_ascii_digit()));
-    let time = time.filter(|time| (1..=366 * 86_400).contains(time));
+    let time = clock::duration(text);
+    let time = time.filter(|time| (1..=366 * 86_400).contains(&time.as_secs()));
     let wrong = || "write a number with m, h or d, such as 2h, or off".to_owned();
-    Ok(HushTime::For(Duration::from_secs(time.ok_or_else(wrong)?)))
+    Ok(HushTime::For(time.ok_or_else(wrong)?))
 }
 
 /// A size: `4096`, `64K`, `1G`.

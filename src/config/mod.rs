@@ -42,7 +42,7 @@ pub use model::*;
 pub use redis_server::RedisServer;
 pub(crate) use reporter::Location;
 pub use settings::{deferred_changes, settings, static_changes};
-pub use values::{duration, is_loopback};
+pub use values::is_loopback;
 
 /// Reads `tenshi.conf` and all that it includes. Relative paths, in it too, start from the working
 /// directory.

@@ -9,7 +9,7 @@ use super::patterns::{compile, warn_notes};
 use super::queue_values::schedule;
 use super::reporter::Located;
 use super::setter::{Read, Setter};
-use super::values;
+use crate::clock;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
@@ -116,7 +116,7 @@ impl<'l> Setter<'_, 'l> {
 
 /// A length of time, from a second to a year.
 pub(super) fn duration_of(word: Fragment<'_>) -> Result<Duration, Located<'_>> {
-    let time = word.utf8().and_then(values::duration);
+    let time = word.utf8().and_then(clock::duration);
     let bounds = Duration::from_secs(1)..=LONGEST;
     time.filter(|time| bounds.contains(time)).ok_or_else(|| {
         let message = format!("`{}` is no length of time", shown(word.text));

@@ -4,7 +4,6 @@
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::model::{Listen, MailServer, TailSettings, TailStart};
 use super::reporter::Problem;
@@ -136,22 +135,6 @@ pub(super) fn size(text: &str) -> Option<usize> {
         .all(|b| b.is_ascii_digit())
         .then(|| digits.parse::<usize>().ok())??;
     number.checked_mul(unit)
-}
-
-/// A length of time: a number with `m` for minutes, `h` for hours, `d` for days, `s` for seconds.
-pub fn duration(text: &str) -> Option<Duration> {
-    let unit = text.chars().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 24 * 3600,
-        _ => return None,
-    };
-    let digits = text.strip_suffix(unit)?;
-    let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    let seconds = digits.parse::<u64>().ok()?.checked_mul(seconds)?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// The value of `set tail PROGRAM ARGUMENTS`: GNU tail with no other flags than those that follow a file

@@ -29,7 +29,6 @@ const ORDER: [&[&str]; 12] = [
     // Leaves.
     &[
         "charset",
-        "cli",
         "clock",
         "counters",
         "plain",
@@ -37,7 +36,9 @@ const ORDER: [&[&str]; 12] = [
         "simd",
         "timed_stream",
     ],
-    &["hash", "hosts", "logging", "logpath", "pattern", "schedule"],
+    &[
+        "cli", "hash", "hosts", "logging", "logpath", "pattern", "schedule",
+    ],
     &["disk", "threads"],
     &["process", "resolve"],
     // What is asked for, and whence lines come.
