@@ -20,3 +20,4 @@ mod saved;
 mod state_directory;
 pub mod status;
 pub mod suggest;
+mod terminal;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::Local;
 
 use super::packs::Site;
+use super::terminal::{self, Signals, Size};
 use super::{logs, saved};
 use crate::cli::SuggestArgs;
 use crate::clock::{Clock, SystemClock};
@@ -27,7 +28,6 @@ mod reading;
 mod reload;
 mod screen;
 mod session;
-mod terminal;
 
 use answers::Answers;
 use checks::{leave_out_warned, queue_for};
@@ -35,9 +35,8 @@ use decisions::{Decisions, Queues};
 use plain::Plain;
 use reading::Reading;
 use reload::Comparison;
-use screen::{Screen, Size};
+use screen::Screen;
 use session::{End, Session};
-use terminal::Signals;
 
 /// What is done with the rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

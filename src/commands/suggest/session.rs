@@ -6,7 +6,7 @@ use super::answers::Answers;
 use super::plain::farewell;
 use super::reload::{Comparison, reload};
 use super::screen::{Effect, Screen};
-use super::terminal::{Event, Signals, Terminal};
+use crate::commands::terminal::{Event, Signals, Terminal};
 use crate::shown::shown_path;
 use crate::suggest::print::percent;
 
@@ -38,12 +38,13 @@ impl Session<'_> {
         let mut daemon = None;
         loop {
             terminal.draw(&self.screen.frame())?;
-            let key = match terminal.event()? {
+            let key = match terminal.event(None)? {
                 Event::Key(key) => key,
                 Event::Changed(size) => {
                     self.screen.resize(size);
                     continue;
                 }
+                Event::Waited => continue,
                 Event::Ended => return Ok(End::Left),
             };
             match self.screen.key(key) {

@@ -1,7 +1,6 @@
 //! A line of text that is edited.
 
-use super::key::Key;
-use super::text::{Line, Style, safe, width};
+use crate::commands::terminal::{Key, Line, Style, safe, width};
 
 /// A line of text that is edited.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

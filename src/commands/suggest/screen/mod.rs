@@ -2,18 +2,15 @@
 //! the screen. It knows no terminal.
 
 mod editor;
-mod key;
 mod pages;
 mod programs;
 mod rules;
-mod text;
 
 use super::decisions::Decisions;
 pub(super) use editor::Editor;
-pub(super) use key::{Key, take};
 pub(super) use pages::Page;
-pub(super) use text::{Line, Style, width};
 
+use crate::commands::terminal::{Frame, Key, Line, Size, Style, width};
 use crate::suggest::print::{number, percent};
 
 /// What is to be done after a key.
@@ -31,13 +28,6 @@ pub(super) enum Effect {
     Reload,
     /// The end.
     Leave,
-}
-
-/// The size of the screen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Size {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
 }
 
 /// The rule files that come with tenshi and take lines that are open.
@@ -69,14 +59,6 @@ enum Over {
     Find(Editor),
     /// Whether lines that speak of a failure are to be dropped.
     Drop,
-}
-
-/// What is drawn.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Frame {
-    pub(super) lines: Vec<Line>,
-    /// The row and the column of the cursor, while text is edited.
-    pub(super) cursor: Option<(usize, usize)>,
 }
 
 /// The state of the screen.

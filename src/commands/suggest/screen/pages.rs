@@ -1,7 +1,6 @@
 //! Texts that fill the screen and are scrolled.
 
-use super::key::Key;
-use super::text::{Line, Style, safe};
+use crate::commands::terminal::{Key, Line, Style, safe};
 
 /// A text that fills the screen.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -1,10 +1,10 @@
 //! The first view: the rule files that fit, and the programs with what their rules would bring.
 
 use super::editor::Edited;
-use super::text::{Line, Style, safe, width};
-use super::{Editor, Effect, Key, Over, Page, Screen, View, moved, top_of};
+use super::{Editor, Effect, Over, Page, Screen, View, moved, top_of};
 use crate::commands::suggest::decisions::{Answer, Program, TRASH};
 use crate::commands::suggest::plain::program_name;
+use crate::commands::terminal::{Key, Line, Style, safe, width};
 use crate::shown::thousands;
 use crate::suggest::Loudness;
 use crate::suggest::print::{number, percent};

@@ -1,11 +1,11 @@
 //! The second view: the rules of a program, loud ones first, and all that is known of the chosen one.
 
 use super::editor::Edited;
-use super::text::{Line, Style, safe};
-use super::{Editor, Effect, Key, Over, Page, Screen, View, moved, top_of};
+use super::{Editor, Effect, Over, Page, Screen, View, moved, top_of};
 use crate::commands::suggest::changes::{Changed, Width};
 use crate::commands::suggest::decisions::{Answer, Item, Program, TRASH};
 use crate::commands::suggest::plain::{hosts, program_name};
+use crate::commands::terminal::{Key, Line, Style, safe};
 use crate::shown::{shown, thousands};
 use crate::suggest::Loudness;
 use crate::suggest::print::{number, percent};

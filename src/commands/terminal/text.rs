@@ -23,6 +23,21 @@ pub(crate) enum Style {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Line(pub(crate) Vec<(Style, String)>);
 
+/// The size of the screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Size {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+/// What is drawn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Frame {
+    pub(crate) lines: Vec<Line>,
+    /// The row and the column of the cursor, while text is edited.
+    pub(crate) cursor: Option<(usize, usize)>,
+}
+
 /// The columns that a character takes.
 fn width_of(c: char) -> usize {
     c.width().unwrap_or(0)

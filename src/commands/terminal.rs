@@ -1,4 +1,8 @@
-//! The terminal: keys from it and lines to it. It is as it was when this is dropped, whatever ended the review.
+//! The terminal of a command that fills the screen: keys from it and lines to it. It is as it was when this is
+//! dropped, whatever ended the command.
+
+mod key;
+mod text;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -6,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,7 +18,10 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::{flag, low_level::pipe};
 
-use super::screen::{Frame, Key, Line, Size, Style, take};
+pub(super) use key::Key;
+pub(super) use text::{Frame, Line, Size, Style, safe, width};
+
+use key::take;
 
 /// The terminal of this process, wherever its standard input and output lead.
 const TTY: &str = "/dev/tty";
@@ -38,7 +46,7 @@ fn open_tty() -> io::Result<File> {
 pub(super) struct Signals {
     /// It has another size, or was another's for a while.
     changed: UnixStream,
-    /// The review is to end.
+    /// The command is to end.
     ended: UnixStream,
     /// No screen is open: a signal has its usual effect.
     away: Arc<AtomicBool>,
@@ -75,11 +83,13 @@ pub(super) enum Event {
     Key(Key),
     /// It has this size; all is to be drawn anew.
     Changed(Size),
-    /// It is gone, or the review is to end.
+    /// Nothing came up to the time that was named.
+    Waited,
+    /// It is gone, or the command is to end.
     Ended,
 }
 
-/// The terminal with the review on it.
+/// The terminal with a command's screen on it.
 #[derive(Debug)]
 pub(super) struct Terminal<'a> {
     tty: File,
@@ -138,18 +148,19 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    /// Waits for the next event.
+    /// Waits for the next event, at most `until` this instant.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub(super) fn event(&mut self) -> io::Result<Event> {
+    pub(super) fn event(&mut self, until: Option<Instant>) -> io::Result<Event> {
         loop {
             if let Some(key) = take(&mut self.bytes, false) {
                 return Ok(Event::Key(key));
             }
-            let timeout = match self.bytes.is_empty() {
-                true => PollTimeout::NONE,
-                false => PollTimeout::from(APART),
+            let timeout = match (self.bytes.is_empty(), until) {
+                (false, _) => PollTimeout::from(APART),
+                (true, None) => PollTimeout::NONE,
+                (true, Some(until)) => timeout(until),
             };
             let sources = [
                 self.tty.as_fd(),
@@ -175,10 +186,14 @@ impl<'a> Terminal<'a> {
                 self.begin()?;
                 return Ok(Event::Changed(self.size()));
             }
-            if ready == 0
-                && let Some(key) = take(&mut self.bytes, true)
-            {
-                return Ok(Event::Key(key));
+            if ready == 0 {
+                match take(&mut self.bytes, true) {
+                    Some(key) => return Ok(Event::Key(key)),
+                    None if until.is_some_and(|until| Instant::now() >= until) => {
+                        return Ok(Event::Waited);
+                    }
+                    None => {}
+                }
             }
             if tty && !self.read()? {
                 return Ok(Event::Ended);
@@ -240,6 +255,13 @@ impl<'a> Terminal<'a> {
         }
         out + "\x1b[0m"
     }
+}
+
+/// The time up to an instant, no shorter than it is: to wait for less would end before it.
+fn timeout(until: Instant) -> PollTimeout {
+    let left = until.saturating_duration_since(Instant::now());
+    let milliseconds = left.as_micros().div_ceil(1_000);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }
 
 impl Drop for Terminal<'_> {
