@@ -210,6 +210,10 @@ pub enum StatusForm {
     Text,
     /// `--json`
     Json,
+    /// `--prometheus`: the metrics of Prometheus' text format.
+    Prometheus,
+    /// `--watch`: drawn anew again and again.
+    Watch,
     /// `--check`: one line and an exit status for Nagios and its kin.
     Check {
         /// The time that the oldest report may wait, seconds.

@@ -21,6 +21,8 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("pairs", Value::Needed),
     ("json", Value::None),
     ("check", Value::None),
+    ("prometheus", Value::None),
+    ("watch", Value::None),
     ("warning", Value::Needed),
     ("critical", Value::Needed),
     ("lag-warning", Value::Needed),

@@ -282,8 +282,14 @@ enum ImportFrom {
 #[derive(Args)]
 pub(super) struct StatusOptions {
     /// Show the status as JSON, for programs
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with_all = ["check", "prometheus", "watch"])]
     json: bool,
+    /// Show metrics in the text format of Prometheus
+    #[arg(long, conflicts_with_all = ["check", "watch"])]
+    prometheus: bool,
+    /// Show the status on the whole terminal, drawn anew each 2 seconds
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
     /// Show one line, and exit with status 0, 1, 2 or 3 for Nagios, Icinga and Zabbix
     #[arg(long)]
     check: bool,
@@ -312,10 +318,13 @@ impl StatusOptions {
         };
         let age = levels("", self.warning, self.critical)?;
         let lag = levels("lag-", self.lag_warning, self.lag_critical)?;
-        Ok(match (self.check, self.json) {
-            (true, _) => StatusForm::Check { age, lag },
-            (false, true) => StatusForm::Json,
-            (false, false) => StatusForm::Text,
+        // Clap lets no two of them through.
+        Ok(match () {
+            () if self.check => StatusForm::Check { age, lag },
+            () if self.json => StatusForm::Json,
+            () if self.prometheus => StatusForm::Prometheus,
+            () if self.watch => StatusForm::Watch,
+            () => StatusForm::Text,
         })
     }
 }

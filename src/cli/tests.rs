@@ -155,6 +155,8 @@ fn status_has_one_form_and_levels_in_order() {
     for (line, want) in [
         ("status", StatusForm::Text),
         ("status --json", StatusForm::Json),
+        ("status --prometheus", StatusForm::Prometheus),
+        ("status --watch", StatusForm::Watch),
         ("status --check", check((900, 3600), usual)),
         ("status --ch --war 5 --cri=2h", check((5, 7200), usual)),
         (
@@ -175,6 +177,8 @@ fn status_has_one_form_and_levels_in_order() {
     }
     for line in [
         "status --check --json",
+        "status --watch --check",
+        "status --prometheus --json",
         "status --warning 5",
         "status --check --warning 2h",
         "status --check --critical soon",

@@ -36,7 +36,8 @@ pub use lock::{LockStatus, lock_status};
 pub use sections::{Sections, Unchanged};
 pub use snapshot::{ChangesRef, MapChange, Snapshot, SnapshotRef};
 pub use store::{
-    Commit, DirectoryState, Loaded, ReadError, Store, WriteResult, Written, read, resolve,
+    Commit, DirectoryState, Loaded, ReadError, Stamp, Store, WriteResult, Written, read, resolve,
+    stamp,
 };
 
 use replay::Replay;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,18 @@ pub fn resolve(option: Option<&Path>, configured: Option<&Path>) -> Option<PathB
         let first = std::env::split_paths(&given).next()?;
         (!first.as_os_str().is_empty()).then_some(first)
     })
+}
+
+/// By what a commit of another process is seen: the file's number, length and time of the last change.
+pub type Stamp = (u64, u64, (i64, i64));
+
+/// The stamp of a directory's state: when it is what it was, so is the state.
+///
+/// # Errors
+/// The state is not there, or cannot be seen.
+pub fn stamp(dir: &Path) -> io::Result<Stamp> {
+    let meta = std::fs::metadata(dir.join(STATE))?;
+    Ok((meta.ino(), meta.size(), (meta.mtime(), meta.mtime_nsec())))
 }
 
 /// Reads the snapshot of a directory that may be another program's, changing nothing.

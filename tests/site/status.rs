@@ -1,6 +1,9 @@
 //! `tenshi status` on the snapshots of a real daemon: what it shows, what `--check` makes of it,
 //! and who may ask.
 
+mod metrics;
+mod watch;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;

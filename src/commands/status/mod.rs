@@ -5,8 +5,10 @@
 
 mod check;
 mod lag;
+mod prometheus;
 mod text;
 mod view;
+mod watch;
 
 use std::io::{self, Write};
 
@@ -27,6 +29,9 @@ const UNKNOWN: i32 = 3;
 /// Shows the status; the exit status. That is 0 or 1, and with `--check` Nagios' 0 to 3.
 pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let directory = StateDirectory::find(&args.config, args.state_dir.as_deref());
+    if args.form == StatusForm::Watch {
+        return watch::run(&directory, err);
+    }
     let snapshot = match state::read(&directory.path) {
         Ok(snapshot) => snapshot,
         Err(fault) => {
@@ -34,6 +39,12 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
             let holder = state::lock_status(&directory.path).ok().filter(|_| absent);
             let dead = holder.as_ref().and_then(check::without_snapshot);
             let explained = directory.explain(&fault);
+            let known = holder.filter(|_| dead.is_some());
+            if let (StatusForm::Prometheus, Some(holder)) = (args.form, known) {
+                let _ = writeln!(err, "tenshi: {}", shown_lines(&explained));
+                let up = prometheus::up(holder.running, out);
+                return written(up, 0, out, err);
+            }
             if let (StatusForm::Check { .. }, Some(dead)) = (args.form, dead) {
                 let explained = check::one_line(&explained);
                 // Nobody listens to a message that cannot be written.
@@ -50,7 +61,8 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         let _ = writeln!(err, "tenshi: warning: {}", shown_lines(doubt));
     }
     let (shown, status) = match args.form {
-        StatusForm::Text => (text::write(&view, out), 0),
+        StatusForm::Text | StatusForm::Watch => (text::write(&view, out), 0),
+        StatusForm::Prometheus => (prometheus::write(&view, out), 0),
         StatusForm::Json => (json(&view, out), 0),
         StatusForm::Check { age, lag } => {
             let verdict = check::judge(&view, age, lag);
@@ -60,6 +72,11 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
             )
         }
     };
+    written(shown, status, out, err)
+}
+
+/// The exit status once all was written; a reader that went away has what it wanted.
+fn written(shown: io::Result<()>, status: i32, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     match shown.and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(err, "tenshi: {e}");

@@ -161,17 +161,25 @@ impl View {
         holder: Result<LockStatus, String>,
         now: Time,
     ) -> Self {
+        let files = snapshot.files.clone();
+        let mut view = Self::of_snapshot(dir, snapshot, now);
+        view.look(dir, &files, holder, now);
+        view
+    }
+
+    /// A status with what stands in a snapshot alone.
+    fn of_snapshot(dir: &Path, snapshot: Snapshot, now: Time) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             state_dir: shown_path(&dir).to_string(),
             now,
-            running: holder.as_ref().ok().map(|h| h.running),
-            snapshots_fail: holder.as_ref().ok().map(|h| h.failing),
-            moved: holder.as_ref().ok().and_then(|h| Some(h.moved?.into())),
-            unseen: holder.err(),
+            running: None,
+            snapshots_fail: None,
+            moved: None,
+            unseen: None,
             made: snapshot.made,
             started: snapshot.started,
-            files: files_of(&snapshot.files),
+            files: Vec::new(),
             queues: snapshot
                 .queues
                 .iter()
@@ -180,14 +188,33 @@ impl View {
             news: NewsView::new(&snapshot.news),
             outbox: snapshot.outbox.mails().iter().map(MailView::new).collect(),
             silent: snapshot.silence.silent().map(SilentView::new).collect(),
-            hushes: read_hushes(dir)
-                .into_iter()
-                .filter(|hush| hush.until > now)
-                .map(HushView::new)
-                .collect(),
+            hushes: Vec::new(),
             faults: snapshot.faults.into_iter().collect(),
             blind: snapshot.blind,
             counters: snapshot.counters,
+        }
+    }
+
+    /// Looks once more at what changes without a commit: the logs, the lock, the hushes, the clock. `files` are the
+    /// positions of the snapshot.
+    pub(super) fn look(
+        &mut self,
+        dir: &Path,
+        files: &[PathCheckpoints],
+        holder: Result<LockStatus, String>,
+        now: Time,
+    ) {
+        self.now = now;
+        self.running = holder.as_ref().ok().map(|h| h.running);
+        self.snapshots_fail = holder.as_ref().ok().map(|h| h.failing);
+        self.moved = holder.as_ref().ok().and_then(|h| Some(h.moved?.into()));
+        self.unseen = holder.err();
+        self.files = files_of(files);
+        let hushes = read_hushes(dir).into_iter();
+        let hushes = hushes.filter(|hush| hush.until > now);
+        self.hushes = hushes.map(HushView::new).collect();
+        for queue in &mut self.queues {
+            queue.next = queue.next_from(now);
         }
     }
 
@@ -261,19 +288,24 @@ impl RotatedView {
 
 impl QueueView {
     fn new(saved: &SavedQueue, now: Time) -> Self {
-        // While a queue is empty nothing writes down that its time has passed.
-        let idle = saved.tally.is_empty() && saved.next.is_some_and(|next| next <= now);
-        let next = match idle {
-            true => next_time(&saved.schedule, now),
-            false => saved.next,
-        };
-        Self {
+        let mut view = Self {
             name: saved.name.clone(),
             schedule: saved.schedule.clone(),
             lines: saved.tally.total(),
             distinct: saved.tally.distinct(),
-            next,
+            next: saved.next,
             overdue: saved.overdue,
+        };
+        view.next = view.next_from(now);
+        view
+    }
+
+    /// When the next report is due, as seen at this time. While a queue is empty nothing writes down that its time
+    /// has passed.
+    fn next_from(&self, now: Time) -> Option<Time> {
+        match self.lines == 0 && self.next.is_some_and(|next| next <= now) {
+            true => next_time(&self.schedule, now),
+            false => self.next,
         }
     }
 }
