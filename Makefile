@@ -13,7 +13,7 @@ BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages bench-files audit install test-packages deb \
+.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
 	test-package
 
 help: ## List these targets
@@ -56,6 +56,10 @@ bench-files: ## Measure the daemon with ten thousand logs, a million lines; writ
 audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny check licenses bans sources
+
+check-freebsd: ## See that the program compiles for FreeBSD (rustup fetches its standard library)
+	@rustup target list --installed | grep -qx x86_64-unknown-freebsd || rustup target add x86_64-unknown-freebsd
+	$(CARGO) check --locked --target x86_64-unknown-freebsd --lib --bins
 
 install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin, its rule files to share/tenshi/includes
 	install -D -m 0755 target/release/tenshi $(DESTDIR)$(PREFIX)/sbin/tenshi

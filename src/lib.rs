@@ -60,6 +60,7 @@ pub mod monitor;
 pub mod packs;
 pub mod pattern;
 pub mod plain;
+pub mod portable;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod process;
 pub mod queue;

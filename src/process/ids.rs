@@ -10,11 +10,10 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::libc;
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{
-    Gid, Group, Uid, User, fchown, getgrouplist, getgroups, getresgid, getresuid, initgroups,
-    setresgid, setresuid, setuid,
+    Gid, Group, Uid, User, fchown, getgroups, getresgid, getresuid, initgroups, setresgid,
+    setresuid, setuid,
 };
 
 use super::walk::{Lost, Next, Walk};
@@ -200,14 +199,19 @@ pub fn with_rights_of<T: Send>(
 
 /// Gives the ids of an account to the calling thread alone, with no way back: the C library's functions
 /// change all threads of a process, the system calls below them one.
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn take_in_this_thread(identity: &Identity) -> Result<(), Errno> {
+    use nix::libc;
     #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
-    use libc::{SYS_setgroups as SET_GROUPS, SYS_setresgid as SET_GID, SYS_setresuid as SET_UID};
+    use nix::libc::{
+        SYS_setgroups as SET_GROUPS, SYS_setresgid as SET_GID, SYS_setresuid as SET_UID,
+    };
     #[cfg(any(target_arch = "x86", target_arch = "arm"))]
-    use libc::{
+    use nix::libc::{
         SYS_setgroups32 as SET_GROUPS, SYS_setresgid32 as SET_GID, SYS_setresuid32 as SET_UID,
     };
+    use nix::unistd::getgrouplist;
     let name = CString::new(identity.user.as_str()).unwrap_or_default();
     let groups = getgrouplist(&name, identity.gid).unwrap_or_else(|_| vec![identity.gid]);
     let groups: Vec<libc::gid_t> = groups.into_iter().map(Gid::as_raw).collect();
@@ -220,6 +224,12 @@ fn take_in_this_thread(identity: &Identity) -> Result<(), Errno> {
         Errno::result(libc::syscall(SET_UID, uid, uid, uid))?;
     }
     Ok(())
+}
+
+/// Refuses: only Linux gives a thread ids of its own.
+#[cfg(not(target_os = "linux"))]
+fn take_in_this_thread(_: &Identity) -> Result<(), Errno> {
+    Err(Errno::ENOSYS)
 }
 
 /// Becomes this account for good, with all the groups that the system gives it: a member of `adm`

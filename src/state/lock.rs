@@ -1,8 +1,8 @@
 //! The lock on a state directory, which also shows whether its daemon runs and can write.
 //!
-//! Record locks (fcntl(2), `F_OFD_*`), for one reason: others can ask whether they are held without
-//! taking them, so that looking can never be in the way of a daemon that starts. The kernel lets
-//! go of them with the process, and they need no room on a full disk.
+//! Locks of a byte each, for one reason: others can ask whether they are held without taking them, so that
+//! looking can never be in the way of a daemon that starts. The kernel lets go of them with the process,
+//! and they need no room on a full disk.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,18 +10,15 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
-
 use crate::plain;
+use crate::portable::locks;
 
 /// The file name of the lock.
 const LOCK: &str = "tenshi.lock";
 /// The byte that is locked while a daemon runs.
-const RUNNING: libc::off_t = 0;
+const RUNNING: u8 = 0;
 /// The byte that is locked while snapshots cannot be written.
-const FAILING: libc::off_t = 1;
+const FAILING: u8 = 1;
 
 /// The lock file of a directory, open.
 #[derive(Debug)]
@@ -38,17 +35,6 @@ pub struct LockStatus {
     pub moved: Option<SystemTime>,
 }
 
-fn record(kind: libc::c_int, byte: libc::off_t) -> libc::flock {
-    let short = |n: libc::c_int| i16::try_from(n).unwrap_or_default();
-    libc::flock {
-        l_type: short(kind),
-        l_whence: short(libc::SEEK_SET),
-        l_start: byte,
-        l_len: 1,
-        l_pid: 0,
-    }
-}
-
 impl Lock {
     /// Opens the lock file, and makes it if need be.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
@@ -61,21 +47,16 @@ impl Lock {
 
     /// Takes the lock until this is dropped; false if another process holds it.
     pub(super) fn take(&self) -> io::Result<bool> {
-        match self.set(libc::F_WRLCK, RUNNING) {
-            Ok(_) => Ok(true),
-            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
-            Err(e) => Err(e.into()),
-        }
+        locks::take(&self.0, RUNNING)
     }
 
     /// Shows whether snapshots can be written.
     pub(super) fn show_failing(&self, failing: bool) {
-        let kind = if failing {
-            libc::F_WRLCK
-        } else {
-            libc::F_UNLCK
+        let shown = match failing {
+            true => locks::take(&self.0, FAILING).map(drop),
+            false => locks::release(&self.0, FAILING),
         };
-        if let Err(e) = self.set(kind, FAILING) {
+        if let Err(e) = shown {
             log::warn!("{LOCK}: {e}: `tenshi status` cannot see that snapshots fail");
         }
     }
@@ -95,10 +76,6 @@ impl Lock {
         // On a file system that is read-only by now the snapshots fail too, and are told.
         let _ = self.0.set_modified(SystemTime::now());
     }
-
-    fn set(&self, kind: libc::c_int, byte: libc::off_t) -> nix::Result<libc::c_int> {
-        fcntl(&self.0, FcntlArg::F_OFD_SETLK(&record(kind, byte)))
-    }
 }
 
 /// Reads the lock of `dir`. Changes nothing, and needs no more than to read the lock file.
@@ -117,14 +94,9 @@ pub fn lock_status(dir: &Path) -> io::Result<LockStatus> {
         }
         Err(e) => return Err(e),
     };
-    let held = |byte| -> io::Result<bool> {
-        let mut found = record(libc::F_WRLCK, byte);
-        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found))?;
-        Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
-    };
     Ok(LockStatus {
-        running: held(RUNNING)?,
-        failing: held(FAILING)?,
+        running: locks::is_held(&file, RUNNING)?,
+        failing: locks::is_held(&file, FAILING)?,
         moved: file.metadata()?.modified().ok(),
     })
 }

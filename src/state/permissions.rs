@@ -9,6 +9,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Uid, User};
 
 use crate::plain;
+use crate::portable::permissions;
 use crate::shown::shown_path;
 
 /// The names of our files: in a directory that all may write, they could be somebody else's.
@@ -21,7 +22,7 @@ const OURS: [&str; 3] = ["tenshi.state", "tenshi.lock", "tenshi.learnt"];
 /// is another user's.
 pub(super) fn check(dir: &Path) -> Result<(), String> {
     let meta = fs::metadata(dir).map_err(|e| e.to_string())?;
-    let mode = Mode::from_bits_truncate(meta.mode());
+    let mode = permissions(meta.mode());
     let foreign = !is_trusted(meta.uid());
     if mode.contains(Mode::S_IWOTH) && (foreign || !mode.contains(Mode::S_ISVTX)) {
         return Err(format!(

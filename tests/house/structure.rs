@@ -32,6 +32,7 @@ const ORDER: [&[&str]; 12] = [
         "clock",
         "counters",
         "plain",
+        "portable",
         "shown",
         "simd",
         "timed_stream",

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use nix::sys::statfs::statfs;
 use nix::unistd::pipe;
 
 use super::follower::Directories;
+use crate::portable::inotify::{
+    self, ADD, AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor, file_system,
+};
 use crate::shown::shown_path;
 use crate::threads::{self, End};
 
@@ -64,8 +65,6 @@ const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF
 const REST: Duration = Duration::from_millis(50);
 /// So many events at once are no reason for a pause: the kernel keeps a bounded number.
 const MANY: usize = 32;
-/// Adds to what is told of a directory that is watched already.
-const ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(nix::libc::IN_MASK_ADD);
 
 /// A directory that is watched: its names, and whether its files are of interest.
 #[derive(Clone, Default)]
@@ -110,6 +109,9 @@ impl Watch {
     /// A watch that calls `wake` from a thread of its own.
     pub fn new(wake: impl Fn(Hint) + Send + 'static) -> Self {
         let mut watch = Self::none();
+        if !inotify::IS_THERE {
+            return watch;
+        }
         match Watcher::new(wake) {
             Ok(watcher) => watch.watcher = Some(watcher),
             Err(e) => watch.fault = Some(e),
@@ -372,8 +374,7 @@ impl Reader {
 }
 
 fn is_local(dir: &Path) -> bool {
-    // The type's width and sign differ between platforms; the kernel's value has 32 bits.
-    statfs(dir).is_ok_and(|fs| LOCAL.contains(&((fs.filesystem_type().0 as u64) & 0xffff_ffff)))
+    file_system(dir).is_some_and(|kind| LOCAL.contains(&kind))
 }
 
 #[cfg(test)]

@@ -8,15 +8,14 @@ use std::time::Duration;
 
 use bstr::BString;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 
 use crate::clock::Clock;
 use crate::input::control::{Control, RateLimit};
 use crate::input::syslog::{self, Arrival, Prefixes};
 use crate::input::text::Text;
 use crate::input::{Checkpoint, Event};
+use crate::portable::datagrams;
 
 /// Length of the largest datagram there is, bytes.
 const LARGEST: usize = 65_536;
@@ -28,7 +27,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     // Both only help: without them fewer datagrams fit, or losses go unseen.
     let _ = setsockopt(&socket, sockopt::RcvBuf, &BUFFER);
-    let _ = setsockopt(&socket, sockopt::RxqOvfl, &1);
+    let _ = datagrams::count_dropped(&socket);
     Ok(socket)
 }
 
@@ -128,10 +127,9 @@ impl Receiver {
             Err(Errno::EINTR | Errno::ECONNREFUSED) => return Received::Message,
             Err(fault) => return Received::Fault(fault),
             Ok(message) => {
-                for one in message.cmsgs().into_iter().flatten() {
-                    if let ControlMessageOwned::RxqOvfl(dropped) = one {
-                        self.dropped = dropped;
-                    }
+                let told = message.cmsgs().into_iter().flatten();
+                if let Some(dropped) = told.filter_map(|one| datagrams::dropped(&one)).last() {
+                    self.dropped = dropped;
                 }
                 (message.bytes, message.address.as_ref().and_then(ip))
             }
