@@ -75,7 +75,7 @@ counters! {
     RecipientRejected: "recipients rejected",
     /// Reports that the mail server refused for good (5xx), kept in the outbox.
     Refused: "reports refused by the mail server",
-    /// Filter, CSV and sendmail commands that failed or timed out.
+    /// Filter, CSV, notify, heartbeat and sendmail commands that failed or timed out.
     CommandFailed: "filter, csv and sendmail commands failed",
     /// Snapshots that could not be written.
     SnapshotFailed: "snapshots that could not be written",
@@ -85,6 +85,8 @@ counters! {
     RepeatOverLimit: "repetitions over repeat_limit, not counted",
     /// Kinds of lines that were not kept for `set news`, or had to go for others (`news_max`).
     KindsOver: "kinds of lines over news_max, not kept",
+    /// Reports left out for a program of `set notify`, since too much waited for it.
+    NotifyLeftOut: "reports left out for notify programs",
 }
 
 impl Counter {

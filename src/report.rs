@@ -2,6 +2,7 @@
 
 mod body;
 mod news;
+mod notification;
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use body::{Body, BodyWriter};
 pub use news::{News, pager_news};
+pub use notification::Notification;
 
 use crate::charset::{Charset, decode};
 use crate::clock::Time;
@@ -42,6 +44,10 @@ pub struct Report {
     pub body: Body,
     /// Whether this is the pager form.
     pub pager: bool,
+    /// The program of `set notify` that the report is for, with its facts; nothing for a mail. It has a section of
+    /// its own in the state.
+    #[serde(skip)]
+    pub notification: Option<Notification>,
 }
 
 /// What a report says about mails that nobody has taken yet.

@@ -100,7 +100,11 @@ where
     queues.extend(silence(config));
     section(out, "queues", &queues)?;
     section(out, "rules", &rules(config))?;
-    section(out, "mail", &mail(config))?;
+    let mut sent = mail(config);
+    let programs = config.mail.programs.iter();
+    let programs = programs.map(|(name, command)| format!("notify:{name} by `{}`", command.line));
+    sent.extend(programs);
+    section(out, "mail", &sent)?;
     let mut kept = state(config);
     kept.extend(memory(config));
     kept.extend(news(config));
@@ -210,17 +214,7 @@ where
     let to = match &queue.output {
         Output::Csv(command) => format!("CSV to `{}`", command.line),
         Output::Mail(mail) => {
-            let recipients: Vec<String> = mail
-                .recipients
-                .iter()
-                .map(|to| {
-                    format!(
-                        "{}{}",
-                        if to.pager { "pager:" } else { "" },
-                        shown(&to.text)
-                    )
-                })
-                .collect();
+            let recipients = mail.written();
             let filter = mail
                 .filter
                 .as_ref()

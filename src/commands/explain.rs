@@ -15,7 +15,7 @@ use super::saved;
 use crate::analysis::{self, Explanation, Outcome, Tried};
 use crate::clock::{Clock, SystemClock};
 use crate::config::diagnostic::{Excerpt, shown};
-use crate::config::{Action, Config, Output, Queue, RuleId, Target, Threshold};
+use crate::config::{Action, Config, NotifyRecipient, Output, Queue, RuleId, Target, Threshold};
 use crate::pattern::{Found, Reach};
 use crate::record::PrefixKind;
 use crate::schedule::Schedule;
@@ -267,7 +267,9 @@ impl Page<'_> {
         let to = match &queue.output {
             Output::Csv(command) => format!("as CSV to `{}`", command.line),
             Output::Mail(mail) => {
-                let to: Vec<String> = mail.recipients.iter().map(|to| shown(&to.text)).collect();
+                let mails = mail.recipients.iter().map(|to| shown(&to.text));
+                let programs = mail.programs.iter().map(NotifyRecipient::text);
+                let to: Vec<String> = mails.chain(programs).collect();
                 format!("mailed to {}", to.join(", "))
             }
         };

@@ -266,6 +266,8 @@ impl<'f> Assembly<'f> {
         } = self;
         rules.finish(&mut draft.reporter);
         draft.queues.attach_filters(&mut draft.reporter);
+        let programs = &draft.mail.programs;
+        draft.queues.check_notified(programs, &mut draft.reporter);
         lint::check(&mut draft, &foreign);
         // An unreadable main file is one error, not two.
         if !draft.mail.named && !files.is_empty() {

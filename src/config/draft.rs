@@ -1,5 +1,6 @@
 //! The draft: a configuration while its settings are read, each at its default at first.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub(super) struct MailDraft {
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) auth: Option<MailAuth>,
     pub(super) filter_timeout: Duration,
+    /// The programs of `set notify`, by their names, each with the location of its path.
+    pub(super) programs: BTreeMap<String, (ShellCommand, Location)>,
 }
 
 impl MailDraft {
@@ -87,6 +90,9 @@ impl MailDraft {
             fingerprint: self.fingerprint,
             auth: self.auth,
             filter_timeout: self.filter_timeout,
+            programs: (self.programs.into_iter())
+                .map(|(name, (command, _))| (name, command))
+                .collect(),
         })
     }
 }
@@ -131,6 +137,7 @@ impl Draft {
                 fingerprint: None,
                 auth: None,
                 filter_timeout: Duration::from_secs(60),
+                programs: BTreeMap::new(),
             },
             news: NewsSettings::default(),
             state: StateSettings {
@@ -170,7 +177,9 @@ impl Draft {
     /// The programs of the configuration, in the order of their lines.
     fn programs(&self) -> Vec<(PathBuf, Location)> {
         let of_queues = self.queues.programs().into_iter();
-        let mut programs: Vec<(PathBuf, Location)> = of_queues
+        let notified = self.mail.programs.values();
+        let notified = notified.map(|(command, location)| (command, location));
+        let mut programs: Vec<(PathBuf, Location)> = (of_queues.chain(notified))
             .map(|(command, location)| (PathBuf::from(&command.program), location.clone()))
             .collect();
         let tail = self.inputs.tail_program.as_ref();

@@ -21,6 +21,7 @@ mod lint;
 mod loaded;
 pub mod model;
 mod patterns;
+mod programs;
 mod queue_values;
 mod queues;
 mod redis_server;

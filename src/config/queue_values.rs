@@ -5,7 +5,7 @@ use bstr::BString;
 use super::diagnostic::shown;
 use super::grammar::Fragment;
 use super::keywords::BUILT_IN;
-use super::model::{Address, Recipient, ShellCommand};
+use super::model::{Address, NotifyRecipient, Recipient, ShellCommand};
 use super::reporter::Located;
 use crate::schedule::{CronSpec, Schedule};
 
@@ -117,24 +117,43 @@ pub(super) fn address<'a>(word: Fragment<'a>) -> Result<Address, Located<'a>> {
     inner.utf8().and_then(Address::new).ok_or_else(wrong)
 }
 
-/// The recipients of `TO`: parts between commas, each with `pager:` in front or not.
-pub(super) fn recipients<'a>(to: Fragment<'a>) -> Result<Vec<Recipient>, Located<'a>> {
-    let mut recipients = Vec::new();
+/// The recipients of a queue, as `TO` names them.
+#[derive(Debug, Default)]
+pub(super) struct Recipients<'a> {
+    /// The mail addresses.
+    pub(super) mails: Vec<Recipient>,
+    /// The programs, each with its word: that it is defined is not known yet.
+    pub(super) programs: Vec<(NotifyRecipient, Fragment<'a>)>,
+}
+
+/// The recipients of `TO`: parts between commas, each with `pager:`, `notify:` or `notify-short:` in front or not.
+pub(super) fn recipients<'a>(to: Fragment<'a>) -> Result<Recipients<'a>, Located<'a>> {
+    let mut recipients = Recipients::default();
     for part in to.split(b',') {
+        if let Some(program) = notified(part)? {
+            if recipients
+                .programs
+                .iter()
+                .all(|(known, _)| *known != program)
+            {
+                recipients.programs.push((program, part));
+            }
+            continue;
+        }
         let (text, pager) = match part.text.strip_prefix(b"pager:") {
             Some(_) => (part.from("pager:".len()), true),
             None => (part, false),
         };
         let address = address(text)?;
         if !address.as_str().is_empty() {
-            recipients.push(Recipient {
+            recipients.mails.push(Recipient {
                 text: BString::from(text.text),
                 address,
                 pager,
             });
         }
     }
-    if recipients.is_empty() {
+    if recipients.mails.is_empty() && recipients.programs.is_empty() {
         return Err(Located::new(
             to,
             "the queue has no recipient",
@@ -142,4 +161,44 @@ pub(super) fn recipients<'a>(to: Fragment<'a>) -> Result<Vec<Recipient>, Located
         ));
     }
     Ok(recipients)
+}
+
+/// The program that a recipient is, if it is one.
+fn notified<'a>(part: Fragment<'a>) -> Result<Option<NotifyRecipient>, Located<'a>> {
+    let forms = [
+        (NotifyRecipient::FULL, false),
+        (NotifyRecipient::SHORT, true),
+    ];
+    for (word, short) in forms {
+        if part.text.starts_with(word.as_bytes()) {
+            let name = program_name(part.from(word.len()), part)?.to_owned();
+            return Ok(Some(NotifyRecipient { name, short }));
+        }
+    }
+    Ok(None)
+}
+
+/// The longest name of a program of `set notify`, bytes.
+const LONGEST_NAME: usize = 64;
+
+/// The name of a program of `set notify`; `whole` is the word to point at if there is no name.
+pub(super) fn program_name<'a>(
+    name: Fragment<'a>,
+    whole: Fragment<'a>,
+) -> Result<&'a str, Located<'a>> {
+    const HINT: &str = "write letters, digits, `-`, `_` and `.`, as in `set notify chat PROGRAM`";
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let text = name.utf8().filter(|text| text.bytes().all(good));
+    match text {
+        Some("") => Err(Located::new(
+            whole,
+            "the name of the program is missing",
+            HINT,
+        )),
+        Some(text) if text.len() <= LONGEST_NAME => Ok(text),
+        _ => {
+            let message = format!("`{}` is no name of a program", shown(name.text));
+            Err(Located::new(name, message, HINT))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `set queue`, `set csv`, `set threshold` and `set filter`: the table of the queues.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 
 use bstr::BString;
@@ -22,6 +22,8 @@ pub(super) struct QueueTable {
     locations: Vec<Location>,
     used: Vec<bool>,
     filters: HashMap<String, Filter>,
+    /// The programs among the recipients of each queue, by the queue's name, with the locations of their words.
+    notified: BTreeMap<String, Vec<(String, Location)>>,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,7 @@ impl QueueTable {
                 from: BString::default(),
                 sender: Address::default(),
                 recipients: Vec::new(),
+                programs: Vec::new(),
                 subject: None,
                 filter: None,
             });
@@ -158,10 +161,20 @@ impl QueueTable {
                 Some("leave `,` and `:` out of its name".into()),
             );
         }
+        let sender = address(from)?;
+        let to = recipients(to)?;
+        let programs = to.programs.iter();
+        let named = programs.map(|(program, word)| (program.name.clone(), line.at(*word)));
+        self.notified.insert(text.to_owned(), named.collect());
         let mail = MailQueue {
             from: BString::from(from.text),
-            sender: address(from)?,
-            recipients: recipients(to)?,
+            sender,
+            recipients: to.mails,
+            programs: to
+                .programs
+                .into_iter()
+                .map(|(program, _)| program)
+                .collect(),
             subject: (!subject.is_empty()).then(|| BString::from(subject.text)),
             filter: None,
         };
@@ -319,6 +332,32 @@ impl QueueTable {
         lost.sort_by_key(|(filter, _)| filter.location.place.line);
         for (filter, message) in lost {
             reporter.warn(filter.location.clone(), message, None);
+        }
+    }
+
+    /// Reports the recipients that are programs which no `set notify` defines, and the programs that no queue
+    /// has.
+    pub(super) fn check_notified(
+        &self,
+        programs: &BTreeMap<String, (ShellCommand, Location)>,
+        reporter: &mut Reporter,
+    ) {
+        let named = self.notified.values().flatten();
+        for (name, location) in named
+            .clone()
+            .filter(|(name, _)| !programs.contains_key(name))
+        {
+            let known = programs.keys().map(String::as_str);
+            let hint = did_you_mean(name.as_bytes(), known)
+                .unwrap_or_else(|| format!("define it by `set notify {name} PROGRAM ARGUMENTS`"));
+            let message = format!("there is no program `{name}` to notify");
+            reporter.error(location.clone(), message, Some(hint));
+        }
+        for (name, (_, location)) in programs {
+            if named.clone().all(|(known, _)| known != name) {
+                let message = format!("no queue has the recipient `notify:{name}`");
+                reporter.warn(location.clone(), message, None);
+            }
         }
     }
 

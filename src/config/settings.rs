@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 50] = [
+const SETTINGS: [Setting; 51] = [
     // The process.
     row(
         "uid",
@@ -170,6 +170,7 @@ const SETTINGS: [Setting; 50] = [
     })
     .text(),
     row("csv", "[WHEN] PROGRAM ARGUMENTS", Reload, |s| s.csv()),
+    row("notify", "NAME PROGRAM ARGUMENTS", Reload, |s| s.notify()),
     row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()).text(),
     row("threshold", "QUEUE COUNT REGEXP", Reload, |s| s.threshold()).text(),
     row("silence", "QUEUE PATTERN DURATION", Reload, |s| s.silence()),

@@ -45,6 +45,9 @@ impl Daemon {
             news: monitor.ledger.news,
             silence: self.monitor.silence_changes(),
             expected: self.monitor.expected_changes(),
+            notified: small
+                .changed("notified", &self.outbox.notifications())
+                .map(|_| self.outbox.notifications()),
         })
     }
 
@@ -65,5 +68,6 @@ impl Daemon {
         small.committed("faults", &self.faults);
         small.committed("blind", &self.blind);
         small.committed("redis", &self.counted);
+        small.committed("notified", &self.outbox.notifications());
     }
 }

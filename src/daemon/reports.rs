@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::event_loop::Daemon;
 use crate::clock::Time;
+use crate::counters::Counter;
 use crate::monitor::DueReports;
-use crate::report::Status;
+use crate::report::{Report, Status};
 
 impl Daemon {
     /// Makes the reports that are due. With a status, each report of a check that a signal asked for
@@ -67,15 +68,44 @@ impl Daemon {
             for report in due.reports {
                 log::debug!("queue {}: mailing", report.queue);
                 let pager = report.pager;
-                let id = self.outbox.push(report, now, &self.identity.hostname);
+                let hostname = &self.identity.hostname;
+                let pushed = match &report.notification {
+                    Some(_) => self.outbox.push_notification(report, now, hostname),
+                    None => Ok(self.outbox.push(report, now, hostname)),
+                };
+                let id = match pushed {
+                    Ok(id) => id,
+                    Err(report) => {
+                        self.left_out(&report);
+                        continue;
+                    }
+                };
                 self.commits.mail(id);
                 if !pager {
                     self.outbox.carried(&due.announced, id);
                 }
                 if let Some(settlement) = settlement.take() {
-                    self.settlements.insert(id, settlement);
+                    // Several reports may have become one.
+                    self.settlements.entry(id).or_default().extend(settlement);
                 }
             }
+        }
+    }
+
+    /// Tells of a report for which a program of `set notify` has no room, and counts it.
+    fn left_out(&mut self, report: &Report) {
+        self.monitor.count_event(Counter::NotifyLeftOut);
+        let Some(notification) = &report.notification else {
+            return;
+        };
+        let (queue, program) = (&report.queue, &notification.program);
+        if self.outbox.first_left_out(program) {
+            let text = format!(
+                "notify {program}: reports are left out from now on, since too much waits for this program; the \
+                 first is one of queue {queue}"
+            );
+            log::error!("{text}");
+            self.monitor.remark(text);
         }
     }
 }

@@ -75,7 +75,9 @@ impl Daemon {
         }
         if let Some(mail) = settled.finished {
             log::debug!("queue {name}: delivered");
-            self.note_rejections(&mail);
+            if for_server {
+                self.note_rejections(&mail);
+            }
             if at_once && mail.attempts > 1 {
                 // The server is back: what the queue collected meanwhile waits no longer.
                 self.next_check = now;

@@ -188,6 +188,7 @@ impl Daemon {
             news: &monitor.ledger().news,
             silence: monitor.saved_silence(),
             expected: monitor.saved_expected(),
+            notified: self.outbox.notifications(),
         }
     }
 

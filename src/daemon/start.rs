@@ -145,6 +145,11 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             faults.push(format!("{program}: not executable (queue {})", queue.name));
         }
     }
+    for (name, ShellCommand { program, .. }) in &config.mail.programs {
+        if !is_executable(Path::new(program)) {
+            faults.push(format!("{program}: not executable (set notify {name})"));
+        }
+    }
     if let MailServer::Sendmail { program, .. } = &config.mail.server
         && !is_executable(program)
     {
@@ -321,6 +326,9 @@ pub(super) fn restore(
             log::error!("queue {queue} is not in the configuration any more: its lines are lost");
         }
     }
+    before
+        .outbox
+        .set_notifications(std::mem::take(&mut before.notified));
     let settlements = before.settlements.iter();
     settlements
         .map(|(id, saved)| (*id, monitor.settlement_from(saved)))

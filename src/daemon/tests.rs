@@ -31,8 +31,8 @@ use crate::monitor::Monitor;
 use crate::random::Random;
 use crate::state::{self, Commit, Snapshot, Store, Written};
 
-const CONFIG: &str = "set mailserver h\nset logfile /log\nset queue n f@x n@x [now]\n\
-    set queue c f@x c@x [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\n\
+const CONFIG: &str = "set mailserver h\nset logfile /log\nset notify chat /bin/true\n\
+    set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\n\
     set news on\nset news_learn 0\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
@@ -54,8 +54,8 @@ struct World {
     random: Random,
     /// The lines of the log.
     log: Vec<String>,
-    /// The texts of the mails that were taken, by their Message-IDs.
-    mails: BTreeMap<String, String>,
+    /// The texts of the mails, and of the reports for a program, that were taken, by their Message-IDs.
+    mails: [BTreeMap<String, String>; 2],
     /// How often a commit was compared with the whole state.
     compared: u32,
 }
@@ -110,6 +110,18 @@ fn add_counts(counts: &mut BTreeMap<String, u64>, body: &[u8]) {
     }
 }
 
+/// The counts of the lines that wait in the queues of a state.
+fn kept_lines(state: &Snapshot) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for queue in state.queues.iter().filter(|queue| queue.name != "e") {
+        let lines = queue.tally.lines(Default::default(), &[], &mut Vec::new());
+        for (n, text) in lines.iter().flat_map(|host| &host.lines) {
+            *counts.entry(text.to_string()).or_default() += n;
+        }
+    }
+    counts
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -122,7 +134,7 @@ impl World {
             directory: tempfile::tempdir().unwrap(),
             random,
             log: Vec::new(),
-            mails: BTreeMap::new(),
+            mails: Default::default(),
             compared: 0,
         }
     }
@@ -180,28 +192,44 @@ impl World {
 
     /// Every line before the positions of a state was mailed, or waits in it, once.
     fn check(&self, state: &Snapshot) {
-        let mut counts = BTreeMap::new();
+        let (want, kept) = (self.wanted(state), kept_lines(state));
+        for (way, mails) in self.mails.iter().enumerate() {
+            let mut counts = kept.clone();
+            self.count_mails(state, way, &mut counts);
+            assert_eq!(counts, want, "way {way}, {} taken", mails.len());
+        }
+        // No kind was told twice by a queue.
+        let told = state.news.told();
+        let mut kinds: Vec<_> = told
+            .filter(|told| told.why == Why::NeverSeen)
+            .map(|told| (&told.queue, &told.text))
+            .collect();
+        let all = kinds.len();
+        kinds.sort();
+        kinds.dedup();
+        assert_eq!(kinds.len(), all, "{kinds:?}");
+    }
+
+    /// Counts the lines of the reports that wait in a state, or were taken: mails, or reports for a program.
+    fn count_mails(&self, state: &Snapshot, way: usize, counts: &mut BTreeMap<String, u64>) {
         let mut ids: BTreeSet<&str> = BTreeSet::new();
         let ours = |subject: &BString| !subject.ends_with(b"[e]");
-        for mail in state.outbox.mails() {
+        let program = |id| state.notified.contains_key(&id);
+        let mails = state.outbox.mails().iter();
+        for mail in mails.filter(|mail| usize::from(program(mail.id)) == way) {
             if ours(&mail.report.subject) {
-                add_counts(&mut counts, &mail.report.body.whole());
+                add_counts(counts, &mail.report.body.whole());
             }
             ids.insert(&mail.message_id);
         }
-        for (_, body) in self
-            .mails
-            .iter()
-            .filter(|(id, _)| !ids.contains(id.as_str()))
-        {
-            add_counts(&mut counts, body.as_bytes());
+        let taken = self.mails[way].iter();
+        for (_, body) in taken.filter(|(id, _)| !ids.contains(id.as_str())) {
+            add_counts(counts, body.as_bytes());
         }
-        for queue in state.queues.iter().filter(|queue| queue.name != "e") {
-            let lines = queue.tally.lines(Default::default(), &[], &mut Vec::new());
-            for (n, text) in lines.iter().flat_map(|host| &host.lines) {
-                *counts.entry(text.to_string()).or_default() += n;
-            }
-        }
+    }
+
+    /// The counts of the lines that a state has read.
+    fn wanted(&self, state: &Snapshot) -> BTreeMap<String, u64> {
         let mut want: BTreeMap<String, u64> = BTreeMap::new();
         let (read, mut last) = (lines_read(state), BTreeMap::new());
         for line in &self.log[..read] {
@@ -219,17 +247,7 @@ impl World {
                 }
             }
         }
-        assert_eq!(counts, want, "of {read} lines");
-        // No kind was told twice by a queue.
-        let told = state.news.told();
-        let mut kinds: Vec<_> = told
-            .filter(|told| told.why == Why::NeverSeen)
-            .map(|told| (&told.queue, &told.text))
-            .collect();
-        let all = kinds.len();
-        kinds.sort();
-        kinds.dedup();
-        assert_eq!(kinds.len(), all, "{kinds:?}");
+        want
     }
 
     /// Something happens to a daemon. False once the power is cut.
@@ -282,7 +300,8 @@ impl World {
             };
             if delivery == Delivery::accepted() && !mail.report.subject.ends_with(b"[e]") {
                 let body = mail.report.body.to_string();
-                let before = self.mails.insert(mail.message_id.clone(), body.clone());
+                let way = usize::from(mail.report.notification.is_some());
+                let before = self.mails[way].insert(mail.message_id.clone(), body.clone());
                 assert!(before.is_none_or(|before| before == body), "another text");
             }
             daemon.settle(&AttemptResult::new(mail.id, delivery));

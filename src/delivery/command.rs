@@ -1,4 +1,4 @@
-//! Programs that get a report on their standard input: filters and CSV programs.
+//! Programs that get a report on their standard input: filters, CSV programs and those of `set notify`.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -18,6 +18,24 @@ pub(super) fn run(line: &str, input: &mut dyn BufRead, timeout: Duration) -> Run
     };
     Program::shell(line)
         .in_directory(Path::new("/"))
+        .run(input, &limits)
+}
+
+/// More output than this of a program whose output nobody reads is a fault, bytes.
+const MOST_UNREAD: usize = 1024 * 1024;
+
+/// Variables for the environment of a program: their names and values.
+pub(super) type Facts = Vec<(&'static str, String)>;
+
+/// As [`run`], with these facts in the environment, and for a program that has nothing to print but why it failed.
+pub(super) fn notify(line: &str, input: &mut dyn BufRead, timeout: Duration, facts: &Facts) -> Run {
+    let limits = Limits {
+        time: Some(timeout),
+        output: Some(MOST_UNREAD),
+    };
+    Program::shell(line)
+        .in_directory(Path::new("/"))
+        .environment(facts)
         .run(input, &limits)
 }
 

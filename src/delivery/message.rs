@@ -220,6 +220,7 @@ pub(super) mod tests {
                 made: time,
                 body: BString::from(body).into(),
                 pager: false,
+                notification: None,
             },
             filtered: None,
             attempts: 0,

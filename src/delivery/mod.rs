@@ -9,6 +9,7 @@ mod command;
 pub mod csv;
 pub mod filter;
 pub mod message;
+pub mod notify;
 pub mod outbox;
 pub mod outputs;
 pub mod parts;
@@ -59,9 +60,10 @@ impl QueuedMail {
         self.filtered.as_ref().unwrap_or(&self.report.body)
     }
 
-    /// Whether a mail server is to take it: a report for a CSV program has no recipients.
+    /// Whether a mail server is to take it: a report for a CSV program has no recipients, one for a program of
+    /// `set notify` has that program.
     pub fn is_for_server(&self) -> bool {
-        !self.report.recipients.is_empty()
+        !self.report.recipients.is_empty() && self.report.notification.is_none()
     }
 }
 
@@ -77,7 +79,7 @@ pub struct AttemptResult {
     pub filtered: Option<Body>,
     /// Warnings for the log besides the end of the attempt: a filter that failed.
     pub warnings: Vec<String>,
-    /// Whether a filter, a CSV program or a sendmail program failed.
+    /// Whether a filter, a CSV program, a program of `set notify` or a sendmail program failed.
     pub program_failed: bool,
     /// How the attempt ended.
     pub delivery: Delivery,

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod change;
+mod programs;
 mod settle;
 mod unsent;
 
@@ -45,6 +46,16 @@ pub struct Outbox {
     /// The earliest time at which each refused mail may be tried again.
     #[serde(skip)]
     not_before: BTreeMap<u64, Time>,
+    /// The mails that a worker had when the settings changed: its attempt was one under the old ones.
+    #[serde(skip)]
+    outdated: BTreeSet<u64>,
+    /// The reports for programs of `set notify` that came in this run and were handed to no worker: a run before
+    /// may have handed out any other one, and kept no note of it.
+    #[serde(skip)]
+    unseen: BTreeSet<u64>,
+    /// The programs of `set notify` for which reports were left out since they took one.
+    #[serde(skip)]
+    left_out: BTreeSet<String>,
 }
 
 impl Outbox {
@@ -60,8 +71,9 @@ impl Outbox {
             now.timestamp_micros(),
             std::process::id()
         );
-        let thread = self.threads.get(&report.queue).cloned();
-        if thread.is_none() {
+        let mailed = report.notification.is_none();
+        let thread = self.threads.get(&report.queue).filter(|_| mailed).cloned();
+        if thread.is_none() && mailed {
             self.threads
                 .insert(report.queue.clone(), message_id.clone());
         }
@@ -90,6 +102,7 @@ impl Outbox {
             };
             if self.due_at(mail, held).is_some_and(|due| due <= now) {
                 self.in_flight.insert(mail.id);
+                self.unseen.remove(&mail.id);
                 started.push(mail.clone());
             }
         }
@@ -99,7 +112,7 @@ impl Outbox {
     /// When a mail may be tried; `None` while it waits for something else than time.
     fn due_at(&self, mail: &QueuedMail, held: &dyn Fn(u64) -> bool) -> Option<Time> {
         let due = mail.next_try?;
-        if self.in_flight.contains(&mail.id) || held(mail.id) {
+        if self.in_flight.contains(&mail.id) || held(mail.id) || self.is_behind(mail) {
             return None;
         }
         if !self.backoff.is_active() || !mail.is_for_server() {
@@ -153,6 +166,7 @@ impl Outbox {
     /// ones does not count.
     pub fn settings_changed(&mut self, now: Time) {
         self.backoff = ServerBackoff::default();
+        self.outdated.clone_from(&self.in_flight);
         self.retry_all(now);
     }
 
@@ -190,11 +204,11 @@ impl Outbox {
 
     /// Whether a mail of this queue is on its way, waits for its server, or is refused as any other
     /// mail of the queue would be. The queue then goes on collecting, so that an outage makes one
-    /// long report and not a thousand short ones.
+    /// long report and not a thousand short ones. Programs of `set notify` are no reason to wait.
     pub fn waiting(&self, queue: &str) -> bool {
         self.mails
             .iter()
-            .filter(|mail| mail.report.queue == queue)
+            .filter(|mail| mail.report.queue == queue && mail.report.notification.is_none())
             .any(|mail| mail.next_try.is_some() || self.blocking.contains(&mail.id))
     }
 

@@ -6,6 +6,7 @@ use super::QueuedMail;
 use super::csv::CsvTransport;
 use super::filter::Filter;
 use super::message::Identity;
+use super::notify::NotifyTransport;
 use super::print::PrintTransport;
 use super::sendmail::SendmailTransport;
 use super::smtp::SmtpTransport;
@@ -17,6 +18,8 @@ use crate::config::{MailServer, MailSettings, Output};
 pub struct Outputs {
     settings: MailSettings,
     mail: Arc<dyn Transport>,
+    /// Whether everything but CSV goes to standard output (`--print`).
+    print: bool,
 }
 
 impl Outputs {
@@ -33,7 +36,23 @@ impl Outputs {
                 identity,
             )),
         };
-        Self { settings, mail }
+        Self {
+            settings,
+            mail,
+            print,
+        }
+    }
+
+    /// The output of a mail that is no CSV: the program of its notification, or the mail server.
+    fn transport(&self, mail: &QueuedMail) -> Arc<dyn Transport> {
+        match &mail.report.notification {
+            Some(notification) if !self.print => {
+                let command = self.settings.programs.get(&notification.program);
+                let timeout = self.settings.filter_timeout;
+                Arc::new(NotifyTransport::new(command.cloned(), timeout))
+            }
+            _ => Arc::clone(&self.mail),
+        }
     }
 
     /// The attempt to be made with a mail whose queue has this output; no output is a queue that is
@@ -45,8 +64,8 @@ impl Outputs {
                 let csv: Arc<dyn Transport> = Arc::new(CsvTransport::new(command.clone(), timeout));
                 (None, csv)
             }
-            Some(Output::Mail(queue)) => (queue.filter.as_ref(), Arc::clone(&self.mail)),
-            None => (None, Arc::clone(&self.mail)),
+            Some(Output::Mail(queue)) => (queue.filter.as_ref(), self.transport(&mail)),
+            None => (None, self.transport(&mail)),
         };
         Job {
             filter: filter.map(|command| Filter::new(command.clone(), timeout)),

@@ -1,7 +1,7 @@
 //! The interface of every output: what takes a queued mail away, in one attempt.
 //!
 //! One file an output: [`smtp`](super::smtp), [`sendmail`](super::sendmail), [`csv`](super::csv),
-//! [`print`](super::print). [`outputs`](super::outputs) chooses the one of a queue. The filter of a
+//! [`notify`](super::notify), [`print`](super::print). [`outputs`](super::outputs) chooses the one of a queue. The filter of a
 //! queue is no output: its text is what an output is given.
 
 use super::{Delivery, QueuedMail};

@@ -1,5 +1,5 @@
 //! The workers that deliver beside the loop: a thread a mail, a few at a time, never two of one
-//! queue.
+//! queue, and never two for one program of `set notify`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,6 +12,18 @@ use crate::threads;
 /// The most mails that are on their way at once.
 const MOST_AT_ONCE: usize = 8;
 
+/// The most mails among them that are with programs of `set notify`: others must not wait for programs that hang.
+const MOST_NOTIFYING: usize = 4;
+
+/// What serves one mail at a time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Channel {
+    /// The queue of this name.
+    Queue(String),
+    /// The program that `set notify` gives this name.
+    Program(String),
+}
+
 /// One attempt to be made.
 pub struct Job {
     /// The mail.
@@ -20,6 +32,15 @@ pub struct Job {
     pub filter: Option<Filter>,
     /// The output that takes it.
     pub transport: Arc<dyn Transport>,
+}
+
+impl Job {
+    fn channel(&self) -> Channel {
+        match &self.mail.report.notification {
+            Some(notification) => Channel::Program(notification.program.clone()),
+            None => Channel::Queue(self.mail.report.queue.clone()),
+        }
+    }
 }
 
 /// The workers of a run. A clone is another handle to the same workers.
@@ -31,23 +52,28 @@ struct Shared {
     jobs: Mutex<JobQueue>,
 }
 
-/// The jobs that wait, and the queues that have one on its way.
+/// The jobs that wait, and the channels that have one on its way.
 #[derive(Default)]
 struct JobQueue {
     waiting: VecDeque<Job>,
-    busy: BTreeSet<String>,
+    busy: BTreeSet<Channel>,
 }
 
 impl JobQueue {
-    /// Takes the first job whose queue is free, and marks that queue as busy.
+    /// Takes the first job whose channel is free, and marks that channel as busy.
     fn next(&mut self) -> Option<Job> {
         if self.busy.len() >= MOST_AT_ONCE {
             return None;
         }
-        let free = |job: &Job| !self.busy.contains(&job.mail.report.queue);
+        let programs = |channel: &&Channel| matches!(channel, Channel::Program(_));
+        let shut = self.busy.iter().filter(programs).count() >= MOST_NOTIFYING;
+        let free = |job: &Job| {
+            let channel = job.channel();
+            !self.busy.contains(&channel) && (!shut || !programs(&&channel))
+        };
         let index = self.waiting.iter().position(free)?;
         let job = self.waiting.remove(index)?;
-        self.busy.insert(job.mail.report.queue.clone());
+        self.busy.insert(job.channel());
         Some(job)
     }
 }
@@ -82,17 +108,17 @@ impl WorkerPool {
 
     fn start_jobs(&self) {
         while let Some(job) = self.next_job() {
-            let (queue, id) = (job.mail.report.queue.clone(), job.mail.id);
+            let (channel, id) = (job.channel(), job.mail.id);
             let pool = self.clone();
             let work = move || {
                 let result = attempt(&job);
-                pool.jobs().busy.remove(&job.mail.report.queue);
+                pool.jobs().busy.remove(&job.channel());
                 (pool.0.results)(result);
                 pool.start_jobs();
             };
             if let Err(e) = threads::task("post", work) {
-                // The queue is free here: whoever takes the result may send the next job.
-                self.jobs().busy.remove(&queue);
+                // The channel is free here: whoever takes the result may send the next job.
+                self.jobs().busy.remove(&channel);
                 let fault = Delivery::Deferred(format!("no thread for it: {e}"));
                 (self.0.results)(AttemptResult::new(id, fault));
             }
@@ -139,6 +165,7 @@ mod tests {
     use crate::config::ShellCommand;
     use crate::delivery::csv::CsvTransport;
     use crate::delivery::message::tests::queued_mail;
+    use crate::report::Notification;
     use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
 
@@ -177,6 +204,39 @@ mod tests {
         assert_eq!(next(), 1);
         release.send(()).unwrap();
         assert_eq!(next(), 2);
+    }
+
+    #[test]
+    fn programs_that_hang_hold_up_neither_the_mail_of_their_queue_nor_other_mails() {
+        let (release, held) = channel();
+        let (pool, results) = pool();
+        let transport: Arc<dyn Transport> = Arc::new(Slow(Mutex::new(held)));
+        let send = |id, queue: &str, program: Option<&str>| {
+            let mut mail = queued_mail(b"s", b"b");
+            mail.id = id;
+            mail.report.queue = queue.into();
+            mail.report.notification = program.map(|name| Notification::new(name, &[]));
+            pool.send(Job {
+                mail,
+                filter: None,
+                transport: Arc::clone(&transport),
+            });
+        };
+        for id in 0..20 {
+            let name = format!("p{id}");
+            send(id, "hangs", Some(&name));
+        }
+        send(20, "runs", None);
+        assert_eq!(results.recv().unwrap().id, 20);
+        // One at a time for a program, whatever its queues.
+        send(21, "runs", Some("p0"));
+        let mut ended = Vec::new();
+        while ended.len() < 21 {
+            let _ = release.send(());
+            ended.push(results.recv().unwrap().id);
+        }
+        let at = |id| ended.iter().position(|e| *e == id);
+        assert!(at(21) > at(0), "{ended:?}");
     }
 
     /// Refuses all mails, and says what the filter made of them.

@@ -160,7 +160,7 @@ impl Monitor {
         let config = self.config.clone();
         let queue = config.queues.get(index);
         match queue.and_then(|queue| queue.output.mail()) {
-            Some(mail) if mail.recipients.iter().any(|r| !r.pager) => {}
+            Some(mail) if mail.wants(false) => {}
             _ => return Vec::new(),
         }
         let mut remarks = std::mem::take(&mut self.remarks);

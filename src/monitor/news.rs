@@ -145,7 +145,7 @@ impl Monitor {
         let mail = queue.output.mail()?;
         let report = Reported {
             queue: &queue.name,
-            is_read: mail.recipients.iter().any(|recipient| !recipient.pager),
+            is_read: mail.wants(false),
             line: &line,
             rule: &|key| self.news_rules.of_queue(config, key, id),
         };

@@ -4,10 +4,12 @@ use bstr::BString;
 
 use crate::charset::decode;
 use crate::clock::Time;
-use crate::config::{Address, Config, MailQueue, Queue};
+use crate::config::{Address, Config, MailQueue, NotifyRecipient, Queue};
 use crate::ledger::news::Block;
 use crate::queue::HostLines;
-use crate::report::{self, Body, BodyWriter, Extent, Form, Head, News, Report, Status};
+use crate::report::{
+    self, Body, BodyWriter, Extent, Form, Head, News, Notification, Report, Status,
+};
 use crate::schedule::Schedule;
 
 /// The lines of one queue, and what else its reports are made of.
@@ -27,12 +29,12 @@ pub(super) struct ReportBuilder<'a> {
 }
 
 impl ReportBuilder<'_> {
-    /// The mails: the full form for ordinary recipients, the short one for pagers.
+    /// The reports: for each form, a mail for all addresses that get it, and one for each program.
     pub(super) fn mails(&self, mail: &MailQueue) -> Vec<Report> {
         let settings = &self.config.report;
         let mut reports = Vec::new();
         for pager in [false, true] {
-            if !mail.recipients.iter().any(|r| r.pager == pager) {
+            if !mail.wants(pager) {
                 continue;
             }
             let form = Form {
@@ -67,7 +69,12 @@ impl ReportBuilder<'_> {
                     report::text(&mut body, self.lines, form, head, self.names);
                 }
             }
-            reports.push(self.mail(mail, pager, body.finish()));
+            let body = body.finish();
+            if mail.recipients.iter().any(|to| to.pager == pager) {
+                reports.push(self.mail(mail, pager, body.clone()));
+            }
+            let programs = mail.programs.iter().filter(|to| to.short == pager);
+            reports.extend(programs.filter_map(|to| self.notify(mail, to, body.clone())));
         }
         reports
     }
@@ -95,7 +102,20 @@ impl ReportBuilder<'_> {
             made: self.now,
             body,
             pager,
+            notification: None,
         }
+    }
+
+    /// The report for a program of `set notify`. It is one of its own, so that the program gets it once, whatever
+    /// becomes of the mail.
+    fn notify(&self, mail: &MailQueue, to: &NotifyRecipient, body: Body) -> Option<Report> {
+        let text = to.text();
+        Some(Report {
+            recipients: vec![Address::new(&text)?],
+            to: text.into(),
+            notification: Some(Notification::new(&to.name, self.lines)),
+            ..self.mail(mail, to.short, body)
+        })
     }
 
     /// The text for a CSV command.
@@ -113,6 +133,7 @@ impl ReportBuilder<'_> {
             made: self.now,
             body: body.finish(),
             pager: false,
+            notification: None,
         })
     }
 }

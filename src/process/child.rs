@@ -131,6 +131,14 @@ impl Program {
         self
     }
 
+    /// The program with these variables in its environment, in the place of ours of these names.
+    #[must_use]
+    pub fn environment(mut self, variables: &[(&str, String)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name, value));
+        self.0.envs(variables);
+        self
+    }
+
     /// The program, to be run in this directory instead of our own.
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Self {

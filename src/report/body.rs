@@ -88,6 +88,24 @@ impl Body {
         }
     }
 
+    /// What the text takes in memory and in the state, bytes.
+    pub fn size(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// This text with another one behind it.
+    #[must_use]
+    pub fn with(&self, later: &Self) -> Self {
+        let mut writer = BodyWriter::default();
+        for body in [self, later] {
+            body.all_lines(|line| {
+                writer.put(line);
+                true
+            });
+        }
+        writer.finish()
+    }
+
     /// The bytes that a snapshot holds.
     fn bytes(&self) -> &[u8] {
         match &*self.0 {
@@ -250,6 +268,7 @@ mod tests {
             }));
             assert!(text.lines_with_terminator().eq(&lines));
             assert!(text.is_empty() || !body.all_lines(|_| false));
+            assert_eq!(body.with(&body).whole(), text.repeat(2));
             if text.len() > PLAIN {
                 assert!(bytes.len() < text.len() / 3, "{}", bytes.len());
                 packed += 1;

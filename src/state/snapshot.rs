@@ -1,6 +1,6 @@
 //! The contents of a snapshot, as sections, and the changes of each.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
 
@@ -20,6 +20,7 @@ use crate::monitor::{
     SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
 use crate::queue::{Tally, TallyChange};
+use crate::report::Notification;
 
 /// The sections, each with its type as it is read, as it is written, as its changes are read, and as they are
 /// written. To keep something more, add a line: its own section, and its own changes, which [`Apply`] makes to
@@ -151,6 +152,9 @@ snapshot! {
     silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
     /// The messages that came which rules expect.
     expected: SavedExpected, &'a SavedExpected; ExpectedChange, ExpectedChange;
+    /// The facts of the reports in the outbox that are for programs of `set notify`, by the mails' numbers.
+    notified: BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
+        BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
 }
 
 impl Snapshot {

@@ -275,6 +275,7 @@ fn the_examples_of_the_other_documents_pass_the_check() {
         "docs/rules.md",
         "docs/state.md",
         "docs/logrotate.md",
+        "docs/notify.md",
         "docs/openrc.md",
     ] {
         for block in blocks(&read(name)) {

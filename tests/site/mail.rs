@@ -29,6 +29,7 @@ fn settings(port: u16) -> MailSettings {
         fingerprint: None,
         auth: None,
         filter_timeout: Duration::from_secs(60),
+        programs: Default::default(),
     }
 }
 

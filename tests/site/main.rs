@@ -30,6 +30,7 @@ mod mailtls;
 mod manager;
 mod matching;
 mod news;
+mod notify;
 mod outage;
 mod packs;
 mod process;

@@ -1,8 +1,10 @@
 //! The settings of the mails that leave.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ShellCommand;
 use crate::config::fingerprint::Fingerprint;
 
 /// The settings of the way of the mails.
@@ -21,8 +23,10 @@ pub struct MailSettings {
     pub fingerprint: Option<Fingerprint>,
     /// `set mailauth USER FILE`.
     pub auth: Option<MailAuth>,
-    /// `set filter_timeout`: how long a filter or CSV program may take (60 s).
+    /// `set filter_timeout`: how long a filter, a CSV program or one of `set notify` may take (60 s).
     pub filter_timeout: Duration,
+    /// `set notify NAME PROGRAM ARGUMENTS`: the programs that take reports, by their names.
+    pub programs: BTreeMap<String, ShellCommand>,
 }
 
 /// The server or the program that takes the mails.

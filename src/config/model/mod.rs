@@ -13,15 +13,17 @@ use bstr::BString;
 mod inputs;
 mod mail;
 mod news;
+mod notify;
 mod silence;
 
 pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
 pub use news::{NewsQueues, NewsSettings};
+pub use notify::NotifyRecipient;
 
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 
-use super::diagnostic::Place;
+use super::diagnostic::{Place, shown};
 use crate::charset::Charset;
 use crate::pattern::Pattern;
 use crate::schedule::{CronSpec, Schedule};
@@ -173,10 +175,30 @@ pub struct MailQueue {
     pub sender: Address,
     /// TO's parts as written, in order, each without its `pager:`.
     pub recipients: Vec<Recipient>,
+    /// TO's programs, in order: `notify:NAME` and `notify-short:NAME`.
+    pub programs: Vec<NotifyRecipient>,
     /// The queue's own subject; absent means `set subject`'s. `[queue]` is added to either.
     pub subject: Option<BString>,
     /// `set filter QUEUE PROGRAM ARGUMENTS`.
     pub filter: Option<ShellCommand>,
+}
+
+impl MailQueue {
+    /// Whether anybody gets this form of the reports: the short one, or the full one.
+    pub fn wants(&self, short: bool) -> bool {
+        self.recipients.iter().any(|to| to.pager == short)
+            || self.programs.iter().any(|to| to.short == short)
+    }
+
+    /// The recipients as the configuration writes them: mail addresses first, then programs.
+    pub fn written(&self) -> Vec<String> {
+        let mails = self.recipients.iter().map(|to| {
+            let word = if to.pager { "pager:" } else { "" };
+            format!("{word}{}", shown(&to.text))
+        });
+        let programs = self.programs.iter().map(NotifyRecipient::text);
+        mails.chain(programs).collect()
+    }
 }
 
 /// One recipient of a queue.

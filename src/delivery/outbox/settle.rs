@@ -36,7 +36,7 @@ impl Settled {
 }
 
 impl Outbox {
-    /// Takes the result of an attempt. A `[now]` queue's mail is tried again at each check, that
+    /// Takes the result of an attempt. A `[now]` queue's mail to a server is tried again at each check, that
     /// is each `sleep`; others after growing pauses, for ever.
     pub fn settle(
         &mut self,
@@ -51,12 +51,13 @@ impl Outbox {
             return settled;
         };
         let mail = &mut self.mails[index];
+        // A program of `set notify` is run after growing pauses: no queue waits for it.
+        let fixed = (at_once && mail.report.notification.is_none()).then_some(sleep);
         mail.attempts += 1;
         if mail.filtered.is_none() {
             mail.filtered.clone_from(&attempt.filtered);
         }
         self.note_access(index, &attempt.delivery, &mut settled);
-        let fixed = at_once.then_some(sleep);
         let changes = &mut settled;
         match &attempt.delivery {
             Delivery::Accepted { rejected, deferred } => {
@@ -84,6 +85,7 @@ impl Outbox {
                 self.split(index, &attempt.parts, why, now, changes);
             }
         }
+        self.outdated.remove(&attempt.id);
         settled
     }
 
@@ -123,6 +125,9 @@ impl Outbox {
         self.not_before.remove(&mail.id);
         self.blocking.remove(&mail.id);
         self.notices.delivered(mail.id, now);
+        if let Some(notification) = &mail.report.notification {
+            self.left_out.remove(&notification.program);
+        }
         settled.finished = Some(mail);
     }
 
@@ -153,14 +158,19 @@ impl Outbox {
         fixed: Option<Duration>,
         settled: &mut Settled,
     ) {
+        let outdated = self.mails.get(index);
+        let outdated = outdated.is_some_and(|mail| self.outdated.contains(&mail.id));
         if self.backoff.is_active() && self.mails.get(index).is_some_and(QueuedMail::is_for_server)
         {
             self.backoff.unreachable(now);
         }
         let mail = &mut self.mails[index];
-        let pause = fixed.map_or(pause(mail.attempts), |sleep| {
-            sleep.max(Duration::from_secs(1))
-        });
+        let pause = match fixed {
+            // The next attempt is the first one under these settings.
+            _ if outdated => Duration::ZERO,
+            Some(sleep) => sleep.max(Duration::from_secs(1)),
+            None => pause(mail.attempts),
+        };
         mail.next_try = Some(now + pause);
         let id = mail.id;
         let queue = &mail.report.queue;
@@ -286,5 +296,6 @@ fn without_body(report: &Report) -> Report {
         made: report.made,
         body: Body::default(),
         pager: report.pager,
+        notification: report.notification.clone(),
     }
 }

@@ -75,6 +75,19 @@ fn a_now_queue_is_tried_at_each_check() {
     assert!(outbox.waiting("a"));
 }
 
+/// What is mended by a reload is not to wait for a pause that an attempt of before it asked for.
+#[test]
+fn an_attempt_under_old_settings_is_no_reason_for_a_pause() {
+    let (mut outbox, id) = queued();
+    outbox.start_due(start(), &|_| false);
+    outbox.settings_changed(start());
+    let failed = AttemptResult::new(id, Delivery::Deferred("down".into()));
+    outbox.settle(&failed, start(), false, SLEEP);
+    assert_eq!(outbox.start_due(start(), &|_| false).len(), 1);
+    outbox.settle(&failed, start(), false, SLEEP);
+    assert_eq!(outbox.start_due(start(), &|_| false).len(), 0, "a pause");
+}
+
 #[test]
 fn a_refused_mail_waits_for_its_queue_and_blocks_no_other() {
     let (mut outbox, id) = queued();

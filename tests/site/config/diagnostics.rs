@@ -463,6 +463,50 @@ fn settings_of_mail_that_protect_nothing_or_stop_it_are_told() {
 }
 
 #[test]
+fn recipients_that_are_programs_must_be_defined() {
+    let wrong = [
+        (
+            "set queue b f root,notify:chit [now]\nb x\nset notify chat /bin/true",
+            "1:20 error: there is no program `chit` to notify",
+        ),
+        (
+            "set queue b f notify: [now]\nb x",
+            "1:15 error: the name of the program is missing",
+        ),
+        (
+            "set queue b f notify-short:a/b [now]\nb x",
+            "1:28 error: `a/b` is no name of a program",
+        ),
+        ("set notify chat", "1:5 error: `set notify` needs a value"),
+        (
+            "set notify a@b /bin/true",
+            "1:12 error: `a@b` is no name of a program",
+        ),
+        (
+            "set notify chat /bin/true",
+            "1:17 warning: no queue has the recipient `notify:chat`",
+        ),
+    ];
+    for (text, want) in wrong {
+        let told = heads(text);
+        assert!(told.contains(&want.to_owned()), "{text}: {told:?}");
+    }
+    let hint = tenshi::config::parse_bytes(
+        b"set mailserver h\nset queue b f notify:chit [now]\nset notify chat /bin/true\nb x\n",
+    );
+    let told: Vec<String> = hint.diagnostics.iter().map(ToString::to_string).collect();
+    assert!(told.join("").contains("did you mean `chat`?"), "{told:?}");
+    // In any order, from several queues, and in both forms; a queue defined again has its last recipients alone.
+    let good = "set queue b f notify:gone [now]\nset queue b f notify:chat,notify-short:chat,root [now]\nb x\n\
+                set notify chat /bin/true -q $TENSHI_SUBJECT\nset queue c f notify:chat [0 8 * * *]\nc y";
+    let told = heads(good);
+    assert!(
+        told.len() == 1 && told[0].contains("is defined again"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_program_for_mails_that_is_not_there_is_found() {
     let dir = Dir::new();
     let log = dir.write("log", "");
