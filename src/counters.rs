@@ -83,6 +83,8 @@ counters! {
     StructuredDropped: "messages whose structured data was left out",
     /// `repeat` lines whose number was over `repeat_limit`.
     RepeatOverLimit: "repetitions over repeat_limit, not counted",
+    /// Entries of the journal known to be lost: removed before they were read, or damaged.
+    JournalLost: "journal entries lost unread",
     /// Kinds of lines that were not kept for `set news`, or had to go for others (`news_max`).
     KindsOver: "kinds of lines over news_max, not kept",
     /// Reports left out for a program of `set notify`, since too much waited for it.

@@ -8,8 +8,9 @@ use std::path::Path;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, Group, User, access, faccessat};
 
-use crate::config::{Account, Diagnostic, Loaded, Location, Needs, Severity};
+use crate::config::{Account, Diagnostic, Journal, Loaded, Location, Needs, Severity, is_own_log};
 use crate::input::file::RealFs;
+use crate::input::journal;
 use crate::logpath::LogPath;
 use crate::process::ids::{self, Identity};
 use crate::shown::shown_path;
@@ -64,10 +65,26 @@ fn account(kind: Account, name: &str, location: &Location) -> Option<Diagnostic>
 /// The warnings about log files that are not there, or cannot be read by the user that the daemon will
 /// be.
 fn logs(needs: &Needs) -> Vec<Diagnostic> {
+    let stands_for = needs
+        .journals
+        .iter()
+        .any(|(named, _)| *named == Journal::Auto)
+        && journal::syslog_file().is_none();
     let look = || {
         let logs = needs.logs.iter();
-        logs.filter_map(|(path, location)| log(path, location, needs.waits_for_logs))
-            .collect()
+        // The journal has their lines.
+        let logs = logs.filter(|(path, _)| {
+            let missing = !path.is_pattern() && !path.as_path().exists();
+            !(stands_for && missing && is_own_log(path.as_path()))
+        });
+        let logs = logs.filter_map(|(path, location)| log(path, location, needs.waits_for_logs));
+        let journals = needs.journals.iter();
+        let journals = journals.filter_map(|(named, location)| {
+            let (message, hint) = journal_fault(named, needs)?;
+            let location = location.clone();
+            Some(location.diagnostic(Severity::Warning, message, Some(hint.into())))
+        });
+        logs.chain(journals).collect()
     };
     let name = |kind| {
         let mut accounts = needs.accounts.iter().rev();
@@ -115,6 +132,78 @@ fn pattern(path: &LogPath) -> Option<(String, &'static str)> {
         let message = "no file matches this pattern now".to_owned();
         (message, "files that match later are taken up")
     })
+}
+
+/// The message and the hint about a journal that is not there, cannot be read, or has lines that come from a log
+/// file as well.
+fn journal_fault(named: &Journal, needs: &Needs) -> Option<(String, &'static str)> {
+    const WHOSE: &str =
+        "is the user of `set uid` (else `tenshi`) in the group systemd-journal or adm?";
+    let path = match named {
+        Journal::Auto => return own_journal_fault(WHOSE),
+        Journal::Directory(path) => path,
+    };
+    if let Err(e) = fs::read_dir(path) {
+        let message = format!("cannot list the journal `{}`: {e}", shown_path(&path));
+        let hint = match e.kind() {
+            ErrorKind::NotFound => {
+                "it is waited for; the machine's own is in /var/log/journal or /run/log/journal"
+            }
+            _ => WHOSE,
+        };
+        return Some((message, hint));
+    }
+    if let Some(fault) = unreadable(path, WHOSE) {
+        return Some(fault);
+    }
+    let is_own = |own: &journal::Directory| own.path.starts_with(path);
+    let own = journal::own()
+        .iter()
+        .any(|own| is_own(own) && own.path.is_dir());
+    let logs = needs.logs.iter().map(|(log, _)| log.as_path());
+    let log = logs.filter(|log| is_own_log(log)).find(|log| log.exists());
+    let log = log.filter(|_| own)?;
+    let message = format!(
+        "the lines of this machine come twice: from its journal and from `{}`",
+        shown_path(&log)
+    );
+    Some((
+        message,
+        "name one of them, or write `set journal auto`: it reads the journal only where no syslog daemon writes files",
+    ))
+}
+
+/// The same for `set journal auto`.
+fn own_journal_fault(whose: &'static str) -> Option<(String, &'static str)> {
+    if journal::syslog_file().is_some() {
+        return None;
+    }
+    let own = journal::own();
+    let there: Vec<_> = own.iter().filter(|own| own.path.is_dir()).collect();
+    if there.is_empty() {
+        let message =
+            "this machine has no journal in /var/log/journal or /run/log/journal".to_owned();
+        return Some((
+            message,
+            "`Storage=` in journald.conf(5) says where it is kept",
+        ));
+    }
+    if there.iter().all(|own| own.role == journal::Role::Volatile) {
+        let message =
+            "the journal of this machine is in memory only: a reboot takes what was not read"
+                .to_owned();
+        let hint = "mkdir /var/log/journal; systemctl restart systemd-journal-flush";
+        return Some((message, hint));
+    }
+    there.iter().find_map(|own| unreadable(&own.path, whose))
+}
+
+/// The fault of a journal whose files may not be read.
+fn unreadable(path: &Path, whose: &'static str) -> Option<(String, &'static str)> {
+    let file = journal::first_file(path)?;
+    let e = readable(&file).err()?;
+    let message = format!("cannot read the journal file `{}`: {e}", shown_path(&file));
+    Some((message, whose))
 }
 
 /// Whether a log file could be followed now, with the effective ids of this thread.

@@ -10,12 +10,13 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Listen, Loaded, MailServer, MailTls,
+    self, Action, Config, Diagnostic, InputSettings, Journal, Listen, Loaded, MailServer, MailTls,
     NewsQueues, Output, Place, Queue, QueueId, ReportSettings, Rule, Severity, StateSettings,
     TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::host_system;
+use crate::input::journal::syslog_file;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 use crate::shown::{self, shown_os, shown_path};
@@ -163,6 +164,13 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
             .iter()
             .map(|key| format!("Redis list {} on {server}", shown(key))),
     );
+    lines.extend(inputs.journals.iter().map(journal));
+    if !inputs.journal_matches.is_empty() {
+        let count = number(inputs.journal_matches.len(), "line");
+        lines.push(format!(
+            "of the journal, only entries that fit `set journal_match` ({count})"
+        ));
+    }
     if !inputs.logfiles.is_empty() {
         lines.push(match &inputs.tail {
             TailSettings::Follow {
@@ -191,6 +199,16 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         });
     }
     lines
+}
+
+fn journal(journal: &Journal) -> String {
+    match journal {
+        Journal::Directory(path) => format!("journal {}", shown_path(path)),
+        Journal::Auto => match syslog_file() {
+            Some(file) => format!("the journal of this machine is not read, for there is {file}"),
+            None => "the journal of this machine".into(),
+        },
+    }
 }
 
 fn number_of_lines(count: u64) -> String {

@@ -75,6 +75,42 @@ impl<'l> Setter<'_, 'l> {
         Ok(())
     }
 
+    /// `set journal DIRECTORY|auto`
+    pub(super) fn journal(&mut self) -> Read<'l, ()> {
+        let word = self.word()?;
+        self.without_nul(word)?;
+        let journal = match word.text {
+            b"auto" => Journal::Auto,
+            _ => Journal::Directory(self.draft.path(word)),
+        };
+        if self.draft.inputs.journals.contains(&journal) {
+            let message = "this journal is named already; it is read once";
+            self.warn(word, message, "remove this line");
+            return Ok(());
+        }
+        let location = self.line.at(word);
+        self.draft.needs.journals.push((journal.clone(), location));
+        self.draft.inputs.journals.push(journal);
+        Ok(())
+    }
+
+    /// `set journal_match FIELD=VALUE FIELD=VALUE`
+    pub(super) fn journal_match(&mut self) -> Read<'l, ()> {
+        let mut rest = self.rest()?;
+        let mut all = JournalMatch::default();
+        while !rest.is_empty() {
+            let (word, behind) = rest.word();
+            rest = behind.trim_start();
+            all.add(word.text).map_err(|why| {
+                let message = format!("`{}` matches no field: {why}", shown(word.text));
+                let hint = "write FIELD=VALUE, as `_SYSTEMD_UNIT=ssh.service` or `PRIORITY=0..4`";
+                Located::new(word, message, hint)
+            })?;
+        }
+        self.draft.inputs.journal_matches.push(all);
+        Ok(())
+    }
+
     /// `set redisserver HOST:PORT`
     pub(super) fn redis_server(&mut self) -> Read<'l, ()> {
         let (value, text) = self.rest_text()?;

@@ -235,6 +235,9 @@ fn default_inputs() -> InputSettings {
         listen: Vec::new(),
         redis_server: RedisServer::default(),
         redis_queues: Vec::new(),
+        journals: Vec::new(),
+        journal_matches: Vec::new(),
+        journal_priority: false,
         tail: TailSettings::Follow {
             start: TailStart::End,
         },

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::diagnostic::{Diagnostic, Place};
-use super::model::Config;
+use super::model::{Config, Journal};
 use super::reporter::{Location, sort};
 use crate::logpath::LogPath;
 
@@ -56,6 +56,8 @@ pub(crate) struct Needs {
     pub(crate) accounts: Vec<(Account, String, Location)>,
     /// The log files, in order.
     pub(crate) logs: Vec<(LogPath, Location)>,
+    /// The journals, in order.
+    pub(crate) journals: Vec<(Journal, Location)>,
     /// Whether a log file may come later (`set tail_missing`).
     pub(crate) waits_for_logs: bool,
     /// The programs that must be there at the start, in the order of their lines.

@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 51] = [
+const SETTINGS: [Setting; 54] = [
     // The process.
     row(
         "uid",
@@ -138,6 +138,24 @@ const SETTINGS: [Setting; 51] = [
         "HOST:PORT",
         Restart(|old, new| old.inputs.redis_server != new.inputs.redis_server),
         |s| s.redis_server(),
+    ),
+    row(
+        "journal",
+        "DIRECTORY|auto",
+        Restart(|old, new| old.inputs.journals != new.inputs.journals),
+        |s| s.journal(),
+    ),
+    row(
+        "journal_match",
+        "FIELD=VALUE",
+        Restart(|old, new| old.inputs.journal_matches != new.inputs.journal_matches),
+        |s| s.journal_match(),
+    ),
+    row(
+        "journal_priority",
+        "on|off",
+        Restart(|old, new| old.inputs.journal_priority != new.inputs.journal_priority),
+        |s| s.on_off().map(|on| s.draft.inputs.journal_priority = on),
     ),
     row(
         "max_line",

@@ -33,6 +33,10 @@ impl Daemon {
                 }
                 true
             }
+            Checkpoint::Journal(change) => {
+                self.journal.make(change);
+                true
+            }
             Checkpoint::None => false,
             Checkpoint::Number { source, upto } => {
                 if !self.commits.stores() {

@@ -48,6 +48,7 @@ impl Daemon {
             notified: small
                 .changed("notified", &self.outbox.notifications())
                 .map(|_| self.outbox.notifications()),
+            journal: self.journal.changes(),
         })
     }
 
@@ -55,6 +56,7 @@ impl Daemon {
     pub(super) fn committed(&mut self) {
         self.monitor.committed();
         self.files.committed();
+        self.journal.committed();
         let kept = &mut self.commits.kept;
         if self.outbox.changes_since(&kept.outbox).is_some() {
             kept.outbox.clone_from(&self.outbox);

@@ -11,6 +11,7 @@ use bstr::BString;
 use super::commits::Commits;
 use super::ending::Shutdown;
 use super::inputs::Inputs;
+use super::kept::JournalPositions;
 use super::kept::Positions;
 use super::messages::{Message, Requests};
 use super::service_status::ServiceStatus;
@@ -63,6 +64,8 @@ pub(super) struct Daemon {
     pub(super) commits: Commits,
     /// The positions in the followed files that belong to the counts.
     pub(super) files: Positions,
+    /// The positions in the journal's files that belong to the counts.
+    pub(super) journal: JournalPositions,
     /// The patterns of log files, each with the time since which it is followed, ns since the epoch.
     pub(super) patterns: HashMap<BString, i64>,
     /// How far the numbered sources (the Redis lists) are counted.

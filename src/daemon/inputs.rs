@@ -57,6 +57,7 @@ impl Inputs {
         for begun in self.0.iter_mut().map(|input| input.begun()) {
             all.files.extend(begun.files);
             all.patterns.extend(begun.patterns);
+            all.journal.then(begun.journal);
         }
         all
     }

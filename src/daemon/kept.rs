@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::delivery::outbox::Outbox;
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::input::journal::{self, PositionsChange};
 use crate::state::Unchanged;
 
 /// The positions in the followed files that belong to the counts.
@@ -53,6 +54,43 @@ impl FromIterator<PathCheckpoints> for Positions {
             positions.set(checkpoints);
         }
         positions
+    }
+}
+
+/// The positions in the journal's files that belong to the counts.
+#[derive(Debug, Default)]
+pub(super) struct JournalPositions {
+    now: journal::Positions,
+    /// What changed since the last commit.
+    change: PositionsChange,
+}
+
+impl JournalPositions {
+    /// The positions that a state holds.
+    pub(super) fn new(now: journal::Positions) -> Self {
+        let change = PositionsChange::default();
+        Self { now, change }
+    }
+
+    /// Makes changes.
+    pub(super) fn make(&mut self, change: PositionsChange) {
+        self.now.make(change.clone());
+        self.change.then(change);
+    }
+
+    /// All positions.
+    pub(super) fn all(&self) -> &journal::Positions {
+        &self.now
+    }
+
+    /// To be called when a commit was made of all positions as they are.
+    pub(super) fn committed(&mut self) {
+        self.change = PositionsChange::default();
+    }
+
+    /// What changed since the last commit.
+    pub(super) fn changes(&self) -> Option<&PositionsChange> {
+        (!self.change.is_empty()).then_some(&self.change)
     }
 }
 

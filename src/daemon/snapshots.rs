@@ -189,6 +189,7 @@ impl Daemon {
             silence: monitor.saved_silence(),
             expected: monitor.saved_expected(),
             notified: self.outbox.notifications(),
+            journal: self.journal.all(),
         }
     }
 

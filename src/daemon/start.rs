@@ -9,6 +9,7 @@ use super::commits::Commits;
 use super::ending::Shutdown;
 use super::event_loop::Daemon;
 use super::inputs::Inputs;
+use super::kept::JournalPositions;
 use super::messages::{DEPTH, Message, Requests};
 use super::service_status::ServiceStatus;
 use crate::cli::RunArgs;
@@ -20,6 +21,7 @@ use crate::delivery::smtp;
 use crate::delivery::worker_pool::WorkerPool;
 use crate::host_system::{self, is_executable};
 use crate::input::file::RealFs;
+use crate::input::journal::Positions;
 use crate::input::{Drain, EventSender, Resume};
 use crate::logging;
 use crate::logpath::LogPath;
@@ -251,13 +253,9 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     monitor.name_console(&hostname());
     let (store, snapshot) = open_store(dir.as_deref(), &sender, &mut monitor)?;
     let mut before = snapshot.unwrap_or_default();
-    let catching_up = !before.files.is_empty();
+    let catching_up = !before.files.is_empty() || !before.journal.files.is_empty();
     let settlements = restore(&mut before, &mut monitor, now);
-    let resume = Resume {
-        files: before.files,
-        patterns: std::mem::take(&mut before.patterns),
-        counted: before.redis.clone(),
-    };
+    let resume = resume(&config, &mut before);
     let events = EventSender::new(sender.clone(), Message::Input);
     inputs.start(&config, &resume, &clock, &events)?;
     let requests = first_requests(&inputs, catching_up);
@@ -267,11 +265,14 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let identity = identity();
     let begun = inputs.begun();
     let files = resume.files.into_iter().chain(begun.files);
+    let mut journal = JournalPositions::new(resume.journal);
+    journal.make(begun.journal);
     let mut daemon = Daemon {
         outputs: Outputs::new(&config.mail, identity.clone(), args.print),
         workers,
         next_due: None,
         files: files.collect(),
+        journal,
         patterns: begun.patterns,
         resolver: resolver(&config),
         monitor,
@@ -301,6 +302,21 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     daemon.take_learnt(&config, now);
     daemon.commit_first();
     Ok(daemon)
+}
+
+/// Where the inputs go on from a snapshot.
+fn resume(config: &Config, before: &mut Snapshot) -> Resume {
+    let journal = std::mem::take(&mut before.journal);
+    Resume {
+        files: std::mem::take(&mut before.files),
+        patterns: std::mem::take(&mut before.patterns),
+        counted: before.redis.clone(),
+        journal: match config.inputs.journals.is_empty() {
+            // A journal that is named again later is begun anew.
+            true => Positions::default(),
+            false => journal,
+        },
+    }
 }
 
 /// The requests at the start: lines of before it are read to their end first.

@@ -14,6 +14,7 @@ use super::commits::Commits;
 use super::ending::Shutdown;
 use super::event_loop::Daemon;
 use super::inputs::Inputs;
+use super::kept::JournalPositions;
 use super::messages::Requests;
 use super::service_status::ServiceStatus;
 use super::start;
@@ -25,6 +26,7 @@ use crate::delivery::worker_pool::WorkerPool;
 use crate::delivery::{AttemptResult, Delivery};
 use crate::disk::{Disk, SimulatedDisk};
 use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints, Standing};
+use crate::input::journal::{FilePosition, Numbering, PositionsChange};
 use crate::input::{Batch, Checkpoint};
 use crate::ledger::news::Why;
 use crate::monitor::Monitor;
@@ -87,6 +89,25 @@ fn positions(lines: usize) -> PathCheckpoints {
         done: Vec::new(),
         seen: 0,
         last_line: lines as i64,
+    }
+}
+
+/// A change of the positions in the journal, of any form.
+fn journal_change(file: u8, random: u64) -> PositionsChange {
+    let position = FilePosition {
+        next: random,
+        ..FilePosition::default()
+    };
+    let numbering = Numbering {
+        base: random >> 9,
+        ..Numbering::default()
+    };
+    let name = || BString::from(vec![file]);
+    PositionsChange {
+        directories: (random & 7 == 0).then(|| [name()].into()),
+        files: [([file; 16], (random & 24 > 0).then_some(position))].into(),
+        numberings: [(name(), (random & 96 > 0).then_some(numbering))].into(),
+        volatile: None,
     }
 }
 
@@ -160,6 +181,7 @@ impl World {
             workers: WorkerPool::new(|_| {}),
             next_due: None,
             files: before.files.into_iter().collect(),
+            journal: JournalPositions::new(before.journal),
             patterns: HashMap::new(),
             resolver: None,
             monitor,
@@ -268,6 +290,13 @@ impl World {
                     source: Arc::new("/log".into()),
                     text,
                     checkpoint: Checkpoint::File(positions(life.read)),
+                    counters: Counters::default(),
+                });
+                let (file, next) = (self.random.below(3) as u8, self.random.bits());
+                daemon.batch(Batch {
+                    source: Arc::new("journal".into()),
+                    text: Vec::new(),
+                    checkpoint: Checkpoint::Journal(journal_change(file, next)),
                     counters: Counters::default(),
                 });
             }

@@ -21,10 +21,12 @@ pub mod command;
 mod control;
 pub mod fifo;
 pub mod file;
+pub mod journal;
 pub mod listen;
 pub mod redis;
 pub mod syslog;
 mod text;
+mod watch;
 
 pub use control::{Drain, EventSender, InputThread};
 
@@ -101,6 +103,7 @@ pub fn configured(config: &Config, dropping: bool) -> Result<Vec<Box<dyn Input>>
     inputs.extend(listen::configured(config)?);
     inputs.extend(fifo::configured(config, dropping)?);
     inputs.extend(redis::configured(config));
+    inputs.extend(journal::configured(config));
     Ok(inputs)
 }
 
@@ -128,6 +131,8 @@ pub struct Resume {
     pub patterns: HashMap<BString, i64>,
     /// How far the numbered sources are counted.
     pub counted: Counted,
+    /// How far the journal's files are read.
+    pub journal: journal::Positions,
 }
 
 /// How far each source is counted whose elements have numbers: the first number that is not, by the
@@ -155,6 +160,8 @@ pub enum Checkpoint {
     None,
     /// The positions in the generations of a log after the batch.
     File(file::PathCheckpoints),
+    /// What changed in the positions in the journal's files.
+    Journal(journal::PositionsChange),
     /// All elements before a number are in the hands of the loop. They are to be removed at the
     /// source ([`Input::acknowledge`]) once the snapshot with the batch is on disk.
     Number {

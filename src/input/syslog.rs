@@ -212,7 +212,7 @@ fn starts_device(headed: &forms::Headed<'_>) -> bool {
 }
 
 /// `Nov 23 21:44:00 ` in local time.
-fn stamp(time: Time) -> String {
+pub(super) fn stamp(time: Time) -> String {
     let local = time.with_timezone(&Local);
     local.format("%b %e %H:%M:%S ").to_string()
 }

@@ -14,6 +14,7 @@ use crate::shown::whole_characters;
 pub(super) const FULL: usize = 256 * 1024;
 
 /// Lines on their way into a batch.
+#[derive(Debug)]
 pub(super) struct Text {
     max_line: usize,
     bytes: Vec<u8>,

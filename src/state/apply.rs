@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::places::Places;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::input::journal::{Positions, PositionsChange};
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{News, NewsChange};
 use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
@@ -150,6 +151,13 @@ impl Apply<SilenceChange> for SavedSilence {
 impl Apply<ExpectedChange> for SavedExpected {
     fn apply(&mut self, change: ExpectedChange, _: &mut Places) -> Result<(), String> {
         change.make(self);
+        Ok(())
+    }
+}
+
+impl Apply<PositionsChange> for Positions {
+    fn apply(&mut self, change: PositionsChange, _: &mut Places) -> Result<(), String> {
+        self.make(change);
         Ok(())
     }
 }

@@ -277,6 +277,7 @@ fn owned_and_borrowed_are_the_same_bytes() {
         silence: snapshot.silence.clone(),
         expected: &snapshot.expected,
         notified: Default::default(),
+        journal: &snapshot.journal,
     };
     assert_eq!(borrowed.write(Vec::new()), snapshot.write(Vec::new()));
 }

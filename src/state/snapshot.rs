@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::Counted;
 use crate::input::file::{PathChange, PathCheckpoints};
+use crate::input::journal::{Positions, PositionsChange};
 use crate::ledger::news::Op;
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange};
@@ -155,6 +156,8 @@ snapshot! {
     /// The facts of the reports in the outbox that are for programs of `set notify`, by the mails' numbers.
     notified: BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
         BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
+    /// How far the journal's files are read.
+    journal: Positions, &'a Positions; PositionsChange, &'a PositionsChange;
 }
 
 impl Snapshot {

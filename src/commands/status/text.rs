@@ -28,6 +28,11 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     section(out, "files", view.files.iter().flat_map(file))?;
+    if let Some(journal) = &view.journal {
+        let (files, entries) = (journal.files, thousands(journal.entries));
+        let words = format!("{files} files, {entries} entries before their positions");
+        section(out, "journal", [words].into_iter())?;
+    }
     section(out, "queues", view.queues.iter().map(|q| queue(q, view)))?;
     section(
         out,

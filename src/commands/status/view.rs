@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
 use crate::input::file::{Listings, PathCheckpoints};
+use crate::input::journal::{FilePosition, Positions};
 use crate::ledger::News;
 use crate::ledger::silence::Hush;
 use crate::monitor::SavedQueue;
@@ -45,6 +46,9 @@ pub(super) struct View {
     /// When the daemon that made it was started.
     pub started: Time,
     pub files: Vec<FileView>,
+    /// How far the journal is read, where it is (`set journal`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalView>,
     pub queues: Vec<QueueView>,
     pub outbox: Vec<MailView>,
     /// The hosts and files whose silence was told and lasts.
@@ -59,6 +63,15 @@ pub(super) struct View {
     /// The names of those faults that keep lines from being read, or reports from arriving.
     pub blind: BTreeSet<String>,
     pub counters: Counters,
+}
+
+/// How far the files of the journal are read.
+#[derive(Serialize)]
+pub(super) struct JournalView {
+    /// Number of files with a position.
+    pub files: usize,
+    /// Number of entries before the positions.
+    pub entries: u64,
 }
 
 /// A host or file that is silent.
@@ -180,6 +193,7 @@ impl View {
             made: snapshot.made,
             started: snapshot.started,
             files: Vec::new(),
+            journal: JournalView::new(&snapshot.journal),
             queues: snapshot
                 .queues
                 .iter()
@@ -248,6 +262,18 @@ impl NewsView {
             hosts: news.hosts().count(),
             since: news.began().date(),
         })
+    }
+}
+
+impl JournalView {
+    fn new(positions: &Positions) -> Option<Self> {
+        let files = positions.files.values();
+        let next = |sum: u64, file: &FilePosition| sum.saturating_add(file.next);
+        let view = Self {
+            files: files.len(),
+            entries: files.fold(0, next),
+        };
+        (view.files > 0 || !positions.directories.is_empty()).then_some(view)
     }
 }
 

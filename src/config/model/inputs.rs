@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
+use super::journal::{Journal, JournalMatch};
 use crate::config::redis_server::RedisServer;
 use crate::logpath::LogPath;
 use crate::pattern::Pattern;
@@ -23,6 +24,12 @@ pub struct InputSettings {
     pub redis_server: RedisServer,
     /// `set redisqueue`, in order: the keys of the lists.
     pub redis_queues: Vec<BString>,
+    /// `set journal`, in order.
+    pub journals: Vec<Journal>,
+    /// `set journal_match`, in order: an entry is read that one of them takes; all if there is none.
+    pub journal_matches: Vec<JournalMatch>,
+    /// `set journal_priority on`: the name of its priority stands before each message of the journal.
+    pub journal_priority: bool,
     /// `set tail`.
     pub tail: TailSettings,
     /// The program that `set tail` names, if the machine must have it: any but the system's own tail,
@@ -39,7 +46,10 @@ pub struct InputSettings {
 impl InputSettings {
     /// Whether lines come from anything but log files. An input of a new kind is named here too.
     pub fn beside_logs(&self) -> bool {
-        !self.fifos.is_empty() || !self.listen.is_empty() || !self.redis_queues.is_empty()
+        !self.fifos.is_empty()
+            || !self.listen.is_empty()
+            || !self.redis_queues.is_empty()
+            || !self.journals.is_empty()
     }
 }
 

@@ -11,12 +11,14 @@ use std::time::Duration;
 use bstr::BString;
 
 mod inputs;
+mod journal;
 mod mail;
 mod news;
 mod notify;
 mod silence;
 
 pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
+pub use journal::{FieldMatch, Journal, JournalMatch, SYSLOG_FILES, ValueMatch, is_own_log};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
 pub use news::{NewsQueues, NewsSettings};
 pub use notify::NotifyRecipient;

@@ -25,7 +25,6 @@ mod look;
 mod paths;
 mod why;
 
-pub(super) use directories::Directories;
 pub(super) use hints::Hints;
 
 /// The first pause between two scans where nothing wakes us.
@@ -89,6 +88,8 @@ pub struct Follower<F: FileSystem> {
     draining: bool,
     /// A path has a rotated file that is soon to be let go.
     lingering: bool,
+    /// The paths that may be missing without a fault.
+    excused: Option<fn(&Path) -> bool>,
     /// Directories in which something may happen to the paths that came since they were asked for.
     new_directories: BTreeSet<PathBuf>,
     /// The directories of which all is told.
@@ -148,6 +149,7 @@ impl<F: FileSystem> Follower<F> {
             untold: BTreeSet::new(),
             draining: true,
             lingering: false,
+            excused: None,
             new_directories: BTreeSet::new(),
             watched: HashSet::new(),
             ways: HashMap::new(),
@@ -163,6 +165,11 @@ impl<F: FileSystem> Follower<F> {
         };
         follower.set_paths(paths);
         follower
+    }
+
+    /// Has it be no fault that a path is missing which `excused` takes.
+    pub fn excuse(&mut self, excused: fn(&Path) -> bool) {
+        self.excused = Some(excused);
     }
 
     /// Holds no more files open than this.

@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::{Begun, Follower, FollowerThread, OpenFileBudget, RealFs, Settings, spawn};
-use crate::config::{Config, TailSettings, TailStart};
+use crate::config::{Config, Journal, TailSettings, TailStart, is_own_log};
+use crate::input::journal::syslog_file;
 use crate::input::{Drain, Input, InputThread, Start};
 use crate::process::limits;
 
@@ -50,6 +51,10 @@ impl Input for LogFiles {
         let (logs, resume) = (&config.inputs.logfiles, start.resume);
         let follower = Follower::new(RealFs, settings, logs, resume.files.clone());
         let mut follower = follower.within(budget);
+        if config.inputs.journals.contains(&Journal::Auto) && syslog_file().is_none() {
+            // Their lines are in the journal.
+            follower.excuse(is_own_log);
+        }
         follower.resume_patterns(resume.patterns.clone());
         let thread = spawn(follower, start.clock.clone(), start.events.clone())?;
         self.follower = Some(thread);

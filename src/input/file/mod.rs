@@ -30,7 +30,6 @@ mod start;
 mod tests;
 mod thread;
 mod track;
-mod watch;
 
 pub use checkpoint::{ANCHOR, FileCheckpoint, Fingerprint, HEAD, PathCheckpoints, Standing};
 pub use checkpoint_change::PathChange;

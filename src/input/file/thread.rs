@@ -14,9 +14,10 @@ use super::Follower;
 use super::checkpoint::PathCheckpoints;
 use super::follower::{Hints, Turn};
 use super::fs::FileSystem;
-use super::watch::{Hint, Watch};
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::input::journal::PositionsChange;
+use crate::input::watch::{Hint, Watch};
 use crate::input::{Drain, Event, EventSender, Notice};
 use crate::logpath::LogPath;
 use crate::threads::{self, End};
@@ -53,6 +54,8 @@ pub struct Begun {
     pub files: Vec<PathCheckpoints>,
     /// The patterns, and since when each is followed, ns since the epoch.
     pub patterns: HashMap<BString, i64>,
+    /// The positions in the journal's files.
+    pub journal: PositionsChange,
 }
 
 /// The time of the last look at the files.
@@ -152,6 +155,7 @@ pub(super) fn spawn_woken<F: FileSystem>(
     let begun = Begun {
         files: follower.begun(),
         patterns: follower.patterns(),
+        ..Begun::default()
     };
     let pulse = Arc::new(Pulse {
         began: Instant::now(),

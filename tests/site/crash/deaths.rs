@@ -17,7 +17,7 @@ use crate::support::{DEADLINE, NEVER, line, poll};
 const DIED: Option<i32> = Some(70);
 
 /// All threads of a daemon that has every kind of input, and one of a library.
-const THREADS: [&str; 11] = [
+const THREADS: [&str; 12] = [
     "main",
     "signals",
     "state",
@@ -27,6 +27,7 @@ const THREADS: [&str; 11] = [
     "syslog/tcp",
     "fifo",
     "redis",
+    "journal",
     "resolve",
     "post",
 ];
@@ -45,12 +46,15 @@ fn site(port: u16) -> Site {
     let fifo = site.dir.path("fifo");
     mkfifo(&fifo, Mode::from_bits_truncate(0o666)).expect("a fifo");
     fs::set_permissions(&fifo, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("chmod");
+    let journal = site.dir.path("journal");
+    fs::create_dir(&journal).expect("a directory");
     site.config += &format!(
-        "set fifo {}\nset listen 127.0.0.1:{port}\nset listen tcp:127.0.0.1:{port}\n\
+        "set fifo {}\nset journal {}\nset listen 127.0.0.1:{port}\nset listen tcp:127.0.0.1:{port}\n\
          set redisqueue list\nset redisserver redis://127.0.0.1:9\nset resolve on\n\
          set filter n /bin/cat\nset queue n from@x n@x [now]\nset queue c from@x c@x {NEVER}\n\
          n,c ^foo\ntrash ^other\n",
-        fifo.display()
+        fifo.display(),
+        journal.display()
     );
     site.run();
     site
@@ -67,6 +71,8 @@ fn stir(site: &mut Site, port: u16, round: usize) {
     if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
         let _ = stream.write_all(b"<34>Nov 23 21:44:00 h2 other\n");
     }
+    // No journal, but a name that came: its thread looks.
+    site.dir.write(&format!("journal/{round}"), "");
     // It has no reader once the daemon is gone.
     let fifo = fs::OpenOptions::new()
         .write(true)
@@ -134,7 +140,7 @@ fn each_thread_that_dies_ends_the_daemon_and_nothing_is_lost() {
     let panics = THREADS.iter().map(|thread| (*thread, "panic"));
     let standing = THREADS.iter().filter(|thread| !TASKS.contains(thread));
     let cases: Vec<_> = panics.chain(standing.map(|t| (*t, "end"))).collect();
-    assert_eq!(cases.len(), 20);
+    assert_eq!(cases.len(), 22);
     // A few at a time: each is a daemon with all its threads.
     for some in cases.chunks(6) {
         std::thread::scope(|scope| {

@@ -10,4 +10,4 @@ mod news;
 mod redis;
 mod restart;
 mod server;
-mod site;
+pub mod site;

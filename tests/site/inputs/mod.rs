@@ -5,6 +5,7 @@
 
 mod command;
 mod fifo;
+mod journal;
 mod redis;
 mod rig;
 mod silence;

@@ -5,15 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::fs::{FileId, FileSystem, Kind};
 use super::Follower;
-
-/// The directories that are to be watched.
-#[derive(Clone, Debug, Default)]
-pub struct Directories {
-    /// Those in which names and files may change.
-    pub logs: BTreeSet<PathBuf>,
-    /// Those above them, which may be moved or removed as a whole.
-    pub above: BTreeSet<PathBuf>,
-}
+use crate::input::watch::Directories;
 
 impl<F: FileSystem> Follower<F> {
     /// The directories in which something may happen to a followed file.
@@ -39,10 +31,7 @@ impl<F: FileSystem> Follower<F> {
         let listed: HashSet<PathBuf> = places.into_iter().map(Path::to_path_buf).collect();
         self.listings
             .retain(|dir| listed.contains(dir) || dir == Path::new("."));
-        let directories = Directories {
-            above: above(&logs),
-            logs,
-        };
+        let directories = Directories::of(logs);
         self.watched = directories.logs.iter().cloned().collect();
         self.ways.clear();
         self.note_ways(&directories.logs, listed.iter());
@@ -63,10 +52,7 @@ impl<F: FileSystem> Follower<F> {
         }
         self.watched.extend(logs.iter().cloned());
         self.note_ways(&logs, new.iter());
-        Directories {
-            above: above(&logs),
-            logs,
-        }
+        Directories::of(logs)
     }
 
     /// Notes which directories are on the way to those that are watched and to those of the logs, which need not
@@ -131,11 +117,4 @@ fn here(path: &Path) -> &Path {
         true => Path::new("."),
         false => path,
     }
-}
-
-/// The directories above these.
-fn above(logs: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let above = logs.iter().flat_map(|dir| dir.ancestors().skip(1));
-    let above = above.filter(|dir| !dir.as_os_str().is_empty() && !logs.contains(*dir));
-    above.map(Path::to_path_buf).collect()
 }

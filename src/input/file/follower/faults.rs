@@ -59,6 +59,8 @@ impl<F: FileSystem> Follower<F> {
             .map(|(path, fault)| (path.as_path(), fault.as_str()));
         let tracks = self.tracks.iter();
         let faulty = tracks.filter_map(|t| Some((t.path.as_path(), t.fault()?)));
+        let excused = |path: &Path| self.excused.is_some_and(|is_excused| is_excused(path));
+        let faulty = faulty.filter(|(path, fault)| *fault != MISSING || !excused(path));
         let now: BTreeMap<&Path, &str> = skipped.chain(shut).chain(faulty).collect();
         let told = self.faults.iter();
         if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {

@@ -1,5 +1,5 @@
-//! Watches on directories (inotify(7)), by which the follower is woken early. Nothing rests on them: a
-//! plain scan finds everything again.
+//! Watches on directories (inotify(7)), by which the inputs that read files are woken early. Nothing rests on
+//! them: a plain scan finds everything again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -13,14 +13,32 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe;
 
-use super::follower::Directories;
 use crate::portable::inotify::{
     self, ADD, AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor, file_system,
 };
 use crate::shown::shown_path;
 use crate::threads::{self, End};
 
-/// A hint of the kernel to the follower.
+/// The directories that are to be watched.
+#[derive(Clone, Debug, Default)]
+pub struct Directories {
+    /// Those in which names and files may change.
+    pub logs: BTreeSet<PathBuf>,
+    /// Those above them, which may be moved or removed as a whole.
+    pub above: BTreeSet<PathBuf>,
+}
+
+impl Directories {
+    /// These directories, and those above them.
+    pub fn of(logs: BTreeSet<PathBuf>) -> Self {
+        let above = logs.iter().flat_map(|dir| dir.ancestors().skip(1));
+        let above = above.filter(|dir| !dir.as_os_str().is_empty() && !logs.contains(*dir));
+        let above = above.map(Path::to_path_buf).collect();
+        Self { logs, above }
+    }
+}
+
+/// A hint of the kernel to whoever reads the files.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Hint {
     /// This file was written to.
