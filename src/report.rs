@@ -1,6 +1,7 @@
 //! Reports: the text of a queue's counts for mail, pager and CSV.
 
 mod body;
+mod html;
 mod news;
 mod notification;
 
@@ -11,6 +12,7 @@ use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 pub use body::{Body, BodyWriter};
+pub use html::html;
 pub use news::{News, pager_news};
 pub use notification::Notification;
 
@@ -213,6 +215,12 @@ pub fn text(
             put(out, words);
         }
     }
+}
+
+/// Whether a line behind an empty one begins a host's block, as [`text`] writes it. The line end may be there.
+pub fn is_host(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.ends_with(b": ") && !line.starts_with(b" ") && !line.starts_with(b"*** ")
 }
 
 /// Writes the short text for pagers: `HOST,COUNT,TEXT` for each line. A comma in a host's name is written `\x2C`:

@@ -35,9 +35,10 @@ fuzz_target!(|bytes: &[u8]| {
     ];
     let ended: u64 = ends.iter().map(|end| counters.get(*end)).sum();
     assert_eq!(ended, lines, "each line has one end");
-    let identity = Identity {
+    let identity = |html| Identity {
         version: "1".into(),
         hostname: "fuzz".into(),
+        html,
     };
     let mut outbox = Outbox::default();
     for due in monitor.flush(now, Some(Status::Flushing), &|_| None) {
@@ -46,7 +47,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     for queued in outbox.mails() {
-        let mail = message::compose(queued, &identity);
-        assert!(mail.is_ascii() || std::str::from_utf8(&mail).is_ok());
+        for html in [false, true] {
+            let mail = message::compose(queued, &identity(html));
+            assert!(mail.is_ascii() || std::str::from_utf8(&mail).is_ok());
+        }
     }
 });

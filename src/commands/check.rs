@@ -342,6 +342,9 @@ fn mail(config: &Config) -> Vec<String> {
         let name = charset.name();
         lines.push(format!("text that is not UTF-8 is read as {name}"));
     }
+    if mail.html {
+        lines.push("mails have an HTML part beside the text".into());
+    }
     if config.report.csv_safe {
         lines.push("no cell of the CSV form begins as a formula".into());
     }

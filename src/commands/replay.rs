@@ -197,6 +197,7 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
     let identity = Identity {
         version: env!("CARGO_PKG_VERSION").into(),
         hostname,
+        html: false,
     };
     for mail in outbox.mails() {
         print::print(mail, &identity, out)?;

@@ -61,6 +61,7 @@ pub(super) struct MailDraft {
     pub(super) filter_timeout: Duration,
     /// The programs of `set notify`, by their names, each with the location of its path.
     pub(super) programs: BTreeMap<String, (ShellCommand, Location)>,
+    pub(super) html: bool,
 }
 
 impl MailDraft {
@@ -93,6 +94,7 @@ impl MailDraft {
             programs: (self.programs.into_iter())
                 .map(|(name, (command, _))| (name, command))
                 .collect(),
+            html: self.html,
         })
     }
 }
@@ -138,6 +140,7 @@ impl Draft {
                 auth: None,
                 filter_timeout: Duration::from_secs(60),
                 programs: BTreeMap::new(),
+                html: false,
             },
             news: NewsSettings::default(),
             state: StateSettings {

@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 54] = [
+const SETTINGS: [Setting; 55] = [
     // The process.
     row(
         "uid",
@@ -279,6 +279,9 @@ const SETTINGS: [Setting; 54] = [
     row("mailauth", "USER FILE", Reload, |s| s.mail_auth()),
     row("filter_timeout", "SECONDS", Reload, |s| {
         s.seconds().map(|time| s.draft.mail.filter_timeout = time)
+    }),
+    row("html", "on|off", Reload, |s| {
+        s.on_off().map(|on| s.draft.mail.html = on)
     }),
     // The state.
     row(

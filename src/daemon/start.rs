@@ -351,11 +351,12 @@ pub(super) fn restore(
         .collect()
 }
 
-/// The version and the machine that our mails name.
+/// The version and the machine that our mails name; the outputs know their form.
 pub(super) fn identity() -> Identity {
     Identity {
         version: env!("CARGO_PKG_VERSION").into(),
         hostname: hostname(),
+        html: false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! the words otherwise (`?b?`, other folds) and has no quoted-printable, and here one line of a body is held
 //! at a time.
 
+mod alternative;
 mod fields;
 mod lines;
 
@@ -13,19 +14,22 @@ use chrono::Local;
 
 pub(super) use lines::width;
 
+use self::alternative::Alternative;
 use self::fields::{addresses, field};
 use self::lines::{append_line, each_line, measure};
 use super::QueuedMail;
 use crate::clock::Time;
 use crate::report::Body;
 
-/// The program and the machine, as our mails name them.
+/// What all our mails have in common: the names of the program and the machine, and the form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The version of tenshi.
     pub version: String,
     /// The name of the machine.
     pub hostname: String,
+    /// Whether mails have an HTML part (`set html`).
+    pub html: bool,
 }
 
 /// Bytes of a body that are made at a time.
@@ -60,6 +64,8 @@ pub struct Message<'a> {
     text: &'a Body,
     /// Whether the body is plain ASCII that needs no encoding.
     plain: bool,
+    /// What stands behind the body: the HTML part, if there is one.
+    tail: String,
     length: usize,
 }
 
@@ -71,15 +77,24 @@ impl<'a> Message<'a> {
 
     /// The mail with another body.
     pub(super) fn with_body(mail: &QueuedMail, identity: &Identity, text: &'a Body) -> Self {
-        let (plain, length) = measure(text);
-        let head = head(mail, identity, plain);
-        let length = head.len() + length;
+        let html = identity.html.then(|| Alternative::new(mail, text));
+        let html = html.flatten();
+        let (plain, length) = measure(text, html.is_some());
+        let head = head(mail, identity, plain, html.as_ref());
+        let tail = html.map_or(String::new(), |html| html.after_text());
+        let length = head.len() + length + tail.len();
         Self {
             head,
             text,
             plain,
+            tail,
             length,
         }
+    }
+
+    /// Whether there is an HTML part.
+    pub(super) fn has_html(&self) -> bool {
+        !self.tail.is_empty()
     }
 }
 
@@ -101,7 +116,8 @@ impl Content for Message<'_> {
             written.is_ok()
         });
         written?;
-        out.write_all(piece.as_bytes())
+        out.write_all(piece.as_bytes())?;
+        out.write_all(self.tail.as_bytes())
     }
 }
 
@@ -114,8 +130,8 @@ pub fn compose(mail: &QueuedMail, identity: &Identity) -> Vec<u8> {
     out
 }
 
-/// The headers of a mail, and the empty line behind them.
-fn head(mail: &QueuedMail, identity: &Identity, plain: bool) -> String {
+/// The headers of a mail and the empty line behind them, up to the text.
+fn head(mail: &QueuedMail, identity: &Identity, plain: bool, html: Option<&Alternative>) -> String {
     let report = &mail.report;
     let mut out = String::new();
     let mut header = |name: &str, value: &str| {
@@ -143,12 +159,21 @@ fn head(mail: &QueuedMail, identity: &Identity, plain: bool) -> String {
     }
     header("Auto-Submitted", "auto-generated");
     header("List-Id", &list_id(&report.queue, &identity.hostname));
-    if !plain {
+    if html.is_some() || !plain {
         header("MIME-Version", "1.0");
-        header("Content-Type", "text/plain; charset=utf-8");
-        header("Content-Transfer-Encoding", "quoted-printable");
+    }
+    match html {
+        Some(html) => header("Content-Type", &html.content_type()),
+        None if !plain => {
+            header("Content-Type", "text/plain; charset=utf-8");
+            header("Content-Transfer-Encoding", "quoted-printable");
+        }
+        None => {}
     }
     out.push_str("\r\n");
+    if let Some(html) = html {
+        out.push_str(&html.before_text(plain));
+    }
     out
 }
 
@@ -235,6 +260,7 @@ pub(super) mod tests {
         let identity = Identity {
             version: "1".into(),
             hostname: "console".into(),
+            html: false,
         };
         String::from_utf8(compose(&queued_mail(subject, body), &identity)).unwrap()
     }
@@ -277,6 +303,7 @@ pub(super) mod tests {
         let identity = Identity {
             version: "1".into(),
             hostname: "console".into(),
+            html: false,
         };
         for line in ["    1: a plain line\n", "    1: caf\u{e9} =\n"] {
             let mail = queued_mail(b"s", line.repeat(200_000).as_bytes());
@@ -356,6 +383,7 @@ pub(super) mod tests {
         let identity = Identity {
             version: "1".into(),
             hostname: "a\r\nBcc: evil@x".into(),
+            html: false,
         };
         mail.message_id = "1.2@a\r\nBcc: evil@x".into();
         mail.thread = Some("1.1@a\r\nBcc:evil@x 1.2@b".into());

@@ -8,6 +8,7 @@
 mod command;
 pub mod csv;
 pub mod filter;
+mod marks;
 pub mod message;
 pub mod notify;
 pub mod outbox;

@@ -27,6 +27,10 @@ impl Outputs {
     /// instead of the mail server.
     pub fn new(settings: &MailSettings, identity: Identity, print: bool) -> Self {
         let settings = settings.clone();
+        let identity = Identity {
+            html: settings.html,
+            ..identity
+        };
         let mail: Arc<dyn Transport> = match &settings.server {
             _ if print => Arc::new(PrintTransport::new(identity)),
             MailServer::Smtp { .. } => Arc::new(SmtpTransport::new(settings.clone(), identity)),

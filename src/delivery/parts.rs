@@ -4,12 +4,12 @@
 //! the outbox and is not sent again. Each can be read by itself: it is cut between two lines, and
 //! the name of the host stands before its lines.
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 
 use super::message::{Content, Identity, Message, width};
 use super::smtp::reply::Reply;
 use super::{Delivery, QueuedMail};
-use crate::report::{Body, BodyWriter};
+use crate::report::{Body, BodyWriter, is_host};
 
 /// The largest mail for a server that does not say what it takes, bytes: below the default of
 /// Postfix (`message_size_limit`, 10,240,000).
@@ -79,7 +79,8 @@ pub fn bounded(length: usize, carry: impl FnOnce() -> Delivery) -> Delivery {
 }
 
 /// Cuts a mail into bodies that fit into mails of at most `most` bytes. Gives none if there is
-/// nothing to cut: it fits as it is, or is as small as it can be.
+/// nothing to cut: it fits as it is, or is as small as it can be. A part is text alone: of a mail whose HTML
+/// (`set html`) is all that is too much, it gives the text as the only part.
 pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<Body> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Servers on the way add headers of their own, and have the same limit.
@@ -89,7 +90,7 @@ pub fn split(mail: &QueuedMail, identity: &Identity, most: u64) -> Vec<Body> {
     // Each part says how many there are: they are counted before they are written.
     let mut counted = Count(0);
     cut(mail, room, &mut counted);
-    if counted.0 < 2 {
+    if counted.0 < 2 && !Message::new(mail, identity).has_html() {
         return Vec::new();
     }
     let mut parts = Parts {
@@ -180,11 +181,6 @@ impl Part for Parts {
     }
 }
 
-/// Whether a line behind an empty one begins a host's block, as [`text`](crate::report::text) writes it.
-fn is_host(line: &[u8]) -> bool {
-    line.ends_with(b": \n") && !line.starts_with(b" ") && !line.starts_with(b"*** ")
-}
-
 /// Fills parts with lines, up to their room.
 struct Cutter<'a> {
     out: &'a mut dyn Part,
@@ -264,39 +260,10 @@ fn char_end(text: &[u8], most: usize) -> usize {
     ends.find(is_begin).unwrap_or(most)
 }
 
-/// The subject of part `number` of `count`: `[2/3] tenshi report [misc]`. A part that was cut once
-/// more has both numbers: `[2/3, 1/4]`.
-pub fn mark(subject: &[u8], number: usize, count: usize) -> BString {
-    match marks(subject) {
-        Some((marks, rest)) => [
-            b"[",
-            marks,
-            format!(", {number}/{count}").as_bytes(),
-            b"]",
-            rest,
-        ]
-        .concat()
-        .into(),
-        None => [format!("[{number}/{count}] ").as_bytes(), subject]
-            .concat()
-            .into(),
-    }
-}
-
-/// The numbers of a part in its subject, without brackets, and the rest of it.
-pub fn marks(subject: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (marks, rest) = subject.strip_prefix(b"[")?.split_once_str(b"]")?;
-    let is_mark = |mark: &[u8]| {
-        let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-        mark.split_once_str(b"/")
-            .is_some_and(|(number, count)| digits(number) && digits(count))
-    };
-    marks.split_str(b", ").all(is_mark).then_some((marks, rest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::marks::mark;
     use crate::delivery::message::compose;
     use crate::delivery::message::tests::queued_mail;
 
@@ -304,6 +271,7 @@ mod tests {
         Identity {
             version: "1".into(),
             hostname: "console".into(),
+            html: false,
         }
     }
 
@@ -390,7 +358,7 @@ mod tests {
         assert_eq!(text.matches("\nh1: \n").count(), parts.len());
         // What a filter made, and pagers: nothing is added.
         let mut other = queued_mail(b"s", b"");
-        other.filtered = Some(BString::from("x".repeat(9_000)).into());
+        other.filtered = Some(Body::from("x".repeat(9_000).into_bytes()));
         let parts = split(&other, &identity(), 4_000);
         let text: String = parts.iter().map(ToString::to_string).collect();
         assert_eq!(text.replace('\n', ""), "x".repeat(9_000));
@@ -401,16 +369,6 @@ mod tests {
         for most in [0, 1, 500, 2_000] {
             assert!(split(&queued_mail(b"s", b"\nh1: \n    1: x\n"), &identity(), most).is_empty());
         }
-    }
-
-    #[test]
-    fn subjects_tell_which_part_it_is() {
-        let once = mark(b"tenshi report [a]", 2, 3);
-        assert_eq!(once, "[2/3] tenshi report [a]");
-        assert_eq!(mark(&once, 1, 4), "[2/3, 1/4] tenshi report [a]");
-        assert_eq!(mark(b"[web] down [a]", 1, 2), "[1/2] [web] down [a]");
-        assert_eq!(marks(&once).unwrap().0, b"2/3");
-        assert_eq!(marks(b"[/] x"), None);
     }
 
     #[test]

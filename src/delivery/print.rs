@@ -82,6 +82,7 @@ mod tests {
         let identity = Identity {
             version: "1".into(),
             hostname: "con\x1bsole".into(),
+            html: false,
         };
         mail.report.start = Some(mail.report.made);
         let mut out = Vec::new();

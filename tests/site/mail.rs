@@ -30,6 +30,7 @@ fn settings(port: u16) -> MailSettings {
         auth: None,
         filter_timeout: Duration::from_secs(60),
         programs: Default::default(),
+        html: false,
     }
 }
 

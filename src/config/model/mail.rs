@@ -27,6 +27,8 @@ pub struct MailSettings {
     pub filter_timeout: Duration,
     /// `set notify NAME PROGRAM ARGUMENTS`: the programs that take reports, by their names.
     pub programs: BTreeMap<String, ShellCommand>,
+    /// `set html`: mails have an HTML part beside their text (off).
+    pub html: bool,
 }
 
 /// The server or the program that takes the mails.

@@ -22,12 +22,14 @@ pub(super) fn each_line(text: &Body, mut act: impl FnMut(&str) -> bool) -> bool 
     })
 }
 
-/// Whether a body is plain ASCII that needs no encoding, and its length in a mail, bytes.
-pub(super) fn measure(text: &Body) -> (bool, usize) {
+/// Whether a body is plain ASCII that needs no encoding, and its length in a mail, bytes. In a mail of several parts
+/// no line may be taken for their boundary.
+pub(super) fn measure(text: &Body, of_parts: bool) -> (bool, usize) {
     let mut length = 0;
     let plain = each_line(text, |line| {
         length += line.len() + 2;
-        line.is_ascii() && line.len() <= LONGEST_LINE
+        let bounds = of_parts && line.starts_with("--");
+        line.is_ascii() && line.len() <= LONGEST_LINE && !bounds
     });
     if plain {
         return (true, length);

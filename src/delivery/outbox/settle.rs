@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Outbox;
 use crate::clock::Time;
 use crate::config::Address;
-use crate::delivery::{AttemptResult, Delivery, QueuedMail, parts};
+use crate::delivery::marks::mark;
+use crate::delivery::{AttemptResult, Delivery, QueuedMail};
 use crate::report::{Body, Report};
 
 /// The first pause after a failed attempt; each further one is twice as long.
@@ -222,7 +223,10 @@ impl Outbox {
         let whole = self.mails.remove(index);
         let count = bodies.len();
         let queue = &whole.report.queue;
-        let words = format!("queue {queue}: the report goes in {count} parts: {why}");
+        let words = match count {
+            1 => format!("queue {queue}: the report goes as text, without HTML: {why}"),
+            _ => format!("queue {queue}: the report goes in {count} parts: {why}"),
+        };
         settled.log(log::Level::Warn, words);
         let (local, host) = whole
             .message_id
@@ -241,7 +245,7 @@ impl Outbox {
                 thread: whole.thread.clone(),
                 report: Report {
                     body: body.clone(),
-                    subject: parts::mark(&whole.report.subject, at + 1, count),
+                    subject: mark(&whole.report.subject, at + 1, count),
                     ..without_body(&whole.report)
                 },
                 filtered: None,

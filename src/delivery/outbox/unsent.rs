@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::Local;
 
 use crate::clock::Time;
-use crate::delivery::{QueuedMail, parts};
+use crate::delivery::QueuedMail;
+use crate::delivery::marks::marks;
 use crate::report::Unsent;
 
 /// The most mails that a report names; of more, it gives their number.
@@ -76,7 +77,7 @@ impl Notices {
 
 fn words(mail: &QueuedMail) -> String {
     let report = &mail.report;
-    let part = parts::marks(&report.subject)
+    let part = marks(&report.subject)
         .map(|(marks, _)| format!(" [{}]", String::from_utf8_lossy(marks)))
         .unwrap_or_default();
     let what = match mail.next_try {

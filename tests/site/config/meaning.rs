@@ -54,6 +54,7 @@ fn defaults() {
     assert_eq!(config.mail.helo, "localhost.localdomain");
     assert_eq!(config.mail.timeout, Some(Duration::from_secs(10)));
     assert_eq!(config.mail.filter_timeout, Duration::from_secs(60));
+    assert!(!config.mail.html && good("set mailserver h\nset html on\n").mail.html);
     assert_eq!(config.mail.tls, MailTls::May);
     assert_eq!(config.mail.fingerprint, None);
     assert_eq!(config.report.max_shown, 2048);
@@ -569,6 +570,7 @@ fn character_sets_and_bounds() {
         ("max_memory 1K", "bytes from 1M on"),
         ("max_memory much", "bytes from 1M on"),
         ("csv_safe yes", "neither `on` nor `off`"),
+        ("html yes", "neither `on` nor `off`"),
     ] {
         let text = format!("set mailserver h\nset {wrong}\n");
         let loaded = tenshi::config::parse_bytes(text.as_bytes());
