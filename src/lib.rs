@@ -45,6 +45,8 @@ pub mod delivery;
 pub mod disk;
 pub mod hash;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod health;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod host_system;
 pub mod hosts;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

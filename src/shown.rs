@@ -61,6 +61,26 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number of seconds for people: `42 s`, `5 min`, `3 h 20 min`, `12 d 4 h`.
+pub fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// A number of bytes for people: `42 B`, `1.5 KiB`.
+pub fn size(bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
 /// The last place up to `at` where no UTF-8 character of a text is cut. UTF-8 has one within three bytes; in
 /// any other text it is `at` itself.
 pub fn whole_characters(text: &[u8], at: usize) -> usize {
@@ -348,5 +368,27 @@ mod tests {
             format!("{:>3}|{:<3}|", shown(b"a"), shown(b"b")),
             "  a|b  |"
         );
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        let spans = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (12_000, "3 h 20 min"),
+            (1_051_200, "12 d 4 h"),
+        ];
+        for (seconds, want) in spans {
+            assert_eq!(span(seconds), want);
+        }
+        for (bytes, want) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (5 << 30, "5.0 GiB"),
+        ] {
+            assert_eq!(size(bytes), want);
+        }
     }
 }

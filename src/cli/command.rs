@@ -232,6 +232,19 @@ pub struct Levels {
     pub critical: u64,
 }
 
+impl Levels {
+    /// The time for which a report may wait, where no option says otherwise, seconds.
+    pub const AGE: Self = Self {
+        warning: 15 * 60,
+        critical: 3600,
+    };
+    /// The part of the logs that may be unread, where no option says otherwise, bytes.
+    pub const LAG: Self = Self {
+        warning: 100 << 20,
+        critical: 1 << 30,
+    };
+}
+
 /// A shell that completions are written for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Shell {

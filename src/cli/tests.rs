@@ -157,7 +157,13 @@ fn status_has_one_form_and_levels_in_order() {
         ("status --json", StatusForm::Json),
         ("status --prometheus", StatusForm::Prometheus),
         ("status --watch", StatusForm::Watch),
-        ("status --check", check((900, 3600), usual)),
+        (
+            "status --check",
+            StatusForm::Check {
+                age: Levels::AGE,
+                lag: Levels::LAG,
+            },
+        ),
         ("status --ch --war 5 --cri=2h", check((5, 7200), usual)),
         (
             "status --check --warning 9 --warning 5m",

@@ -25,7 +25,7 @@ type Tree = BTreeMap<Module, File>;
 
 /// The modules of the crate, in the order in which the data flows: each imports from those of earlier
 /// rows only, and those of a row know nothing of each other.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 13] = [
     // Leaves.
     &[
         "charset",
@@ -51,6 +51,7 @@ const ORDER: [&[&str]; 12] = [
     // What is mailed when.
     &["delivery", "import", "monitor"],
     &["state"],
+    &["health"],
     &["daemon"],
     &["commands"],
 ];

@@ -1,124 +1,23 @@
-//! `--check`: one line in the form of Nagios' plugins, and what is worth waking somebody for.
+//! `--check`: one line in the form of Nagios' plugins. What is worth waking somebody for is [`crate::health`]'s.
 
 use std::io::{self, Write};
 
-use super::text::{size, span};
 use super::view::View;
 use crate::cli::Levels;
-use crate::delivery::MAIL_SERVER;
-use crate::shown::shown;
-use crate::state::LockStatus;
+use crate::health::{Level, Verdict};
+use crate::shown::{shown, size};
 
 /// The number of faults that the line names; of the others it says how many there are.
 const NAMED: usize = 5;
 
-/// The level of a fault in Nagios' words, the worst last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Level {
-    Ok,
-    Unknown,
-    Warning,
-    Critical,
-}
-
-impl Level {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Unknown => "UNKNOWN",
-            Self::Warning => "WARNING",
-            Self::Critical => "CRITICAL",
-        }
+/// The exit status by which a monitoring system goes.
+pub(super) fn exit_status(verdict: &Verdict) -> i32 {
+    match verdict.level() {
+        Level::Ok => 0,
+        Level::Warning => 1,
+        Level::Critical => super::CRITICAL,
+        Level::Unknown => super::UNKNOWN,
     }
-
-    fn of(value: u64, levels: Levels) -> Self {
-        match value {
-            _ if value >= levels.critical => Self::Critical,
-            _ if value >= levels.warning => Self::Warning,
-            _ => Self::Ok,
-        }
-    }
-}
-
-/// The faults, the worst first.
-pub(super) struct Verdict(Vec<(Level, String)>);
-
-impl Verdict {
-    fn level(&self) -> Level {
-        self.0.first().map_or(Level::Ok, |(level, _)| *level)
-    }
-
-    /// The exit status by which a monitoring system goes.
-    pub(super) fn status(&self) -> i32 {
-        match self.level() {
-            Level::Ok => 0,
-            Level::Warning => 1,
-            Level::Critical => 2,
-            Level::Unknown => super::UNKNOWN,
-        }
-    }
-}
-
-/// The fault of a state directory without a snapshot: a daemon that died before its first one, or
-/// that cannot write any, is critical. Nothing if no daemon was ever there.
-pub(super) fn without_snapshot(holder: &LockStatus) -> Option<&'static str> {
-    match (holder.moved, holder.running, holder.failing) {
-        (None, ..) => None,
-        (_, false, _) => Some("no daemon is running"),
-        (_, true, true) => Some("the daemon cannot write its snapshots"),
-        (_, true, false) => None,
-    }
-}
-
-/// Looks for what is wrong. The age of the snapshot is not among it: an idle daemon writes none.
-pub(super) fn judge(view: &View, age: Levels, lag: Levels) -> Verdict {
-    let mut found = Vec::new();
-    match view.running {
-        Some(true) => {}
-        Some(false) => found.push((Level::Critical, "no daemon is running".to_owned())),
-        None => {
-            let why = view.unseen.as_deref().unwrap_or_default();
-            let text = format!("whether a daemon runs cannot be seen ({why})");
-            found.push((Level::Unknown, text));
-        }
-    }
-    if let Some(still) = view.hangs() {
-        let text = format!("the daemon hangs: it has not moved for {}", span(still));
-        found.push((Level::Critical, text));
-    }
-    if view.snapshots_fail == Some(true) {
-        let since = span(view.ago(view.made));
-        let text = format!("no snapshot could be written for {since}");
-        found.push((Level::Critical, text));
-    }
-    for mail in &view.outbox {
-        let waited = view.ago(mail.since);
-        let fault = mail.fault.as_deref().unwrap_or("not tried yet");
-        let queue = &mail.queue;
-        let (level, what) = match mail.refused {
-            true => (Level::Critical, "was refused"),
-            false => (Level::of(waited, age), "waits"),
-        };
-        let waited = span(waited);
-        let text = format!("the report of queue {queue} {what} ({waited}): {fault}");
-        found.push((level, text));
-    }
-    let behind = view.files.iter().max_by_key(|file| file.lag);
-    if let Some(file) = behind {
-        let text = format!("{} unread, most of it of {}", size(view.lag()), file.path);
-        found.push((Level::of(view.lag(), lag), text));
-    }
-    for (input, fault) in &view.faults {
-        // No report leaves until somebody has put the mail server's fault right.
-        let level = match view.blind.contains(input) || input == MAIL_SERVER {
-            true => Level::Critical,
-            false => Level::Warning,
-        };
-        found.push((level, format!("{input}: {fault}")));
-    }
-    found.retain(|(level, _)| *level > Level::Ok);
-    found.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
-    Verdict(found)
 }
 
 /// Writes the line: the verdict, and numbers for graphs behind a bar.
@@ -156,7 +55,8 @@ pub(super) fn write(
 }
 
 fn words(verdict: &Verdict, view: &View) -> String {
-    if verdict.0.is_empty() {
+    let faults = verdict.faults();
+    if faults.len() == 0 {
         let waits = match view.outbox.len() {
             0 => "no report waits".to_owned(),
             1 => "1 report waits".to_owned(),
@@ -164,9 +64,9 @@ fn words(verdict: &Verdict, view: &View) -> String {
         };
         return format!("{waits}, {} unread", size(view.lag()));
     }
-    let named = verdict.0.iter().take(NAMED);
-    let mut words: Vec<String> = named.map(|(_, text)| one_line(text)).collect();
-    if let Some(more) = verdict.0.len().checked_sub(NAMED).filter(|more| *more > 0) {
+    let more = faults.len().checked_sub(NAMED);
+    let mut words: Vec<String> = faults.take(NAMED).map(one_line).collect();
+    if let Some(more) = more.filter(|more| *more > 0) {
         words.push(format!("and {more} more"));
     }
     words.join("; ")
@@ -187,7 +87,8 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Snapshot;
+    use crate::health::without_snapshot;
+    use crate::state::{LockStatus, Snapshot};
     use std::path::Path;
 
     const LEVELS: Levels = Levels {
@@ -213,10 +114,10 @@ mod tests {
     }
 
     fn line(view: &View) -> (String, i32) {
-        let verdict = judge(view, LEVELS, LEVELS);
+        let verdict = view.health().judge(LEVELS, LEVELS);
         let mut out = Vec::new();
         write(&verdict, view, LEVELS, LEVELS, &mut out).unwrap();
-        (String::from_utf8(out).unwrap(), verdict.status())
+        (String::from_utf8(out).unwrap(), exit_status(&verdict))
     }
 
     #[test]
@@ -284,12 +185,5 @@ mod tests {
         }
         let (text, _) = line(&view);
         assert!(text.contains("/log4: gone; and 4 more|"), "{text}");
-    }
-
-    #[test]
-    fn a_level_is_reached_and_not_only_passed() {
-        let levels: Vec<Level> = [9, 10, 19, 20].map(|n| Level::of(n, LEVELS)).to_vec();
-        let want = [Level::Ok, Level::Warning, Level::Warning, Level::Critical];
-        assert_eq!(levels, want);
     }
 }

@@ -4,7 +4,6 @@
 //! logs are now. Whoever may read the snapshot may ask: there is no socket, and nothing is changed.
 
 mod check;
-mod lag;
 mod prometheus;
 mod text;
 mod view;
@@ -16,6 +15,7 @@ use super::json_text;
 use super::state_directory::StateDirectory;
 use crate::cli::{StatusArgs, StatusForm};
 use crate::clock::{Clock, SystemClock};
+use crate::health;
 use crate::shown::shown_lines;
 use crate::state;
 use crate::state::ReadError;
@@ -37,7 +37,7 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         Err(fault) => {
             let absent = matches!(fault, ReadError::Absent(_));
             let holder = state::lock_status(&directory.path).ok().filter(|_| absent);
-            let dead = holder.as_ref().and_then(check::without_snapshot);
+            let dead = holder.as_ref().and_then(health::without_snapshot);
             let explained = directory.explain(&fault);
             let known = holder.filter(|_| dead.is_some());
             if let (StatusForm::Prometheus, Some(holder)) = (args.form, known) {
@@ -65,10 +65,10 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         StatusForm::Prometheus => (prometheus::write(&view, out), 0),
         StatusForm::Json => (json(&view, out), 0),
         StatusForm::Check { age, lag } => {
-            let verdict = check::judge(&view, age, lag);
+            let verdict = view.health().judge(age, lag);
             (
                 check::write(&verdict, &view, age, lag, out),
-                verdict.status(),
+                check::exit_status(&verdict),
             )
         }
     };

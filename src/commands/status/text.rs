@@ -6,7 +6,7 @@ use chrono::Local;
 
 use super::view::{FileView, MailView, QueueView, View};
 use crate::clock::Time;
-use crate::shown::{shown, thousands};
+use crate::shown::{shown, size, span, thousands};
 
 /// Writes it.
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -181,51 +181,4 @@ fn local(time: Time) -> String {
 fn zoned(time: Time) -> String {
     let time = time.with_timezone(&Local);
     time.format("%Y-%m-%d %H:%M:%S %z").to_string()
-}
-
-/// `42 s`, `5 min`, `3 h 20 min`, `12 d 4 h`.
-pub(super) fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, _, _) => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
-}
-
-/// `42 B`, `1.5 KiB`.
-pub(super) fn size(bytes: u64) -> String {
-    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
-        None => format!("{bytes} B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_for_people() {
-        let spans = [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (12_000, "3 h 20 min"),
-            (1_051_200, "12 d 4 h"),
-        ];
-        for (seconds, want) in spans {
-            assert_eq!(span(seconds), want);
-        }
-        for (bytes, want) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1536, "1.5 KiB"),
-            (5 << 30, "5.0 GiB"),
-        ] {
-            assert_eq!(size(bytes), want);
-        }
-    }
 }

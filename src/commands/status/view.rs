@@ -7,10 +7,11 @@ use bstr::BString;
 use chrono::{DateTime, Local, NaiveDate};
 use serde::Serialize;
 
-use super::lag::{self, Generation};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
+use crate::health::lag::{self, Generation};
+use crate::health::{self, Health, WaitingReport};
 use crate::input::file::{Listings, PathCheckpoints};
 use crate::input::journal::{FilePosition, Positions};
 use crate::ledger::News;
@@ -19,9 +20,6 @@ use crate::monitor::SavedQueue;
 use crate::schedule::CronSpec;
 use crate::shown::{shown, shown_path};
 use crate::state::{LockStatus, Snapshot, read_hushes};
-
-/// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
-const HANGS: u64 = 600;
 
 /// A status.
 #[derive(Serialize)]
@@ -232,10 +230,42 @@ impl View {
         }
     }
 
+    /// What the lock shows, as far as it can be seen.
+    fn lock(&self) -> Result<LockStatus, String> {
+        match (self.running, &self.unseen) {
+            (Some(running), _) => Ok(LockStatus {
+                running,
+                failing: self.snapshots_fail == Some(true),
+                moved: self.moved.map(Into::into),
+            }),
+            (None, why) => Err(why.clone().unwrap_or_default()),
+        }
+    }
+
     /// For how many seconds a running daemon has not moved, if that is too long.
     pub(super) fn hangs(&self) -> Option<u64> {
-        let still = self.ago(self.moved.filter(|_| self.running == Some(true))?);
-        (still >= HANGS).then_some(still)
+        health::hangs(&self.lock().ok()?, self.now)
+    }
+
+    /// What is judged of the daemon.
+    pub(super) fn health(&self) -> Health {
+        let waiting = self.outbox.iter().map(|mail| WaitingReport {
+            queue: mail.queue.clone(),
+            since: mail.since,
+            fault: mail.fault.clone(),
+            refused: mail.refused,
+        });
+        let behind = self.files.iter().max_by_key(|file| file.lag);
+        Health {
+            now: self.now,
+            lock: self.lock(),
+            made: self.made,
+            outbox: waiting.collect(),
+            lag: self.lag(),
+            behind: behind.map(|file| file.path.clone()),
+            faults: self.faults.clone().into_iter().collect(),
+            blind: self.blind.clone(),
+        }
     }
 
     /// Bytes of all logs that are not taken yet.

@@ -3,10 +3,9 @@
 use chrono::{Local, TimeDelta};
 
 use crate::clock::Time;
-use crate::commands::status::text::{size as bytes, span};
 use crate::commands::status::view::{MailView, QueueView, View};
 use crate::commands::terminal::{Frame, Line, Size, Style, safe, width};
-use crate::shown::thousands;
+use crate::shown::{size as bytes, span, thousands};
 
 /// The widest column of names.
 const WIDEST: usize = 24;

@@ -13,7 +13,7 @@ use crate::input::file::{
 
 /// A generation of a log: the file that has the path now, or one that was rotated away.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Generation {
+pub struct Generation {
     /// The path that the file has now, if it was found.
     pub path: Option<PathBuf>,
     /// The offset of the next byte to take.
@@ -31,7 +31,7 @@ struct Found {
 
 /// The generations of a log that are followed, oldest first, and those that nobody has looked at
 /// yet. Compressed ones count as far as they were known, and what is followed by itself does not count.
-pub(super) fn generations(
+pub fn generations(
     marks: &PathCheckpoints,
     followed: &HashSet<&Path>,
     listings: &Listings,
@@ -78,6 +78,26 @@ pub(super) fn generations(
         });
     }
     generations
+}
+
+/// Bytes of all logs that are not taken yet, and the log with the most of them.
+pub fn of_all(files: &[PathCheckpoints]) -> (u64, Option<&Path>) {
+    let followed: HashSet<&Path> = files.iter().map(|marks| marks.path.as_path()).collect();
+    let listings = Listings::default();
+    let lag = |marks: &PathCheckpoints| {
+        let generations = generations(marks, &followed, &listings);
+        let lags = generations.iter().map(|generation| generation.lag);
+        lags.fold(0, u64::saturating_add)
+    };
+    let lags: Vec<(u64, &Path)> = files
+        .iter()
+        .map(|marks| (lag(marks), marks.path.as_path()))
+        .collect();
+    let sum = lags
+        .iter()
+        .fold(0, |sum: u64, (lag, _)| sum.saturating_add(*lag));
+    let most = lags.iter().max_by_key(|(lag, _)| *lag);
+    (sum, most.map(|(_, path)| *path))
 }
 
 fn left(mark: &FileCheckpoint, file: Option<&Found>) -> u64 {
