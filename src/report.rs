@@ -162,6 +162,8 @@ pub struct Head<'a> {
     pub status: Option<Status>,
     /// Sentences.
     pub remarks: &'a [String],
+    /// What a report without lines tells in their place.
+    pub quiet: Option<&'a str>,
     /// Kinds of lines that were not seen before.
     pub news: Option<News<'a>>,
 }
@@ -182,6 +184,9 @@ pub fn text(
     }
     if let Some(status) = head.status {
         put(out, format_args!("*** Status: {} ***\n", status.words()));
+    }
+    if let Some(quiet) = head.quiet {
+        put(out, format_args!("*** {quiet} ***\n"));
     }
     for remark in head.remarks {
         put(out, format_args!("*** {remark} ***\n"));
@@ -351,6 +356,7 @@ mod tests {
         let head = Head {
             status,
             remarks,
+            quiet: None,
             news: None,
         };
         written(|body| super::text(body, hosts, form, head, name))

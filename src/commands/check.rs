@@ -105,6 +105,10 @@ where
     let programs = config.mail.programs.iter();
     let programs = programs.map(|(name, command)| format!("notify:{name} by `{}`", command.line));
     sent.extend(programs);
+    sent.extend(config.health_ping.as_ref().map(|ping| {
+        let (line, when) = (&ping.command.line, &ping.when);
+        format!("a heartbeat [{when}] by `{line}`, while all is well")
+    }));
     section(out, "mail", &sent)?;
     let mut kept = state(config);
     kept.extend(memory(config));
@@ -240,7 +244,8 @@ where
             format!("to {}{}", recipients.join(", "), filter.unwrap_or_default())
         }
     };
-    format!("{} {to} {}{when}", queue.name, queue.schedule)
+    let quiet = if queue.quiet { ", when quiet too" } else { "" };
+    format!("{} {to} {}{when}{quiet}", queue.name, queue.schedule)
 }
 
 /// The lines about silences, where any are told.

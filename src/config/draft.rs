@@ -31,6 +31,8 @@ pub(super) struct Draft {
     pub(super) report: ReportSettings,
     pub(super) mail: MailDraft,
     pub(super) news: NewsSettings,
+    /// `set heartbeat`, with the location of its program.
+    pub(super) health_ping: Option<(HealthPing, Location)>,
     pub(super) state: StateSettings,
     pub(super) sleep: Duration,
     pub(super) repeat_limit: u64,
@@ -143,6 +145,7 @@ impl Draft {
                 html: false,
             },
             news: NewsSettings::default(),
+            health_ping: None,
             state: StateSettings {
                 dir: None,
                 catchup: None,
@@ -185,6 +188,9 @@ impl Draft {
         let mut programs: Vec<(PathBuf, Location)> = (of_queues.chain(notified))
             .map(|(command, location)| (PathBuf::from(&command.program), location.clone()))
             .collect();
+        if let Some((ping, location)) = &self.health_ping {
+            programs.push((PathBuf::from(&ping.command.program), location.clone()));
+        }
         let tail = self.inputs.tail_program.as_ref();
         programs.extend(tail.cloned().zip(self.tail_location.clone()));
         if let Some(MailServer::Sendmail { program, .. }) = &self.mail.server {
@@ -213,6 +219,7 @@ impl Draft {
                 report: self.report,
                 mail,
                 news: self.news,
+                health_ping: self.health_ping.map(|(ping, _)| ping),
                 state: self.state,
                 sleep: self.sleep,
                 repeat_limit: self.repeat_limit,

@@ -14,6 +14,9 @@ use super::suggest::did_you_mean;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
 
+/// The most queues with `set quiet`: a host is kept with a bit for each.
+const MOST_QUIET: usize = 64;
+
 /// The queues as defined so far.
 #[derive(Debug, Default)]
 pub(super) struct QueueTable {
@@ -233,13 +236,15 @@ impl QueueTable {
             let message =
                 format!("the queue `{name}` is defined again; this definition replaces {old}");
             reporter.warn(line.at(at), message, Some("keep one of the two".into()));
-            // Its thresholds stay: they are directives of their own.
+            // Its thresholds and `set quiet` stay: they are directives of their own.
             let thresholds = std::mem::take(&mut self.list[id.index()].thresholds);
+            let quiet = self.list[id.index()].quiet && schedule != Schedule::Now;
             self.list[id.index()] = Queue {
                 name: name.to_owned(),
                 schedule,
                 output,
                 thresholds,
+                quiet,
                 place,
             };
             self.locations[id.index()] = line.at(at);
@@ -254,6 +259,7 @@ impl QueueTable {
             schedule,
             output,
             thresholds: Vec::new(),
+            quiet: false,
             place,
         });
         self.locations.push(line.at(at));
@@ -282,6 +288,29 @@ impl QueueTable {
             pattern,
         });
         Ok(())
+    }
+
+    /// `set quiet QUEUE`
+    pub(super) fn quiet<'a>(&mut self, word: Fragment<'a>) -> Result<(), Located<'a>> {
+        let id = self.known(word, &[])?;
+        let quiet = self.list.iter().filter(|queue| queue.quiet).count();
+        let queue = &mut self.list[id.index()];
+        let (message, hint) = match (&queue.schedule, &queue.output) {
+            (_, Output::Csv(_)) => ("the reports of `csv` are for a program", "leave it out"),
+            (Schedule::Now, _) => (
+                "a `[now]` queue has no time at which nothing could be told",
+                "name a queue with a schedule",
+            ),
+            _ if quiet >= MOST_QUIET && !queue.quiet => (
+                "there are more than 64 queues with `set quiet`",
+                "leave some out",
+            ),
+            _ => {
+                queue.quiet = true;
+                return Ok(());
+            }
+        };
+        Err(Located::new(word, message, hint))
     }
 
     /// The queue that a word names. The hint of the error suggests a queue or one of the `others`.

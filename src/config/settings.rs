@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 55] = [
+const SETTINGS: [Setting; 57] = [
     // The process.
     row(
         "uid",
@@ -191,6 +191,7 @@ const SETTINGS: [Setting; 55] = [
     row("notify", "NAME PROGRAM ARGUMENTS", Reload, |s| s.notify()),
     row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()).text(),
     row("threshold", "QUEUE COUNT REGEXP", Reload, |s| s.threshold()).text(),
+    row("quiet", "QUEUE", Reload, |s| s.quiet()),
     row("silence", "QUEUE PATTERN DURATION", Reload, |s| s.silence()),
     row("hush", "PATTERN [WHEN] DURATION", Reload, |s| s.hush()),
     row("sleep", "SECONDS", Reload, |s| s.sleep()),
@@ -282,6 +283,9 @@ const SETTINGS: [Setting; 55] = [
     }),
     row("html", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.mail.html = on)
+    }),
+    row("heartbeat", "[WHEN] PROGRAM ARGUMENTS", Reload, |s| {
+        s.heartbeat()
     }),
     // The state.
     row(

@@ -45,6 +45,7 @@ impl Daemon {
             news: monitor.ledger.news,
             silence: self.monitor.silence_changes(),
             expected: self.monitor.expected_changes(),
+            heard: small.changed("heard", self.monitor.saved_heard()),
             notified: small
                 .changed("notified", &self.outbox.notifications())
                 .map(|_| self.outbox.notifications()),
@@ -70,6 +71,7 @@ impl Daemon {
         small.committed("faults", &self.faults);
         small.committed("blind", &self.blind);
         small.committed("redis", &self.counted);
+        small.committed("heard", self.monitor.saved_heard());
         small.committed("notified", &self.outbox.notifications());
     }
 }

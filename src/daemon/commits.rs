@@ -1,6 +1,7 @@
 //! Commits: when a snapshot is written, and which mails wait for it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kept::Kept;
@@ -68,6 +69,13 @@ impl Commits {
     /// The hushes that people made, if they are others than at the last call.
     pub(super) fn new_hushes(&mut self) -> Option<Vec<Hush>> {
         self.hushes.changes(self.store.as_ref()?.directory())
+    }
+
+    /// The state directory, if there is one.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        self.store
+            .as_ref()
+            .map(|store| store.directory().to_owned())
     }
 
     /// Whether there are snapshots at all: without them, what is counted cannot be kept.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use bstr::BString;
@@ -14,6 +14,7 @@ use super::inputs::Inputs;
 use super::kept::JournalPositions;
 use super::kept::Positions;
 use super::messages::{Message, Requests};
+use super::pings::Pings;
 use super::service_status::ServiceStatus;
 use crate::clock::{Clock, Time};
 use crate::delivery::message::Identity;
@@ -47,6 +48,10 @@ pub(super) struct Daemon {
     pub(super) workers: WorkerPool,
     pub(super) inputs: Inputs,
     pub(super) messages: Receiver<Message>,
+    /// For what the loop's own threads have to say.
+    pub(super) sender: SyncSender<Message>,
+    /// The pings of `set heartbeat`.
+    pub(super) pings: Pings,
     /// Signals have a channel of their own: they do not wait behind lines that are to be counted.
     pub(super) signals: Receiver<Signal>,
     pub(super) requests: Requests,
@@ -119,6 +124,7 @@ impl Daemon {
                 check,
                 self.next_due,
                 self.next_silence(),
+                self.next_ping(),
                 self.next_try(),
                 alive,
                 self.requests.until,
@@ -159,6 +165,7 @@ impl Daemon {
             Message::Written(stored) => self.stored(&stored),
             Message::Signal => {}
             Message::Attempted(attempt) => self.settle(&attempt),
+            Message::Pinged(end) => self.pinged(&end),
             Message::ThreadDied => self.thread_died(self.clock.now()),
         }
     }
@@ -229,6 +236,7 @@ impl Daemon {
         }
         if self.shutdown.ending.is_none() {
             self.look_for_silence(now);
+            self.ping(now);
             let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
             let checked = now >= self.next_check && self.monitor.now_waiting();
             if (scheduled && self.ready()) || checked {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::pings::Pinged;
 use crate::clock::Time;
 use crate::delivery::AttemptResult;
 use crate::input::Event;
@@ -24,6 +25,8 @@ pub(super) enum Message {
     Attempted(AttemptResult),
     /// The writer of snapshots is through with one.
     Written(WriteResult),
+    /// A ping of `set heartbeat` is over.
+    Pinged(Pinged),
     /// A thread died; the log says which.
     ThreadDied,
 }

@@ -12,6 +12,7 @@
 //! - `commits` and `snapshots`: when the state is written, and which mails wait for it; `kept`: what of it
 //!   is on disk; `changes`: what is new;
 //! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
+//! - `health_ping` and `pings`: the program of `set heartbeat`, while all is well;
 //! - `ending` and `shutdown`: the end of a run.
 
 mod batch;
@@ -19,11 +20,13 @@ mod changes;
 mod commits;
 mod ending;
 mod event_loop;
+mod health_ping;
 mod heartbeat;
 mod inputs;
 mod kept;
 mod learnt;
 mod messages;
+mod pings;
 mod reload;
 mod reports;
 mod requests;

@@ -35,6 +35,7 @@ impl Daemon {
                 self.outbox.settings_changed(now);
                 self.take_learnt(&new, now);
                 self.monitor.reconfigure(Arc::new(new), now);
+                self.plan_ping(now);
                 self.plan();
             }
             Err(faults) => {

@@ -188,6 +188,7 @@ impl Daemon {
             news: &monitor.ledger().news,
             silence: monitor.saved_silence(),
             expected: monitor.saved_expected(),
+            heard: monitor.saved_heard(),
             notified: self.outbox.notifications(),
             journal: self.journal.all(),
         }

@@ -11,6 +11,7 @@ use super::event_loop::Daemon;
 use super::inputs::Inputs;
 use super::kept::JournalPositions;
 use super::messages::{DEPTH, Message, Requests};
+use super::pings::Pings;
 use super::service_status::ServiceStatus;
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
@@ -152,6 +153,12 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             faults.push(format!("{program}: not executable (set notify {name})"));
         }
     }
+    if let Some(ping) = &config.health_ping
+        && !is_executable(Path::new(&ping.command.program))
+    {
+        let program = &ping.command.program;
+        faults.push(format!("{program}: not executable (set heartbeat)"));
+    }
     if let MailServer::Sendmail { program, .. } = &config.mail.server
         && !is_executable(program)
     {
@@ -259,9 +266,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let events = EventSender::new(sender.clone(), Message::Input);
     inputs.start(&config, &resume, &clock, &events)?;
     let requests = first_requests(&inputs, catching_up);
-    let workers = WorkerPool::new(move |result| {
-        drop(sender.send(Message::Attempted(result)));
-    });
+    let workers = workers(sender.clone());
     let identity = identity();
     let begun = inputs.begun();
     let files = resume.files.into_iter().chain(begun.files);
@@ -284,6 +289,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         settlements,
         inputs,
         messages: channels.messages,
+        sender,
+        pings: Pings::new(&config, now),
         signals: channels.signals,
         requests,
         next_check: now + config.sleep,
@@ -317,6 +324,13 @@ fn resume(config: &Config, before: &mut Snapshot) -> Resume {
             false => journal,
         },
     }
+}
+
+/// The workers of the run, whose results are messages to the loop.
+fn workers(sender: SyncSender<Message>) -> WorkerPool {
+    WorkerPool::new(move |result| {
+        drop(sender.send(Message::Attempted(result)));
+    })
 }
 
 /// The requests at the start: lines of before it are read to their end first.

@@ -1,6 +1,8 @@
 //! The loop's own state over power cuts: a daemon without threads, on a disk that forgets all that it may.
 //! What it has mailed, what waits, and what it has not read yet are together every line, once.
 
+mod pings;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
@@ -16,6 +18,7 @@ use super::event_loop::Daemon;
 use super::inputs::Inputs;
 use super::kept::JournalPositions;
 use super::messages::Requests;
+use super::pings::Pings;
 use super::service_status::ServiceStatus;
 use super::start;
 use crate::clock::{Clock, Time};
@@ -34,7 +37,7 @@ use crate::random::Random;
 use crate::state::{self, Commit, Snapshot, Store, Written};
 
 const CONFIG: &str = "set mailserver h\nset logfile /log\nset notify chat /bin/true\n\
-    set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\n\
+    set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\nset quiet e\n\
     set news on\nset news_learn 0\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
@@ -143,6 +146,55 @@ fn kept_lines(state: &Snapshot) -> BTreeMap<String, u64> {
     counts
 }
 
+/// A daemon without threads, on a state.
+fn daemon_of(
+    config: &Arc<Config>,
+    clock: Arc<dyn Clock>,
+    store: Store,
+    before: &mut Snapshot,
+) -> Daemon {
+    let now = clock.now();
+    let mut monitor = Monitor::new(config.clone(), now);
+    let settlements = start::restore(before, &mut monitor, now);
+    let identity = start::identity();
+    let (sender, messages) = sync_channel(4);
+    let before = std::mem::take(before);
+    Daemon {
+        outputs: Outputs::new(&config.mail, identity.clone(), false),
+        workers: WorkerPool::new(|_| {}),
+        next_due: None,
+        files: before.files.into_iter().collect(),
+        journal: JournalPositions::new(before.journal),
+        patterns: HashMap::new(),
+        resolver: None,
+        monitor,
+        clock,
+        config_file: PathBuf::new(),
+        identity,
+        print: false,
+        outbox: before.outbox,
+        settlements,
+        inputs: Inputs::open(config, false).unwrap(),
+        messages,
+        sender,
+        pings: Pings::default(),
+        signals: channel().1,
+        requests: Requests::default(),
+        next_check: now,
+        watchdog: None,
+        next_watchdog_ping: now,
+        next_heartbeat: now,
+        service_status: ServiceStatus::new(),
+        shutdown: Shutdown::default(),
+        commits: Commits::new(Some(store)),
+        counted: before.redis,
+        faults: HashMap::new(),
+        blind: BTreeSet::new(),
+        started: now,
+        catching_up: false,
+    }
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -171,43 +223,8 @@ impl World {
         assert_eq!(loaded.warning, None);
         let mut before = loaded.snapshot.unwrap_or_default();
         self.check(&before);
-        let now = self.clock.now();
-        let mut monitor = Monitor::new(self.config.clone(), now);
-        let settlements = start::restore(&mut before, &mut monitor, now);
-        let identity = start::identity();
         let read = lines_read(&before);
-        let mut daemon = Daemon {
-            outputs: Outputs::new(&self.config.mail, identity.clone(), false),
-            workers: WorkerPool::new(|_| {}),
-            next_due: None,
-            files: before.files.into_iter().collect(),
-            journal: JournalPositions::new(before.journal),
-            patterns: HashMap::new(),
-            resolver: None,
-            monitor,
-            clock: self.clock.clone(),
-            config_file: PathBuf::new(),
-            identity,
-            print: false,
-            outbox: before.outbox,
-            settlements,
-            inputs: Inputs::open(&self.config, false).unwrap(),
-            messages: sync_channel(1).1,
-            signals: channel().1,
-            requests: Requests::default(),
-            next_check: now,
-            watchdog: None,
-            next_watchdog_ping: now,
-            next_heartbeat: now,
-            service_status: ServiceStatus::new(),
-            shutdown: Shutdown::default(),
-            commits: Commits::new(Some(store)),
-            counted: before.redis,
-            faults: HashMap::new(),
-            blind: BTreeSet::new(),
-            started: now,
-            catching_up: false,
-        };
+        let mut daemon = daemon_of(&self.config, self.clock.clone(), store, &mut before);
         daemon.commit_first();
         Some(Life { daemon, jobs, read })
     }

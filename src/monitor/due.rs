@@ -50,7 +50,10 @@ impl Monitor {
             (ripe && !waiting(&queue.name)).then_some(index)
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
-        let report = |index: usize| self.report(index, now, status, names);
+        let report = |index: usize| {
+            let report = self.report(index, now, status, names);
+            report.or_else(|| self.quiet_report(index, now, status))
+        };
         ready.into_iter().filter_map(report).collect()
     }
 
@@ -130,11 +133,13 @@ impl Monitor {
         state.mailed = Some(now);
         let id = QueueId(u16::try_from(index).ok()?);
         let settlement = self.escalated(id, &lines);
+        self.heard_until(&queue.name, start);
         let remarks = self.remarks_for(index, start, now);
         let announced = std::mem::take(&mut self.announced);
         let builder = ReportBuilder {
             remarks: &remarks,
             news: news.as_ref(),
+            quiet: None,
             names,
             config: &config,
             queue,
@@ -152,6 +157,42 @@ impl Monitor {
             reports,
             announced,
             settlement,
+        })
+    }
+
+    /// The scheduled report of a queue without lines, if it is to be mailed (`set quiet`).
+    fn quiet_report(
+        &mut self,
+        index: usize,
+        now: Time,
+        status: Option<Status>,
+    ) -> Option<DueReports> {
+        let config = self.config.clone();
+        let queue = config.queues.get(index).filter(|queue| queue.quiet)?;
+        let mail = queue.output.mail()?;
+        let state = self.queues.get_mut(index)?;
+        let start = std::mem::replace(&mut state.start, now);
+        state.mailed = Some(now);
+        let quiet = self.heard_until(&queue.name, start)?;
+        let remarks = self.remarks_for(index, start, now);
+        let announced = std::mem::take(&mut self.announced);
+        let builder = ReportBuilder {
+            remarks: &remarks,
+            news: None,
+            quiet: Some(&quiet),
+            names: &|_| None,
+            config: &config,
+            queue,
+            lines: &[],
+            start,
+            now,
+            status,
+        };
+        Some(DueReports {
+            queue: QueueId(u16::try_from(index).ok()?),
+            reports: builder.mails(mail),
+            announced,
+            settlement: EscalationSettlement::new(),
         })
     }
 

@@ -99,7 +99,7 @@ impl Monitor {
     fn end(&mut self, scratch: Scratch) {
         self.scratch = scratch;
         self.count_batch();
-        if self.watching.is_on() {
+        if self.notes_hosts() {
             self.note_heard();
         }
         self.bound_fresh();
@@ -197,7 +197,7 @@ impl Monitor {
             masked,
             budget,
         } = scratch;
-        if self.watching.is_on() {
+        if self.notes_hosts() {
             self.watching.note(self.hosts.host(host).number());
         }
         let mut text = MessageText::new(written, config.lines.hidepid, message);

@@ -13,6 +13,7 @@ mod due;
 mod escalation;
 mod expectations;
 mod expecting;
+mod heard;
 mod lines;
 mod loss_warnings;
 #[expect(
@@ -24,6 +25,7 @@ mod news;
 mod news_rules;
 mod previous;
 mod queue_state;
+mod quiet;
 mod repeat;
 mod report_builder;
 mod restore;
@@ -37,6 +39,7 @@ mod watching;
 pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;
+pub use heard::Heard;
 pub use monitor::Monitor;
 pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange};
 

@@ -7,6 +7,7 @@ use bstr::BString;
 
 use super::escalation::Escalations;
 use super::expectations::Expecting;
+use super::heard::Heard;
 use super::loss_warnings::LossWarnings;
 use super::news_rules::NewsRules;
 use super::previous::{PreviousLines, SourceId};
@@ -41,6 +42,8 @@ pub struct Monitor {
     pub(super) ledger: Ledger,
     /// The silences of hosts and files.
     pub(super) watching: Watching,
+    /// The hosts and lines since the last reports of the queues with `set quiet`.
+    pub(super) heard: Heard,
     /// The messages that rules expect.
     pub(super) expecting: Expecting,
     /// The rules as the ledger knows them.
@@ -103,6 +106,7 @@ impl Monitor {
             repeats: repeats(&config),
             watching: Watching::new(&config, now),
             expecting: Expecting::new(&config),
+            heard: Heard::of(&Heard::default(), &config, 0),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
@@ -255,6 +259,8 @@ impl Monitor {
         self.names = RuleNames::new(&self.config);
         self.index = Index::new(&self.config.rules);
         self.begin_schedules(self.looked);
+        let read = self.counters.get(Counter::Lines);
+        self.heard = Heard::of(&self.heard, &self.config, read);
         self.reconfigure_silences(now);
         self.reconfigure_expecting(now);
         self.begin_news(now);

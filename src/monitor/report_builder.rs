@@ -24,6 +24,8 @@ pub(super) struct ReportBuilder<'a> {
     pub remarks: &'a [String],
     /// The news of the queue, if there is any.
     pub news: Option<&'a Block>,
+    /// What a report without lines tells in their place.
+    pub quiet: Option<&'a str>,
     /// The full name of a host, where it is known.
     pub names: &'a dyn Fn(&[u8]) -> Option<String>,
 }
@@ -58,12 +60,16 @@ impl ReportBuilder<'_> {
             match pager {
                 true => {
                     report::pager_news(&mut body, news.as_ref());
+                    if let Some(quiet) = self.quiet {
+                        body.put(format!("{quiet}\n").as_bytes());
+                    }
                     report::pager(&mut body, self.lines, form);
                 }
                 false => {
                     let head = Head {
                         status: self.status,
                         remarks: self.remarks,
+                        quiet: self.quiet,
                         news,
                     };
                     report::text(&mut body, self.lines, form, head, self.names);

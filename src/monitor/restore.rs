@@ -6,12 +6,14 @@ use std::time::Duration;
 use bstr::BStr;
 
 use super::due::EscalationSettlement;
+use super::heard::Heard;
 use super::loss_warnings::LossWarnings;
 use super::monitor::Monitor;
 use super::previous::PreviousLine;
 use super::saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource};
 use crate::clock::Time;
 use crate::config::{Action, RuleId};
+use crate::counters::Counter;
 use crate::queue::Tally;
 
 /// A time without a running program that is no longer than this is not told in the next report.
@@ -158,6 +160,8 @@ impl Monitor {
             }
         }
         self.counters = snapshot.counters;
+        let read = self.counters.get(Counter::Lines);
+        self.heard = Heard::of(&snapshot.heard, &self.config, read);
         self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
         self.ledger = snapshot.ledger;

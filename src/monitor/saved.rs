@@ -4,6 +4,7 @@
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 
+use super::heard::Heard;
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::ledger::Ledger;
@@ -31,6 +32,8 @@ pub struct SavedMonitor {
     pub silence: SavedSilence,
     /// The messages that came which rules expect.
     pub expected: SavedExpected,
+    /// The hosts and lines since the last reports of the queues with `set quiet`.
+    pub heard: Heard,
     /// Everything counted.
     pub counters: Counters,
     /// What the site is known by.

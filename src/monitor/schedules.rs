@@ -14,7 +14,7 @@ impl Monitor {
         let before = now - chrono::TimeDelta::minutes(1);
         for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
             if let Schedule::Cron(spec) = &queue.schedule
-                && state.holds()
+                && (state.holds() || queue.quiet)
                 && state
                     .mailed
                     .is_none_or(|mailed| minute(mailed) != minute(now))
@@ -25,7 +25,8 @@ impl Monitor {
         }
     }
 
-    /// Looks at the schedules up to `now`: queues with lines whose scheduled minute has come are overdue.
+    /// Looks at the schedules up to `now`: queues with lines, or with `set quiet`, whose scheduled minute has come are
+    /// overdue.
     /// To be called before lines are counted that were read at `now`: they came after that minute.
     pub fn advance_to(&mut self, now: Time) {
         if now < self.looked {
@@ -37,7 +38,7 @@ impl Monitor {
             if let Schedule::Cron(spec) = &queue.schedule
                 && state.next.is_some_and(|next| next <= now)
             {
-                state.overdue |= state.holds();
+                state.overdue |= state.holds() || queue.quiet;
                 state.next = spec.next(now, &Local);
             }
         }
@@ -68,11 +69,11 @@ impl Monitor {
         }
     }
 
-    /// The next scheduled minute of the queues that hold lines, and of the `others`: queues with a refused
+    /// The next scheduled minute of the queues that hold lines or report without any, and of the `others`: queues with a refused
     /// report to try again. `[now]` queues have none.
     pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
         let queues = self.config.queues.iter().zip(&self.queues);
-        let wanted = queues.filter(|(q, w)| w.holds() || others(&q.name));
+        let wanted = queues.filter(|(q, w)| w.holds() || q.quiet || others(&q.name));
         wanted.filter_map(|(_, w)| w.next).min()
     }
 

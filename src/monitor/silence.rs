@@ -14,8 +14,27 @@ impl Monitor {
         self.watching.silence.name_console(name.as_bytes());
     }
 
+    /// Whether it is noted which hosts write: for `set silence`, or for `set quiet`.
+    #[inline(always)]
+    pub(super) fn notes_hosts(&self) -> bool {
+        self.watching.is_on() || self.heard.is_on()
+    }
+
     /// Takes note of the hosts that wrote in the batch whose last line was taken.
     pub(super) fn note_heard(&mut self) {
+        if self.heard.is_on() {
+            let names = self.watching.hosts.iter();
+            let names = names.filter_map(|number| self.hosts.name(*number));
+            names
+                .filter(|name| !name.is_empty())
+                .for_each(|name| self.heard.note(name));
+        }
+        if !self.watching.is_on() {
+            self.watching.hosts.clear();
+            self.watching.last = None;
+            self.watching.batch += 1;
+            return;
+        }
         let Watching {
             silence,
             faults,

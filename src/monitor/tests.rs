@@ -1,5 +1,6 @@
 mod batches;
 mod news;
+mod quiet;
 mod repeat;
 mod silence;
 

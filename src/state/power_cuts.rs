@@ -276,6 +276,7 @@ fn owned_and_borrowed_are_the_same_bytes() {
         news: &snapshot.news,
         silence: snapshot.silence.clone(),
         expected: &snapshot.expected,
+        heard: &snapshot.heard,
         notified: Default::default(),
         journal: &snapshot.journal,
     };

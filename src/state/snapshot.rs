@@ -18,7 +18,7 @@ use crate::ledger::news::Op;
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
-    SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
+    Heard, SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
 use crate::queue::{Tally, TallyChange};
 use crate::report::Notification;
@@ -153,6 +153,8 @@ snapshot! {
     silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
     /// The messages that came which rules expect.
     expected: SavedExpected, &'a SavedExpected; ExpectedChange, ExpectedChange;
+    /// The hosts and lines since the last reports of the queues with `set quiet`.
+    heard: Heard, &'a Heard; Heard, &'a Heard;
     /// The facts of the reports in the outbox that are for programs of `set notify`, by the mails' numbers.
     notified: BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
         BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
@@ -173,6 +175,7 @@ impl Snapshot {
             sources: take(&mut self.sources),
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
+            heard: take(&mut self.heard),
             silence: take(&mut self.silence),
             expected: take(&mut self.expected),
             ledger: Ledger {

@@ -22,6 +22,7 @@ mod crash;
 mod diff;
 mod differences;
 mod explain;
+mod heartbeat;
 mod html;
 mod idle;
 mod import;

@@ -21,7 +21,7 @@ pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, 
 pub use journal::{FieldMatch, Journal, JournalMatch, SYSLOG_FILES, ValueMatch, is_own_log};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
 pub use news::{NewsQueues, NewsSettings};
-pub use notify::NotifyRecipient;
+pub use notify::{HealthPing, NotifyRecipient};
 
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 
@@ -77,6 +77,8 @@ pub struct Config {
     pub report: ReportSettings,
     /// The way of the mails.
     pub mail: MailSettings,
+    /// The ping while all is well (`set heartbeat`, none).
+    pub health_ping: Option<HealthPing>,
     /// What reports tell of kinds of lines that were not seen before.
     pub news: NewsSettings,
     /// The state that outlives a restart.
@@ -137,6 +139,8 @@ pub struct Queue {
     pub output: Output,
     /// `set threshold`: lines of the report to leave out while they are too few.
     pub thresholds: Vec<Threshold>,
+    /// `set quiet`: a scheduled report without lines is mailed too.
+    pub quiet: bool,
     /// The place of its (last) definition.
     pub place: Place,
 }

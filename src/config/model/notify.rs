@@ -1,4 +1,7 @@
-//! Programs as recipients: `set notify`.
+//! Programs beside mail: recipients (`set notify`), and the ping of a watcher (`set heartbeat`).
+
+use super::ShellCommand;
+use crate::schedule::CronSpec;
 
 /// A recipient of a queue that is a program of `set notify`: `notify:NAME`, or `notify-short:NAME`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,4 +23,14 @@ impl NotifyRecipient {
         let word = if self.short { Self::SHORT } else { Self::FULL };
         format!("{word}{}", self.name)
     }
+}
+
+/// The ping by which somebody else sees that all is well (`set heartbeat [WHEN] PROGRAM ARGUMENTS`): a watcher that
+/// alerts when pings stop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HealthPing {
+    /// When the program is run.
+    pub when: CronSpec,
+    /// The program.
+    pub command: ShellCommand,
 }

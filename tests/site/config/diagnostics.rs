@@ -507,6 +507,50 @@ fn recipients_that_are_programs_must_be_defined() {
 }
 
 #[test]
+fn a_heartbeat_and_a_quiet_queue_have_their_times() {
+    let wrong = [
+        ("set heartbeat", "1:5 error: `set heartbeat` needs a value"),
+        (
+            "set heartbeat /bin/true",
+            "1:15 error: a schedule in brackets must come first",
+        ),
+        (
+            "set heartbeat [now] /bin/true",
+            "1:15 error: the heartbeat has times, as in `[*/5 * * * *]`",
+        ),
+        (
+            "set heartbeat [* * * * *]",
+            "1:5 error: the program is missing",
+        ),
+        ("set heartbeat [99 * * * *] /bin/true", "1:16 error: "),
+        (
+            "set heartbeat [* * * * *] /bin/true\nset heartbeat [* * * * *] /bin/true",
+            "2:5 warning: this heartbeat replaces that of ",
+        ),
+        ("set quiet", "1:5 error: `set quiet` needs a value"),
+        (
+            "set quiet nobody",
+            "1:11 error: there is no queue `nobody` up to here",
+        ),
+        (
+            "set queue b f t [now]\nb x\nset quiet b",
+            "3:11 error: a `[now]` queue has no time at which nothing could be told",
+        ),
+        (
+            "set csv [0 8 * * *] /bin/cat\ncsv x\nset quiet csv",
+            "3:11 error: the reports of `csv` are for a program",
+        ),
+    ];
+    for (text, want) in wrong {
+        let told = heads(text);
+        assert!(
+            told.iter().any(|told| told.starts_with(want)),
+            "{text}: {told:?}"
+        );
+    }
+}
+
+#[test]
 fn a_program_for_mails_that_is_not_there_is_found() {
     let dir = Dir::new();
     let log = dir.write("log", "");

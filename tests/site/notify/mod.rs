@@ -98,7 +98,7 @@ fn each_gets_a_report_once_though_the_other_fails() {
     let chat = program(
         &dir,
         "chat",
-        "test -e $0.up || exit 7; cat >>$0.got; echo $TENSHI_LINES >>$0.lines",
+        "test -e $0.up || exit 7; echo $TENSHI_LINES >>$0.lines; cat >>$0.got",
     );
     let rest = format!(
         "set statedir {}\nset queue q from@x t@x,notify:chat [now]\nset notify chat {chat}\nq .*\n",
