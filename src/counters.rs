@@ -85,6 +85,12 @@ counters! {
     RepeatOverLimit: "repetitions over repeat_limit, not counted",
     /// Entries of the journal known to be lost: removed before they were read, or damaged.
     JournalLost: "journal entries lost unread",
+    /// Lines that belong to the line before (`continue`, `set join on`): they are not counted in a queue.
+    Continued: "lines that continue the line before",
+    /// Those of them whose line before is not known, the first ones of a host.
+    ContinueDropped: "continuation lines without a line before",
+    /// Those of them whose text was not kept because a queue was at `max_lines` or `max_memory`.
+    ContinueOverLimit: "continuation lines over a queue's max_lines or max_memory",
     /// Kinds of lines that were not kept for `set news`, or had to go for others (`news_max`).
     KindsOver: "kinds of lines over news_max, not kept",
     /// Reports left out for a program of `set notify`, since too much waited for it.

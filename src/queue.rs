@@ -2,6 +2,8 @@
 
 mod batch;
 mod changes;
+mod continue_line;
+mod continued;
 mod lines;
 mod noted;
 mod saved;
@@ -13,10 +15,12 @@ use hashbrown::HashTable;
 
 pub use batch::{Batch, Collector, Taken};
 pub use changes::{LinesChange, TallyChange};
+pub use continued::{Continuation, Continued};
 
 use crate::config::{Bound, SortOrder, Threshold};
 use crate::hosts::Host;
 use crate::pattern::{Budget, Found, Pattern};
+use continued::AllContinued;
 use lines::{Change, Key, LineHash, Lines};
 use noted::Changes;
 
@@ -41,6 +45,8 @@ pub struct Tally {
     index: NameIndex,
     /// The hosts and lines that changed since the last commit.
     changes: Changes,
+    /// The continuation lines of the lines.
+    continued: AllContinued,
 }
 
 /// What a queue keeps of a host besides its lines.
@@ -88,6 +94,18 @@ pub struct HostLines<'a> {
     pub lines: Vec<(u64, &'a BStr)>,
     /// The number of lines beyond the bound of the queue (`set max_lines`), whose text was not kept.
     pub others: u64,
+    /// The lines that have continuation lines, by their text.
+    pub continued: Vec<(&'a BStr, &'a Continued)>,
+}
+
+impl HostLines<'_> {
+    /// The continuation lines of a line, if it has some.
+    pub fn continued_of(&self, line: &BStr) -> Option<&Continued> {
+        let place = self
+            .continued
+            .binary_search_by_key(&line, |(line, _)| *line);
+        self.continued.get(place.ok()?).map(|(_, lines)| *lines)
+    }
 }
 
 impl Tally {
@@ -291,12 +309,16 @@ impl Tally {
                 host: host.name.as_ref(),
                 lines: Vec::with_capacity(length),
                 others: host.others,
+                continued: Vec::new(),
             })
             .collect();
         for (key, count) in self.lines.iter() {
             if let Some(host) = grouped.get_mut(key.host as usize) {
                 host.lines.push((count, BStr::new(key.line)));
             }
+        }
+        if !self.continued.is_empty() {
+            self.put_continued(&mut grouped);
         }
         grouped
     }

@@ -19,7 +19,7 @@ pub use notification::Notification;
 use crate::charset::{Charset, decode};
 use crate::clock::Time;
 use crate::config::Address;
-use crate::queue::HostLines;
+use crate::queue::{Continued, HostLines};
 use crate::shown::shown;
 
 /// A rendered report, ready for a filter and an envelope.
@@ -207,6 +207,9 @@ pub fn text(
             put(out, format_args!("    {count}: "));
             form.put(out, line);
             out.push(b'\n');
+            if let Some(continued) = host.continued_of(line) {
+                put_continued(out, continued, form);
+            }
             body.settle();
         }
         let out = body.text();
@@ -226,6 +229,20 @@ pub fn text(
 pub fn is_host(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.ends_with(b": ") && !line.starts_with(b" ") && !line.starts_with(b"*** ")
+}
+
+/// Writes the continuation lines of a line under it, indented further than any line that is counted.
+fn put_continued(out: &mut Vec<u8>, continued: &Continued, form: Form<'_>) {
+    for line in &continued.lines {
+        out.extend_from_slice(b"        ");
+        form.put(out, line);
+        out.push(b'\n');
+    }
+    match continued.more {
+        0 => {}
+        1 => out.extend_from_slice(b"        [... 1 line more]\n"),
+        more => put(out, format_args!("        [... {more} lines more]\n")),
+    }
 }
 
 /// Writes the short text for pagers: `HOST,COUNT,TEXT` for each line. A comma in a host's name is written `\x2C`:

@@ -14,6 +14,8 @@ pub struct Classifier {
     index: Index,
     spans: Spans,
     budget: Budget,
+    /// Whether any rule is a `continue`.
+    continues: bool,
     room: Vec<u8>,
     masked: Vec<u8>,
 }
@@ -51,6 +53,10 @@ impl Classifier {
     pub fn new(config: Arc<Config>) -> Self {
         Self {
             index: Index::new(&config.rules),
+            continues: config
+                .rules
+                .iter()
+                .any(|rule| rule.action == Action::Continue),
             config,
             spans: Spans::default(),
             budget: Budget::default(),
@@ -74,7 +80,7 @@ impl Classifier {
         let parsed = record::parse(line, &config.lines, &mut self.spans, &mut self.budget);
         let record = match parsed {
             Parsed::Record(record) => record,
-            Parsed::NoPrefix => return self.without_rules(line, Outcome::NoPrefix),
+            Parsed::NoPrefix => return self.unprefixed(line),
             Parsed::NoHost => return self.without_rules(line, Outcome::NoHost),
         };
         let mut room = Vec::new();
@@ -106,6 +112,25 @@ impl Classifier {
             message: &self.room,
             masked: &self.masked,
             spans: &self.spans,
+        }
+    }
+
+    /// A line without a known prefix: a `continue` rule may take it, if there is a line before.
+    fn unprefixed<'a>(&'a mut self, line: &'a [u8]) -> Taken<'a> {
+        let rules = &self.config.rules;
+        let taken = match self.continues {
+            true => rules::decide_continuation(rules, b"", line, &mut self.spans, &mut self.budget),
+            false => None,
+        };
+        match taken {
+            Some(id) => Taken {
+                outcome: Outcome::Rule(id),
+                host: &[],
+                message: line,
+                masked: &self.masked,
+                spans: &self.spans,
+            },
+            None => self.without_rules(line, Outcome::NoPrefix),
         }
     }
 

@@ -63,6 +63,8 @@ pub fn explain(config: &Arc<Config>, line: &[u8]) -> Explanation {
     };
     match taken.outcome {
         Outcome::NoPrefix | Outcome::NoHost => explanation,
+        // A `continue` rule: no other rule is asked.
+        Outcome::Rule(_) if explanation.prefix.is_none() => explanation,
         Outcome::Rule(_) | Outcome::Unmatched => with_rules(config, explanation),
     }
 }

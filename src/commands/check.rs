@@ -300,6 +300,11 @@ fn rules(config: &Config) -> Vec<String> {
         1 => lines.push("1 message is expected".into()),
         count => lines.push(format!("{count} messages are expected")),
     }
+    match count(|action| matches!(action, Action::Continue)) {
+        0 => {}
+        1 => lines.push("1 continue rule".into()),
+        count => lines.push(format!("{count} continue rules")),
+    }
     if !slow.is_empty() {
         let needs = if slow.len() == 1 { "needs" } else { "need" };
         let count = number(slow.len(), "rule");

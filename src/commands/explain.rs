@@ -232,6 +232,10 @@ impl Page<'_> {
                 out,
                 "repeat: the number of its first group is added to the line before of this host"
             )?,
+            Some(Action::Continue) => writeln!(
+                out,
+                "continue: it belongs to the line before of this host, and is not counted"
+            )?,
             _ => {}
         }
         for other in &told.others {

@@ -4,7 +4,8 @@
 pub const BUILT_IN: [&str; 4] = ["trash", "repeat", "group", "group_host"];
 
 /// The words that a line may begin with where no queue is meant.
-pub(super) const FIRST_WORDS: [&str; 9] = [
+pub(super) const FIRST_WORDS: [&str; 10] = [
+    "continue",
     "expect",
     "trash",
     "repeat",

@@ -13,7 +13,7 @@ pub(super) struct ForeignText {
 /// Looks at all that was read.
 pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     unused_queues(draft);
-    named_expect(draft);
+    named_as_words(draft);
     foreign_text(draft, foreign);
     mail(draft);
     inputs(draft);
@@ -29,17 +29,24 @@ fn unused_queues(draft: &mut Draft) {
     }
 }
 
-/// A queue of the name of a rule's word, as an old configuration may have one.
-fn named_expect(draft: &mut Draft) {
+/// Queues of the names of rules' words, as an old configuration may have them.
+fn named_as_words(draft: &mut Draft) {
     let Draft {
         queues, reporter, ..
     } = draft;
-    if let Some(location) = queues.location("expect") {
-        let message =
-            "a queue has the name `expect`: the rules that begin with it count lines there";
-        let hint =
-            "give the queue another name if you want to write `expect QUEUE [WHEN] GRACE REGEXP`";
-        reporter.warn(location.clone(), message, Some(hint.into()));
+    let words = [
+        ("expect", "expect QUEUE [WHEN] GRACE REGEXP"),
+        ("continue", "continue REGEXP"),
+    ];
+    for (word, form) in words {
+        let Some(location) = queues.location(word) else {
+            continue;
+        };
+        let message = format!(
+            "a queue has the name `{word}`: the rules that begin with it count lines there"
+        );
+        let hint = format!("give the queue another name if you want to write `{form}`");
+        reporter.warn(location.clone(), message, Some(hint));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::schedule::Schedule;
 pub(super) enum Head {
     Trash,
     Repeat,
+    Continue,
     Expect(ExpectedMessage),
     Group { on_host: bool },
     Queues(Vec<Target>),
@@ -95,6 +96,7 @@ fn target<'a>(
     let built_in = match name.text {
         b"trash" => Some(Head::Trash),
         b"repeat" => Some(Head::Repeat),
+        b"continue" if table.id("continue").is_none() => Some(Head::Continue),
         b"group" => Some(Head::Group { on_host: false }),
         b"group_host" => Some(Head::Group { on_host: true }),
         _ => None,

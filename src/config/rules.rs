@@ -135,6 +135,7 @@ impl RuleList {
         let action = match head {
             Head::Trash => Action::Trash,
             Head::Repeat => Action::Repeat,
+            Head::Continue => Action::Continue,
             Head::Expect(expected) => Action::Expect(expected.into()),
             Head::Queues(targets) => Action::Queues(targets.into()),
             // `close` or `finish` puts the right end in.

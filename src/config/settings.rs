@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 57] = [
+const SETTINGS: [Setting; 59] = [
     // The process.
     row(
         "uid",
@@ -175,6 +175,14 @@ const SETTINGS: [Setting; 57] = [
     }),
     row("hidepid", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.lines.hidepid = on)
+    }),
+    row("join", "on|off", Reload, |s| {
+        s.on_off().map(|on| s.draft.lines.join = on)
+    }),
+    row("continue_lines", "LINES", Reload, |s| {
+        let lines = s.number()?;
+        s.draft.continue_lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        Ok(())
     }),
     row("suggest_words", "PATH", Reload, |s| {
         s.path().map(|path| s.draft.suggest_words = Some(path))

@@ -42,6 +42,8 @@ impl Daemon {
             blind: small.changed("blind", &self.blind),
             redis: small.changed("redis", &self.counted),
             sources: monitor.sources,
+            continued: monitor.continued,
+            continuing: monitor.continuing,
             news: monitor.ledger.news,
             silence: self.monitor.silence_changes(),
             expected: self.monitor.expected_changes(),

@@ -176,6 +176,8 @@ impl Daemon {
             escalations: monitor.saved_escalations(),
             last: monitor.saved_last(),
             sources: monitor.saved_sources(),
+            continued: monitor.saved_continued(),
+            continuing: monitor.saved_continuing(),
             outbox: &self.outbox,
             settlements: settlements
                 .map(|(id, counters)| (*id, monitor.saved_settlement(counters)))

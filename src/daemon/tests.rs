@@ -38,7 +38,7 @@ use crate::state::{self, Commit, Snapshot, Store, Written};
 
 const CONFIG: &str = "set mailserver h\nset logfile /log\nset notify chat /bin/true\n\
     set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\nset quiet e\n\
-    set news on\nset news_learn 0\n\
+    set news on\nset news_learn 0\nset join on\nset continue_lines 2\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
 /// A clock that a test sets.
@@ -271,7 +271,10 @@ impl World {
     fn wanted(&self, state: &Snapshot) -> BTreeMap<String, u64> {
         let mut want: BTreeMap<String, u64> = BTreeMap::new();
         let (read, mut last) = (lines_read(state), BTreeMap::new());
-        for line in &self.log[..read] {
+        for line in self.log[..read]
+            .iter()
+            .filter(|line| !line.starts_with('\t'))
+        {
             let (host, text) = line.split_once(' ').unwrap();
             let repeated = text.strip_prefix("last message repeated ");
             match repeated.and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok()) {
@@ -299,7 +302,10 @@ impl World {
                     if life.read == self.log.len() {
                         self.log.push(new_line(&mut self.random));
                     }
-                    let line = format!("Nov 23 12:00:00 {}\n", self.log[life.read]);
+                    let line = match self.log[life.read].as_str() {
+                        joined if joined.starts_with('\t') => format!("{joined}\n"),
+                        line => format!("Nov 23 12:00:00 {line}\n"),
+                    };
                     text.extend_from_slice(line.as_bytes());
                     life.read += 1;
                 }
@@ -378,7 +384,8 @@ impl World {
 
 fn new_line(random: &mut Random) -> String {
     let host = format!("h{}", random.below(3));
-    match random.below(9) {
+    match random.below(12) {
+        9.. => format!("\tat {}", random.below(20)),
         0 => format!("{host} now {}", random.below(3)),
         1 => format!("{host} last message repeated {} times", 1 + random.below(4)),
         2..5 => format!("{host} foo"),

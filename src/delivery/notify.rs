@@ -124,6 +124,7 @@ mod tests {
             host: host.into(),
             lines: vec![(41, "x".into())],
             others: 1,
+            continued: Vec::new(),
         }];
         mail.report.notification = Some(Notification::new("chat", &lines));
         let command = ShellCommand {

@@ -403,6 +403,7 @@ mod tests {
                 names: names.to_vec(),
                 rfc3339: true,
                 hidepid: false,
+                join: false,
             })
         };
         let came = stamp(now());
@@ -433,6 +434,7 @@ mod tests {
             names: Vec::new(),
             rfc3339: true,
             hidepid: false,
+            join: false,
         });
         let (line, _) = read_with(b"<13>box=alpha x", SENDER, &own);
         assert_eq!(line, format!("{came}192.0.2.7 box=alpha x"));

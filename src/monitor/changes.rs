@@ -1,11 +1,14 @@
 //! A monitor's part of a commit: what changed since the one before.
 
+use std::collections::BTreeMap;
+
 use bstr::BStr;
 
 use super::monitor::Monitor;
 use super::saved::{SavedCounter, SavedLast, SavedQueue, SavedSource, SourcesChange};
+use super::saved_continuation::{ContinuedChange, ContinuingChange};
 use crate::ledger::LedgerChanges;
-use crate::queue::{Tally, TallyChange};
+use crate::queue::{Continued, Tally, TallyChange};
 
 /// The last lines of the hosts of a source, as they are written.
 type SourceRef<'a> = SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>;
@@ -24,6 +27,10 @@ pub struct MonitorChanges<'a> {
     pub last: Option<Vec<SavedLast<&'a str, &'a BStr>>>,
     /// The previous lines that changed.
     pub sources: Option<SourcesChange<SourceRef<'a>>>,
+    /// The continuation lines of the queues that changed.
+    pub continued: Option<BTreeMap<&'a str, ContinuedChange<&'a Continued>>>,
+    /// What becomes of continuation lines, where that changed.
+    pub continuing: Option<ContinuingChange<&'a BStr>>,
     /// What changed in the ledger.
     pub ledger: LedgerChanges<'a>,
 }
@@ -54,6 +61,8 @@ impl Monitor {
             escalations: (!escalations.is_empty()).then_some(escalations),
             last: anew.then(|| self.saved_last()),
             sources: (anew || !sources.is_empty()).then_some(SourcesChange { anew, sources }),
+            continued: self.continued_changes(),
+            continuing: self.continuing_changes(),
             ledger: self.ledger.changes(),
         })
     }

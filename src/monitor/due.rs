@@ -115,6 +115,8 @@ impl Monitor {
         self.note_news(now);
         let state = self.queues.get_mut(index)?;
         let tally = std::mem::take(&mut state.tally);
+        let id = QueueId(u16::try_from(index).ok()?);
+        self.release(id);
         let order = match queue.output.mail() {
             Some(_) => config.report.sort_order,
             None => SortOrder::Ascending,
@@ -131,7 +133,6 @@ impl Monitor {
         }
         let start = std::mem::replace(&mut state.start, now);
         state.mailed = Some(now);
-        let id = QueueId(u16::try_from(index).ok()?);
         let settlement = self.escalated(id, &lines);
         self.heard_until(&queue.name, start);
         let remarks = self.remarks_for(index, start, now);

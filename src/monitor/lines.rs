@@ -109,7 +109,7 @@ impl Monitor {
     fn begin(&mut self, source: &BStr) {
         self.bound_hosts();
         self.watching.begin(source);
-        if self.repeats {
+        if self.keeps_previous {
             self.source = self.previous.source(source);
         }
     }
@@ -149,8 +149,9 @@ impl Monitor {
             Parsed::Record(record) => {
                 self.take_message(config, record.host, &record.message, known, scratch);
             }
-            Parsed::NoPrefix => self.unprefixed(line, config),
+            Parsed::NoPrefix => self.unprefixed(line, config, scratch),
             Parsed::NoHost => {
+                self.note_uncounted(b"");
                 trace::no_rules(line, "whose prefix gave no host", config);
                 self.counters.add(Counter::NoHost, 1);
             }
@@ -172,12 +173,18 @@ impl Monitor {
 
     /// Takes a line without a known prefix: it belongs to the queue `noprefix`, if there is one.
     #[cold]
-    fn unprefixed(&mut self, line: &[u8], config: &Config) {
+    fn unprefixed(&mut self, line: &[u8], config: &Config, scratch: &mut Scratch) {
+        if self.continuing.on && self.joins(line, config, scratch) {
+            return;
+        }
         trace::no_rules(line, "without a known prefix", config);
         self.counters.add(Counter::NoPrefix, 1);
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
             self.add((queue, None), host, line, 1);
+        }
+        if self.continuing.on {
+            self.note_unprefixed(line);
         }
     }
 
@@ -215,8 +222,9 @@ impl Monitor {
         }
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
-            return;
+            return self.note_uncounted(host);
         };
+        self.note_latest(host);
         self.counters.add(Counter::Matched, 1);
         match &rule.action {
             Action::Queues(targets) => {
@@ -225,7 +233,7 @@ impl Monitor {
                 trace::masked(masked, config);
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
-                if self.repeats {
+                if self.keeps_previous {
                     let change = |previous: &mut PreviousLine| previous.take(id, masked);
                     self.previous.set(self.source, host.number(), change);
                 }
@@ -234,20 +242,29 @@ impl Monitor {
                 let host = self.hosts.host(host);
                 self.repeat(config, host, text.message(), spans);
             }
-            Action::Trash if self.repeats => {
+            Action::Continue => {
+                masked.clear();
+                rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
                 let host = self.hosts.host(host);
-                self.previous
-                    .set(self.source, host.number(), PreviousLine::drop_line);
+                self.continuation(config, host, masked);
             }
+            Action::Trash => self.note_dropped(host),
             Action::Expect(_) => {
-                let host = self.hosts.host(host);
-                self.came(id, host);
-                if self.repeats {
-                    let change = PreviousLine::drop_line;
-                    self.previous.set(self.source, host.number(), change);
-                }
+                let known = self.hosts.host(host);
+                self.came(id, known);
+                self.note_dropped(host);
             }
-            Action::Trash | Action::Group { .. } | Action::GroupHost { .. } => {}
+            Action::Group { .. } | Action::GroupHost { .. } => {}
+        }
+    }
+
+    /// Notes that the line of a host was dropped: its repetitions are dropped too.
+    #[inline]
+    fn note_dropped(&mut self, host: &[u8]) {
+        if self.keeps_previous {
+            let host = self.hosts.host(host).number();
+            let change = PreviousLine::drop_line;
+            self.previous.set(self.source, host, change);
         }
     }
 

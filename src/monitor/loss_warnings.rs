@@ -39,6 +39,14 @@ const KINDS: &[(Counter, &str)] = &[
         Counter::RepeatDropped,
         "not counted: a `repeat` without a whole number, or without a line before",
     ),
+    (
+        Counter::ContinueDropped,
+        "dropped: a `continue` without a line before",
+    ),
+    (
+        Counter::ContinueOverLimit,
+        "not kept: the lines before them are in a queue at `max_lines` or `max_memory`",
+    ),
 ];
 
 /// The last warning of each counter: when it was given in this run, and the count then.

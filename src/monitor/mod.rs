@@ -5,10 +5,13 @@
 //! schedules in a moment.
 //!
 //! Its methods stand in files by their purpose: `lines` (a line is parsed, decided, masked and counted),
-//! `repeat` ("last message repeated 3 times"), `schedules` (which queues are due), `due` (the reports of a
+//! `repeat` ("last message repeated 3 times"), `continuation` (lines that belong to the line before), `schedules` (which queues are due), `due` (the reports of a
 //! queue), `news` (what the ledger makes of new lines), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
 mod changes;
+mod continuation;
+mod continuation_state;
+mod continuing;
 mod due;
 mod escalation;
 mod expectations;
@@ -31,6 +34,7 @@ mod report_builder;
 mod restore;
 mod rule_names;
 mod saved;
+mod saved_continuation;
 mod schedules;
 mod silence;
 mod trace;
@@ -41,7 +45,12 @@ pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;
 pub use heard::Heard;
 pub use monitor::Monitor;
+pub use previous::Continues;
 pub use saved::{SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange};
+pub use saved_continuation::{
+    ContinuedChange, ContinuingChange, HostContinuing, SavedContinued, SavedContinuing,
+    SourceContinuing,
+};
 
 #[cfg(test)]
 mod tests;

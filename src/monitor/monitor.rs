@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
+use super::continuing::Continuing;
 use super::escalation::Escalations;
 use super::expectations::Expecting;
 use super::heard::Heard;
@@ -48,12 +49,16 @@ pub struct Monitor {
     pub(super) expecting: Expecting,
     /// The rules as the ledger knows them.
     pub(super) news_rules: NewsRules,
-    /// The previous line of each source and host, which `repeat` adds to.
+    /// The previous line of each source and host, which `repeat` adds to and lines continue.
     pub(super) previous: PreviousLines,
     /// The source of the lines that are being taken.
     pub(super) source: SourceId,
-    /// Whether any rule is a `repeat`; if none is, previous lines are not kept.
-    pub(super) repeats: bool,
+    /// Whether previous lines are kept: a `repeat` adds to them, or lines continue them.
+    pub(super) keeps_previous: bool,
+    /// Whether lines may belong to lines before.
+    pub(super) continuing: Continuing,
+    /// Whether a queue may have continuation lines.
+    pub(super) held_continued: bool,
     pub(super) counters: Counters,
     /// Sentences that the next report has to carry: a loss, a time in which nobody watched.
     pub(super) remarks: Vec<String>,
@@ -103,7 +108,9 @@ impl Monitor {
             queues: config.queues.iter().map(|_| QueueState::new(now)).collect(),
             index: Index::new(&config.rules),
             names: RuleNames::new(&config),
-            repeats: repeats(&config),
+            keeps_previous: keeps_previous(&config),
+            continuing: Continuing::new(&config),
+            held_continued: config.continues(),
             watching: Watching::new(&config, now),
             expecting: Expecting::new(&config),
             heard: Heard::of(&Heard::default(), &config, 0),
@@ -251,9 +258,11 @@ impl Monitor {
         for line in self.previous.iter_mut() {
             line.reconfigure(&old, &moved);
         }
-        self.repeats = repeats(&self.config);
-        if !self.repeats {
-            // From now on the previous lines are not kept up: they would be wrong once a rule repeats again.
+        self.keeps_previous = keeps_previous(&self.config);
+        self.continuing = Continuing::new(&self.config);
+        self.held_continued |= self.continuing.on;
+        if !self.keeps_previous {
+            // From now on the previous lines are not kept up: they would be wrong once a rule wants them again.
             self.previous.clear();
         }
         self.names = RuleNames::new(&self.config);
@@ -267,8 +276,8 @@ impl Monitor {
     }
 }
 
-/// Whether any rule adds to the previous line.
-fn repeats(config: &Config) -> bool {
+/// Whether any rule adds to the previous line, or lines may continue it.
+fn keeps_previous(config: &Config) -> bool {
     let mut rules = config.rules.iter();
-    rules.any(|rule| rule.action == Action::Repeat)
+    config.continues() || rules.any(|rule| rule.action == Action::Repeat)
 }

@@ -30,7 +30,9 @@ impl Monitor {
             return self.count_event(Counter::RepeatDropped);
         };
         match by {
-            TakenBy::None | TakenBy::Gone => self.count_event(Counter::RepeatDropped),
+            TakenBy::None | TakenBy::Unprefixed | TakenBy::Gone => {
+                self.count_event(Counter::RepeatDropped)
+            }
             TakenBy::Trash => {}
             TakenBy::Rule(rule) => self.count_line(rule, targets_of(config, rule), host, &line, n),
             TakenBy::Queues(targets) => {

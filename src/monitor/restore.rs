@@ -145,7 +145,7 @@ impl Monitor {
                     .advance(rule, &counter.host, counter.count, all);
             }
         }
-        let repeats = self.repeats;
+        let repeats = self.keeps_previous;
         for saved in snapshot.last.iter().filter(|_| repeats) {
             let last = self.last_from(saved);
             let number = self.hosts.host(&saved.host).number();
@@ -159,6 +159,7 @@ impl Monitor {
                 self.previous.set(source, number, |place| *place = last);
             }
         }
+        self.restore_continuation(snapshot.continued, &snapshot.continuing);
         self.counters = snapshot.counters;
         let read = self.counters.get(Counter::Lines);
         self.heard = Heard::of(&snapshot.heard, &self.config, read);

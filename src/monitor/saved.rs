@@ -5,6 +5,7 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use super::heard::Heard;
+use super::saved_continuation::{SavedContinued, SavedContinuing};
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::ledger::Ledger;
@@ -26,6 +27,10 @@ pub struct SavedMonitor {
     pub last: Vec<SavedLast>,
     /// The previous line of each host of each source, for `repeat`.
     pub sources: Vec<SavedSource>,
+    /// The continuation lines of the queues.
+    pub continued: SavedContinued,
+    /// What becomes of the lines that continue the previous line of each source and host.
+    pub continuing: SavedContinuing,
     /// Remarks that the next report has to carry.
     pub remarks: Vec<String>,
     /// The silences of hosts and files.

@@ -1,4 +1,5 @@
 mod batches;
+mod continuation;
 mod news;
 mod quiet;
 mod repeat;
@@ -142,7 +143,7 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
             .into_iter()
             .map(|queue| SavedQueue {
                 name: queue.name,
-                tally: queue.tally.clone(),
+                tally: owned(queue.tally),
                 start: queue.start,
                 overdue: queue.overdue,
                 schedule: queue.schedule,
@@ -153,6 +154,8 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
         escalations: owned(&monitor.saved_escalations()),
         last: owned(&monitor.saved_last()),
         sources: owned(&monitor.saved_sources()),
+        continued: owned(&monitor.saved_continued()),
+        continuing: owned(&monitor.saved_continuing()),
         counters: monitor.counters().clone(),
         looked: start(),
         made: start(),

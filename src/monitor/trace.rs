@@ -18,6 +18,15 @@ pub(super) fn no_rules(line: &[u8], why: &str, config: &Config) {
     }
 }
 
+/// Logs a line without a known prefix that belongs to the line before, and the rule that says so.
+pub(super) fn continues(line: &[u8], rule: Option<&Rule>, config: &Config) {
+    if on() {
+        let place = rule.map_or("set join".to_owned(), |rule| rule.place.to_string());
+        let line = readable(line, config);
+        log::debug!("line that belongs to the line before ({place}): {line}");
+    }
+}
+
 /// Logs a line and the rule that takes it, if one does.
 pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &Config) {
     let (host, message) = (readable(host, config), readable(message, config));

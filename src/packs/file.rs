@@ -121,6 +121,7 @@ impl Pack {
                 let first = targets.first()?.queue.index();
                 self.queues.get(first).map(String::as_str)
             }
+            Action::Continue => Some("continue"),
             Action::Repeat | Action::Group { .. } | Action::GroupHost { .. } => Some("repeat"),
         });
         self.counts.add(program(text.message()), queue);

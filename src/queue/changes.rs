@@ -87,6 +87,7 @@ impl Tally {
         for at in counted.drain(..) {
             self.lines.committed(at);
         }
+        self.continued_committed();
         // What one burst needed is not kept for ever.
         counted.shrink_to(MOST >> 8);
         others.shrink_to(MOST >> 8);

@@ -184,6 +184,19 @@ impl Lines {
         same.then_some(known.at)
     }
 
+    /// The number of this line, if it is there.
+    pub fn find(&self, key: Key<'_>) -> Option<u32> {
+        let same = |at: u32| self.key(at).is_some_and(|bytes| key.is(bytes));
+        if self.table.is_empty() {
+            let few = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+            return (0..few).find(|at| same(*at));
+        }
+        match self.table.probe(key.hash().0, same) {
+            Probe::Known(at) => Some(at),
+            Probe::Free(_) => None,
+        }
+    }
+
     /// Changes the count of a known line by `new`, which gets the old count. Returns whether it is its first
     /// change since the last commit.
     #[inline(always)]

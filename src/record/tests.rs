@@ -15,6 +15,7 @@ fn settings(prefixes: &[&[u8]], hidepid: bool) -> LineSettings {
         names: Vec::new(),
         rfc3339: true,
         hidepid,
+        join: false,
     }
 }
 

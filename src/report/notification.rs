@@ -68,6 +68,7 @@ mod tests {
             host: host.into(),
             lines: counts.iter().map(|n| (*n, BStr::new("x"))).collect(),
             others,
+            continued: Vec::new(),
         }
     }
 

@@ -34,13 +34,44 @@ pub fn decide_with(rules: &[Rule], mut ask: impl FnMut(usize, &Rule) -> Found) -
         at = match rule.action {
             Action::Group { end } | Action::GroupHost { end } if !found => end,
             Action::Group { .. } | Action::GroupHost { .. } => at + 1,
-            Action::Trash | Action::Repeat | Action::Expect(_) | Action::Queues(_) if found => {
+            Action::Trash
+            | Action::Repeat
+            | Action::Continue
+            | Action::Expect(_)
+            | Action::Queues(_)
+                if found =>
+            {
                 return id(at);
             }
-            Action::Trash | Action::Repeat | Action::Expect(_) | Action::Queues(_) => at + 1,
+            Action::Trash
+            | Action::Repeat
+            | Action::Continue
+            | Action::Expect(_)
+            | Action::Queues(_) => at + 1,
         };
     }
     None
+}
+
+/// The `continue` rule that takes a line without a known prefix, whose line before is one of `host`: no other
+/// rule is asked, and the line passes the groups as any line does.
+pub fn decide_continuation(
+    rules: &[Rule],
+    host: &[u8],
+    line: &[u8],
+    spans: &mut Spans,
+    budget: &mut Budget,
+) -> Option<RuleId> {
+    decide_with(rules, |_, rule| match rule.action {
+        Action::Continue | Action::Group { .. } | Action::GroupHost { .. } => {
+            let found = match_rule(rule, host, line, spans, budget);
+            if found == Found::GaveUp {
+                budget.give_up(&rule.pattern);
+            }
+            found
+        }
+        Action::Trash | Action::Repeat | Action::Expect(_) | Action::Queues(_) => Found::No,
+    })
 }
 
 /// Whether the pattern of a rule matches: the host for a `group_host`, else the message. `spans` receives
@@ -59,7 +90,7 @@ pub fn match_rule(
         Action::Group { .. } | Action::Trash | Action::Expect(_) => {
             pattern.is_match_within(message, newlines(message), budget)
         }
-        Action::Repeat | Action::Queues(_) => {
+        Action::Repeat | Action::Continue | Action::Queues(_) => {
             pattern.captures_within(message, newlines(message), spans, budget)
         }
     }

@@ -7,7 +7,7 @@ mod in_order;
 mod index;
 mod mask;
 
-pub use in_order::{decide, decide_with, match_rule};
+pub use in_order::{decide, decide_continuation, decide_with, match_rule};
 pub use index::{Index, Query};
 pub use mask::mask;
 

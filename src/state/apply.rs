@@ -1,6 +1,6 @@
 //! How the changes of a commit are made to the sections of the commit before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,10 @@ use crate::input::file::{PathChange, PathCheckpoints};
 use crate::input::journal::{Positions, PositionsChange};
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{News, NewsChange};
-use crate::monitor::{SavedCounter, SavedQueue, SavedSource, SourcesChange};
+use crate::monitor::{
+    ContinuedChange, ContinuingChange, SavedContinued, SavedContinuing, SavedCounter, SavedQueue,
+    SavedSource, SourcesChange,
+};
 use crate::queue::{Tally, TallyChange};
 
 /// A section to which changes of the type `C` can be made.
@@ -136,6 +139,38 @@ impl Apply<SourcesChange> for Vec<SavedSource> {
             for last in change.last {
                 places.set_last(place, &mut source.last, last);
             }
+        }
+        Ok(())
+    }
+}
+
+impl Apply<BTreeMap<String, ContinuedChange>> for SavedContinued {
+    fn apply(
+        &mut self,
+        change: BTreeMap<String, ContinuedChange>,
+        _: &mut Places,
+    ) -> Result<(), String> {
+        for (queue, change) in change {
+            let lines = self.entry(queue).or_default();
+            if change.anew {
+                lines.clear();
+            }
+            lines.extend(change.lines);
+        }
+        self.retain(|_, lines| !lines.is_empty());
+        Ok(())
+    }
+}
+
+impl Apply<ContinuingChange> for SavedContinuing {
+    fn apply(&mut self, change: ContinuingChange, _: &mut Places) -> Result<(), String> {
+        if change.anew {
+            self.clear();
+        }
+        for (name, change) in change.sources {
+            let source = self.entry(name).or_default();
+            source.latest = change.latest;
+            source.hosts.extend(change.hosts);
         }
         Ok(())
     }

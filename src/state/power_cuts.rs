@@ -273,6 +273,8 @@ fn owned_and_borrowed_are_the_same_bytes() {
         blind: &snapshot.blind,
         redis: &snapshot.redis,
         sources: Vec::new(),
+        continued: Default::default(),
+        continuing: Default::default(),
         news: &snapshot.news,
         silence: snapshot.silence.clone(),
         expected: &snapshot.expected,

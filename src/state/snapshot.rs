@@ -18,9 +18,10 @@ use crate::ledger::news::Op;
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange};
 use crate::monitor::{
-    Heard, SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
+    ContinuedChange, ContinuingChange, Heard, SavedContinued, SavedContinuing, SavedCounter,
+    SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
-use crate::queue::{Tally, TallyChange};
+use crate::queue::{Continued, Tally, TallyChange};
 use crate::report::Notification;
 
 /// The sections, each with its type as it is read, as it is written, as its changes are read, and as they are
@@ -147,6 +148,11 @@ snapshot! {
     /// The last line of each host of each source, for `repeat`.
     sources: Vec<SavedSource>, Vec<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
         SourcesChange, SourcesChange<SavedSource<SavedLast<&'a str, &'a BStr>, &'a BStr>>;
+    /// The continuation lines of the queues.
+    continued: SavedContinued, SavedContinued<&'a str, &'a Continued>;
+        BTreeMap<String, ContinuedChange>, BTreeMap<&'a str, ContinuedChange<&'a Continued>>;
+    /// What becomes of the lines that continue the last line of each host of each source.
+    continuing: SavedContinuing, SavedContinuing<&'a BStr>; ContinuingChange, ContinuingChange<&'a BStr>;
     /// The part of the ledger for `set news`.
     news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
     /// When each host and file writes, and whose silence was told.
@@ -173,6 +179,8 @@ impl Snapshot {
             escalations: take(&mut self.escalations),
             last: take(&mut self.last),
             sources: take(&mut self.sources),
+            continued: take(&mut self.continued),
+            continuing: take(&mut self.continuing),
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
             heard: take(&mut self.heard),

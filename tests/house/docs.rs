@@ -176,6 +176,7 @@ fn configuration(name: &str, block: &str) -> bool {
         "group",
         "group_host",
         "repeat",
+        "continue",
         "trash",
         "report",
         "critical",

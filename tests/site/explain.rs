@@ -208,3 +208,13 @@ fn run(conf: &Path) -> Output {
         .output()
         .unwrap()
 }
+
+#[test]
+fn a_line_that_continues_another_is_explained() {
+    let conf = format!("{CONF}continue ^\\s+at\n");
+    let text = out(&explain(&conf, &["  at com.example.Dao"], b""));
+    assert!(
+        text.contains("continue: it belongs to the line before"),
+        "{text}"
+    );
+}

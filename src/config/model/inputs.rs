@@ -102,6 +102,8 @@ pub struct LineSettings {
     pub rfc3339: bool,
     /// `set hidepid on`: `sshd[123]: ` becomes `sshd: `.
     pub hidepid: bool,
+    /// `set join on`: a line without a known prefix belongs to the line before, if that had one.
+    pub join: bool,
 }
 
 /// The name of a built-in prefix: the prefix that a kind of devices or programs writes before its

@@ -87,11 +87,22 @@ pub struct Config {
     pub sleep: Duration,
     /// The greatest number that a `repeat` line may add (`set repeat_limit`, 1,000,000).
     pub repeat_limit: u64,
+    /// The continuation lines that a report shows under a line, at most (`set continue_lines`, 3).
+    pub continue_lines: usize,
     /// The file with words of the site's own programs, for `tenshi suggest` (`set suggest_words`, none).
     pub suggest_words: Option<PathBuf>,
 }
 
 impl Config {
+    /// Whether lines may belong to lines before: by a `continue` rule, or by `set join on`.
+    pub fn continues(&self) -> bool {
+        self.lines.join
+            || self
+                .rules
+                .iter()
+                .any(|rule| rule.action == Action::Continue)
+    }
+
     /// The target of a rule, as the configuration writes it: `trash`, `repeat`, `group`, or its queues.
     pub fn target(&self, action: &Action) -> String {
         let name = |target: &Target| match self.queues.get(target.queue.index()) {
@@ -104,6 +115,7 @@ impl Config {
         match action {
             Action::Trash => "trash".into(),
             Action::Repeat => "repeat".into(),
+            Action::Continue => "continue".into(),
             Action::Expect(message) => {
                 let queue = self.queues.get(message.queue.index());
                 let queue = queue.map_or("?", |queue| queue.name.as_str());
@@ -254,6 +266,8 @@ pub enum Action {
     Trash,
     /// `repeat`: add group 1's number to the host's line before.
     Repeat,
+    /// `continue`: the line belongs to the line before.
+    Continue,
     /// `expect`: drop it, and note that it came.
     Expect(Arc<ExpectedMessage>),
     /// Count it in these queues, left to right.

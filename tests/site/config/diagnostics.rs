@@ -664,6 +664,12 @@ fn what_is_wrong_with_silences_is_told() {
             "1:22 error: `5` is no length of time",
         ),
         (
+            "continue,a x",
+            "1:1 error: `continue` must stand alone, not in a list of queues",
+        ),
+        ("set continue_lines some", "1:20 error: `some` is no number"),
+        ("set join maybe", "1:10 error: `maybe` is neither"),
+        (
             "expect a [0 2 * * *] 5m",
             "1:1 error: the rule has no pattern",
         ),

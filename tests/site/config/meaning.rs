@@ -299,6 +299,7 @@ fn rules_and_groups() {
                 Action::Trash => "trash".into(),
                 Action::Expect(_) => "expect".into(),
                 Action::Repeat => "repeat".into(),
+                Action::Continue => "continue".into(),
                 Action::Group { end } => format!("group to {end}"),
                 Action::GroupHost { end } => format!("group_host to {end}"),
                 Action::Queues(targets) => targets
@@ -640,4 +641,25 @@ fn a_message_is_expected_unless_a_queue_has_that_name() {
     );
     let told = format!("{:?}", config::parse_bytes(old.as_bytes()).diagnostics);
     assert!(told.contains("a queue has the name `expect`"), "{told}");
+}
+
+#[test]
+fn lines_continue_others_unless_a_queue_has_that_name() {
+    let queue = "set queue q f t [now]\n";
+    let config = good(&format!("{MAIL}{queue}q x\n"));
+    assert!(!config.continues() && !config.lines.join);
+    assert_eq!(config.continue_lines, 3);
+    let rule = "continue ^ at";
+    let config = good(&format!("{MAIL}{queue}set continue_lines 7\n{rule}\nq x\n"));
+    assert!(config.continues() && !config.lines.join);
+    assert_eq!(config.continue_lines, 7);
+    assert_eq!(config.rules[0].action, Action::Continue);
+    assert_eq!(config.rules[0].pattern.source(), b"^ at");
+    assert!(good(&format!("{MAIL}set join on\n")).continues());
+    // In an old file the queue wins.
+    let old = format!("{MAIL}{queue}set queue continue f t [now]\nq x\n{rule}\n");
+    let config = good(&old);
+    assert!(matches!(&config.rules[1].action, Action::Queues(_)));
+    let told = format!("{:?}", config::parse_bytes(old.as_bytes()).diagnostics);
+    assert!(told.contains("a queue has the name `continue`"), "{told}");
 }

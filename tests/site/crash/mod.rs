@@ -7,6 +7,7 @@ mod deaths;
 mod ending;
 mod first;
 mod news;
+mod records;
 mod redis;
 mod restart;
 mod server;
