@@ -7,6 +7,7 @@
 mod built_in;
 mod describe;
 pub mod forms;
+mod json;
 mod logprefix;
 mod named;
 mod parse;
@@ -18,7 +19,7 @@ pub use built_in::{built_in, is_traditional};
 pub use describe::{PrefixKind, prefix_kind};
 pub use named::drops_structured;
 pub use parse::parse;
-pub use parsed::{Parsed, Record, UNPREFIXED};
+pub use parsed::{JsonForm, Parsed, Record, UNPREFIXED};
 pub use text::{MessageShape, MessageText};
 
 #[cfg(test)]

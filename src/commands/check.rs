@@ -311,6 +311,12 @@ fn rules(config: &Config) -> Vec<String> {
         lines.push(format!("{count} {needs} the slower engine:"));
         lines.extend(slow);
     }
+    if config.lines.json.on {
+        lines.push("messages in JSON become text".into());
+    }
+    if config.lines.join {
+        lines.push("lines without a prefix belong to the line before".into());
+    }
     match config.lines.prefixes.len() {
         0 => {}
         1 => lines.push("1 log prefix of your own".into()),

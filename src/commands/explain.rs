@@ -119,6 +119,7 @@ impl Page<'_> {
                 let pattern = pattern.map(|pattern| shown(pattern.source()));
                 format!("set logprefix {}", pattern.unwrap_or_default())
             }
+            Some(PrefixKind::Json) => "none: the line is an object of JSON".into(),
             None => "none that is known".into(),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::diagnostic::shown;
 use super::draft::Draft;
 use super::fingerprint::Fingerprint;
+use super::grammar::Fragment;
 use super::loaded::Account;
 use super::model::*;
 use super::patterns::{compile, warn_notes};
@@ -36,6 +37,54 @@ const CHARSETS: [&str; 9] = [
 ];
 
 impl<'l> Setter<'_, 'l> {
+    /// `set json_field ROLE=KEY,KEY …`: the keys of JSON objects that have a meaning.
+    pub(super) fn json_field(&mut self) -> Read<'l, ()> {
+        let mut rest = self.value.trim_start();
+        if rest.is_empty() {
+            return Err(self.missing());
+        }
+        while !rest.is_empty() {
+            let (word, after) = rest.word();
+            rest = after.trim_start();
+            self.json_keys(word)?;
+        }
+        Ok(())
+    }
+
+    /// `ROLE=KEY,KEY`
+    fn json_keys(&mut self, word: Fragment<'l>) -> Read<'l, ()> {
+        const HINT: &str = "write `set json_field host=KEY,KEY`, with `host`, `program`, `level`, `message` or \
+                            `drop` in front";
+        let named = |message: String| Located::new(word, message, HINT);
+        let Some(at) = word.find(b'=') else {
+            return Err(named(format!("`{}` names no keys", shown(word.text))));
+        };
+        let (role, list) = (word.slice(0, at), word.from(at + 1));
+        let mut keys = Vec::new();
+        for key in list.split(b',') {
+            match key.utf8().filter(|key| !key.is_empty()) {
+                Some(key) => keys.push(key.to_owned()),
+                None => return Err(named(format!("`{}` has an empty key", shown(word.text)))),
+            }
+        }
+        let fields = &mut self.draft.lines.json.fields;
+        let place = match role.text {
+            b"host" => &mut fields.host,
+            b"program" => &mut fields.program,
+            b"level" => &mut fields.level,
+            b"message" => &mut fields.message,
+            b"drop" => &mut fields.drop,
+            role => {
+                return Err(named(format!(
+                    "`{}` is nothing that a key can be",
+                    shown(role)
+                )));
+            }
+        };
+        *place = keys;
+        Ok(())
+    }
+
     /// `set uid USER`, `set gid GROUP`
     pub(super) fn account(&mut self, kind: Account) -> Read<'l, ()> {
         let (value, text) = self.rest_text()?;

@@ -121,6 +121,8 @@ impl Draft {
                 rfc3339: true,
                 hidepid: false,
                 join: false,
+                json: JsonSettings::default(),
+                structured: false,
             },
             report: ReportSettings {
                 mask: "______".into(),

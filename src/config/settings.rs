@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 59] = [
+const SETTINGS: [Setting; 62] = [
     // The process.
     row(
         "uid",
@@ -175,6 +175,16 @@ const SETTINGS: [Setting; 59] = [
     }),
     row("hidepid", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.lines.hidepid = on)
+    }),
+    row(
+        "json",
+        "on|off",
+        NextInput(|old, new| old.lines.json.on != new.lines.json.on),
+        |s| s.on_off().map(|on| s.draft.lines.json.on = on),
+    ),
+    row("json_field", "ROLE=KEY,KEY", Reload, |s| s.json_field()),
+    row("structured", "on|off", Reload, |s| {
+        s.on_off().map(|on| s.draft.lines.structured = on)
     }),
     row("join", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.lines.join = on)

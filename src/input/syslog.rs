@@ -19,7 +19,7 @@ use crate::record::forms::{self, is_tag, without_priority};
 use crate::record::rfc5424::{Rfc5424, Written};
 use crate::record::{self};
 
-/// The `set logprefix` of the configuration in force. The inputs that hold it hear of a reload.
+/// The `set logprefix` and `set structured` of the configuration in force. The inputs that hold it hear of a reload.
 #[derive(Clone, Debug, Default)]
 pub struct Prefixes(Arc<RwLock<Arc<Known>>>);
 
@@ -28,6 +28,8 @@ struct Known {
     patterns: Vec<Pattern>,
     /// Whether Junos is named.
     junos: bool,
+    /// Whether structured data stays in messages.
+    structured: bool,
 }
 
 impl Prefixes {
@@ -43,6 +45,7 @@ impl Prefixes {
         let known = Known {
             patterns: settings.prefixes.clone(),
             junos: settings.names.contains(&PrefixName::Junos),
+            structured: settings.structured,
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
@@ -197,8 +200,11 @@ impl Reader<'_> {
             (host, _) => host,
         });
         line.push(b' ');
-        line.extend_from_slice(&message.message(self.known.junos));
-        if message.structured.is_some() {
+        let Known {
+            junos, structured, ..
+        } = *self.known;
+        line.extend_from_slice(&message.message_with(junos, structured));
+        if message.structured.is_some() && !structured {
             counters.add(Counter::StructuredDropped, 1);
         }
         Some(line)
@@ -404,6 +410,8 @@ mod tests {
                 rfc3339: true,
                 hidepid: false,
                 join: false,
+                json: Default::default(),
+                structured: false,
             })
         };
         let came = stamp(now());
@@ -435,6 +443,8 @@ mod tests {
             rfc3339: true,
             hidepid: false,
             join: false,
+            json: Default::default(),
+            structured: false,
         });
         let (line, _) = read_with(b"<13>box=alpha x", SENDER, &own);
         assert_eq!(line, format!("{came}192.0.2.7 box=alpha x"));
@@ -543,5 +553,23 @@ mod tests {
             let bytes = batch.map(|b| b.text).unwrap_or_default();
             prop_assert!(bytes.split(|&b| b == b'\n').all(|line| line.len() <= 40));
         });
+    }
+
+    #[test]
+    fn structured_data_stays_where_that_is_wanted() {
+        let loaded = crate::config::parse_bytes(b"set mailserver h\nset structured on\n");
+        let kept = Prefixes::new(&loaded.config.expect("a good configuration").lines);
+        let then = stamp("2026-11-23T21:44:00Z".parse().unwrap());
+        for (data, want) in [
+            ("[a x=\"1 ]\"][b]", "h1 app[7]: [a x=\"1 ]\"][b] text"),
+            ("-", "h1 app[7]: text"),
+        ] {
+            let message = format!("<165>1 2026-11-23T21:44:00Z h1 app 7 ID {data} text");
+            let read = read_with(message.as_bytes(), SENDER, &kept);
+            assert_eq!(read, (format!("{then}{want}"), 0));
+            let dropped = u64::from(data != "-");
+            let (_, count) = read_with(message.as_bytes(), SENDER, &Prefixes::default());
+            assert_eq!(count, dropped);
+        }
     }
 }

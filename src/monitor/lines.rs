@@ -11,7 +11,7 @@ use crate::config::{Action, Config, QueueId, RuleId, Target};
 use crate::counters::Counter;
 use crate::hosts::{Host, HostTable};
 use crate::queue::{Collector, Taken};
-use crate::record::{self, MessageText, Parsed};
+use crate::record::{self, JsonForm, MessageText, Parsed};
 use crate::rules::{self, Query};
 use crate::simd::Newlines;
 
@@ -147,6 +147,9 @@ impl Monitor {
         }
         match record::parse(line, &config.lines, spans, budget) {
             Parsed::Record(record) => {
+                if record.json == JsonForm::Invalid {
+                    self.counters.add(Counter::JsonInvalid, 1);
+                }
                 self.take_message(config, record.host, &record.message, known, scratch);
             }
             Parsed::NoPrefix => self.unprefixed(line, config, scratch),
@@ -174,6 +177,9 @@ impl Monitor {
     /// Takes a line without a known prefix: it belongs to the queue `noprefix`, if there is one.
     #[cold]
     fn unprefixed(&mut self, line: &[u8], config: &Config, scratch: &mut Scratch) {
+        if config.lines.json.on && line.starts_with(b"{") && line.ends_with(b"}") {
+            self.counters.add(Counter::JsonInvalid, 1);
+        }
         if self.continuing.on && self.joins(line, config, scratch) {
             return;
         }

@@ -2,6 +2,7 @@
 
 use super::built_in::{rfc3339, traditional};
 use super::forms;
+use super::json;
 use crate::config::LineSettings;
 use crate::pattern::{Found, Spans};
 
@@ -16,6 +17,8 @@ pub enum PrefixKind {
     Named,
     /// A pattern of `set logprefix`: its place among them, from 0.
     Pattern(usize),
+    /// None: the line is an object of JSON (`set json on`).
+    Json,
 }
 
 /// The kind of prefix that [`super::parse()`] takes off a line; nothing if it finds none.
@@ -28,11 +31,13 @@ pub fn prefix_kind(line: &[u8], settings: &LineSettings) -> Option<PrefixKind> {
         at.map(PrefixKind::Pattern)
     };
     let internet = |line| rfc3339(line).filter(|_| settings.rfc3339);
+    let object = || json::is_object(line, settings).then_some(PrefixKind::Json);
     if settings.names.is_empty() {
         return traditional_host(line)
             .map(|_| PrefixKind::Traditional)
             .or_else(by_pattern)
-            .or_else(|| internet(line).map(|_| PrefixKind::Rfc3339));
+            .or_else(|| internet(line).map(|_| PrefixKind::Rfc3339))
+            .or_else(object);
     }
     let bare = forms::without_priority(line);
     let host = traditional_host(bare);
@@ -42,6 +47,7 @@ pub fn prefix_kind(line: &[u8], settings: &LineSettings) -> Option<PrefixKind> {
         .or_else(|| host.map(|_| PrefixKind::Traditional))
         .or_else(by_pattern)
         .or_else(|| internet(bare).map(|_| PrefixKind::Rfc3339))
+        .or_else(object)
 }
 
 #[cfg(test)]

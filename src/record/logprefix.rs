@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::parsed::{Parsed, Record};
+use super::parsed::{JsonForm, Parsed, Record};
 use crate::pattern::{Budget, Found, Pattern, Spans};
 
 /// Takes the first of these prefixes that matches out of a line; nothing if none matches.
@@ -24,6 +24,7 @@ pub(super) fn by_patterns<'a>(
                     Parsed::Record(Record {
                         host: &line[start..end],
                         message: without(line, whole),
+                        json: JsonForm::No,
                     })
                 }));
             }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::built_in::{rfc3339, traditional};
 use super::forms;
 use super::logprefix::by_patterns;
-use super::parsed::{Parsed, Record};
+use super::parsed::{JsonForm, Parsed, Record};
 use crate::config::LineSettings;
 use crate::pattern::{Budget, Spans};
 
@@ -33,6 +33,7 @@ pub(super) fn parse<'a>(
                 .and_then(|headed| headed.host)
                 .unwrap_or(host),
             message: headed.map_or(Cow::Borrowed(rest), |headed| headed.message),
+            json: JsonForm::No,
         })
     };
     let by_name = || {
@@ -40,6 +41,7 @@ pub(super) fn parse<'a>(
         Some(Parsed::Record(Record {
             host: headed.host.unwrap_or_else(|| this_host()),
             message: headed.message,
+            json: JsonForm::No,
         }))
     };
     let traditional = traditional(line);
@@ -54,7 +56,7 @@ pub(super) fn parse<'a>(
 }
 
 /// The host of a line whose head names none: the name of this machine.
-fn this_host() -> &'static [u8] {
+pub(super) fn this_host() -> &'static [u8] {
     static NAME: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let name = nix::unistd::gethostname().unwrap_or_default();
         name.into_vec()

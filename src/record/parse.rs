@@ -1,6 +1,7 @@
 //! From a line to its host and message.
 
 use super::built_in::{common, rfc3339, traditional};
+use super::json;
 use super::logprefix::by_patterns;
 use super::named;
 use super::parsed::{Parsed, record};
@@ -12,6 +13,22 @@ use crate::pattern::{Budget, Spans};
 /// `budget`.
 #[inline]
 pub fn parse<'a>(
+    line: &'a [u8],
+    settings: &LineSettings,
+    spans: &mut Spans,
+    budget: &mut Budget,
+) -> Parsed<'a> {
+    // An object ends with a brace: all other lines cost a look at one byte.
+    if line.last() == Some(&b'}') && settings.json.on {
+        let parsed = parse_text(line, settings, spans, budget);
+        return json::convert(parsed, line, settings);
+    }
+    parse_text(line, settings, spans, budget)
+}
+
+/// Takes the prefix off `line`, and leaves the message as it is.
+#[inline(always)]
+pub(super) fn parse_text<'a>(
     line: &'a [u8],
     settings: &LineSettings,
     spans: &mut Spans,

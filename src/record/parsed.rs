@@ -12,6 +12,20 @@ pub struct Record<'a> {
     pub host: &'a [u8],
     /// The rest of the line, with its process id.
     pub message: Cow<'a, [u8]>,
+    /// Whether it was an object of JSON.
+    pub json: JsonForm,
+}
+
+/// Whether a message was an object of JSON (`set json on`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum JsonForm {
+    /// It was not, or none is looked for.
+    #[default]
+    No,
+    /// It was, and became text.
+    Text,
+    /// It looked like one, and stayed the line that it was.
+    Invalid,
 }
 
 /// What parsing made of a line.
@@ -29,5 +43,10 @@ pub enum Parsed<'a> {
 #[inline(always)]
 pub(super) fn record<'a>(line: &'a [u8], (host, start): (&'a [u8], usize)) -> Parsed<'a> {
     let message = Cow::Borrowed(line.get(start..).unwrap_or_default());
-    Parsed::Record(Record { host, message })
+    let json = JsonForm::No;
+    Parsed::Record(Record {
+        host,
+        message,
+        json,
+    })
 }

@@ -60,6 +60,12 @@ impl<'a> Rfc5424<'a> {
     /// The message as it stands in a log file: `APP[PROCESS]: TEXT`. `junos` puts the identifier of a
     /// message of Junos in front of its text, where it stands in the form that is not structured.
     pub fn message(&self, junos: bool) -> Vec<u8> {
+        self.message_with(junos, false)
+    }
+
+    /// The message, with its structured data in front of the text where that is wanted (`set structured on`):
+    /// `APP[PROCESS]: [id name="value"] TEXT`.
+    pub fn message_with(&self, junos: bool, structured: bool) -> Vec<u8> {
         let mut message = Vec::new();
         if self.app != b"-" {
             message.extend_from_slice(self.app);
@@ -74,6 +80,10 @@ impl<'a> Rfc5424<'a> {
         if junos && self.id != b"-" && data.starts_with(b"[junos@") {
             message.extend_from_slice(self.id);
             message.extend_from_slice(b": ");
+        }
+        if structured && !data.is_empty() {
+            message.extend_from_slice(data);
+            message.push(b' ');
         }
         message.extend_from_slice(self.text);
         message

@@ -16,6 +16,8 @@ fn settings(prefixes: &[&[u8]], hidepid: bool) -> LineSettings {
         rfc3339: true,
         hidepid,
         join: false,
+        json: Default::default(),
+        structured: false,
     }
 }
 
@@ -116,7 +118,11 @@ fn a_common_prefix_is_the_same_as_at_a_close_look() {
                     };
                     common_ones += 1;
                     let message = Cow::Borrowed(&line[start..]);
-                    let wanted = Parsed::Record(Record { host, message });
+                    let wanted = Parsed::Record(Record {
+                        host,
+                        message,
+                        json: JsonForm::No,
+                    });
                     let (mut spans, mut budget) = Default::default();
                     let other = parse_other(&line, settings, &mut spans, &mut budget);
                     assert_eq!(other, wanted, "{:?}", bstr::BStr::new(&line));

@@ -104,6 +104,54 @@ pub struct LineSettings {
     pub hidepid: bool,
     /// `set join on`: a line without a known prefix belongs to the line before, if that had one.
     pub join: bool,
+    /// `set json on`, and the keys of `set json_field`.
+    pub json: JsonSettings,
+    /// `set structured on`: structured data of RFC 5424 stands in front of the text.
+    pub structured: bool,
+}
+
+/// How messages that are JSON objects are read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct JsonSettings {
+    /// `set json on`: they become text.
+    pub on: bool,
+    /// The keys that have a meaning.
+    pub fields: JsonFields,
+}
+
+/// The keys of JSON objects that have a meaning (`set json_field`); of each list the first that is there counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonFields {
+    /// The host.
+    pub host: Vec<String>,
+    /// The program.
+    pub program: Vec<String>,
+    /// The level.
+    pub level: Vec<String>,
+    /// The text of the message.
+    pub message: Vec<String>,
+    /// Keys that are left out: they differ in each message. All that are there count.
+    pub drop: Vec<String>,
+}
+
+impl Default for JsonFields {
+    fn default() -> Self {
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+        Self {
+            host: keys(&["kubernetes.host", "hostname"]),
+            program: keys(&["app", "logger", "container_name"]),
+            level: keys(&["level", "severity"]),
+            message: keys(&["msg", "message", "log", "MESSAGE"]),
+            drop: keys(&[
+                "ts",
+                "time",
+                "timestamp",
+                "@timestamp",
+                "trace_id",
+                "span_id",
+            ]),
+        }
+    }
 }
 
 /// The name of a built-in prefix: the prefix that a kind of devices or programs writes before its

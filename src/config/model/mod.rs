@@ -17,7 +17,10 @@ mod news;
 mod notify;
 mod silence;
 
-pub use inputs::{InputSettings, LineSettings, Listen, PrefixName, TailSettings, TailStart};
+pub use inputs::{
+    InputSettings, JsonFields, JsonSettings, LineSettings, Listen, PrefixName, TailSettings,
+    TailStart,
+};
 pub use journal::{FieldMatch, Journal, JournalMatch, SYSLOG_FILES, ValueMatch, is_own_log};
 pub use mail::{Address, MailAuth, MailServer, MailSettings, MailTls};
 pub use news::{NewsQueues, NewsSettings};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::checkpoint::{ANCHOR, FileCheckpoint, HEAD, same_beginning};
 use super::compressed::Compressed;
+use super::container::LineReader;
 use super::fs::{FileId, LogFile};
-use super::lines::Cutter;
+
 use super::start;
 
 /// Number of bytes of a file that are read in one go (I14).
@@ -291,12 +292,12 @@ impl<F: LogFile> Generation<F> {
     /// hands out unterminated last bytes too.
     pub fn drain(
         &mut self,
-        cutter: &mut Cutter,
+        reader: &mut LineReader<'_>,
         buf: &mut Vec<u8>,
         now: i64,
         (to, last): (u64, bool),
     ) -> io::Result<Step> {
-        let want = CHUNK.max(cutter.max_line + 4096);
+        let want = CHUNK.max(reader.cutter.max_line + 4096);
         let before = self.checkpoint.offset;
         let step = match &mut self.source {
             Source::Compressed(packed) => {
@@ -306,7 +307,7 @@ impl<F: LogFile> Generation<F> {
                 let end = packed.ended && packed.fault.is_none() && !limited;
                 let full = !packed.ended;
                 let text = &packed.rest[..packed.rest.len().min(known)];
-                let used = cutter.take(text, &mut self.checkpoint.skipping, full, end);
+                let used = reader.take(text, &mut self.checkpoint.skipping, full, end);
                 if let Some(fault) = packed.fault.take_if(|_| used == 0) {
                     return Err(fault);
                 }
@@ -319,7 +320,7 @@ impl<F: LogFile> Generation<F> {
                 self.at_end = self.finished;
                 if used > 0 { Step::Moved } else { Step::Dry }
             }
-            Source::Plain(_) => self.drain_plain(cutter, buf, now, want, (to, last))?,
+            Source::Plain(_) => self.drain_plain(reader, buf, now, want, (to, last))?,
         };
         if self.checkpoint.offset != before {
             self.last_data = now;
@@ -330,7 +331,7 @@ impl<F: LogFile> Generation<F> {
 
     fn drain_plain(
         &mut self,
-        cutter: &mut Cutter,
+        reader: &mut LineReader<'_>,
         buf: &mut Vec<u8>,
         now: i64,
         want: usize,
@@ -377,7 +378,7 @@ impl<F: LogFile> Generation<F> {
             return Ok(Step::Truncated);
         }
         let grew = data.len() as u64 > checkpoint.end.saturating_sub(checkpoint.offset);
-        let used = cutter.take(data, &mut checkpoint.skipping, data.len() == want, last);
+        let used = reader.take(data, &mut checkpoint.skipping, data.len() == want, last);
         checkpoint.end = meta.size.min(to).max(read_to);
         if used == 0 {
             if unread {

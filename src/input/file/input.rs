@@ -45,6 +45,7 @@ impl Input for LogFiles {
             wait_for_missing: config.inputs.tail_missing,
             max_line: config.inputs.max_line,
             catchup: config.state.catchup,
+            containers: config.lines.json.on,
         };
         let taken = limits::open_now() + start.other_files;
         let budget = OpenFileBudget::new(limits::open_files(), taken);

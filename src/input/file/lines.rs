@@ -61,7 +61,8 @@ impl Cutter<'_> {
         at
     }
 
-    fn push(&mut self, line: &[u8]) {
+    /// Hands out a line.
+    pub(super) fn push(&mut self, line: &[u8]) {
         let nuls = line.iter().take_while(|&&b| b == 0).count();
         let line = &line[nuls..];
         if line.len() > self.max_line {

@@ -13,6 +13,7 @@ mod beside;
 mod checkpoint;
 mod checkpoint_change;
 mod compressed;
+mod container;
 mod copies;
 mod follower;
 mod fs;
@@ -53,4 +54,6 @@ pub struct Settings {
     pub max_line: usize,
     /// After a restart, files older than this are not caught up with (`set catchup`).
     pub catchup: Option<Duration>,
+    /// The logs of containers are known by their paths (`set json on`).
+    pub containers: bool,
 }

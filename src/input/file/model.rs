@@ -224,6 +224,7 @@ impl Model {
             wait_for_missing: true,
             max_line: 4096,
             catchup: None,
+            containers: false,
         };
         self.told = self.committed.1.clone();
         let paths = [name(0), PathBuf::from(OTHER)];

@@ -39,6 +39,7 @@ fn settings() -> Settings {
         wait_for_missing: true,
         max_line: 65536,
         catchup: None,
+        containers: false,
     }
 }
 

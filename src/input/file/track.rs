@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::checkpoint::{FileCheckpoint, PathCheckpoints};
+use super::container::{Container, LineReader};
 use super::fs::{FileId, FileSystem};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
@@ -402,12 +403,17 @@ impl<F: FileSystem> Track<F> {
     /// too.
     fn drain(&mut self, at: usize, cx: &mut Context<F>, to: u64, last: bool) -> io::Result<Step> {
         let (mut text, mut counters) = (Vec::new(), Counters::default());
-        let mut cutter = Cutter {
+        let cutter = Cutter {
             max_line: cx.settings.max_line,
             text: &mut text,
             counters: &mut counters,
         };
-        let step = self.gens[at].drain(&mut cutter, cx.buf, cx.now, (to, last))?;
+        let container = match cx.settings.containers {
+            true => Container::of(self.path.as_path()),
+            false => None,
+        };
+        let mut reader = LineReader { cutter, container };
+        let step = self.gens[at].drain(&mut reader, cx.buf, cx.now, (to, last))?;
         if step == Step::Moved {
             self.emit(cx, text, counters);
         }

@@ -668,6 +668,19 @@ fn what_is_wrong_with_silences_is_told() {
             "1:1 error: `continue` must stand alone, not in a list of queues",
         ),
         ("set continue_lines some", "1:20 error: `some` is no number"),
+        (
+            "set json_field",
+            "1:5 error: `set json_field` needs a value",
+        ),
+        ("set json_field host", "1:16 error: `host` names no keys"),
+        (
+            "set json_field host=a,,b",
+            "1:16 error: `host=a,,b` has an empty key",
+        ),
+        (
+            "set json_field host=a color=b",
+            "1:23 error: `color` is nothing that a key can be",
+        ),
         ("set join maybe", "1:10 error: `maybe` is neither"),
         (
             "expect a [0 2 * * *] 5m",

@@ -663,3 +663,20 @@ fn lines_continue_others_unless_a_queue_has_that_name() {
     let told = format!("{:?}", config::parse_bytes(old.as_bytes()).diagnostics);
     assert!(told.contains("a queue has the name `continue`"), "{told}");
 }
+
+#[test]
+fn objects_and_structured_data_are_read_where_that_is_wanted() {
+    let config = good(MAIL);
+    let lines = &config.lines;
+    assert!(!lines.json.on && !lines.structured && !lines.join);
+    let fields = lines.json.fields.clone();
+    assert_eq!(fields.message, ["msg", "message", "log", "MESSAGE"]);
+    let on = good(&format!(
+        "{MAIL}set json on\nset structured on\nset json_field host=node.name  drop=ts\n"
+    ));
+    assert!(on.lines.json.on && on.lines.structured);
+    assert_eq!(on.lines.json.fields.host, ["node.name"]);
+    assert_eq!(on.lines.json.fields.drop, ["ts"]);
+    assert_eq!(on.lines.json.fields.message, fields.message);
+    assert_eq!(config::deferred_changes(&config, &on), ["json"]);
+}

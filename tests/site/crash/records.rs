@@ -67,3 +67,58 @@ fn records_are_the_same_over_kills_and_a_rotation() {
     let bodies: Vec<&str> = mails.values().map(|mail| mail.body()).collect();
     assert_eq!(bodies, [report]);
 }
+
+/// A container of Docker writes lines of more than 16 KiB on both of its streams.
+#[test]
+fn the_parts_of_a_container_are_joined_over_kills() {
+    let mut log = String::new();
+    let entry = |text: &str, stream: &str| {
+        let log = serde_json::to_string(text).expect("JSON");
+        let time = "2026-11-23T21:44:00.123456789Z";
+        format!("{{\"log\":{log},\"stream\":\"{stream}\",\"time\":\"{time}\"}}\n")
+    };
+    for n in 0..30 {
+        let object = format!(
+            "{{\"level\":\"error\",\"msg\":\"no route\",\"n\":{n},\"x\":\"{}\"}}\n",
+            "y".repeat(20_000)
+        );
+        let (first, second) = object.split_at(16_384);
+        log += &entry(first, "stdout");
+        log += &entry("plain\n", "stderr");
+        log += &entry("half ", "stderr");
+        log += &entry(second, "stdout");
+        log += &entry("line\n", "stderr");
+    }
+    let rules = format!(
+        "set json on\nset queue a from@x a@x {NEVER}\nset logfile {{}}\n\
+         a ^0123456789ab: error: no route n=(\\d+) x=(y{{20000}})$\na .*\n"
+    );
+    let mut site = Site::prepare(&[], "");
+    let file = "var/lib/docker/containers/0123456789abcdef/0123456789abcdef-json.log";
+    let pattern = site.dir.path("var/lib/docker/containers/*/*-json.log");
+    fs::create_dir_all(site.dir.path(file).parent().expect("a directory")).expect("directories");
+    site.dir.write(file, "");
+    site.config += &rules.replace("{}", pattern.to_str().expect("UTF-8"));
+    site.run();
+    let mut random = Random::new(seed(20_261_129));
+    let (mut rest, mut killed) = (log.as_bytes(), 0);
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.len().min(1 + random.below(200_000)));
+        site.dir.append(file, piece);
+        rest = after;
+        if killed < 4 && random.percent(60) {
+            killed += 1;
+            site.kill();
+            site.run();
+        }
+    }
+    site.daemon().signal(Signal::SIGUSR2);
+    site.sink.messages(1);
+    site.finish();
+    let mails = mails(&site.sink.record());
+    let body = mails.values().map(|mail| mail.body()).collect::<String>();
+    let (_, lines) = body.split_once(": \n").expect("a host");
+    let want = "    30: 0123456789ab: error: no route n=______ x=______\n    30: 0123456789ab: half line\n    \
+                30: 0123456789ab: plain\n";
+    assert_eq!(lines, want);
+}

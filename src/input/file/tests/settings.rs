@@ -40,6 +40,7 @@ fn catchup_passes_over_what_is_older_and_says_so() {
     }
     let limited = Settings {
         catchup: Some(Duration::from_secs(24 * 3600)),
+        containers: false,
         ..settings()
     };
     let log = w.log.clone();
