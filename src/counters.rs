@@ -97,6 +97,8 @@ counters! {
     KindsOver: "kinds of lines over news_max, not kept",
     /// Reports left out for a program of `set notify`, since too much waited for it.
     NotifyLeftOut: "reports left out for notify programs",
+    /// Delivered letters that could not be archived (`set archive`).
+    NotArchived: "delivered letters that could not be archived",
 }
 
 impl Counter {

@@ -14,7 +14,7 @@ mod simulated;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::plain;
@@ -38,11 +38,31 @@ pub trait Disk: Debug + Send + Sync {
     /// There is one of this name, or none can be made.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
+    /// Opens a plain file that is there, to be appended to.
+    ///
+    /// # Errors
+    /// There is none, it may not be written, or it is no plain file.
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Makes a directory, which its group may read.
+    ///
+    /// # Errors
+    /// There is one of this name, or none can be made.
+    fn make_directory(&self, path: &Path) -> io::Result<()>;
+
     /// Reads a whole plain file.
     ///
     /// # Errors
     /// There is none, it may not be read, or it is no plain file.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read_head(path, u64::MAX)
+    }
+
+    /// Reads a plain file up to `most` bytes.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    fn read_head(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 
     /// Looks at the file of this name; a link is not followed.
     ///
@@ -107,9 +127,18 @@ impl Disk for RealDisk {
         Ok(Box::new(file?))
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = plain::open_with(OpenOptions::new().append(true), path)?;
+        Ok(Box::new(file))
+    }
+
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o750).create(path)
+    }
+
+    fn read_head(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        plain::open(path)?.read_to_end(&mut bytes)?;
+        plain::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

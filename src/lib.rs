@@ -30,6 +30,8 @@
 
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod analysis;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod archive;
 pub mod charset;
 pub mod cli;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

@@ -382,15 +382,20 @@ fn server(server: &MailServer) -> String {
 }
 
 fn state(config: &Config) -> Vec<String> {
-    let Some(dir) = &config.state.dir else {
-        let text =
-            "kept only if --state-dir or $STATE_DIRECTORY names a directory (no `set statedir`)";
-        return vec![text.into()];
-    };
-    let mut lines = vec![format!("kept in {}", shown_path(&dir))];
-    if let Some(catchup) = config.state.catchup {
+    let mut lines = vec![match &config.state.dir {
+        Some(dir) => format!("kept in {}", shown_path(&dir)),
+        None => {
+            let text = "kept only if --state-dir or $STATE_DIRECTORY names a directory";
+            format!("{text} (no `set statedir`)")
+        }
+    }];
+    let named = config.state.dir.is_some();
+    if let Some(catchup) = config.state.catchup.filter(|_| named) {
         let hours = catchup.as_secs() / Duration::from_secs(3600).as_secs();
         lines.push(format!("a restart catches up with {hours} hours at most"));
+    }
+    if let Some(days) = config.state.archive {
+        lines.push(format!("delivered letters are archived for {days} days"));
     }
     lines
 }

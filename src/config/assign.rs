@@ -207,6 +207,15 @@ impl<'l> Setter<'_, 'l> {
         })
     }
 
+    /// `set archive DAYS|off`
+    pub(super) fn archive(&mut self) -> Read<'l, ()> {
+        self.draft.state.archive = match self.word()?.text {
+            b"off" => None,
+            _ => Some(self.days(1)?),
+        };
+        Ok(())
+    }
+
     /// `set tail PROGRAM ARGUMENTS`
     pub(super) fn tail(&mut self) -> Read<'l, ()> {
         let value = self.rest()?;

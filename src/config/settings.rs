@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 62] = [
+const SETTINGS: [Setting; 63] = [
     // The process.
     row(
         "uid",
@@ -325,6 +325,7 @@ const SETTINGS: [Setting; 62] = [
     row("commit", "SECONDS", Reload, |s| {
         s.seconds().map(|time| s.draft.state.commit = time)
     }),
+    row("archive", "DAYS|off", Reload, |s| s.archive()),
 ];
 
 /// Adds an element to a list without it.

@@ -16,6 +16,7 @@ use super::kept::Positions;
 use super::messages::{Message, Requests};
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
+use crate::archive::Archive;
 use crate::clock::{Clock, Time};
 use crate::delivery::message::Identity;
 use crate::delivery::outbox::Outbox;
@@ -45,6 +46,8 @@ pub(super) struct Daemon {
     /// The escalation counters that are settled once each mail is delivered, by the mail's number.
     pub(super) settlements: HashMap<u64, EscalationSettlement>,
     pub(super) outputs: Outputs,
+    /// The archive of the state directory, whether letters are kept in it or not.
+    pub(super) archive: Option<Arc<Archive>>,
     pub(super) workers: WorkerPool,
     pub(super) inputs: Inputs,
     pub(super) messages: Receiver<Message>,

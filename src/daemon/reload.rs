@@ -7,7 +7,7 @@ use super::sending::QUEUE;
 use super::start;
 use crate::clock::Time;
 use crate::config;
-use crate::delivery::outputs::Outputs;
+use crate::delivery::ARCHIVE;
 use crate::host_system;
 use crate::input::Drain;
 use crate::process::service;
@@ -31,7 +31,11 @@ impl Daemon {
                 self.blind.retain(|name| !name.starts_with(QUEUE));
                 self.reload_inputs(&new);
                 self.resolver = start::resolver(&new);
-                self.outputs = Outputs::new(&new.mail, self.identity.clone(), self.print);
+                let identity = self.identity.clone();
+                self.outputs = start::outputs(&new, identity, self.print, &self.archive);
+                if new.state.archive.is_none() && self.faults.contains_key(ARCHIVE) {
+                    self.health(ARCHIVE.to_owned(), None);
+                }
                 self.outbox.settings_changed(now);
                 self.take_learnt(&new, now);
                 self.monitor.reconfigure(Arc::new(new), now);

@@ -3,7 +3,7 @@
 use super::event_loop::Daemon;
 use crate::clock::Time;
 use crate::counters::Counter;
-use crate::delivery::{AttemptResult, Delivery, MAIL_SERVER, QueuedMail};
+use crate::delivery::{ARCHIVE, AttemptResult, Delivery, MAIL_SERVER, QueuedMail};
 use crate::input::Fault;
 use crate::schedule::Schedule;
 
@@ -50,6 +50,7 @@ impl Daemon {
         let queue = config.queues.iter().find(|q| q.name == name);
         let at_once = queue.is_some_and(|q| q.schedule == Schedule::Now);
         self.count_attempt(attempt);
+        self.note_archive(attempt);
         for warning in &attempt.warnings {
             log::warn!("queue {name}: {warning}");
         }
@@ -132,6 +133,34 @@ impl Daemon {
                 self.monitor.count_event(Counter::Refused)
             }
             Delivery::TooLarge { .. } => {}
+        }
+    }
+
+    /// Keeps whether delivered letters can be archived, for `tenshi status`. Mails go on in any case: a fault that
+    /// lasts is told once, and so is its end.
+    fn note_archive(&mut self, attempt: &AttemptResult) {
+        let known = self.faults.contains_key(ARCHIVE);
+        match &attempt.archived {
+            None => {}
+            Some(Ok(())) if known => {
+                log::warn!("delivered letters are archived again");
+                self.health(ARCHIVE.to_owned(), None);
+            }
+            Some(Ok(())) => {}
+            Some(Err(fault)) => {
+                let what = match fault.lost {
+                    true => "delivered letters cannot be archived",
+                    false => "the archive is not in order",
+                };
+                let text = format!("{what}: {}", fault.text);
+                if fault.lost {
+                    self.monitor.count_event(Counter::NotArchived);
+                }
+                if !known {
+                    log::error!("{text}; mails go on, and each further letter is tried");
+                }
+                self.health(ARCHIVE.to_owned(), Some(Fault { text, blind: false }));
+            }
         }
     }
 

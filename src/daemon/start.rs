@@ -13,9 +13,11 @@ use super::kept::JournalPositions;
 use super::messages::{DEPTH, Message, Requests};
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
+use crate::archive::Archive;
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::{self, Config, MailServer, ShellCommand, TailSettings, TailStart};
+use crate::delivery::archiving::Archiving;
 use crate::delivery::message::Identity;
 use crate::delivery::outputs::Outputs;
 use crate::delivery::smtp;
@@ -266,15 +268,16 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let events = EventSender::new(sender.clone(), Message::Input);
     inputs.start(&config, &resume, &clock, &events)?;
     let requests = first_requests(&inputs, catching_up);
-    let workers = workers(sender.clone());
     let identity = identity();
     let begun = inputs.begun();
     let files = resume.files.into_iter().chain(begun.files);
     let mut journal = JournalPositions::new(resume.journal);
     journal.make(begun.journal);
+    let archive = store.as_ref().map(archive_of);
     let mut daemon = Daemon {
-        outputs: Outputs::new(&config.mail, identity.clone(), args.print),
-        workers,
+        outputs: outputs(&config, identity.clone(), args.print, &archive),
+        archive,
+        workers: workers(sender.clone()),
         next_due: None,
         files: files.collect(),
         journal,
@@ -363,6 +366,31 @@ pub(super) fn restore(
     settlements
         .map(|(id, saved)| (*id, monitor.settlement_from(saved)))
         .collect()
+}
+
+/// The outputs of a configuration.
+pub(super) fn outputs(
+    config: &Config,
+    identity: Identity,
+    print: bool,
+    archive: &Option<Arc<Archive>>,
+) -> Outputs {
+    Outputs::new(&config.mail, identity, print).archiving(archiving(archive, config))
+}
+
+/// The archive of a state directory.
+fn archive_of(store: &Store) -> Arc<Archive> {
+    Arc::new(Archive::new(store.directory()))
+}
+
+/// How delivered letters are archived, where `set archive` asks for it.
+fn archiving(archive: &Option<Arc<Archive>>, config: &Config) -> Option<Archiving> {
+    let days = config.state.archive?;
+    let Some(archive) = archive.clone() else {
+        log::warn!("no state directory: delivered letters are not archived (`set archive`)");
+        return None;
+    };
+    Some(Archiving { archive, days })
 }
 
 /// The version and the machine that our mails name; the outputs know their form.

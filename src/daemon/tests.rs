@@ -161,6 +161,7 @@ fn daemon_of(
     let before = std::mem::take(before);
     Daemon {
         outputs: Outputs::new(&config.mail, identity.clone(), false),
+        archive: None,
         workers: WorkerPool::new(|_| {}),
         next_due: None,
         files: before.files.into_iter().collect(),

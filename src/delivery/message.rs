@@ -195,6 +195,11 @@ pub(super) fn start_date(time: Time) -> String {
 /// An identifier between its angle brackets (RFC 5322 §3.6.4). Ours hold the machine's name, which
 /// may be any bytes: what cannot stand there is replaced, the same way each time.
 fn message_id(id: &str) -> String {
+    format!("<{}>", identifier(id))
+}
+
+/// An identifier without its angle brackets.
+pub(super) fn identifier(id: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | '"' | '\\' | ',') {
             c
@@ -202,7 +207,7 @@ fn message_id(id: &str) -> String {
             '-'
         }
     };
-    format!("<{}>", id.chars().map(safe).collect::<String>())
+    id.chars().map(safe).collect()
 }
 
 /// The name of a queue's list: each queue has its own, so that mail programs can sort by it (RFC 2919).

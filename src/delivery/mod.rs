@@ -5,6 +5,7 @@
 //! ([`worker_pool`]) run beside the loop, so that reading never waits for mail. An output is one
 //! [`transport`], in a file of its own; [`outputs`] chooses it.
 
+pub mod archiving;
 mod command;
 pub mod csv;
 pub mod filter;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::ArchiveFault;
 use crate::clock::Time;
 use crate::config::Address;
 use crate::report::{Body, Report};
@@ -71,6 +73,9 @@ impl QueuedMail {
 /// The name of the mail server among the things with a fault (`tenshi status`).
 pub const MAIL_SERVER: &str = "mail server";
 
+/// The name of the archive among the things with a fault.
+pub const ARCHIVE: &str = "archive";
+
 /// The result of one attempt to deliver a mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AttemptResult {
@@ -87,6 +92,8 @@ pub struct AttemptResult {
     /// The bodies of the parts to be sent in the place of a mail that is [`Delivery::TooLarge`];
     /// none if it cannot be cut.
     pub parts: Vec<Body>,
+    /// What became of a letter that was to be archived; nothing where none was.
+    pub archived: Option<Result<(), ArchiveFault>>,
 }
 
 impl AttemptResult {
@@ -99,6 +106,7 @@ impl AttemptResult {
             program_failed: false,
             delivery,
             parts: Vec::new(),
+            archived: None,
         }
     }
 }

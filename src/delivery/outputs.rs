@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::QueuedMail;
+use super::archiving::Archiving;
 use super::csv::CsvTransport;
 use super::filter::Filter;
 use super::message::Identity;
@@ -20,6 +21,7 @@ pub struct Outputs {
     mail: Arc<dyn Transport>,
     /// Whether everything but CSV goes to standard output (`--print`).
     print: bool,
+    archiving: Option<Archiving>,
 }
 
 impl Outputs {
@@ -44,7 +46,13 @@ impl Outputs {
             settings,
             mail,
             print,
+            archiving: None,
         }
+    }
+
+    /// The same outputs, with an archive for the letters that they deliver.
+    pub fn archiving(self, archiving: Option<Archiving>) -> Self {
+        Self { archiving, ..self }
     }
 
     /// The output of a mail that is no CSV: the program of its notification, or the mail server.
@@ -75,6 +83,7 @@ impl Outputs {
             filter: filter.map(|command| Filter::new(command.clone(), timeout)),
             mail,
             transport,
+            archiving: self.archiving.clone(),
         }
     }
 }

@@ -56,6 +56,10 @@ impl Transport for SendmailTransport {
         parts::split(mail, &self.identity, most)
     }
 
+    fn letter<'m>(&self, mail: &'m QueuedMail) -> Option<Message<'m>> {
+        Some(Message::new(mail, &self.identity))
+    }
+
     fn is_program(&self) -> bool {
         true
     }

@@ -51,6 +51,10 @@ impl Transport for SmtpTransport {
     fn split(&self, mail: &QueuedMail, most: u64) -> Vec<Body> {
         parts::split(mail, &self.identity, most)
     }
+
+    fn letter<'m>(&self, mail: &'m QueuedMail) -> Option<Message<'m>> {
+        Some(Message::new(mail, &self.identity))
+    }
 }
 
 /// Sends one message in a connection of its own.

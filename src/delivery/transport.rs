@@ -4,6 +4,7 @@
 //! [`notify`](super::notify), [`print`](super::print). [`outputs`](super::outputs) chooses the one of a queue. The filter of a
 //! queue is no output: its text is what an output is given.
 
+use super::message::Message;
 use super::{Delivery, QueuedMail};
 use crate::report::Body;
 
@@ -18,6 +19,11 @@ pub trait Transport: Send + Sync {
     /// [`Delivery::TooLarge`] with this size, bytes; none if it cannot be cut.
     fn split(&self, _mail: &QueuedMail, _most: u64) -> Vec<Body> {
         Vec::new()
+    }
+
+    /// The letter as this output sends it, for the archive; nothing from an output whose reports are no letters.
+    fn letter<'m>(&self, _mail: &'m QueuedMail) -> Option<Message<'m>> {
+        None
     }
 
     /// Whether the output is a program of this machine: its failures are counted as those of

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::archiving::Archiving;
 use super::filter::Filter;
 use super::transport::Transport;
 use super::{AttemptResult, Delivery, QueuedMail};
@@ -32,6 +33,8 @@ pub struct Job {
     pub filter: Option<Filter>,
     /// The output that takes it.
     pub transport: Arc<dyn Transport>,
+    /// Where the letter is kept once it is delivered.
+    pub archiving: Option<Archiving>,
 }
 
 impl Job {
@@ -131,12 +134,12 @@ impl WorkerPool {
 fn attempt(job: &Job) -> AttemptResult {
     let filter = job.filter.as_ref().filter(|_| job.mail.filtered.is_none());
     let Some(filter) = filter else {
-        return hand_over(&job.mail, &*job.transport);
+        return hand_over(&job.mail, job);
     };
     let (body, warning) = filter.run(&job.mail.report.body);
     let mut mail = job.mail.clone();
     mail.filtered = Some(body.clone());
-    let handed = hand_over(&mail, &*job.transport);
+    let handed = hand_over(&mail, job);
     AttemptResult {
         filtered: Some(body),
         program_failed: warning.is_some() || handed.program_failed,
@@ -145,15 +148,22 @@ fn attempt(job: &Job) -> AttemptResult {
     }
 }
 
-fn hand_over(mail: &QueuedMail, transport: &dyn Transport) -> AttemptResult {
+/// Hands the mail to its output, and archives it if that accepted it.
+fn hand_over(mail: &QueuedMail, job: &Job) -> AttemptResult {
+    let transport = &*job.transport;
     let delivery = transport.send(mail);
     let parts = match &delivery {
         Delivery::TooLarge { most, .. } => transport.split(mail, *most),
         _ => Vec::new(),
     };
     let accepted = matches!(delivery, Delivery::Accepted { .. });
+    let archiving = job.archiving.as_ref().filter(|_| accepted);
+    let letter = archiving.and_then(|_| transport.letter(mail));
     AttemptResult {
         parts,
+        archived: archiving
+            .zip(letter)
+            .map(|(archiving, letter)| archiving.keep(mail, &letter)),
         program_failed: transport.is_program() && !accepted,
         ..AttemptResult::new(mail.id, delivery)
     }
@@ -196,6 +206,7 @@ mod tests {
                 mail,
                 filter: None,
                 transport: Arc::clone(&transport),
+                archiving: None,
             });
         }
         let next = || results.recv().unwrap().id;
@@ -220,6 +231,7 @@ mod tests {
                 mail,
                 filter: None,
                 transport: Arc::clone(&transport),
+                archiving: None,
             });
         };
         for id in 0..20 {
@@ -269,6 +281,7 @@ mod tests {
             mail: queued_mail(b"s", b"b\n"),
             filter: Some(Filter::new(shell(line), LONG)),
             transport: Arc::new(Faulty),
+            archiving: None,
         }
     }
 
@@ -305,6 +318,7 @@ mod tests {
                 mail: queued_mail(b"s", b"b\n"),
                 filter: None,
                 transport: Arc::new(CsvTransport::new(shell(line), LONG)),
+                archiving: None,
             });
             let result = results.recv().unwrap();
             assert_eq!(result.program_failed, !good, "{result:?}");

@@ -236,14 +236,35 @@ impl Disk for SimulatedDisk {
         }))
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn append_to(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let state = self.state();
+        if state.off {
+            return Err(no_power());
+        }
+        let inode = *state.names.get(path).ok_or_else(no_file)?;
+        Ok(Box::new(SimulatedFile {
+            disk: self.clone(),
+            inode,
+        }))
+    }
+
+    /// All directories are there.
+    fn make_directory(&self, _path: &Path) -> io::Result<()> {
+        match self.state().off {
+            true => Err(no_power()),
+            false => Err(io::ErrorKind::AlreadyExists.into()),
+        }
+    }
+
+    fn read_head(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let state = self.state();
         if state.off {
             return Err(no_power());
         }
         let inode = state.names.get(path).ok_or_else(no_file)?;
         let file = state.files.get(inode).ok_or_else(no_file)?;
-        Ok(file.now.clone())
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(file.now.iter().take(most).copied().collect())
     }
 
     fn look(&self, path: &Path) -> io::Result<Seen> {

@@ -41,7 +41,7 @@ const ORDER: [&[&str]; 13] = [
         "cli", "hash", "hosts", "logging", "logpath", "pattern", "schedule",
     ],
     &["disk", "threads"],
-    &["process", "resolve"],
+    &["archive", "process", "resolve"],
     // What is asked for, and whence lines come.
     &["config"],
     &["record"],

@@ -41,7 +41,7 @@ fn an_idle_daemon_sleeps_and_writes_nothing() {
     let mut config = format!(
         "set mailserver 127.0.0.1:9\nset statedir {0}/state\nset fifo {0}/fifo\n\
          set listen 127.0.0.1:{1}\nset listen tcp:127.0.0.1:{1}\nset logfile {0}/*.glob\n\
-         set queue a f@x t@x {NEVER}\nset queue n f@x t@x [now]\nset silence n\n\
+         set queue a f@x t@x {NEVER}\nset queue n f@x t@x [now]\nset silence n\nset archive 9\n\
          expect n [0 0 1 1 *] 5m ^never\na .*\n",
         dir.root().display(),
         free_port()

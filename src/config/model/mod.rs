@@ -354,6 +354,8 @@ pub struct StateSettings {
     pub catchup: Option<Duration>,
     /// `set commit`: at most this long between a line that cannot be read twice and its snapshot (1 s).
     pub commit: Duration,
+    /// `set archive`: the days for which delivered letters are kept; nothing keeps none (none).
+    pub archive: Option<u16>,
     /// `set max_lines`: distinct lines a queue (1,000,000).
     pub max_lines: usize,
     /// `set max_memory`: what a queue holds, bytes (256 MiB).
@@ -375,6 +377,19 @@ impl From<usize> for Bound {
     fn from(lines: usize) -> Self {
         let bytes = usize::MAX;
         Self { lines, bytes }
+    }
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            catchup: None,
+            commit: Duration::from_secs(1),
+            archive: None,
+            max_lines: 1_000_000,
+            max_memory: Self::MAX_MEMORY,
+        }
     }
 }
 

@@ -439,6 +439,11 @@ fn settings_of_mail_that_protect_nothing_or_stop_it_are_told() {
         ),
         (format!("{local}set news_max 0\n"), "cannot be 0"),
         (
+            format!("{local}set archive 0\n"),
+            "0 is no number of days for `archive`",
+        ),
+        (format!("{local}set archive on\n"), "`on` is no number"),
+        (
             format!("{local}set csv [now] /bin/cat\nset news csv\n"),
             "the reports of `csv` are for a program: they tell no news",
         ),

@@ -59,6 +59,7 @@ fn defaults() {
     assert_eq!(config.mail.fingerprint, None);
     assert_eq!(config.report.max_shown, 2048);
     assert_eq!((config.state.dir, config.state.catchup), (None, None));
+    assert_eq!(config.state.archive, None);
     assert_eq!(
         (config.state.commit, config.state.max_lines),
         (Duration::from_secs(1), 1_000_000)
@@ -102,7 +103,7 @@ fn every_setting() {
          set redisserver redis.example:6379\nset sleep 3\nset limit 10x\nset pager_limit 2\n\
          set logprefix ^(\\S+) \nset mask # #\nset mailserver [::1]:2525\nset mailtimeout 0\n\
          set mailhelo h.example\nset subject  a  subject \nset hidepid once\nset sort_order ascending\n\
-         set resolve on\nset rfc3339 off\nset statedir /var/lib/t\nset catchup 24\nset commit 5\n\
+         set resolve on\nset rfc3339 off\nset statedir /var/lib/t\nset catchup 24\nset commit 5\nset archive 400\n\
          set max_line 8K\nset max_lines 500\nset mailtls starttls\nset mailauth me /etc/secret\n\
          set filter_timeout 5\n",
     );
@@ -175,6 +176,7 @@ fn every_setting() {
     );
     assert_eq!(config.state.dir.as_deref(), Some(Path::new("/var/lib/t")));
     assert_eq!(config.state.catchup, Some(Duration::from_secs(24 * 3600)));
+    assert_eq!(config.state.archive, Some(400));
     assert_eq!(
         (config.state.commit, config.state.max_lines),
         (Duration::from_secs(5), 500)
