@@ -14,8 +14,8 @@ mod options;
 mod values;
 
 pub use command::{
-    CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, LearnArgs, Levels, MatchArgs, NewsArgs,
-    PacksArgs, RunArgs, Shell, StatusArgs, StatusForm, SuggestArgs,
+    CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, LearnArgs, LettersArgs, Levels,
+    MatchArgs, NewsArgs, PacksArgs, RunArgs, Shell, Since, StatusArgs, StatusForm, SuggestArgs,
 };
 pub use exit::Exit;
 
@@ -142,6 +142,7 @@ fn subcommand(asked: Sub, common: Common) -> Result<Command, Exit> {
             state_dir,
             files,
         }),
+        Sub::Letters(asked) => Command::Letters(asked.arguments(config, state_dir)),
         Sub::Status(asked) => Command::Status(StatusArgs {
             config,
             state_dir,

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use tenshi::cli::{self, Command, MatchArgs};
 use tenshi::commands::{
-    check, completions, coverage, diff, explain, hush, import, learn, matching, news, packs,
-    replay, status, suggest,
+    check, completions, coverage, diff, explain, hush, import, learn, letters, matching, news,
+    packs, replay, status, suggest,
 };
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(&args, &mut out, &mut err),
         Command::News(args) => news::run(&args, &mut out, &mut err),
         Command::Learn(args) => learn::run(&args, &mut out, &mut err),
+        Command::Letters(args) => letters::run(&args, &mut out, &mut err),
         Command::Status(args) => status::run(&args, &mut out, &mut err),
         Command::Hush(args) => hush::run(&args, &mut out, &mut err),
         Command::Suggest(args) => suggest::run(&args, &mut out, &mut err),

@@ -65,6 +65,10 @@ impl Head {
 pub struct Letter {
     /// Its head.
     pub head: Head,
+    /// Whether the lines of its text are in quoted-printable.
+    quoted: bool,
+    /// What stands before and behind the text where there is an HTML form of it as well, without the CRLF before.
+    boundary: Option<Vec<u8>>,
     body: BufReader<io::Take<GzDecoder<BufReader<File>>>>,
 }
 
@@ -83,7 +87,21 @@ impl Letter {
         let unpacked = GzDecoder::new(BufReader::new(file)).take(MOST);
         let mut body = BufReader::with_capacity(1 << 16, unpacked);
         let head = Head::read(&mut body)?;
-        Ok(Self { head, body })
+        let boundary = head.field("Content-Type").and_then(boundary);
+        let text = match &boundary {
+            Some(boundary) => text_head(&mut body, boundary)?,
+            None => None,
+        };
+        let encoding = text
+            .as_ref()
+            .unwrap_or(&head)
+            .field("Content-Transfer-Encoding");
+        Ok(Self {
+            quoted: encoding.is_some_and(|name| name.eq_ignore_ascii_case(b"quoted-printable")),
+            boundary,
+            head,
+            body,
+        })
     }
 
     /// Calls `act` with each line of the body, decoded and without its line end, until it answers false.
@@ -91,20 +109,21 @@ impl Letter {
     /// # Errors
     /// The body cannot be read to its end.
     pub fn each_line(&mut self, act: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
-        let encoding = self.head.field("Content-Transfer-Encoding");
-        let quoted = encoding.is_some_and(|name| name.eq_ignore_ascii_case(b"quoted-printable"));
-        let (mut line, mut whole) = (Vec::new(), Vec::new());
+        let (mut line, mut whole, mut blank) = (Vec::new(), Vec::new(), 0_usize);
         loop {
             read_line(&mut self.body, &mut line)?;
-            if line.is_empty() {
-                // The last line, if it has no end.
-                if !whole.is_empty() {
+            let boundary = self.boundary.as_ref();
+            let bounded = boundary.is_some_and(|boundary| line.starts_with(boundary));
+            if line.is_empty() || bounded {
+                // The line end before a boundary belongs to it; the last line may have no end.
+                let blank = blank.saturating_sub(usize::from(bounded));
+                if (0..blank).all(|_| act(b"")) && !whole.is_empty() {
                     act(&whole);
                 }
                 return Ok(());
             }
             let ended = line.ends_with(b"\n");
-            let goes_on = match (line_text(&line), quoted) {
+            let goes_on = match (line_text(&line), self.quoted) {
                 (text, false) => {
                     whole.extend_from_slice(text);
                     !ended
@@ -114,10 +133,40 @@ impl Letter {
             if goes_on && whole.len() < MOST_LINE {
                 continue;
             }
-            if !act(&whole) {
+            if whole.is_empty() {
+                blank += 1;
+                continue;
+            }
+            if !(0..std::mem::take(&mut blank)).all(|_| act(b"")) || !act(&whole) {
                 return Ok(());
             }
             whole.clear();
+        }
+    }
+}
+
+/// The boundary between the parts of a mail with an HTML form, `--` in front (RFC 2046 §5.1.1).
+fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
+    const TYPE: &[u8] = b"multipart/alternative";
+    let head = content_type.get(..TYPE.len())?;
+    let (_, value) = content_type.split_once_str(b"boundary=\"")?;
+    let end = value.find_byte(b'"')?;
+    let name = value.get(..end)?;
+    let good = head.eq_ignore_ascii_case(TYPE) && (1..=70).contains(&name.len());
+    good.then(|| [b"--", name].concat())
+}
+
+/// Reads up to the begin of the first part, the text. Gives its head.
+fn text_head(reader: &mut impl BufRead, boundary: &[u8]) -> io::Result<Option<Head>> {
+    let (mut line, mut length) = (Vec::new(), 0);
+    loop {
+        read_line(reader, &mut line)?;
+        length += line.len();
+        if line.starts_with(boundary) {
+            return Head::read(reader).map(Some);
+        }
+        if line.is_empty() || length > MOST_HEAD {
+            return Ok(None);
         }
     }
 }
@@ -222,6 +271,26 @@ mod tests {
         assert_eq!(field("From"), None);
         let want = ["", "h1: ", "    1: café ==zz", "end"];
         assert_eq!(lines(&mut letter).unwrap(), want);
+    }
+
+    #[test]
+    fn of_a_letter_with_an_html_form_the_text_is_read() {
+        let head = "A: b\r\nContent-Type: multipart/alternative; boundary=\"=_x\"\r\n\r\n";
+        let part = "--=_x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+        let html = "\r\n--=_x\r\nContent-Type: text/html\r\n\r\n<p>\r\n\r\n--=_x--\r\n";
+        for (text, want) in [
+            (
+                "\r\nh1: \r\n    1: a =3D\r\n",
+                vec!["", "h1: ", "    1: a ="],
+            ),
+            ("a\r\n\r\n", vec!["a", ""]),
+            ("a", vec!["a"]),
+            ("", vec![]),
+        ] {
+            let mail = format!("{head}{part}{text}{html}");
+            let mut letter = Letter::open(packed(mail.as_bytes())).unwrap();
+            assert_eq!(lines(&mut letter).unwrap(), want, "{text}");
+        }
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub enum Command {
     News(NewsArgs),
     /// `learn FILE…`
     Learn(LearnArgs),
+    /// `letters [NAME]`
+    Letters(LettersArgs),
     /// `status`
     Status(StatusArgs),
     /// `hush HOST TIME [WHY]`
@@ -141,6 +143,38 @@ pub struct LearnArgs {
     pub state_dir: Option<PathBuf>,
     /// The logs.
     pub files: Vec<PathBuf>,
+}
+
+/// The arguments of `tenshi letters`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LettersArgs {
+    /// The configuration file, for its `statedir`.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// `-q`: the queue of the letters.
+    pub queue: Option<OsString>,
+    /// `--host`: a host that the letters tell of.
+    pub host: Option<OsString>,
+    /// `--since`: the first time of the letters.
+    pub since: Option<Since>,
+    /// `-g`: the pattern that is searched for.
+    pub pattern: Option<OsString>,
+    /// `--json`
+    pub json: bool,
+    /// The words of the name of the letter that is shown; none lists letters.
+    pub name: Vec<OsString>,
+}
+
+/// A time to look back to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Since {
+    /// The beginning of a day.
+    Day(NaiveDate),
+    /// The beginning of the day so many days ago.
+    DaysAgo(u64),
+    /// So many hours ago.
+    HoursAgo(u64),
 }
 
 /// The arguments of `tenshi status`.

@@ -39,6 +39,7 @@ pub(super) const LONG: &[(&str, Value)] = &[
     ("write", Value::Needed),
     ("since", Value::Needed),
     ("host", Value::Needed),
+    ("grep", Value::Needed),
     ("version", Value::None),
 ];
 
@@ -105,9 +106,11 @@ pub(super) fn long_name(given: &str, two_dashes: bool) -> Result<(&'static str, 
         "C" => Some("Check"),
         "d" => Some("debug"),
         "f" => Some("foreground"),
+        "g" => Some("grep"),
         "h" => Some("help"),
         "p" => Some("profile"),
         "P" => Some("Pid"),
+        "q" => Some("queue"),
         "V" if !two_dashes => Some("version"),
         _ => None,
     };

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::command::{CONFIGURATION, HushTime, ImportArgs, Levels, Shell, StatusForm, SuggestArgs};
+use super::command::{
+    CONFIGURATION, HushTime, ImportArgs, LettersArgs, Levels, Shell, Since, StatusForm, SuggestArgs,
+};
 use super::exit::{Exit, wrong};
 use super::values;
 
@@ -55,7 +57,11 @@ impl Options {
     pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
         let stateless = !matches!(
             command,
-            Sub::Status(_) | Sub::Hush { .. } | Sub::News { .. } | Sub::Learn { .. }
+            Sub::Status(_)
+                | Sub::Hush { .. }
+                | Sub::News { .. }
+                | Sub::Learn { .. }
+                | Sub::Letters(_)
         );
         [
             ("-C", self.check),
@@ -157,6 +163,8 @@ pub(super) enum Sub {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// List delivered letters (`set archive`), search them, or show one
+    Letters(LettersOptions),
     /// Show positions, queues, waiting reports and counters of the daemon
     Status(StatusOptions),
     /// Plan silences of a host from now on: none is told until the time is over
@@ -278,6 +286,44 @@ enum ImportFrom {
     Logcheck,
 }
 
+/// The options of `letters`.
+#[derive(Args)]
+pub(super) struct LettersOptions {
+    /// The letter to show: its name, or as much of its date, time and queue as no other one has
+    #[arg(value_name = "NAME", conflicts_with_all = ["queue", "host", "since", "pattern"])]
+    name: Vec<OsString>,
+    /// Take the letters of a queue
+    #[arg(short, long, value_name = "QUEUE")]
+    queue: Option<OsString>,
+    /// Take the letters that tell of a host
+    #[arg(long, value_name = "HOST")]
+    host: Option<OsString>,
+    /// Take the letters from a day (YYYY-MM-DD) or a time ago (`3 weeks`) on
+    #[arg(long, value_name = "TIME", value_parser = values::since)]
+    since: Option<Since>,
+    /// Search the lines of the letters, and show when and how often the pattern matched
+    #[arg(short = 'g', long = "grep", value_name = "REGEX")]
+    pattern: Option<OsString>,
+    /// Print the letters as JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl LettersOptions {
+    pub(super) fn arguments(self, config: PathBuf, state_dir: Option<PathBuf>) -> LettersArgs {
+        LettersArgs {
+            config,
+            state_dir,
+            queue: self.queue,
+            host: self.host,
+            since: self.since,
+            pattern: self.pattern,
+            json: self.json,
+            name: self.name,
+        }
+    }
+}
+
 /// The options of `status`.
 #[derive(Args)]
 pub(super) struct StatusOptions {
@@ -342,6 +388,7 @@ impl Sub {
             Self::Import(_) => "import",
             Self::News { .. } => "news",
             Self::Learn { .. } => "learn",
+            Self::Letters(_) => "letters",
             Self::Status(_) => "status",
             Self::Hush { .. } => "hush",
             Self::Suggest(_) => "suggest",

@@ -1,6 +1,6 @@
 //! Numbers with a unit, as the command line has them.
 
-use super::command::HushTime;
+use super::command::{HushTime, Since};
 use crate::clock;
 
 /// A time: `90`, `15m`, `1h`.
@@ -33,6 +33,36 @@ pub(super) fn date(text: &str) -> Result<chrono::NaiveDate, String> {
     date.map_err(|_| "write a day as YYYY-MM-DD".to_owned())
 }
 
+/// A time to look back to: `2026-11-27`, `3 weeks`, `2d`, `12 hours`, `yesterday`.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    let wrong = || {
+        "write a day as YYYY-MM-DD, or a time as in `3 weeks`, `12 hours`, `yesterday`".to_owned()
+    };
+    match text.trim() {
+        "today" => return Ok(Since::DaysAgo(0)),
+        "yesterday" => return Ok(Since::DaysAgo(1)),
+        _ => {}
+    }
+    if let Ok(day) = date(text) {
+        return Ok(Since::Day(day));
+    }
+    let text = text.trim().trim_end_matches(" ago");
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let count = text
+        .strip_suffix(unit)
+        .and_then(|count| count.parse::<u32>().ok());
+    let count = u64::from(count.ok_or_else(wrong)?);
+    let days = match unit.trim() {
+        "h" | "hour" | "hours" => return Ok(Since::HoursAgo(count)),
+        "d" | "day" | "days" => 1,
+        "w" | "week" | "weeks" => 7,
+        "month" | "months" => 30,
+        "y" | "year" | "years" => 365,
+        _ => return Err(wrong()),
+    };
+    Ok(Since::DaysAgo(count * days))
+}
+
 fn number(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit = units.iter().find_map(|(name, factor)| {
         let digits = text.strip_suffix(name)?;
@@ -48,6 +78,37 @@ fn number(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_look_back_to_has_many_forms() {
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 3).unwrap();
+        let good = [
+            ("2026-11-03", Since::Day(day)),
+            ("3 weeks", Since::DaysAgo(21)),
+            ("1 week ago", Since::DaysAgo(7)),
+            ("2d", Since::DaysAgo(2)),
+            ("6 months", Since::DaysAgo(180)),
+            ("1y", Since::DaysAgo(365)),
+            ("12 hours", Since::HoursAgo(12)),
+            ("today", Since::DaysAgo(0)),
+            ("yesterday", Since::DaysAgo(1)),
+        ];
+        for (text, want) in good {
+            assert_eq!(since(text), Ok(want), "{text}");
+        }
+        for text in [
+            "",
+            "weeks",
+            "3",
+            "-1 day",
+            "1.5 days",
+            "3 fortnights",
+            "99999999999 days",
+            "2026-13-01",
+        ] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn numbers_have_units() {

@@ -31,28 +31,9 @@ pub fn lines(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> i32 {
-    let pattern = match Pattern::compile(regex) {
-        Ok(pattern) => pattern,
-        Err(e) => {
-            point(
-                regex,
-                e.span,
-                &format!("error: {}", shown_lines(&e.message)),
-                err,
-            );
-            hint(e.hint.as_deref(), err);
-            return FAULT;
-        }
+    let Some(pattern) = compiled(regex, err) else {
+        return FAULT;
     };
-    for note in pattern.notes() {
-        point(
-            regex,
-            note.span,
-            &format!("note: {}", shown_lines(&note.message)),
-            err,
-        );
-        hint(note.hint.as_deref(), err);
-    }
     let mut matcher = LineMatcher::new(&pattern, with);
     let shown = matcher.engine(out);
     let mut fault = false;
@@ -82,6 +63,33 @@ pub fn lines(
         _ if matcher.matched => MATCHED,
         _ => NONE,
     }
+}
+
+/// The pattern that somebody wrote on a command line; what is wrong with it, or odd, goes to `err`.
+pub(super) fn compiled(regex: &[u8], err: &mut dyn Write) -> Option<Pattern> {
+    let pattern = match Pattern::compile(regex) {
+        Ok(pattern) => pattern,
+        Err(e) => {
+            point(
+                regex,
+                e.span,
+                &format!("error: {}", shown_lines(&e.message)),
+                err,
+            );
+            hint(e.hint.as_deref(), err);
+            return None;
+        }
+    };
+    for note in pattern.notes() {
+        point(
+            regex,
+            note.span,
+            &format!("note: {}", shown_lines(&note.message)),
+            err,
+        );
+        hint(note.hint.as_deref(), err);
+    }
+    Some(pattern)
 }
 
 /// Answers each row of `path` (`regex<TAB>subject…`); the status is 0, or 2 if a row has no meaning.

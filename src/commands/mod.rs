@@ -9,6 +9,7 @@ pub mod hush;
 pub mod import;
 mod json_text;
 pub mod learn;
+pub mod letters;
 mod logs;
 pub mod matching;
 pub mod news;

@@ -27,6 +27,7 @@ mod html;
 mod idle;
 mod import;
 mod inputs;
+mod letters;
 mod mail;
 mod mailtls;
 mod manager;

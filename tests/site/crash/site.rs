@@ -152,6 +152,14 @@ impl Site {
         format!("{}{}", self.told, now.unwrap_or_default())
     }
 
+    /// What `tenshi status` shows.
+    pub fn status(&self) -> String {
+        let mut status = Command::new(PROGRAM);
+        let status = status.arg("status").arg("--state-dir");
+        let shown = status.arg(self.dir.path("state")).output();
+        String::from_utf8_lossy(&shown.expect("it runs").stdout).into_owned()
+    }
+
     /// Waits until the running daemon says so.
     pub fn wait_told(&mut self, text: &str) {
         self.daemon().wait_stderr(text);
