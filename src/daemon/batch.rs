@@ -34,7 +34,7 @@ impl Daemon {
                 true
             }
             Checkpoint::Journal(change) => {
-                self.journal.make(change);
+                self.journal.make(*change);
                 true
             }
             Checkpoint::None => false,

@@ -147,14 +147,26 @@ impl Daemon {
     /// Handles a message.
     fn take(&mut self, message: Message) {
         match message {
-            Message::Input(Event::Batch(batch)) => self.batch(batch),
-            Message::Input(Event::Notice(notice)) => self.notice(&notice),
-            Message::Input(Event::Health { input, fault }) => self.health(input, fault),
-            Message::Input(Event::Patterns(patterns)) => {
+            Message::Input(event) => self.take_event(*event),
+            Message::Written(stored) => self.stored(&stored),
+            Message::Signal => {}
+            Message::Attempted(attempt) => self.settle(&attempt),
+            Message::Pinged(end) => self.pinged(&end),
+            Message::ThreadDied => self.thread_died(self.clock.now()),
+        }
+    }
+
+    /// Handles what an input tells.
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Batch(batch) => self.batch(batch),
+            Event::Notice(notice) => self.notice(&notice),
+            Event::Health { input, fault } => self.health(input, fault),
+            Event::Patterns(patterns) => {
                 self.patterns = patterns;
                 self.commits.urgent();
             }
-            Message::Input(Event::Drained) => {
+            Event::Drained => {
                 self.requests.drains_awaited = self.requests.drains_awaited.saturating_sub(1);
                 if self.requests.drains_awaited == 0 {
                     if std::mem::take(&mut self.catching_up) {
@@ -165,11 +177,6 @@ impl Daemon {
                     self.drain_or_handle();
                 }
             }
-            Message::Written(stored) => self.stored(&stored),
-            Message::Signal => {}
-            Message::Attempted(attempt) => self.settle(&attempt),
-            Message::Pinged(end) => self.pinged(&end),
-            Message::ThreadDied => self.thread_died(self.clock.now()),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) const DEPTH: usize = 16;
 #[derive(Debug)]
 pub(super) enum Message {
     /// An input read lines, or has something to say.
-    Input(Event),
+    Input(Box<Event>),
     /// A signal came: it is in the channel of the signals.
     Signal,
     /// A worker made an attempt to deliver a mail.

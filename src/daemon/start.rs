@@ -265,7 +265,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let catching_up = !before.files.is_empty() || !before.journal.files.is_empty();
     let settlements = restore(&mut before, &mut monitor, now);
     let resume = resume(&config, &mut before);
-    let events = EventSender::new(sender.clone(), Message::Input);
+    let events = EventSender::new(sender.clone(), |event| Message::Input(Box::new(event)));
     inputs.start(&config, &resume, &clock, &events)?;
     let requests = first_requests(&inputs, catching_up);
     let identity = identity();

@@ -107,7 +107,7 @@ fn journal_change(file: u8, random: u64) -> PositionsChange {
     };
     let name = || BString::from(vec![file]);
     PositionsChange {
-        directories: (random & 7 == 0).then(|| [name()].into()),
+        directories: (random & 7 == 0).then(|| [(name(), 1)].into()),
         files: [([file; 16], (random & 24 > 0).then_some(position))].into(),
         numberings: [(name(), (random & 96 > 0).then_some(numbering))].into(),
         volatile: None,
@@ -320,7 +320,7 @@ impl World {
                 daemon.batch(Batch {
                     source: Arc::new("journal".into()),
                     text: Vec::new(),
-                    checkpoint: Checkpoint::Journal(journal_change(file, next)),
+                    checkpoint: Checkpoint::Journal(Box::new(journal_change(file, next))),
                     counters: Counters::default(),
                 });
             }

@@ -161,7 +161,7 @@ pub enum Checkpoint {
     /// The positions in the generations of a log after the batch.
     File(file::PathCheckpoints),
     /// What changed in the positions in the journal's files.
-    Journal(journal::PositionsChange),
+    Journal(Box<journal::PositionsChange>),
     /// All elements before a number are in the hands of the loop. They are to be removed at the
     /// source ([`Input::acknowledge`]) once the snapshot with the batch is on disk.
     Number {

@@ -50,6 +50,9 @@ fn an_idle_daemon_sleeps_and_writes_nothing() {
         dir.write(log, "");
         config += &format!("set logfile {}\n", dir.path(log).display());
     }
+    let journal = dir.path("journal");
+    fs::create_dir(&journal).unwrap();
+    config += &format!("set journal {}\n", journal.display());
     mkfifo(&dir.path("fifo"), Mode::from_bits_truncate(0o666)).unwrap();
     let daemon = Daemon::start(&dir, &config, &[]);
     // Lines have come, and a snapshot holds them.

@@ -1,6 +1,6 @@
 //! How far the journal files are read, as the state keeps it: by what a file is known by, whatever its name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bstr::BString;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,9 @@ use super::format::Id;
 /// How far the journal files are read.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Positions {
-    /// The directories whose files were begun: a file that comes there later is new from its first entry.
-    pub directories: BTreeSet<BString>,
+    /// The directories whose files were begun, and when, microseconds since the epoch: a file that is made there
+    /// later is new from its first entry.
+    pub directories: BTreeMap<BString, i64>,
     /// The files, by their `file_id`.
     pub files: BTreeMap<Id, FilePosition>,
     /// The numberings of entries, by their names (see [`super::numbering`]).
@@ -59,7 +60,7 @@ pub struct Instant {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PositionsChange {
     /// The directories, if one came or went.
-    pub directories: Option<BTreeSet<BString>>,
+    pub directories: Option<BTreeMap<BString, i64>>,
     /// The files that were read further, or are forgotten.
     pub files: BTreeMap<Id, Option<FilePosition>>,
     /// The numberings that changed, or are forgotten.

@@ -191,7 +191,7 @@ impl Reader {
         let mut names: BTreeSet<PathBuf> = BTreeSet::new();
         for at in 0..self.directories.len() {
             if let Some(directory) = self.directories.get(at).cloned() {
-                self.list_one(at, &directory, &mut names);
+                self.list_one(at, &directory, now, &mut names);
             }
         }
         let own = self.directories.iter().filter(|dir| dir.role != Role::Any);
@@ -256,15 +256,25 @@ impl Reader {
     }
 
     /// Lists a directory, and takes up the files that are new in it. Adds their paths to `names`.
-    fn list_one(&mut self, at: usize, directory: &Directory, names: &mut BTreeSet<PathBuf>) {
+    fn list_one(
+        &mut self,
+        at: usize,
+        directory: &Directory,
+        now: Time,
+        names: &mut BTreeSet<PathBuf>,
+    ) {
         let key = directory.key();
         self.watch.extend(directory::existing(&directory.path));
+        let begun = self.positions.directories.get(&key).copied();
         let listing = match directory::list(&directory.path) {
             Ok(listing) => listing,
             Err(e) => {
                 self.faults.directory(directory, &e);
-                if e.kind() == ErrorKind::NotFound {
-                    self.positions.directories.insert(key);
+                // What comes to a directory that is not there yet is new. One that is shut may have old files.
+                if e.kind() == ErrorKind::NotFound && begun.is_none() {
+                    self.positions
+                        .directories
+                        .insert(key, now.timestamp_micros());
                 }
                 return;
             }
@@ -279,11 +289,11 @@ impl Reader {
             self.faults.file(&directory.path, words);
         }
         names.extend(listing.files.iter().map(|name| name.path.clone()));
-        let new = self.positions.directories.contains(&key);
-        self.take_up(at, &listing.files, new);
-        // Where some could not be read, they are not new when they can be.
-        if new || !self.faults.is_within(&directory.path) {
-            self.positions.directories.insert(key);
+        self.take_up(at, &listing.files, begun);
+        if begun.is_none() {
+            self.positions
+                .directories
+                .insert(key, now.timestamp_micros());
         }
     }
 
@@ -293,7 +303,7 @@ impl Reader {
         let before = self.positions.directories.len();
         self.positions
             .directories
-            .retain(|known| wanted.contains(known));
+            .retain(|known, _| wanted.contains(known));
         if self.positions.directories.len() == before {
             return;
         }
@@ -359,7 +369,7 @@ impl Reader {
         let change = std::mem::take(&mut self.change);
         let checkpoint = match change.is_empty() {
             true => Checkpoint::None,
-            false => Checkpoint::Journal(change),
+            false => Checkpoint::Journal(Box::new(change)),
         };
         let directory = self.directories.get(self.collecting);
         let source = directory.map_or_else(Arc::default, |directory| directory.source.clone());

@@ -1,10 +1,15 @@
 //! Files that are new in a directory: where each is begun, or gone on with.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
 
 use super::{Done, HELD, Reader};
+use crate::clock::Time;
 use crate::config::TailStart;
 use crate::input::journal::directory::{Name, Role, is_archived};
 use crate::input::journal::entries::{Entries, Entry};
@@ -13,17 +18,44 @@ use crate::input::journal::numbering::{self, Watched};
 use crate::input::journal::place::{Place, open};
 use crate::input::journal::positions::{FilePosition, Instant};
 
+/// A file that was made this much earlier than its directory was begun was there then, microseconds.
+const EARLIER: i64 = 60_000_000;
+
+/// A file that is new in a listing.
+struct Found {
+    place: Place,
+    header: Header,
+    /// Whether it came since the directory was begun.
+    new: bool,
+}
+
+/// What tells where a numbering is begun.
+#[derive(Default)]
+struct Base {
+    directory: Option<PathBuf>,
+    /// The last number that was read.
+    read: Option<u64>,
+    /// The first number of the files that are read from their first entry.
+    head: Option<u64>,
+    /// The last number of all.
+    tail: u64,
+}
+
+/// Whether a file came to its directory after `begun`. One that was there and could not be read then is not new.
+fn is_made_after(file: &File, begun: i64) -> bool {
+    let made = file.metadata().and_then(|meta| meta.created()).ok();
+    let made = made.map(|made| Time::from(made).timestamp_micros());
+    made.is_none_or(|made| made.saturating_add(EARLIER) >= begun)
+}
+
 impl Reader {
-    /// Takes up the files that are new in the listing of a directory; `new` says that they came since it was
-    /// begun.
-    pub(super) fn take_up(&mut self, directory: usize, names: &[Name], new: bool) {
-        let mut found: Vec<(u64, Place, Header)> = Vec::new();
+    /// Takes up the files that are new in the listing of a directory, which was `begun` then, microseconds since
+    /// the epoch; nothing if this is its first listing.
+    pub(super) fn take_up(&mut self, directory: usize, names: &[Name], begun: Option<i64>) {
+        let mut found: Vec<Found> = Vec::new();
         for name in names {
-            if self
-                .done
-                .get(&name.path)
-                .is_some_and(|done| done.inode == name.inode)
-            {
+            let done = self.done.get(&name.path);
+            if done.is_some_and(|done| done.inode == name.inode) {
                 continue;
             }
             // A file that is held gets another name within its directory.
@@ -38,23 +70,31 @@ impl Reader {
             match open(&name.path) {
                 Ok(Some(entries)) => {
                     let header = entries.header().clone();
-                    if let Some(mut place) = self.place(directory, name, entries) {
-                        if found.len() + self.places.len() >= HELD {
-                            place.entries = None;
-                        }
-                        found.push((header.head_realtime, place, header));
+                    let same = found.iter().find(|other| other.place.id == header.file_id);
+                    if let Some(other) = same {
+                        self.faults.copy(&name.path, &other.place.path);
+                        continue;
                     }
+                    let new = begun.is_some_and(|begun| is_made_after(entries.file(), begun));
+                    let Some(mut place) = self.place(directory, name, entries) else {
+                        continue;
+                    };
+                    if found.len() + self.places.len() >= HELD {
+                        place.entries = None;
+                    }
+                    found.push(Found { place, header, new });
                 }
                 // It is being made, or has another name by now: the next look finds it.
                 Ok(None) => {}
                 Err(Damage::Io(e)) if e.kind() == ErrorKind::NotFound => {}
+                Err(Damage::Io(e)) => self.faults.io(&name.path, &e),
                 Err(e) => self.faults.file(&name.path, e.to_string()),
             }
         }
-        found.sort_by_key(|(time, ..)| *time);
-        self.begin_numberings(&found, new);
-        for (_, place, header) in found {
-            self.begin_file(place, &header, new);
+        found.sort_by_key(|found| found.header.head_realtime);
+        self.begin_numberings(&found);
+        for found in found {
+            self.begin_file(found);
         }
     }
 
@@ -94,46 +134,51 @@ impl Reader {
     }
 
     /// Begins the numberings that are not known yet, or that began anew because all files were removed.
-    fn begin_numberings(&mut self, found: &[(u64, Place, Header)], new: bool) {
+    fn begin_numberings(&mut self, found: &[Found]) {
         let whole = matches!(self.settings.start, TailStart::FromLine(0 | 1));
-        for (_, place, header) in found {
-            let name = &place.numbering;
-            let of_it = found
-                .iter()
-                .filter(|(_, other, _)| other.numbering == *name);
-            let heads = of_it.clone().map(|(_, _, header)| header.head_seqnum);
-            let head = heads.filter(|head| *head > 0).min();
-            let tail = of_it.map(|(_, _, header)| header.tail_seqnum).max();
-            let read = self.positions.files.get(&place.id);
-            let base = match (read, new || whole) {
-                (Some(read), _) => read.last_seqnum.saturating_add(1),
-                (None, true) => head.unwrap_or(1),
-                (None, false) => tail.unwrap_or_default().saturating_add(1),
-            };
-            let known = self.numberings.get(name).map(|known| known.now().base);
-            let again = known.is_some_and(|known| {
-                let position = |place: &Place| self.positions.files.contains_key(&place.id);
-                let others = self.places.iter().any(|other| other.numbering == *name);
-                let dir = place.path.parent();
-                let done = self.done.keys().any(|path| path.parent() == dir);
-                let none = !others && !done && !position(place);
-                none && header.head_seqnum > 0 && header.head_seqnum < known
+        let mut bases: BTreeMap<BString, Base> = BTreeMap::new();
+        for Found { place, header, new } in found {
+            let base = bases.entry(place.numbering.clone()).or_default();
+            base.directory = place.path.parent().map(Path::to_path_buf);
+            if let Some(read) = self.positions.files.get(&place.id) {
+                base.read = base.read.max(Some(read.last_seqnum));
+            } else if header.head_seqnum > 0 && (*new || whole) {
+                let head = header.head_seqnum;
+                base.head = Some(base.head.map_or(head, |before| before.min(head)));
+            }
+            base.tail = base.tail.max(header.tail_seqnum);
+        }
+        for (name, base) in bases {
+            let known = self.numberings.get(&name).map(|known| known.now().base);
+            let again = known.zip(base.head).is_some_and(|(known, head)| {
+                let here = |path: &Path| path.parent() == base.directory.as_deref();
+                let others = self.places.iter().any(|other| other.numbering == name);
+                let done = self.done.keys().any(|path| here(path));
+                base.read.is_none() && !others && !done && head < known
             });
             if known.is_none() || again {
-                let numbers = Watched::from(base);
+                let first = match (base.read, base.head) {
+                    (Some(read), _) => read.saturating_add(1),
+                    (None, Some(head)) => head,
+                    (None, None) => base.tail.saturating_add(1),
+                };
+                let numbers = Watched::from(first);
                 self.numberings.insert(name.clone(), numbers);
                 self.positions
                     .numberings
                     .insert(name.clone(), numbers.now());
-                self.change
-                    .numberings
-                    .insert(name.clone(), Some(numbers.now()));
+                self.change.numberings.insert(name, Some(numbers.now()));
             }
         }
     }
 
     /// Goes to the entry where a file is begun, or gone on with.
-    fn begin_file(&mut self, mut place: Place, header: &Header, new: bool) {
+    fn begin_file(&mut self, found: Found) {
+        let Found {
+            mut place,
+            header,
+            new,
+        } = found;
         let known = self.positions.files.get(&place.id).copied();
         let archived = place.archived || is_archived(&place.path);
         let first = match (known, self.settings.start) {
@@ -157,7 +202,7 @@ impl Reader {
             }
             self.note_volatile(place.directory, header.tail_boot, header.tail_monotonic);
         }
-        if known.is_some() && self.beginning && self.too_old(header) {
+        if known.is_some() && self.beginning && self.too_old(&header) {
             (position.next, position.last_seqnum) = (header.entries, header.tail_seqnum);
             if let Some(numbers) = self.numberings.get_mut(&place.numbering) {
                 let base = header.tail_seqnum.saturating_add(1);

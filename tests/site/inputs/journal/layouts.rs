@@ -74,27 +74,29 @@ fn flags(path: &Path) -> u32 {
 
 fn one(layout: Layout, count: u64) {
     let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join("made.journal");
     let mut made = Export::new(7);
     made.long = if torture() { 200 } else { 20 };
-    made.write(&path, layout, count);
+    made.write(&dir.path().join("made.journal"), layout, count);
     let want = match layout.packed {
         "zstd" => 8,
         "lz4" => 2,
         _ => 0,
     };
-    let packed = flags(&path) & 11;
-    assert_eq!(
-        (packed, flags(&path) & 16 > 0),
-        (want, layout.compact),
-        "{layout:?}"
-    );
-    let (ours, theirs) = (export(&path), journalctl(&path));
-    let differ = ours.iter().zip(&theirs).position(|(a, b)| a != b);
-    assert_eq!(differ, None, "{layout:?}");
-    assert_eq!(ours.len(), theirs.len(), "{layout:?}");
-    let entries = memchr::memmem::find_iter(&ours, b"__REALTIME_TIMESTAMP=").count();
+    let mut entries = 0;
+    // The writer begins another file when one is full.
+    for file in std::fs::read_dir(dir.path()).expect("the directory") {
+        let path = file.expect("a file").path();
+        let packed = flags(&path) & 11;
+        let compact = flags(&path) & 16 > 0;
+        assert_eq!((packed, compact), (want, layout.compact), "{layout:?}");
+        let (ours, theirs) = (export(&path), journalctl(&path));
+        let differ = ours.iter().zip(&theirs).position(|(a, b)| a != b);
+        assert_eq!(differ, None, "{layout:?}");
+        assert_eq!(ours.len(), theirs.len(), "{layout:?}");
+        entries += memchr::memmem::find_iter(&ours, b"\n__REALTIME_TIMESTAMP=").count();
+    }
     assert_eq!(entries as u64, count);
+    println!("{count} entries, {layout:?}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Run {
         self.drain();
         for batch in self.sink.batches.drain(self.taken..) {
             if let Checkpoint::Journal(change) = batch.checkpoint {
-                self.positions.make(change);
+                self.positions.make(*change);
             }
         }
         self.input
@@ -299,6 +299,15 @@ fn what_cannot_be_read_is_named() {
     };
     run.sink
         .until("word that it is well", |sink| sink.health.iter().any(well));
+    run.stop();
+    // A copy that is there from the first start on is not read either.
+    let mut run = Run::start(
+        dir.path(),
+        "set tail /usr/bin/tail -n +1",
+        Positions::default(),
+    );
+    assert_eq!(numbers(&run.lines()), (1..=25).collect::<Vec<_>>());
+    run.sink.told("it is a copy of ");
     run.stop();
 }
 
