@@ -16,7 +16,6 @@ pub use html::html;
 pub use news::{News, pager_news};
 pub use notification::Notification;
 
-use crate::charset::{Charset, decode};
 use crate::clock::Time;
 use crate::config::Address;
 use crate::queue::{Continued, HostLines};
@@ -100,8 +99,6 @@ pub struct Extent {
 /// How the bytes of lines become text for a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
-    /// The character set of lines that are not UTF-8 (`set charset`).
-    pub charset: Option<Charset>,
     /// The mask, which stands in a line for the text that a group matched (`set mask`).
     pub mask: &'a [u8],
     /// How much of the lines is shown.
@@ -112,12 +109,9 @@ impl Form<'_> {
     /// A line as text: in UTF-8 where that is possible.
     fn line<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         if std::str::from_utf8(line).is_ok() {
-            return decode(self.charset, line);
+            return Cow::Borrowed(line);
         }
-        match self.charset {
-            Some(charset) => charset.decode(line),
-            None => whole_letters(line, self.mask).map_or(Cow::Borrowed(line), Cow::Owned),
-        }
+        whole_letters(line, self.mask).map_or(Cow::Borrowed(line), Cow::Owned)
     }
 
     /// Appends a line as text, cut at the limit of bytes.
@@ -411,7 +405,6 @@ mod tests {
     fn extent(limit: u64) -> Form<'static> {
         let lines = NonZeroU64::new(limit);
         Form {
-            charset: None,
             mask: b"",
             extent: Extent { lines, shown: 40 },
         }
@@ -555,24 +548,5 @@ mod tests {
             r"\xE5\xA4\xB1 __\xA4\xB1__\xE5\xA4"
         );
         assert_eq!(read(b"\xbc\xba __ \xc7\xd4"), r"\xBC\xBA __ \xC7\xD4");
-    }
-
-    #[test]
-    fn lines_and_hosts_of_another_character_set_are_decoded() {
-        let form = Form {
-            charset: Charset::named("euc-jp"),
-            ..extent(0)
-        };
-        lines_of(
-            b"h\xbc\xba",
-            &[b"\xc7\xd4 caf", "失敗".as_bytes()],
-            &|hosts| {
-                let whole = text(hosts, form, (None, &[]), &|_| None);
-                assert_eq!(whole, "\nh失: \n    1: 敗 caf\n    1: 失敗\n");
-                assert_eq!(pager(hosts, form), "h失,1,敗 caf\nh失,1,失敗\n");
-                let bytes = csv(hosts, false).unwrap();
-                assert!(bytes.starts_with(b"h\xbc\xba,"), "{bytes}");
-            },
-        );
     }
 }

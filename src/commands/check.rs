@@ -10,9 +10,9 @@ use chrono::{DateTime, Local, TimeZone};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::diagnostic::shown;
 use crate::config::{
-    self, Action, Config, Diagnostic, InputSettings, Journal, Listen, Loaded, MailServer, MailTls,
-    NewsQueues, Output, Place, Queue, QueueId, ReportSettings, Rule, Severity, StateSettings,
-    TailSettings, TailStart,
+    self, Action, Charsets, Config, Diagnostic, InputSettings, Journal, Listen, Loaded, MailServer,
+    MailTls, NewsQueues, Output, Place, Queue, QueueId, ReportSettings, Rule, Severity,
+    StateSettings, TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::host_system;
@@ -92,7 +92,9 @@ where
     let Some(config) = &loaded.config else {
         return out.flush();
     };
-    section(out, "inputs", &inputs(&config.inputs))?;
+    let mut sources = inputs(&config.inputs);
+    sources.extend(charsets(&config.charsets));
+    section(out, "inputs", &sources)?;
     let mut queues: Vec<String> = config
         .queues
         .iter()
@@ -354,10 +356,6 @@ fn mail(config: &Config) -> Vec<String> {
         let most = config.report.max_shown;
         lines.push(format!("of a line, at most {most} bytes are shown"));
     }
-    if let Some(charset) = config.report.charset {
-        let name = charset.name();
-        lines.push(format!("text that is not UTF-8 is read as {name}"));
-    }
     if mail.html {
         lines.push("mails have an HTML part beside the text".into());
     }
@@ -365,6 +363,20 @@ fn mail(config: &Config) -> Vec<String> {
         lines.push("no cell of the CSV form begins as a formula".into());
     }
     lines
+}
+
+/// The character sets of lines and of the configuration's text.
+fn charsets(charsets: &Charsets) -> impl Iterator<Item = String> {
+    let default = charsets.default.iter();
+    let default = default.map(|set| match set.name() {
+        "UTF-8" => "log files in UTF-16 are known by their byte order mark".to_owned(),
+        name => format!("lines and text that are not UTF-8 are read as {name}"),
+    });
+    let sources = charsets.sources.iter().map(|source| {
+        let set = source.charset.name();
+        format!("lines of {} are read as {set}", shown(&source.name))
+    });
+    default.chain(sources)
 }
 
 fn server(server: &MailServer) -> String {

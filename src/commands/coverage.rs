@@ -77,6 +77,6 @@ pub fn run(
 
 fn read(file: &Path, coverage: &mut Coverage) -> io::Result<()> {
     let max = coverage.config().inputs.max_line;
-    let mut reader = saved::open(file, COMMAND)?;
+    let mut reader = saved::open_decoded(file, COMMAND, coverage.config())?;
     each_line(&mut *reader, max, &mut |line| coverage.take(line))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -29,10 +30,10 @@ pub fn run(
     };
     // A line is read as the longer of the two limits allows: what both cut is the same.
     let max = old.inputs.max_line.max(new.inputs.max_line);
-    let mut difference = Difference::new(old, new);
+    let mut difference = Difference::new(old, Arc::clone(&new));
     let mut fault = false;
     for file in files {
-        let read = saved::open(file, COMMAND)
+        let read = saved::open_decoded(file, COMMAND, &new)
             .and_then(|mut reader| each_line(&mut *reader, max, &mut |line| difference.take(line)));
         if let Err(e) = read {
             let _ = writeln!(err, "tenshi: {}: {e}", shown_path(file));

@@ -13,6 +13,7 @@ use super::logs::each_line;
 use super::rule_text::{ended, load, rule_text};
 use super::saved;
 use crate::analysis::{self, Explanation, Outcome, Tried};
+use crate::charset::{Charset, Coding};
 use crate::clock::{Clock, SystemClock};
 use crate::config::diagnostic::{Excerpt, shown};
 use crate::config::{Action, Config, NotifyRecipient, Output, Queue, RuleId, Target, Threshold};
@@ -37,7 +38,7 @@ pub fn run(
     let Some(config) = load(config, err) else {
         return 2;
     };
-    let lines = match lines(words, config.inputs.max_line) {
+    let lines = match lines(words, &config) {
         Ok(lines) => lines,
         Err(e) => {
             let _ = writeln!(err, "tenshi: standard input: {e}");
@@ -68,15 +69,20 @@ pub fn run(
 }
 
 /// The lines to be explained.
-fn lines(words: &[OsString], max: usize) -> io::Result<Vec<BString>> {
+fn lines(words: &[OsString], config: &Config) -> io::Result<Vec<BString>> {
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     if !words.is_empty() {
         let line = words.join(&b' ');
-        return Ok(vec![line.strip_suffix(b"\n").unwrap_or(&line).into()]);
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let coding = config
+            .charsets
+            .default
+            .map_or(Coding::Bytes, Charset::of_text);
+        return Ok(vec![coding.line(line, false).into_owned().into()]);
     }
     let mut lines = Vec::new();
-    let mut reader = saved::standard_input(COMMAND)?;
-    each_line(&mut *reader, max, &mut |line| {
+    let mut reader = saved::decoded_input(COMMAND, config)?;
+    each_line(&mut *reader, config.inputs.max_line, &mut |line| {
         lines.extend((!line.is_empty()).then(|| line.into()));
     })?;
     Ok(lines)

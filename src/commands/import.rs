@@ -108,7 +108,7 @@ fn keep_seen(
     }));
     let mut whole = Some(());
     for file in &args.seen_in {
-        let read = saved::open(file, COMMAND).and_then(|mut reader| {
+        let read = saved::open_decoded(file, COMMAND, config).and_then(|mut reader| {
             each_line(&mut *reader, max, &mut |line| {
                 if let Outcome::Rule(id) = classifier.take(line).outcome
                     && let Some(Some(number)) = numbers.get(id.index())

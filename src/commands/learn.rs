@@ -113,7 +113,7 @@ impl Learner {
 
     /// Takes the lines of a log.
     fn read(&mut self, file: &Path) -> io::Result<()> {
-        let mut log = saved::open(file, "tenshi learn -")?;
+        let mut log = saved::open_decoded(file, "tenshi learn -", self.monitor.config())?;
         let written = file.metadata().and_then(|meta| meta.modified());
         let written = written.unwrap_or_else(|_| SystemTime::now());
         let latest = DateTime::<Local>::from(written).date_naive();

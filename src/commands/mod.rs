@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod coverage;
+mod decoded;
 pub mod diff;
 pub mod explain;
 pub mod hush;

@@ -134,7 +134,7 @@ fn count(
     };
     for file in logs::named_or_followed(files, config) {
         let max = config.inputs.max_line;
-        let read = saved::open(&file, "tenshi packs -");
+        let read = saved::open_decoded(&file, "tenshi packs -", config);
         let read = read.and_then(|mut log| logs::each_line(&mut log, max, &mut take));
         if let Err(e) = read {
             let why = match names_in {

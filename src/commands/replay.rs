@@ -40,7 +40,7 @@ pub fn replay(
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {
-        let fed = saved::open(file, "tenshi replay -")
+        let fed = saved::open_decoded(file, "tenshi replay -", monitor.config())
             .and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut()));
         if let Err(e) = fed {
             // Nobody listens to a message that cannot be written.
@@ -70,7 +70,7 @@ pub fn profile(config: &Path, debug: u8, out: &mut dyn Write, err: &mut dyn Writ
     };
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let begun = Instant::now();
-    let input = saved::standard_input("tenshi -p");
+    let input = saved::decoded_input("tenshi -p", monitor.config());
     if let Err(e) = input.and_then(|mut reader| feed(&mut reader, &mut monitor, costs.as_mut())) {
         let _ = writeln!(err, "tenshi: standard input: {e}");
         return 1;

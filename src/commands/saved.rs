@@ -7,6 +7,8 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::decoded::{self, Decoded};
+use crate::config::Config;
 use crate::shown::shown_path;
 
 /// The length of a read, bytes.
@@ -50,6 +52,31 @@ pub(super) fn open(path: &Path, command: &str) -> io::Result<Box<dyn BufRead>> {
         return Err(io::Error::other("is a directory, not a log"));
     }
     unpacked(file, &shown_path(path).to_string(), command)
+}
+
+/// Opens a log as [`open`] does, its lines decoded as the configuration says.
+///
+/// # Errors
+/// When it cannot be read, or is not text.
+pub(super) fn open_decoded(
+    path: &Path,
+    command: &str,
+    config: &Config,
+) -> io::Result<Box<dyn BufRead>> {
+    let log = open(path, command)?;
+    let max = config.inputs.max_line;
+    Ok(match decoded::charset_of(path, config) {
+        Some(charset) => Box::new(Decoded::new(log, charset, max)),
+        None => log,
+    })
+}
+
+/// Opens standard input as a log, its lines decoded as the configuration says.
+///
+/// # Errors
+/// When it cannot be read, or is not text.
+pub(super) fn decoded_input(command: &str, config: &Config) -> io::Result<Box<dyn BufRead>> {
+    open_decoded(Path::new(STANDARD_INPUT), command, config)
 }
 
 /// Opens standard input as a log, which may be compressed by gzip.

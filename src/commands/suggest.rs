@@ -145,7 +145,7 @@ impl Run<'_> {
         let mut reading = Reading::new(Arc::clone(&config), &words, offered);
         let mut status = 0;
         for file in &files {
-            let opened = saved::open(file, "tenshi suggest -");
+            let opened = saved::open_decoded(file, "tenshi suggest -", &config);
             let read = opened.and_then(|mut log| {
                 let max = config.inputs.max_line;
                 logs::each_line(&mut log, max, &mut |line| reading.line(line))

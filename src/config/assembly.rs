@@ -13,7 +13,7 @@ use super::reporter::{Location, SourceLine};
 use super::rules::RuleList;
 use super::suggest::did_you_mean;
 use super::{lint, settings};
-use crate::charset::is_iso_2022;
+use crate::charset::{Charset, Coding, is_iso_2022};
 use crate::shown::shown_path;
 
 /// The longest line that is read, bytes.
@@ -30,6 +30,8 @@ pub(super) struct Assembly<'f> {
     source: &'f dyn ConfigFiles,
     draft: Draft,
     rules: RuleList,
+    /// How lines with text for people, or with patterns, are read.
+    coding: Coding,
     /// The first text of each file that is not UTF-8 and that is shown to somebody.
     foreign: Vec<lint::ForeignText>,
     files: Vec<PathBuf>,
@@ -48,12 +50,13 @@ struct OpenFile {
 }
 
 impl<'f> Assembly<'f> {
-    /// The assembly before any file is read.
-    pub(super) fn new(draft: Draft, source: &'f dyn ConfigFiles) -> Self {
+    /// The assembly before any file is read. `charset` is the set of text that is not UTF-8.
+    pub(super) fn new(draft: Draft, source: &'f dyn ConfigFiles, charset: Option<Charset>) -> Self {
         Self {
             source,
             draft,
             rules: RuleList::new(),
+            coding: charset.map_or(Coding::Bytes, Charset::of_text),
             foreign: Vec::new(),
             files: Vec::new(),
             include_dirs: Vec::new(),
@@ -177,15 +180,37 @@ impl<'f> Assembly<'f> {
         }
     }
 
+    /// The character set that the files name, if any text in them may be of it. The text is right when they are
+    /// read again with it.
+    pub(super) fn charset_of_text(&self) -> Option<Charset> {
+        self.draft.charsets.default.filter(|charset| {
+            let decoded = charset.of_text() != Coding::Bytes;
+            decoded && !self.foreign.is_empty()
+        })
+    }
+
+    /// Reads a line. Patterns and text for people are decoded; names of files and programs are bytes.
     fn directive(&mut self, line: &SourceLine<'_>) {
         let directive = grammar::parse(line.text);
-        match directive {
+        let text = match directive {
             Directive::Set { name, value } if settings::is_text(name.text) => {
-                self.note_foreign(line, value.trim_start());
+                Some(value.trim_start())
             }
-            Directive::Rule { pattern, .. } => self.note_foreign(line, pattern),
-            _ => {}
-        }
+            Directive::Rule { pattern, .. } => Some(pattern),
+            _ => None,
+        };
+        let Some(text) = text else {
+            return self.take(line, directive);
+        };
+        self.note_foreign(line, text);
+        let decoded = SourceLine {
+            text: &self.coding.line(line.text, false),
+            ..*line
+        };
+        self.take(&decoded, grammar::parse(decoded.text));
+    }
+
+    fn take(&mut self, line: &SourceLine<'_>, directive: Directive<'_>) {
         match directive {
             Directive::Nothing => {}
             Directive::Include { file, rest } => {

@@ -24,7 +24,7 @@ use crate::logpath::LogPath;
 const MAX_SLEEP: u64 = 60;
 
 /// Some names that `set charset` takes.
-const CHARSETS: [&str; 9] = [
+const CHARSETS: [&str; 11] = [
     "euc-jp",
     "shift_jis",
     "iso-2022-jp",
@@ -34,6 +34,8 @@ const CHARSETS: [&str; 9] = [
     "gb18030",
     "big5",
     "euc-kr",
+    "utf-16",
+    "utf-8",
 ];
 
 impl<'l> Setter<'_, 'l> {
@@ -335,13 +337,15 @@ impl<'l> Setter<'_, 'l> {
         Ok(())
     }
 
-    /// `set charset NAME`
+    /// `set charset NAME [SOURCE]`
     pub(super) fn charset(&mut self) -> Read<'l, ()> {
-        let (word, name) = self.word_text()?;
-        let charset = Charset::named(name);
-        // UTF-8 needs no decoding.
-        let mut utf8 = ["utf-8", "utf8"].iter();
-        if charset.is_none() && !utf8.any(|n| n.eq_ignore_ascii_case(name)) {
+        let (word, rest) = self.value.word();
+        let (source, rest) = rest.word();
+        if word.is_empty() {
+            return Err(self.missing());
+        }
+        self.draft.warn_words(self.line, self.word, rest);
+        let Some(charset) = word.utf8().and_then(Charset::named) else {
             let shown = shown(word.text);
             let message = format!("`{shown}` is no character set that lines are written in");
             let hint = did_you_mean(word.text, CHARSETS).unwrap_or_else(|| {
@@ -351,8 +355,19 @@ impl<'l> Setter<'_, 'l> {
                 )
             });
             return Err(Located::new(word, message, &hint));
+        };
+        if source.is_empty() {
+            self.draft.charsets.default = Some(charset);
+            return Ok(());
         }
-        self.draft.report.charset = charset;
+        self.without_nul(source)?;
+        let listen = source.utf8().and_then(|text| values::listen(text).ok());
+        self.draft.charsets.sources.push(SourceCharset {
+            name: source.text.into(),
+            path: LogPath::new(self.draft.path(source)),
+            listen,
+            charset,
+        });
         Ok(())
     }
 

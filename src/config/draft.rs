@@ -28,6 +28,7 @@ pub(super) struct Draft {
     pub(super) process: ProcessSettings,
     pub(super) inputs: InputSettings,
     pub(super) lines: LineSettings,
+    pub(super) charsets: Charsets,
     pub(super) report: ReportSettings,
     pub(super) mail: MailDraft,
     pub(super) news: NewsSettings,
@@ -124,6 +125,7 @@ impl Draft {
                 json: JsonSettings::default(),
                 structured: false,
             },
+            charsets: Charsets::default(),
             report: ReportSettings {
                 mask: "______".into(),
                 subject: "tenshi report".into(),
@@ -132,7 +134,6 @@ impl Draft {
                 max_shown: ReportSettings::MAX_SHOWN,
                 sort_order: SortOrder::default(),
                 resolve: false,
-                charset: None,
                 csv_safe: false,
             },
             mail: MailDraft {
@@ -211,6 +212,7 @@ impl Draft {
                 process: self.process,
                 inputs: self.inputs,
                 lines: self.lines,
+                charsets: self.charsets,
                 noprefix: self.queues.id("noprefix"),
                 queues: self.queues.into_queues(),
                 silence: self.silence,

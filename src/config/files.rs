@@ -1,6 +1,8 @@
 //! The files of a configuration. Behind a trait, so that a configuration can be read without any
 //! (fuzzing, tests).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -76,5 +78,41 @@ impl ConfigFiles for NoFiles {
 
     fn identity(&self, path: &Path) -> PathBuf {
         path.to_owned()
+    }
+}
+
+/// Files that are read once, however often they are asked for: a configuration may come out of a pipe.
+pub(super) struct Kept<'f> {
+    files: &'f dyn ConfigFiles,
+    read: RefCell<HashMap<PathBuf, Vec<u8>>>,
+}
+
+impl<'f> Kept<'f> {
+    /// These files, of which none is read yet.
+    pub(super) fn new(files: &'f dyn ConfigFiles) -> Self {
+        Self {
+            files,
+            read: RefCell::default(),
+        }
+    }
+}
+
+impl ConfigFiles for Kept<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if let Some(bytes) = self.read.borrow().get(path) {
+            return Ok(bytes.clone());
+        }
+        let bytes = self.files.read(path)?;
+        let kept = bytes.clone();
+        self.read.borrow_mut().insert(path.to_owned(), kept);
+        Ok(bytes)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        self.files.list(directory)
+    }
+
+    fn identity(&self, path: &Path) -> PathBuf {
+        self.files.identity(path)
     }
 }

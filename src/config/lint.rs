@@ -53,14 +53,14 @@ fn named_as_words(draft: &mut Draft) {
 /// Text that is not UTF-8, where no character set says what it is, or a wrong one.
 fn foreign_text(draft: &mut Draft, foreign: &[ForeignText]) {
     let Draft {
-        report, reporter, ..
+        charsets, reporter, ..
     } = draft;
     for ForeignText { location, text } in foreign {
-        let Some(charset) = report.charset else {
+        let Some(charset) = charsets.default else {
             let message = "this is not UTF-8, and no `set charset` says what it is: it will be shown as \
                            `\\xNN`";
             let hint = "write `set charset euc-jp`, or `shift_jis`, `iso-2022-jp`, `iso-8859-1` and so on; \
-                        rules match the same bytes as before";
+                        lines are read by it too";
             reporter.warn(location.clone(), message, Some(hint.into()));
             continue;
         };

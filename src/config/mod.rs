@@ -48,49 +48,68 @@ pub use values::is_loopback;
 /// Reads `tenshi.conf` and all that it includes. Relative paths, in it too, start from the working
 /// directory.
 pub fn load(path: &Path) -> Loaded {
-    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    load_from(&directory, path)
+    load_from(&working_directory(), path)
 }
 
 /// Reads `tenshi.conf` and all that it includes, with relative paths from `directory` on.
 pub fn load_from(directory: &Path, path: &Path) -> Loaded {
-    let path = draft::absolute(directory, path);
-    let draft = draft::Draft::new(&path, directory);
-    let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
-    assembly.read_file(&path, None);
-    assembly.finish()
+    assemble(directory, path, &files::FileSystem, |assembly, path| {
+        assembly.read_file(path, None);
+    })
 }
 
 /// Reads other text in the place of the file at `path`, and all that it includes.
 pub fn load_text(path: &Path, text: &[u8]) -> Loaded {
-    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let path = draft::absolute(&directory, path);
-    let draft = draft::Draft::new(&path, &directory);
-    let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
-    assembly.read_bytes(&path, text);
-    assembly.finish()
+    let files = files::FileSystem;
+    assemble(&working_directory(), path, &files, |assembly, path| {
+        assembly.read_bytes(path, text);
+    })
 }
 
 /// Reads a file of rules by itself. `queues` are the names of the queues that its rules may name.
 pub fn load_rules<'q>(path: &Path, queues: impl IntoIterator<Item = &'q str>) -> Loaded {
-    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let path = draft::absolute(&directory, path);
-    let draft = draft::Draft::new(&path, &directory);
-    let mut assembly = assembly::Assembly::new(draft, &files::FileSystem);
     let mut head = String::from("set mailserver localhost\n");
     for queue in queues {
         head += &format!("set queue {queue} tenshi@localhost root [now]\n");
     }
-    assembly.read_bytes(&path, head.as_bytes());
-    assembly.read_file(&path, None);
-    assembly.finish()
+    let files = files::FileSystem;
+    assemble(&working_directory(), path, &files, |assembly, path| {
+        assembly.read_bytes(path, head.as_bytes());
+        assembly.read_file(path, None);
+    })
 }
 
 /// Reads the bytes of a configuration, touching no file: includes are errors.
 pub fn parse_bytes(bytes: &[u8]) -> Loaded {
-    let path = Path::new("/tenshi.conf");
-    let draft = draft::Draft::new(path, Path::new("/"));
-    let mut assembly = assembly::Assembly::new(draft, &files::NoFiles);
-    assembly.read_bytes(path, bytes);
-    assembly.finish()
+    let (root, path) = (Path::new("/"), Path::new("/tenshi.conf"));
+    assemble(root, path, &files::NoFiles, |assembly, path| {
+        assembly.read_bytes(path, bytes);
+    })
+}
+
+fn working_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
+}
+
+/// Assembles the configuration that `read` reads; once more where `set charset` says how its text is to be read:
+/// that may stand behind the text.
+fn assemble(
+    directory: &Path,
+    path: &Path,
+    files: &dyn files::ConfigFiles,
+    read: impl Fn(&mut assembly::Assembly<'_>, &Path),
+) -> Loaded {
+    let path = draft::absolute(directory, path);
+    let files = files::Kept::new(files);
+    let assembled = |charset| {
+        let draft = draft::Draft::new(&path, directory);
+        let mut assembly = assembly::Assembly::new(draft, &files, charset);
+        read(&mut assembly, &path);
+        assembly
+    };
+    let first = assembled(None);
+    match first.charset_of_text() {
+        Some(charset) => assembled(Some(charset)).finish(),
+        None => first.finish(),
+    }
 }

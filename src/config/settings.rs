@@ -207,7 +207,7 @@ const SETTINGS: [Setting; 63] = [
     .text(),
     row("csv", "[WHEN] PROGRAM ARGUMENTS", Reload, |s| s.csv()),
     row("notify", "NAME PROGRAM ARGUMENTS", Reload, |s| s.notify()),
-    row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()).text(),
+    row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()),
     row("threshold", "QUEUE COUNT REGEXP", Reload, |s| s.threshold()).text(),
     row("quiet", "QUEUE", Reload, |s| s.quiet()),
     row("silence", "QUEUE PATTERN DURATION", Reload, |s| s.silence()),
@@ -261,7 +261,7 @@ const SETTINGS: [Setting; 63] = [
     row("resolve", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.report.resolve = on)
     }),
-    row("charset", "NAME", Reload, |s| s.charset()),
+    row("charset", "NAME [SOURCE]", Reload, |s| s.charset()),
     row("csv_safe", "on|off", Reload, |s| {
         s.on_off().map(|on| s.draft.report.csv_safe = on)
     }),

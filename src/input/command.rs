@@ -11,6 +11,7 @@ use std::process::ChildStdout;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::charsets::{SharedCharsets, StreamCharset};
 use super::control::{self, Control, Drain, EventSender, InputThread};
 use super::text::{Splitter, Text};
 use super::{Checkpoint, Event, Input, Start};
@@ -34,6 +35,8 @@ pub struct Tail {
     program: PathBuf,
     /// The command line for the shell.
     line: OsString,
+    /// The log files that the program reads.
+    files: Vec<PathBuf>,
 }
 
 /// The user's tail programs as an input of the daemon.
@@ -41,6 +44,7 @@ pub struct Tail {
 struct TailPrograms {
     program: PathBuf,
     arguments: OsString,
+    charsets: SharedCharsets,
     /// The log files that the programs were started with.
     files: Vec<LogPath>,
     /// Where lines are handed over, once the input is started.
@@ -56,6 +60,7 @@ pub(super) fn configured(config: &Config) -> Option<Box<dyn Input>> {
     Some(Box::new(TailPrograms {
         program: program.clone(),
         arguments: arguments.into(),
+        charsets: SharedCharsets::new(config),
         files: Vec::new(),
         events: None,
         threads: Vec::new(),
@@ -72,7 +77,8 @@ impl TailPrograms {
         let files = self.files.iter().map(|path| path.as_path().to_owned());
         let files: Vec<PathBuf> = files.collect();
         for tail in tails(&self.program, &self.arguments, &files, inputs.tail_multiple)? {
-            let thread = spawn(tail, inputs.max_line, events.clone());
+            let charset = StreamCharset::new(self.charsets.clone(), tail.files.clone());
+            let thread = spawn_reading(tail, charset, inputs.max_line, events.clone());
             self.threads.push(thread.map_err(|e| e.to_string())?);
         }
         Ok(())
@@ -94,6 +100,7 @@ impl Input for TailPrograms {
     }
 
     fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.charsets.set(config);
         if self.files == config.inputs.logfiles {
             return Ok(false);
         }
@@ -140,6 +147,7 @@ pub fn tails(
         Tail {
             program: program.to_owned(),
             line,
+            files: files.to_vec(),
         }
     };
     Ok(files.chunks(size).map(tail).collect())
@@ -169,18 +177,27 @@ fn quoted(name: &OsStr) -> OsString {
 /// # Errors
 /// When no thread can be made. A program that cannot be started is told of, and tried again.
 pub fn spawn(tail: Tail, max_line: usize, events: EventSender) -> io::Result<InputThread> {
+    spawn_reading(tail, StreamCharset::default(), max_line, events)
+}
+
+fn spawn_reading(
+    tail: Tail,
+    charset: StreamCharset,
+    max_line: usize,
+    events: EventSender,
+) -> io::Result<InputThread> {
     control::spawn("tail", events, move |control| {
-        run(&tail, max_line, &control);
+        run(&tail, &charset, max_line, &control);
     })
 }
 
-fn run(tail: &Tail, max_line: usize, control: &Control) {
+fn run(tail: &Tail, charset: &StreamCharset, max_line: usize, control: &Control) {
     let mut pause = SHORTEST;
     while !control.ended() {
         let began = Instant::now();
         let end = match Program::shell(&tail.line).start() {
             Ok(mut group) => {
-                let goes_on = read(&mut group.output, max_line, control);
+                let goes_on = read(&mut group.output, charset, max_line, control);
                 let end = group.end();
                 if !goes_on {
                     return;
@@ -225,7 +242,12 @@ fn rest(pause: Duration, control: &Control) -> bool {
 }
 
 /// Reads to the end of the output; false when the thread shall end.
-fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
+fn read(
+    output: &mut ChildStdout,
+    charset: &StreamCharset,
+    max_line: usize,
+    control: &Control,
+) -> bool {
     let mut buffer = vec![0; CHUNK];
     let mut splitter = Splitter::default();
     let mut text = Text::new(max_line);
@@ -236,6 +258,7 @@ fn read(output: &mut ChildStdout, max_line: usize, control: &Control) -> bool {
         drain = control.asked().or(drain);
         let quiet = match output.read(&mut buffer) {
             Ok(length) if length > 0 => {
+                text.read_as(charset.coding());
                 splitter.take(&buffer[..length], &mut text);
                 false
             }

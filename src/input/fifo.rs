@@ -17,6 +17,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::libc::{O_CLOEXEC, O_NONBLOCK};
 use nix::sys::stat::Mode;
 
+use super::charsets::{SharedCharsets, StreamCharset};
 use super::control::{self, Control, Drain, EventSender, InputThread, RateLimit};
 use super::text::{Splitter, Text};
 use super::{Checkpoint, Event, Input, Start};
@@ -32,12 +33,14 @@ const CHUNK: usize = 64 * 1024;
 pub struct Fifo {
     file: File,
     path: PathBuf,
+    charset: StreamCharset,
 }
 
 /// A fifo of the configuration as an input of the daemon.
 #[derive(Debug)]
 struct FifoInput {
     path: PathBuf,
+    charsets: SharedCharsets,
     /// The fifo, once it is open and until its thread has it.
     fifo: Option<Fifo>,
     threads: Vec<InputThread>,
@@ -57,6 +60,7 @@ pub(super) fn configured(config: &Config, dropping: bool) -> Result<Vec<Box<dyn 
         };
         inputs.push(Box::new(FifoInput {
             path: path.clone(),
+            charsets: SharedCharsets::new(config),
             fifo: fifo.map_err(|e| e.to_string())?,
             threads: Vec::new(),
         }));
@@ -79,6 +83,8 @@ impl Input for FifoInput {
     fn start(&mut self, start: &Start<'_>) -> io::Result<()> {
         let max_line = start.config.inputs.max_line;
         if let Some(fifo) = self.fifo.take() {
+            let charset = StreamCharset::new(self.charsets.clone(), vec![self.path.clone()]);
+            let fifo = Fifo { charset, ..fifo };
             let thread = spawn(fifo, max_line, start.events.clone())?;
             self.threads.push(thread);
         }
@@ -87,6 +93,11 @@ impl Input for FifoInput {
 
     fn threads(&self) -> &[InputThread] {
         &self.threads
+    }
+
+    fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.charsets.set(config);
+        Ok(false)
     }
 
     fn stop(self: Box<Self>) -> Vec<InputThread> {
@@ -149,8 +160,11 @@ fn checked(opened: io::Result<File>, path: &Path) -> io::Result<Fifo> {
         let words = "it is no fifo; a file belongs in `set logfile`";
         return Err(told(ErrorKind::InvalidInput, words));
     }
-    let path = path.to_owned();
-    Ok(Fifo { file, path })
+    Ok(Fifo {
+        file,
+        path: path.to_owned(),
+        charset: StreamCharset::default(),
+    })
 }
 
 /// Reads the fifo in a thread of its own; lines longer than `max_line` bytes are cut.
@@ -189,6 +203,7 @@ fn run(mut fifo: Fifo, max_line: usize, control: &Control) {
         let (quiet, pause) = match read {
             Ok(0) => (true, None),
             Ok(length) => {
+                text.read_as(fifo.charset.coding());
                 splitter.take(&buffer[..length], &mut text);
                 (false, None)
             }

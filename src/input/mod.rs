@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 
+pub mod charsets;
 pub mod command;
 mod control;
 pub mod fifo;

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::Local;
 
 use super::text::Text;
+use crate::charset::{Charset, Coding};
 use crate::clock::Time;
 use crate::config::{LineSettings, PrefixName};
 use crate::counters::{Counter, Counters};
@@ -19,33 +20,46 @@ use crate::record::forms::{self, is_tag, without_priority};
 use crate::record::rfc5424::{Rfc5424, Written};
 use crate::record::{self};
 
-/// The `set logprefix` and `set structured` of the configuration in force. The inputs that hold it hear of a reload.
+/// The `set logprefix` and `set structured` of the configuration in force, and the `set charset` of an input. The
+/// inputs that hold it hear of a reload.
 #[derive(Clone, Debug, Default)]
 pub struct Prefixes(Arc<RwLock<Arc<Known>>>);
 
 #[derive(Debug, Default)]
 struct Known {
     patterns: Vec<Pattern>,
-    /// Whether Junos is named.
-    junos: bool,
+    names: Vec<PrefixName>,
     /// Whether structured data stays in messages.
     structured: bool,
+    /// How messages are read (`set charset`).
+    coding: Coding,
 }
 
 impl Prefixes {
-    /// The `set logprefix` of a configuration.
-    pub fn new(settings: &LineSettings) -> Self {
+    /// The `set logprefix` of a configuration, and the character set of the messages.
+    pub fn new(settings: &LineSettings, charset: Option<Charset>) -> Self {
         let prefixes = Self::default();
-        prefixes.set(settings);
+        prefixes.set(settings, charset);
         prefixes
     }
 
-    /// Takes the `set logprefix` of another configuration, for all inputs that hold these.
-    pub fn set(&self, settings: &LineSettings) {
+    /// No `set logprefix`, and the character set of the messages.
+    pub(super) fn of_charset(charset: Option<Charset>) -> Self {
+        let coding = charset.map_or(Coding::Bytes, Charset::of_text);
+        let known = Known {
+            coding,
+            ..Known::default()
+        };
+        Self(Arc::new(RwLock::new(Arc::new(known))))
+    }
+
+    /// Takes the settings of another configuration, for all inputs that hold these.
+    pub fn set(&self, settings: &LineSettings, charset: Option<Charset>) {
         let known = Known {
             patterns: settings.prefixes.clone(),
-            junos: settings.names.contains(&PrefixName::Junos),
+            names: settings.names.clone(),
             structured: settings.structured,
+            coding: charset.map_or(Coding::Bytes, Charset::of_text),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
@@ -79,6 +93,7 @@ pub(super) fn take(
     let mut host = None;
     for (i, part) in message.split(|&b| b == b'\n').enumerate() {
         let part = part.strip_suffix(b"\r").unwrap_or(part);
+        let part = &*known.coding.line(part, cut && i + 1 == count);
         let reader = Reader {
             sender: host.as_deref().or(arrival.sender.map(str::as_bytes)),
             time: arrival.time,
@@ -120,6 +135,9 @@ impl Reader<'_> {
         {
             return Cow::Borrowed(rest);
         }
+        if let Some(line) = self.by_name(rest) {
+            return line;
+        }
         if let Some(line) = self.by_patterns(rest, counters) {
             return line;
         }
@@ -155,6 +173,13 @@ impl Reader<'_> {
     fn with_head<'m>(&self, host: &[u8], message: &[u8]) -> Cow<'m, [u8]> {
         let stamp = stamp(self.time);
         Cow::Owned([stamp.as_bytes(), host, b" ", message].concat())
+    }
+
+    /// The line, if a name of `set logprefix` stands for its head, as in a log file.
+    fn by_name<'m>(&self, rest: &'m [u8]) -> Option<Cow<'m, [u8]>> {
+        let sender = self.sender?;
+        let headed = forms::device_named(rest, &self.known.names)?;
+        Some(self.with_head(headed.host.unwrap_or(sender), &headed.message))
     }
 
     /// The line, if a `set logprefix` knows its head.
@@ -200,9 +225,8 @@ impl Reader<'_> {
             (host, _) => host,
         });
         line.push(b' ');
-        let Known {
-            junos, structured, ..
-        } = *self.known;
+        let structured = self.known.structured;
+        let junos = self.known.names.contains(&PrefixName::Junos);
         line.extend_from_slice(&message.message_with(junos, structured));
         if message.structured.is_some() && !structured {
             counters.add(Counter::StructuredDropped, 1);
@@ -250,6 +274,123 @@ mod tests {
         let line = reader.line(message, &mut counters);
         let line = String::from_utf8_lossy(&line).into_owned();
         (line, counters.get(Counter::StructuredDropped))
+    }
+
+    /// A message of each name of `set logprefix`, in their order.
+    const NAMED: [(&str, &str); 15] = [
+        (
+            "arista",
+            "Jun  1 12:50:26.123456 UTC leaf1 Ebra: 12: %LINEPROTO-5-UPDOWN: x",
+        ),
+        (
+            "aruba",
+            "Jun  1 12:50:26 2026 [10.1.1.1] stm[3556]: <501100> <NOTI> x",
+        ),
+        (
+            "cisco",
+            "1432: sw1: Jun  1 12:50:26.172: %LINEPROTO-5-UPDOWN: x",
+        ),
+        ("docker", "web-1  | 2026-11-23T21:44:00.123456789Z GET /"),
+        (
+            "fortigate",
+            "date=2026-06-01 time=12:50:26 devname=\"fw\" devid=\"F\" logid=\"1\" x",
+        ),
+        (
+            "hp",
+            " Jan 1 00:15:35 HP-2910al-24G 00076 ports: port 2 is now on-line",
+        ),
+        (
+            "huawei",
+            "2018-7-23 01:00:34.270.1 sw2 %%01IFNET/4/IF_STATE(l)[4997]:x",
+        ),
+        ("iso", "2026-11-23 21:44:00 h1 prog: x"),
+        ("iso", "[2026-11-23T21:44:00.5+0200] h1 prog: x"),
+        ("junos", "Jul  8 23:04:13  vmx01 alarmd[2449]: Alarm set"),
+        (
+            "mikrotik",
+            "jun/01/2026 12:50:26 system,info router rebooted",
+        ),
+        (
+            "nxos",
+            ": 2026 Aug 13 22:08:06 UTC: %ETHPORT-5-IF_ADMIN_UP: x",
+        ),
+        (
+            "panos",
+            "1,2026/06/01 12:50:26,001,SYSTEM,general,0,2026/06/01 12:50:26,,x",
+        ),
+        ("pri", "Nov 23 21:44:00 h1 prog: x"),
+        ("rfc5424", "1 2026-11-23T21:44:00Z h1 app 12 ID - x"),
+    ];
+
+    /// The host and the message of a line.
+    fn parsed(line: &str, settings: &LineSettings) -> (String, String) {
+        let (mut spans, mut budget) = (Spans::default(), Budget::new(line.len()));
+        match record::parse(line.as_bytes(), settings, &mut spans, &mut budget) {
+            record::Parsed::Record(record) => (
+                String::from_utf8_lossy(record.host).into_owned(),
+                String::from_utf8_lossy(&record.message).into_owned(),
+            ),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    /// What a name of `set logprefix` makes of a line of a file, it makes of a message.
+    #[test]
+    fn a_named_head_is_read_as_in_a_file() {
+        let mut names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
+        names.dedup();
+        assert_eq!(names, PrefixName::ALL.map(|(name, _)| name));
+        for (name, message) in NAMED {
+            let known = |(of, _): &&(&str, PrefixName)| *of == name;
+            let named = PrefixName::ALL.iter().find(known).unwrap().1;
+            let settings = LineSettings {
+                prefixes: Vec::new(),
+                names: vec![named],
+                rfc3339: true,
+                hidepid: false,
+                join: false,
+                json: Default::default(),
+                structured: false,
+            };
+            let (line, _) = read_with(
+                format!("<13>{message}").as_bytes(),
+                SENDER,
+                &Prefixes::new(&settings, None),
+            );
+            let (host, text) = parsed(&line, &settings);
+            let (own, own_text) = parsed(message, &settings);
+            assert_eq!(text, own_text, "{name}: {line}");
+            // A file's line that names no host is of this machine, a message is of its sender.
+            let this = nix::unistd::gethostname()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            let want = if own == this {
+                SENDER.unwrap().into()
+            } else {
+                own
+            };
+            assert_eq!(host, want, "{name}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_another_character_set_is_decoded_before_its_head() {
+        let prefixes = Prefixes::of_charset(Charset::named("euc-jp"));
+        let mut text = Text::new(100);
+        let arrival = Arrival {
+            sender: None,
+            time: now(),
+        };
+        take(
+            b"one \xbc\xba\ntwo \xc7\xd4",
+            false,
+            arrival,
+            &prefixes,
+            &mut text,
+        );
+        let batch = text.batch(&Arc::default(), Checkpoint::None).unwrap();
+        assert_eq!(batch.text, "one 失\ntwo 敗\n".as_bytes());
     }
 
     #[test]
@@ -404,7 +545,7 @@ mod tests {
     fn a_logprefix_is_tried_on_the_message_as_it_came() {
         let settings = |patterns: &[&str], names: &[PrefixName]| {
             let compile = |p: &&str| Pattern::compile(p.as_bytes()).unwrap();
-            Prefixes::new(&LineSettings {
+            let settings = LineSettings {
                 prefixes: patterns.iter().map(compile).collect(),
                 names: names.to_vec(),
                 rfc3339: true,
@@ -412,7 +553,8 @@ mod tests {
                 join: false,
                 json: Default::default(),
                 structured: false,
-            })
+            };
+            Prefixes::new(&settings, None)
         };
         let came = stamp(now());
         let own = settings(
@@ -437,7 +579,7 @@ mod tests {
         let whole = "Nov 23 21:44:00 h1 box=alpha x";
         assert_eq!(read_with(whole.as_bytes(), SENDER, &own).0, whole);
         // A reload is heard of.
-        own.set(&LineSettings {
+        let none = LineSettings {
             prefixes: Vec::new(),
             names: Vec::new(),
             rfc3339: true,
@@ -445,7 +587,8 @@ mod tests {
             join: false,
             json: Default::default(),
             structured: false,
-        });
+        };
+        own.set(&none, None);
         let (line, _) = read_with(b"<13>box=alpha x", SENDER, &own);
         assert_eq!(line, format!("{came}192.0.2.7 box=alpha x"));
         // Junos says in front of its data what it is.
@@ -558,7 +701,7 @@ mod tests {
     #[test]
     fn structured_data_stays_where_that_is_wanted() {
         let loaded = crate::config::parse_bytes(b"set mailserver h\nset structured on\n");
-        let kept = Prefixes::new(&loaded.config.expect("a good configuration").lines);
+        let kept = Prefixes::new(&loaded.config.expect("a good configuration").lines, None);
         let then = stamp("2026-11-23T21:44:00Z".parse().unwrap());
         for (data, want) in [
             ("[a x=\"1 ]\"][b]", "h1 app[7]: [a x=\"1 ]\"][b] text"),

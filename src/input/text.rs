@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::file::CUT;
 use super::{Batch, Checkpoint};
+use crate::charset::Coding;
 use crate::counters::{Counter, Counters};
 use crate::shown::whole_characters;
 
@@ -17,6 +18,8 @@ pub(super) const FULL: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Text {
     max_line: usize,
+    /// How the lines that come are read.
+    coding: Coding,
     bytes: Vec<u8>,
     /// What is to be counted with the batch.
     pub counters: Counters,
@@ -27,14 +30,42 @@ impl Text {
     pub fn new(max_line: usize) -> Self {
         Self {
             max_line,
+            coding: Coding::Bytes,
             bytes: Vec::new(),
             counters: Counters::default(),
         }
     }
 
+    /// Lines that come from now on are read so.
+    pub fn read_as(&mut self, coding: Coding) {
+        self.coding = coding;
+    }
+
     /// The longest line, bytes.
     pub fn max_line(&self) -> usize {
         self.max_line
+    }
+
+    /// The longest line as it comes, bytes.
+    pub fn longest(&self) -> usize {
+        match self.coding {
+            Coding::Bytes => self.max_line,
+            // Escapes of a character set are left out.
+            _ => self.max_line.saturating_mul(2),
+        }
+    }
+
+    /// Adds a line as it comes, without its `\n`. `cut` says that its end is missing already.
+    pub fn push_coded(&mut self, line: &[u8], cut: bool) {
+        if self.coding == Coding::Bytes {
+            return self.push(line, cut);
+        }
+        let begun = line
+            .get(..self.longest())
+            .filter(|begun| begun.len() < line.len());
+        let cut = cut || begun.is_some();
+        let text = self.coding.line(begun.unwrap_or(line), cut);
+        self.push(&text, cut);
     }
 
     /// Whether it is time to hand over.
@@ -74,7 +105,7 @@ impl Text {
 /// Cuts a stream of bytes at its newlines.
 #[derive(Default)]
 pub(super) struct Splitter {
-    /// The line that has no end yet: at most one byte more than the longest line.
+    /// The line that has no end yet: at most the longest line and one read.
     rest: Vec<u8>,
     /// Whether the rest of an over-long line is being passed over.
     skipping: bool,
@@ -90,10 +121,10 @@ impl Splitter {
                 continue;
             }
             if self.rest.is_empty() {
-                text.push(line, false);
+                text.push_coded(line, false);
             } else {
                 self.rest.extend_from_slice(line);
-                text.push(&self.rest, false);
+                text.push_coded(&self.rest, false);
                 self.rest.clear();
             }
         }
@@ -101,8 +132,8 @@ impl Splitter {
             return;
         }
         self.rest.extend_from_slice(data);
-        if self.rest.len() > text.max_line() {
-            text.push(&self.rest, true);
+        if self.rest.len() > text.longest() {
+            text.push_coded(&self.rest, true);
             self.rest = Vec::new();
             self.skipping = true;
         }
@@ -112,7 +143,7 @@ impl Splitter {
     pub fn end(&mut self, text: &mut Text) {
         self.skipping = false;
         if !self.rest.is_empty() {
-            text.push(&self.rest, false);
+            text.push_coded(&self.rest, false);
             self.rest.clear();
         }
     }

@@ -76,7 +76,7 @@ impl Monitor {
         if rule.is_none() && (!config.lines.join || host == UNPREFIXED) {
             return false;
         }
-        trace::continues(line, rule, config);
+        trace::continues(line, rule);
         masked.clear();
         match rule {
             Some(rule) => {

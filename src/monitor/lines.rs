@@ -155,7 +155,7 @@ impl Monitor {
             Parsed::NoPrefix => self.unprefixed(line, config, scratch),
             Parsed::NoHost => {
                 self.note_uncounted(b"");
-                trace::no_rules(line, "whose prefix gave no host", config);
+                trace::no_rules(line, "whose prefix gave no host");
                 self.counters.add(Counter::NoHost, 1);
             }
         }
@@ -183,7 +183,7 @@ impl Monitor {
         if self.continuing.on && self.joins(line, config, scratch) {
             return;
         }
-        trace::no_rules(line, "without a known prefix", config);
+        trace::no_rules(line, "without a known prefix");
         self.counters.add(Counter::NoPrefix, 1);
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
@@ -236,7 +236,7 @@ impl Monitor {
             Action::Queues(targets) => {
                 masked.clear();
                 rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
-                trace::masked(masked, config);
+                trace::masked(masked);
                 let host = self.hosts.host(host);
                 self.count_line(id, targets, host, masked, 1);
                 if self.keeps_previous {

@@ -2,7 +2,6 @@
 
 use bstr::BString;
 
-use crate::charset::decode;
 use crate::clock::Time;
 use crate::config::{Address, Config, MailQueue, NotifyRecipient, Queue};
 use crate::ledger::news::Block;
@@ -40,7 +39,6 @@ impl ReportBuilder<'_> {
                 continue;
             }
             let form = Form {
-                charset: settings.charset,
                 mask: &settings.mask,
                 extent: Extent {
                     lines: match pager {
@@ -88,13 +86,12 @@ impl ReportBuilder<'_> {
     /// A mail with this body.
     fn mail(&self, mail: &MailQueue, pager: bool, body: Body) -> Report {
         let settings = &self.config.report;
-        let shown = |text: &[u8]| decode(settings.charset, text).into_owned();
-        let mut subject = shown(mail.subject.as_ref().unwrap_or(&settings.subject));
+        let mut subject = mail.subject.as_ref().unwrap_or(&settings.subject).clone();
         subject.extend_from_slice(format!(" [{}]", self.queue.name).as_bytes());
-        let words: Vec<Vec<u8>> = mail.recipients.iter().map(|r| shown(&r.text)).collect();
+        let words = mail.recipients.iter().map(|r| &r.text);
         Report {
             queue: self.queue.name.clone(),
-            from: shown(&mail.from).into(),
+            from: mail.from.clone(),
             sender: mail.sender.clone(),
             to: bstr::join(",", words).into(),
             recipients: mail
@@ -103,7 +100,7 @@ impl ReportBuilder<'_> {
                 .filter(|r| r.pager == pager)
                 .map(|r| r.address.clone())
                 .collect(),
-            subject: subject.into(),
+            subject,
             start: (self.queue.schedule != Schedule::Now).then_some(self.start),
             made: self.now,
             body,

@@ -2,7 +2,6 @@
 
 use log::{Level, log_enabled};
 
-use crate::charset::decode;
 use crate::config::{Config, Rule};
 use crate::shown::shown;
 
@@ -12,25 +11,24 @@ pub(super) fn on() -> bool {
 }
 
 /// Logs a line that never came to the rules.
-pub(super) fn no_rules(line: &[u8], why: &str, config: &Config) {
+pub(super) fn no_rules(line: &[u8], why: &str) {
     if on() {
-        log::debug!("line {why}: {}", readable(line, config));
+        log::debug!("line {why}: {}", shown(line));
     }
 }
 
 /// Logs a line without a known prefix that belongs to the line before, and the rule that says so.
-pub(super) fn continues(line: &[u8], rule: Option<&Rule>, config: &Config) {
+pub(super) fn continues(line: &[u8], rule: Option<&Rule>) {
     if on() {
         let place = rule.map_or("set join".to_owned(), |rule| rule.place.to_string());
-        let line = readable(line, config);
+        let line = shown(line);
         log::debug!("line that belongs to the line before ({place}): {line}");
     }
 }
 
 /// Logs a line and the rule that takes it, if one does.
 pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &Config) {
-    let (host, message) = (readable(host, config), readable(message, config));
-    log::debug!("line of {host}: {message}");
+    log::debug!("line of {}: {}", shown(host), shown(message));
     match rule {
         Some(rule) => log::debug!("  taken by {} {}", rule.place, config.target(&rule.action)),
         None => log::debug!("  taken by no rule"),
@@ -38,13 +36,8 @@ pub(super) fn taken(host: &[u8], message: &[u8], rule: Option<&Rule>, config: &C
 }
 
 /// Logs the masked line, as it is counted.
-pub(super) fn masked(line: &[u8], config: &Config) {
+pub(super) fn masked(line: &[u8]) {
     if on() {
-        log::debug!("  counted as: {}", readable(line, config));
+        log::debug!("  counted as: {}", shown(line));
     }
-}
-
-/// The text of a log as a report shows it.
-fn readable(text: &[u8], config: &Config) -> String {
-    shown(&decode(config.report.charset, text)).to_string()
 }

@@ -243,6 +243,12 @@ pub fn device(message: &[u8]) -> Option<Headed<'_>> {
     )
 }
 
+/// Takes off the head that one of these devices wrote before a message that came by `listen`. A message of
+/// RFC 5424 is no such head.
+pub fn device_named<'a>(message: &'a [u8], names: &[PrefixName]) -> Option<Headed<'a>> {
+    heads(message, names.iter().flat_map(|name| forms(*name)))
+}
+
 /// Takes off the head that one of these devices wrote.
 pub(super) fn named<'a>(line: &'a [u8], names: &[PrefixName]) -> Option<Headed<'a>> {
     match structured(line, names) {

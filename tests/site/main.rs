@@ -15,6 +15,7 @@
 mod support;
 
 mod badinput;
+mod charsets;
 mod cli;
 mod config;
 mod coverage;

@@ -205,62 +205,6 @@ fn pattern(what: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The rule matches the bytes of the line as they are; the report and its subject are what they mean. The
-/// original mails the bytes, with no word about what they are.
-#[test]
-fn text_of_another_character_set_is_matched_by_its_bytes_and_read_by_people() {
-    for (charset, failed) in FAILED {
-        let (dir, postbox) = (Dir::new(), Postbox::open());
-        dir.write("log", "");
-        let head = format!("set charset {charset}\nset queue a f@x t@x {NEVER} ");
-        let rule = [b"\na ^sshd: (\\w+): ", &*pattern(failed), b"$\n"].concat();
-        let rules = [head.as_bytes(), failed, &rule].concat();
-        let include = format!("include {}\n", dir.write("rules", rules).display());
-        let config = conf(&dir, postbox.port(), &include);
-        let config_file = dir.write("tenshi.conf", &config);
-        let checked = std::process::Command::new(crate::support::daemon::PROGRAM)
-            .args(["-C", "-c"])
-            .arg(&config_file)
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&checked.stderr), "", "{charset}");
-        let mut daemon = Daemon::start(&dir, &config, &["log"]);
-        for text in [failed, "認証に失敗".as_bytes()] {
-            dir.append(
-                "log",
-                [b"Nov 23 21:44:00 h1 sshd: root: ", text, b"\n"].concat(),
-            );
-        }
-        daemon.finish();
-        let mails = postbox.mails();
-        // The rule's bytes are not those of UTF-8.
-        let body = mails[0].body();
-        assert!(
-            body.ends_with("\nh1: \n    1: sshd: ______: 認証に失敗\n"),
-            "{charset}: {body}"
-        );
-        let subject = format!("=?utf-8?B?{}?=", base64("認証に失敗 [a]"));
-        assert_eq!(mails[0].header("Subject"), subject, "{charset}");
-    }
-}
-
-fn base64(text: &str) -> String {
-    use std::io::Write;
-    let mut child = std::process::Command::new("base64")
-        .arg("-w0")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("base64 of coreutils");
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
-}
-
 /// Without `set charset`, whoever gets the report can decode it, and `-C` says what to do.
 #[test]
 fn text_of_an_unknown_character_set_is_shown_byte_by_byte() {

@@ -126,9 +126,9 @@ impl Comparison<'_> {
                 )?;
                 continue;
             }
-            let read = saved::open(file, "tenshi diff OLD NEW -").and_then(|mut log| {
-                logs::each_line(&mut *log, max, &mut |line| difference.take(line))
-            });
+            let read = saved::open_decoded(file, "tenshi diff OLD NEW -", self.before).and_then(
+                |mut log| logs::each_line(&mut *log, max, &mut |line| difference.take(line)),
+            );
             if let Err(e) = read {
                 writeln!(text, "{}: {e}", shown_path(file))?;
             }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
+mod charsets;
 mod inputs;
 mod journal;
 mod mail;
@@ -17,6 +18,7 @@ mod news;
 mod notify;
 mod silence;
 
+pub use charsets::{Charsets, SourceCharset};
 pub use inputs::{
     InputSettings, JsonFields, JsonSettings, LineSettings, Listen, PrefixName, TailSettings,
     TailStart,
@@ -29,7 +31,6 @@ pub use notify::{HealthPing, NotifyRecipient};
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
 
 use super::diagnostic::{Place, shown};
-use crate::charset::Charset;
 use crate::pattern::Pattern;
 use crate::schedule::{CronSpec, Schedule};
 
@@ -68,6 +69,8 @@ pub struct Config {
     pub inputs: InputSettings,
     /// The prefixes, by which a line becomes host and message.
     pub lines: LineSettings,
+    /// The character sets of lines and of the configuration's own text.
+    pub charsets: Charsets,
     /// The queues, in the order of their definition. `trash` and `repeat` are no queues.
     pub queues: Vec<Queue>,
     /// The queue for lines without a known prefix (`set queue noprefix …`).
@@ -324,8 +327,6 @@ pub struct ReportSettings {
     pub sort_order: SortOrder,
     /// `set resolve on`: show the full name of a host beside it.
     pub resolve: bool,
-    /// `set charset`: what lines and configuration text are that are not UTF-8; nothing if that is not known.
-    pub charset: Option<Charset>,
     /// `set csv_safe on`: no cell of the CSV form begins as a formula.
     pub csv_safe: bool,
 }

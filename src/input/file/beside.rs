@@ -6,12 +6,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::encoded::coding;
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::Generation;
 use super::index::Index;
 use super::rotated::{bases_of, gzipped};
 use super::start;
 use super::track::{Done, MS, Track};
+use crate::charset::Charset;
+use crate::input::charsets::SharedCharsets;
 use crate::logpath::LogPath;
 
 /// Pause between two looks at the files while something is written, ns.
@@ -56,6 +59,7 @@ impl Beside {
         fs: &F,
         tracks: &mut [Track<F>],
         index: &Index,
+        charsets: &SharedCharsets,
         now: i64,
     ) -> (Vec<Track<F>>, Vec<usize>) {
         self.looked = now;
@@ -88,7 +92,8 @@ impl Beside {
                 recheck(tracks, index, path, &mut stirred);
                 return true;
             }
-            match own_log(fs, tracks, index, path, before, now) {
+            let charset = charsets.now().of_path(path);
+            match own_log(fs, tracks, index, path, (before, charset), now) {
                 Some(track) => logs.push(track),
                 None => recheck(tracks, index, path, &mut stirred),
             }
@@ -127,7 +132,7 @@ fn own_log<F: FileSystem>(
     tracks: &mut [Track<F>],
     index: &Index,
     path: &Path,
-    before: Seen,
+    (before, charset): (Seen, Option<Charset>),
     now: i64,
 ) -> Option<Track<F>> {
     let file = fs.open(path).ok()?;
@@ -145,7 +150,10 @@ fn own_log<F: FileSystem>(
     });
     let from = match known.and_then(|(n, at)| Some(stems.get(n)?.done.get(at)?.checkpoint.offset)) {
         Some(offset) => offset,
-        None => start::last_line_end(&file, before.size).ok()?,
+        None => {
+            let coding = coding(&file, charset).ok()?;
+            start::last_line_end(&file, before.size, coding).ok()?
+        }
     };
     let rewritten = |track: &&mut Track<F>| {
         // It was followed, and something else stands there now.

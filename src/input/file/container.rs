@@ -301,6 +301,7 @@ fn host() -> &'static [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charset::Coding;
     use crate::counters::{Counter, Counters};
     use crate::random::Random;
 
@@ -316,6 +317,9 @@ mod tests {
         for &end in ends.iter().chain([&data.len()]) {
             let mut cutter = Cutter {
                 max_line: 60_000,
+                charset: None,
+                coding: Coding::Bytes,
+                from: 0,
                 text: &mut text,
                 counters: &mut counters,
             };
@@ -324,6 +328,9 @@ mod tests {
         }
         let mut cutter = Cutter {
             max_line: 60_000,
+            charset: None,
+            coding: Coding::Bytes,
+            from: 0,
             text: &mut text,
             counters: &mut counters,
         };

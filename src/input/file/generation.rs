@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::checkpoint::{ANCHOR, FileCheckpoint, HEAD, same_beginning};
 use super::compressed::Compressed;
 use super::container::LineReader;
+use super::encoded::{coding, whole_units};
 use super::fs::{FileId, LogFile};
-
+use super::lines::Cutter;
 use super::start;
+use crate::charset::Charset;
 
 /// Number of bytes of a file that are read in one go (I14).
 pub const CHUNK: usize = 256 * 1024;
@@ -239,9 +241,9 @@ impl<F: LogFile> Generation<F> {
     }
 
     /// The end of the last complete line before `offset`.
-    pub fn last_line_before(&self, offset: u64) -> io::Result<u64> {
+    pub fn last_line_before(&self, offset: u64, charset: Option<Charset>) -> io::Result<u64> {
         match &self.source {
-            Source::Plain(file) => start::last_line_end(file, offset),
+            Source::Plain(file) => start::last_line_end(file, offset, coding(file, charset)?),
             Source::Compressed(_) => Ok(offset),
         }
     }
@@ -297,8 +299,9 @@ impl<F: LogFile> Generation<F> {
         now: i64,
         (to, last): (u64, bool),
     ) -> io::Result<Step> {
-        let want = CHUNK.max(reader.cutter.max_line + 4096);
+        let want = CHUNK.max(reader.cutter.longest() + 4096);
         let before = self.checkpoint.offset;
+        let to = self.begin(&mut reader.cutter, to)?;
         let step = match &mut self.source {
             Source::Compressed(packed) => {
                 packed.fill(want);
@@ -327,6 +330,19 @@ impl<F: LogFile> Generation<F> {
         }
         self.resting = step == Step::Dry && self.at_end;
         Ok(step)
+    }
+
+    /// Tells the cutter how the file is read from its position on. Gives the offset `to` at a whole code unit.
+    fn begin(&self, cutter: &mut Cutter, to: u64) -> io::Result<u64> {
+        cutter.from = self.checkpoint.offset;
+        cutter.coding = match (&self.source, cutter.charset) {
+            (_, None) => return Ok(to),
+            (Source::Plain(file), charset) => coding(file, charset)?,
+            (Source::Compressed(_), Some(charset)) => {
+                charset.of_file(&self.checkpoint.fingerprint.head)
+            }
+        };
+        Ok(whole_units(cutter.coding, to))
     }
 
     fn drain_plain(

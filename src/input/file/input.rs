@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Begun, Follower, FollowerThread, OpenFileBudget, RealFs, Settings, spawn};
 use crate::config::{Config, Journal, TailSettings, TailStart, is_own_log};
+use crate::input::charsets::SharedCharsets;
 use crate::input::journal::syslog_file;
 use crate::input::{Drain, Input, InputThread, Start};
 use crate::process::limits;
@@ -13,6 +14,7 @@ use crate::process::limits;
 #[derive(Debug)]
 struct LogFiles {
     begin_at: TailStart,
+    charsets: SharedCharsets,
     /// The follower, once it is started.
     follower: Option<FollowerThread>,
 }
@@ -22,6 +24,7 @@ pub(in crate::input) fn configured(config: &Config) -> Vec<Box<dyn Input>> {
     match &config.inputs.tail {
         TailSettings::Follow { start } => vec![Box::new(LogFiles {
             begin_at: *start,
+            charsets: SharedCharsets::new(config),
             follower: None,
         })],
         TailSettings::Command { .. } => Vec::new(),
@@ -46,6 +49,7 @@ impl Input for LogFiles {
             max_line: config.inputs.max_line,
             catchup: config.state.catchup,
             containers: config.lines.json.on,
+            charsets: self.charsets.clone(),
         };
         let taken = limits::open_now() + start.other_files;
         let budget = OpenFileBudget::new(limits::open_files(), taken);
@@ -74,6 +78,7 @@ impl Input for LogFiles {
     }
 
     fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.charsets.set(config);
         if let Some(follower) = &self.follower {
             follower.set_paths(config.inputs.logfiles.clone());
         }

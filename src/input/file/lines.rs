@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use crate::charset::{Charset, Coding};
 use crate::counters::{Counter, Counters};
 use crate::shown::whole_characters;
 
@@ -12,7 +13,13 @@ pub const CUT: &[u8] = b" [... cut]";
 pub struct Cutter<'a> {
     /// The longest line, bytes.
     pub max_line: usize,
-    /// Complete lines, each ended by `\n`.
+    /// The character set of the log, if one is set.
+    pub charset: Option<Charset>,
+    /// How the file is read, by its first bytes and the character set.
+    pub coding: Coding,
+    /// The offset in the file at which the next data begins.
+    pub from: u64,
+    /// Complete lines in UTF-8, or as they are written where no character set is set, each ended by `\n`.
     pub text: &'a mut Vec<u8>,
     /// What was cut.
     pub counters: &'a mut Counters,
@@ -23,6 +30,9 @@ impl Cutter<'_> {
     /// what is over-long is cut at once and `skipping` set; `full` says that more follows that
     /// did not fit, `last` that nothing will ever follow.
     pub fn take(&mut self, data: &[u8], skipping: &mut bool, full: bool, last: bool) -> usize {
+        if self.coding != Coding::Bytes {
+            return self.take_encoded(data, skipping, full, last);
+        }
         let mut at = 0;
         while let Some(length) = memchr(b'\n', &data[at..]) {
             let line = &data[at..at + length];
@@ -61,12 +71,18 @@ impl Cutter<'_> {
         at
     }
 
-    /// Hands out a line.
+    /// Adds a line without its newline.
     pub(super) fn push(&mut self, line: &[u8]) {
         let nuls = line.iter().take_while(|&&b| b == 0).count();
         let line = &line[nuls..];
-        if line.len() > self.max_line {
-            let kept = whole_characters(line, self.max_line.saturating_sub(CUT.len()));
+        self.put(line, line.len() > self.max_line);
+    }
+
+    /// Adds a line, `cut` at the limit.
+    pub(super) fn put(&mut self, line: &[u8], cut: bool) {
+        if cut {
+            let kept = self.max_line.saturating_sub(CUT.len()).min(line.len());
+            let kept = whole_characters(line, kept);
             self.text.extend_from_slice(&line[..kept]);
             self.text.extend_from_slice(CUT);
             self.counters.add(Counter::TooLong, 1);
@@ -85,6 +101,9 @@ mod tests {
         let (mut text, mut counters) = (Vec::new(), Counters::default());
         let mut cutter = Cutter {
             max_line: 20,
+            charset: None,
+            coding: Coding::Bytes,
+            from: 0,
             text: &mut text,
             counters: &mut counters,
         };

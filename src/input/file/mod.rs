@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::config::model::TailStart;
+use crate::input::charsets::SharedCharsets;
 
 mod beside;
 mod checkpoint;
@@ -15,6 +16,7 @@ mod checkpoint_change;
 mod compressed;
 mod container;
 mod copies;
+mod encoded;
 mod follower;
 mod fs;
 mod generation;
@@ -40,7 +42,7 @@ pub(super) use input::configured;
 pub use lines::CUT;
 pub use listing::Listings;
 pub use open_files::OpenFileBudget;
-pub use rotated::is_compressed;
+pub use rotated::{bases_of, is_compressed};
 pub use thread::{Begun, FollowerThread, spawn};
 
 /// How files are followed.
@@ -56,4 +58,6 @@ pub struct Settings {
     pub catchup: Option<Duration>,
     /// The logs of containers are known by their paths (`set json on`).
     pub containers: bool,
+    /// The character sets of the logs (`set charset`).
+    pub charsets: SharedCharsets,
 }

@@ -110,7 +110,7 @@ fn is_date(token: &[u8]) -> bool {
 }
 
 /// The names of the logs that a file of this name may be a rotated generation of: all those `base` for which
-/// [`compression_of`] has an answer. So an index of a directory finds the rotated files of each log.
+/// `compression_of` has an answer. So an index of a directory finds the rotated files of each log.
 pub fn bases_of(name: &OsStr) -> Vec<OsString> {
     let name = name.as_bytes();
     let (bare, compression) = unpack(name);

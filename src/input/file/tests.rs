@@ -21,6 +21,7 @@ mod names;
 mod open_files;
 mod pauses;
 mod settings;
+mod utf16;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -40,6 +41,7 @@ fn settings() -> Settings {
         max_line: 65536,
         catchup: None,
         containers: false,
+        charsets: SharedCharsets::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::fs::{FileId, FileSystem};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
 use super::open_files::NO_ROOM;
+use crate::charset::Coding;
 use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
 use crate::input::{Batch, Checkpoint, Event};
@@ -403,14 +404,18 @@ impl<F: FileSystem> Track<F> {
     /// too.
     fn drain(&mut self, at: usize, cx: &mut Context<F>, to: u64, last: bool) -> io::Result<Step> {
         let (mut text, mut counters) = (Vec::new(), Counters::default());
-        let cutter = Cutter {
-            max_line: cx.settings.max_line,
-            text: &mut text,
-            counters: &mut counters,
-        };
         let container = match cx.settings.containers {
             true => Container::of(self.path.as_path()),
             false => None,
+        };
+        let cutter = Cutter {
+            max_line: cx.settings.max_line,
+            // The runtimes of containers write UTF-8.
+            charset: cx.charset(&self.path).filter(|_| container.is_none()),
+            coding: Coding::Bytes,
+            from: 0,
+            text: &mut text,
+            counters: &mut counters,
         };
         let mut reader = LineReader { cutter, container };
         let step = self.gens[at].drain(&mut reader, cx.buf, cx.now, (to, last))?;

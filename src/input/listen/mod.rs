@@ -38,7 +38,7 @@ struct Listener {
     listen: Listen,
     /// The bound socket, until its thread has it.
     socket: Option<Socket>,
-    /// The `set logprefix` that messages are read by.
+    /// The `set logprefix` and the `set charset` that messages are read by.
     prefixes: Prefixes,
     threads: Vec<InputThread>,
 }
@@ -50,7 +50,8 @@ struct Listener {
 pub(super) fn configured(config: &Config) -> Result<Vec<Box<dyn Input>>, String> {
     let mut inputs: Vec<Box<dyn Input>> = Vec::new();
     for listen in &config.inputs.listen {
-        let prefixes = Prefixes::new(&config.lines);
+        let charset = config.charsets.of_listen(*listen);
+        let prefixes = Prefixes::new(&config.lines, charset);
         let socket = bind(listen).map_err(|e| e.to_string())?;
         inputs.push(Box::new(Listener {
             listen: *listen,
@@ -91,7 +92,8 @@ impl Input for Listener {
     }
 
     fn reload(&mut self, config: &Config) -> Result<bool, String> {
-        self.prefixes.set(&config.lines);
+        let charset = config.charsets.of_listen(self.listen);
+        self.prefixes.set(&config.lines, charset);
         Ok(false)
     }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::{BStr, BString};
 
+use super::charsets::SharedCharsets;
 use super::control::{self, EventSender, InputThread};
 use super::{Counted, Input, Start};
 use crate::clock::Clock;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub keys: Vec<BString>,
     /// Longer lines are cut, bytes (`set max_line`).
     pub max_line: usize,
+    /// The character sets of the lists (`set charset`).
+    pub charsets: SharedCharsets,
 }
 
 /// The lists of a server as an input of the daemon: a thread reads each.
@@ -62,6 +65,7 @@ pub(super) fn configured(config: &Config) -> Option<Box<dyn Input>> {
         server: inputs.redis_server.clone(),
         keys: inputs.redis_queues.clone(),
         max_line: inputs.max_line,
+        charsets: SharedCharsets::new(config),
     })))
 }
 
@@ -124,6 +128,11 @@ impl Input for RedisLists {
         for (_, acknowledged) in self.acknowledged.iter().filter(|(of, _)| of == source) {
             acknowledged.fetch_max(upto, Ordering::SeqCst);
         }
+    }
+
+    fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.settings.charsets.set(config);
+        Ok(false)
     }
 
     /// What was acknowledged is removed first, if the server answers.

@@ -13,6 +13,7 @@ use super::link::{ANSWER, Link};
 use super::{HEAD, OWN_LIST, Settings, place};
 use crate::clock::Clock;
 use crate::config::RedisServer;
+use crate::input::charsets::SharedCharsets;
 use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
@@ -69,6 +70,7 @@ pub(super) struct Reader {
     /// The source of the lines, as `repeat` knows it.
     source: Arc<BString>,
     text: Text,
+    charsets: SharedCharsets,
     ledger: Ledger,
     /// The server's number for the connection before: it may still hold a command of ours.
     before: Option<u64>,
@@ -107,6 +109,7 @@ impl Reader {
             clock,
             source: Arc::new("redis".into()),
             text: Text::new(settings.max_line),
+            charsets: settings.charsets.clone(),
             ledger: Ledger::resume(counted),
             before: None,
             drain: None,
@@ -391,7 +394,8 @@ impl Reader {
             time: self.clock.now(),
         };
         // Whose line has no host of its own, the loop looks for one.
-        let prefixes = syslog::Prefixes::default();
+        let charset = self.charsets.now().of_list(self.key.as_ref());
+        let prefixes = syslog::Prefixes::of_charset(charset);
         for element in elements {
             syslog::take(&element, false, arrival, &prefixes, &mut self.text);
         }

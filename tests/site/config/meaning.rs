@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bstr::BString;
 use tenshi::config::{
-    self, Action, Listen, MailServer, MailTls, NewsQueues, NewsSettings, Output, QueueId,
+    self, Action, Charsets, Listen, MailServer, MailTls, NewsQueues, NewsSettings, Output, QueueId,
     SortOrder, TailSettings, TailStart,
 };
 use tenshi::schedule::Schedule;
@@ -30,10 +30,8 @@ fn defaults() {
     assert!(config.inputs.tail_missing && !config.inputs.tail_multiple);
     assert_eq!(config.inputs.max_line, 65_536);
     assert_eq!(config.state.max_memory, 256 << 20);
-    assert_eq!(
-        (config.report.charset, config.report.csv_safe),
-        (None, false)
-    );
+    assert_eq!(config.charsets, Charsets::default());
+    assert!(!config.report.csv_safe);
     assert!(config.lines.rfc3339 && !config.lines.hidepid);
     assert_eq!(
         (config.report.mask.clone(), config.report.subject.clone()),
@@ -560,16 +558,31 @@ fn character_sets_and_bounds() {
     let config = good(
         "set mailserver h\nset charset sjis\nset csv_safe on\nset max_memory 1G\nset logfile /l\n",
     );
-    let charset = config.report.charset.map(|charset| charset.name());
+    let charset = config.charsets.default.map(|charset| charset.name());
     assert_eq!((charset, config.report.csv_safe), (Some("Shift_JIS"), true));
     assert_eq!(config.state.max_memory, 1 << 30);
+    let charsets = good(
+        "set mailserver h\nset charset UTF-8\nset charset sjis /l/*.log\nset charset utf-16 /l/w*\n\
+         set charset euc-jp 127.0.0.1:514\nset charset koi8-r q\n",
+    )
+    .charsets;
+    let of_path = |path: &str| charsets.of_path(Path::new(path)).map(|set| set.name());
+    assert_eq!(of_path("/l/a.log"), Some("Shift_JIS"));
+    // The last one that is for a source counts.
+    assert_eq!(of_path("/l/w.log"), Some("UTF-16LE"));
+    assert_eq!(of_path("/m/a.log"), Some("UTF-8"));
+    let listen = Listen::Udp("127.0.0.1:514".parse().unwrap());
     assert_eq!(
-        good("set mailserver h\nset charset UTF-8\n").report.charset,
-        None
+        charsets.of_listen(listen).map(|set| set.name()),
+        Some("EUC-JP")
+    );
+    assert_eq!(
+        charsets.of_list("q".into()).map(|set| set.name()),
+        Some("KOI8-R")
     );
     for (wrong, says) in [
         ("charset eucjpp", "no character set"),
-        ("charset utf-16", "no character set"),
+        ("charset utf-32", "no character set"),
         ("max_memory 1K", "bytes from 1M on"),
         ("max_memory much", "bytes from 1M on"),
         ("csv_safe yes", "neither `on` nor `off`"),

@@ -11,6 +11,7 @@ use redis::{Commands, Connection};
 
 use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, at_once, clock, run, sink, wait_for};
 use tenshi::config::RedisServer;
+use tenshi::input::charsets::SharedCharsets;
 use tenshi::input::redis::{RedisLists, Settings, place};
 use tenshi::input::{Batch, Checkpoint, Counted, Drain, Input, InputThread};
 
@@ -115,6 +116,7 @@ fn settings(address: &str, keys: &[&str]) -> Settings {
         server: RedisServer::parse(address).unwrap(),
         keys: keys.iter().map(|key| BString::from(*key)).collect(),
         max_line: MAX_LINE,
+        charsets: SharedCharsets::default(),
     }
 }
 

@@ -175,9 +175,13 @@ impl<F: FileSystem> Follower<F> {
             None if !rescan => return None,
             _ => {}
         }
-        let (logs, stirred) = self
-            .beside
-            .look(&self.fs, &mut self.tracks, &self.index, now);
+        let (logs, stirred) = self.beside.look(
+            &self.fs,
+            &mut self.tracks,
+            &self.index,
+            &self.settings.charsets,
+            now,
+        );
         self.active.extend(stirred);
         for track in logs {
             let text = format!(

@@ -100,7 +100,7 @@ impl<F: FileSystem> Track<F> {
                 // It was a copy when nothing more was in it.
                 added = self.added_to(at, copy_end, named.as_ref(), cx.now)?.0;
                 if added == Added::Unsure {
-                    let end = self.gens[at].last_line_before(copy_end)?;
+                    let end = self.gens[at].last_line_before(copy_end, cx.charset(&self.path))?;
                     added = Added::Copy(end.max(from));
                 }
             }

@@ -6,11 +6,15 @@ use std::path::Path;
 
 use super::super::Settings;
 use super::super::checkpoint::{FileCheckpoint, Standing};
+use super::super::encoded::coding;
 use super::super::fs::FileSystem;
 use super::super::index::Index;
 use super::super::listing::Listings;
 use super::super::open_files::OpenFileBudget;
+use super::super::start;
 use super::Track;
+use crate::charset::Charset;
+use crate::config::model::TailStart;
 use crate::counters::{Counter, Counters};
 use crate::input::{Event, Notice};
 use crate::shown::shown_path;
@@ -50,6 +54,16 @@ impl<F: FileSystem> Context<'_, F> {
         let open = self.index.open + own;
         let by_closing = self.index.closable > 0 && self.budget.has_beyond(open);
         by_closing || self.budget.has(open, known)
+    }
+
+    /// The character set of a log, if `set charset` names one.
+    pub(super) fn charset(&self, path: &Path) -> Option<Charset> {
+        self.settings.charsets.now().of_path(path)
+    }
+
+    /// Where the last complete line of a log ends in a file of it.
+    pub(super) fn end_of(&self, path: &Path, file: &F::File) -> io::Result<u64> {
+        start::offset(file, TailStart::End, coding(file, self.charset(path))?)
     }
 
     /// Whether there are more files than may be held open.

@@ -9,10 +9,8 @@ use super::super::generation::Generation;
 use super::super::listing::Listing;
 use super::super::open_files::NO_ROOM;
 use super::super::rotated::{Compression, RotatedFile};
-use super::super::start;
 use super::lookup::{dir_of, open, resume_on, there};
 use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
-use crate::config::model::TailStart;
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
@@ -186,7 +184,7 @@ impl<F: FileSystem> Track<F> {
                 }
             }
             let mut generation = Generation::plain(file, id, cx.now);
-            let offset = generation.file().map(|f| start::offset(f, TailStart::End));
+            let offset = generation.file().map(|f| cx.end_of(&self.path, f));
             if let Some(Ok(offset)) = offset
                 && generation.seek(offset).is_ok()
             {

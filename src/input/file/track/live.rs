@@ -3,6 +3,7 @@
 use std::io;
 
 use super::super::checkpoint::{FileCheckpoint, Standing};
+use super::super::encoded::coding;
 use super::super::fs::{FileSystem, Kind, LogFile};
 use super::super::generation::Generation;
 use super::super::start;
@@ -126,7 +127,7 @@ impl<F: FileSystem> Track<F> {
         let place = || {
             let file = cx.fs.open(&self.path)?;
             let id = file.meta()?.id;
-            let offset = start::offset(&file, start)?;
+            let offset = start::offset(&file, start, coding(&file, cx.charset(&self.path))?)?;
             let mut generation = Generation::plain(file, id, cx.now);
             generation.seek(offset)?;
             io::Result::Ok(generation.checkpoint)
@@ -168,7 +169,7 @@ impl<F: FileSystem> Track<F> {
         }
         let mut generation = Generation::plain(file, meta.id, cx.now);
         if let (Some(start), Some(file)) = (self.start, generation.file()) {
-            let offset = start::offset(file, start)?;
+            let offset = start::offset(file, start, coding(file, cx.charset(&self.path))?)?;
             generation.seek(offset)?;
             generation.judged = true;
         }

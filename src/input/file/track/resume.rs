@@ -5,10 +5,8 @@ use super::super::checkpoint::{FileCheckpoint, PathCheckpoints, Standing};
 use super::super::fs::{FileId, FileSystem, Kind};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
-use super::super::start;
 use super::lookup::{resume_on, there};
 use super::{Context, Done, Track};
-use crate::config::model::TailStart;
 use crate::shown::shown_path;
 
 /// Where the file of a checkpoint is.
@@ -225,7 +223,7 @@ impl<F: FileSystem> Track<F> {
             .unwrap_or(0)
             .saturating_sub(generation.checkpoint.offset);
         if unread > 0 && self.too_old(rotated.meta.mtime, cx) {
-            let end = generation.file().map(|f| start::offset(f, TailStart::End));
+            let end = generation.file().map(|f| cx.end_of(&self.path, f));
             if let Some(Ok(end)) = end
                 && generation
                     .seek(end.max(generation.checkpoint.offset))
