@@ -5,7 +5,7 @@
 //! boots, and remote files that are written late need no care of their own. [journal.md](../../../docs/journal.md)
 //! tells more.
 //!
-//! [`Reader`] is the machine without a thread; [`configured`] runs it in one that the kernel wakes.
+//! [`Reader`] is the machine without a thread; the daemon runs it in one that the kernel wakes.
 
 use std::io;
 

@@ -15,7 +15,7 @@ pub struct Positions {
     pub directories: BTreeMap<BString, i64>,
     /// The files, by their `file_id`.
     pub files: BTreeMap<Id, FilePosition>,
-    /// The numberings of entries, by their names (see [`super::numbering`]).
+    /// The numberings of entries, by their names (`numbering.rs`).
     pub numberings: BTreeMap<BString, Numbering>,
     /// The last entry that was read in `/run/log/journal`, for journald copies it to `/var/log/journal`.
     pub volatile: Option<Instant>,
