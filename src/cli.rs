@@ -16,6 +16,7 @@ mod values;
 pub use command::{
     CONFIGURATION, Command, HushArgs, HushTime, ImportArgs, LearnArgs, LettersArgs, Levels,
     MatchArgs, NewsArgs, PacksArgs, RunArgs, Shell, Since, StatusArgs, StatusForm, SuggestArgs,
+    TrendsArgs,
 };
 pub use exit::Exit;
 
@@ -135,6 +136,12 @@ fn subcommand(asked: Sub, common: Common) -> Result<Command, Exit> {
             state_dir,
             since,
             host,
+            json,
+        }),
+        Sub::Trends { rule, json } => Command::Trends(TrendsArgs {
+            config,
+            state_dir,
+            rule,
             json,
         }),
         Sub::Learn { files } => Command::Learn(LearnArgs {

@@ -99,6 +99,8 @@ counters! {
     NotifyLeftOut: "reports left out for notify programs",
     /// Delivered letters that could not be archived (`set archive`).
     NotArchived: "delivered letters that could not be archived",
+    /// Lines that `set trends` counted for their rule, but not for their host.
+    TrendHostsOver: "lines counted for trends without their host",
 }
 
 impl Counter {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use tenshi::cli::{self, Command, MatchArgs};
 use tenshi::commands::{
     check, completions, coverage, diff, explain, hush, import, learn, letters, matching, news,
-    packs, replay, status, suggest,
+    packs, replay, status, suggest, trends,
 };
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         } => coverage::run(&config, &files, json, &mut out, &mut err),
         Command::Import(args) => import::run(&args, &mut out, &mut err),
         Command::News(args) => news::run(&args, &mut out, &mut err),
+        Command::Trends(args) => trends::run(&args, &mut out, &mut err),
         Command::Learn(args) => learn::run(&args, &mut out, &mut err),
         Command::Letters(args) => letters::run(&args, &mut out, &mut err),
         Command::Status(args) => status::run(&args, &mut out, &mut err),

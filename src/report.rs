@@ -4,6 +4,7 @@ mod body;
 mod html;
 mod news;
 mod notification;
+mod trends;
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -15,6 +16,7 @@ pub use body::{Body, BodyWriter};
 pub use html::html;
 pub use news::{News, pager_news};
 pub use notification::Notification;
+pub use trends::sparkline;
 
 use crate::clock::Time;
 use crate::config::Address;
@@ -160,9 +162,11 @@ pub struct Head<'a> {
     pub quiet: Option<&'a str>,
     /// Kinds of lines that were not seen before.
     pub news: Option<News<'a>>,
+    /// Rules that took another share of the lines than usual.
+    pub trends: Option<&'a crate::ledger::trends::Block>,
 }
 
-/// Writes the full text: the status line, the remarks and the news, then a block for each host.
+/// Writes the full text: the status line, the remarks, the news and the trends, then a block for each host.
 ///
 /// `name` gives the full name of a host (`set resolve`), where it is known.
 pub fn text(
@@ -187,6 +191,9 @@ pub fn text(
     }
     if let Some(news) = &head.news {
         news.put(out, form);
+    }
+    if let Some(block) = head.trends {
+        trends::put_trends(out, block, form);
     }
     for host in hosts {
         let out = body.text();
@@ -369,6 +376,7 @@ mod tests {
             remarks,
             quiet: None,
             news: None,
+            trends: None,
         };
         written(|body| super::text(body, hosts, form, head, name))
     }

@@ -75,6 +75,8 @@ pub enum Command {
     Import(ImportArgs),
     /// `news`
     News(NewsArgs),
+    /// `trends [RULE]`
+    Trends(TrendsArgs),
     /// `learn FILE…`
     Learn(LearnArgs),
     /// `letters [NAME]`
@@ -130,6 +132,19 @@ pub struct NewsArgs {
     pub since: Option<NaiveDate>,
     /// `--host`: the host that had what is shown.
     pub host: Option<OsString>,
+    /// `--json`
+    pub json: bool,
+}
+
+/// The arguments of `tenshi trends`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrendsArgs {
+    /// The configuration file, for its rules and its `statedir`.
+    pub config: PathBuf,
+    /// `--state-dir`: instead of the configuration's `statedir`.
+    pub state_dir: Option<PathBuf>,
+    /// What the place, the target or the pattern of the rules that are shown has in it.
+    pub rule: Option<OsString>,
     /// `--json`
     pub json: bool,
 }

@@ -157,6 +157,15 @@ pub(super) enum Sub {
         #[arg(long)]
         json: bool,
     },
+    /// Show how many lines each rule took in each of the last 35 days or reports
+    Trends {
+        /// Show all of the rules with this text, as `tenshi.conf:41` or a word of the pattern
+        #[arg(value_name = "RULE")]
+        rule: Option<OsString>,
+        /// Print the numbers as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Take the kinds of lines in old logs (.gz too) for known, so that news begin at once
     Learn {
         /// The logs
@@ -387,6 +396,7 @@ impl Sub {
             Self::Coverage { .. } => "coverage",
             Self::Import(_) => "import",
             Self::News { .. } => "news",
+            Self::Trends { .. } => "trends",
             Self::Learn { .. } => "learn",
             Self::Letters(_) => "letters",
             Self::Status(_) => "status",

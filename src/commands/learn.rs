@@ -101,6 +101,7 @@ impl Learner {
         let mut config = config.clone();
         // All is learnt, and nothing told.
         config.news.learn = u16::MAX;
+        config.trends.on = false;
         let now = SystemClock.now();
         let mut monitor = Monitor::new(Arc::new(config), now);
         monitor.swap_news(news, now);

@@ -23,3 +23,4 @@ mod state_directory;
 pub mod status;
 pub mod suggest;
 mod terminal;
+pub mod trends;

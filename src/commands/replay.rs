@@ -37,6 +37,7 @@ pub fn replay(
     };
     // All that a saved log has would be news to whom it is shown.
     monitor.without_news();
+    monitor.without_trends();
     let mut costs = (debug > 0).then(|| Costs::new(Arc::clone(monitor.config())));
     let mut status = 0;
     for file in files {

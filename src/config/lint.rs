@@ -15,6 +15,7 @@ pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     unused_queues(draft);
     named_as_words(draft);
     foreign_text(draft, foreign);
+    trends(draft);
     mail(draft);
     inputs(draft);
 }
@@ -93,6 +94,22 @@ fn mail(draft: &mut Draft) {
                 "write `set mailtls starttls`, or remove this line, which means it",
             ),
         };
+        reporter.warn(location.clone(), message, Some(hint.into()));
+    }
+}
+
+/// Trends that no report could tell.
+fn trends(draft: &mut Draft) {
+    let Draft {
+        trends_location,
+        queues,
+        reporter,
+        ..
+    } = draft;
+    if let Some(location) = trends_location.as_ref().filter(|_| !queues.have_digest()) {
+        let message =
+            "no queue can tell trends: none is mailed at a time of the day to others than pagers";
+        let hint = "write a queue with a schedule, as `set queue report tenshi@localhost root [0 12 * * *]`";
         reporter.warn(location.clone(), message, Some(hint.into()));
     }
 }

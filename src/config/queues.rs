@@ -46,6 +46,11 @@ impl QueueTable {
         self.locations.get(self.id(name)?.index())
     }
 
+    /// Whether a queue may tell trends.
+    pub(super) fn have_digest(&self) -> bool {
+        self.list.iter().any(|queue| queue.digest().is_some())
+    }
+
     /// All names, in the order of definition.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|queue| queue.name.as_str())

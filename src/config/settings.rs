@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 63] = [
+const SETTINGS: [Setting; 66] = [
     // The process.
     row(
         "uid",
@@ -282,6 +282,15 @@ const SETTINGS: [Setting; 63] = [
         let lines = s.at_least_one()?;
         s.draft.news.limit = usize::try_from(lines).unwrap_or(usize::MAX);
         Ok(())
+    }),
+    // The trends.
+    row("trends", "on|off", Reload, |s| s.trends()),
+    row("trends_factor", "NUMBER", Reload, |s| {
+        s.at_least_one()
+            .map(|factor| s.draft.trends.factor = factor)
+    }),
+    row("trends_floor", "LINES", Reload, |s| {
+        s.at_least_one().map(|floor| s.draft.trends.floor = floor)
     }),
     // The mails.
     row("mailserver", "HOST:PORT", Reload, |s| s.mail_server()),

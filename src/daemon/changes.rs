@@ -45,6 +45,7 @@ impl Daemon {
             continued: monitor.continued,
             continuing: monitor.continuing,
             news: monitor.ledger.news,
+            trends: monitor.ledger.trends,
             silence: self.monitor.silence_changes(),
             expected: self.monitor.expected_changes(),
             heard: small.changed("heard", self.monitor.saved_heard()),

@@ -34,6 +34,10 @@ impl Daemon {
             self.outbox.retry_queue(&queue.name, now);
         }
         self.queue_reports(due, now);
+        if config.trends.on {
+            // A period may have ended.
+            self.commits.changed(now, true, &config.state);
+        }
         let sleep = config.sleep.max(Duration::from_secs(1));
         while self.next_check <= now {
             self.next_check = (self.next_check + sleep).max(now + sleep / 2);

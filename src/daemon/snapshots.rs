@@ -44,6 +44,7 @@ impl Daemon {
     /// disk, or where the changes have outgrown it.
     fn next_commit(&mut self, now: Time) -> Result<Commit, String> {
         self.monitor.note_news(now);
+        self.monitor.settle_trends();
         let changes = self.commits.begun.then(|| self.changes(now)).flatten();
         let changes = changes.map(|changes| state::encode_changes(&changes));
         let room = |bytes: &Vec<u8>| {
@@ -188,6 +189,7 @@ impl Daemon {
             blind: &self.blind,
             redis: &self.counted,
             news: &monitor.ledger().news,
+            trends: &monitor.ledger().trends,
             silence: monitor.saved_silence(),
             expected: monitor.saved_expected(),
             heard: monitor.saved_heard(),

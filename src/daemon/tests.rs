@@ -32,13 +32,13 @@ use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints, S
 use crate::input::journal::{FilePosition, Numbering, PositionsChange};
 use crate::input::{Batch, Checkpoint};
 use crate::ledger::news::Why;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, TrendRule, TrendRules};
 use crate::random::Random;
 use crate::state::{self, Commit, Snapshot, Store, Written};
 
 const CONFIG: &str = "set mailserver h\nset logfile /log\nset notify chat /bin/true\n\
     set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\nset quiet e\n\
-    set news on\nset news_learn 0\nset join on\nset continue_lines 2\n\
+    set news on\nset news_learn 0\nset trends on\nset join on\nset continue_lines 2\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
 /// A clock that a test sets.
@@ -53,6 +53,7 @@ impl Clock for SetClock {
 /// Everything outside of the daemon.
 struct World {
     config: Arc<Config>,
+    rules: TrendRules,
     clock: Arc<SetClock>,
     disk: SimulatedDisk,
     directory: tempfile::TempDir,
@@ -201,8 +202,10 @@ impl World {
         let mut random = Random::new(seed);
         let loaded = parse_bytes(CONFIG.as_bytes());
         let start = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap();
+        let config = loaded.config.expect("a good configuration");
         Self {
-            config: Arc::new(loaded.config.expect("a good configuration")),
+            rules: TrendRules::new(&config),
+            config: Arc::new(config),
             clock: Arc::new(SetClock(Mutex::new(start))),
             disk: SimulatedDisk::new(random.bits()),
             directory: tempfile::tempdir().unwrap(),
@@ -238,6 +241,7 @@ impl World {
             self.count_mails(state, way, &mut counts);
             assert_eq!(counts, want, "way {way}, {} taken", mails.len());
         }
+        self.check_trends(state, want.values().sum());
         // No kind was told twice by a queue.
         let told = state.news.told();
         let mut kinds: Vec<_> = told
@@ -291,6 +295,23 @@ impl World {
             }
         }
         want
+    }
+
+    /// Each line was counted once for its rule.
+    fn check_trends(&self, state: &Snapshot, want: u64) {
+        let of_rule = |rule: &TrendRule| {
+            let queue = &self.config.queues[rule.queue].name;
+            let Some(trend) = state.trends.rule(queue, rule.key) else {
+                return (0, 0);
+            };
+            let before: u32 = trend.before.iter().map(|(_, lines)| lines).sum();
+            let of_hosts: u32 = trend.hosts.iter().map(|(_, lines)| lines).sum();
+            (u64::from(before + trend.now), trend.now - of_hosts)
+        };
+        let counted: Vec<(u64, u32)> = self.rules.rules().iter().map(of_rule).collect();
+        let lines: u64 = counted.iter().map(|(lines, _)| lines).sum();
+        assert_eq!(lines, want, "{counted:?}");
+        assert!(counted.iter().all(|(_, hostless)| *hostless == 0));
     }
 
     /// Something happens to a daemon. False once the power is cut.

@@ -7,7 +7,7 @@ use super::monitor::Monitor;
 use super::report_builder::ReportBuilder;
 use crate::clock::Time;
 use crate::config::{Action, Queue, QueueId, RuleId, SortOrder};
-use crate::queue::{HostLines, OTHER_HOSTS};
+use crate::queue::{HostLines, OTHER_HOSTS, Tally};
 use crate::report::{Report, Status, Unsent};
 use crate::schedule::Schedule;
 
@@ -109,7 +109,7 @@ impl Monitor {
         let queue = config.queues.get(index)?;
         let state = self.queues.get_mut(index)?;
         state.overdue = false;
-        if state.tally.is_empty() {
+        if state.tally.is_empty() && !state.trends {
             return None;
         }
         self.note_news(now);
@@ -117,20 +117,13 @@ impl Monitor {
         let tally = std::mem::take(&mut state.tally);
         let id = QueueId(u16::try_from(index).ok()?);
         self.release(id);
-        let order = match queue.output.mail() {
-            Some(_) => config.report.sort_order,
-            None => SortOrder::Ascending,
-        };
-        let mut gave_up = Vec::new();
-        let lines = tally.lines(order, &queue.thresholds, &mut gave_up);
-        for (pattern, length) in gave_up {
-            self.note_limit(&pattern, length);
-        }
+        let lines = self.sorted(queue, &tally);
         let news = self.take_news(index, &tally, &lines, now);
-        let state = self.queues.get_mut(index)?;
-        if lines.is_empty() {
+        if lines.is_empty() && !self.queues.get(index)?.trends {
             return None;
         }
+        let trends = self.take_trends(index, now);
+        let state = self.queues.get_mut(index)?;
         let start = std::mem::replace(&mut state.start, now);
         state.mailed = Some(now);
         let settlement = self.escalated(id, &lines);
@@ -141,6 +134,7 @@ impl Monitor {
             remarks: &remarks,
             news: news.as_ref(),
             quiet: None,
+            trends: trends.as_ref(),
             names,
             config: &config,
             queue,
@@ -181,6 +175,7 @@ impl Monitor {
             remarks: &remarks,
             news: None,
             quiet: Some(&quiet),
+            trends: None,
             names: &|_| None,
             config: &config,
             queue,
@@ -195,6 +190,20 @@ impl Monitor {
             announced,
             settlement: EscalationSettlement::new(),
         })
+    }
+
+    /// The lines of a queue that its report shows, in their order.
+    fn sorted<'t>(&mut self, queue: &Queue, tally: &'t Tally) -> Vec<HostLines<'t>> {
+        let order = match queue.output.mail() {
+            Some(_) => self.config.report.sort_order,
+            None => SortOrder::Ascending,
+        };
+        let mut gave_up = Vec::new();
+        let lines = tally.lines(order, &queue.thresholds, &mut gave_up);
+        for (pattern, length) in gave_up {
+            self.note_limit(&pattern, length);
+        }
+        lines
     }
 
     /// The sentences that a report carries besides its lines; none where only pagers and programs read it.

@@ -103,6 +103,9 @@ impl Monitor {
             self.note_heard();
         }
         self.bound_fresh();
+        if self.trending.is_full() {
+            self.settle_trends();
+        }
     }
 
     /// Prepares for lines of this source: once a batch, not once a line.
@@ -119,6 +122,7 @@ impl Monitor {
     fn bound_hosts(&mut self) {
         let many = self.hosts.len() > MOST_HOSTS || self.hosts.bytes() > MOST_BYTES;
         if many {
+            self.settle_trends();
             self.hosts = HostTable::default();
             self.watching.forget_numbers();
             self.previous.clear();
@@ -185,6 +189,9 @@ impl Monitor {
         }
         trace::no_rules(line, "without a known prefix");
         self.counters.add(Counter::NoPrefix, 1);
+        if self.trending.is_on() {
+            self.trending.add_unprefixed();
+        }
         if let Some(queue) = config.noprefix {
             let host = self.hosts.host(record::UNPREFIXED);
             self.add((queue, None), host, line, 1);
@@ -210,9 +217,7 @@ impl Monitor {
             masked,
             budget,
         } = scratch;
-        if self.notes_hosts() {
-            self.watching.note(self.hosts.host(host).number());
-        }
+        let noted = self.noted(host);
         let mut text = MessageText::new(written, config.lines.hidepid, message);
         let query = Query {
             host,
@@ -226,6 +231,9 @@ impl Monitor {
         if trace::on() {
             trace::taken(host, text.message(), rule.map(|(_, rule)| rule), config);
         }
+        if let Some(host) = noted.filter(|_| self.trending.is_on()) {
+            self.trending.add(rule.map(|(id, _)| id), host.number(), 1);
+        }
         let Some((id, rule)) = rule else {
             self.counters.add(Counter::Unmatched, 1);
             return self.note_uncounted(host);
@@ -237,7 +245,7 @@ impl Monitor {
                 masked.clear();
                 rules::mask(&mut text, &rule.pattern, spans, &config.report.mask, masked);
                 trace::masked(masked);
-                let host = self.hosts.host(host);
+                let host = noted.unwrap_or_else(|| self.hosts.host(host));
                 self.count_line(id, targets, host, masked, 1);
                 if self.keeps_previous {
                     let change = |previous: &mut PreviousLine| previous.take(id, masked);
@@ -245,7 +253,7 @@ impl Monitor {
                 }
             }
             Action::Repeat => {
-                let host = self.hosts.host(host);
+                let host = noted.unwrap_or_else(|| self.hosts.host(host));
                 self.repeat(config, host, text.message(), spans);
             }
             Action::Continue => {
@@ -272,6 +280,19 @@ impl Monitor {
             let change = PreviousLine::drop_line;
             self.previous.set(self.source, host, change);
         }
+    }
+
+    /// The host of a line, if it is noted whatever becomes of the line.
+    #[inline(always)]
+    fn noted<'h>(&mut self, host: &'h [u8]) -> Option<Host<'h>> {
+        if !self.notes_hosts() && !self.trending.is_on() {
+            return None;
+        }
+        let host = self.hosts.host(host);
+        if self.notes_hosts() {
+            self.watching.note(host.number());
+        }
+        Some(host)
     }
 
     /// Counts a masked line `n` times in the queues of its rule.

@@ -32,6 +32,10 @@ const KINDS: &[(Counter, &str)] = &[
         "of kinds that news does not keep: there are more than `news_max`",
     ),
     (
+        Counter::TrendHostsOver,
+        "counted for trends without their host: those of 100,000 rules and hosts are kept",
+    ),
+    (
         Counter::RepeatOverLimit,
         "not counted: a `repeat` of more lines than `repeat_limit` allows",
     ),

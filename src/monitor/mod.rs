@@ -5,8 +5,9 @@
 //! schedules in a moment.
 //!
 //! Its methods stand in files by their purpose: `lines` (a line is parsed, decided, masked and counted),
-//! `repeat` ("last message repeated 3 times"), `continuation` (lines that belong to the line before), `schedules` (which queues are due), `due` (the reports of a
-//! queue), `news` (what the ledger makes of new lines), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
+//! `repeat` ("last message repeated 3 times"), `continuation` (lines that belong to the line before), `schedules`
+//! (which queues are due), `due` (the reports of a queue), `news` (what the ledger makes of new lines), `trends` (how
+//! many lines each rule takes), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
 mod changes;
 mod continuation;
@@ -38,6 +39,8 @@ mod saved_continuation;
 mod schedules;
 mod silence;
 mod trace;
+mod trend_rules;
+mod trends;
 mod watching;
 
 pub use changes::MonitorChanges;
@@ -51,6 +54,7 @@ pub use saved_continuation::{
     ContinuedChange, ContinuingChange, HostContinuing, SavedContinued, SavedContinuing,
     SourceContinuing,
 };
+pub use trend_rules::{Counted, TrendRule, TrendRules};
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
 use super::saved::SavedQueue;
+use super::trends::Trending;
 use super::watching::Watching;
 use crate::clock::Time;
 use crate::config::diagnostic::shown;
@@ -47,6 +48,8 @@ pub struct Monitor {
     pub(super) heard: Heard,
     /// The messages that rules expect.
     pub(super) expecting: Expecting,
+    /// The counts of the last lines, for trends.
+    pub(super) trending: Trending,
     /// The rules as the ledger knows them.
     pub(super) news_rules: NewsRules,
     /// The previous line of each source and host, which `repeat` adds to and lines continue.
@@ -114,6 +117,7 @@ impl Monitor {
             watching: Watching::new(&config, now),
             expecting: Expecting::new(&config),
             heard: Heard::of(&Heard::default(), &config, 0),
+            trending: Trending::new(&config),
             config,
             escalations: Escalations::default(),
             hosts: HostTable::default(),
@@ -138,6 +142,7 @@ impl Monitor {
         monitor.begin_schedules(now);
         monitor.begin_expecting(now);
         monitor.begin_news(now);
+        monitor.begin_trends(now);
         monitor
     }
 
@@ -230,6 +235,7 @@ impl Monitor {
     /// Lines of a queue that is gone cannot be mailed any more; flush before.
     pub fn reconfigure(&mut self, config: Arc<Config>, now: Time) {
         self.note_news(now);
+        self.settle_trends();
         let old = std::mem::replace(&mut self.config, config);
         let mut known: HashMap<String, QueueState> = old
             .queues
@@ -273,6 +279,8 @@ impl Monitor {
         self.reconfigure_silences(now);
         self.reconfigure_expecting(now);
         self.begin_news(now);
+        self.trending = Trending::new(&self.config);
+        self.begin_trends(now);
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct QueueState {
     pub overdue: bool,
     /// Whether its next report tells of hosts that fell silent again and again.
     pub pending: bool,
+    /// Whether its next report tells trends.
+    pub trends: bool,
     /// The next scheduled minute; nothing for a `[now]` queue.
     pub next: Option<Time>,
     /// When the last report of this run was made.
@@ -33,6 +35,7 @@ impl QueueState {
             start: now,
             overdue: false,
             pending: false,
+            trends: false,
             next: None,
             mailed: None,
             gap: None,
@@ -44,7 +47,7 @@ impl QueueState {
 impl QueueState {
     /// Whether there is something to report.
     pub(super) fn holds(&self) -> bool {
-        self.pending || !self.tally.is_empty()
+        self.pending || self.trends || !self.tally.is_empty()
     }
 }
 

@@ -34,7 +34,12 @@ impl Monitor {
                 self.count_event(Counter::RepeatDropped)
             }
             TakenBy::Trash => {}
-            TakenBy::Rule(rule) => self.count_line(rule, targets_of(config, rule), host, &line, n),
+            TakenBy::Rule(rule) => {
+                if self.trending.is_on() {
+                    self.trending.add(Some(rule), host.number(), n);
+                }
+                self.count_line(rule, targets_of(config, rule), host, &line, n);
+            }
             TakenBy::Queues(targets) => {
                 for target in &*targets {
                     self.add((target.queue, None), host, &line, n);

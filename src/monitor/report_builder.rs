@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::clock::Time;
 use crate::config::{Address, Config, MailQueue, NotifyRecipient, Queue};
-use crate::ledger::news::Block;
+use crate::ledger::{news, trends};
 use crate::queue::HostLines;
 use crate::report::{
     self, Body, BodyWriter, Extent, Form, Head, News, Notification, Report, Status,
@@ -22,7 +22,9 @@ pub(super) struct ReportBuilder<'a> {
     pub status: Option<Status>,
     pub remarks: &'a [String],
     /// The news of the queue, if there is any.
-    pub news: Option<&'a Block>,
+    pub news: Option<&'a news::Block>,
+    /// The trends that the queue tells, if there are any.
+    pub trends: Option<&'a trends::Block>,
     /// What a report without lines tells in their place.
     pub quiet: Option<&'a str>,
     /// The full name of a host, where it is known.
@@ -35,7 +37,9 @@ impl ReportBuilder<'_> {
         let settings = &self.config.report;
         let mut reports = Vec::new();
         for pager in [false, true] {
-            if !mail.wants(pager) {
+            // Trends alone are nothing for a pager.
+            let nothing = self.lines.is_empty() && self.quiet.is_none();
+            if !mail.wants(pager) || (pager && nothing) {
                 continue;
             }
             let form = Form {
@@ -69,6 +73,7 @@ impl ReportBuilder<'_> {
                         remarks: self.remarks,
                         quiet: self.quiet,
                         news,
+                        trends: self.trends,
                     };
                     report::text(&mut body, self.lines, form, head, self.names);
                 }

@@ -169,7 +169,9 @@ impl Monitor {
         self.restore_silences(snapshot.silence, now);
         self.restore_expected(snapshot.expected, (snapshot.made, now));
         self.begin_news(now);
+        self.begin_trends(now);
         self.begin_schedules(snapshot.looked.min(now));
+        self.resume_trends(now - snapshot.made, now);
         self.mark_missed_schedules(now);
         gone
     }

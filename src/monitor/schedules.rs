@@ -34,6 +34,7 @@ impl Monitor {
             return self.begin_schedules(now);
         }
         self.looked = now;
+        self.pass_trends(now);
         for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
             if let Schedule::Cron(spec) = &queue.schedule
                 && state.next.is_some_and(|next| next <= now)
@@ -69,12 +70,15 @@ impl Monitor {
         }
     }
 
-    /// The next scheduled minute of the queues that hold lines or report without any, and of the `others`: queues with a refused
-    /// report to try again. `[now]` queues have none.
+    /// The next scheduled minute of the queues that hold lines, report without any or tell trends, and of the `others`: queues with a
+    /// refused report to try again. `[now]` queues have none.
     pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
         let queues = self.config.queues.iter().zip(&self.queues);
-        let wanted = queues.filter(|(q, w)| w.holds() || q.quiet || others(&q.name));
-        wanted.filter_map(|(_, w)| w.next).min()
+        let wanted = queues.zip(0..).filter(|((queue, state), index)| {
+            let told = state.holds() || queue.quiet || self.trends_due(*index);
+            told || others(&queue.name)
+        });
+        wanted.filter_map(|((_, state), _)| state.next).min()
     }
 
     /// The instant up to which schedules were looked at.

@@ -4,6 +4,7 @@ mod news;
 mod quiet;
 mod repeat;
 mod silence;
+mod trends;
 
 use std::sync::Arc;
 

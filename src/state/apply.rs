@@ -10,7 +10,7 @@ use crate::delivery::outbox::{Outbox, OutboxChange};
 use crate::input::file::{PathChange, PathCheckpoints};
 use crate::input::journal::{Positions, PositionsChange};
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
-use crate::ledger::{News, NewsChange};
+use crate::ledger::{News, NewsChange, Trends, TrendsChange};
 use crate::monitor::{
     ContinuedChange, ContinuingChange, SavedContinued, SavedContinuing, SavedCounter, SavedQueue,
     SavedSource, SourcesChange,
@@ -205,6 +205,13 @@ impl Apply<OutboxChange> for Outbox {
 
 impl Apply<NewsChange> for News {
     fn apply(&mut self, change: NewsChange, _: &mut Places) -> Result<(), String> {
+        self.take_changes(change);
+        Ok(())
+    }
+}
+
+impl Apply<TrendsChange> for Trends {
+    fn apply(&mut self, change: TrendsChange, _: &mut Places) -> Result<(), String> {
         self.take_changes(change);
         Ok(())
     }

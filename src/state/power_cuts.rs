@@ -276,6 +276,7 @@ fn owned_and_borrowed_are_the_same_bytes() {
         continued: Default::default(),
         continuing: Default::default(),
         news: &snapshot.news,
+        trends: &snapshot.trends,
         silence: snapshot.silence.clone(),
         expected: &snapshot.expected,
         heard: &snapshot.heard,

@@ -16,7 +16,7 @@ use crate::input::file::{PathChange, PathCheckpoints};
 use crate::input::journal::{Positions, PositionsChange};
 use crate::ledger::news::Op;
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
-use crate::ledger::{Ledger, News, NewsChange};
+use crate::ledger::{Ledger, News, NewsChange, Trends, TrendsChange, TrendsChangeRef};
 use crate::monitor::{
     ContinuedChange, ContinuingChange, Heard, SavedContinued, SavedContinuing, SavedCounter,
     SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
@@ -166,6 +166,8 @@ snapshot! {
         BTreeMap<u64, Notification>, BTreeMap<u64, &'a Notification>;
     /// How far the journal's files are read.
     journal: Positions, &'a Positions; PositionsChange, &'a PositionsChange;
+    /// The part of the ledger for `set trends`.
+    trends: Trends, &'a Trends; TrendsChange, TrendsChangeRef<'a>;
 }
 
 impl Snapshot {
@@ -188,6 +190,7 @@ impl Snapshot {
             expected: take(&mut self.expected),
             ledger: Ledger {
                 news: take(&mut self.news),
+                trends: take(&mut self.trends),
             },
         }
     }

@@ -46,3 +46,4 @@ mod signals;
 mod silence;
 mod status;
 mod suggest;
+mod trends;

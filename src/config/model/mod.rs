@@ -17,6 +17,7 @@ mod mail;
 mod news;
 mod notify;
 mod silence;
+mod trends;
 
 pub use charsets::{Charsets, SourceCharset};
 pub use inputs::{
@@ -29,6 +30,7 @@ pub use news::{NewsQueues, NewsSettings};
 pub use notify::{HealthPing, NotifyRecipient};
 
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
+pub use trends::TrendsSettings;
 
 use super::diagnostic::{Place, shown};
 use crate::pattern::Pattern;
@@ -87,6 +89,8 @@ pub struct Config {
     pub health_ping: Option<HealthPing>,
     /// What reports tell of kinds of lines that were not seen before.
     pub news: NewsSettings,
+    /// What reports tell of rules that took another share of the lines than usual.
+    pub trends: TrendsSettings,
     /// The state that outlives a restart.
     pub state: StateSettings,
     /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).
@@ -161,6 +165,18 @@ pub struct Queue {
     pub quiet: bool,
     /// The place of its (last) definition.
     pub place: Place,
+}
+
+impl Queue {
+    /// The times of its reports, if it may tell trends: it is mailed at times of the day, to somebody who gets more
+    /// than the short form for pagers.
+    pub fn digest(&self) -> Option<&CronSpec> {
+        let read = self.output.mail()?.wants(false);
+        match &self.schedule {
+            Schedule::Cron(spec) if read => Some(spec),
+            _ => None,
+        }
+    }
 }
 
 /// The output of a queue: what takes its reports.

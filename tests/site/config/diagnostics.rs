@@ -444,6 +444,18 @@ fn settings_of_mail_that_protect_nothing_or_stop_it_are_told() {
         ),
         (format!("{local}set archive on\n"), "`on` is no number"),
         (
+            format!("{local}set trends_factor 0\n"),
+            "`set trends_factor` cannot be 0",
+        ),
+        (
+            format!("{local}set trends some\n"),
+            "is neither `on` nor `off`",
+        ),
+        (
+            format!("{local}set trends on\n"),
+            "no queue can tell trends",
+        ),
+        (
             format!("{local}set csv [now] /bin/cat\nset news csv\n"),
             "the reports of `csv` are for a program: they tell no news",
         ),

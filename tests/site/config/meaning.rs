@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::BString;
 use tenshi::config::{
     self, Action, Charsets, Listen, MailServer, MailTls, NewsQueues, NewsSettings, Output, QueueId,
-    SortOrder, TailSettings, TailStart,
+    SortOrder, TailSettings, TailStart, TrendsSettings,
 };
 use tenshi::schedule::Schedule;
 
@@ -71,6 +71,12 @@ fn defaults() {
         limit: 20,
     };
     assert_eq!(config.news, news);
+    let trends = TrendsSettings {
+        on: false,
+        factor: 2,
+        floor: 20,
+    };
+    assert_eq!(config.trends, trends);
 }
 
 #[test]
@@ -90,6 +96,21 @@ fn news_are_told_by_the_queues_that_are_named() {
         limit: 7,
     };
     assert_eq!(of(set), want);
+}
+
+#[test]
+fn trends_are_asked_for_with_their_bounds() {
+    let head = "set mailserver h\nset queue a f@x a@x [0 12 * * *]\n";
+    let trends = |text: &str| good(&format!("{head}{text}")).trends;
+    assert!(trends("set trends on\n").on);
+    assert!(!trends("set trends on\nset trends off\n").on);
+    let want = TrendsSettings {
+        on: true,
+        factor: 3,
+        floor: 100,
+    };
+    let set = "set trends on\nset trends_factor 3\nset trends_floor 100\n";
+    assert_eq!(trends(set), want);
 }
 
 #[test]

@@ -14,3 +14,4 @@ mod restart;
 mod server;
 pub mod site;
 mod small_disk;
+mod trends;
