@@ -118,15 +118,7 @@ impl Draft {
                 pidfile: "/var/run/tenshi.pid".into(),
             },
             inputs: default_inputs(),
-            lines: LineSettings {
-                prefixes: Vec::new(),
-                names: Vec::new(),
-                rfc3339: true,
-                hidepid: false,
-                join: false,
-                json: JsonSettings::default(),
-                structured: false,
-            },
+            lines: LineSettings::default(),
             charsets: Charsets::default(),
             report: ReportSettings {
                 mask: "______".into(),

@@ -110,6 +110,20 @@ pub struct LineSettings {
     pub structured: bool,
 }
 
+impl Default for LineSettings {
+    fn default() -> Self {
+        Self {
+            prefixes: Vec::new(),
+            names: Vec::new(),
+            rfc3339: true,
+            hidepid: false,
+            join: false,
+            json: JsonSettings::default(),
+            structured: false,
+        }
+    }
+}
+
 /// How messages that are JSON objects are read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct JsonSettings {
