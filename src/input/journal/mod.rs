@@ -9,6 +9,7 @@
 
 use std::io;
 
+use super::charsets::{SharedCharsets, StreamCharset};
 use super::control::InputThread;
 use super::file::Begun;
 use super::{Input, Start};
@@ -38,6 +39,7 @@ pub use reader::{Reader, Settings};
 /// The journal as an input of the daemon.
 #[derive(Debug)]
 struct JournalInput {
+    charsets: SharedCharsets,
     begun: Option<PositionsChange>,
     threads: Vec<InputThread>,
 }
@@ -53,6 +55,7 @@ pub(super) fn configured(config: &Config) -> Option<Box<dyn Input>> {
         log::info!("the journal is not read: there is {file} (set journal auto)");
     }
     Some(Box::new(JournalInput {
+        charsets: SharedCharsets::new(config),
         begun: None,
         threads: Vec::new(),
     }))
@@ -68,7 +71,8 @@ impl Input for JournalInput {
     }
 
     fn start(&mut self, start: &Start<'_>) -> io::Result<()> {
-        let (thread, begun) = thread::spawn(start)?;
+        let charset = StreamCharset::new(self.charsets.clone(), Vec::new());
+        let (thread, begun) = thread::spawn(start, charset)?;
         self.begun = Some(begun);
         self.threads.push(thread);
         Ok(())
@@ -76,6 +80,11 @@ impl Input for JournalInput {
 
     fn threads(&self) -> &[InputThread] {
         &self.threads
+    }
+
+    fn reload(&mut self, config: &Config) -> Result<bool, String> {
+        self.charsets.set(config);
+        Ok(false)
     }
 
     fn stop(self: Box<Self>) -> Vec<InputThread> {

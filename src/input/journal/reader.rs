@@ -19,6 +19,7 @@ use super::place::Place;
 use super::positions::{Positions, PositionsChange};
 use crate::clock::Time;
 use crate::config::{Config, Journal, TailStart};
+use crate::input::charsets::StreamCharset;
 use crate::input::text::Text;
 use crate::input::{Checkpoint, Event};
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub not_before: Option<Time>,
     /// Longer lines are cut, bytes (`set max_line`).
     pub max_line: usize,
+    /// The character set of messages that are not UTF-8 (`set charset`).
+    pub charset: StreamCharset,
 }
 
 /// A file that is read to its last entry, and gets no more.

@@ -10,6 +10,7 @@ use super::reader::{Reader, Settings};
 use crate::clock::Clock;
 use crate::config::TailSettings;
 use crate::counters::Counters;
+use crate::input::charsets::StreamCharset;
 use crate::input::control::{self, Control, InputThread};
 use crate::input::watch::{Directories, Hint, Watch};
 use crate::input::{Event, Notice, Start};
@@ -22,7 +23,10 @@ const POLL: Duration = Duration::from_secs(1);
 const DOUBT: Duration = Duration::from_millis(100);
 
 /// Takes up the journal's files, and reads them in a thread of their own. Gives where they were begun.
-pub(super) fn spawn(start: &Start<'_>) -> io::Result<(InputThread, PositionsChange)> {
+pub(super) fn spawn(
+    start: &Start<'_>,
+    charset: StreamCharset,
+) -> io::Result<(InputThread, PositionsChange)> {
     let config = start.config;
     let now = start.clock.now();
     let settings = Settings {
@@ -36,6 +40,7 @@ pub(super) fn spawn(start: &Start<'_>) -> io::Result<(InputThread, PositionsChan
             now.checked_sub_signed(age)
         }),
         max_line: config.inputs.max_line,
+        charset,
     };
     let mut reader = Reader::new(settings, config, start.resume.journal.clone());
     let begun = reader.begin(now);

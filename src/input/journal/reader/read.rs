@@ -118,6 +118,7 @@ impl Reader {
             numbering: place.numbering.clone(),
             ..Progress::default()
         };
+        self.text.read_as(self.settings.charset.coding());
         let (mut damaged, mut since) = (Damaged::default(), 0);
         let mut went_on = true;
         while went_on && let Some(read) = entries.read(&mut self.scratch) {
@@ -129,7 +130,7 @@ impl Reader {
                     if !self.is_copied(directory, &entry)
                         && let Some(line) = self.lines.line(&entry, self.scratch.values())
                     {
-                        self.text.push(line, false);
+                        self.text.push_coded(line, false);
                     }
                 }
                 Err(Damage::Io(e)) => {

@@ -335,3 +335,27 @@ fn damaged_entries_are_counted_and_the_others_read() {
     assert_eq!(run.sink.counters.get(Counter::JournalLost), 1);
     run.stop();
 }
+
+#[test]
+fn messages_of_another_character_set_become_utf_8() {
+    use std::io::Write;
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("system.journal");
+    let mut child = super::made::writer(&file, LAYOUT).spawn().unwrap();
+    // 失敗 in EUC-JP: a field that is not text has its length in front.
+    let message = [&b"MESSAGE\n\x05\0\0\0\0\0\0\0"[..], b"\xbc\xba\xc7\xd4!\n"].concat();
+    let entry = [
+        &b"__REALTIME_TIMESTAMP=1764000000000000\n__MONOTONIC_TIMESTAMP=1000000\n"[..],
+        b"_BOOT_ID=0123456789abcdef0123456789abcdef\n_HOSTNAME=h1\nSYSLOG_IDENTIFIER=app\n",
+        &message,
+        b"\n",
+    ]
+    .concat();
+    child.stdin.take().unwrap().write_all(&entry).unwrap();
+    assert!(child.wait().unwrap().success());
+    let begin = "set tail /usr/bin/tail -n +1 -F\nset charset euc-jp";
+    let mut run = Run::start(dir.path(), begin, Positions::default());
+    assert_eq!(run.lines(), ["h1 app: 失敗!"]);
+    run.stop();
+}
