@@ -34,7 +34,7 @@ impl Outbox {
     /// for the program that there is no room.
     ///
     /// # Errors
-    /// The program has [`MOST_TEXT`] bytes before it.
+    /// 16 MiB of reports wait for the program.
     pub fn push_notification(
         &mut self,
         report: Report,
