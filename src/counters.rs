@@ -93,6 +93,8 @@ counters! {
     ContinueOverLimit: "continuation lines over a queue's max_lines or max_memory",
     /// Messages that look like an object of JSON and are none, or too deep a one: they stay as they are.
     JsonInvalid: "messages that look like JSON and are not",
+    /// Reports that pagers did not get, since the pages of the hour were used up (`set pager_hour`).
+    PageWithheld: "pager reports over pager_hour, mailed only",
     /// Kinds of lines that were not kept for `set news`, or had to go for others (`news_max`).
     KindsOver: "kinds of lines over news_max, not kept",
     /// Reports left out for a program of `set notify`, since too much waited for it.

@@ -9,6 +9,9 @@ mod noted;
 mod saved;
 mod table;
 mod text;
+mod thresholds;
+
+use std::collections::HashSet;
 
 use bstr::{BStr, BString};
 use hashbrown::HashTable;
@@ -16,19 +19,14 @@ use hashbrown::HashTable;
 pub use batch::{Batch, Collector, Taken};
 pub use changes::{LinesChange, TallyChange};
 pub use continued::{Continuation, Continued};
+pub use thresholds::HeldBack;
 
 use crate::config::{Bound, SortOrder, Threshold};
 use crate::hosts::Host;
-use crate::pattern::{Budget, Found, Pattern};
+use crate::pattern::Pattern;
 use continued::AllContinued;
 use lines::{Change, Key, LineHash, Lines};
 use noted::Changes;
-
-/// Times that a threshold's pattern may be given up in one report, before it is no longer tried.
-const MOST_LIMITS: usize = 20;
-/// Steps that the thresholds of one report may take: some seconds. After that they are matched without the
-/// matchers that may take long.
-const MOST_STEPS: u64 = 1 << 28;
 
 /// The lines that a queue has collected since its last report.
 #[derive(Clone, Debug, Default)]
@@ -264,6 +262,38 @@ impl Tally {
         self.known_place(host).is_some()
     }
 
+    /// The lines of these numbers as a report shows them: hosts by name, lines by count and, where equal, by text.
+    pub fn lines_of(&self, numbers: &[u32], order: SortOrder) -> Vec<HostLines<'_>> {
+        // A line stands at one place, so that tells it from all others.
+        let place = |line: &BStr| line.as_ptr() as usize;
+        let lines = numbers.iter().filter_map(|at| self.numbered(*at));
+        let wanted: HashSet<usize> = lines.map(|(_, line, _)| place(line)).collect();
+        let mut hosts = self.grouped();
+        hosts.sort_unstable_by_key(|host| host.host);
+        for host in &mut hosts {
+            host.others = 0;
+            host.lines.retain(|(_, line)| wanted.contains(&place(line)));
+            sort(&mut host.lines, order);
+        }
+        hosts.retain(|host| !host.lines.is_empty());
+        hosts
+    }
+
+    /// Sets the counts of these lines to 0, since a report has them. The lines keep their numbers.
+    pub fn forget_counts(&mut self, numbers: &[u32]) {
+        for at in numbers {
+            if self.lines.update(*at, |_| 0) {
+                self.changes.line(*at);
+            }
+        }
+    }
+
+    /// Whether any line is to be reported: one that came since its count was forgotten, or one beyond the bound.
+    pub fn holds_counts(&self) -> bool {
+        let others = self.hosts.iter().any(|host| host.others > 0);
+        others || self.lines.iter().any(|(_, count)| count > 0)
+    }
+
     /// Whether no line was collected.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
@@ -279,6 +309,11 @@ impl Tally {
     /// The number of distinct lines.
     pub fn distinct(&self) -> usize {
         self.lines.len()
+    }
+
+    /// The number of distinct lines that no report has yet: a bundled queue keeps those that it mailed early.
+    pub fn unreported(&self) -> usize {
+        self.lines.iter().filter(|(_, count)| *count > 0).count()
     }
 
     /// The number of all lines, each as often as it came.
@@ -342,23 +377,24 @@ impl Tally {
         thresholds: &[Threshold],
         gave_up: &mut Vec<(Pattern, usize)>,
     ) -> Vec<HostLines<'_>> {
-        let mut steps = MOST_STEPS;
+        let mut held = HeldBack::new(thresholds, gave_up);
         let mut hosts = self.grouped();
         hosts.sort_unstable_by_key(|host| host.host);
         for host in &mut hosts {
-            if !thresholds.is_empty() {
-                host.lines.retain(|&(count, line)| {
-                    !held_back(line, count, thresholds, gave_up, &mut steps)
-                });
-            }
-            host.lines.sort_unstable_by(|a, b| match order {
-                SortOrder::Descending => b.0.cmp(&a.0).then(a.1.cmp(b.1)),
-                SortOrder::Ascending => a.0.cmp(&b.0).then(a.1.cmp(b.1)),
-            });
+            host.lines.retain(|(count, line)| !held.is(line, *count));
+            sort(&mut host.lines, order);
         }
         hosts.retain(|host| !host.lines.is_empty() || host.others > 0);
         hosts
     }
+}
+
+/// Puts the lines of a host into the order of a report.
+fn sort(lines: &mut [(u64, &BStr)], order: SortOrder) {
+    lines.sort_unstable_by(|a, b| match order {
+        SortOrder::Descending => b.0.cmp(&a.0).then(a.1.cmp(b.1)),
+        SortOrder::Ascending => a.0.cmp(&b.0).then(a.1.cmp(b.1)),
+    });
 }
 
 /// The outcome of counting a line that may be a recent one.
@@ -369,43 +405,6 @@ enum Recent<'a> {
     Unknown(Key<'a>),
     /// Its host has no place yet.
     UnknownHost,
-}
-
-/// Whether a threshold holds this line back (`set threshold`): its pattern matches, its count is not reached.
-/// `steps` are those that the thresholds of the report may still take.
-fn held_back(
-    line: &[u8],
-    count: u64,
-    thresholds: &[Threshold],
-    gave_up: &mut Vec<(Pattern, usize)>,
-    steps: &mut u64,
-) -> bool {
-    let mut budget = Budget::new(line.len());
-    if *steps == 0 {
-        budget.exhaust();
-    }
-    let held = thresholds.iter().any(|threshold| {
-        let pattern = &threshold.pattern;
-        if count >= threshold.count.get() || given_up(pattern, gave_up) >= MOST_LIMITS {
-            return false;
-        }
-        let newlines = memchr::memchr(b'\n', line).is_some();
-        let found = pattern.is_match_within(line, newlines, &mut budget);
-        if found == Found::GaveUp {
-            gave_up.push((pattern.clone(), line.len()));
-        }
-        found == Found::Yes
-    });
-    *steps = steps.saturating_sub(budget.spent());
-    held
-}
-
-/// How often a pattern was given up.
-fn given_up(pattern: &Pattern, gave_up: &[(Pattern, usize)]) -> usize {
-    gave_up
-        .iter()
-        .filter(|(known, _)| known.is(pattern))
-        .count()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reports: the text of a queue's counts for mail, pager and CSV.
 
 mod body;
+mod gathered;
 mod html;
 mod news;
 mod notification;
@@ -13,6 +14,7 @@ use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 pub use body::{Body, BodyWriter};
+pub use gathered::{Gathered, Page, pager_head};
 pub use html::html;
 pub use news::{News, pager_news};
 pub use notification::Notification;
@@ -38,7 +40,7 @@ pub struct Report {
     pub recipients: Vec<Address>,
     /// The subject with the queue's name: `tenshi report [misc]`.
     pub subject: BString,
-    /// When the report's lines began to be collected; a `[now]` queue has none
+    /// When the report's lines began to be collected; a `[now]` queue has none, unless it is a bundle
     /// (`X-tenshi-report-start`).
     pub start: Option<Time>,
     /// When the report was made (`Date`).
@@ -160,6 +162,8 @@ pub struct Head<'a> {
     pub remarks: &'a [String],
     /// What a report without lines tells in their place.
     pub quiet: Option<&'a str>,
+    /// What a bundled queue gathered.
+    pub gathered: Option<Gathered>,
     /// Kinds of lines that were not seen before.
     pub news: Option<News<'a>>,
     /// Rules that took another share of the lines than usual.
@@ -182,6 +186,9 @@ pub fn text(
     }
     if let Some(status) = head.status {
         put(out, format_args!("*** Status: {} ***\n", status.words()));
+    }
+    if let Some(gathered) = &head.gathered {
+        put(out, format_args!("*** {} ***\n", gathered.words()));
     }
     if let Some(quiet) = head.quiet {
         put(out, format_args!("*** {quiet} ***\n"));
@@ -375,6 +382,7 @@ mod tests {
             status,
             remarks,
             quiet: None,
+            gathered: None,
             news: None,
             trends: None,
         };

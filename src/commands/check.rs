@@ -1,6 +1,8 @@
 //! `tenshi -C`: reads the configuration, shows all errors and warnings about it and about what the
 //! machine lacks, and a summary of its meaning. Scripts look at the exit status alone: 0 unless there is an error.
 
+mod storms;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -101,6 +103,7 @@ where
         .iter()
         .map(|queue| queue_line(queue, now, zone))
         .collect();
+    queues.extend(storms::bundles(config));
     queues.extend(silence(config));
     section(out, "queues", &queues)?;
     section(out, "rules", &rules(config))?;

@@ -1,5 +1,6 @@
 //! Warnings that need the whole configuration.
 
+use super::bundle;
 use super::draft::Draft;
 use super::model::MailTls;
 use super::reporter::Location;
@@ -14,6 +15,7 @@ pub(super) struct ForeignText {
 pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     unused_queues(draft);
     named_as_words(draft);
+    bundle::check(draft);
     foreign_text(draft, foreign);
     trends(draft);
     mail(draft);

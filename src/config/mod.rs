@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod assembly;
 mod assign;
+mod bundle;
 pub mod diagnostic;
 mod draft;
 mod files;

@@ -51,6 +51,12 @@ impl QueueTable {
         self.list.iter().any(|queue| queue.digest().is_some())
     }
 
+    /// The name of a queue, and when it is mailed.
+    pub(super) fn schedule(&self, id: QueueId) -> Option<(&str, &Schedule)> {
+        let queue = self.list.get(id.index())?;
+        Some((&queue.name, &queue.schedule))
+    }
+
     /// All names, in the order of definition.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|queue| queue.name.as_str())

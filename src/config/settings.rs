@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 66] = [
+const SETTINGS: [Setting; 70] = [
     // The process.
     row(
         "uid",
@@ -210,6 +210,13 @@ const SETTINGS: [Setting; 66] = [
     row("filter", "QUEUE PROGRAM ARGUMENTS", Reload, |s| s.filter()),
     row("threshold", "QUEUE COUNT REGEXP", Reload, |s| s.threshold()).text(),
     row("quiet", "QUEUE", Reload, |s| s.quiet()),
+    row("bundle", "QUEUE WINDOW", Reload, |s| s.bundle()),
+    row("bundle_first", "NUMBER", Reload, |s| {
+        let mails = s.number()?;
+        s.draft.bundle.first = u32::try_from(mails).unwrap_or(u32::MAX);
+        Ok(())
+    }),
+    row("bundle_max", "TIME", Reload, |s| s.bundle_max()),
     row("silence", "QUEUE PATTERN DURATION", Reload, |s| s.silence()),
     row("hush", "PATTERN [WHEN] DURATION", Reload, |s| s.hush()),
     row("sleep", "SECONDS", Reload, |s| s.sleep()),
@@ -245,6 +252,7 @@ const SETTINGS: [Setting; 66] = [
         s.draft.report.pager_limit = NonZeroU64::new(s.number()?);
         Ok(())
     }),
+    row("pager_hour", "NUMBER", Reload, |s| s.pager_hour()),
     row("max_shown", "BYTES", Reload, |s| {
         let hint = "write bytes from 64 to 64M, as in `2K`";
         let size = s.size(64..=64 << 20, "length of a line", hint)?;

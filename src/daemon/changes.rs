@@ -46,6 +46,7 @@ impl Daemon {
             continuing: monitor.continuing,
             news: monitor.ledger.news,
             trends: monitor.ledger.trends,
+            bundles: self.monitor.bundle_changes(),
             silence: self.monitor.silence_changes(),
             expected: self.monitor.expected_changes(),
             heard: small.changed("heard", self.monitor.saved_heard()),

@@ -92,6 +92,8 @@ impl Daemon {
     /// Runs until the end was asked for and is over. Gives the exit status.
     pub(super) fn run(mut self) -> i32 {
         self.show_service_status(self.clock.now());
+        // What the state holds is due in its time, though no line may come until then.
+        self.plan();
         loop {
             if self.ended() {
                 return self.shut_down();
@@ -247,11 +249,7 @@ impl Daemon {
         if self.shutdown.ending.is_none() {
             self.look_for_silence(now);
             self.ping(now);
-            let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
-            let checked = now >= self.next_check && self.monitor.now_waiting();
-            if (scheduled && self.ready()) || checked {
-                self.check(now, None);
-            }
+            self.check_if_due(now);
         }
         self.commit(now);
         self.dispatch(now);

@@ -9,6 +9,15 @@ use crate::monitor::DueReports;
 use crate::report::{Report, Status};
 
 impl Daemon {
+    /// Makes reports if a scheduled minute, the end of a window or the next look at the `[now]` queues has come.
+    pub(super) fn check_if_due(&mut self, now: Time) {
+        let scheduled = self.next_due.is_some_and(|due| now >= due) || self.monitor.overdue();
+        let checked = now >= self.next_check && self.monitor.now_waiting();
+        if (scheduled && self.ready()) || checked {
+            self.check(now, None);
+        }
+    }
+
     /// Makes the reports that are due. With a status, each report of a check that a signal asked for
     /// begins with its words.
     pub(super) fn check(&mut self, now: Time, status: Option<Status>) {
@@ -55,14 +64,19 @@ impl Daemon {
 
     /// Makes a report of every queue, and tries all that waits in the outbox.
     pub(super) fn flush(&mut self, now: Time, status: Status) {
+        self.flush_queues(now, status);
+        self.outbox.retry_all(now);
+        self.dispatch(now);
+    }
+
+    /// Makes a report of every queue.
+    pub(super) fn flush_queues(&mut self, now: Time, status: Status) {
         log::debug!("flushing all queues");
         self.monitor.announce(self.outbox.unsent(now));
         let resolver = &self.resolver;
         let names = |host: &[u8]| resolver.as_ref()?.name(host);
         let due = self.monitor.flush(now, Some(status), &names);
         self.queue_reports(due, now);
-        self.outbox.retry_all(now);
-        self.dispatch(now);
     }
 
     /// Moves reports from their queues into the outbox.

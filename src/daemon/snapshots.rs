@@ -190,6 +190,7 @@ impl Daemon {
             redis: &self.counted,
             news: &monitor.ledger().news,
             trends: &monitor.ledger().trends,
+            bundles: monitor.saved_bundles(),
             silence: monitor.saved_silence(),
             expected: monitor.saved_expected(),
             heard: monitor.saved_heard(),

@@ -2,6 +2,7 @@
 //! What it has mailed, what waits, and what it has not read yet are together every line, once.
 
 mod pings;
+mod storm;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -34,10 +35,12 @@ use crate::input::{Batch, Checkpoint};
 use crate::ledger::news::Why;
 use crate::monitor::{Monitor, TrendRule, TrendRules};
 use crate::random::Random;
+use crate::report::Status;
 use crate::state::{self, Commit, Snapshot, Store, Written};
 
 const CONFIG: &str = "set mailserver h\nset logfile /log\nset notify chat /bin/true\n\
     set queue n f@x n@x,notify:chat [now]\nset queue c f@x c@x,notify:chat [*/3 * * * *]\nset queue e f@x e@x [*/5 * * * *]\nset repeat_limit 9\nset quiet e\n\
+    set bundle n 4m\nset bundle_first 2\nset bundle_max 12m\n\
     set news on\nset news_learn 0\nset trends on\nset join on\nset continue_lines 2\n\
     repeat ^last message repeated (\\d+) times\nn ^now\nc,e:3 ^foo\nc .*\n";
 
@@ -199,8 +202,12 @@ fn daemon_of(
 
 impl World {
     fn new(seed: u64) -> Self {
+        Self::with(seed, CONFIG)
+    }
+
+    fn with(seed: u64, config: &str) -> Self {
         let mut random = Random::new(seed);
-        let loaded = parse_bytes(CONFIG.as_bytes());
+        let loaded = parse_bytes(config.as_bytes());
         let start = Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 30).unwrap();
         let config = loaded.config.expect("a good configuration");
         Self {
@@ -230,6 +237,7 @@ impl World {
         let read = lines_read(&before);
         let mut daemon = daemon_of(&self.config, self.clock.clone(), store, &mut before);
         daemon.commit_first();
+        daemon.plan();
         Some(Life { daemon, jobs, read })
     }
 
@@ -348,7 +356,11 @@ impl World {
             4 | 5 => {
                 let seconds = self.random.below(90) as u64;
                 self.pass(seconds);
-                daemon.check(self.clock.now(), None);
+                let now = self.clock.now();
+                match self.random.below(8) {
+                    0 => daemon.flush_queues(now, Status::Flushing),
+                    _ => daemon.check(now, None),
+                }
             }
             // While commits fail mails are sent too, and a crash may send them twice: that is told.
             6 | 7 if daemon.commits.failed => {}

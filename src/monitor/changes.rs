@@ -77,6 +77,7 @@ impl Monitor {
         self.escalations.committed();
         self.previous.committed();
         self.ledger.committed();
+        self.bundling.changed = false;
         self.silences_committed();
         self.expected_committed();
     }

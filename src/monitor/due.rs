@@ -3,17 +3,21 @@
 use bstr::{BStr, BString};
 use chrono::Local;
 
+use super::bundling::Share;
 use super::monitor::Monitor;
 use super::report_builder::ReportBuilder;
 use crate::clock::Time;
 use crate::config::{Action, Queue, QueueId, RuleId, SortOrder};
 use crate::queue::{HostLines, OTHER_HOSTS, Tally};
-use crate::report::{Report, Status, Unsent};
+use crate::report::{Page, Report, Status, Unsent};
 use crate::schedule::Schedule;
 
 /// The escalation counters of a report's rules and hosts: rule, host, number of lines. They begin anew
 /// with the report; if it cannot be sent, they go on ([`Monitor::undelivered`]).
 pub type EscalationSettlement = Vec<(RuleId, BString, u64)>;
+
+/// The full name of a host, where it is known (`set resolve`).
+type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
 
 /// The reports of a queue that fell due. A queue with pagers among its recipients has two.
 #[derive(Debug)]
@@ -31,7 +35,8 @@ pub struct DueReports {
 impl Monitor {
     /// The reports that have fallen due up to `now`.
     ///
-    /// A `[now]` queue is due whenever it holds lines; ask every `sleep` seconds. A cron queue is
+    /// A `[now]` queue is due whenever it holds lines; ask every `sleep` seconds. Of one that is bundled, some
+    /// lines may wait for the end of its window. A cron queue is
     /// due if a minute of its schedule has begun since the last call, however long ago that was.
     /// A queue that is `waiting` (for the delivery of its report before) goes on collecting. `names` gives
     /// the full name of a host, where it is known (`set resolve`).
@@ -43,6 +48,7 @@ impl Monitor {
         names: &dyn Fn(&[u8]) -> Option<String>,
     ) -> Vec<DueReports> {
         self.advance_to(now);
+        self.bundling.pages.prune(now);
         let config = self.config.clone();
         let ready = |(index, queue): (usize, &Queue)| {
             let now_queue = queue.schedule == Schedule::Now;
@@ -51,7 +57,11 @@ impl Monitor {
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
         let report = |index: usize| {
-            let report = self.report(index, now, status, names);
+            if self.waits_for_page(config.queues.get(index)?) {
+                return None;
+            }
+            let share = self.share(index, now);
+            let report = share.and_then(|share| self.report(index, share, now, (status, names)));
             report.or_else(|| self.quiet_report(index, now, status))
         };
         ready.into_iter().filter_map(report).collect()
@@ -66,7 +76,7 @@ impl Monitor {
     ) -> Vec<DueReports> {
         self.advance_to(now);
         (0..self.queues.len())
-            .filter_map(|index| self.report(index, now, status, names))
+            .filter_map(|index| self.report(index, Share::Whole, now, (status, names)))
             .collect()
     }
 
@@ -96,13 +106,14 @@ impl Monitor {
         }
     }
 
-    /// Takes the reports out of the queue of this number; nothing if no line is to be reported.
+    /// Takes the reports of this share of its lines out of the queue of this number; nothing if no line is to be
+    /// reported.
     fn report(
         &mut self,
         index: usize,
+        share: Share,
         now: Time,
-        status: Option<Status>,
-        names: &dyn Fn(&[u8]) -> Option<String>,
+        (status, names): (Option<Status>, Names<'_>),
     ) -> Option<DueReports> {
         self.count_often(index, now);
         let config = self.config.clone();
@@ -115,23 +126,31 @@ impl Monitor {
         self.note_news(now);
         let state = self.queues.get_mut(index)?;
         let tally = std::mem::take(&mut state.tally);
+        let start = state.start;
         let id = QueueId(u16::try_from(index).ok()?);
         self.release(id);
-        let lines = self.sorted(queue, &tally);
+        let lines = self.lines_of(index, &tally, &share);
         let news = self.take_news(index, &tally, &lines, now);
+        let gathered = self.note_mailed(index, &share, &lines, (start, now));
         if lines.is_empty() && !self.queues.get(index)?.trends {
             return None;
         }
-        let trends = self.take_trends(index, now);
-        let state = self.queues.get_mut(index)?;
-        let start = std::mem::replace(&mut state.start, now);
-        state.mailed = Some(now);
-        let settlement = self.escalated(id, &lines);
-        self.heard_until(&queue.name, start);
+        let mut settlement = EscalationSettlement::new();
+        let mut trends = None;
+        if matches!(share, Share::Whole) {
+            trends = self.take_trends(index, now);
+            let state = self.queues.get_mut(index)?;
+            (state.start, state.mailed) = (now, Some(now));
+            settlement = self.escalated(id, &lines);
+            self.heard_until(&queue.name, start);
+        }
         let remarks = self.remarks_for(index, start, now);
         let announced = std::mem::take(&mut self.announced);
+        let page = queue.output.mail().map(|mail| self.page(mail, now));
         let builder = ReportBuilder {
             remarks: &remarks,
+            gathered,
+            page: page.unwrap_or(Page::Sent),
             news: news.as_ref(),
             quiet: None,
             trends: trends.as_ref(),
@@ -147,6 +166,7 @@ impl Monitor {
             Some(mail) => builder.mails(mail),
             None => builder.csv().into_iter().collect(),
         };
+        self.keep_rest(index, tally, &share);
         Some(DueReports {
             queue: id,
             reports,
@@ -171,9 +191,12 @@ impl Monitor {
         let quiet = self.heard_until(&queue.name, start)?;
         let remarks = self.remarks_for(index, start, now);
         let announced = std::mem::take(&mut self.announced);
+        let page = self.page(mail, now);
         let builder = ReportBuilder {
             remarks: &remarks,
             news: None,
+            gathered: None,
+            page,
             quiet: Some(&quiet),
             trends: None,
             names: &|_| None,
@@ -192,14 +215,33 @@ impl Monitor {
         })
     }
 
-    /// The lines of a queue that its report shows, in their order.
-    fn sorted<'t>(&mut self, queue: &Queue, tally: &'t Tally) -> Vec<HostLines<'t>> {
+    /// The lines of a queue that are to be reported.
+    fn lines_of<'t>(
+        &mut self,
+        index: usize,
+        tally: &'t Tally,
+        share: &Share,
+    ) -> Vec<HostLines<'t>> {
+        let config = self.config.clone();
+        let Some((queue, state)) = config.queues.get(index).zip(self.queues.get(index)) else {
+            return Vec::new();
+        };
         let order = match queue.output.mail() {
-            Some(_) => self.config.report.sort_order,
+            Some(_) => config.report.sort_order,
             None => SortOrder::Ascending,
         };
         let mut gave_up = Vec::new();
-        let lines = tally.lines(order, &queue.thresholds, &mut gave_up);
+        let mut lines = match share {
+            Share::Whole => tally.lines(order, &queue.thresholds, &mut gave_up),
+            Share::First(numbers) => tally.lines_of(numbers, order),
+        };
+        if state.window.is_some() {
+            // A report has them already.
+            for host in &mut lines {
+                host.lines.retain(|(count, _)| *count > 0);
+            }
+            lines.retain(|host| !host.lines.is_empty() || host.others > 0);
+        }
         for (pattern, length) in gave_up {
             self.note_limit(&pattern, length);
         }

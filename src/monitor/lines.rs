@@ -99,6 +99,11 @@ impl Monitor {
     fn end(&mut self, scratch: Scratch) {
         self.scratch = scratch;
         self.count_batch();
+        for state in &mut self.queues {
+            if let Some(window) = &mut state.window {
+                window.touched = true;
+            }
+        }
         if self.notes_hosts() {
             self.note_heard();
         }

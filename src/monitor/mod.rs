@@ -6,9 +6,12 @@
 //!
 //! Its methods stand in files by their purpose: `lines` (a line is parsed, decided, masked and counted),
 //! `repeat` ("last message repeated 3 times"), `continuation` (lines that belong to the line before), `schedules`
-//! (which queues are due), `due` (the reports of a queue), `news` (what the ledger makes of new lines), `trends` (how
+//! (which queues are due), `due` (the reports of a queue), `bundles` (what of a queue is mailed in
+//! a storm), `news` (what the ledger makes of new lines), `trends` (how
 //! many lines each rule takes), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
+mod bundles;
+mod bundling;
 mod changes;
 mod continuation;
 mod continuation_state;
@@ -42,6 +45,7 @@ mod trace;
 mod trend_rules;
 mod trends;
 mod watching;
+mod window;
 
 pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};
@@ -55,6 +59,7 @@ pub use saved_continuation::{
     SourceContinuing,
 };
 pub use trend_rules::{Counted, TrendRule, TrendRules};
+pub use window::SavedBundles;
 
 #[cfg(test)]
 mod tests;

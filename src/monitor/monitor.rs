@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
+use super::bundling::Bundling;
 use super::continuing::Continuing;
 use super::escalation::Escalations;
 use super::expectations::Expecting;
@@ -42,6 +43,8 @@ pub struct Monitor {
     pub(super) hosts: HostTable,
     /// What the site is known by over weeks and months.
     pub(super) ledger: Ledger,
+    /// What bundled queues and pages need besides their windows.
+    pub(super) bundling: Bundling,
     /// The silences of hosts and files.
     pub(super) watching: Watching,
     /// The hosts and lines since the last reports of the queues with `set quiet`.
@@ -120,6 +123,7 @@ impl Monitor {
             trending: Trending::new(&config),
             config,
             escalations: Escalations::default(),
+            bundling: Bundling::default(),
             hosts: HostTable::default(),
             ledger: Ledger::default(),
             news_rules: NewsRules::default(),
@@ -139,6 +143,7 @@ impl Monitor {
             batch: Batch::default(),
             committed: None,
         };
+        monitor.begin_bundles();
         monitor.begin_schedules(now);
         monitor.begin_expecting(now);
         monitor.begin_news(now);

@@ -133,7 +133,8 @@ impl Monitor {
         }
         // A line stands at one place, so that tells it from all others.
         let place = |line: &bstr::BStr| line.as_ptr() as usize;
-        let shown: Option<HashSet<usize>> = (!queue.thresholds.is_empty()).then(|| {
+        let some = !queue.thresholds.is_empty() || self.queues.get(index)?.window.is_some();
+        let shown: Option<HashSet<usize>> = some.then(|| {
             let all = lines.iter().flat_map(|host| &host.lines);
             all.map(|(_, line)| place(line)).collect()
         });

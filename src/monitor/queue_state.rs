@@ -1,7 +1,8 @@
 //! What a monitor keeps of each queue.
 
+use super::window::Window;
 use crate::clock::Time;
-use crate::config::RuleId;
+use crate::config::{BundleSettings, QueueId, RuleId};
 use crate::queue::{Collector, Tally};
 
 /// A queue between two of its reports.
@@ -17,8 +18,10 @@ pub(super) struct QueueState {
     pub pending: bool,
     /// Whether its next report tells trends.
     pub trends: bool,
-    /// The next scheduled minute; nothing for a `[now]` queue.
+    /// The next scheduled minute; of a `[now]` queue the end of its window, nothing while none is open.
     pub next: Option<Time>,
+    /// The window of a bundled queue, if one is open.
+    pub window: Option<Window>,
     /// When the last report of this run was made.
     pub mailed: Option<Time>,
     /// From when to when the program was not running, if the next report covers such a time.
@@ -37,6 +40,7 @@ impl QueueState {
             pending: false,
             trends: false,
             next: None,
+            window: None,
             mailed: None,
             gap: None,
             fresh: Fresh::default(),
@@ -45,6 +49,19 @@ impl QueueState {
 }
 
 impl QueueState {
+    /// When its window is over; nothing while none is open.
+    pub(super) fn window_end(&self, settings: &BundleSettings, queue: QueueId) -> Option<Time> {
+        self.window.as_ref()?.end(settings, queue)
+    }
+
+    /// Whether a look at a `[now]` queue may find something to be mailed.
+    pub(super) fn wants_look(&self, settings: &BundleSettings, queue: QueueId) -> bool {
+        let is_open = |window: &&Window| window.end(settings, queue).is_some();
+        let open = self.window.as_ref().filter(is_open);
+        let in_window = |window: &Window| window.wants_look(settings, self.tally.distinct());
+        !self.tally.is_empty() && (self.overdue || open.is_none_or(in_window))
+    }
+
     /// Whether there is something to report.
     pub(super) fn holds(&self) -> bool {
         self.pending || self.trends || !self.tally.is_empty()

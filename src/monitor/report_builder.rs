@@ -7,7 +7,7 @@ use crate::config::{Address, Config, MailQueue, NotifyRecipient, Queue};
 use crate::ledger::{news, trends};
 use crate::queue::HostLines;
 use crate::report::{
-    self, Body, BodyWriter, Extent, Form, Head, News, Notification, Report, Status,
+    self, Body, BodyWriter, Extent, Form, Gathered, Head, News, Notification, Page, Report, Status,
 };
 use crate::schedule::Schedule;
 
@@ -21,6 +21,10 @@ pub(super) struct ReportBuilder<'a> {
     pub now: Time,
     pub status: Option<Status>,
     pub remarks: &'a [String],
+    /// What was gathered in the window of a bundled queue.
+    pub gathered: Option<Gathered>,
+    /// Whether pagers get a report.
+    pub page: Page,
     /// The news of the queue, if there is any.
     pub news: Option<&'a news::Block>,
     /// The trends that the queue tells, if there are any.
@@ -39,7 +43,8 @@ impl ReportBuilder<'_> {
         for pager in [false, true] {
             // Trends alone are nothing for a pager.
             let nothing = self.lines.is_empty() && self.quiet.is_none();
-            if !mail.wants(pager) || (pager && nothing) {
+            let none = nothing || self.page == Page::Withheld;
+            if !mail.wants(pager) || (pager && none) {
                 continue;
             }
             let form = Form {
@@ -59,24 +64,24 @@ impl ReportBuilder<'_> {
                 made: self.now,
                 at_once: self.queue.schedule == Schedule::Now,
             });
+            let head = Head {
+                status: self.status,
+                remarks: self.remarks,
+                gathered: self.gathered,
+                quiet: self.quiet,
+                trends: self.trends,
+                news,
+            };
             match pager {
                 true => {
-                    report::pager_news(&mut body, news.as_ref());
+                    report::pager_head(&mut body, self.page, head.gathered.as_ref());
+                    report::pager_news(&mut body, head.news.as_ref());
                     if let Some(quiet) = self.quiet {
                         body.put(format!("{quiet}\n").as_bytes());
                     }
                     report::pager(&mut body, self.lines, form);
                 }
-                false => {
-                    let head = Head {
-                        status: self.status,
-                        remarks: self.remarks,
-                        quiet: self.quiet,
-                        news,
-                        trends: self.trends,
-                    };
-                    report::text(&mut body, self.lines, form, head, self.names);
-                }
+                false => report::text(&mut body, self.lines, form, head, self.names),
             }
             let body = body.finish();
             if mail.recipients.iter().any(|to| to.pager == pager) {
@@ -92,7 +97,11 @@ impl ReportBuilder<'_> {
     fn mail(&self, mail: &MailQueue, pager: bool, body: Body) -> Report {
         let settings = &self.config.report;
         let mut subject = mail.subject.as_ref().unwrap_or(&settings.subject).clone();
+        if let Some(gathered) = &self.gathered {
+            subject.extend_from_slice(format!(": {}", gathered.words()).as_bytes());
+        }
         subject.extend_from_slice(format!(" [{}]", self.queue.name).as_bytes());
+        let covers = self.queue.schedule != Schedule::Now || self.gathered.is_some();
         let words = mail.recipients.iter().map(|r| &r.text);
         Report {
             queue: self.queue.name.clone(),
@@ -106,7 +115,7 @@ impl ReportBuilder<'_> {
                 .map(|r| r.address.clone())
                 .collect(),
             subject,
-            start: (self.queue.schedule != Schedule::Now).then_some(self.start),
+            start: covers.then_some(self.start),
             made: self.now,
             body,
             pager,

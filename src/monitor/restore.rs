@@ -166,6 +166,7 @@ impl Monitor {
         self.loss_warnings = LossWarnings::since(&self.counters);
         self.remarks = snapshot.remarks;
         self.ledger = snapshot.ledger;
+        self.restore_bundles(snapshot.bundles, now);
         self.restore_silences(snapshot.silence, now);
         self.restore_expected(snapshot.expected, (snapshot.made, now));
         self.begin_news(now);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::heard::Heard;
 use super::saved_continuation::{SavedContinued, SavedContinuing};
+use super::window::SavedBundles;
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::ledger::Ledger;
@@ -33,6 +34,8 @@ pub struct SavedMonitor {
     pub continuing: SavedContinuing,
     /// Remarks that the next report has to carry.
     pub remarks: Vec<String>,
+    /// The windows of bundled queues, and the pages of the last hour.
+    pub bundles: SavedBundles,
     /// The silences of hosts and files.
     pub silence: SavedSilence,
     /// The messages that came which rules expect.
@@ -58,7 +61,7 @@ pub struct SavedQueue<T = Tally> {
     pub overdue: bool,
     /// When it is mailed, as the configuration writes it: `[now]`, `[0 12 * * *]`.
     pub schedule: String,
-    /// When it is due next; nothing for a `[now]` queue.
+    /// When it is due next; of a `[now]` queue the end of its window, if one is open.
     pub next: Option<Time>,
     /// From when to when nobody watched, if the next report covers such a time.
     pub gap: Option<(Time, Time)>,

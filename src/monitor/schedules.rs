@@ -3,7 +3,9 @@
 use chrono::Local;
 
 use super::monitor::Monitor;
+use super::queue_state::QueueState;
 use crate::clock::Time;
+use crate::config::{Queue, QueueId};
 use crate::schedule::Schedule;
 
 impl Monitor {
@@ -31,6 +33,9 @@ impl Monitor {
     pub fn advance_to(&mut self, now: Time) {
         if now < self.looked {
             // The clock was set back: what was next is worked out anew.
+            for window in self.queues.iter_mut().filter_map(|q| q.window.as_mut()) {
+                window.clock_was_set(now);
+            }
             return self.begin_schedules(now);
         }
         self.looked = now;
@@ -43,6 +48,7 @@ impl Monitor {
                 state.next = spec.next(now, &Local);
             }
         }
+        self.end_windows(now);
     }
 
     /// After a restart: makes overdue all queues whose scheduled minute passed while the program was not
@@ -57,28 +63,32 @@ impl Monitor {
             }
         }
         self.looked = self.looked.max(now);
+        self.end_windows(now);
     }
 
-    /// Works out the next scheduled minute of each queue after `looked`.
+    /// Works out the next scheduled minute of each queue after `looked`, and the ends of windows.
     pub(super) fn begin_schedules(&mut self, looked: Time) {
         self.looked = looked;
-        for (queue, state) in self.config.queues.iter().zip(&mut self.queues) {
+        let config = &self.config;
+        let queues = config.queues.iter().zip(&mut self.queues);
+        for ((queue, state), number) in queues.zip(0..) {
             state.next = match &queue.schedule {
-                Schedule::Now => None,
+                Schedule::Now => state.window_end(&config.bundle, QueueId(number)),
                 Schedule::Cron(spec) => spec.next(looked, &Local),
             };
         }
     }
 
-    /// The next scheduled minute of the queues that hold lines, report without any or tell trends, and of the `others`: queues with a
-    /// refused report to try again. `[now]` queues have none.
+    /// The next scheduled minute of the queues that hold lines, report without any or tell trends, and of the
+    /// `others`: queues with a refused report to try again. A `[now]` queue has none but the end of its window.
     pub fn next_due(&self, others: &dyn Fn(&str) -> bool) -> Option<Time> {
         let queues = self.config.queues.iter().zip(&self.queues);
         let wanted = queues.zip(0..).filter(|((queue, state), index)| {
             let told = state.holds() || queue.quiet || self.trends_due(*index);
             told || others(&queue.name)
         });
-        wanted.filter_map(|((_, state), _)| state.next).min()
+        let next = wanted.filter_map(|((_, state), _)| state.next);
+        next.chain(self.next_page()).min()
     }
 
     /// The instant up to which schedules were looked at.
@@ -93,12 +103,15 @@ impl Monitor {
         passing.map(|(q, _)| q.name.clone()).collect()
     }
 
-    /// Whether a `[now]` queue holds lines.
+    /// Whether a look at the `[now]` queues may find something to be mailed: one that is not bundled holds lines.
     pub fn now_waiting(&self) -> bool {
+        let settings = &self.config.bundle;
         let queues = self.config.queues.iter().zip(&self.queues);
-        queues
-            .into_iter()
-            .any(|(q, w)| q.schedule == Schedule::Now && !w.tally.is_empty())
+        let wants = |(queue, number): ((&Queue, &QueueState), u16)| {
+            let (queue, state) = queue;
+            queue.schedule == Schedule::Now && state.wants_look(settings, QueueId(number))
+        };
+        queues.zip(0..).any(wants)
     }
 
     /// The names of the `[now]` queues that hold lines.
@@ -118,6 +131,6 @@ impl Monitor {
         let queues = self.config.queues.iter().zip(&self.queues);
         queues
             .into_iter()
-            .any(|(q, w)| w.overdue && !waiting(&q.name))
+            .any(|(q, w)| w.overdue && !waiting(&q.name) && !self.waits_for_page(q))
     }
 }

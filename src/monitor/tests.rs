@@ -1,4 +1,5 @@
 mod batches;
+mod bundle;
 mod continuation;
 mod news;
 mod quiet;
@@ -158,6 +159,7 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
         continued: owned(&monitor.saved_continued()),
         continuing: owned(&monitor.saved_continuing()),
         counters: monitor.counters().clone(),
+        bundles: owned(&monitor.saved_bundles()),
         looked: start(),
         made: start(),
         ..SavedMonitor::default()

@@ -277,6 +277,7 @@ fn owned_and_borrowed_are_the_same_bytes() {
         continuing: Default::default(),
         news: &snapshot.news,
         trends: &snapshot.trends,
+        bundles: snapshot.bundles.clone(),
         silence: snapshot.silence.clone(),
         expected: &snapshot.expected,
         heard: &snapshot.heard,

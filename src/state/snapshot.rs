@@ -18,8 +18,8 @@ use crate::ledger::news::Op;
 use crate::ledger::silence::{ExpectedChange, SavedExpected, SavedSilence, SilenceChange};
 use crate::ledger::{Ledger, News, NewsChange, Trends, TrendsChange, TrendsChangeRef};
 use crate::monitor::{
-    ContinuedChange, ContinuingChange, Heard, SavedContinued, SavedContinuing, SavedCounter,
-    SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
+    ContinuedChange, ContinuingChange, Heard, SavedBundles, SavedContinued, SavedContinuing,
+    SavedCounter, SavedLast, SavedMonitor, SavedQueue, SavedSource, SourcesChange,
 };
 use crate::queue::{Continued, Tally, TallyChange};
 use crate::report::Notification;
@@ -155,6 +155,8 @@ snapshot! {
     continuing: SavedContinuing, SavedContinuing<&'a BStr>; ContinuingChange, ContinuingChange<&'a BStr>;
     /// The part of the ledger for `set news`.
     news: News, &'a News; NewsChange, NewsChange<&'a News, &'a [Op]>;
+    /// The windows of bundled queues, and the pages of the last hour.
+    bundles: SavedBundles, SavedBundles; SavedBundles, SavedBundles;
     /// When each host and file writes, and whose silence was told.
     silence: SavedSilence, SavedSilence; SilenceChange, SilenceChange;
     /// The messages that came which rules expect.
@@ -186,6 +188,7 @@ impl Snapshot {
             remarks: take(&mut self.remarks),
             counters: take(&mut self.counters),
             heard: take(&mut self.heard),
+            bundles: take(&mut self.bundles),
             silence: take(&mut self.silence),
             expected: take(&mut self.expected),
             ledger: Ledger {

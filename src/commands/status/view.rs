@@ -126,7 +126,7 @@ pub(super) struct QueueView {
     pub schedule: String,
     pub lines: u64,
     pub distinct: usize,
-    /// When the next report is due; nothing for `[now]`. It may have passed.
+    /// When the next report is due; nothing for `[now]` while no window is open. It may have passed.
     pub next: Option<Time>,
     /// Whether the report before is still on its way: the next one waits for it.
     pub overdue: bool,
@@ -348,7 +348,7 @@ impl QueueView {
             name: saved.name.clone(),
             schedule: saved.schedule.clone(),
             lines: saved.tally.total(),
-            distinct: saved.tally.distinct(),
+            distinct: saved.tally.unreported(),
             next: saved.next,
             overdue: saved.overdue,
         };

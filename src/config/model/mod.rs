@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
+mod bundle;
 mod charsets;
 mod inputs;
 mod journal;
@@ -19,6 +20,7 @@ mod notify;
 mod silence;
 mod trends;
 
+pub use bundle::BundleSettings;
 pub use charsets::{Charsets, SourceCharset};
 pub use inputs::{
     InputSettings, JsonFields, JsonSettings, LineSettings, Listen, PrefixName, TailSettings,
@@ -77,6 +79,8 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// The queue for lines without a known prefix (`set queue noprefix …`).
     pub noprefix: Option<QueueId>,
+    /// The queues whose mails are bundled in a storm.
+    pub bundle: BundleSettings,
     /// The hosts and files whose silence is told.
     pub silence: SilenceSettings,
     /// The rules, in the order in which they are tried.
@@ -337,6 +341,8 @@ pub struct ReportSettings {
     pub limit: Option<NonZeroU64>,
     /// `set pager_limit`: the same for pager reports.
     pub pager_limit: Option<NonZeroU64>,
+    /// `set pager_hour`: pager reports an hour, over all queues; nothing is no limit.
+    pub pager_hour: Option<NonZeroU32>,
     /// `set max_shown`: what a mail shows of one line, bytes as they are shown (2 KiB).
     pub max_shown: usize,
     /// `set sort_order`.

@@ -18,6 +18,7 @@ mod waiting;
 
 pub use block::{Block, NEW_HOSTS, Reported, RuleOf};
 pub use hosts::{Hosts, KnownHost};
+pub use key::Keyed;
 pub use kinds::{Kind, Kinds, NOBODY, Pair};
 pub use observe::{NewLine, Observer};
 pub use ops::{About, Op, Wait};

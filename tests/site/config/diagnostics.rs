@@ -308,6 +308,7 @@ fn the_check_says_what_was_understood() {
       now to root, pager:bob [now]
       never to root [0 0 30 2 *], which never comes
       csv CSV to `/bin/cat -n` [now]
+      now may send 720 mails an hour in a storm: `set bundle now 10m` bundles them
 
     rules:
       4 rules: 2 to queues, 1 trash, 0 repeat, 1 group
@@ -324,6 +325,23 @@ fn the_check_says_what_was_understood() {
       /tenshi.conf:11:5 csv y
       /tenshi.conf:12:7 trash z
     ");
+}
+
+#[test]
+fn the_check_says_how_storms_are_mailed() {
+    let dir = Dir::new();
+    let set = "set queue b f root [now]\nset bundle b 10m\nset bundle_first 2\nset pager_hour 6\n\
+               set sleep 0\nset queue now f root [now]\nb,now x\n";
+    let path = dir.write("tenshi.conf", format!("{START}{set}"));
+    let (status, out, _) = check(&path, 0);
+    assert_eq!(status, 0);
+    for line in [
+        "  b is bundled: windows of 10m to 1h, up to 2 early mails in each\n",
+        "  now may send 3600 mails an hour in a storm: `set bundle now 10m` bundles them\n",
+        "  pagers get 6 reports an hour at most\n",
+    ] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
 }
 
 #[test]
@@ -623,6 +641,45 @@ fn groups_have_a_depth() {
         "{:?}",
         told.first()
     );
+}
+
+#[test]
+fn what_is_wrong_with_bundles_is_told() {
+    let cases = [
+        ("set bundle", "1:5 error: `set bundle` needs a value"),
+        (
+            "set bundle x 10m",
+            "1:12 error: there is no queue `x` up to here",
+        ),
+        (
+            "set bundle a",
+            "1:12 error: for how long are the lines of the queue collected?",
+        ),
+        ("set bundle a 10", "1:14 error: `10` is no length of time"),
+        (
+            "set bundle a 25h",
+            "1:14 error: `25h` is too long for a window",
+        ),
+        ("set bundle_max 2d", "1:16 error: `2d` is too long"),
+        ("set bundle_first x", "1:18 error: `x` is no number"),
+        (
+            "set pager_hour 0",
+            "1:16 error: `set pager_hour` cannot be 0",
+        ),
+        (
+            "set queue b f t [0 8 * * *]\nset bundle b 10m",
+            "2:12 error: the queue `b` is mailed at [0 8 * * *], not at once",
+        ),
+        (
+            "set csv [now] /bin/cat\nset bundle csv 10m",
+            "2:12 error: the reports of `csv` are for a program",
+        ),
+    ];
+    for (text, want) in cases {
+        let told = heads(&format!("{text}\na x"));
+        let is_wanted = |told: &String| told.starts_with(want);
+        assert!(told.iter().any(is_wanted), "{text}: {told:?}");
+    }
 }
 
 #[test]

@@ -716,3 +716,21 @@ fn objects_and_structured_data_are_read_where_that_is_wanted() {
     assert_eq!(on.lines.json.fields.message, fields.message);
     assert_eq!(config::deferred_changes(&config, &on), ["json"]);
 }
+
+#[test]
+fn queues_are_bundled_by_name_and_not_without_the_directive() {
+    let queue = "set queue q f t [now]\nset queue r f t [now]\n";
+    let off = good(&format!("{MAIL}{queue}q x\nr y\n"));
+    assert_eq!(off.bundle.length(QueueId(0), 0), None);
+    assert_eq!(off.report.pager_hour, None);
+    let on = good(&format!(
+        "{MAIL}{queue}set bundle r 5m\nset bundle r 10m\nset bundle_max 30m\nset bundle_first 0\n\
+         set pager_hour 6\n"
+    ));
+    let minutes = |n: u64| Some(Duration::from_secs(60 * n));
+    let lengths = [0, 1, 2, 9].map(|doubled| on.bundle.length(QueueId(1), doubled));
+    assert_eq!(lengths, [10, 20, 30, 30].map(minutes));
+    assert_eq!(on.bundle.length(QueueId(0), 0), None);
+    assert_eq!(on.bundle.first, 0);
+    assert_eq!(on.report.pager_hour.map(u32::from), Some(6));
+}

@@ -2,6 +2,7 @@
 //! rotation, a failing mail server, a full disk. The real program with `--state-dir`, real files, a
 //! mail server of our own.
 
+mod bundle;
 mod chaos;
 mod deaths;
 mod ending;
