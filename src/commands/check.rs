@@ -14,12 +14,11 @@ use crate::config::diagnostic::shown;
 use crate::config::{
     self, Action, Charsets, Config, Diagnostic, InputSettings, Journal, Listen, Loaded, MailServer,
     MailTls, NewsQueues, Output, Place, Queue, QueueId, ReportSettings, Rule, Severity,
-    StateSettings, TailSettings, TailStart, TrendsSettings,
+    StateSettings, TailSettings, TailStart,
 };
 use crate::daemon::without_logs;
 use crate::host_system;
 use crate::input::journal::syslog_file;
-use crate::monitor::TrendRules;
 use crate::pattern::{Note, NoteKind};
 use crate::schedule::Schedule;
 use crate::shown::{self, shown_os, shown_path};
@@ -119,7 +118,7 @@ where
     let mut kept = state(config);
     kept.extend(memory(config));
     kept.extend(news(config));
-    kept.extend(trends(config));
+    kept.extend(super::trends::summary(config));
     section(out, "state", &kept)?;
     if debug > 0 {
         let lines: Vec<String> = config
@@ -438,23 +437,6 @@ fn news(config: &Config) -> Option<String> {
     Some(format!(
         "news are told by {queues}; {most} kinds at most are known"
     ))
-}
-
-/// The line about the queues that tell trends, if any does.
-fn trends(config: &Config) -> Option<String> {
-    let TrendsSettings { on, factor, floor } = config.trends;
-    let rules = TrendRules::new(config);
-    let queues: Vec<&str> = rules.homes().values().map(|h| h.queue.as_str()).collect();
-    let queues = match queues.is_empty() {
-        true => "no queue: none is mailed at a time of the day".to_owned(),
-        false => queues.join(", "),
-    };
-    on.then(|| {
-        format!(
-            "trends are told by {queues}; more than {factor} times the most of four weeks, and {floor} lines, \
-             are more than usual"
-        )
-    })
 }
 
 fn rule_line(rule: &Rule, config: &Config) -> String {

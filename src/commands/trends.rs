@@ -11,7 +11,7 @@ use super::json_text;
 use super::rule_text::{ended, load};
 use super::state_directory::StateDirectory;
 use crate::cli::TrendsArgs;
-use crate::config::Config;
+use crate::config::{Config, TrendsSettings};
 use crate::ledger::Trends;
 use crate::ledger::trends::RuleTrend;
 use crate::monitor::{Counted, TrendRule, TrendRules};
@@ -56,6 +56,23 @@ pub fn run(args: &TrendsArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         (false, None) => all(&rows, snapshot.trends.has_begun(), out),
     };
     ended(written.and_then(|()| out.flush()), 0, err)
+}
+
+/// The line about the queues that tell trends, if any does.
+pub(super) fn summary(config: &Config) -> Option<String> {
+    let TrendsSettings { on, factor, floor } = config.trends;
+    let rules = TrendRules::new(config);
+    let queues: Vec<&str> = rules.homes().values().map(|h| h.queue.as_str()).collect();
+    let queues = match queues.is_empty() {
+        true => "no queue: none is mailed at a time of the day".to_owned(),
+        false => queues.join(", "),
+    };
+    on.then(|| {
+        format!(
+            "trends are told by {queues}; more than {factor} times the most of four weeks, and {floor} lines, \
+             are more than usual"
+        )
+    })
 }
 
 /// A rule and what is known of it.

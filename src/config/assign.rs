@@ -198,14 +198,6 @@ impl<'l> Setter<'_, 'l> {
         Ok(())
     }
 
-    /// `set trends on|off`
-    pub(super) fn trends(&mut self) -> Read<'l, ()> {
-        let on = self.on_off()?;
-        self.draft.trends.on = on;
-        self.draft.trends_location = on.then(|| self.line.at(self.name));
-        Ok(())
-    }
-
     /// A number of days from `least` on.
     pub(super) fn days(&mut self, least: u16) -> Read<'l, u16> {
         let days = self.number()?;

@@ -169,6 +169,14 @@ impl<'l> Setter<'_, 'l> {
         }
     }
 
+    /// `set trends on|off`
+    pub(super) fn trends(&mut self) -> Read<'l, ()> {
+        let on = self.on_off()?;
+        self.draft.trends.on = on;
+        self.draft.trends_location = on.then(|| self.line.at(self.name));
+        Ok(())
+    }
+
     /// `on` or `off`; as in the original, what follows in the word does not count.
     pub(super) fn on_off(&mut self) -> Read<'l, bool> {
         let word = self.word()?;
