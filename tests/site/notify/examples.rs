@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::support::daemon::Daemon;
@@ -63,12 +65,13 @@ fn report(dir: &Dir, names: &[&str], lines: &str, environment: &[(&str, &Path)])
     daemon
 }
 
-/// A server that does not outlive its test.
+/// A server that does not outlive its test, nor do the processes that it started.
 struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let group = Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
+        let _ = killpg(group, Signal::SIGKILL);
         let _ = self.0.wait();
     }
 }
@@ -79,7 +82,7 @@ fn serve(dir: &Dir, command: &mut Command) -> Server {
     command
         .stdin(Stdio::null())
         .stderr(log.try_clone().unwrap());
-    let started = command.stdout(log).spawn();
+    let started = command.stdout(log).process_group(0).spawn();
     Server(started.unwrap_or_else(|e| panic!("{command:?}: {e}")))
 }
 
