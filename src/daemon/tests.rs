@@ -307,6 +307,9 @@ impl World {
 
     /// Each line was counted once for its rule.
     fn check_trends(&self, state: &Snapshot, want: u64) {
+        if !self.config.trends.on {
+            return;
+        }
         let of_rule = |rule: &TrendRule| {
             let queue = &self.config.queues[rule.queue].name;
             let Some(trend) = state.trends.rule(queue, rule.key) else {
