@@ -85,7 +85,7 @@ fn every_setting_is_described_and_every_example_works() {
         for example in &entry.examples {
             assert!(example.starts_with(&format!("set {name} ")), "{example}");
             accepted(&format!(
-                "set mailserver localhost\nset queue report f t [0 8 * * *]\n{example}\n"
+                "set mailserver localhost\nset queue report f t [0 8 * * *]\nset queue critical f t [now]\n{example}\n"
             ));
             examples += 1;
         }
@@ -113,7 +113,7 @@ fn accepted(text: &str) {
 #[test]
 fn static_settings_are_said_to_be() {
     let page = read("docs/tenshi.conf.5");
-    let base = "set mailserver localhost\nset queue report f t [0 8 * * *]\n";
+    let base = "set mailserver localhost\nset queue report f t [0 8 * * *]\nset queue critical f t [now]\n";
     let load = |text: &str| config::parse_bytes(text.as_bytes()).config.expect(text);
     let mut checked = 0;
     for entry in entries(&page) {
