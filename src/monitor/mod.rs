@@ -43,6 +43,7 @@ mod schedules;
 mod silence;
 mod trace;
 mod trend_rules;
+mod trending;
 mod trends;
 mod watching;
 mod window;

@@ -16,7 +16,7 @@ use super::previous::{PreviousLines, SourceId};
 use super::queue_state::QueueState;
 use super::rule_names::RuleNames;
 use super::saved::SavedQueue;
-use super::trends::Trending;
+use super::trending::Trending;
 use super::watching::Watching;
 use crate::clock::Time;
 use crate::config::diagnostic::shown;

@@ -1,6 +1,7 @@
 //! What a report tells of trends, in words.
 
-use super::judge::{Note, WINDOW, What};
+use super::judge::WINDOW;
+use super::note::{Note, What};
 use super::state::Taken;
 use crate::clock::Time;
 use crate::ledger::Day;

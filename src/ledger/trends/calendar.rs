@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::judge::Note;
+use super::note::Note;
 use super::record::PERIODS;
 use crate::clock::Time;
 use crate::ledger::Day;

@@ -5,10 +5,8 @@
 //! five on each of the last eight equal days of the week. Both are plain sentences; on 600 rules of a site they are
 //! wrong six times a week, where the usual statistics are so hundreds of times.
 
-use bstr::BString;
-use serde::{Deserialize, Serialize};
-
 use super::calendar::{Calendar, Slot};
+use super::note::{Note, What};
 use super::record::RuleHistory;
 use super::running::Running;
 use crate::clock::Time;
@@ -32,46 +30,6 @@ const SOME: u32 = 5;
 const SHOWN: usize = 6;
 /// Notes that are kept for a report, at most.
 const MOST: usize = 20;
-
-/// What a report tells of a rule.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Note {
-    /// The key of the rule.
-    pub key: u64,
-    /// The length of its periods, days.
-    pub unit: u16,
-    /// The day on which that was seen.
-    pub day: Day,
-    /// What was seen.
-    pub what: What,
-}
-
-/// What was seen of a rule.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum What {
-    /// It took more lines than usual.
-    More {
-        /// Their number.
-        count: u32,
-        /// The most of any period before.
-        most: u32,
-        /// The host that had most of them, and its number.
-        host: Option<(BString, u32)>,
-        /// Whether the period was not over.
-        so_far: bool,
-        /// The counts of the last periods, the oldest first; nothing for one that was not whole.
-        before: Vec<Option<u32>>,
-    },
-    /// It took none.
-    Gone {
-        /// The number of equal days before.
-        days: u8,
-        /// The fewest lines on one of them.
-        fewest: u32,
-        /// The most lines on one of them.
-        most: u32,
-    },
-}
 
 impl Note {
     /// How far from usual it is: the notes of a report are sorted by it.

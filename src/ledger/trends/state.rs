@@ -6,7 +6,8 @@ use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Calendar;
-use super::judge::{Judge, Note, Period, WINDOW};
+use super::judge::{Judge, Period, WINDOW};
+use super::note::Note;
 use super::record::RuleHistory;
 use super::running::Running;
 use crate::clock::Time;

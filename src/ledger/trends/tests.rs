@@ -3,7 +3,8 @@
 use bstr::BStr;
 use chrono::{TimeDelta, TimeZone, Utc};
 
-use super::judge::{Judge, What};
+use super::judge::Judge;
+use super::note::What;
 use super::*;
 use crate::clock::Time;
 use crate::config::TrendsSettings;
