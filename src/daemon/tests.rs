@@ -33,7 +33,7 @@ use crate::input::file::{FileCheckpoint, FileId, Fingerprint, PathCheckpoints, S
 use crate::input::journal::{FilePosition, Numbering, PositionsChange};
 use crate::input::{Batch, Checkpoint};
 use crate::ledger::news::Why;
-use crate::monitor::{Monitor, TrendRule, TrendRules};
+use crate::monitor::{Counted, Monitor, TrendRule, TrendRules};
 use crate::random::Random;
 use crate::report::Status;
 use crate::state::{self, Commit, Snapshot, Store, Written};
@@ -325,7 +325,11 @@ impl World {
         let read = self.log[..lines_read(state)].iter();
         let alone = read.take_while(|line| line.starts_with('\t')).count();
         assert_eq!(lines, want + alone as u64, "{counted:?}");
-        assert!(counted.iter().all(|(_, hostless)| *hostless == 0));
+        // A line without a prefix has no host.
+        let mut of_hosts = counted.iter().zip(self.rules.rules());
+        let whole =
+            |of: (&(u64, u32), &TrendRule)| of.0.1 == 0 || of.1.counted == Counted::NoPrefix;
+        assert!(of_hosts.all(whole), "{counted:?}");
     }
 
     /// Something happens to a daemon. False once the power is cut.
