@@ -53,6 +53,9 @@ pub struct Generation<F> {
     pub copied: bool,
     /// Whether its new bytes wait, because they may be a copy of others.
     pub held_back: bool,
+    /// Whether all of it that was not read stands in the file that came in its place. It has no name any more, so
+    /// nothing is kept of it: after a crash that file alone is there.
+    pub replaced: bool,
     /// All up to here was a copy when it was looked at.
     pub copy_end: u64,
     /// The turn of its path in which it came, and the last one in which its end was seen.
@@ -150,6 +153,7 @@ impl<F: LogFile> Generation<F> {
             resting: false,
             copied: false,
             held_back: false,
+            replaced: false,
             copy_end: 0,
             turns: (0, 0),
             quiet: None,

@@ -345,10 +345,11 @@ impl<F: FileSystem> Track<F> {
         }));
     }
 
-    /// The checkpoints of the generations, and of the one that is closed until it grows.
+    /// The checkpoints of the generations that can be found again, and of the one that is closed until it grows.
     fn places(&self) -> impl Iterator<Item = &FileCheckpoint> {
         let closed = self.closed.iter().map(|closed| &closed.checkpoint);
-        self.gens.iter().map(|g| &g.checkpoint).chain(closed)
+        let gens = self.gens.iter().filter(|g| !g.replaced);
+        gens.map(|g| &g.checkpoint).chain(closed)
     }
 
     fn checkpoints(&self) -> PathCheckpoints {

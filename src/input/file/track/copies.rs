@@ -4,7 +4,7 @@
 use std::io;
 
 use super::super::checkpoint::FileCheckpoint;
-use super::super::copies::{Added, LastLines, added, relocated, shared};
+use super::super::copies::{Added, LastLines, added, is_sure, relocated, shared};
 use super::super::fs::{FileId, FileSystem, LogFile, Meta};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
@@ -24,7 +24,8 @@ impl<F: FileSystem> Track<F> {
         at: Option<usize>,
     ) -> impl Iterator<Item = (&FileCheckpoint, Option<&F::File>, bool)> {
         let gens = self.gens.iter().enumerate().rev();
-        let gens = gens.filter(move |(n, _)| Some(*n) != at).map(|(_, g)| {
+        let gens = gens.filter(move |(n, g)| Some(*n) != at && !g.replaced);
+        let gens = gens.map(|(_, g)| {
             let stale = || {
                 g.file()
                     .is_some_and(|f| !g.checkpoint.fits(f).unwrap_or(true))
@@ -110,12 +111,13 @@ impl<F: FileSystem> Track<F> {
     /// The generation that the path came to name begins with what was read of the one before, which
     /// has no name any more: it was replaced by a copy of itself, as editors and rsync do it.
     pub(super) fn replaces(
-        &self,
+        &mut self,
         file: F::File,
         meta: &Meta,
         cx: &mut Context<F>,
     ) -> io::Result<Result<Generation<F::File>, F::File>> {
         let Some(old) = self.gens.last().filter(|g| g.checkpoint.offset > 0) else {
+            self.replaces_unread(&file)?;
             return Ok(Err(file));
         };
         let checkpoint = old.checkpoint.clone();
@@ -155,6 +157,23 @@ impl<F: FileSystem> Track<F> {
             self.tell_edited(cx);
         }
         Ok(Ok(generation))
+    }
+
+    /// As [`Self::replaces`], where nothing was read of the generation before: all of it is read in its copy.
+    fn replaces_unread(&mut self, file: &F::File) -> io::Result<()> {
+        let Some(last) = self.gens.last_mut() else {
+            return Ok(());
+        };
+        let Some(old) = last.file() else {
+            return Ok(());
+        };
+        let there = old.meta()?;
+        let sure = there.links == 0 && there.size > 0 && is_sure(old, (0, there.size))?;
+        if sure && shared(old, 0, file, 0)? == there.size {
+            last.seek(there.size)?;
+            last.replaced = true;
+        }
+        Ok(())
     }
 
     /// Where the file that the path names goes on behind what `checkpoint` remembers, if it was edited.

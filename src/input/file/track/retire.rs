@@ -35,6 +35,9 @@ impl<F: FileSystem> Track<F> {
                     let _ = self.drain(at, cx, end, true);
                 }
                 let generation = self.gens.remove(at);
+                if generation.replaced {
+                    continue;
+                }
                 if early {
                     self.late_until = self.late_until.max(generation.last_data + LINGER + MARGIN);
                 }
