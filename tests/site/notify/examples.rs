@@ -162,7 +162,13 @@ fn chats_get_the_report_by_apprise_and_by_curl() {
     let port = poll(LONG, || fs::read_to_string(&port).ok()).expect("the receiver's port");
     let names = ["phone", "ntfy", "slack", "matrix", "teams"];
     let apprise = examples().join("apprise.conf").display().to_string();
-    let lines = lines(&names, &[("/etc/tenshi/apprise.conf", apprise)]);
+    let webhook = examples().join("slack.curl").display().to_string();
+    let replace = [
+        ("/etc/tenshi/apprise.conf", apprise),
+        ("/etc/tenshi/slack.curl", webhook),
+        ("/usr/local/lib/tenshi", examples().display().to_string()),
+    ];
+    let lines = lines(&names, &replace);
     let proxy = PathBuf::from(format!("http://127.0.0.1:{port}"));
     let environment = [
         ("https_proxy", proxy.as_path()),
@@ -192,6 +198,9 @@ fn chats_get_the_report_by_apprise_and_by_curl() {
     }
     let want = [("matrix", 1), ("ntfy", 2), ("slack", 1), ("teams", 1)];
     assert_eq!(services, want.map(|(name, n)| (name.to_owned(), n)).into());
+    // Each program said so too: one that says that it failed has the report again and again.
+    let told = daemon.stderr();
+    assert!(!told.contains("notify "), "{told}");
 }
 
 #[test]
