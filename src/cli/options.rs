@@ -55,20 +55,15 @@ pub(super) struct Options {
 impl Options {
     /// An option that was given, but means nothing beside this command.
     pub(super) fn only_without(&self, command: &Sub) -> Option<&'static str> {
-        let stateless = !matches!(
-            command,
-            Sub::Status(_)
-                | Sub::Hush { .. }
-                | Sub::News { .. }
-                | Sub::Learn { .. }
-                | Sub::Letters(_)
-        );
         [
             ("-C", self.check),
             ("-f", self.foreground),
             ("-p", self.profile),
             ("-P", self.pid.is_some()),
-            ("--state-dir", self.state_dir.is_some() && stateless),
+            (
+                "--state-dir",
+                self.state_dir.is_some() && !command.has_state(),
+            ),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
@@ -385,6 +380,27 @@ impl StatusOptions {
 }
 
 impl Sub {
+    /// Whether the command looks into a state directory.
+    fn has_state(&self) -> bool {
+        match self {
+            Self::Status(_)
+            | Self::Hush { .. }
+            | Self::News { .. }
+            | Self::Trends { .. }
+            | Self::Learn { .. }
+            | Self::Letters(_) => true,
+            Self::Replay { .. }
+            | Self::Match { .. }
+            | Self::Packs { .. }
+            | Self::Explain { .. }
+            | Self::Diff { .. }
+            | Self::Coverage { .. }
+            | Self::Import(_)
+            | Self::Suggest(_)
+            | Self::Completions { .. } => false,
+        }
+    }
+
     /// The name of the subcommand.
     pub(super) fn name(&self) -> &'static str {
         match self {

@@ -181,6 +181,10 @@ fn status_has_one_form_and_levels_in_order() {
         assert_eq!(args.state_dir, Some("d".into()), "{line}");
         assert_eq!(args.config, PathBuf::from("x"), "{line}");
     }
+    for command in ["news", "trends", "letters", "learn a", "hush web1 off"] {
+        let line = format!("--state-dir d {command}");
+        assert!(read(&line).is_ok(), "{line}");
+    }
     for line in [
         "status --check --json",
         "status --watch --check",

@@ -20,6 +20,7 @@ mod cli;
 mod config;
 mod coverage;
 mod crash;
+mod demo;
 mod diff;
 mod differences;
 mod explain;
