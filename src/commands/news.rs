@@ -15,23 +15,14 @@ use crate::cli::NewsArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::ledger::news::{Told, Why};
 use crate::ledger::{Day, News};
-use crate::shown::{shown, shown_lines, thousands};
-use crate::state;
+use crate::shown::{shown, thousands};
 
 /// Shows what was told; the exit status.
 pub fn run(args: &NewsArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let directory = StateDirectory::find(&args.config, args.state_dir.as_deref());
-    let snapshot = match state::read(&directory.path) {
-        Ok(snapshot) => snapshot,
-        Err(fault) => {
-            // Nobody listens to a message that cannot be written.
-            let _ = writeln!(err, "tenshi: {}", shown_lines(&directory.explain(&fault)));
-            return 1;
-        }
+    let Some(snapshot) = directory.snapshot(err) else {
+        return 1;
     };
-    if let Some(doubt) = &directory.doubt {
-        let _ = writeln!(err, "tenshi: warning: {}", shown_lines(doubt));
-    }
     let news = snapshot.news;
     let host = args.host.as_deref().map(OsStr::as_bytes);
     let wanted = |told: &&Told| {

@@ -1,10 +1,10 @@
 //! The state directory of the daemon that a command asks about.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::shown::shown_path;
-use crate::state::ReadError;
+use crate::shown::{shown_lines, shown_path};
+use crate::state::{ReadError, Snapshot};
 use crate::{config, state};
 
 /// The state directory of the package: what an admin means who names no directory.
@@ -34,6 +34,26 @@ impl StateDirectory {
             path: named.unwrap_or_else(|| PACKAGED.into()),
             doubt,
         }
+    }
+
+    /// Reads the state, and tells `err` if the directory may be another than the daemon's. Nothing if there is no
+    /// state that can be read, which is told too.
+    pub(super) fn snapshot(&self, err: &mut dyn Write) -> Option<Snapshot> {
+        let (snapshot, told) = match state::read(&self.path) {
+            Ok(snapshot) => {
+                let doubt = self.doubt.as_ref();
+                (
+                    Some(snapshot),
+                    doubt.map(|doubt| format!("warning: {doubt}")),
+                )
+            }
+            Err(fault) => (None, Some(self.explain(&fault))),
+        };
+        if let Some(told) = told {
+            // Nobody listens to a message that cannot be written.
+            let _ = writeln!(err, "tenshi: {}", shown_lines(&told));
+        }
+        snapshot
     }
 
     /// Why there is no state.

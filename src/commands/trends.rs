@@ -16,8 +16,7 @@ use crate::ledger::Trends;
 use crate::ledger::trends::RuleTrend;
 use crate::monitor::{Counted, TrendRule, TrendRules};
 use crate::report::sparkline;
-use crate::shown::{shown, shown_lines, thousands};
-use crate::state;
+use crate::shown::{shown, thousands};
 
 /// Periods that are shown.
 const SHOWN: usize = 35;
@@ -32,13 +31,8 @@ pub fn run(args: &TrendsArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
         return 1;
     };
     let directory = StateDirectory::find(&args.config, args.state_dir.as_deref());
-    let snapshot = match state::read(&directory.path) {
-        Ok(snapshot) => snapshot,
-        Err(fault) => {
-            // Nobody listens to a message that cannot be written.
-            let _ = writeln!(err, "tenshi: {}", shown_lines(&directory.explain(&fault)));
-            return 1;
-        }
+    let Some(snapshot) = directory.snapshot(err) else {
+        return 1;
     };
     let wanted = args.rule.as_deref().map(OsStr::as_bytes);
     let rows = rows(&config, &snapshot.trends, wanted);

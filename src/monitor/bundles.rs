@@ -57,7 +57,9 @@ impl Monitor {
                 continue;
             };
             if window.has_mailed(self.bundling.hash(host, line)) {
-            } else if !thresholds.is(line, count) {
+                continue;
+            }
+            if !thresholds.is(line, count) {
                 new.push(at);
             } else if window.held.len() < MOST_HELD {
                 window.held.push(at);

@@ -313,19 +313,6 @@ mod tests {
     fn lines(path: &str, data: &[u8], ends: &[usize]) -> (Vec<String>, u64) {
         let mut container = Container::of(Path::new(path)).expect("a container");
         let (mut text, mut counters) = (Vec::new(), Counters::default());
-        let (mut from, mut skipping) = (0, false);
-        for &end in ends.iter().chain([&data.len()]) {
-            let mut cutter = Cutter {
-                max_line: 60_000,
-                charset: None,
-                coding: Coding::Bytes,
-                from: 0,
-                text: &mut text,
-                counters: &mut counters,
-            };
-            let now = (false, false);
-            from += container.take(&data[from..end], &mut cutter, &mut skipping, now);
-        }
         let mut cutter = Cutter {
             max_line: 60_000,
             charset: None,
@@ -334,6 +321,11 @@ mod tests {
             text: &mut text,
             counters: &mut counters,
         };
+        let (mut from, mut skipping) = (0, false);
+        for &end in ends.iter().chain([&data.len()]) {
+            let now = (false, false);
+            from += container.take(&data[from..end], &mut cutter, &mut skipping, now);
+        }
         container.take(&data[from..], &mut cutter, &mut skipping, (false, true));
         let host = [b" ", host(), b" "].concat();
         let short = |line: &[u8]| {
