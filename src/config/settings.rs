@@ -71,7 +71,7 @@ impl Setting {
 
 use Effect::{NextInput, Reload, Restart};
 
-const SETTINGS: [Setting; 70] = [
+const SETTINGS: &[Setting] = &[
     // The process.
     row(
         "uid",
