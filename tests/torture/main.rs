@@ -78,7 +78,7 @@ fn torture() {
         workers: workers(),
     };
     let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(36)));
-    let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(54)));
+    let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(46)));
     let _ = fs::remove_dir_all(fast(&dir));
     let worlds = worlds(seed, part(95), LONGEST_WORLD);
     let results = Results {

@@ -218,7 +218,6 @@ impl Place {
         let mut run = Run::start(&self.live(), Some(point));
         self.play(&mut run, &sink, &mut logs);
         (outcome.status, outcome.end) = run.end();
-        outcome.judge_end("with the fault");
         let killed = outcome.status == 128 + Signal::SIGKILL as i32;
         let made = calls(&self.live().join("trace"));
         let at = match point.fault {
@@ -228,6 +227,9 @@ impl Place {
         };
         outcome.happened = at.is_some() || killed;
         outcome.thread = at.map(|call| call.0.clone()).unwrap_or_default();
+        if outcome.happened {
+            outcome.judge_end("with the fault");
+        }
         let mut run = Run::start(&self.live(), None);
         run.ready();
         let end = run.end();
