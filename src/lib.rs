@@ -77,6 +77,8 @@ pub mod schedule;
 pub mod shown;
 pub mod simd;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod site;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod state;
 pub mod suggest;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

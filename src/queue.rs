@@ -389,8 +389,8 @@ impl Tally {
     }
 }
 
-/// Puts the lines of a host into the order of a report.
-fn sort(lines: &mut [(u64, &BStr)], order: SortOrder) {
+/// Puts the lines of a host into the order of a report: by count and, where equal, by text.
+pub fn sort(lines: &mut [(u64, &BStr)], order: SortOrder) {
     lines.sort_unstable_by(|a, b| match order {
         SortOrder::Descending => b.0.cmp(&a.0).then(a.1.cmp(b.1)),
         SortOrder::Ascending => a.0.cmp(&b.0).then(a.1.cmp(b.1)),

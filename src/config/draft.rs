@@ -225,6 +225,7 @@ impl Draft {
                 news: self.news,
                 health_ping: self.health_ping.map(|(ping, _)| ping),
                 trends: self.trends,
+                site: None,
                 state: self.state,
                 sleep: self.sleep,
                 repeat_limit: self.repeat_limit,

@@ -47,7 +47,7 @@ const ORDER: [&[&str]; 13] = [
     &["record"],
     // What a line is, which rule takes it, where it is counted.
     &["input", "ledger", "queue", "rules", "suggest"],
-    &["analysis", "host_system", "packs", "report"],
+    &["analysis", "host_system", "packs", "report", "site"],
     // What is mailed when.
     &["delivery", "import", "monitor"],
     &["state"],

@@ -18,6 +18,7 @@ mod mail;
 mod news;
 mod notify;
 mod silence;
+mod site;
 mod trends;
 
 pub use bundle::BundleSettings;
@@ -32,6 +33,7 @@ pub use news::{NewsQueues, NewsSettings};
 pub use notify::{HealthPing, NotifyRecipient};
 
 pub use silence::{PlannedHush, SilenceRule, SilenceSettings};
+pub use site::{BoardAddress, ConsoleName, SiteName, SiteSettings};
 pub use trends::TrendsSettings;
 
 use super::diagnostic::{Place, shown};
@@ -95,6 +97,8 @@ pub struct Config {
     pub news: NewsSettings,
     /// What reports tell of rules that took another share of the lines than usual.
     pub trends: TrendsSettings,
+    /// The site of several consoles that this one belongs to (`set site`, none).
+    pub site: Option<SiteSettings>,
     /// The state that outlives a restart.
     pub state: StateSettings,
     /// Time between two looks at the `[now]` queues (`set sleep`, 5 s).

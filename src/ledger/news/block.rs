@@ -1,6 +1,7 @@
 //! What a report tells of news.
 
 use bstr::{BStr, BString};
+use serde::{Deserialize, Serialize};
 
 use super::ops::{About, Op};
 use super::rules::{RuleRecord, ordinal};
@@ -16,7 +17,7 @@ const HOSTS: usize = 5;
 pub const NEW_HOSTS: usize = 5;
 
 /// The news of a report.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Block {
     /// The news that are shown, in their order.
     pub rows: Vec<Told>,

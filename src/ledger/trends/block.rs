@@ -1,5 +1,7 @@
 //! What a report tells of trends, in words.
 
+use serde::{Deserialize, Serialize};
+
 use super::judge::WINDOW;
 use super::note::{Note, What};
 use super::state::Taken;
@@ -7,7 +9,7 @@ use crate::clock::Time;
 use crate::ledger::Day;
 
 /// The trends of a report.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Block {
     /// The rules, each with what the report says of it.
     pub rows: Vec<(String, Note)>,

@@ -1,0 +1,217 @@
+//! What the loop takes from the answer of a round.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::id::ShareId;
+use super::member::{Given, Member, Seen};
+use super::merge::Doubt;
+use super::outcome::Outcome;
+use super::record::Lesson;
+use super::round::{Answer, Visit};
+use super::saved::{Known, Op, OwnShare, Todo, add_doubts};
+use crate::clock::Time;
+
+/// A time between two rounds counts as no more than this: a console that slept has not looked.
+const MOST_LOOKED: TimeDelta = TimeDelta::seconds(120);
+/// The silence of another console is kept from here on, and each time it has grown by as much, s.
+const KEPT_SILENCE: u64 = 600;
+/// Another console is forgotten after this silence, s.
+const FORGOTTEN: u64 = 14 * 24 * 3600;
+
+impl Member {
+    /// Takes what came of the round.
+    pub fn answered(&mut self, answer: Answer, now: Time) -> Vec<Outcome> {
+        self.in_flight = false;
+        let before = self.last_try.replace(now);
+        let looked = before.map_or(TimeDelta::zero(), |before| now - before);
+        let looked = looked.clamp(TimeDelta::zero(), MOST_LOOKED);
+        match answer.0 {
+            Ok(visit) => self.visited(visit, looked, now),
+            Err(fault) => {
+                self.leads = false;
+                self.away_for += looked;
+                let since = self.away.as_ref().map(|(_, since)| *since);
+                let first = since.is_none();
+                self.away = Some((fault.clone(), since.unwrap_or(now)));
+                match first {
+                    true => vec![Outcome::Board(Some(fault))],
+                    false => Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn visited(&mut self, visit: Visit, looked: TimeDelta, now: Time) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if self.away.take().is_some() {
+            outcomes.push(Outcome::Board(None));
+            self.tries = 0;
+        }
+        self.away_for = TimeDelta::zero();
+        self.last_ok = Some(now);
+        let Some(number) = visit.number else {
+            return outcomes;
+        };
+        if self.saved.board != Some(number) {
+            self.perform(Op::Board(number));
+            self.soon = true;
+        }
+        self.soon |= !visit.put.is_empty();
+        let known = |put: &(u64, Vec<Doubt>)| self.saved.shares.contains_key(&put.0);
+        let put: Vec<_> = visit.put.iter().filter(|put| known(put)).cloned().collect();
+        if !put.is_empty() {
+            self.perform(Op::Put(put, number));
+        }
+        if visit.brief {
+            return outcomes;
+        }
+        self.leads = visit.leads;
+        if visit.published && self.saved.published != Some(number) {
+            self.perform(Op::Published(number));
+        }
+        self.lessons_at = (Some(number), visit.taught);
+        outcomes.extend(self.heard_of(&visit, looked, now));
+        self.settle(&visit, now);
+        self.unclaimed = (visit.waiting.iter())
+            .map(|id| (id.clone(), self.unclaimed.get(id).copied().unwrap_or(now)))
+            .collect();
+        for merged in visit.merged {
+            self.pending
+                .extend(merged.ids.iter().map(|id| (id.clone(), Given::Claimed)));
+            self.soon = true;
+            outcomes.push(Outcome::Report(Box::new(merged)));
+        }
+        let lessons: Lesson = visit.lessons.into_iter().flatten().collect();
+        if !lessons.is_empty() {
+            outcomes.push(Outcome::Known(lessons));
+        }
+        for text in visit.unreadable {
+            if self.told.insert(text.clone()) {
+                outcomes.push(Outcome::Remark(text));
+            }
+        }
+        outcomes
+    }
+
+    /// Takes note of what came of shares.
+    fn settle(&mut self, visit: &Visit, now: Time) {
+        let at = now.timestamp();
+        let mut ops = Vec::new();
+        if !visit.done.is_empty() {
+            ops.push(Op::Done(visit.done.clone()));
+        }
+        if !visit.let_go.is_empty() {
+            ops.push(Op::LetGo(visit.let_go.clone(), at));
+        }
+        if !visit.swept.is_empty() {
+            ops.push(Op::Swept(visit.swept.clone()));
+        }
+        for (console, number) in &visit.learnt {
+            ops.push(Op::Learnt(console.clone(), *number));
+        }
+        let pruned = self.saved.taken.iter().filter(|(id, todo)| {
+            let owner = visit.records.get(&id.owner.name);
+            let let_go = owner
+                .is_some_and(|record| record.run != id.owner.run || id.number < record.open_from);
+            let forgotten = !self.saved.members.contains_key(&id.owner.name)
+                && id.owner.name != self.saved.me.name;
+            **todo == Todo::Nothing && (let_go || forgotten)
+        });
+        let pruned: Vec<ShareId> = pruned.map(|(id, _)| id.clone()).collect();
+        if !pruned.is_empty() {
+            ops.push(Op::Pruned(pruned));
+        }
+        for op in ops {
+            self.perform(op);
+        }
+        for (number, doubt) in &visit.rehand {
+            let Some(share) = self.saved.shares.get(number).cloned() else {
+                continue;
+            };
+            let mut new = OwnShare { put: None, ..share };
+            new.id.number = self.saved.last + 1;
+            add_doubts(&mut new.doubts, vec![doubt.clone()]);
+            self.perform(Op::Rehand(*number, Box::new(new), at));
+            self.hurry();
+        }
+    }
+
+    /// Takes note of the words of the other consoles.
+    fn heard_of(&mut self, visit: &Visit, looked: TimeDelta, now: Time) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for (name, record) in &visit.records {
+            let known = self.saved.members.get(name);
+            if known.is_none_or(|known| known.run != record.run) {
+                let known = Known {
+                    run: record.run,
+                    since: now,
+                    silent: 0,
+                    lost: known.map(|_| now),
+                };
+                self.perform(Op::Member(name.clone(), Some(known)));
+                self.soon = true;
+            }
+        }
+        let looked = looked.to_std().unwrap_or_default();
+        let names: Vec<String> = self.saved.members.keys().cloned().collect();
+        for name in names {
+            let seen = self.seen.entry(name.clone()).or_insert_with(|| Seen {
+                record: None,
+                since: now,
+                silent: Duration::ZERO,
+            });
+            match visit.records.get(&name) {
+                Some(record) if seen.record.as_ref().map(|seen| seen.word) != Some(record.word) => {
+                    // After a start, the first word may be an old one.
+                    if seen.record.is_some() || seen.silent.is_zero() {
+                        (seen.since, seen.silent) = (now, Duration::ZERO);
+                    } else {
+                        seen.silent += looked;
+                    }
+                    seen.record = Some(record.clone());
+                    if !record.heard.is_empty() {
+                        let hosts = record.heard.clone();
+                        outcomes.push(Outcome::Heard {
+                            console: name.clone(),
+                            hosts,
+                        });
+                    }
+                }
+                _ => seen.silent += looked,
+            }
+            let (since, silent) = (seen.since, seen.silent.as_secs());
+            self.keep_silence(name, since, silent, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Keeps how long another console has been silent, now and then; forgets it after long.
+    fn keep_silence(
+        &mut self,
+        name: String,
+        since: Time,
+        silent: u64,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let Some(known) = self.saved.members.get(&name) else {
+            return;
+        };
+        if silent >= FORGOTTEN {
+            self.perform(Op::Member(name.clone(), None));
+            self.seen.remove(&name);
+            let text = format!("console {name} is forgotten: nothing came from it for 14 days");
+            outcomes.push(Outcome::Remark(text));
+        } else if silent / KEPT_SILENCE != known.silent / KEPT_SILENCE
+            || (silent == 0 && known.silent > 0)
+        {
+            let known = Known {
+                since,
+                silent,
+                ..known.clone()
+            };
+            self.perform(Op::Member(name, Some(known)));
+        }
+    }
+}

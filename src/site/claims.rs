@@ -1,0 +1,222 @@
+//! The report part of a round: which shares this console takes, and their merge.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::board::{Board, Fault, Table};
+use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
+use super::merge::{Merged, Missing, merge};
+use super::pack::{self, unpack};
+use super::record::{Carried, Record, read};
+use super::round::{Round, Visit};
+use super::saved::add_doubts;
+
+/// What a console does with a share on the board.
+enum Fate {
+    /// It was reported, and a late write brought it back.
+    Over,
+    /// We said that we report it, and have not yet.
+    Ours,
+    /// Another console reports it.
+    Others,
+    /// It has no reporter.
+    Free,
+}
+
+/// Takes the shares of the reports that are due, and merges them. Gives whether we lead.
+pub(super) fn report(
+    round: &Round,
+    board: &mut dyn Board,
+    number: BoardNumber,
+    record: &Record,
+    names: BTreeSet<ShareId>,
+    visit: &mut Visit,
+) -> Result<bool, Fault> {
+    let (mut over, mut ours, mut free) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (id, fate) in fates(round, board, number, names, visit)? {
+        match fate {
+            Fate::Over => over.push(id),
+            Fate::Ours => ours.push(id),
+            Fate::Others => {}
+            Fate::Free => {
+                free.insert(id);
+            }
+        }
+    }
+    if !over.is_empty() {
+        round.done(board, number, &over)?;
+    }
+    let me = &round.saved.me;
+    let leads = !free.is_empty() && board.lead(number, &me.to_string())?;
+    for id in free {
+        let waited = round.now >= time_of(id.slot) + round.wait;
+        let due = match leads {
+            true => waited || all_handed_in(round, record, visit, id.slot),
+            // The one who leads may not be known to its owner: some time later anybody may.
+            false => waited && round.stale.contains(&id),
+        };
+        let may = due && is_known(round, visit, &id);
+        if may
+            && board.put_new(
+                number,
+                Table::Claim,
+                &id.to_string(),
+                me.to_string().as_bytes(),
+            )?
+        {
+            ours.push(id);
+        } else {
+            visit.waiting.push(id);
+        }
+    }
+    read_and_merge(round, board, number, ours, record, visit)?;
+    Ok(leads)
+}
+
+/// What is to be done with each of the shares on the board.
+fn fates(
+    round: &Round,
+    board: &mut dyn Board,
+    number: BoardNumber,
+    names: BTreeSet<ShareId>,
+    visit: &Visit,
+) -> Result<Vec<(ShareId, Fate)>, Fault> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let claims = board.get(number, Table::Claim, &texts)?;
+    let me = round.saved.me.to_string();
+    let mut fates = Vec::new();
+    for (id, claim) in names.into_iter().zip(claims) {
+        let owner = visit
+            .records
+            .get(&id.owner.name)
+            .filter(|record| record.run == id.owner.run);
+        let let_go = owner.is_some_and(|record| id.number < record.open_from);
+        let own = id.owner == round.saved.me;
+        let gone = own
+            && !round
+                .saved
+                .shares
+                .get(&id.number)
+                .is_some_and(|share| share.id == id);
+        let fate = match claim {
+            _ if let_go || gone || round.saved.taken.contains_key(&id) => Fate::Over,
+            Some(claim) if claim == me.as_bytes() => {
+                let done = board.get(number, Table::Done, &[id.to_string()])?;
+                match done.into_iter().flatten().next() {
+                    Some(_) => Fate::Over,
+                    None => Fate::Ours,
+                }
+            }
+            Some(_) => Fate::Others,
+            None => Fate::Free,
+        };
+        fates.push((id, fate));
+    }
+    Ok(fates)
+}
+
+/// Whether the owner of a share would ask us, after a wipe of the board, whether we have it.
+fn is_known(round: &Round, visit: &Visit, id: &ShareId) -> bool {
+    if id.owner == round.saved.me {
+        return true;
+    }
+    match visit.records.get(&id.owner.name) {
+        Some(record) if record.run == id.owner.run => record.known.contains(&round.saved.me),
+        // Its state is lost: nobody will hand the share in once more.
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// Whether everybody who is waited for has handed in what belongs to this time.
+fn all_handed_in(round: &Round, record: &Record, visit: &Visit, slot: i64) -> bool {
+    record.handed >= slot
+        && missing(round, visit, slot)
+            .iter()
+            .all(|missing| missing.given_up)
+}
+
+/// The other consoles that have not handed in what belongs to this time.
+fn missing(round: &Round, visit: &Visit, slot: i64) -> Vec<Missing> {
+    let known: BTreeSet<&String> = round
+        .saved
+        .members
+        .keys()
+        .chain(visit.records.keys())
+        .collect();
+    let late = known.into_iter().filter(|name| {
+        let record = visit.records.get(*name);
+        record.is_none_or(|record| record.handed < slot)
+    });
+    late.map(|name| Missing {
+        console: name.clone(),
+        since: round.since.get(name).copied(),
+        given_up: round.given_up.contains(name),
+    })
+    .collect()
+}
+
+/// The tables of one report.
+type Group = (Vec<(ShareId, pack::Table)>, Vec<super::merge::Doubt>);
+
+/// Reads the shares that are ours now, and merges those of each report.
+fn read_and_merge(
+    round: &Round,
+    board: &mut dyn Board,
+    number: BoardNumber,
+    ours: Vec<ShareId>,
+    record: &Record,
+    visit: &mut Visit,
+) -> Result<(), Fault> {
+    let mut groups: BTreeMap<(String, i64), Group> = BTreeMap::new();
+    for id in ours {
+        // It is read after it is ours. If it is not there, the board was wiped: its owner hands it in again.
+        let Some(value) = board
+            .get(number, Table::Share, &[id.to_string()])?
+            .into_iter()
+            .flatten()
+            .next()
+        else {
+            continue;
+        };
+        let carried = read::<Carried>(&value).ok_or_else(|| "it is of another version".to_owned());
+        let table = carried.and_then(|carried| Ok((unpack(&carried.packed)?, carried.doubts)));
+        match table {
+            Ok((table, doubts)) => {
+                let group = groups.entry((id.queue.clone(), id.slot)).or_default();
+                group.0.push((id, table));
+                add_doubts(&mut group.1, doubts);
+            }
+            Err(why) => {
+                let ShareId {
+                    owner: ConsoleId { name, .. },
+                    queue,
+                    ..
+                } = &id;
+                visit.unreadable.push(format!(
+                    "a share of console {name} for queue {queue} cannot be read: {why}"
+                ));
+            }
+        }
+    }
+    for ((queue, slot), (tables, doubts)) in groups {
+        let Some(merged) = merge(tables, round.mirror) else {
+            continue;
+        };
+        let records = visit.records.values().chain([record]);
+        let late = records
+            .filter_map(|record| record.reported.get(&queue))
+            .any(|last| *last >= slot);
+        let missing = missing(round, visit, slot);
+        // Whose counts are here has handed in, though more may come.
+        visit.merged.push(Merged {
+            late,
+            missing,
+            doubts,
+            ..merged
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,375 @@
+//! The member: a console's part of its site, owned by the loop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bstr::BString;
+use chrono::TimeDelta;
+
+use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
+use super::pack::pack;
+use super::record::{Lesson, Record};
+use super::round::Round;
+use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
+use super::share::Share;
+use crate::clock::Time;
+use crate::config::SiteSettings;
+
+/// The pause between two rounds while nothing is to be done.
+const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
+/// The pauses between the rounds around a slot, s.
+const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
+/// How long a share may be without a reporter before another console than the one that leads takes it.
+const STALE: TimeDelta = TimeDelta::seconds(30);
+/// How long a host stands in our word after it was heard.
+const HEARD: TimeDelta = TimeDelta::minutes(15);
+/// Hosts in our word, at most.
+const MOST_HEARD: usize = 20_000;
+
+/// What was seen of another console.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Its last word, if there was one in this run.
+    pub(super) record: Option<Record>,
+    /// When that came.
+    pub(super) since: Time,
+    /// For how long it has said nothing while we looked.
+    pub(super) silent: Duration,
+}
+
+/// Whose shares an outcome has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Given {
+    /// They are ours by a claim.
+    Claimed,
+    /// They are our own, and mailed alone.
+    Alone(Todo),
+}
+
+/// A console's part of its site. It reads no clock and waits for nothing: what it wants of the board is a [`Round`].
+pub struct Member {
+    pub(super) settings: SiteSettings,
+    pub(super) schedules: u64,
+    pub(super) saved: SavedSite,
+    /// What changed since the last commit.
+    pub(super) ops: Vec<Op>,
+    random: Box<dyn FnMut() -> u64 + Send>,
+    /// Whether a round is on its way.
+    pub(super) in_flight: bool,
+    /// The shares whose counts the loop has and no letter.
+    pub(super) pending: BTreeMap<ShareId, Given>,
+    pub(super) seen: BTreeMap<String, Seen>,
+    /// The shares on the board without a reporter, and since when.
+    pub(super) unclaimed: BTreeMap<ShareId, Time>,
+    /// When each host was heard.
+    heard: BTreeMap<BString, Time>,
+    /// The last round that reached the board.
+    pub(super) last_ok: Option<Time>,
+    pub(super) last_try: Option<Time>,
+    /// The rounds since something was to be done.
+    pub(super) tries: usize,
+    /// Whether something is to be done at once.
+    pub(super) soon: bool,
+    /// Why the board is away, and since when.
+    pub(super) away: Option<(super::board::Fault, Time)>,
+    /// For how long it is away while we looked.
+    pub(super) away_for: TimeDelta,
+    pub(super) lessons_at: (Option<BoardNumber>, u64),
+    pub(super) leads: bool,
+    pub(super) told: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("saved", &self.saved)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Random bits of the machine.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Keyed by the system's random bits.
+    RandomState::new().hash_one(std::process::id())
+}
+
+impl Member {
+    /// The part of the console named `console`. `schedules` is a hash of its schedules, equal where they are; `saved`
+    /// is what the state has.
+    pub fn new(
+        settings: &SiteSettings,
+        console: &str,
+        schedules: u64,
+        saved: SavedSite,
+        now: Time,
+    ) -> Self {
+        Self::with_random(settings, console, schedules, saved, now, Box::new(random))
+    }
+
+    /// As [`Member::new`], with random numbers of another source.
+    pub fn with_random(
+        settings: &SiteSettings,
+        console: &str,
+        schedules: u64,
+        saved: SavedSite,
+        now: Time,
+        mut random: Box<dyn FnMut() -> u64 + Send>,
+    ) -> Self {
+        let site = settings.name.as_str().to_owned();
+        let seen = saved.members.iter().map(|(name, known)| {
+            let seen = Seen {
+                record: None,
+                since: known.since,
+                silent: Duration::from_secs(known.silent),
+            };
+            (name.clone(), seen)
+        });
+        let new = (saved.site != site || saved.me.name != console).then(|| Op::Begin {
+            site,
+            me: ConsoleId {
+                name: console.to_owned(),
+                run: random(),
+            },
+        });
+        let mut member = Self {
+            settings: settings.clone(),
+            schedules,
+            seen: seen.collect(),
+            saved,
+            ops: Vec::new(),
+            random,
+            in_flight: false,
+            pending: BTreeMap::new(),
+            unclaimed: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            last_ok: None,
+            last_try: None,
+            tries: 0,
+            soon: true,
+            away: None,
+            away_for: TimeDelta::zero(),
+            lessons_at: (None, 0),
+            leads: false,
+            told: BTreeSet::new(),
+        };
+        if let Some(new) = new {
+            member.perform(new);
+            member.seen.clear();
+            // What was before the first start belongs to nobody.
+            member.perform(Op::Passed(now.timestamp() - 60));
+        }
+        member
+    }
+
+    pub(super) fn perform(&mut self, op: Op) {
+        self.saved.perform(op.clone());
+        self.ops.push(op);
+    }
+
+    /// This console.
+    pub fn console(&self) -> &str {
+        &self.saved.me.name
+    }
+
+    /// Sets the hash of the schedules: a reload has others.
+    pub fn set_schedules(&mut self, schedules: u64) {
+        self.schedules = schedules;
+    }
+
+    /// Takes what a queue counted. To be committed together with the queue that is empty then.
+    pub fn hand_in(&mut self, share: &Share, now: Time) {
+        for packed in pack(share) {
+            let id = ShareId {
+                queue: share.queue.clone(),
+                slot: share.slot.timestamp(),
+                owner: self.saved.me.clone(),
+                number: self.saved.last + 1,
+            };
+            self.perform(Op::HandIn(Box::new(OwnShare {
+                id,
+                packed: Arc::new(packed),
+                handed_in: now,
+                put: None,
+                doubts: Vec::new(),
+            })));
+        }
+        self.hurry();
+    }
+
+    /// All slots up to this one are handed in, or were empty.
+    pub fn passed(&mut self, slot: Time) {
+        if slot.timestamp() > self.saved.handed {
+            self.perform(Op::Passed(slot.timestamp()));
+            self.hurry();
+        }
+    }
+
+    /// Notes a lesson for the other consoles: what a report told of news.
+    pub fn teach(&mut self, lesson: Lesson) {
+        if !lesson.is_empty() {
+            self.perform(Op::Teach(lesson));
+            self.hurry();
+        }
+    }
+
+    /// Something is to be done: the next rounds follow each other quickly.
+    pub(super) fn hurry(&mut self) {
+        self.tries = 0;
+        self.soon = true;
+    }
+
+    /// When the loop should look again; nothing while it has to do something first.
+    pub fn next(&self, now: Time) -> Option<Time> {
+        let overdue = self.overdue_times().min();
+        let round = (self.is_free() || self.ops.is_empty()).then(|| self.next_round(now));
+        let round = round.filter(|_| !self.in_flight && self.pending.is_empty());
+        [overdue, round].into_iter().flatten().min()
+    }
+
+    fn is_free(&self) -> bool {
+        !self.in_flight && self.ops.is_empty() && self.pending.is_empty()
+    }
+
+    fn next_round(&self, now: Time) -> Time {
+        let Some(last) = self.last_try else {
+            return now;
+        };
+        if self.soon && self.away.is_none() {
+            return now;
+        }
+        let busy = self.away.is_some()
+            || !self.saved.shares.is_empty()
+            || self.saved.taken.values().any(|todo| *todo != Todo::Nothing);
+        let pause = match PAUSES.get(self.tries.saturating_sub(1)) {
+            Some(pause) if busy => TimeDelta::seconds(*pause),
+            _ if self.away.is_some() => TimeDelta::seconds(30),
+            _ => HEARTBEAT,
+        };
+        let claims = self.unclaimed.iter().filter_map(|(id, since)| {
+            let waited = time_of(id.slot) + self.wait();
+            let stale = waited.max(*since + STALE);
+            [waited, stale].into_iter().find(|time| *time > last)
+        });
+        // A clock that was set back must not end the rounds.
+        claims
+            .chain([last + pause])
+            .min()
+            .unwrap_or(now)
+            .min(now + HEARTBEAT)
+    }
+
+    pub(super) fn wait(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.wait).unwrap_or(TimeDelta::days(1))
+    }
+
+    /// The round that is due; nothing while one is on its way, or while anything is not committed.
+    pub fn round(&mut self, now: Time, heard: Vec<BString>) -> Option<Round> {
+        for host in heard {
+            if self.heard.len() < MOST_HEARD || self.heard.contains_key(&host) {
+                self.heard.insert(host, now);
+            }
+        }
+        if !self.is_free() || self.next_round(now) > now {
+            return None;
+        }
+        self.heard.retain(|_, at| *at > now - HEARD);
+        (self.in_flight, self.soon) = (true, false);
+        self.tries += 1;
+        let given_up = self.given_up();
+        let known = self
+            .saved
+            .members
+            .iter()
+            .filter(|(name, _)| !given_up.contains(*name));
+        let record = Record {
+            run: self.saved.me.run,
+            word: (self.random)(),
+            schedules: self.schedules,
+            handed: self.saved.handed,
+            open_from: self.saved.open_from(),
+            known: known
+                .map(|(name, known)| ConsoleId {
+                    name: name.clone(),
+                    run: known.run,
+                })
+                .collect(),
+            reported: self.saved.reported.clone(),
+            taught: self.saved.taught,
+            heard: self.heard.keys().cloned().collect(),
+        };
+        let stale = self
+            .unclaimed
+            .iter()
+            .filter(|(_, since)| now - **since >= STALE);
+        Some(Round {
+            now,
+            wait: self.settings.wait,
+            giveup: self.settings.giveup,
+            mirror: self.settings.mirror,
+            fresh: BoardNumber((self.random)()),
+            stale: stale.map(|(id, _)| id.clone()).collect(),
+            since: self
+                .seen
+                .iter()
+                .map(|(name, seen)| (name.clone(), seen.since))
+                .collect(),
+            given_up,
+            record,
+            saved: self.saved.clone(),
+            lessons_at: self.lessons_at,
+        })
+    }
+
+    /// The consoles that are not waited for any more.
+    pub(super) fn given_up(&self) -> BTreeSet<String> {
+        let silent = self
+            .seen
+            .iter()
+            .filter(|(_, seen)| seen.silent >= self.settings.giveup);
+        silent.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// These shares stand in a letter. To be committed together with it.
+    pub fn reported(&mut self, ids: &[ShareId], now: Time) {
+        let mut taken = Vec::new();
+        for id in ids {
+            match self.pending.remove(id) {
+                Some(Given::Claimed) => {
+                    taken.push((id.clone(), Todo::Done));
+                    let told = Op::Told(id.queue.clone(), id.slot);
+                    if self
+                        .saved
+                        .reported
+                        .get(&id.queue)
+                        .is_none_or(|last| *last < id.slot)
+                    {
+                        self.perform(told);
+                    }
+                }
+                Some(Given::Alone(todo)) => taken.push((id.clone(), todo)),
+                None => {}
+            }
+        }
+        if !taken.is_empty() {
+            self.perform(Op::Reported(taken, now.timestamp()));
+        }
+        self.hurry();
+    }
+
+    /// The part of the state that belongs to the site.
+    pub fn saved(&self) -> &SavedSite {
+        &self.saved
+    }
+
+    /// What changed since the last commit.
+    pub fn changes(&self) -> Option<SiteChange> {
+        (!self.ops.is_empty()).then(|| SiteChange(self.ops.clone()))
+    }
+
+    /// To be called when a commit was made of everything as it is.
+    pub fn committed(&mut self) {
+        self.ops.clear();
+    }
+}

@@ -1,0 +1,29 @@
+//! What a member has for the loop.
+
+use bstr::BString;
+
+use super::board::Fault;
+use super::merge::Merged;
+use crate::ledger::news::Told;
+
+/// What the loop is to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// Make a letter of these counts, and give its shares to `Member::reported`, in the same commit.
+    Report(Box<Merged>),
+    /// The same with counts of this console alone: the board is away, or the console leaves its site.
+    Alone(Box<Merged>),
+    /// Another console heard these hosts, within the last quarter of an hour.
+    Heard {
+        /// The console.
+        console: String,
+        /// The hosts.
+        hosts: Vec<BString>,
+    },
+    /// What reports of other consoles told of news.
+    Known(Vec<Told>),
+    /// A sentence for the next report.
+    Remark(String),
+    /// The board is away from now on, or it is back.
+    Board(Option<Fault>),
+}
