@@ -13,7 +13,7 @@ BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo test torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
+.PHONY: help build demo test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
 	test-package
 
 help: ## List these targets
@@ -27,6 +27,10 @@ demo: ## Run the daemon on example logs and show the mails
 
 test: test-packages ## Run all tests (installs the Debian packages that they need, when root)
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked
+	@$(MAKE) --no-print-directory model
+
+model: ## Look at every state of the protocol of several consoles, within bounds (tests/model)
+	CARGO_TARGET_DIR=$(CURDIR)/target/model $(CARGO) test --locked --manifest-path tests/model/Cargo.toml
 
 test-packages:
 	@scripts/test-packages $(TEST_PACKAGES)
@@ -38,6 +42,7 @@ torture: test-packages build ## Break it for an hour (TENSHI_TORTURE_MINUTES); w
 
 torture-seeds: test-packages ## Run the random tests with many more seeds (hours)
 	TENSHI_TORTURE=1 RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked -- --nocapture
+	TENSHI_TORTURE=1 $(MAKE) --no-print-directory model
 
 bench: ## Measure it beside the Perl original, grep and wc; writes docs/performance.md
 	@scripts/test-packages $(BENCH_PACKAGES)
