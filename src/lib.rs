@@ -69,6 +69,7 @@ pub mod portable;
 pub mod process;
 pub mod queue;
 pub mod record;
+pub mod redis_link;
 pub mod report;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod resolve;

@@ -44,7 +44,7 @@ const ORDER: [&[&str]; 13] = [
     &["archive", "process", "resolve"],
     // What is asked for, and whence lines come.
     &["config"],
-    &["record"],
+    &["record", "redis_link"],
     // What a line is, which rule takes it, where it is counted.
     &["input", "ledger", "queue", "rules", "suggest"],
     &["analysis", "host_system", "packs", "report", "site"],

@@ -57,8 +57,8 @@ pub struct SiteName(String);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConsoleName(String);
 
-/// The longest name, bytes: the longest name of a machine, nearly.
-const LONGEST: usize = 200;
+/// The longest name, bytes: that of the name of a machine.
+const LONGEST: usize = 64;
 
 /// Whether a text is a name of these and of letters, digits, `-` and `_`.
 fn is_name(text: &str, others: &[char]) -> bool {

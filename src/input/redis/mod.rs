@@ -19,7 +19,6 @@ use crate::config::{Config, RedisServer};
 
 mod fault;
 mod ledger;
-mod link;
 mod reader;
 
 /// What is added to a key for the list of elements that are not committed yet.

@@ -9,7 +9,6 @@ use redis::{Cmd, RedisError, RedisResult, cmd};
 
 use super::fault::{Fault, out_of_memory};
 use super::ledger::Ledger;
-use super::link::{ANSWER, Link};
 use super::{HEAD, OWN_LIST, Settings, place};
 use crate::clock::Clock;
 use crate::config::RedisServer;
@@ -18,6 +17,7 @@ use crate::input::control::{Control, Drain};
 use crate::input::syslog::{self, Arrival};
 use crate::input::text::Text;
 use crate::input::{Checkpoint, Event};
+use crate::redis_link::{ANSWER, Link};
 use crate::threads;
 
 /// How long a connect with its handshake may take.

@@ -18,21 +18,36 @@ use crate::config::RedisServer;
 use crate::timed_stream::{TimedSocket, TimedStream};
 
 /// Time that an answer may take from the command to its last byte.
-pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// Number of bytes that may come to one command or pipeline. A longer element can't be read.
-const MOST: usize = 16 << 20;
-/// Number of values that an answer may have, those in arrays counted.
-const MOST_VALUES: u64 = 4096;
+pub const ANSWER: Duration = Duration::from_secs(5);
+/// What may come to one command or pipeline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Number of bytes. A longer element can't be read.
+    pub bytes: usize,
+    /// Number of values, those in arrays counted.
+    pub values: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            bytes: 16 << 20,
+            values: 4096,
+        }
+    }
+}
+
 /// The longest line of the protocol, bytes: a number or a message.
 const MOST_LINE: usize = 64 << 10;
 /// Number of bytes read at once.
 const CHUNK: usize = 64 << 10;
 
 /// A connection that is ready for commands.
-pub(super) struct Link {
+pub struct Link {
     stream: TimedStream,
     /// Time that an answer may take.
     limit: Duration,
+    bounds: Bounds,
     /// Bytes that came and were not taken, from `begin` on.
     buffer: Vec<u8>,
     begin: usize,
@@ -60,11 +75,27 @@ fn or_late(fault: io::Error) -> io::Error {
 
 impl Link {
     /// Connects and logs in within `limit`. Answers have [`ANSWER`] from then on.
-    pub(super) fn connect(server: &RedisServer, limit: Duration) -> RedisResult<Self> {
+    ///
+    /// # Errors
+    /// The server is away, or does not let us in.
+    pub fn connect(server: &RedisServer, limit: Duration) -> RedisResult<Self> {
+        Self::connect_within(server, limit, Bounds::default())
+    }
+
+    /// As [`Link::connect`], with other bounds of an answer.
+    ///
+    /// # Errors
+    /// The server is away, or does not let us in.
+    pub fn connect_within(
+        server: &RedisServer,
+        limit: Duration,
+        bounds: Bounds,
+    ) -> RedisResult<Self> {
         let settings = &server.login;
         let mut link = Self {
             stream: open(&server.address, limit)?,
             limit,
+            bounds,
             buffer: Vec::new(),
             begin: 0,
             taken: 0,
@@ -98,13 +129,13 @@ impl Link {
     }
 
     /// Sets how long an answer may take.
-    pub(super) fn set_limit(&mut self, limit: Duration) {
+    pub fn set_limit(&mut self, limit: Duration) {
         self.limit = limit;
     }
 
     /// Whether the last answer was more than it may be, or than came in time: fewer elements at once
     /// may do.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.over
     }
 
@@ -160,8 +191,9 @@ impl Link {
                 }
                 Some((b'*', number)) => {
                     awaited += count(number)?.unwrap_or(0);
-                    if awaited.saturating_add(values) > MOST_VALUES {
-                        return Err(self.too_much(&format!("{MOST_VALUES} values")));
+                    let most = self.bounds.values;
+                    if awaited.saturating_add(values) > most {
+                        return Err(self.too_much(&format!("{most} values")));
                     }
                 }
                 _ => return Err(rubbish()),
@@ -188,8 +220,9 @@ impl Link {
 
     /// Reads until the buffer has this many bytes.
     fn fill(&mut self, length: usize) -> io::Result<()> {
-        if length.saturating_sub(self.begin).saturating_add(self.taken) > MOST {
-            return Err(self.too_much(&format!("{} MiB", MOST >> 20)));
+        let most = self.bounds.bytes;
+        if length.saturating_sub(self.begin).saturating_add(self.taken) > most {
+            return Err(self.too_much(&format!("{} MiB", most >> 20)));
         }
         let mut chunk = vec![0; CHUNK];
         while self.buffer.len() < length {
@@ -342,6 +375,7 @@ mod tests {
         let link = Link {
             stream: TimedStream::Clear(socket),
             limit,
+            bounds: Bounds::default(),
             buffer: Vec::new(),
             begin: 0,
             taken: 0,

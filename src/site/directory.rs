@@ -1,0 +1,368 @@
+//! A board in a directory that all consoles have, as on NFS: a file for each entry, `SITE/NUMBER/TABLE/NAME`. What is set
+//! once is a link to a file that is whole already, which the file's server makes for one of all who ask.
+//!
+//! To wipe such a board, give the directory `SITE` another name: what removes its files one after the other may take
+//! a claim away before the share.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::board::{ALARM, Board, Fault, LEASE, Table};
+use super::id::BoardNumber;
+
+/// The longest name of a file, bytes.
+const LONGEST: usize = 250;
+
+/// A board in a directory.
+pub struct DirectoryBoard {
+    /// The directory of the site.
+    root: PathBuf,
+    /// The files that were made, for names that nobody else has.
+    made: u64,
+    /// What is in the names of our unfinished files.
+    mark: String,
+}
+
+impl DirectoryBoard {
+    /// The board of a site in a directory.
+    pub fn new(directory: &Path, site: &str) -> Self {
+        let bits = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), site);
+        Self {
+            root: directory.join(site),
+            made: 0,
+            mark: format!("{bits:016x}"),
+        }
+    }
+
+    fn fault(&self, why: &io::Error) -> Fault {
+        Fault(format!("directory {}: {why}", self.root.display()))
+    }
+
+    fn table(&self, number: BoardNumber, table: Table) -> PathBuf {
+        self.root.join(number.to_string()).join(table.name())
+    }
+
+    fn entry(&self, number: BoardNumber, table: Table, name: &str) -> io::Result<PathBuf> {
+        let name = file_name(name);
+        match name.len() <= LONGEST {
+            true => Ok(self.table(number, table).join(name)),
+            false => Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                format!("the name `{name}` is too long"),
+            )),
+        }
+    }
+
+    /// Makes a whole file that is on the disk, under a name of its own in a directory.
+    fn whole(&mut self, directory: &Path, value: &[u8]) -> io::Result<PathBuf> {
+        self.made += 1;
+        let path = directory.join(format!(".{}-{}", self.mark, self.made));
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o640)
+            .open(&path)?;
+        let written = file.write_all(value).and_then(|()| file.sync_all());
+        if written.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+        written.map(|()| path)
+    }
+
+    /// Makes a file of this content if there is none of this name. Gives whether there was none.
+    fn link(&mut self, path: &Path, value: &[u8]) -> io::Result<bool> {
+        let directory = path.parent().unwrap_or(&self.root).to_owned();
+        let whole = self.whole(&directory, value)?;
+        let linked = match fs::hard_link(&whole, path) {
+            Ok(()) => Ok(true),
+            // The answer of a file's server may be lost: the file knows how many names it has.
+            Err(fault) => match fs::metadata(&whole) {
+                Ok(meta) if meta.nlink() > 1 => Ok(true),
+                _ if fault.kind() == ErrorKind::AlreadyExists => Ok(false),
+                _ => Err(fault),
+            },
+        };
+        let _ = fs::remove_file(&whole);
+        if let Ok(true) = linked {
+            File::open(&directory)?.sync_all()?;
+        }
+        linked
+    }
+
+    fn replace(&mut self, path: &Path, value: &[u8]) -> io::Result<()> {
+        let directory = path.parent().unwrap_or(&self.root).to_owned();
+        let whole = self.whole(&directory, value)?;
+        fs::rename(&whole, path)?;
+        File::open(&directory)?.sync_all()
+    }
+
+    /// The time of the file's server.
+    fn server_time(&mut self) -> io::Result<SystemTime> {
+        let root = self.root.clone();
+        let whole = self.whole(&root, b"")?;
+        let time = fs::metadata(&whole).and_then(|meta| meta.modified());
+        let _ = fs::remove_file(&whole);
+        time
+    }
+
+    /// Holds a file of this name for a time: whose it is then, if it is another's.
+    fn hold(
+        &mut self,
+        path: &Path,
+        me: &str,
+        time: Duration,
+        again: bool,
+    ) -> io::Result<Option<String>> {
+        if self.link(path, me.as_bytes())? {
+            return Ok(None);
+        }
+        let who = read(path)?.map(|who| String::from_utf8_lossy(&who).into_owned());
+        let mine = who.as_deref() == Some(me);
+        if mine && !again {
+            return Ok(None);
+        }
+        let written = fs::metadata(path).and_then(|meta| meta.modified());
+        let now = self.server_time()?;
+        let over = written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age >= time));
+        if mine || over {
+            self.replace(path, me.as_bytes())?;
+            return Ok(None);
+        }
+        Ok(who)
+    }
+
+    fn read_number(&self) -> io::Result<Option<BoardNumber>> {
+        let Some(text) = read(&self.root.join("board"))? else {
+            return Ok(None);
+        };
+        let number = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+        let number = number.ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidData, "its file `board` holds no number")
+        })?;
+        Ok(Some(BoardNumber(number)))
+    }
+
+    /// Makes the board of this number, if there is none.
+    fn make(&mut self, number: BoardNumber) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o750);
+        for table in Table::ALL {
+            builder.create(self.table(number, table))?;
+        }
+        let own = self.root.join(number.to_string());
+        let path = self.root.join("board");
+        if !self.link(&path, number.to_string().as_bytes())? {
+            return fs::remove_dir_all(own);
+        }
+        // What is under other numbers nobody reads any more.
+        for entry in fs::read_dir(&self.root)?.flatten() {
+            let name = entry.file_name();
+            let old = name.len() == 16 && entry.path() != own;
+            if old && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn current(&mut self, fresh: BoardNumber) -> io::Result<BoardNumber> {
+        for _ in 0..2 {
+            if let Some(number) = self.read_number()? {
+                // A part of it may be removed: then the rest is no board any more.
+                if Table::ALL
+                    .iter()
+                    .all(|table| self.table(number, *table).is_dir())
+                {
+                    return Ok(number);
+                }
+                remove(&self.root.join("board"))?;
+            }
+            self.make(fresh)?;
+        }
+        Err(io::Error::other("it is removed while it is used"))
+    }
+
+    fn values(
+        &self,
+        number: BoardNumber,
+        table: Table,
+        names: &[String],
+    ) -> io::Result<Vec<Option<Vec<u8>>>> {
+        names
+            .iter()
+            .map(|name| read(&self.entry(number, table, name)?))
+            .collect()
+    }
+
+    fn list_names(&self, number: BoardNumber, table: Table) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.table(number, table))? {
+            let name = entry?.file_name();
+            names.extend(
+                name.to_str()
+                    .filter(|name| !name.starts_with('.'))
+                    .and_then(name_of),
+            );
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+/// A name as the name of a file: what is neither letter, digit, `-`, `_` nor a dot within is `%XX`.
+fn file_name(name: &str) -> String {
+    let mut text = String::new();
+    for (at, byte) in name.bytes().enumerate() {
+        match byte {
+            b'.' if at == 0 => text += "%2e",
+            b'-' | b'_' | b'.' => text.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
+            byte => text += &format!("%{byte:02x}"),
+        }
+    }
+    text
+}
+
+/// The name of which [`file_name`] made this one.
+fn name_of(text: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte == b'%' {
+            let (hex, after) = rest.split_at_checked(2)?;
+            rest = after;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?);
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Reads a file, if there is one.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+impl Board for DirectoryBoard {
+    fn number(&mut self, fresh: BoardNumber) -> Result<BoardNumber, Fault> {
+        self.current(fresh).map_err(|fault| self.fault(&fault))
+    }
+
+    fn renew(&mut self, old: BoardNumber) -> Result<(), Fault> {
+        let renewed = self.read_number().and_then(|now| match now == Some(old) {
+            true => remove(&self.root.join("board")),
+            false => Ok(()),
+        });
+        renewed.map_err(|fault| self.fault(&fault))
+    }
+
+    fn names(&mut self, number: BoardNumber, table: Table) -> Result<Vec<String>, Fault> {
+        self.list_names(number, table)
+            .map_err(|fault| self.fault(&fault))
+    }
+
+    fn list(&mut self, number: BoardNumber, table: Table) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+        let names = self.names(number, table)?;
+        let values = self
+            .values(number, table, &names)
+            .map_err(|fault| self.fault(&fault))?;
+        let entries = names.into_iter().zip(values);
+        Ok(entries
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect())
+    }
+
+    fn get(
+        &mut self,
+        number: BoardNumber,
+        table: Table,
+        names: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, Fault> {
+        self.values(number, table, names)
+            .map_err(|fault| self.fault(&fault))
+    }
+
+    fn put(
+        &mut self,
+        number: BoardNumber,
+        table: Table,
+        entries: &[(String, Vec<u8>)],
+    ) -> Result<(), Fault> {
+        for (name, value) in entries {
+            let put = self
+                .entry(number, table, name)
+                .and_then(|path| self.replace(&path, value));
+            put.map_err(|fault| self.fault(&fault))?;
+        }
+        Ok(())
+    }
+
+    fn put_new(
+        &mut self,
+        number: BoardNumber,
+        table: Table,
+        name: &str,
+        value: &[u8],
+    ) -> Result<bool, Fault> {
+        let put = self
+            .entry(number, table, name)
+            .and_then(|path| self.link(&path, value));
+        put.map_err(|fault| self.fault(&fault))
+    }
+
+    fn delete(&mut self, number: BoardNumber, table: Table, names: &[String]) -> Result<(), Fault> {
+        for name in names {
+            let removed = self
+                .entry(number, table, name)
+                .and_then(|path| remove(&path));
+            removed.map_err(|fault| self.fault(&fault))?;
+        }
+        Ok(())
+    }
+
+    fn lead(&mut self, number: BoardNumber, me: &str) -> Result<bool, Fault> {
+        let path = self.root.join(number.to_string()).join("lead");
+        let held = self.hold(&path, me, LEASE, true);
+        held.map(|other| other.is_none())
+            .map_err(|fault| self.fault(&fault))
+    }
+
+    fn alarm(&mut self, hash: u64, me: &str) -> Result<Option<String>, Fault> {
+        let directory = self.root.join("alert");
+        let mut hold = || {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o750)
+                .create(&directory)?;
+            let now = self.server_time()?;
+            for entry in fs::read_dir(&directory)?.flatten() {
+                let written = entry.metadata().and_then(|meta| meta.modified());
+                let old =
+                    written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age >= ALARM));
+                if old {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+            self.hold(&directory.join(format!("{hash:016x}")), me, ALARM, false)
+        };
+        hold().map_err(|fault| self.fault(&fault))
+    }
+}
