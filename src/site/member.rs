@@ -23,7 +23,7 @@ const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
 /// How long a share may be without a reporter before another console than the one that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
 /// How long a host stands in our word after it was heard.
-const HEARD: TimeDelta = TimeDelta::minutes(15);
+const HEARD: TimeDelta = TimeDelta::seconds(150);
 /// Hosts in our word, at most.
 const MOST_HEARD: usize = 20_000;
 
@@ -78,6 +78,8 @@ pub struct Member {
     pub(super) lessons_at: (Option<BoardNumber>, u64),
     pub(super) leads: bool,
     pub(super) told: BTreeSet<String>,
+    /// Up to this time nothing was to be handed in, s since the epoch. It need not be kept.
+    idle: i64,
 }
 
 impl std::fmt::Debug for Member {
@@ -153,6 +155,7 @@ impl Member {
             lessons_at: (None, 0),
             leads: false,
             told: BTreeSet::new(),
+            idle: i64::MIN,
         };
         if let Some(new) = new {
             member.perform(new);
@@ -204,6 +207,11 @@ impl Member {
             self.perform(Op::Passed(slot.timestamp()));
             self.hurry();
         }
+    }
+
+    /// Notes that nothing is to be handed in up to now: other consoles may have times that this one does not have.
+    pub fn nothing_due(&mut self, now: Time) {
+        self.idle = now.timestamp();
     }
 
     /// Notes a lesson for the other consoles: what a report told of news.
@@ -278,6 +286,8 @@ impl Member {
         (self.in_flight, self.soon) = (true, false);
         self.tries += 1;
         let given_up = self.given_up();
+        let mut saved = self.saved.clone();
+        saved.handed = saved.handed.max(self.idle);
         let known = self
             .saved
             .members
@@ -287,7 +297,7 @@ impl Member {
             run: self.saved.me.run,
             word: (self.random)(),
             schedules: self.schedules,
-            handed: self.saved.handed,
+            handed: saved.handed,
             open_from: self.saved.open_from(),
             known: known
                 .map(|(name, known)| ConsoleId {
@@ -317,7 +327,7 @@ impl Member {
                 .collect(),
             given_up,
             record,
-            saved: self.saved.clone(),
+            saved,
             lessons_at: self.lessons_at,
         })
     }

@@ -6,7 +6,7 @@ use bstr::{BStr, BString};
 
 use super::id::ShareId;
 use super::pack::{Table, TableHost};
-use super::share::HostCounts;
+use super::share::{HostCounts, Watched};
 use crate::clock::Time;
 use crate::config::{SortOrder, Threshold};
 use crate::hash::Map;
@@ -33,11 +33,11 @@ pub struct Merged {
     /// The remarks, those of several consoles each with its console in front.
     pub remarks: Vec<String>,
     /// The news of each console.
-    pub news: Vec<(String, news::Block)>,
+    pub news: Vec<(String, news::HandedIn)>,
     /// The trends, those of one rule in one row.
     pub trends: Option<trends::Block>,
-    /// The number of lines of all queues since the report before.
-    pub heard: u64,
+    /// What was read since the report before (`set quiet`).
+    pub heard: Option<Watched>,
     /// The shares whose counts these are: to be given to `Member::reported` with the letter.
     pub ids: Vec<ShareId>,
     /// Whether a report of this queue and time was made before.
@@ -133,7 +133,7 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
         remarks: Vec::new(),
         news: Vec::new(),
         trends: None,
-        heard: heads.map(|head| head.heard).fold(0, u64::saturating_add),
+        heard: None,
         ids: shares.iter().map(|(id, _)| id.clone()).collect(),
         late: false,
         missing: Vec::new(),
@@ -150,6 +150,9 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
                 true => format!("{console}: {remark}"),
                 false => remark,
             });
+        }
+        if let Some(heard) = table.head.heard.take() {
+            merged.heard.get_or_insert_default().add(heard, mirror);
         }
         if let Some(block) = table.head.news.take() {
             merged.news.push((console.clone(), block));

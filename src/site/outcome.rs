@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::board::Fault;
 use super::merge::Merged;
-use crate::ledger::news::Told;
+use crate::ledger::news::Taught;
 
 /// What the loop is to do.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,7 +13,7 @@ pub enum Outcome {
     Report(Box<Merged>),
     /// The same with counts of this console alone: the board is away, or the console leaves its site.
     Alone(Box<Merged>),
-    /// Another console heard these hosts, within the last quarter of an hour.
+    /// Another console heard these hosts, within the last minutes.
     Heard {
         /// The console.
         console: String,
@@ -21,7 +21,7 @@ pub enum Outcome {
         hosts: Vec<BString>,
     },
     /// What reports of other consoles told of news.
-    Known(Vec<Told>),
+    Known(Vec<Taught>),
     /// A sentence for the next report.
     Remark(String),
     /// The board is away from now on, or it is back.

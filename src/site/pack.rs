@@ -8,7 +8,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::share::{HostCounts, Share};
+use super::share::{HostCounts, Share, Watched};
 use crate::clock::Time;
 use crate::hash::Map;
 use crate::ledger::{news, trends};
@@ -30,9 +30,9 @@ pub(super) struct Head {
     pub from: Time,
     pub to: Time,
     pub remarks: Vec<String>,
-    pub news: Option<news::Block>,
+    pub news: Option<news::HandedIn>,
     pub trends: Option<trends::Block>,
-    pub heard: u64,
+    pub heard: Option<Watched>,
 }
 
 /// A share as it is packed and merged: its lines are places in one table of texts.
@@ -120,7 +120,7 @@ pub(super) fn pack(share: &Share) -> Vec<BString> {
         remarks: share.remarks.clone(),
         news: share.news.clone(),
         trends: share.trends.clone(),
-        heard: share.heard,
+        heard: share.heard.clone(),
     };
     let mut packed = Vec::new();
     let mut waiting = vec![share.hosts.iter().map(Lines::of).collect::<Vec<_>>()];
@@ -135,7 +135,7 @@ pub(super) fn pack(share: &Share) -> Vec<BString> {
             form => {
                 packed.push(form.unwrap_or_else(|| pack_hosts(&head, &hosts)));
                 (head.remarks, head.news, head.trends) = (Vec::new(), None, None);
-                head.heard = 0;
+                head.heard = None;
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ConsoleId, ShareId};
 use super::merge::Doubt;
-use crate::ledger::news::Told;
+use crate::ledger::news::Taught;
 
 /// The form of the records: a console of a version with another one does not read them.
 const FORM: u8 = 1;
@@ -55,7 +55,7 @@ pub(super) struct Carried {
 }
 
 /// What a report told of news.
-pub(super) type Lesson = Vec<Told>;
+pub type Lesson = Vec<Taught>;
 
 /// The written form.
 pub(super) fn write(value: &impl Serialize) -> Vec<u8> {

@@ -37,6 +37,14 @@ pub struct Round {
 #[derive(Debug)]
 pub struct Answer(pub(super) Result<Visit, Fault>);
 
+impl Answer {
+    /// No answer came for long: the board hangs. The round may still go on, so no other one may begin before it is
+    /// over, and what it finds then is left for the next one to find.
+    pub fn missing() -> Self {
+        Self(Err(Fault("it hangs".into())))
+    }
+}
+
 /// What a console saw and did on the board.
 #[derive(Debug, Default)]
 pub(super) struct Visit {

@@ -1,6 +1,7 @@
 //! A share: what one console counted for one report.
 
 use bstr::BString;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::ledger::{news, trends};
@@ -24,11 +25,36 @@ pub struct Share {
     /// The remarks of the console for this report.
     pub remarks: Vec<String>,
     /// The news of the console (`set news`).
-    pub news: Option<news::Block>,
+    pub news: Option<news::HandedIn>,
     /// The trends of the console (`set trends`).
     pub trends: Option<trends::Block>,
-    /// The number of lines of all queues since the report before (`set quiet`).
-    pub heard: u64,
+    /// What was read since the report before (`set quiet`).
+    pub heard: Option<Watched>,
+}
+
+/// What a console read between two reports of a queue, whichever queues its lines went to.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Watched {
+    /// The number of lines.
+    pub lines: u64,
+    /// The hosts that wrote, by name.
+    pub hosts: Vec<BString>,
+    /// Whether there were more hosts than are kept.
+    pub over: bool,
+}
+
+impl Watched {
+    /// Adds what another console read. With `mirror`, consoles read the same lines.
+    pub fn add(&mut self, other: Self, mirror: bool) {
+        self.lines = match mirror {
+            true => self.lines.max(other.lines),
+            false => self.lines.saturating_add(other.lines),
+        };
+        self.hosts.extend(other.hosts);
+        self.hosts.sort_unstable();
+        self.hosts.dedup();
+        self.over |= other.over;
+    }
 }
 
 /// The lines of one host with their counts.

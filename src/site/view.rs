@@ -28,6 +28,8 @@ pub struct SiteView {
     pub leads: bool,
     /// The other consoles, by name.
     pub members: Vec<MemberView>,
+    /// The lines of `[now]` queues that were left out in this run, since another console had mailed them.
+    pub left_out: u64,
     /// The own shares that no reporter is known to have.
     pub waiting: usize,
     /// The time of the report that the oldest of them belongs to.
@@ -78,6 +80,7 @@ impl Member {
             last: self.last_ok,
             leads: self.leads,
             members: members.collect(),
+            left_out: 0,
             waiting: self.saved.waiting(),
             oldest: oldest.map(time_of),
         }

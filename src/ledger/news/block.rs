@@ -78,40 +78,62 @@ impl News {
             today,
             ..Block::default()
         };
-        let waiting = self.waiting.get(report.queue);
-        if let Some(waiting) = waiting.filter(|waiting| !waiting.is_empty()) {
-            let mut rows: Vec<Told> = waiting.items.iter().map(|i| told(i, report, now)).collect();
-            for (line, item) in &waiting.lines {
-                if let Some((host, count)) = (report.line)(*line)
-                    && let Some(row) = rows.get_mut(*item as usize)
-                {
-                    add(row, host, count);
-                }
-            }
-            block.more = waiting.more;
-            block.never_seen = waiting.more;
-            if waiting.taken_over > 0 {
-                let kinds = match waiting.taken_over {
-                    1 => "1 kind".to_owned(),
-                    n => format!("{n} kinds"),
-                };
-                block
-                    .notes
-                    .push(format!("Rules changed: {kinds} taken over"));
-            }
-            // What a threshold holds back is no news.
-            rows.retain(|row| row.count > 0);
-            let kept = rows.clone();
-            self.perform(Op::Report(report.queue.to_owned(), kept));
-            block.set_rows(rows, settings.limit);
+        if let Some(rows) = self.take_rows(&mut block, report, now) {
+            block.set_rows(
+                rows.into_iter().map(|(told, _)| told).collect(),
+                settings.limit,
+            );
         }
         self.note_begin(&mut block, report, settings);
         self.note_rules(&mut block, report);
         (block.has_news() || !block.notes.is_empty()).then_some(block)
     }
 
+    /// Takes out the news that wait for the report of a queue, each with the number of one of its lines, and notes what
+    /// there is of them besides; nothing if none wait.
+    pub(super) fn take_rows(
+        &mut self,
+        block: &mut Block,
+        report: &Reported<'_>,
+        now: Time,
+    ) -> Option<Vec<(Told, u32)>> {
+        let waiting = self.waiting.get(report.queue);
+        let waiting = waiting.filter(|waiting| !waiting.is_empty())?;
+        let rows = waiting.items.iter();
+        let mut rows: Vec<(Told, u32)> = rows.map(|i| (told(i, report, now), 0)).collect();
+        for (line, item) in &waiting.lines {
+            if let Some((host, count)) = (report.line)(*line)
+                && let Some((row, at)) = rows.get_mut(*item as usize)
+            {
+                add(row, host, count);
+                *at = *line;
+            }
+        }
+        block.more = waiting.more;
+        block.never_seen = waiting.more;
+        if waiting.taken_over > 0 {
+            let kinds = match waiting.taken_over {
+                1 => "1 kind".to_owned(),
+                n => format!("{n} kinds"),
+            };
+            block
+                .notes
+                .push(format!("Rules changed: {kinds} taken over"));
+        }
+        // What a threshold holds back is no news.
+        rows.retain(|(row, _)| row.count > 0);
+        let kept = rows.iter().map(|(told, _)| told.clone()).collect();
+        self.perform(Op::Report(report.queue.to_owned(), kept));
+        Some(rows)
+    }
+
     /// Tells once when news begin.
-    fn note_begin(&mut self, block: &mut Block, report: &Reported<'_>, settings: &NewsSettings) {
+    pub(super) fn note_begin(
+        &mut self,
+        block: &mut Block,
+        report: &Reported<'_>,
+        settings: &NewsSettings,
+    ) {
         let about = self.about;
         if !about.announced && report.is_read {
             if self.is_learning(settings, block.today) {
@@ -126,7 +148,7 @@ impl News {
     }
 
     /// Names the rules that lack a mask, and ends the time in which rules take kinds over.
-    fn note_rules(&mut self, block: &mut Block, report: &Reported<'_>) {
+    pub(super) fn note_rules(&mut self, block: &mut Block, report: &Reported<'_>) {
         let today = block.today;
         let asked = |(_, rule): &(&u64, &RuleRecord)| {
             rule.unreported || (report.is_read && rule.is_to_be_named(today))
@@ -158,7 +180,7 @@ impl News {
 
 impl Block {
     /// Shows so many of these, the rarest: never seen, then new to a host, then back.
-    fn set_rows(&mut self, mut rows: Vec<Told>, limit: usize) {
+    pub(super) fn set_rows(&mut self, mut rows: Vec<Told>, limit: usize) {
         for row in &rows {
             *match row.why {
                 Why::NeverSeen => &mut self.never_seen,
@@ -219,6 +241,11 @@ fn told(item: &Item, report: &Reported<'_>, now: Time) -> Told {
 
 fn add(row: &mut Told, host: &BStr, count: u64) {
     row.count = row.count.saturating_add(count);
+    name(row, host);
+}
+
+/// Names a host of a row, if there is room.
+pub(super) fn name(row: &mut Told, host: &BStr) {
     if row.hosts.iter().any(|known| known == host) {
         return;
     }

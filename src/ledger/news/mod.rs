@@ -5,6 +5,7 @@
 
 mod begin;
 mod block;
+mod handed_in;
 mod hosts;
 mod key;
 mod kinds;
@@ -17,6 +18,7 @@ mod state;
 mod waiting;
 
 pub use block::{Block, NEW_HOSTS, Reported, RuleOf};
+pub use handed_in::{HandedIn, HandedRow, Known, Taught, Whose};
 pub use hosts::{Hosts, KnownHost};
 pub use key::Keyed;
 pub use kinds::{Kind, Kinds, NOBODY, Pair};

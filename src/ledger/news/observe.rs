@@ -17,7 +17,7 @@ use crate::ledger::Day;
 /// Hosts that are known, at most.
 const MOST_HOSTS: usize = 1 << 14;
 /// The days for which a kind must have been silent to be back.
-const SILENT: u16 = 30;
+pub(super) const SILENT: u16 = 30;
 /// The share of all kinds that one rule may add on a day.
 const SHARE: usize = 16;
 
@@ -276,9 +276,11 @@ impl<'a> Observer<'a> {
 
     /// Says whether a line is news, and has its queue's next report tell it.
     fn judge(&mut self, new: NewLine<'_>, host: HostOf, kind: &KindOf, rule: Option<RuleRecord>) {
-        if host.new || self.waits(host.hash) {
+        let new_host = Why::NewHost { kinds: 0 };
+        let told = host.new && self.was_told(&new_host, new.host);
+        if (host.new && !told) || self.waits(host.hash) {
             let text = new.host.to_owned();
-            let place = self.item(host.hash, Why::NewHost { kinds: 0 }, text);
+            let place = self.item(host.hash, new_host, text);
             if let Some(place) = place {
                 self.wait(Wait::Line(new.at, place));
                 if kind.new_to_host {
@@ -320,13 +322,20 @@ impl<'a> Observer<'a> {
                 }
                 return;
             }
-            if rule.lacks_mask(self.today) {
+            if rule.lacks_mask(self.today) || self.was_told(&why, new.host) {
                 return;
             }
         }
         if let Some(place) = self.item(key, why, Told::kept(new.line)) {
             self.wait(Wait::Line(new.at, place));
         }
+    }
+
+    /// Whether the reports of the site have told it already (`set site`), of the line that is looked up.
+    fn was_told(&self, why: &Why, host: &BStr) -> bool {
+        let shape = self.shape.get(size_of::<u64>()..).unwrap_or_default();
+        self.news
+            .was_told((self.queue, shape), why, host, self.today)
     }
 
     /// Whether this queue waits to tell the item of this key, or another one does while this queue has not told

@@ -20,6 +20,9 @@ const BRIEF: TimeDelta = TimeDelta::seconds(450);
 /// The time to the next look at a file whose hosts have not written elsewhere since.
 const FILE_AGAIN: TimeDelta = TimeDelta::hours(1);
 
+/// The time to the next look at a silence that another console tells: it may be gone by then.
+const ELSEWHERE_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
 /// A silence that is to be told.
 struct Fired {
     slot: usize,
@@ -75,6 +78,8 @@ impl Silence {
         } else if site.blind(watch.source.as_ref()) {
             // The end of that fault begins the silence anew.
             None
+        } else if site.told_elsewhere(name, watch.learnt.last) {
+            Some(now + ELSEWHERE_AGAIN)
         } else if let Some(until) = site.hushed(name, now, now) {
             Some(until)
         } else if let Some(again) = self.file_waits(watch, now) {
@@ -233,6 +238,7 @@ impl Silence {
             let watched = watch.file.is_none()
                 && watch.state == State::Heard
                 && !site.blind(watch.source.as_ref())
+                && !site.told_elsewhere(watch.name.as_ref(), watch.learnt.last)
                 && site.hushed(watch.name.as_ref(), now, now).is_none();
             let bound = match watch.mode {
                 Mode::Fixed(time) => TimeDelta::from_std(time).ok()? / 2,

@@ -51,6 +51,12 @@ pub trait Site {
     /// Whether a source of lines is known not to be read.
     fn blind(&self, source: &BStr) -> bool;
 
+    /// Whether another console tells the silence of a host that it heard too; the last line of the host came at
+    /// `last`.
+    fn told_elsewhere(&self, _name: &BStr, _last: Time) -> bool {
+        false
+    }
+
     /// Whether a scheduled report tells of hosts that fall silent again and again.
     fn digest(&self) -> bool;
 

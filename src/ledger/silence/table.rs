@@ -206,6 +206,14 @@ impl Silence {
         self.hear(path, Some(host), source, now, site);
     }
 
+    /// Takes note that another console heard a host, if it is watched here.
+    pub fn heard_elsewhere(&mut self, name: &BStr, now: Time, site: &dyn Site) {
+        if let Some(slot) = self.names.get(name).copied() {
+            self.heard = self.heard.max(now);
+            self.heard_of(slot, now, site);
+        }
+    }
+
     fn hear(
         &mut self,
         name: &BStr,
