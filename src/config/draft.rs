@@ -13,6 +13,7 @@ use super::model::*;
 use super::queues::QueueTable;
 use super::redis_server::RedisServer;
 use super::reporter::{Location, Reporter, SourceLine};
+use super::site::SiteDraft;
 use super::values::is_loopback;
 
 /// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     pub(super) health_ping: Option<(HealthPing, Location)>,
     pub(super) trends: TrendsSettings,
     pub(super) trends_location: Option<Location>,
+    pub(super) site: SiteDraft,
     pub(super) state: StateSettings,
     pub(super) sleep: Duration,
     pub(super) repeat_limit: u64,
@@ -151,6 +153,7 @@ impl Draft {
             health_ping: None,
             trends: TrendsSettings::default(),
             trends_location: None,
+            site: SiteDraft::default(),
             state: StateSettings::default(),
             sleep: Duration::from_secs(5),
             repeat_limit: 1_000_000,
@@ -225,7 +228,7 @@ impl Draft {
                 news: self.news,
                 health_ping: self.health_ping.map(|(ping, _)| ping),
                 trends: self.trends,
-                site: None,
+                site: self.site.finish(),
                 state: self.state,
                 sleep: self.sleep,
                 repeat_limit: self.repeat_limit,

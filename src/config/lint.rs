@@ -18,6 +18,7 @@ pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     bundle::check(draft);
     foreign_text(draft, foreign);
     trends(draft);
+    site(draft);
     mail(draft);
     inputs(draft);
 }
@@ -111,6 +112,31 @@ fn trends(draft: &mut Draft) {
     if let Some(location) = trends_location.as_ref().filter(|_| !queues.have_digest()) {
         let message =
             "no queue can tell trends: none is mailed at a time of the day to others than pagers";
+        let hint = "write a queue with a schedule, as `set queue report tenshi@localhost root [0 12 * * *]`";
+        reporter.warn(location.clone(), message, Some(hint.into()));
+    }
+}
+
+/// A site without a place for what is handed in, or without anything to hand in.
+fn site(draft: &mut Draft) {
+    let Draft {
+        site,
+        state,
+        queues,
+        reporter,
+        ..
+    } = draft;
+    let Some((_, _, _, location)) = &site.site else {
+        return;
+    };
+    if state.dir.is_none() {
+        let message =
+            "a site needs a state directory: it keeps what is handed in until a report has it";
+        let hint = "write `set statedir DIRECTORY`, unless systemd or --state-dir names it";
+        reporter.warn(location.clone(), message, Some(hint.into()));
+    }
+    if !queues.have_schedule() {
+        let message = "no queue is mailed at a time of the day: nothing is handed in to the site";
         let hint = "write a queue with a schedule, as `set queue report tenshi@localhost root [0 12 * * *]`";
         reporter.warn(location.clone(), message, Some(hint.into()));
     }

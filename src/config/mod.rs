@@ -32,6 +32,7 @@ mod rules;
 mod setter;
 mod settings;
 mod silence;
+mod site;
 mod suggest;
 mod values;
 

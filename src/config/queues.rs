@@ -51,6 +51,12 @@ impl QueueTable {
         self.list.iter().any(|queue| queue.digest().is_some())
     }
 
+    /// Whether a queue is mailed at a time of the day.
+    pub(super) fn have_schedule(&self) -> bool {
+        let mut queues = self.list.iter();
+        queues.any(|queue| queue.schedule != Schedule::Now)
+    }
+
     /// The name of a queue, and when it is mailed.
     pub(super) fn schedule(&self, id: QueueId) -> Option<(&str, &Schedule)> {
         let queue = self.list.get(id.index())?;

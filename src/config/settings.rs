@@ -13,6 +13,7 @@ use super::loaded::Account;
 use super::model::*;
 use super::reporter::SourceLine;
 use super::setter::{Read, Setter};
+use super::site::{board, console, giveup, wait};
 use super::suggest::did_you_mean;
 
 /// A setting.
@@ -321,6 +322,15 @@ const SETTINGS: &[Setting] = &[
     }),
     row("heartbeat", "[WHEN] PROGRAM ARGUMENTS", Reload, |s| {
         s.heartbeat()
+    }),
+    // The site.
+    row("site", "NAME URL [mirror]", Restart(board), |s| s.site()),
+    row("site_wait", "DURATION", Restart(wait), |s| s.site_wait()),
+    row("site_giveup", "DURATION", Restart(giveup), |s| {
+        s.site_giveup()
+    }),
+    row("site_console", "NAME", Restart(console), |s| {
+        s.site_console()
     }),
     // The state.
     row(

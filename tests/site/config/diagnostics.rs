@@ -708,6 +708,39 @@ fn what_is_wrong_with_silences_is_told() {
             "1:18 error: `999d` is no length of time",
         ),
         ("set silence off ^(", "1:18 error: in the pattern: "),
+        ("set site s", "1:5 error: `set site` needs a value"),
+        (
+            "set site a.b redis://h",
+            "1:10 error: `a.b` is no name of a site",
+        ),
+        (
+            "set site s h:6379",
+            "1:12 error: this is no address of a board",
+        ),
+        (
+            "set site s file://srv",
+            "1:12 error: this is no address of a board",
+        ),
+        (
+            "set site s redis://h mirrors",
+            "1:22 error: `mirrors` has no meaning here",
+        ),
+        (
+            "set site s redis://h",
+            "1:10 warning: a site needs a state directory",
+        ),
+        (
+            "set site s redis://h",
+            "1:10 warning: no queue is mailed at a time of the day",
+        ),
+        (
+            "set site_wait soon",
+            "1:15 error: `soon` is no length of time",
+        ),
+        (
+            "set site_console a/b",
+            "1:18 error: `a/b` is no name of a console",
+        ),
         (
             "set hush ^db 4h",
             "1:10 error: the time at which the hush begins must follow the pattern, in brackets",

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bstr::BString;
 use tenshi::config::{
-    self, Action, Charsets, Listen, MailServer, MailTls, NewsQueues, NewsSettings, Output, QueueId,
-    SortOrder, TailSettings, TailStart, TrendsSettings,
+    self, Action, BoardAddress, Charsets, ConsoleName, Listen, MailServer, MailTls, NewsQueues,
+    NewsSettings, Output, QueueId, RedisServer, SiteName, SiteSettings, SortOrder, TailSettings,
+    TailStart, TrendsSettings,
 };
 use tenshi::schedule::Schedule;
 
@@ -77,6 +78,7 @@ fn defaults() {
         floor: 20,
     };
     assert_eq!(config.trends, trends);
+    assert_eq!(config.site, None);
 }
 
 #[test]
@@ -111,6 +113,35 @@ fn trends_are_asked_for_with_their_bounds() {
     };
     let set = "set trends on\nset trends_factor 3\nset trends_floor 100\n";
     assert_eq!(trends(set), want);
+}
+
+#[test]
+fn a_site_has_a_name_and_a_board() {
+    let head = "set mailserver h\nset queue a f@x a@x [0 12 * * *]\n";
+    let site = |text: &str| good(&format!("{head}{text}")).site;
+    let set = "set site naoj redis://me:secret@board.example:6380/2 mirror\nset site_wait 5m\nset site_giveup 12h\n\
+               set site_console east.example\n";
+    let redis = RedisServer::parse("redis://me:secret@board.example:6380/2").unwrap();
+    assert_eq!(redis.name(), "board.example:6380");
+    let want = SiteSettings {
+        name: SiteName::new("naoj").unwrap(),
+        board: BoardAddress::Redis(redis),
+        mirror: true,
+        wait: Duration::from_secs(300),
+        giveup: Duration::from_secs(12 * 3600),
+        console: ConsoleName::new("east.example"),
+    };
+    assert_eq!(site(set), Some(want));
+    let want = SiteSettings {
+        name: SiteName::new("s").unwrap(),
+        board: BoardAddress::Directory("/srv/board".into()),
+        mirror: false,
+        wait: SiteSettings::WAIT,
+        giveup: SiteSettings::GIVEUP,
+        console: None,
+    };
+    assert_eq!(site("set site s file:///srv/board\n"), Some(want));
+    assert_eq!(site("set site_wait 5m\nset site_console x\n"), None);
 }
 
 #[test]
