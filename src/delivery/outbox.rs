@@ -61,8 +61,7 @@ pub struct Outbox {
 impl Outbox {
     /// Takes a report in, to be sent at once. Gives the number of its mail.
     pub fn push(&mut self, report: Report, now: Time, hostname: &str) -> u64 {
-        self.next_id += 1;
-        let id = self.next_id;
+        let id = self.next_id + 1;
         // A blank would end the identifier.
         let hostname = hostname.replace(' ', "-");
         // Process and time make it unique over restarts without state, the number within one.
@@ -71,6 +70,13 @@ impl Outbox {
             now.timestamp_micros(),
             std::process::id()
         );
+        self.push_as(report, now, message_id)
+    }
+
+    /// As [`Self::push`], under this Message-ID.
+    pub fn push_as(&mut self, report: Report, now: Time, message_id: String) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
         let mailed = report.notification.is_none();
         let thread = self.threads.get(&report.queue).filter(|_| mailed).cloned();
         if thread.is_none() && mailed {

@@ -17,7 +17,7 @@ use crate::schedule::Schedule;
 pub type EscalationSettlement = Vec<(RuleId, BString, u64)>;
 
 /// The full name of a host, where it is known (`set resolve`).
-type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
+pub(super) type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
 
 /// The reports of a queue that fell due. A queue with pagers among its recipients has two.
 #[derive(Debug)]
@@ -52,7 +52,9 @@ impl Monitor {
         let config = self.config.clone();
         let ready = |(index, queue): (usize, &Queue)| {
             let now_queue = queue.schedule == Schedule::Now;
-            let ripe = now_queue || self.queues.get(index).is_some_and(|q| q.overdue);
+            let overdue = self.queues.get(index).is_some_and(|q| q.overdue);
+            // In a site, what is scheduled is handed in.
+            let ripe = now_queue || (overdue && self.console.is_none());
             (ripe && !waiting(&queue.name)).then_some(index)
         };
         let ready: Vec<usize> = config.queues.iter().enumerate().filter_map(ready).collect();
@@ -129,7 +131,7 @@ impl Monitor {
         let start = state.start;
         let id = QueueId(u16::try_from(index).ok()?);
         self.release(id);
-        let lines = self.lines_of(index, &tally, &share);
+        let (lines, left_out) = self.lines_of(index, &tally, &share);
         let news = self.take_news(index, &tally, &lines, now);
         let gathered = self.note_mailed(index, &share, &lines, (start, now));
         if lines.is_empty() && !self.queues.get(index)?.trends {
@@ -144,7 +146,7 @@ impl Monitor {
             settlement = self.escalated(id, &lines);
             self.heard_until(&queue.name, start);
         }
-        let remarks = self.remarks_for(index, start, now);
+        let remarks = [self.remarks_for(index, start, now), left_out].concat();
         let announced = std::mem::take(&mut self.announced);
         let page = queue.output.mail().map(|mail| self.page(mail, now));
         let builder = ReportBuilder {
@@ -215,16 +217,16 @@ impl Monitor {
         })
     }
 
-    /// The lines of a queue that are to be reported.
+    /// The lines of a queue that are to be reported, and what is said of others.
     fn lines_of<'t>(
         &mut self,
         index: usize,
         tally: &'t Tally,
         share: &Share,
-    ) -> Vec<HostLines<'t>> {
+    ) -> (Vec<HostLines<'t>>, Vec<String>) {
         let config = self.config.clone();
         let Some((queue, state)) = config.queues.get(index).zip(self.queues.get(index)) else {
-            return Vec::new();
+            return Default::default();
         };
         let order = match queue.output.mail() {
             Some(_) => config.report.sort_order,
@@ -245,11 +247,15 @@ impl Monitor {
         for (pattern, length) in gave_up {
             self.note_limit(&pattern, length);
         }
-        lines
+        let left_out = match queue.schedule {
+            Schedule::Now => self.leave_out_mailed(&queue.name, &mut lines),
+            Schedule::Cron(_) => None,
+        };
+        (lines, left_out.into_iter().collect())
     }
 
     /// The sentences that a report carries besides its lines; none where only pagers and programs read it.
-    fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
+    pub(super) fn remarks_for(&mut self, index: usize, start: Time, now: Time) -> Vec<String> {
         let config = self.config.clone();
         let queue = config.queues.get(index);
         match queue.and_then(|queue| queue.output.mail()) {
@@ -285,7 +291,11 @@ impl Monitor {
     }
 
     /// Takes out the escalation counters of the report's hosts, for the rules whose leftmost queue this is.
-    fn escalated(&mut self, queue: QueueId, lines: &[HostLines<'_>]) -> EscalationSettlement {
+    pub(super) fn escalated(
+        &mut self,
+        queue: QueueId,
+        lines: &[HostLines<'_>],
+    ) -> EscalationSettlement {
         let leftmost = |(index, action): (usize, &Action)| match action {
             Action::Queues(targets) => {
                 let counts = targets.iter().any(|t| t.escalation.is_some());

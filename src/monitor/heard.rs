@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::shown::thousands;
+use crate::site::Watched;
 
 /// Hosts that are known by name, at most: whoever sends lines can invent names.
 const MOST_HOSTS: usize = 10_000;
@@ -76,29 +77,37 @@ impl Heard {
 
     /// Notes that a queue had a report. Gives the lines and hosts since the one before in words.
     pub(super) fn reported(&mut self, queue: &str, read: u64) -> Option<String> {
+        self.take(queue, read).map(|watched| words(&watched))
+    }
+
+    /// Notes that a queue had a report. Gives the lines and hosts since the one before.
+    pub(super) fn take(&mut self, queue: &str, read: u64) -> Option<Watched> {
         let at = self.queues.iter().position(|(name, _)| name == queue)?;
         let (_, since) = self.queues.get_mut(at)?;
         let lines = read.saturating_sub(std::mem::replace(since, read));
-        let mut hosts = 0_u64;
-        self.hosts.retain(|_, bits| {
-            hosts += u64::from(*bits & bit(at) != 0);
+        let mut hosts = Vec::new();
+        self.hosts.retain(|name, bits| {
+            if *bits & bit(at) != 0 {
+                hosts.push(name.clone());
+            }
             *bits &= !bit(at);
             *bits != 0
         });
-        let more = if std::mem::take(&mut self.over) {
-            "more than "
-        } else {
-            ""
-        };
-        let number = |n: u64, what: &str| match n {
-            1 => format!("1 {what}"),
-            n => format!("{} {what}s", thousands(n)),
-        };
-        let (hosts, lines) = (number(hosts, "host"), number(lines, "line"));
-        Some(format!(
-            "{more}{hosts}, {lines} read, nothing for this queue"
-        ))
+        let over = std::mem::take(&mut self.over);
+        Some(Watched { lines, hosts, over })
     }
+}
+
+/// `12 hosts, 1,234 lines read, nothing for this queue`
+pub(super) fn words(watched: &Watched) -> String {
+    let more = if watched.over { "more than " } else { "" };
+    let number = |n: u64, what: &str| match n {
+        1 => format!("1 {what}"),
+        n => format!("{} {what}s", thousands(n)),
+    };
+    let hosts = number(watched.hosts.len() as u64, "host");
+    let lines = number(watched.lines, "line");
+    format!("{more}{hosts}, {lines} read, nothing for this queue")
 }
 
 /// The bit of a queue. There are no more than 64 of them.

@@ -10,6 +10,7 @@
 //! a storm), `news` (what the ledger makes of new lines), `trends` (how
 //! many lines each rule takes), `restore` (its part of a snapshot). The parts that they work on import nothing of it.
 
+mod alarms;
 mod bundles;
 mod bundling;
 mod changes;
@@ -17,6 +18,7 @@ mod continuation;
 mod continuation_state;
 mod continuing;
 mod due;
+mod elsewhere;
 mod escalation;
 mod expectations;
 mod expecting;
@@ -41,6 +43,8 @@ mod saved;
 mod saved_continuation;
 mod schedules;
 mod silence;
+mod site;
+mod site_reports;
 mod trace;
 mod trend_rules;
 mod trending;
@@ -59,6 +63,7 @@ pub use saved_continuation::{
     ContinuedChange, ContinuingChange, HostContinuing, SavedContinued, SavedContinuing,
     SourceContinuing,
 };
+pub use site_reports::SiteReport;
 pub use trend_rules::{Counted, TrendRule, TrendRules};
 pub use window::SavedBundles;
 

@@ -1,6 +1,6 @@
 //! The monitor itself: its parts, its beginning, and its change of configuration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bstr::BString;
@@ -49,6 +49,14 @@ pub struct Monitor {
     pub(super) watching: Watching,
     /// The hosts and lines since the last reports of the queues with `set quiet`.
     pub(super) heard: Heard,
+    /// The name of this console in its site; nothing where it mails for itself (`set site`).
+    pub(super) console: Option<String>,
+    /// The lines that other consoles of the site have mailed, by their hashes, with the names of these.
+    pub(super) mailed_elsewhere: BTreeMap<u64, String>,
+    /// The number of lines that were left out for that reason.
+    pub(super) left_out: u64,
+    /// Whether a scheduled minute has come that the site does not know of.
+    pub(super) passed: bool,
     /// The messages that rules expect.
     pub(super) expecting: Expecting,
     /// The counts of the last lines, for trends.
@@ -118,6 +126,10 @@ impl Monitor {
             continuing: Continuing::new(&config),
             held_continued: config.continues(),
             watching: Watching::new(&config, now),
+            console: None,
+            passed: false,
+            mailed_elsewhere: BTreeMap::new(),
+            left_out: 0,
             expecting: Expecting::new(&config),
             heard: Heard::of(&Heard::default(), &config, 0),
             trending: Trending::new(&config),

@@ -34,6 +34,17 @@ impl NewsRules {
         key.copied().unwrap_or(0)
     }
 
+    /// The keys of the rules whose lines a queue has.
+    pub(super) fn keys_of(&self, config: &Config, queue: QueueId) -> Vec<u64> {
+        let has = |action: &Action| match action {
+            Action::Queues(targets) => targets.iter().any(|target| target.queue == queue),
+            _ => false,
+        };
+        let rules = config.rules.iter().zip(&self.keys);
+        let theirs = rules.filter(|(rule, _)| has(&rule.action));
+        theirs.map(|(_, key)| *key).collect()
+    }
+
     /// What a report of a queue says of the rule of this key; nothing if it has no line of the rule.
     pub(super) fn of_queue(&self, config: &Config, key: u64, queue: QueueId) -> Option<RuleOf> {
         let rule = config.rules.get(self.rules.get(&key)?.index())?;

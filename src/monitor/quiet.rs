@@ -17,8 +17,13 @@ impl Monitor {
     pub(super) fn heard_until(&mut self, queue: &str, start: Time) -> Option<String> {
         let read = self.counters.get(Counter::Lines);
         let heard = self.heard.reported(queue, read)?;
-        let start = start.with_timezone(&Local).format("%a %e %b %H:%M");
-        let start = start.to_string().replace("  ", " ");
-        Some(format!("All quiet since {start}: {heard}"))
+        Some(all_quiet(start, &heard))
     }
+}
+
+/// `All quiet since Mon 30 Nov 12:00: 12 hosts, 1,234 lines read, nothing for this queue`
+pub(super) fn all_quiet(start: Time, heard: &str) -> String {
+    let start = start.with_timezone(&Local).format("%a %e %b %H:%M");
+    let start = start.to_string().replace("  ", " ");
+    format!("All quiet since {start}: {heard}")
 }

@@ -45,6 +45,7 @@ impl Monitor {
                 && state.next.is_some_and(|next| next <= now)
             {
                 state.overdue |= state.holds() || queue.quiet;
+                self.passed = true;
                 state.next = spec.next(now, &Local);
             }
         }
@@ -59,6 +60,7 @@ impl Monitor {
                 && state.next.is_some_and(|next| next <= now)
             {
                 state.overdue = true;
+                self.passed = true;
                 state.next = spec.next(now, &Local);
             }
         }
@@ -85,7 +87,8 @@ impl Monitor {
         let queues = self.config.queues.iter().zip(&self.queues);
         let wanted = queues.zip(0..).filter(|((queue, state), index)| {
             let told = state.holds() || queue.quiet || self.trends_due(*index);
-            told || others(&queue.name)
+            // A site has a report whoever has lines.
+            told || others(&queue.name) || self.console.is_some()
         });
         let next = wanted.filter_map(|((_, state), _)| state.next);
         next.chain(self.next_page()).min()

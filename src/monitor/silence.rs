@@ -1,7 +1,9 @@
 //! Silences: the hosts that wrote in a batch are noted once each, and the lines about those that should have written
 //! are counted in the queues of `set silence`.
 
-use bstr::BStr;
+use std::collections::BTreeMap;
+
+use bstr::{BStr, BString};
 
 use super::monitor::Monitor;
 use super::watching::{FILE, Known, Watching, digest, is_source};
@@ -35,10 +37,17 @@ impl Monitor {
             self.watching.batch += 1;
             return;
         }
+        let watching = &mut self.watching;
+        for number in &watching.hosts {
+            if let Some(name) = self.hosts.name(*number).filter(|name| !name.is_empty()) {
+                watching.elsewhere.heard_here(name);
+            }
+        }
         let Watching {
             silence,
             faults,
             hushes,
+            elsewhere,
             source,
             batch,
             hosts,
@@ -50,6 +59,7 @@ impl Monitor {
             config,
             faults,
             hushes,
+            elsewhere,
         };
         let (source, now) = (BStr::new(source), self.looked);
         let last = last.take();
@@ -66,6 +76,44 @@ impl Monitor {
             silence.file(path.into(), of_last, source, now, &known);
         }
         self.count_silences();
+    }
+
+    /// Takes note of the hosts that another console of the site heard.
+    pub fn heard_elsewhere(&mut self, console: &str, hosts: &[BString], now: Time) {
+        if !self.watching.is_on() {
+            return;
+        }
+        for host in hosts {
+            self.watching.elsewhere.heard(host.as_ref(), console, now);
+        }
+        let Watching {
+            silence,
+            faults,
+            hushes,
+            elsewhere,
+            ..
+        } = &mut self.watching;
+        let config = &self.config;
+        let known = Known {
+            config,
+            faults,
+            hushes,
+            elsewhere,
+        };
+        for host in hosts {
+            silence.heard_elsewhere(host.as_ref(), now, &known);
+        }
+        self.count_silences();
+    }
+
+    /// The hosts that wrote since the last call, for the other consoles of the site.
+    pub fn take_heard(&mut self) -> Vec<BString> {
+        self.watching.elsewhere.take_fresh()
+    }
+
+    /// Takes note of the other consoles of the site that are alive, each with the run of its state.
+    pub fn set_consoles(&mut self, alive: BTreeMap<String, u64>) {
+        self.watching.elsewhere.set_alive(alive);
     }
 
     /// To be called at each turn of the loop, at least every five minutes: after a longer time, silences begin anew.
@@ -93,6 +141,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         let config = &self.config;
@@ -102,6 +151,7 @@ impl Monitor {
                 config,
                 faults,
                 hushes,
+                elsewhere,
             },
         );
         self.count_silences();
@@ -114,6 +164,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         if faulty {
@@ -128,6 +179,7 @@ impl Monitor {
                     config,
                     faults,
                     hushes,
+                    elsewhere,
                 },
             );
         }
@@ -150,6 +202,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         let config = &self.config;
@@ -157,6 +210,7 @@ impl Monitor {
             config,
             faults,
             hushes,
+            elsewhere,
         };
         silence.reconfigure(now, &known);
     }
@@ -201,6 +255,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         let config = &self.config;
@@ -210,6 +265,7 @@ impl Monitor {
                 config,
                 faults,
                 hushes,
+                elsewhere,
             },
         ) {
             self.count_silence(queue, &line);
@@ -222,6 +278,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         let config = &self.config;
@@ -231,6 +288,7 @@ impl Monitor {
                 config,
                 faults,
                 hushes,
+                elsewhere,
             },
         )
     }
@@ -244,6 +302,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             ..
         } = &mut self.watching;
         let config = &self.config;
@@ -254,6 +313,7 @@ impl Monitor {
                 config,
                 faults,
                 hushes,
+                elsewhere,
             },
         );
         self.count_silences();
@@ -265,6 +325,7 @@ impl Monitor {
             silence,
             faults,
             hushes,
+            elsewhere,
             on,
             ..
         } = &mut self.watching;
@@ -276,6 +337,7 @@ impl Monitor {
                 config,
                 faults,
                 hushes,
+                elsewhere,
             },
         );
         self.count_silences();

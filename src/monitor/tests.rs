@@ -5,6 +5,7 @@ mod news;
 mod quiet;
 mod repeat;
 mod silence;
+mod site;
 mod trends;
 
 use std::sync::Arc;

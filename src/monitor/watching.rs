@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use bstr::{BStr, BString, ByteSlice};
 use chrono::{FixedOffset, Local, Offset, TimeZone};
 
+use super::elsewhere::Elsewhere;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::ledger::silence::{Hush, Mode, Silence, Site};
@@ -22,6 +23,8 @@ pub(super) struct Watching {
     pub faults: BTreeSet<String>,
     /// Hushes that people made by hand; those that are over for a while too, since a silence may have begun in them.
     pub hushes: Vec<Hush>,
+    /// The hosts that other consoles of the site hear.
+    pub elsewhere: Elsewhere,
     /// Whether anything is watched.
     pub on: bool,
     /// The source of the lines that are being taken.
@@ -41,6 +44,7 @@ impl Watching {
             silence: Silence::new(now),
             faults: BTreeSet::new(),
             hushes: Vec::new(),
+            elsewhere: Elsewhere::default(),
             on: config.silence.is_on(),
             source: BString::default(),
             batch: 1,
@@ -56,6 +60,7 @@ impl Watching {
             config,
             faults: &self.faults,
             hushes: &self.hushes,
+            elsewhere: &self.elsewhere,
         }
     }
 
@@ -100,6 +105,7 @@ pub(super) struct Known<'a> {
     pub config: &'a Config,
     pub faults: &'a BTreeSet<String>,
     pub hushes: &'a [Hush],
+    pub elsewhere: &'a Elsewhere,
 }
 
 impl Site for Known<'_> {
@@ -123,6 +129,10 @@ impl Site for Known<'_> {
     fn blind(&self, source: &BStr) -> bool {
         let mut faults = self.faults.iter();
         faults.any(|input| is_source(source, input))
+    }
+
+    fn told_elsewhere(&self, name: &BStr, last: Time) -> bool {
+        self.elsewhere.tells(name, last)
     }
 
     fn at_once(&self, name: Option<&BStr>) -> bool {

@@ -1,0 +1,123 @@
+//! The hosts that other consoles of a site hear (`set site`): a host is silent when no console hears it, and of those
+//! that heard it one tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::{BStr, BString};
+use chrono::TimeDelta;
+
+use crate::clock::Time;
+
+/// Hosts that are known, at most: whoever sends lines can invent names.
+const MOST: usize = 1 << 14;
+/// A console tells the silence of a host if it heard the host itself within this time of its last line.
+const OWN: TimeDelta = TimeDelta::hours(24);
+
+/// Which hosts the consoles of a site hear.
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere {
+    /// The name of this console; empty where there is no site.
+    console: String,
+    /// The other consoles that are alive, each with the run of its state.
+    alive: BTreeMap<String, u64>,
+    /// The hosts, each with the consoles that heard it and when they last did.
+    hosts: BTreeMap<BString, BTreeMap<String, Time>>,
+    /// The hosts that were heard here since the other consoles were last told.
+    fresh: BTreeSet<BString>,
+}
+
+impl Elsewhere {
+    /// Begins to know of other consoles.
+    pub(super) fn join(&mut self, console: &str) {
+        console.clone_into(&mut self.console);
+    }
+
+    /// Notes that a host was heard here.
+    pub(super) fn heard_here(&mut self, host: &BStr) {
+        if self.console.is_empty() || self.fresh.contains(host) || self.fresh.len() >= MOST {
+            return;
+        }
+        self.fresh.insert(host.to_owned());
+    }
+
+    /// The hosts that were heard here since the last call.
+    pub(super) fn take_fresh(&mut self) -> Vec<BString> {
+        std::mem::take(&mut self.fresh).into_iter().collect()
+    }
+
+    /// Notes which other consoles are alive, each with the run of its state. What one of them heard is forgotten when
+    /// it is not, or has another state: it has forgotten it too.
+    pub(super) fn set_alive(&mut self, alive: BTreeMap<String, u64>) {
+        if self.alive == alive {
+            return;
+        }
+        let before = &self.alive;
+        let same = |console: &String| {
+            let run = alive.get(console);
+            run.is_some() && before.get(console).is_none_or(|before| Some(before) == run)
+        };
+        for consoles in self.hosts.values_mut() {
+            consoles.retain(|console, _| same(console));
+        }
+        self.hosts.retain(|_, consoles| !consoles.is_empty());
+        self.alive = alive;
+    }
+
+    /// Notes that another console heard a host.
+    pub(super) fn heard(&mut self, host: &BStr, console: &str, now: Time) {
+        if self.hosts.len() >= MOST && !self.hosts.contains_key(host) {
+            return;
+        }
+        let consoles = self.hosts.entry(host.to_owned()).or_default();
+        consoles.insert(console.to_owned(), now);
+    }
+
+    /// Whether another console tells the silence of this host, whose last line came at `last`: of those that heard it,
+    /// the first by name does.
+    pub(super) fn tells(&self, host: &BStr, last: Time) -> bool {
+        let Some(consoles) = self.hosts.get(host) else {
+            return false;
+        };
+        let first = |(console, heard): (&String, &Time)| {
+            *console < self.console && self.alive.contains_key(console) && last - *heard < OWN
+        };
+        consoles.iter().any(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_consoles_that_heard_a_host_the_first_by_name_tells() {
+        let hour = TimeDelta::hours(1);
+        let now = Time::default() + hour * 1000;
+        let mut b = Elsewhere::default();
+        b.heard_here("h".into());
+        assert!(b.take_fresh().is_empty(), "there is no site");
+        b.join("b");
+        b.heard_here("h".into());
+        assert_eq!(b.take_fresh(), ["h"]);
+        assert!(b.take_fresh().is_empty());
+        let alive = |names: &[(&str, u64)]| {
+            let named = names.iter().map(|(name, run)| ((*name).to_owned(), *run));
+            named.collect()
+        };
+        b.set_alive(alive(&[("a", 1), ("c", 1)]));
+        assert!(!b.tells("h".into(), now));
+        b.heard("h".into(), "c", now);
+        assert!(!b.tells("h".into(), now), "c leaves it to b");
+        b.heard("h".into(), "a", now);
+        assert!(b.tells("h".into(), now + hour));
+        assert!(!b.tells("h".into(), now + hour * 24), "a heard it long ago");
+        b.set_alive(alive(&[("a", 2), ("c", 1)]));
+        assert!(!b.tells("h".into(), now), "a has forgotten it");
+        b.heard("h".into(), "a", now);
+        assert!(b.tells("h".into(), now));
+        b.set_alive(alive(&[("c", 1)]));
+        assert!(!b.tells("h".into(), now));
+        b.set_alive(alive(&[("a", 2), ("c", 1)]));
+        assert!(!b.tells("h".into(), now), "a may have forgotten it");
+    }
+}
