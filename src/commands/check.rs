@@ -1,6 +1,7 @@
 //! `tenshi -C`: reads the configuration, shows all errors and warnings about it and about what the
 //! machine lacks, and a summary of its meaning. Scripts look at the exit status alone: 0 unless there is an error.
 
+mod site;
 mod storms;
 
 use std::io::{self, IsTerminal, Write};
@@ -119,6 +120,7 @@ where
     kept.extend(memory(config));
     kept.extend(news(config));
     kept.extend(super::trends::summary(config));
+    kept.extend(site::summary(config));
     section(out, "state", &kept)?;
     if debug > 0 {
         let lines: Vec<String> = config

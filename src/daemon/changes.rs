@@ -10,6 +10,7 @@ impl Daemon {
         let monitor = self.monitor.changes()?;
         let kept = &self.commits.kept;
         let small = &kept.small;
+        let view = self.site_view();
         let new = self.settlements.iter();
         let new = new.filter(|(id, _)| !kept.settlements.contains(id));
         let gone = kept.settlements.iter();
@@ -54,6 +55,8 @@ impl Daemon {
                 .changed("notified", &self.outbox.notifications())
                 .map(|_| self.outbox.notifications()),
             journal: self.journal.changes(),
+            site: self.site.as_ref().and_then(|site| site.member.changes()),
+            site_view: small.changed("site_view", &view).cloned(),
         })
     }
 
@@ -62,6 +65,7 @@ impl Daemon {
         self.monitor.committed();
         self.files.committed();
         self.journal.committed();
+        let view = self.site_view();
         let kept = &mut self.commits.kept;
         if self.outbox.changes_since(&kept.outbox).is_some() {
             kept.outbox.clone_from(&self.outbox);
@@ -77,5 +81,6 @@ impl Daemon {
         small.committed("redis", &self.counted);
         small.committed("heard", self.monitor.saved_heard());
         small.committed("notified", &self.outbox.notifications());
+        small.committed("site_view", &view);
     }
 }

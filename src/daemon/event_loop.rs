@@ -16,6 +16,7 @@ use super::kept::Positions;
 use super::messages::{Message, Requests};
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
+use super::site::Site;
 use crate::archive::Archive;
 use crate::clock::{Clock, Time};
 use crate::delivery::message::Identity;
@@ -53,6 +54,8 @@ pub(super) struct Daemon {
     pub(super) messages: Receiver<Message>,
     /// For what the loop's own threads have to say.
     pub(super) sender: SyncSender<Message>,
+    /// This console of its site (`set site`).
+    pub(super) site: Option<Site>,
     /// The pings of `set heartbeat`.
     pub(super) pings: Pings,
     /// Signals have a channel of their own: they do not wait behind lines that are to be counted.
@@ -130,6 +133,8 @@ impl Daemon {
                 self.next_due,
                 self.next_silence(),
                 self.next_ping(),
+                self.next_site(now),
+                self.next_alarm(),
                 self.next_try(),
                 alive,
                 self.requests.until,
@@ -154,6 +159,7 @@ impl Daemon {
             Message::Signal => {}
             Message::Attempted(attempt) => self.settle(&attempt),
             Message::Pinged(end) => self.pinged(&end),
+            Message::Site(told) => self.board_says(*told),
             Message::ThreadDied => self.thread_died(self.clock.now()),
         }
     }
@@ -250,6 +256,7 @@ impl Daemon {
             self.look_for_silence(now);
             self.ping(now);
             self.check_if_due(now);
+            self.look_at_site(now);
         }
         self.commit(now);
         self.dispatch(now);

@@ -8,6 +8,7 @@ use crate::clock::Time;
 use crate::delivery::AttemptResult;
 use crate::input::Event;
 use crate::process::signals::Signal;
+use crate::site::Worked;
 use crate::state::WriteResult;
 
 /// The most messages that wait for the loop. A message may be a batch of 256 KiB: this bounds what
@@ -27,6 +28,8 @@ pub(super) enum Message {
     Written(WriteResult),
     /// A ping of `set heartbeat` is over.
     Pinged(Pinged),
+    /// Something came from the board of the site.
+    Site(Box<Worked>),
     /// A thread died; the log says which.
     ThreadDied,
 }

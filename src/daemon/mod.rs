@@ -13,8 +13,11 @@
 //!   is on disk; `changes`: what is new;
 //! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
 //! - `health_ping` and `pings`: the program of `set heartbeat`, while all is well;
+//! - `site`: this console of several (`set site`); `rounds`: its visits to the board; `site_words`: what its letters say; `alarms`:
+//!   what other consoles have mailed at once;
 //! - `ending` and `shutdown`: the end of a run.
 
+mod alarms;
 mod batch;
 mod changes;
 mod commits;
@@ -30,9 +33,12 @@ mod pings;
 mod reload;
 mod reports;
 mod requests;
+mod rounds;
 mod sending;
 mod service_status;
 mod shutdown;
+mod site;
+mod site_words;
 mod snapshots;
 mod start;
 #[cfg(test)]

@@ -39,6 +39,7 @@ impl Daemon {
                 self.outbox.settings_changed(now);
                 self.take_learnt(&new, now);
                 self.monitor.reconfigure(Arc::new(new), now);
+                self.site_reloaded();
                 self.plan_ping(now);
                 self.plan();
             }

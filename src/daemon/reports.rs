@@ -1,5 +1,6 @@
 //! Reports: which queues are due, and the way of their reports into the outbox.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::event_loop::Daemon;
@@ -25,15 +26,23 @@ impl Daemon {
         for queue in self.monitor.passing(now) {
             self.outbox.retry_queue(&queue, now);
         }
+        self.hand_in(now);
         for queue in self.monitor.now_with_lines() {
             self.outbox.retry_blocking(&queue, now);
         }
+        let asked = match self.asks_for_alarms(now) {
+            true => self.monitor.now_with_lines().into_iter().collect(),
+            false => BTreeSet::new(),
+        };
         let (outbox, resolver) = (&self.outbox, &self.resolver);
         let names = |host: &[u8]| resolver.as_ref()?.name(host);
         self.monitor.announce(outbox.unsent(now));
-        let due = self
-            .monitor
-            .due(now, status, &|queue| outbox.waiting(queue), &names);
+        let waiting = |queue: &str| outbox.waiting(queue) || asked.contains(queue);
+        let due = self.monitor.due(now, status, &waiting, &names);
+        if asked.is_empty() {
+            // They are of this check.
+            self.monitor.set_mailed_elsewhere(BTreeMap::new());
+        }
         let config = self.monitor.config().clone();
         // A `[now]` queue has no time but that of its next report.
         for queue in due
@@ -42,7 +51,7 @@ impl Daemon {
         {
             self.outbox.retry_queue(&queue.name, now);
         }
-        self.queue_reports(due, now);
+        self.queue_reports(due, now, None);
         if config.trends.on {
             // A period may have ended.
             self.commits.changed(now, true, &config.state);
@@ -50,6 +59,9 @@ impl Daemon {
         let sleep = config.sleep.max(Duration::from_secs(1));
         while self.next_check <= now {
             self.next_check = (self.next_check + sleep).max(now + sleep / 2);
+        }
+        if let Some(until) = self.next_alarm() {
+            self.next_check = self.next_check.min(until);
         }
         self.plan();
     }
@@ -59,7 +71,9 @@ impl Daemon {
     pub(super) fn ready(&self) -> bool {
         let due = self.next_due.is_some_and(|due| self.clock.now() >= due);
         let outbox = &self.outbox;
-        !self.catching_up && (due || self.monitor.overdue_but(&|queue| outbox.waiting(queue)))
+        // What is handed in to a site waits for no mail.
+        let waits = |queue: &str| self.site.is_none() && outbox.waiting(queue);
+        !self.catching_up && (due || self.monitor.overdue_but(&waits))
     }
 
     /// Makes a report of every queue, and tries all that waits in the outbox.
@@ -76,20 +90,25 @@ impl Daemon {
         let resolver = &self.resolver;
         let names = |host: &[u8]| resolver.as_ref()?.name(host);
         let due = self.monitor.flush(now, Some(status), &names);
-        self.queue_reports(due, now);
+        self.queue_reports(due, now, None);
     }
 
-    /// Moves reports from their queues into the outbox.
-    fn queue_reports(&mut self, due: Vec<DueReports>, now: Time) {
+    /// Moves reports from their queues into the outbox. Those of a site have Message-IDs that begin as `named` says.
+    pub(super) fn queue_reports(&mut self, due: Vec<DueReports>, now: Time, named: Option<&str>) {
         for due in due {
             let mut settlement = Some(due.settlement);
-            for report in due.reports {
+            for (report, number) in due.reports.into_iter().zip(1..) {
                 log::debug!("queue {}: mailing", report.queue);
                 let pager = report.pager;
                 let hostname = &self.identity.hostname;
-                let pushed = match &report.notification {
-                    Some(_) => self.outbox.push_notification(report, now, hostname),
-                    None => Ok(self.outbox.push(report, now, hostname)),
+                let pushed = match (&report.notification, named) {
+                    (Some(_), _) => self.outbox.push_notification(report, now, hostname),
+                    (None, Some(named)) => {
+                        let message_id =
+                            format!("{named}.{number}.tenshi@{}", hostname.replace(' ', "-"));
+                        Ok(self.outbox.push_as(report, now, message_id))
+                    }
+                    (None, None) => Ok(self.outbox.push(report, now, hostname)),
                 };
                 let id = match pushed {
                     Ok(id) => id,

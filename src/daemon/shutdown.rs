@@ -76,6 +76,7 @@ impl Daemon {
              mails what it has counted, and ends"
         );
         self.commits.forsake();
+        self.leave_site(now);
         self.shutdown.exit_status = self.shutdown.exit_status.max(1);
         self.end_with_reports(now, STOP);
     }

@@ -1,5 +1,7 @@
 //! Commits: making one when it is due, and going on when it is written or failed.
 
+use std::borrow::Cow;
+
 use super::commits::{AGAIN, SHARE};
 use super::ending::KEEP;
 use super::event_loop::Daemon;
@@ -56,6 +58,9 @@ impl Daemon {
             None => Commit::Snapshot(state::encode(&self.snapshot(now))?),
         };
         self.committed();
+        if let (Some(site), Some(store)) = (&mut self.site, &self.commits.store) {
+            site.committed(store.next_number());
+        }
         self.commits.begun = true;
         Ok(commit)
     }
@@ -118,6 +123,9 @@ impl Daemon {
                     );
                 }
                 store.show_failing(self.commits.failed);
+                if let Some(site) = &mut self.site {
+                    site.stored(None, store.next_number());
+                }
                 self.commits.begun = false;
                 self.commits.urgent();
                 true
@@ -196,6 +204,11 @@ impl Daemon {
             heard: monitor.saved_heard(),
             notified: self.outbox.notifications(),
             journal: self.journal.all(),
+            site: self
+                .site
+                .as_ref()
+                .map_or_else(Cow::default, |site| Cow::Borrowed(site.member.saved())),
+            site_view: self.site_view(),
         }
     }
 
@@ -218,9 +231,16 @@ impl Daemon {
                 *needed = (*needed).max(next);
             }
             commits.begun = false;
+            if let Some(site) = &mut self.site {
+                site.stored(None, next);
+            }
             return commits.urgent();
         }
         commits.mails.retain(|_, needed| *needed > written);
+        if let Some(site) = &mut self.site {
+            let done = matches!(stored.result, Written::Done);
+            site.stored(done.then_some(written), store.next_number());
+        }
         match &stored.result {
             Written::Lost => {}
             Written::Done => {

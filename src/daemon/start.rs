@@ -221,11 +221,7 @@ fn drop_rights(args: &RunArgs, config: &Config) -> Result<(Inputs, Option<PathBu
 }
 
 /// The loop's ends of its channels.
-struct Channels {
-    sender: SyncSender<Message>,
-    messages: Receiver<Message>,
-    signals: Receiver<Signal>,
-}
+type Channels = (SyncSender<Message>, Receiver<Message>, Receiver<Signal>);
 
 /// Makes the channels to the loop, and has the signals and the death of a thread sent over them.
 fn channels() -> Result<Channels, String> {
@@ -243,18 +239,13 @@ fn channels() -> Result<Channels, String> {
         let _ = wake.try_send(Message::Signal);
     };
     signals::spawn(receive).map_err(|e| format!("no thread for the signals: {e}"))?;
-    Ok(Channels {
-        sender,
-        messages,
-        signals,
-    })
+    Ok((sender, messages, signals))
 }
 
 /// Starts the threads, on top of what the snapshot holds.
 fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let (mut inputs, dir) = drop_rights(args, &config)?;
-    let channels = channels()?;
-    let sender = channels.sender;
+    let (sender, messages, signals) = channels()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let config = Arc::new(config);
@@ -270,7 +261,6 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     let requests = first_requests(&inputs, catching_up);
     let identity = identity();
     let begun = inputs.begun();
-    let files = resume.files.into_iter().chain(begun.files);
     let mut journal = JournalPositions::new(resume.journal);
     journal.make(begun.journal);
     let archive = store.as_ref().map(archive_of);
@@ -279,7 +269,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         archive,
         workers: workers(sender.clone()),
         next_due: None,
-        files: files.collect(),
+        files: resume.files.into_iter().chain(begun.files).collect(),
         journal,
         patterns: begun.patterns,
         resolver: resolver(&config),
@@ -291,10 +281,11 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         outbox: before.outbox,
         settlements,
         inputs,
-        messages: channels.messages,
+        messages,
         sender,
+        site: None,
         pings: Pings::new(&config, now),
-        signals: channels.signals,
+        signals,
         requests,
         next_check: now + config.sleep,
         watchdog: service::watchdog(),
@@ -309,6 +300,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         started: now,
         catching_up,
     };
+    daemon.begin_site(before.site, now)?;
     daemon.take_learnt(&config, now);
     daemon.commit_first();
     Ok(daemon)

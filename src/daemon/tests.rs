@@ -182,6 +182,7 @@ fn daemon_of(
         inputs: Inputs::open(config, false).unwrap(),
         messages,
         sender,
+        site: None,
         pings: Pings::default(),
         signals: channel().1,
         requests: Requests::default(),

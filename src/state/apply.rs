@@ -16,6 +16,7 @@ use crate::monitor::{
     SavedSource, SourcesChange,
 };
 use crate::queue::{Tally, TallyChange};
+use crate::site::{SavedSite, SiteChange};
 
 /// A section to which changes of the type `C` can be made.
 pub(super) trait Apply<C> {
@@ -179,6 +180,13 @@ impl Apply<ContinuingChange> for SavedContinuing {
 impl Apply<SilenceChange> for SavedSilence {
     fn apply(&mut self, change: SilenceChange, _: &mut Places) -> Result<(), String> {
         self.make(change);
+        Ok(())
+    }
+}
+
+impl Apply<SiteChange> for SavedSite {
+    fn apply(&mut self, change: SiteChange, _: &mut Places) -> Result<(), String> {
+        SavedSite::apply(self, change);
         Ok(())
     }
 }

@@ -283,6 +283,8 @@ fn owned_and_borrowed_are_the_same_bytes() {
         heard: &snapshot.heard,
         notified: Default::default(),
         journal: &snapshot.journal,
+        site: std::borrow::Cow::Borrowed(&snapshot.site),
+        site_view: snapshot.site_view.clone(),
     };
     assert_eq!(borrowed.write(Vec::new()), snapshot.write(Vec::new()));
 }

@@ -1,5 +1,6 @@
 //! The contents of a snapshot, as sections, and the changes of each.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
@@ -23,6 +24,7 @@ use crate::monitor::{
 };
 use crate::queue::{Continued, Tally, TallyChange};
 use crate::report::Notification;
+use crate::site::{SavedSite, SiteChange, SiteView};
 
 /// The sections, each with its type as it is read, as it is written, as its changes are read, and as they are
 /// written. To keep something more, add a line: its own section, and its own changes, which [`Apply`] makes to
@@ -94,7 +96,7 @@ macro_rules! snapshot {
                         $(name if name == stringify!($name).as_bytes() => {
                             let told = |e: &dyn std::fmt::Display| format!("{}: {e}", stringify!($name));
                             let change: $change = postcard::from_bytes(body).map_err(|e| told(&e))?;
-                            self.$name.apply(change, places).map_err(|e| told(&e))?;
+                            Apply::apply(&mut self.$name, change, places).map_err(|e| told(&e))?;
                         })+
                         _ => {}
                     }
@@ -170,6 +172,10 @@ snapshot! {
     journal: Positions, &'a Positions; PositionsChange, &'a PositionsChange;
     /// The part of the ledger for `set trends`.
     trends: Trends, &'a Trends; TrendsChange, TrendsChangeRef<'a>;
+    /// What this console keeps of its site (`set site`).
+    site: SavedSite, Cow<'a, SavedSite>; SiteChange, SiteChange;
+    /// What `tenshi status` shows of the site.
+    site_view: Option<SiteView>, Option<SiteView>; Option<SiteView>, Option<SiteView>;
 }
 
 impl Snapshot {

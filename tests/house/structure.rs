@@ -36,7 +36,6 @@ const ORDER: [&[&str]; 13] = [
         "shown",
         "simd",
         "timed_stream",
-        "unpack",
     ],
     &[
         "cli", "hash", "hosts", "logging", "logpath", "pattern", "schedule",

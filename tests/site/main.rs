@@ -18,6 +18,7 @@ mod badinput;
 mod charsets;
 mod cli;
 mod config;
+mod consoles;
 mod coverage;
 mod crash;
 mod demo;

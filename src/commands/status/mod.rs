@@ -5,6 +5,7 @@
 
 mod check;
 mod prometheus;
+mod site;
 mod text;
 mod view;
 mod watch;

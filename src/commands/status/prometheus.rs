@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::site::SiteStatus;
 use super::view::View;
 use crate::shown::shown;
 
@@ -42,8 +43,26 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     gauge(out, "outbox_age_seconds", text, age)?;
     let text = "Hosts and files whose silence was told and lasts.";
     gauge(out, "hosts_silent", text, view.silent.len())?;
+    if let Some(site) = &view.site {
+        of_site(site, view, out)?;
+    }
     let text = "Inputs, queues and servers with a fault that lasts.";
     gauge(out, "faults", text, view.faults.len())
+}
+
+/// Writes what is known of a site of several consoles.
+fn of_site(site: &SiteStatus, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let text = "Whether the board of the site does not answer (1) or does (0).";
+    gauge(out, "site_board_away", text, u8::from(site.away.is_some()))?;
+    let text = "Other consoles of the site without a word.";
+    gauge(out, "site_consoles_away", text, site.members_away())?;
+    let text = "Other consoles of the site that are known.";
+    gauge(out, "site_consoles", text, site.members.len())?;
+    let text = "Shares of this console that wait for a report of the site.";
+    gauge(out, "site_shares", text, site.shares)?;
+    let age = site.oldest.map_or(0, |oldest| view.ago(oldest));
+    let text = "How long the report is overdue to which the oldest of these shares belongs.";
+    gauge(out, "site_share_age_seconds", text, age)
 }
 
 /// Writes whether a daemon runs: all that is known where there is no snapshot.

@@ -39,6 +39,10 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         "outbox",
         view.outbox.iter().flat_map(|l| mail(l, view)),
     )?;
+    if let Some(site) = &view.site {
+        let title = format!("site {}", safe(&site.name));
+        section(out, &title, site.lines().into_iter())?;
+    }
     if !view.silent.is_empty() {
         let silent = view.silent.iter();
         let silent = silent.map(|host| format!("{} since {}", safe(&host.name), zoned(host.since)));
@@ -169,11 +173,11 @@ fn mail(mail: &MailView, view: &View) -> Vec<String> {
 }
 
 /// Names and servers' words in a form that is safe on a terminal.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     shown(text.as_bytes()).to_string()
 }
 
-fn local(time: Time) -> String {
+pub(super) fn local(time: Time) -> String {
     let time = time.with_timezone(&Local);
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }

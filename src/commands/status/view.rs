@@ -7,6 +7,7 @@ use bstr::BString;
 use chrono::{DateTime, Local, NaiveDate};
 use serde::Serialize;
 
+use super::site::SiteStatus;
 use crate::clock::Time;
 use crate::counters::Counters;
 use crate::delivery::QueuedMail;
@@ -49,6 +50,9 @@ pub(super) struct View {
     pub journal: Option<JournalView>,
     pub queues: Vec<QueueView>,
     pub outbox: Vec<MailView>,
+    /// The site of several consoles that this one belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteStatus>,
     /// The hosts and files whose silence was told and lasts.
     pub silent: Vec<SilentView>,
     /// The hushes by hand that last.
@@ -199,6 +203,7 @@ impl View {
                 .collect(),
             news: NewsView::new(&snapshot.news),
             outbox: snapshot.outbox.mails().iter().map(MailView::new).collect(),
+            site: snapshot.site_view.map(SiteStatus::new),
             silent: snapshot.silence.silent().map(SilentView::new).collect(),
             hushes: Vec::new(),
             faults: snapshot.faults.into_iter().collect(),

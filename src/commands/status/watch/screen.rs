@@ -92,6 +92,11 @@ fn sections(view: &View, fault: Option<&str>) -> Vec<Section> {
     let faults = faults
         .map(|(of, why)| critical(format!("{}: {}", safe(of.as_bytes()), safe(why.as_bytes()))));
     add("faults", faults.collect());
+    let site = view.site.iter().flat_map(|site| site.lines());
+    add(
+        "site",
+        site.map(|line| Line::new(Style::Plain, line)).collect(),
+    );
     let silent = view.silent.iter().map(|silent| {
         let (name, since) = (safe(silent.name.as_bytes()), span(view.ago(silent.since)));
         Line::new(Style::Bold, name).with(Style::Plain, format!("  for {since}"))

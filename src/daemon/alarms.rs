@@ -1,0 +1,69 @@
+//! Where consoles of a site hear the same hosts (`mirror`): before lines are mailed at once, the board is asked whether
+//! another console has mailed them. Where it does not answer within moments, they are mailed.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::event_loop::Daemon;
+use super::site::Asked;
+use crate::clock::Time;
+
+/// An answer is waited for no longer than this.
+const PATIENCE: TimeDelta = TimeDelta::seconds(2);
+
+impl Daemon {
+    /// When an answer is not waited for any more.
+    pub(super) fn next_alarm(&self) -> Option<Time> {
+        match self.site.as_ref()?.question.as_ref()?.state {
+            Asked::Until(time) => Some(time),
+            Asked::No | Asked::Over => None,
+        }
+    }
+
+    /// Whether `[now]` queues wait for an answer; the question is asked first.
+    pub(super) fn asks_for_alarms(&mut self, now: Time) -> bool {
+        let Some(site) = &mut self.site else {
+            return false;
+        };
+        let away = site.member.view().away.is_some();
+        let (question, busy) = (&mut site.question, site.hangs);
+        let Some(question) = question else {
+            return false;
+        };
+        match question.state {
+            Asked::Until(until) if now < until => return true,
+            Asked::Until(_) | Asked::Over => {
+                question.state = Asked::No;
+                return false;
+            }
+            Asked::No => {}
+        }
+        let hashes = self.monitor.alarms();
+        if away || busy || hashes.is_empty() {
+            return false;
+        }
+        question.number += 1;
+        question.state = Asked::Until(now + PATIENCE);
+        question.hashes.clone_from(&hashes);
+        site.worker.alarms(question.number, hashes);
+        true
+    }
+
+    /// Takes the answer: the consoles that have mailed the lines, if others than this one did.
+    pub(super) fn alarms_answered(&mut self, number: u64, by: Vec<Option<String>>) {
+        let question = self.site.as_mut().and_then(|site| site.question.as_mut());
+        let waits = |state| matches!(state, Asked::Until(_));
+        if let Some(question) = question
+            && question.number == number
+            && waits(question.state)
+        {
+            question.state = Asked::Over;
+            let both = std::mem::take(&mut question.hashes).into_iter().zip(by);
+            let by: BTreeMap<u64, String> =
+                both.filter_map(|(hash, by)| Some((hash, by?))).collect();
+            self.monitor.set_mailed_elsewhere(by);
+            self.next_check = self.clock.now();
+        }
+    }
+}

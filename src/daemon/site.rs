@@ -1,0 +1,175 @@
+//! This console of its site (`set site`), as the loop keeps it. What the loop does with it is in `rounds`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use siphasher::sip::SipHasher13;
+
+use super::messages::Message;
+use crate::clock::Time;
+use crate::config::{Config, ConsoleName};
+use crate::monitor::Monitor;
+use crate::schedule::Schedule;
+use crate::site::{Member, Merged, SavedSite, Worker};
+
+/// The time between two looks while the board hangs.
+const LOOK: TimeDelta = TimeDelta::seconds(30);
+
+/// This console of its site.
+pub(super) struct Site {
+    pub(super) member: Member,
+    pub(super) worker: Worker,
+    /// Since when a round is on its way, if one is.
+    pub(super) on_way: Option<Time>,
+    /// Whether its answer is not waited for any more.
+    pub(super) hangs: bool,
+    /// The time after which it is not.
+    longest: TimeDelta,
+    /// The number of the commit that must be on disk before the next round begins.
+    needed: Option<u64>,
+    /// What is asked of the lines that are mailed at once; nothing where consoles hear other hosts each.
+    pub(super) question: Option<Question>,
+    /// The other consoles that stand among the faults.
+    pub(super) faulty: BTreeSet<String>,
+}
+
+impl Site {
+    /// The console of a configuration with `set site`, on what its state has of the site. Without one, gives what the
+    /// state has of the site that it was in before.
+    ///
+    /// # Errors
+    /// There is no state directory, no queue, or no thread.
+    pub(super) fn begin(
+        monitor: &mut Monitor,
+        (saved, hostname): (SavedSite, &str),
+        stores: bool,
+        sender: &SyncSender<Message>,
+    ) -> Result<(Option<Self>, Vec<Merged>), String> {
+        let config = monitor.config().clone();
+        let Some(settings) = &config.site else {
+            return Ok((None, saved.left()));
+        };
+        if !stores {
+            let why = "what is handed in is kept there until a report has it";
+            return Err(format!(
+                "`set site` needs a state directory: {why}; add `set statedir DIR`"
+            ));
+        }
+        let console = settings.console.clone();
+        let console = console.unwrap_or_else(|| ConsoleName::of_machine(hostname));
+        let sender = sender.clone();
+        let answer = move |answer| {
+            // Nobody listens to it once the loop has ended.
+            let _ = sender.send(Message::Site(Box::new(answer)));
+        };
+        let worker = Worker::start(settings, console.as_str(), answer)
+            .map_err(|e| format!("no thread for the board of `set site`: {e}"))?;
+        let (hash, now) = (schedules(&config), monitor.looked());
+        monitor.join_site(console.as_str());
+        let site = Self {
+            member: Member::new(settings, console.as_str(), hash, saved, now),
+            worker,
+            on_way: None,
+            hangs: false,
+            longest: longest_round(settings.wait),
+            needed: None,
+            question: settings.mirror.then(Question::default),
+            faulty: BTreeSet::new(),
+        };
+        Ok((Some(site), Vec::new()))
+    }
+
+    /// To be called when the commit of this number is made of the site as it is.
+    pub(super) fn committed(&mut self, number: u64) {
+        if self.member.changes().is_some() {
+            self.needed = Some(number);
+        }
+        self.member.committed();
+    }
+
+    /// To be called when the commit of this number is on disk; with no number, when nothing before the commit `next` is.
+    pub(super) fn stored(&mut self, number: Option<u64>, next: u64) {
+        match number {
+            Some(number) => self.needed = self.needed.filter(|needed| *needed > number),
+            None => self.needed = Some(next),
+        }
+    }
+
+    /// Whether everything that the member knows is on disk.
+    pub(super) fn is_kept(&self) -> bool {
+        self.needed.is_none() && self.member.changes().is_none()
+    }
+
+    /// When the loop should look again; nothing while it waits for a commit.
+    pub(super) fn next(&self, now: Time) -> Option<Time> {
+        match (self.on_way, self.hangs) {
+            // Shares may be mailed alone meanwhile.
+            (Some(_), true) => Some(now + LOOK),
+            (Some(since), false) => Some(since + self.longest),
+            (None, _) => self.member.next(now).filter(|_| self.is_kept()),
+        }
+    }
+
+    /// Whether the round that is on its way is not waited for from now on.
+    pub(super) fn gives_up_round(&mut self, now: Time) -> bool {
+        let late = self.on_way.is_some_and(|since| now - since >= self.longest);
+        late && !std::mem::replace(&mut self.hangs, true)
+    }
+
+    /// Notes the end of the round. Gives whether its answer counts.
+    pub(super) fn round_is_over(&mut self) -> bool {
+        self.on_way = None;
+        !std::mem::take(&mut self.hangs)
+    }
+}
+
+/// The question whether other consoles have mailed lines of `[now]` queues.
+#[derive(Debug, Default)]
+pub(super) struct Question {
+    /// The number of the last one.
+    pub(super) number: u64,
+    /// The hashes of its lines.
+    pub(super) hashes: Vec<u64>,
+    pub(super) state: Asked,
+}
+
+/// How far a question is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Asked {
+    /// Nothing is asked.
+    #[default]
+    No,
+    /// It is waited for until then.
+    Until(Time),
+    /// There is an answer, or there will be none.
+    Over,
+}
+
+/// The time after which a board hangs: less than that after which a console mails alone.
+fn longest_round(wait: Duration) -> TimeDelta {
+    let longest = (wait / 2).clamp(Duration::from_secs(30), Duration::from_secs(300));
+    TimeDelta::from_std(longest).unwrap_or(LOOK)
+}
+
+/// The hash of the schedules of a configuration.
+pub(super) fn schedules(config: &Config) -> u64 {
+    let scheduled = config
+        .queues
+        .iter()
+        .filter_map(|queue| match &queue.schedule {
+            Schedule::Cron(spec) => Some((&queue.name, spec.to_string())),
+            Schedule::Now => None,
+        });
+    let all: BTreeMap<&String, String> = scheduled.collect();
+    let mut hasher = SipHasher13::new();
+    for (queue, schedule) in all {
+        for text in [queue, &schedule] {
+            hasher.write_u64(text.len() as u64);
+            hasher.write(text.as_bytes());
+        }
+    }
+    hasher.finish()
+}

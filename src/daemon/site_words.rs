@@ -1,0 +1,108 @@
+//! What the letters of a site say of its consoles.
+
+use chrono::Local;
+
+use crate::clock::Time;
+use crate::site::{Doubt, MemberView, Merged, Missing, SiteView};
+
+/// The sentences of a letter for the whole site.
+pub(super) fn of_site(view: &SiteView, merged: &Merged, now: Time) -> Vec<String> {
+    let mut words = Vec::new();
+    if merged.late {
+        let whose = consoles(&merged.consoles);
+        words.push(format!("late: {whose}, of {}", shown(merged.slot, now)));
+    }
+    words.extend(
+        merged
+            .missing
+            .iter()
+            .map(|of| missing(of, merged, view, now)),
+    );
+    let drifts = |member: &&MemberView| member.drifted == Some(true);
+    words.extend(
+        view.members
+            .iter()
+            .filter(drifts)
+            .map(|of| drifted(view, of)),
+    );
+    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
+    words
+}
+
+/// The sentences of a letter of one console.
+pub(super) fn alone(view: &SiteView, merged: &Merged, now: Time) -> Vec<String> {
+    let whose = consoles(&merged.consoles);
+    let mut words = vec![match &view.away {
+        Some((_, since)) => {
+            format!(
+                "{whose} alone: the board is away since {}",
+                shown(*since, now)
+            )
+        }
+        None => format!("{whose} alone, of {}", shown(merged.slot, now)),
+    }];
+    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
+    words
+}
+
+/// The sentences of a letter of what was handed in to a site that the configuration does not have any more.
+pub(super) fn left(merged: &Merged, now: Time) -> Vec<String> {
+    let whose = consoles(&merged.consoles);
+    let mut words = vec![format!(
+        "{whose} alone, of {}: it left its site",
+        shown(merged.slot, now)
+    )];
+    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
+    words
+}
+
+/// The fault of a console without a word.
+pub(super) fn away(member: &MemberView, now: Time) -> String {
+    format!("nothing since {}", shown(member.since, now))
+}
+
+/// What is wrong with a console whose schedules are others.
+fn drifted(view: &SiteView, member: &MemberView) -> String {
+    let (other, this) = (&member.console, &view.console);
+    format!("console {other} has other schedules than {this}: their reports may come apart")
+}
+
+fn missing(missing: &Missing, merged: &Merged, view: &SiteView, now: Time) -> String {
+    let name = &missing.console;
+    let there = |member: &MemberView| member.console == *name && !member.away;
+    if view.members.iter().any(there) {
+        let slot = shown(merged.slot, now);
+        return format!("console {name}: its part of {slot} is not here yet");
+    }
+    let since = missing
+        .since
+        .map(|since| format!("nothing since {}", shown(since, now)));
+    let since = since.unwrap_or_else(|| "nothing of it since this console was started".into());
+    format!("console {name}: {since}")
+}
+
+fn doubt(doubt: &Doubt, merged: &Merged, now: Time) -> String {
+    let (of, slot) = (&doubt.of, shown(merged.slot, now));
+    match &doubt.by {
+        Some(by) => format!("{of}'s part of {slot} may stand in a report of {by} as well"),
+        None => format!("{of}'s part of {slot} may stand in another report as well"),
+    }
+}
+
+fn consoles(names: &[String]) -> String {
+    let word = match names.len() {
+        1 => "console",
+        _ => "consoles",
+    };
+    format!("{word} {}", names.join(", "))
+}
+
+/// A time of today as hours and minutes, any other one with its day.
+fn shown(time: Time, now: Time) -> String {
+    let [time, now] = [time, now].map(|time| time.with_timezone(&Local));
+    let format = match time.date_naive() == now.date_naive() {
+        true => "%H:%M",
+        false => "%a %-d %b %H:%M",
+    };
+    time.format(format).to_string()
+}

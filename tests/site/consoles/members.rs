@@ -1,0 +1,92 @@
+//! Consoles that die, that say nothing, that have other schedules; a board that is away; what `status` shows of it.
+
+use std::time::Duration;
+
+use super::rig::{Site, holds};
+use crate::support::{NEVER, poll};
+
+const QUEUE: &str = "set site_wait 5s\nset queue q f@x t@x [* * * * *]\nq .*";
+
+/// A moment in which lines are read.
+fn read() {
+    std::thread::sleep(Duration::from_millis(500));
+}
+
+#[test]
+fn a_console_that_was_killed_hands_in_later_and_nothing_is_lost_or_doubled() {
+    let site = Site::new(QUEUE);
+    let (a, mut b) = (site.console("a", ""), site.console("b", ""));
+    // Both know each other once they had a report.
+    a.log("h", "first", 1);
+    b.log("h", "first", 1);
+    let mails = site.wait("q", 1, &[&a, &b]);
+    assert!(
+        mails[0].body().ends_with("    2: first\n"),
+        "{}",
+        mails[0].body()
+    );
+    // The next minute: b is dead, with a line that it has counted.
+    b.log("h", "of b", 5);
+    read();
+    b.kill();
+    a.log("h", "of a", 1);
+    let mails = site.wait("q", 2, &[&a]);
+    let body = mails[1].body();
+    // It was there a moment ago.
+    let told = "*** console b: its part of ";
+    assert!(body.starts_with(told), "{body}");
+    assert!(body.ends_with("    1: of a\n"), "{body}");
+    b.again();
+    let mails = site.wait("q", 3, &[&a, &b]);
+    let late = mails[2].body();
+    assert!(late.ends_with("    5: of b\n"), "{late}");
+    let counted = |text: &str| {
+        let mails = site.mails("q");
+        let bodies = mails.iter().map(|mail| mail.body());
+        bodies.filter(|body| body.contains(text)).count()
+    };
+    for text in [": first\n", ": of a\n", ": of b\n"] {
+        assert_eq!(counted(text), 1, "{text}");
+    }
+}
+
+#[test]
+fn while_the_board_is_away_each_console_mails_alone() {
+    let site = Site::new(QUEUE);
+    let a = site.console("a", "");
+    let answers = || a.tenshi(&["status"]).1.contains(" answers\n").then_some(());
+    assert!(
+        poll(super::rig::LONG, answers).is_some(),
+        "{}",
+        a.daemon().stderr()
+    );
+    std::fs::remove_dir_all(site.board.root()).unwrap();
+    std::fs::write(site.board.root(), "no directory").unwrap();
+    a.log("h", "alone", 3);
+    let mails = site.wait("q", 1, &[&a]);
+    let body = mails[0].body();
+    assert!(
+        body.starts_with("*** console a alone: the board is away since "),
+        "{body}"
+    );
+    assert!(body.ends_with("\nh: \n    3: alone\n"), "{body}");
+    let (status, told) = a.tenshi(&["status", "--check"]);
+    assert!(told.contains("site board: "), "{told}");
+    assert_eq!(status, 2, "{told}");
+    std::fs::remove_file(site.board.root()).unwrap();
+    std::fs::create_dir(site.board.root()).unwrap();
+    let one = || site.mails("q").len() == 1;
+    holds(Duration::from_secs(3), one, "it is mailed once");
+}
+
+#[test]
+fn other_schedules_are_told() {
+    let site = Site::new(QUEUE);
+    let a = site.console("a", "");
+    let b = site.console("b", &format!("set queue other f@x t@x {NEVER}"));
+    a.log("h", "x", 1);
+    b.log("h", "x", 1);
+    let mails = site.wait("q", 1, &[&a, &b]);
+    let body = mails[0].body();
+    assert!(body.contains(" has other schedules than "), "{body}");
+}

@@ -1,0 +1,5 @@
+//! Several consoles of one site (`set site`): real daemons over one board.
+
+mod mail;
+mod members;
+mod rig;
