@@ -13,7 +13,7 @@ use super::model::*;
 use super::queues::QueueTable;
 use super::redis_server::RedisServer;
 use super::reporter::{Location, Reporter, SourceLine};
-use super::site::SiteDraft;
+use super::site_draft::SiteDraft;
 use super::values::is_loopback;
 
 /// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).

@@ -33,6 +33,7 @@ mod setter;
 mod settings;
 mod silence;
 mod site;
+mod site_draft;
 mod suggest;
 mod values;
 

@@ -13,7 +13,7 @@ use super::loaded::Account;
 use super::model::*;
 use super::reporter::SourceLine;
 use super::setter::{Read, Setter};
-use super::site::{board, console, giveup, wait};
+use super::site_draft::{board, console};
 use super::suggest::did_you_mean;
 
 /// A setting.
@@ -325,7 +325,7 @@ const SETTINGS: &[Setting] = &[
     }),
     // The site.
     row("site", "NAME URL [mirror]", Restart(board), |s| s.site()),
-    row("site_wait", "DURATION", Restart(wait), |s| s.site_wait()),
+    row("site_wait", "DURATION", Reload, |s| s.site_wait()),
     row("site_giveup", "DURATION", Restart(giveup), |s| {
         s.site_giveup()
     }),

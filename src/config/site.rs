@@ -1,77 +1,14 @@
 //! The settings of a site of several consoles: `set site`, `site_wait`, `site_giveup`, `site_console`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::diagnostic::shown;
 use super::grammar::Fragment;
-use super::model::{BoardAddress, Config, ConsoleName, SiteName, SiteSettings};
+use super::model::{BoardAddress, ConsoleName, SiteName};
 use super::redis_server::RedisServer;
-use super::reporter::{Located, Location};
+use super::reporter::Located;
 use super::setter::{Read, Setter};
 use super::silence::duration_of;
-
-/// [`SiteSettings`] while the site is not known.
-#[derive(Debug)]
-pub(super) struct SiteDraft {
-    /// `set site`: the name, the board, whether `mirror` is there, and where that is written.
-    pub(super) site: Option<(SiteName, BoardAddress, bool, Location)>,
-    wait: Duration,
-    giveup: Duration,
-    console: Option<ConsoleName>,
-}
-
-impl Default for SiteDraft {
-    fn default() -> Self {
-        Self {
-            site: None,
-            wait: SiteSettings::WAIT,
-            giveup: SiteSettings::GIVEUP,
-            console: None,
-        }
-    }
-}
-
-impl SiteDraft {
-    /// The settings, if there is a site.
-    pub(super) fn finish(self) -> Option<SiteSettings> {
-        let (name, board, mirror, _) = self.site?;
-        Some(SiteSettings {
-            name,
-            board,
-            mirror,
-            wait: self.wait,
-            giveup: self.giveup,
-            console: self.console,
-        })
-    }
-}
-
-/// Whether two configurations differ in `set site`.
-pub(super) fn board(old: &Config, new: &Config) -> bool {
-    let of = |site: &SiteSettings| (site.name.clone(), site.board.clone(), site.mirror);
-    old.site.as_ref().map(of) != new.site.as_ref().map(of)
-}
-
-/// Whether two configurations of a site differ in `set site_wait`.
-pub(super) fn wait(old: &Config, new: &Config) -> bool {
-    differ(old, new, |site| site.wait)
-}
-
-/// Whether two configurations of a site differ in `set site_giveup`.
-pub(super) fn giveup(old: &Config, new: &Config) -> bool {
-    differ(old, new, |site| site.giveup)
-}
-
-/// Whether two configurations of a site differ in `set site_console`.
-pub(super) fn console(old: &Config, new: &Config) -> bool {
-    differ(old, new, |site| site.console.clone())
-}
-
-fn differ<T: PartialEq>(old: &Config, new: &Config, of: impl Fn(&SiteSettings) -> T) -> bool {
-    let both = old.site.as_ref().zip(new.site.as_ref());
-    both.is_some_and(|(old, new)| of(old) != of(new))
-}
 
 impl<'l> Setter<'_, 'l> {
     /// `set site NAME URL [mirror]`

@@ -176,8 +176,10 @@ impl Member {
         &self.saved.me.name
     }
 
-    /// Sets the hash of the schedules: a reload has others.
-    pub fn set_schedules(&mut self, schedules: u64) {
+    /// Takes the times and the hash of the schedules of a configuration that was read again.
+    pub fn reconfigure(&mut self, settings: &SiteSettings, schedules: u64) {
+        self.settings.wait = settings.wait;
+        self.settings.giveup = settings.giveup;
         self.schedules = schedules;
     }
 

@@ -9,6 +9,7 @@ mod site;
 mod text;
 mod view;
 mod watch;
+mod words;
 
 use std::io::{self, Write};
 

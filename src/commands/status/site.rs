@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::text::{local, safe};
+use super::words::{local, safe};
 use crate::clock::Time;
 use crate::shown::thousands;
 use crate::site::{MemberView, SiteView};

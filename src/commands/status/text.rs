@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use chrono::Local;
-
 use super::view::{FileView, MailView, QueueView, View};
-use crate::clock::Time;
-use crate::shown::{shown, size, span, thousands};
+use super::words::{local, safe, zoned};
+use crate::shown::{size, span, thousands};
 
 /// Writes it.
 pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -170,19 +168,4 @@ fn mail(mail: &MailView, view: &View) -> Vec<String> {
             .map(|fault| format!("  {}", safe(fault))),
     );
     lines
-}
-
-/// Names and servers' words in a form that is safe on a terminal.
-pub(super) fn safe(text: &str) -> String {
-    shown(text.as_bytes()).to_string()
-}
-
-pub(super) fn local(time: Time) -> String {
-    let time = time.with_timezone(&Local);
-    time.format("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-fn zoned(time: Time) -> String {
-    let time = time.with_timezone(&Local);
-    time.format("%Y-%m-%d %H:%M:%S %z").to_string()
 }
