@@ -326,10 +326,8 @@ const SETTINGS: &[Setting] = &[
     // The site.
     row("site", "NAME URL [mirror]", Restart(board), |s| s.site()),
     row("site_wait", "DURATION", Reload, |s| s.site_wait()),
-    row("site_giveup", "DURATION", Restart(giveup), |s| {
-        s.site_giveup()
-    }),
-    row("site_console", "NAME", Restart(console), |s| {
+    row("site_giveup", "DURATION", Reload, |s| s.site_giveup()),
+    row("site_console", "NAME", NextInput(console), |s| {
         s.site_console()
     }),
     // The state.

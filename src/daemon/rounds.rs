@@ -113,8 +113,9 @@ impl Daemon {
 
     /// To be called when the configuration is another one.
     pub(super) fn site_reloaded(&mut self) {
-        if let Some(site) = &mut self.site {
-            site.member.set_schedules(schedules(self.monitor.config()));
+        let config = self.monitor.config();
+        if let Some((site, settings)) = self.site.as_mut().zip(config.site.as_ref()) {
+            site.member.reconfigure(settings, schedules(config));
         }
     }
 
