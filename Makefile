@@ -6,7 +6,7 @@ DESTDIR ?=
 
 # Debian packages that the tests use: the original to compare with, and the programs around us.
 TEST_PACKAGES = tenshi systemd-journal-remote postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
-	mandoc man-db faketime strace tmux procps apprise curl zabbix-agent prometheus-alertmanager icinga2-bin
+	zstd xz-utils bzip2 pbzip2 mandoc man-db faketime strace tmux procps apprise curl zabbix-agent prometheus-alertmanager icinga2-bin
 # And those that the benchmark measures, and measures with.
 BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 

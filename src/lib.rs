@@ -86,6 +86,8 @@ pub mod suggest;
 pub mod threads;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod timed_stream;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
+pub mod unpack;
 
 /// The tests beside the code draw from the generator of the others.
 #[cfg(test)]

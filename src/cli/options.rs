@@ -72,7 +72,7 @@ impl Options {
 
 #[derive(Subcommand)]
 pub(super) enum Sub {
-    /// Run saved logs (.gz too) through the configuration and print the mails; nothing is sent
+    /// Run saved logs (.gz, .xz, .zst, .bz2 too) through the configuration and print the mails; nothing is sent
     Replay {
         /// The logs, in the order in which to read them
         #[arg(required = true, value_name = "FILE")]
@@ -95,7 +95,7 @@ pub(super) enum Sub {
     },
     /// Show which of the rule files that come with tenshi fit the programs in logs, and link them
     Packs {
-        /// The logs (.gz too, - for standard input); without one, those that the configuration follows.
+        /// The logs (.gz, .xz, .zst, .bz2 too, - for standard input); without one, those that the configuration follows.
         /// With --link, words that name a rule file: only these are linked
         #[arg(value_name = "FILE")]
         words: Vec<PathBuf>,
@@ -106,7 +106,7 @@ pub(super) enum Sub {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Print rules for the lines of logs (.gz too) that no rule takes, to paste into the configuration
+    /// Print rules for the lines of logs (.gz, .xz, .zst, .bz2 too) that no rule takes, to paste into the configuration
     Suggest(SuggestOptions),
     /// Show which rule takes a line, why no rule before it does, and when it will be mailed
     Explain {
@@ -161,7 +161,7 @@ pub(super) enum Sub {
         #[arg(long)]
         json: bool,
     },
-    /// Take the kinds of lines in old logs (.gz too) for known, so that news begin at once
+    /// Take the kinds of lines in old logs (.gz, .xz, .zst, .bz2 too) for known, so that news begin at once
     Learn {
         /// The logs
         #[arg(required = true, value_name = "FILE")]

@@ -1,32 +1,22 @@
-//! Saved logs, as `replay`, `match` and `-p` read them: text, compressed by gzip or not, from a file or from
+//! Saved logs, as `replay`, `match` and `-p` read them: text, packed or not, from a file or from
 //! standard input.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use super::decoded::{self, Decoded};
 use crate::config::Config;
 use crate::shown::shown_path;
+use crate::unpack::{Packer, Unpacked};
 
 /// The length of a read, bytes.
 const BLOCK: usize = 256 * 1024;
 /// The name that means standard input.
 const STANDARD_INPUT: &str = "-";
-/// The first bytes of a gzip file (RFC 1952 §2.3.1).
-const GZIP: &[u8] = &[0x1f, 0x8b];
-
-/// The first bytes of a bzip2 file.
-const BZIP2: &[u8] = b"BZh";
-
 /// Compressed files that are refused: their first bytes, the format's name, and the command that unpacks
 /// them.
-const PACKED: [(&[u8], &str, &str); 10] = [
-    (b"\xfd7zXZ\0", "xz", "xz -dc"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
-    (BZIP2, "bzip2", "bzip2 -dc"),
+const PACKED: [(&[u8], &str, &str); 7] = [
     (b"\x04\x22\x4d\x18", "lz4", "lz4 -dc"),
     (b"LZIP\x01", "lzip", "lzip -dc"),
     (b"\x89LZO\0\r\n\x1a\n", "lzop", "lzop -dc"),
@@ -35,8 +25,6 @@ const PACKED: [(&[u8], &str, &str); 10] = [
     (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x -so"),
     (b"\x5d\0\0\x80\0", "lzma", "xz -dc"),
 ];
-/// The length of the longest of these beginnings, the mark of bzip2's first block included, bytes.
-const LONGEST: usize = 10;
 
 /// Opens a log, or standard input for `-`. `command` reads its standard input: a message says
 /// how to give it a log that only another program can unpack.
@@ -79,7 +67,7 @@ pub(super) fn decoded_input(command: &str, config: &Config) -> io::Result<Box<dy
     open_decoded(Path::new(STANDARD_INPUT), command, config)
 }
 
-/// Opens standard input as a log, which may be compressed by gzip.
+/// Opens standard input as a log, which may be packed.
 ///
 /// # Errors
 /// When it cannot be read, or is not text.
@@ -87,26 +75,26 @@ pub(super) fn standard_input(command: &str) -> io::Result<Box<dyn BufRead>> {
     unpacked(io::stdin(), "FILE", command)
 }
 
-/// A reader of the text, unpacked where the first bytes say gzip. The name does not count: logs are
-/// renamed.
+/// A reader of the text, unpacked where the first bytes tell which program packed it. The name does not count:
+/// logs are renamed.
 fn unpacked(
-    mut reader: impl Read + 'static,
+    mut reader: impl Read + Send + 'static,
     name: &str,
     command: &str,
 ) -> io::Result<Box<dyn BufRead>> {
     let head = head(&mut reader)?;
-    let packed = PACKED.iter().find(|(magic, ..)| begins(&head, magic));
-    let gzip = head.starts_with(GZIP);
+    let packed = PACKED.iter().find(|(magic, ..)| head.starts_with(magic));
+    let packer = Packer::of(&head);
     let whole = Cursor::new(head).chain(reader);
-    match packed {
-        Some((_, packer, unpack)) => Err(io::Error::other(format!(
+    match (packed, packer) {
+        (Some((_, packer, unpack)), _) => Err(io::Error::other(format!(
             "is packed by {packer}, which is not read here: run `{unpack} {name} | {command}`"
         ))),
-        None if gzip => {
-            let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BLOCK, whole));
+        (None, Some(packer)) => {
+            let unpacked = Unpacked::new(packer, BufReader::with_capacity(BLOCK, whole));
             Ok(Box::new(BufReader::with_capacity(BLOCK, unpacked)))
         }
-        None => Ok(Box::new(BufReader::with_capacity(BLOCK, whole))),
+        (None, None) => Ok(Box::new(BufReader::with_capacity(BLOCK, whole))),
     }
 }
 
@@ -114,7 +102,7 @@ fn unpacked(
 fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while may_be_packed(&head) {
-        let mut room = [0; LONGEST];
+        let mut room = [0; Packer::LONGEST];
         match reader.read(&mut room) {
             Ok(0) => break,
             Ok(read) => head.extend_from_slice(room.get(..read).unwrap_or_default()),
@@ -127,28 +115,15 @@ fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// Whether more bytes are needed to tell the format.
 fn may_be_packed(head: &[u8]) -> bool {
-    let mut all = PACKED.iter().map(|(magic, ..)| *magic).chain([GZIP]);
-    let begun = all.any(|magic| head.len() < magic.len() && magic.starts_with(head));
-    begun || (head.starts_with(BZIP2) && head.len() < LONGEST)
-}
-
-/// Whether a file begins with the first bytes of this format.
-fn begins(head: &[u8], magic: &[u8]) -> bool {
-    // A log may begin with these three letters: bzip2 has a digit and the mark of a block behind them.
-    match head.strip_prefix(BZIP2) {
-        Some(rest) if magic == BZIP2 => {
-            let block = |mark: &[u8]| rest.get(1..).is_some_and(|rest| rest.starts_with(mark));
-            matches!(rest.first(), Some(b'1'..=b'9'))
-                && (block(b"1AY&SY") || block(b"\x17\x72\x45\x38"))
-        }
-        _ => head.starts_with(magic),
-    }
+    let mut magics = PACKED.iter().map(|(magic, ..)| *magic);
+    let begun = magics.any(|magic| head.len() < magic.len() && magic.starts_with(head));
+    begun || Packer::may_be_of(head)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::process::Command;
 
     /// Gives one byte at a time, as a slow pipe does.
     struct Drips(Cursor<Vec<u8>>);
@@ -169,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_to_the_byte_and_gzip_is_unpacked() {
+    fn text_is_read_to_the_byte_and_what_is_packed_is_unpacked() {
         for text in [
             "",
             "B",
@@ -185,24 +160,17 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), Ok(text.into()));
         }
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(b"a line\n").unwrap();
-        let twice = gzip.finish().unwrap().repeat(2);
-        assert_eq!(read(&twice), Ok(b"a line\na line\n".to_vec()));
+        for command in ["gzip", "xz", "zstd -q", "bzip2", "pzstd -q", "pbzip2"] {
+            let command = format!("echo a line | {command} -c");
+            let packed = Command::new("sh").args(["-c", &command]).output().unwrap();
+            let twice = packed.stdout.repeat(2);
+            assert_eq!(read(&twice), Ok(b"a line\na line\n".to_vec()), "{command}");
+        }
     }
 
     #[test]
     fn what_another_program_packed_is_refused_with_its_name() {
-        let files: [(&[u8], &str); 9] = [
-            (b"\xfd7zXZ\0\0\x04", "xz -dc F | tenshi replay -"),
-            (b"\x28\xb5\x2f\xfd\x04X", "zstd -dc F | tenshi replay -"),
-            (b"BZh91AY&SY\x94", "bzip2 -dc F | tenshi replay -"),
-            (b"BZh11AY&SY\x94", "bzip2 -dc F | tenshi replay -"),
-            // An empty file.
-            (
-                b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0",
-                "bzip2 -dc F | tenshi replay -",
-            ),
+        let files: [(&[u8], &str); 4] = [
             (b"\x04\x22\x4d\x18d", "lz4 -dc F | tenshi replay -"),
             (b"\x1f\x9d\x90", "uncompress -c F | tenshi replay -"),
             (b"PK\x03\x04\x14", "unzip -p F | tenshi replay -"),

@@ -36,6 +36,7 @@ const ORDER: [&[&str]; 13] = [
         "shown",
         "simd",
         "timed_stream",
+        "unpack",
     ],
     &[
         "cli", "hash", "hosts", "logging", "logpath", "pattern", "schedule",

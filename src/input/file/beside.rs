@@ -10,7 +10,7 @@ use super::encoded::coding;
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::Generation;
 use super::index::Index;
-use super::rotated::{bases_of, gzipped};
+use super::rotated::{bases_of, packed_log};
 use super::start;
 use super::track::{Done, MS, Track};
 use crate::charset::Charset;
@@ -185,7 +185,8 @@ pub(super) fn compressed_since<F: FileSystem>(
     since: i64,
 ) -> Vec<PathBuf> {
     let mut text: OsString = pattern.as_path().as_os_str().to_owned();
-    text.push(".gz");
+    // With what the names of packed files begin behind the dot.
+    text.push(".[gxzb]*");
     let pattern = LogPath::new(text);
     let found = match place {
         Some(place) => pattern.expand_at(fs, place).paths,
@@ -196,5 +197,5 @@ pub(super) fn compressed_since<F: FileSystem>(
             .is_ok_and(|meta| meta.kind == Kind::Regular && meta.mtime >= since)
     };
     let found = found.into_iter().filter(new);
-    found.filter_map(|path| gzipped(&path)).collect()
+    found.filter_map(|path| packed_log(&path)).collect()
 }

@@ -1,10 +1,9 @@
-//! A file packed by gzip, as it is unpacked.
+//! A packed file, as it is unpacked.
 
 use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
-
 use super::fs::LogFile;
+use crate::unpack::{Packer, Unpacked};
 
 /// A file as a stream of bytes.
 struct FileReader<F> {
@@ -21,8 +20,8 @@ impl<F: LogFile> Read for FileReader<F> {
 }
 
 /// A compressed file: it cannot grow, and it is read once, forward.
-pub(super) struct Compressed<F> {
-    decoder: MultiGzDecoder<io::BufReader<FileReader<F>>>,
+pub(super) struct Compressed {
+    decoder: Unpacked<'static>,
     /// Unpacked and not used up.
     pub rest: Vec<u8>,
     /// Whether all is unpacked that can be.
@@ -31,7 +30,7 @@ pub(super) struct Compressed<F> {
     pub fault: Option<io::Error>,
 }
 
-impl<F: LogFile> Compressed<F> {
+impl Compressed {
     /// Unpacks until so many bytes are there, or the end is reached.
     pub fn fill(&mut self, want: usize) {
         if self.ended || self.rest.len() >= want {
@@ -59,14 +58,20 @@ impl<F: LogFile> Compressed<F> {
         self.fault.take_if(of_disk).map_or(Ok(()), Err)
     }
 
-    /// Begins with the first byte.
-    pub fn open(file: F) -> Self {
+    /// Begins with the first byte. What no known program packed is damaged.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open<F: LogFile>(file: F) -> io::Result<Self> {
+        let mut head = [0; Packer::LONGEST];
+        let length = file.read_at(0, &mut head)?;
+        let packer = Packer::of(head.get(..length).unwrap_or_default());
         let reader = io::BufReader::new(FileReader { file, at: 0 });
-        Self {
-            decoder: MultiGzDecoder::new(reader),
+        Ok(Self {
+            decoder: Unpacked::new(packer.unwrap_or(Packer::Gzip), reader),
             rest: Vec::new(),
             ended: false,
             fault: None,
-        }
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! One generation of a log: an open file, plain or packed by gzip, and how far it was read.
+//! One generation of a log: an open file, plain or packed, and how far it was read.
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub enum Step {
 
 enum Source<F> {
     Plain(F),
-    Compressed(Box<Compressed<F>>),
+    Compressed(Box<Compressed>),
 }
 
 /// An open file of a log's history. While it is held its inode cannot be used again (I4).
@@ -76,12 +76,12 @@ impl<F: LogFile> Generation<F> {
         generation
     }
 
-    /// A gzip file from its beginning.
+    /// A packed file from its beginning.
     ///
     /// # Errors
     /// The file cannot be read. That it is damaged is told when its end is reached.
     pub fn compressed(file: F, id: FileId, now: i64) -> io::Result<Self> {
-        let mut packed = Compressed::open(file);
+        let mut packed = Compressed::open(file)?;
         packed.fill(HEAD);
         packed.readable()?;
         let head = packed.rest[..packed.rest.len().min(HEAD)].into();
@@ -94,7 +94,7 @@ impl<F: LogFile> Generation<F> {
         ))
     }
 
-    /// A gzip file that holds what `checkpoint` remembers, at the checkpoint's offset.
+    /// A packed file that holds what `checkpoint` remembers, at the checkpoint's offset.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -104,7 +104,7 @@ impl<F: LogFile> Generation<F> {
         checkpoint: &FileCheckpoint,
         now: i64,
     ) -> io::Result<Option<Self>> {
-        let mut packed = Compressed::open(file);
+        let mut packed = Compressed::open(file)?;
         packed.fill(HEAD);
         packed.readable()?;
         if checkpoint.is_blank() || !packed.rest.starts_with(&checkpoint.fingerprint.head) {

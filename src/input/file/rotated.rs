@@ -1,5 +1,5 @@
 //! Which names in a directory are rotated generations of a log: `name.1`, `name-20261123`,
-//! `name.1.gz`, `name.gz`, `stem-20261123.log`. Names only limit the search; content decides.
+//! `name.1.gz`, `name.xz`, `stem-20261123.log`. Names only limit the search; content decides.
 
 use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
@@ -7,14 +7,15 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::fs::Meta;
+use crate::unpack::Packer;
 
 /// The compression of a rotated file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Compression {
     /// No compression.
     Plain,
-    /// gzip: read through flate2.
-    Gzip,
+    /// Packed by a program whose files are read: which one, the first bytes tell.
+    Packed,
     /// A format that is not read here.
     Unreadable,
 }
@@ -51,10 +52,12 @@ impl RotatedFile {
 }
 
 fn unpack(name: &[u8]) -> (&[u8], Compression) {
-    if let Some(rest) = name.strip_suffix(b".gz") {
-        return (rest, Compression::Gzip);
+    for suffix in Packer::SUFFIXES {
+        if let Some(rest) = name.strip_suffix(suffix.as_bytes()) {
+            return (rest, Compression::Packed);
+        }
     }
-    for suffix in [&b".xz"[..], b".zst", b".bz2", b".lzma", b".lz4", b".Z"] {
+    for suffix in [&b".lzma"[..], b".lz4", b".Z"] {
         if let Some(rest) = name.strip_suffix(suffix) {
             return (rest, Compression::Unreadable);
         }
@@ -143,9 +146,10 @@ pub fn bases_of(name: &OsStr) -> Vec<OsString> {
 }
 
 /// The path of the log that was packed into this file under its name.
-pub fn gzipped(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.as_bytes().strip_suffix(b".gz")?;
-    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
+pub fn packed_log(path: &Path) -> Option<PathBuf> {
+    let (name, compression) = unpack(path.file_name()?.as_bytes());
+    let packed = compression == Compression::Packed && !name.is_empty();
+    packed.then(|| path.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// Whether a file is compressed, by its name.
@@ -162,21 +166,24 @@ mod tests {
     fn forms_of_rotators() {
         let cases = [
             ("syslog", "syslog.1", Some(Compression::Plain)),
-            ("syslog", "syslog.12.gz", Some(Compression::Gzip)),
+            ("syslog", "syslog.12.gz", Some(Compression::Packed)),
             ("syslog", "syslog-20261123", Some(Compression::Plain)),
             (
                 "syslog",
                 "syslog-20261123-1795400000.gz",
-                Some(Compression::Gzip),
+                Some(Compression::Packed),
             ),
             (
                 "syslog",
                 "syslog-20261124-1795492455-2026112403.backup",
                 Some(Compression::Plain),
             ),
-            ("syslog", "syslog.1.xz", Some(Compression::Unreadable)),
+            ("syslog", "syslog.1.xz", Some(Compression::Packed)),
+            ("syslog", "syslog-20261123.zst", Some(Compression::Packed)),
+            ("syslog", "syslog.1.bz2", Some(Compression::Packed)),
+            ("syslog", "syslog.1.lz4", Some(Compression::Unreadable)),
             ("app.log", "app-20261123.log", Some(Compression::Plain)),
-            ("app.log", "app-20261123.log.gz", Some(Compression::Gzip)),
+            ("app.log", "app-20261123.log.gz", Some(Compression::Packed)),
             ("app.log", "app.log.old", Some(Compression::Plain)),
             ("app.log", "app.log", None),
             ("mail", "mail.log", None),
@@ -185,9 +192,10 @@ mod tests {
             ("web", "web-1", None),
             ("syslog", "syslog-ng.log", None),
             ("syslog", "syslog", None),
-            ("syslog", "syslog.gz", Some(Compression::Gzip)),
-            ("26.log", "26.log.gz", Some(Compression::Gzip)),
-            ("26.log", "26.log.xz", Some(Compression::Unreadable)),
+            ("syslog", "syslog.gz", Some(Compression::Packed)),
+            ("26.log", "26.log.gz", Some(Compression::Packed)),
+            ("26.log", "26.log.xz", Some(Compression::Packed)),
+            ("26.log", "26.log.Z", Some(Compression::Unreadable)),
             ("26.log", "26.gz", None),
             ("26.log", "126.log.gz", None),
         ];

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::input::{Checkpoint, Drain, Event};
+use crate::unpack::Packer;
 
 mod beside;
 mod byhand;
@@ -19,9 +20,12 @@ mod generations;
 mod interleave;
 mod names;
 mod open_files;
+mod packed;
 mod pauses;
 mod settings;
 mod utf16;
+
+use packed::pack;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -184,32 +188,27 @@ fn copytruncate_finishes_the_copy() {
     assert_eq!(w.lines.len(), 3);
 }
 
-/// As gzip does it: the packed file takes the place of the plain one.
-fn pack(from: &Path, to: &Path) {
-    let packed = File::create(to).unwrap();
-    let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::default());
-    packer.write_all(&fs::read(from).unwrap()).unwrap();
-    packer.finish().unwrap();
-    fs::remove_file(from).unwrap();
-}
-
 #[test]
 fn restart_reads_on_through_rotated_and_compressed_files() {
-    let mut w = World::new();
-    w.append(&w.log, "0\n");
-    w.start();
-    w.append(&w.log, "1\n");
-    w.scan();
-    w.follower = None;
-    w.append(&w.log, "2\n");
-    pack(&w.log, &w.rotated(".2.gz"));
-    w.append(&w.rotated(".1"), "3\n");
-    w.append(&w.log, "4\n");
-    w.start();
-    w.expect(&["1", "2", "3", "4"]);
-    w.start();
-    w.expect(&["1", "2", "3", "4"]);
-    assert!(w.notices.is_empty(), "{:?}", w.notices);
+    for suffix in Packer::SUFFIXES {
+        let mut w = World::new();
+        w.append(&w.log, "0\n");
+        w.start();
+        w.append(&w.log, "1\n");
+        w.scan();
+        w.follower = None;
+        w.append(&w.log, "2\n");
+        pack(&w.log, &w.rotated(&format!(".3{suffix}")));
+        w.append(&w.log, "3\n");
+        pack(&w.log, &w.rotated(&format!(".2{suffix}")));
+        w.append(&w.rotated(".1"), "4\n");
+        w.append(&w.log, "5\n");
+        w.start();
+        w.expect(&["1", "2", "3", "4", "5"]);
+        w.start();
+        w.expect(&["1", "2", "3", "4", "5"]);
+        assert!(w.notices.is_empty(), "{suffix} {:?}", w.notices);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! The seed is printed; `TENSHI_SEED` sets it. `TENSHI_TORTURE=1` runs twenty times as long.
 
+mod logrotate;
 mod names;
 mod rig;
 mod rsyslog;

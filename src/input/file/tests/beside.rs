@@ -244,7 +244,7 @@ fn many_logs_beside_one_that_is_left_over() {
 
 type Rotate = fn(&Globbed, usize);
 
-const ROTATIONS: [(&str, Rotate); 7] = [
+const ROTATIONS: [(&str, Rotate); 9] = [
     ("renamed", |w, _| {
         let _ = fs::rename(w.path("log.1"), w.path("log.2"));
         fs::rename(w.path("log"), w.path("log.1")).unwrap();
@@ -275,6 +275,12 @@ const ROTATIONS: [(&str, Rotate); 7] = [
     }),
     ("packed under its name", |w, _| {
         pack(&w.path("log"), &w.path("log.gz"));
+    }),
+    ("packed by zstd", |w, n| {
+        pack(&w.path("log"), &w.path(&format!("log-202611{n:02}.zst")));
+    }),
+    ("packed under its name by xz", |w, _| {
+        pack(&w.path("log"), &w.path("log.xz"));
     }),
 ];
 
@@ -318,7 +324,8 @@ fn true_rotations_that_the_glob_names_too_are_counted_once() {
 /// HOST/YYYY/MM/DD.log, packed in place by cron.
 #[test]
 fn a_log_that_is_packed_under_its_name_is_read_on() {
-    for unread in [0, 4] {
+    let suffixes = [(0, ".gz"), (4, ".gz"), (4, ".xz"), (4, ".zst"), (0, ".bz2")];
+    for (unread, suffix) in suffixes {
         for up in [true, false] {
             let mut w = Globbed::new("*/*/*/*.log");
             let (old, day, next) = ("h/2026/11/25.log", "h/2026/11/26.log", "h/2026/11/27.log");
@@ -330,7 +337,9 @@ fn a_log_that_is_packed_under_its_name_is_read_on() {
                 w.stop();
             }
             w.write(day, unread);
-            let gz = |w: &Globbed, name: &str| pack(&w.path(name), &w.path(&format!("{name}.gz")));
+            let gz = |w: &Globbed, name: &str| {
+                pack(&w.path(name), &w.path(&format!("{name}{suffix}")));
+            };
             gz(&w, old);
             gz(&w, day);
             // Came and was packed while nobody looked.
@@ -342,7 +351,7 @@ fn a_log_that_is_packed_under_its_name_is_read_on() {
             } else {
                 w.start();
             }
-            let case = format!("{unread} unread, up {up}");
+            let case = format!("{unread} unread, {suffix}, up {up}");
             w.expect(&case);
             for _ in 0..2 {
                 w.stop();

@@ -120,6 +120,31 @@ const WAYS: &[Way] = &[
         "renamed and packed",
         &["mv log log.1; : > log", "gzip -f log.1"],
     ),
+    way("packed aside by xz", &["xz -c log > log.1.xz", ": > log"]),
+    way(
+        "packed aside by zstd under the name of gzip",
+        &["zstd -qc log > log.1.gz", ": > log"],
+    ),
+    way(
+        "packed under its name by bzip2",
+        &["bzip2 -c log > log.bz2", ": > log"],
+    ),
+    way(
+        "packed by xz and added",
+        &["xz -c log >> log.1.xz", ": > log"],
+    ),
+    way(
+        "packed by zstd and added",
+        &["zstd -qc log >> log.1.zst", ": > log"],
+    ),
+    way(
+        "packed by bzip2 and added",
+        &["bzip2 -c log >> log.1.bz2", ": > log"],
+    ),
+    way(
+        "renamed and packed by zstd",
+        &["mv log log.1; : > log", "zstd -q --rm -f log.1"],
+    ),
     way("linked", &["ln -f log log.1", "rm log; : > log"]),
     way("copied and removed", &["cp log log.1", "rm log", ": > log"]),
     way("dated copies", &["cp log log-20261124-$ROUND", ": > log"]),

@@ -92,7 +92,7 @@ impl<F: FileSystem> Track<F> {
         mut more: Generation<F::File>,
         cx: &Context<F>,
     ) -> Generation<F::File> {
-        if rotated.compression != Compression::Gzip {
+        if rotated.compression != Compression::Packed {
             return more;
         }
         for _ in 0..MEMBERS {

@@ -176,7 +176,7 @@ impl<F: FileSystem> Track<F> {
             match rotated.compression {
                 Compression::Plain => {}
                 Compression::Unreadable => continue,
-                Compression::Gzip => {
+                Compression::Packed => {
                     if let Ok(generation) = Generation::compressed(file, id, cx.now) {
                         self.remember(Done::seen(generation.checkpoint, last));
                     }
@@ -377,7 +377,7 @@ impl<F: FileSystem> Track<F> {
         let id = rotated.meta.id;
         let mut generation = match rotated.compression {
             Compression::Plain => Generation::plain(file, id, cx.now),
-            Compression::Gzip => {
+            Compression::Packed => {
                 cx.readable(&rotated.path, Generation::compressed(file, id, cx.now))?
             }
             Compression::Unreadable => return None,

@@ -51,7 +51,7 @@ pub(super) fn resume_on<F: FileSystem>(
             let fits = cx.readable(&rotated.path, checkpoint.fits(&file))?;
             fits.then(|| Generation::resumed(file, id, checkpoint.clone(), cx.now))
         }
-        Compression::Gzip => {
+        Compression::Packed => {
             let generation = Generation::compressed_at(file, id, checkpoint, cx.now);
             cx.readable(&rotated.path, generation)?
         }

@@ -177,7 +177,7 @@ impl<F: FileSystem> Track<F> {
             .any(|s| s.compression == Compression::Unreadable);
         if told {
             let why = if packed {
-                "what was being read is gone, or was packed by a program other than gzip"
+                "what was being read is gone, or was packed in a format that is not read"
             } else {
                 "the file that was being read is gone"
             };
@@ -207,7 +207,7 @@ impl<F: FileSystem> Track<F> {
         for rotated in unread.skip(known) {
             let name = rotated.path.file_name().unwrap_or_default();
             let name = shown_path(name);
-            let why = format!("{name} was packed by a program other than gzip");
+            let why = format!("{name} was packed in a format that is not read");
             self.lost(cx, &why, 0);
         }
     }

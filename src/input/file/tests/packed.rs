@@ -1,0 +1,127 @@
+//! Rotated files that xz, zstd, bzip2 and gzip packed, as the real programs write them.
+
+use std::process::Command;
+
+use super::*;
+
+/// As gzip, xz, zstd and bzip2 do it: the packed file takes the place of the plain one.
+pub(super) fn pack(from: &Path, to: &Path) {
+    let packed = File::create(to).unwrap();
+    let program = match to.extension().and_then(|e| e.to_str()) {
+        Some("xz") => "xz",
+        Some("zst") => "zstd",
+        Some("bz2") => "bzip2",
+        _ => "gzip",
+    };
+    let status = Command::new(program)
+        .args(if program == "zstd" { ["-qc"] } else { ["-c"] })
+        .stdin(File::open(from).unwrap())
+        .stdout(packed)
+        .status();
+    assert!(status.expect(program).success());
+    fs::remove_file(from).unwrap();
+}
+
+#[test]
+fn a_damaged_packed_file_gives_what_can_be_read_and_is_told() {
+    for (suffix, least) in [
+        (".gz", 60_000),
+        (".xz", 10_000),
+        (".zst", 60_000),
+        (".bz2", 10_000),
+    ] {
+        let mut w = World::new();
+        w.append(&w.log, "0\n");
+        w.start();
+        w.append(&w.log, "1\n");
+        w.scan();
+        w.follower = None;
+        let lines: String = (2..150_000u64)
+            .map(|n| format!("{n} {}\n", n * 7919))
+            .collect();
+        w.append(&w.log, &lines);
+        let to = w.rotated(&format!(".1{suffix}"));
+        pack(&w.log, &to);
+        let length = fs::metadata(&to).unwrap().len();
+        let packed = OpenOptions::new().write(true).open(&to).unwrap();
+        packed.set_len(length * 3 / 4).unwrap();
+        w.append(&w.log, "new\n");
+        w.start();
+        let told: Vec<_> = w.notices.iter().filter(|n| n.contains("lost")).collect();
+        assert_eq!(told.len(), 1, "{suffix} {:?}", w.notices);
+        assert_eq!(w.lines.last().map(String::as_str), Some("new"));
+        let whole = w.lines.len() - 2;
+        assert!(whole > least, "{suffix}: {whole} lines before the damage");
+        for (line, n) in w.lines[1..=whole].iter().zip(2u64..) {
+            assert_eq!(*line, format!("{n} {}", n * 7919), "garbled");
+        }
+        w.start();
+        assert_eq!(w.lines.len(), whole + 2, "{suffix}: not read again");
+    }
+}
+
+/// logrotate's `compresscmd` with another `compressext`: the name says gzip, the bytes another program.
+#[test]
+fn the_first_bytes_tell_which_program_packed_it() {
+    for suffix in Packer::SUFFIXES {
+        let mut w = World::new();
+        w.append(&w.log, "0\n");
+        w.start();
+        w.follower = None;
+        w.append(&w.log, "1\n");
+        let packed = w.rotated(&format!(".1{suffix}"));
+        pack(&w.log, &packed);
+        fs::rename(packed, w.rotated(".1.gz")).unwrap();
+        w.append(&w.log, "2\n");
+        w.start();
+        w.expect(&["1", "2"]);
+        assert!(w.notices.is_empty(), "{suffix} {:?}", w.notices);
+    }
+}
+
+/// The packer has not come to its end: the plain file is there until it has.
+#[test]
+fn a_file_that_is_being_packed_is_read_once() {
+    for suffix in Packer::SUFFIXES {
+        for restart in [false, true] {
+            for part in [0, 1, 5, 9] {
+                let mut w = World::new();
+                w.append(&w.log, "0\n");
+                w.start();
+                w.append(&w.log, "1\n");
+                w.scan();
+                if restart {
+                    w.follower = None;
+                }
+                let lines: String = (2..5_000).map(|n| format!("{n} of {n}\n")).collect();
+                w.append(&w.log, &lines);
+                let plain = w.rotated(".1");
+                fs::rename(&w.log, &plain).unwrap();
+                w.append(&w.log, "new\n");
+                let (packed, kept) = (w.rotated(&format!(".1{suffix}")), w.rotated(".keep"));
+                fs::copy(&plain, &kept).unwrap();
+                pack(&kept, &packed);
+                let whole = fs::read(&packed).unwrap();
+                fs::write(&packed, &whole[..whole.len() * part / 10]).unwrap();
+                let look = |w: &mut World| {
+                    if restart {
+                        w.start();
+                    } else {
+                        w.scan();
+                    }
+                };
+                look(&mut w);
+                fs::write(&packed, &whole).unwrap();
+                look(&mut w);
+                fs::remove_file(&plain).unwrap();
+                look(&mut w);
+                w.append(&w.log, "newer\n");
+                look(&mut w);
+                let case = format!("{suffix} {restart} {part}");
+                assert_eq!(w.lines.len(), 5_001, "{case} {:?}", w.notices);
+                assert_eq!(w.lines.last().map(String::as_str), Some("newer"), "{case}");
+                assert!(w.notices.is_empty(), "{case} {:?}", w.notices);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Files packed by gzip, xz, zstd or bzip2, as streams of what they hold: rotated logs, and saved ones.
+//!
+//! A file may consist of several packed ones, one behind the other, as `cat`, pzstd and pbzip2 make them; all of
+//! them are read. What a packed file holds may be as long as it likes: it is handed out in pieces, and what
+//! unpacking takes in memory has a bound for each format.
+
+use std::io::{self, BufRead, Read};
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+
+mod zstd;
+
+/// The first bytes of a gzip file (RFC 1952 §2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// The first bytes of an xz file.
+const XZ: &[u8] = b"\xfd7zXZ\0";
+/// The first bytes of a frame of zstd (RFC 8878 §3.1.1).
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+/// The first bytes of a bzip2 file; a digit and the mark of a block or of the end follow.
+const BZIP2: &[u8] = b"BZh";
+/// What follows the first byte of a frame of zstd that is to be skipped (RFC 8878 §3.1.2): pzstd begins with one.
+const SKIPPED: &[u8] = b"\x2a\x4d\x18";
+
+/// The memory that unpacking xz may take, KiB: `xz -9` needs 64 MiB and a little.
+const XZ_MEMORY: u32 = (64 << 10) + 4096;
+/// The most that is unpacked by a call of [`Pieces`], bytes.
+const PIECE: usize = 1024;
+
+/// A program that packs files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packer {
+    /// gzip: `.gz`.
+    Gzip,
+    /// xz: `.xz`.
+    Xz,
+    /// zstd: `.zst`.
+    Zstd,
+    /// bzip2: `.bz2`.
+    Bzip2,
+}
+
+impl Packer {
+    /// How the names of the files end that are read here.
+    pub const SUFFIXES: [&'static str; 4] = [".gz", ".xz", ".zst", ".bz2"];
+    /// So many first bytes tell which of them packed a file.
+    pub const LONGEST: usize = 10;
+
+    /// The program that packed a file, by its first bytes. The name does not count: files are renamed, and
+    /// logrotate calls them what `compressext` says.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        if head.starts_with(GZIP) {
+            Some(Self::Gzip)
+        } else if head.starts_with(XZ) {
+            Some(Self::Xz)
+        } else if head.starts_with(ZSTD) || (head.len() > SKIPPED.len() && may_be_skipped(head)) {
+            Some(Self::Zstd)
+        } else {
+            is_bzip2(head).then_some(Self::Bzip2)
+        }
+    }
+
+    /// Whether more bytes are needed to tell.
+    pub fn may_be_of(head: &[u8]) -> bool {
+        let magics = [GZIP, XZ, ZSTD];
+        let mut begun = magics
+            .iter()
+            .filter(|magic| head.len() < magic.len() && magic.starts_with(head));
+        let letters = head.len() < BZIP2.len() && BZIP2.starts_with(head);
+        begun.next().is_some()
+            || letters
+            || (head.starts_with(BZIP2) && head.len() < Self::LONGEST)
+            || (head.len() <= SKIPPED.len() && may_be_skipped(head))
+    }
+}
+
+/// Whether a frame of zstd that is to be skipped begins so.
+fn may_be_skipped(head: &[u8]) -> bool {
+    match head.split_first() {
+        Some((0x50..=0x5f, rest)) => rest.starts_with(SKIPPED) || SKIPPED.starts_with(rest),
+        _ => false,
+    }
+}
+
+/// A log may begin with these three letters: bzip2 has a digit and the mark of a block behind them, or that of
+/// the end of an empty file.
+fn is_bzip2(head: &[u8]) -> bool {
+    let Some([level, mark @ ..]) = head.strip_prefix(BZIP2) else {
+        return false;
+    };
+    matches!(level, b'1'..=b'9')
+        && (mark.starts_with(b"1AY&SY") || mark.starts_with(b"\x17\x72\x45\x38"))
+}
+
+/// What a packed file holds. An error is the end of it; that of a call to the disk is given as it is.
+pub struct Unpacked<'a> {
+    decoder: Box<dyn Read + Send + 'a>,
+    failed: bool,
+}
+
+impl<'a> Unpacked<'a> {
+    /// Unpacks what `packer` packed.
+    pub fn new(packer: Packer, packed: impl BufRead + Send + 'a) -> Self {
+        let decoder: Box<dyn Read + Send + 'a> = match packer {
+            Packer::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Packer::Xz => {
+                let reader = XzReader::new_mem_limit(packed, true, XZ_MEMORY);
+                Box::new(Pieces(reader))
+            }
+            Packer::Zstd => Box::new(zstd::Frames::new(packed)),
+            Packer::Bzip2 => Box::new(Pieces(MultiBzDecoder::new(packed))),
+        };
+        Self {
+            decoder,
+            failed: false,
+        }
+    }
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(0);
+        }
+        let read = self.decoder.read(buf);
+        self.failed = read
+            .as_ref()
+            .is_err_and(|e| e.kind() != io::ErrorKind::Interrupted);
+        read
+    }
+}
+
+/// A decoder of which a call that fails gives nothing of what it had unpacked: so each has little to unpack.
+struct Pieces<R>(R);
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let piece = buf.len().min(PIECE);
+        self.0.read(buf.get_mut(..piece).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
