@@ -121,7 +121,7 @@ impl Daemon {
 
     /// Has a commit be made if something of the site is in none.
     fn keep_site(&mut self) {
-        let changed = |site: &Site| site.member.changes().is_some();
+        let changed = |site: &Site| site.member.has_changes();
         if self.site.as_ref().is_some_and(changed) {
             self.commits.urgent();
         }
@@ -142,7 +142,8 @@ impl Daemon {
                     log::warn!("{text}");
                     self.monitor.remark(text);
                 }
-                Outcome::Board(fault) => self.note_board(fault.map(|fault| fault.to_string())),
+                Outcome::Board(Some(fault)) => log::warn!("site board: {fault}"),
+                Outcome::Board(None) => log::warn!("site board: it answers again"),
             }
         }
     }
@@ -213,13 +214,17 @@ impl Daemon {
         }
     }
 
-    /// Keeps whether the board answers, for `tenshi status`.
-    fn note_board(&mut self, fault: Option<String>) {
-        match &fault {
-            Some(fault) => log::error!("the board of the site does not answer: {fault}"),
-            None => log::warn!("the board of the site answers again"),
+    /// Keeps whether the board has not answered for `set site_wait`, for `tenshi status`.
+    fn note_board(&mut self, away: Option<(String, Time)>, now: Time) {
+        let wait = self.monitor.config().site.as_ref().map(|site| site.wait);
+        let late = |since: Time| (now - since).to_std().ok() >= wait;
+        let fault = away.filter(|(_, since)| late(*since)).map(|(why, since)| {
+            let since = site_words::shown(since, now);
+            Fault::blind(format!("does not answer since {since}: {why}"))
+        });
+        if fault.is_some() != self.faults.contains_key(BOARD) {
+            self.health(BOARD.to_owned(), fault);
         }
-        self.health(BOARD.to_owned(), fault.map(Fault::blind));
     }
 
     /// Keeps which other consoles say nothing, for `tenshi status` and for silences.
@@ -227,7 +232,9 @@ impl Daemon {
         let Some(site) = &self.site else {
             return;
         };
-        let members = site.member.view().members.into_iter();
+        let view = site.member.view();
+        self.note_board(view.away, now);
+        let members = view.members.into_iter();
         let (away, alive): (Vec<_>, Vec<_>) = members.partition(|member| member.away);
         let alive = alive.into_iter();
         let alive = alive.map(|member| (member.console, member.run.unwrap_or(0)));

@@ -84,7 +84,7 @@ impl Site {
 
     /// To be called when the commit of this number is made of the site as it is.
     pub(super) fn committed(&mut self, number: u64) {
-        if self.member.changes().is_some() {
+        if self.member.has_changes() {
             self.needed = Some(number);
         }
         self.member.committed();
@@ -100,7 +100,7 @@ impl Site {
 
     /// Whether everything that the member knows is on disk.
     pub(super) fn is_kept(&self) -> bool {
-        self.needed.is_none() && self.member.changes().is_none()
+        self.needed.is_none() && !self.member.has_changes()
     }
 
     /// When the loop should look again; nothing while it waits for a commit.

@@ -98,7 +98,7 @@ fn consoles(names: &[String]) -> String {
 }
 
 /// A time of today as hours and minutes, any other one with its day.
-fn shown(time: Time, now: Time) -> String {
+pub(super) fn shown(time: Time, now: Time) -> String {
     let [time, now] = [time, now].map(|time| time.with_timezone(&Local));
     let format = match time.date_naive() == now.date_naive() {
         true => "%H:%M",

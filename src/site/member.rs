@@ -375,6 +375,11 @@ impl Member {
         &self.saved
     }
 
+    /// Whether anything changed since the last commit.
+    pub fn has_changes(&self) -> bool {
+        !self.ops.is_empty()
+    }
+
     /// What changed since the last commit.
     pub fn changes(&self) -> Option<SiteChange> {
         (!self.ops.is_empty()).then(|| SiteChange(self.ops.clone()))

@@ -8,7 +8,7 @@ use crate::site::{Member, Merged, SavedSite, Share};
 
 const QUEUES: &str = "set mailserver localhost\nset queue q f@x q@x,pager:p@x [0 * * * *]\n\
     set queue e f@x o@x [0 * * * *]\nset queue s f@x s@x [30 * * * *]\nset queue n f@x n@x [now]\nset quiet s\n\
-    set threshold q 2 rare\nset csv [0 * * * *] /bin/cat\nset join on\nset continue_lines 3\nset news on\n\
+    set threshold q 2 rare\nset csv [0 * * * *] /bin/cat\nset join on\nset continue_lines 3\nset news e\n\
     set news_learn 0\nn ^now\ncsv ^csv\nq,e:3 .*\n";
 
 fn alone() -> Monitor {

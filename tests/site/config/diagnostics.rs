@@ -726,12 +726,8 @@ fn what_is_wrong_with_silences_is_told() {
             "1:22 error: `mirrors` has no meaning here",
         ),
         (
-            "set site s redis://h",
-            "1:10 warning: a site needs a state directory",
-        ),
-        (
-            "set site s redis://h",
-            "1:10 warning: no queue is mailed at a time of the day",
+            "set statedir /s\nset site s redis://h",
+            "2:10 warning: no queue is mailed at a time of the day",
         ),
         (
             "set site_wait soon",

@@ -55,6 +55,35 @@ fn where_consoles_hear_the_same_hosts_counts_are_not_added_and_an_alarm_comes_on
 }
 
 #[test]
+fn a_report_tells_what_is_new_to_the_site() {
+    let site = Site::new(
+        "set site_wait 20s\nset news on\nset news_learn 0\nset queue q f@x t@x [* * * * *]\nq .*",
+    );
+    let (a, b) = (site.console("a", ""), site.console("b", ""));
+    a.log("h1", "disk failure", 1);
+    b.log("h2", "disk failure", 2);
+    let first = site.wait("q", 1, &[&a, &b])[0].body();
+    assert!(first.starts_with("*** New since "), "{first}");
+    assert!(first.contains(": 2 new hosts ***\n"), "{first}");
+    // Both see something that nobody had.
+    a.log("h1", "fan failure", 1);
+    b.log("h2", "fan failure", 2);
+    b.log("h2", "new to both", 1);
+    let second = site.wait("q", 2, &[&a, &b])[1].body();
+    let (news, counts) = second.split_once("\n\n").unwrap();
+    assert!(
+        news.contains("2 kinds never seen at this site ***\n"),
+        "{second}"
+    );
+    assert!(news.contains("h1,h2: 3: fan failure"), "{second}");
+    assert!(
+        !news.contains("disk failure") && !news.contains("new host"),
+        "{second}"
+    );
+    assert!(counts.contains("    2: fan failure\n"), "{second}");
+}
+
+#[test]
 fn a_host_that_falls_silent_is_told_by_one_console() {
     let site = Site::new(
         "set site_wait 20s\nset queue n f@x n@x [now]\nset queue q f@x t@x [* * * * *]\n\

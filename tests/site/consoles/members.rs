@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{Site, holds};
+use super::rig::{LONG, Site, holds};
 use crate::support::{NEVER, poll};
 
 const QUEUE: &str = "set site_wait 5s\nset queue q f@x t@x [* * * * *]\nq .*";
@@ -55,11 +55,7 @@ fn while_the_board_is_away_each_console_mails_alone() {
     let site = Site::new(QUEUE);
     let a = site.console("a", "");
     let answers = || a.tenshi(&["status"]).1.contains(" answers\n").then_some(());
-    assert!(
-        poll(super::rig::LONG, answers).is_some(),
-        "{}",
-        a.daemon().stderr()
-    );
+    assert!(poll(LONG, answers).is_some(), "{}", a.daemon().stderr());
     std::fs::remove_dir_all(site.board.root()).unwrap();
     std::fs::write(site.board.root(), "no directory").unwrap();
     a.log("h", "alone", 3);
@@ -70,9 +66,16 @@ fn while_the_board_is_away_each_console_mails_alone() {
         "{body}"
     );
     assert!(body.ends_with("\nh: \n    3: alone\n"), "{body}");
-    let (status, told) = a.tenshi(&["status", "--check"]);
-    assert!(told.contains("site board: "), "{told}");
-    assert_eq!(status, 2, "{told}");
+    let critical = || {
+        let (status, told) = a.tenshi(&["status", "--check"]);
+        let told = told.contains("site board: does not answer since ");
+        (status == 2 && told).then_some(())
+    };
+    assert!(
+        poll(LONG, critical).is_some(),
+        "{}",
+        a.tenshi(&["status", "--check"]).1
+    );
     std::fs::remove_file(site.board.root()).unwrap();
     std::fs::create_dir(site.board.root()).unwrap();
     let one = || site.mails("q").len() == 1;
@@ -89,4 +92,24 @@ fn other_schedules_are_told() {
     let mails = site.wait("q", 1, &[&a, &b]);
     let body = mails[0].body();
     assert!(body.contains(" has other schedules than "), "{body}");
+    // One of them knows both of the other and of its share.
+    let text = a.tenshi(&["status"]).1;
+    assert!(text.contains("\nsite s:\n  this is console a"), "{text}");
+    assert!(text.contains("  console b: there, last word "), "{text}");
+    assert!(text.contains("; its schedules are others\n"), "{text}");
+    let json = a.tenshi(&["status", "--json"]).1;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        json["site"]["members"][0]["other_schedules"], true,
+        "{json}"
+    );
+    assert_eq!(json["site"]["name"], "s");
+    let metrics = b.tenshi(&["status", "--prometheus"]).1;
+    assert!(metrics.contains("\ntenshi_site_consoles 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("\ntenshi_site_board_away 0\n"),
+        "{metrics}"
+    );
+    let (_, told) = a.tenshi(&["status", "--check"]);
+    assert!(told.starts_with("TENSHI OK"), "{told}");
 }
