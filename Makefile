@@ -6,14 +6,14 @@ DESTDIR ?=
 
 # Debian packages that the tests use: the original to compare with, and the programs around us.
 TEST_PACKAGES = tenshi systemd-journal-remote postfix openssl rsyslog logrotate redis-server rsyslog-hiredis bsdutils perl \
-	zstd xz-utils bzip2 pbzip2 mandoc man-db faketime strace tmux procps apprise curl zabbix-agent prometheus-alertmanager icinga2-bin
+	zstd xz-utils bzip2 pbzip2 mandoc man-db faketime iproute2 strace tmux procps apprise curl zabbix-agent prometheus-alertmanager icinga2-bin
 # And those that the benchmark measures, and measures with.
 BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
+.PHONY: help build demo demo-site test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
 	test-package
 
 help: ## List these targets
@@ -24,6 +24,9 @@ build: ## Build the program for use (target/release/tenshi)
 
 demo: ## Run the daemon on example logs and show the mails
 	@CARGO='$(CARGO)' examples/demo/run
+
+demo-site: ## Run three consoles with one report, kill one, and show the mails
+	@CARGO='$(CARGO)' examples/site/run
 
 test: test-packages ## Run all tests (installs the Debian packages that they need, when root)
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked
