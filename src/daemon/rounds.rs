@@ -90,7 +90,7 @@ impl Daemon {
     /// Takes what came from the board.
     pub(super) fn board_says(&mut self, told: Worked) {
         match told {
-            Worked::Round(answer) => self.visited(answer),
+            Worked::Round(answer) => self.visited(*answer),
             Worked::Alarms { id, mailed } => self.alarms_answered(id, mailed.unwrap_or_default()),
         }
     }

@@ -30,7 +30,7 @@ impl Member {
         match answer.0 {
             Ok(visit) => self.visited(visit, looked, now),
             Err(fault) => {
-                self.leads = false;
+                (self.leads, self.said) = (false, None);
                 self.away_for += looked;
                 let since = self.away.as_ref().map(|(_, since)| *since);
                 let first = since.is_none();
@@ -56,6 +56,7 @@ impl Member {
         };
         if self.saved.board != Some(number) {
             self.perform(Op::Board(number));
+            self.board_since = Some(now);
             self.soon = true;
         }
         self.soon |= !visit.put.is_empty();
@@ -72,6 +73,11 @@ impl Member {
             self.perform(Op::Published(number));
         }
         self.lessons_at = (Some(number), visit.taught);
+        self.said = visit
+            .said
+            .clone()
+            .map(|said| (said, now))
+            .or(self.said.take());
         outcomes.extend(self.heard_of(&visit, looked, now));
         self.settle(&visit, now);
         self.unclaimed = (visit.waiting.iter())

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::board::{Board, Fault, Table};
-use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
+use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::merge::{Merged, Missing, merge};
 use super::pack::{self, unpack};
 use super::record::{Carried, Record, read};
-use super::round::{Round, Visit};
+use super::round::{Claims, Round, Visit};
 use super::saved::add_doubts;
 
 /// What a console does with a share on the board.
@@ -28,11 +28,11 @@ pub(super) fn report(
     board: &mut dyn Board,
     number: BoardNumber,
     record: &Record,
-    names: BTreeSet<ShareId>,
+    (names, claims): (BTreeSet<ShareId>, &Claims),
     visit: &mut Visit,
 ) -> Result<bool, Fault> {
     let (mut over, mut ours, mut free) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for (id, fate) in fates(round, board, number, names, visit)? {
+    for (id, fate) in fates(round, board, number, (names, claims), visit)? {
         match fate {
             Fate::Over => over.push(id),
             Fate::Ours => ours.push(id),
@@ -46,23 +46,20 @@ pub(super) fn report(
         round.done(board, number, &over)?;
     }
     let me = &round.saved.me;
-    let leads = !free.is_empty() && board.lead(number, &me.to_string())?;
-    for id in free {
-        let waited = round.now >= time_of(id.slot) + round.wait;
-        let due = match leads {
-            true => waited || all_handed_in(round, record, visit, id.slot),
-            // The one who leads may not be known to its owner: some time later anybody may.
-            false => waited && round.stale.contains(&id),
-        };
-        let may = due && is_known(round, visit, &id);
-        if may
-            && board.put_new(
-                number,
-                Table::Claim,
-                &id.to_string(),
-                me.to_string().as_bytes(),
-            )?
-        {
+    let since = round.since_board(number);
+    let due = |id: &ShareId| {
+        let waited = round.now >= round.end_of_wait(id.slot, since);
+        // The one who leads may not be known to its owner: some time later anybody may.
+        let late = waited && round.stale.contains(id);
+        let is_due = waited || all_handed_in(round, record, visit, id.slot);
+        (is_due && is_known(round, visit, id)).then_some(late)
+    };
+    let dues: Vec<Option<bool>> = free.iter().map(due).collect();
+    let leads = dues.iter().any(Option::is_some) && board.lead(number, &me.to_string())?;
+    for (id, late) in free.into_iter().zip(dues) {
+        let may = late.is_some_and(|late| leads || late);
+        let claim = me.to_string();
+        if may && board.put_new(number, Table::Claim, &id.to_string(), claim.as_bytes())? {
             ours.push(id);
         } else {
             visit.waiting.push(id);
@@ -77,32 +74,23 @@ fn fates(
     round: &Round,
     board: &mut dyn Board,
     number: BoardNumber,
-    names: BTreeSet<ShareId>,
+    (names, claims): (BTreeSet<ShareId>, &Claims),
     visit: &Visit,
 ) -> Result<Vec<(ShareId, Fate)>, Fault> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let claims = board.get(number, Table::Claim, &texts)?;
     let me = round.saved.me.to_string();
     let mut fates = Vec::new();
-    for (id, claim) in names.into_iter().zip(claims) {
+    for id in names {
+        let claim = claims.get(&id);
         let owner = visit
             .records
             .get(&id.owner.name)
             .filter(|record| record.run == id.owner.run);
         let let_go = owner.is_some_and(|record| id.number < record.open_from);
-        let own = id.owner == round.saved.me;
-        let gone = own
-            && !round
-                .saved
-                .shares
-                .get(&id.number)
-                .is_some_and(|share| share.id == id);
+        let share = round.saved.shares.get(&id.number);
+        let gone = id.owner == round.saved.me && share.is_none_or(|share| share.id != id);
         let fate = match claim {
             _ if let_go || gone || round.saved.taken.contains_key(&id) => Fate::Over,
-            Some(claim) if claim == me.as_bytes() => {
+            Some(claim) if *claim == me.as_bytes() => {
                 let done = board.get(number, Table::Done, &[id.to_string()])?;
                 match done.into_iter().flatten().next() {
                     Some(_) => Fate::Over,

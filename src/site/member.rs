@@ -7,10 +7,10 @@ use std::time::Duration;
 use bstr::BString;
 use chrono::TimeDelta;
 
-use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
+use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::pack::pack;
 use super::record::{Lesson, Record};
-use super::round::Round;
+use super::round::{Round, end_of_wait};
 use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
 use crate::clock::Time;
@@ -22,6 +22,8 @@ const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
 const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
 /// How long a share may be without a reporter before another console than the one that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
+/// What was said is not said again for so long, if nothing of it is urgent.
+const SAID: TimeDelta = TimeDelta::seconds(45);
 /// How long a host stands in our word after it was heard.
 const HEARD: TimeDelta = TimeDelta::seconds(150);
 /// Hosts in our word, at most.
@@ -78,6 +80,10 @@ pub struct Member {
     pub(super) lessons_at: (Option<BoardNumber>, u64),
     pub(super) leads: bool,
     pub(super) told: BTreeSet<String>,
+    /// What was said last on which board, and when.
+    pub(super) said: Option<((BoardNumber, Record), Time)>,
+    /// When the board was seen first, if that was in this run.
+    pub(super) board_since: Option<Time>,
     /// Up to this time nothing was to be handed in, s since the epoch. It need not be kept.
     idle: i64,
 }
@@ -155,6 +161,8 @@ impl Member {
             lessons_at: (None, 0),
             leads: false,
             told: BTreeSet::new(),
+            said: None,
+            board_since: None,
             idle: i64::MIN,
         };
         if let Some(new) = new {
@@ -230,11 +238,11 @@ impl Member {
         self.soon = true;
     }
 
-    /// When the loop should look again; nothing while it has to do something first.
+    /// When the loop should look again; nothing while it has to do something first: to commit, to make a letter, or to
+    /// wait for the answer of a round.
     pub fn next(&self, now: Time) -> Option<Time> {
         let overdue = self.overdue_times().min();
-        let round = (self.is_free() || self.ops.is_empty()).then(|| self.next_round(now));
-        let round = round.filter(|_| !self.in_flight && self.pending.is_empty());
+        let round = self.is_free().then(|| self.next_round(now));
         [overdue, round].into_iter().flatten().min()
     }
 
@@ -258,7 +266,7 @@ impl Member {
             _ => HEARTBEAT,
         };
         let claims = self.unclaimed.iter().filter_map(|(id, since)| {
-            let waited = time_of(id.slot) + self.wait();
+            let waited = end_of_wait(id.slot, self.settings.wait, self.board_since);
             let stale = waited.max(*since + STALE);
             [waited, stale].into_iter().find(|time| *time > last)
         });
@@ -288,8 +296,6 @@ impl Member {
         (self.in_flight, self.soon) = (true, false);
         self.tries += 1;
         let given_up = self.given_up();
-        let mut saved = self.saved.clone();
-        saved.handed = saved.handed.max(self.idle);
         let known = self
             .saved
             .members
@@ -299,7 +305,7 @@ impl Member {
             run: self.saved.me.run,
             word: (self.random)(),
             schedules: self.schedules,
-            handed: saved.handed,
+            handed: self.saved.handed,
             open_from: self.saved.open_from(),
             known: known
                 .map(|(name, known)| ConsoleId {
@@ -311,6 +317,8 @@ impl Member {
             taught: self.saved.taught,
             heard: self.heard.keys().cloned().collect(),
         };
+        let said = self.said.as_ref();
+        let said = said.filter(|(_, at)| (TimeDelta::zero()..SAID).contains(&(now - *at)));
         let stale = self
             .unclaimed
             .iter()
@@ -329,7 +337,10 @@ impl Member {
                 .collect(),
             given_up,
             record,
-            saved,
+            saved: self.saved.clone(),
+            idle: self.idle,
+            said: said.map(|(said, _)| said.clone()),
+            board_since: self.board_since,
             lessons_at: self.lessons_at,
         })
     }

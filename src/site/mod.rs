@@ -62,3 +62,9 @@ pub use saved::{SavedSite, SiteChange};
 pub use share::{HostCounts, Share, Watched};
 pub use view::{MemberView, SiteView};
 pub use worker::{Worked, Worker, open};
+
+#[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
+mod tests;

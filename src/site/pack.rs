@@ -111,6 +111,11 @@ struct Form<H, T> {
 
 /// Packs a share; one that is too large becomes several, the first of which has the remarks.
 pub(super) fn pack(share: &Share) -> Vec<BString> {
+    pack_within(share, MOST_TEXT)
+}
+
+/// As [`pack`], with at most so many bytes of text in a share, if it can be cut.
+pub(super) fn pack_within(share: &Share, most: usize) -> Vec<BString> {
     let mut head = Head {
         console: share.console.clone(),
         queue: share.queue.clone(),
@@ -126,7 +131,7 @@ pub(super) fn pack(share: &Share) -> Vec<BString> {
     let mut waiting = vec![share.hosts.iter().map(Lines::of).collect::<Vec<_>>()];
     while let Some(mut hosts) = waiting.pop() {
         let text = hosts.iter().map(Lines::text).sum::<usize>();
-        let form = (text <= MOST_TEXT).then(|| pack_hosts(&head, &hosts));
+        let form = (text <= most).then(|| pack_hosts(&head, &hosts));
         match form.filter(|form| form.len() <= MOST_PACKED || !can_be_cut(&hosts)) {
             None if can_be_cut(&hosts) => {
                 let second = cut(&mut hosts);

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::board::Fault;
-use super::id::{BoardNumber, ConsoleId, ShareId};
+use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
 use super::merge::{Doubt, Merged};
 use super::record::{Lesson, Record};
 use super::saved::SavedSite;
@@ -29,9 +31,18 @@ pub struct Round {
     pub(super) since: BTreeMap<String, Time>,
     /// The shares that were on the board without a reporter for long.
     pub(super) stale: BTreeSet<ShareId>,
+    /// Up to this time nothing was to be handed in, s since the epoch. It need not be kept.
+    pub(super) idle: i64,
+    /// What we said last on which board, if that is not long ago.
+    pub(super) said: Option<(BoardNumber, Record)>,
+    /// When the board of the round before was seen first, if that was in this run.
+    pub(super) board_since: Option<Time>,
     /// The board that has our lessons up to this number.
     pub(super) lessons_at: (Option<BoardNumber>, u64),
 }
+
+/// Which console said that it reports each share.
+pub(super) type Claims = BTreeMap<ShareId, Vec<u8>>;
 
 /// What came of a round.
 #[derive(Debug)]
@@ -74,8 +85,36 @@ pub(super) struct Visit {
     pub learnt: Vec<(ConsoleId, u64)>,
     /// The number of our last lesson on the board.
     pub taught: u64,
+    /// What we said on which board.
+    pub said: Option<(BoardNumber, Record)>,
     /// Whether we lead.
     pub leads: bool,
     /// What is on the board and cannot be read.
     pub unreadable: Vec<String>,
+}
+
+/// How long the words of the other consoles are waited for on a board that is new: it knows nothing of what was
+/// reported, nor of who has handed in.
+const NEW_BOARD: TimeDelta = TimeDelta::seconds(45);
+
+/// When shares of a slot are not waited for any more.
+pub(super) fn end_of_wait(slot: i64, wait: Duration, board_since: Option<Time>) -> Time {
+    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
+    let end = time_of(slot) + wait;
+    board_since.map_or(end, |since| end.max(since + wait.min(NEW_BOARD)))
+}
+
+impl Round {
+    /// When this board was seen first, if that was in this run.
+    pub(super) fn since_board(&self, number: BoardNumber) -> Option<Time> {
+        match self.saved.board == Some(number) {
+            true => self.board_since,
+            false => Some(self.now),
+        }
+    }
+
+    /// When shares of a slot are not waited for any more.
+    pub(super) fn end_of_wait(&self, slot: i64, board_since: Option<Time>) -> Time {
+        end_of_wait(slot, self.wait, board_since)
+    }
 }

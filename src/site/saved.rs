@@ -152,14 +152,7 @@ impl SavedSite {
                 self.left.drain(..over);
             }
             Op::Published(number) => self.published = Some(number),
-            Op::Put(numbers, board) => {
-                for (number, doubts) in numbers {
-                    if let Some(share) = self.shares.get_mut(&number) {
-                        share.put = Some(board);
-                        add_doubts(&mut share.doubts, doubts);
-                    }
-                }
-            }
+            Op::Put(numbers, board) => self.put(numbers, board),
             Op::LetGo(numbers, now) => {
                 for number in numbers {
                     self.let_go(number, now);
@@ -174,16 +167,7 @@ impl SavedSite {
                 let last = self.reported.entry(queue).or_insert(slot);
                 *last = slot.max(*last);
             }
-            Op::Done(ids) => {
-                for id in ids {
-                    if id.owner == self.me {
-                        // Its owner knows.
-                        self.taken.remove(&id);
-                    } else if let Some(todo) = self.taken.get_mut(&id) {
-                        *todo = Todo::Nothing;
-                    }
-                }
-            }
+            Op::Done(ids) => self.done(ids),
             Op::Pruned(ids) => {
                 for id in ids {
                     self.taken.remove(&id);
@@ -210,6 +194,26 @@ impl SavedSite {
             }
             Op::Learnt(console, number) => {
                 self.learnt.insert(console, number);
+            }
+        }
+    }
+
+    fn put(&mut self, numbers: Vec<(u64, Vec<Doubt>)>, board: BoardNumber) {
+        for (number, doubts) in numbers {
+            if let Some(share) = self.shares.get_mut(&number) {
+                share.put = Some(board);
+                add_doubts(&mut share.doubts, doubts);
+            }
+        }
+    }
+
+    fn done(&mut self, ids: Vec<ShareId>) {
+        for id in ids {
+            if id.owner == self.me {
+                // Its owner knows.
+                self.taken.remove(&id);
+            } else if let Some(todo) = self.taken.get_mut(&id) {
+                *todo = Todo::Nothing;
             }
         }
     }

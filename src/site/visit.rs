@@ -7,7 +7,7 @@ use super::claims;
 use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::merge::Doubt;
 use super::record::{Carried, Record, TakenList, read, write};
-use super::round::{Answer, Round, Visit};
+use super::round::{Answer, Claims, Round, Visit};
 use super::saved::{LESSONS, OwnShare, Todo};
 
 impl Round {
@@ -47,6 +47,34 @@ impl Round {
         }
         visit.published = true;
         self.finish(board, number, &mut visit)?;
+        let mut names = self.look(board, number, &mut visit)?;
+        let claims = self.claims(board, number, &names)?;
+        self.hand_in(board, number, (&mut names, &claims), &mut visit)?;
+        self.learn(board, number, &mut visit)?;
+        let mut record = self.record.clone();
+        record.handed = self.handed(number, self.saved.handed.max(self.idle));
+        record.taught = visit.taught;
+        let said = (number, self.said_of(number, &record));
+        if self.said.as_ref() != Some(&said) {
+            self.say(board, number, &record)?;
+            visit.said = Some(said);
+        }
+        visit.leads = claims::report(self, board, number, &record, (names, &claims), &mut visit)?;
+        self.sweep(board, number, &mut visit)?;
+        // What was written for this board before a wipe and read after it has lost its claims: nothing of it is ours.
+        if !visit.merged.is_empty() && board.number(self.fresh)? != number {
+            visit.merged.clear();
+        }
+        Ok(visit)
+    }
+
+    /// Reads the words of the other consoles, and after them the names of the shares.
+    fn look(
+        &self,
+        board: &mut dyn Board,
+        number: BoardNumber,
+        visit: &mut Visit,
+    ) -> Result<BTreeSet<ShareId>, Fault> {
         for (name, value) in board.list(number, Table::Member)? {
             match read::<Record>(&value) {
                 Some(record) if name != self.me().name => {
@@ -76,19 +104,39 @@ impl Round {
         }
         visit.unreadable.sort();
         visit.unreadable.dedup();
-        self.hand_in(board, number, &mut names, &mut visit)?;
-        self.learn(board, number, &mut visit)?;
-        let mut record = self.record.clone();
-        record.handed = self.handed(number);
-        record.taught = visit.taught;
-        self.say(board, number, &record)?;
-        visit.leads = claims::report(self, board, number, &record, names, &mut visit)?;
-        self.sweep(board, number, &mut visit)?;
-        // What was written for this board before a wipe and read after it has lost its claims: nothing of it is ours.
-        if !visit.merged.is_empty() && board.number(self.fresh)? != number {
-            visit.merged.clear();
+        Ok(names)
+    }
+
+    /// The claims of the shares on the board, and of our own that should be there.
+    fn claims(
+        &self,
+        board: &mut dyn Board,
+        number: BoardNumber,
+        names: &BTreeSet<ShareId>,
+    ) -> Result<Claims, Fault> {
+        let own = self.own().filter(|share| share.put == Some(number));
+        let mut ids = names.clone();
+        ids.extend(own.map(|share| share.id.clone()));
+        if ids.is_empty() {
+            return Ok(Claims::new());
         }
-        Ok(visit)
+        let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let claims = board.get(number, Table::Claim, &texts)?;
+        let claims = ids.into_iter().zip(claims);
+        Ok(claims
+            .filter_map(|(id, claim)| Some((id, claim?)))
+            .collect())
+    }
+
+    /// What of a word others need to hear at once: it is not said again for the rest.
+    fn said_of(&self, number: BoardNumber, record: &Record) -> Record {
+        Record {
+            word: 0,
+            open_from: 0,
+            handed: self.handed(number, self.saved.handed),
+            heard: Vec::new(),
+            ..record.clone()
+        }
     }
 
     /// The shares of this console as it is now.
@@ -110,7 +158,9 @@ impl Round {
         )?;
         // Others may take our shares as soon as they are there, and must know whether we know them.
         let mut record = self.record.clone();
-        record.handed = self.handed(number).min(self.before_open());
+        record.handed = self
+            .handed(number, self.saved.handed)
+            .min(self.before_open());
         self.say(board, number, &record)
     }
 
@@ -133,11 +183,11 @@ impl Round {
         first.map_or(self.saved.handed, |slot| slot - 1)
     }
 
-    /// The time up to which all our shares were written on this board.
-    fn handed(&self, number: BoardNumber) -> i64 {
+    /// The time up to which all our shares were written on this board; `handed` is that up to which they are made.
+    fn handed(&self, number: BoardNumber, handed: i64) -> i64 {
         let elsewhere = self.own().filter(|share| share.put != Some(number));
         let first = elsewhere.map(|share| share.id.slot).min();
-        first.map_or(self.saved.handed, |slot| self.saved.handed.min(slot - 1))
+        first.map_or(handed, |slot| handed.min(slot - 1))
     }
 
     /// Says of the shares that stand in our letters that we have them.
@@ -191,24 +241,30 @@ impl Round {
         &self,
         board: &mut dyn Board,
         number: BoardNumber,
-        names: &mut BTreeSet<ShareId>,
+        (names, claims): (&mut BTreeSet<ShareId>, &Claims),
         visit: &mut Visit,
     ) -> Result<(), Fault> {
-        let own: Vec<&OwnShare> = self.own().collect();
-        if own.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<String> = own.iter().map(|share| share.id.to_string()).collect();
-        let done = board.get(number, Table::Done, &ids)?;
-        let claims = board.get(number, Table::Claim, &ids)?;
-        let mut older = Vec::new();
-        for ((share, done), claim) in own.into_iter().zip(done).zip(claims) {
-            if done.is_some() {
+        // One that is there and has no claim has no reporter.
+        let (here, older): (Vec<&OwnShare>, Vec<&OwnShare>) =
+            self.own().partition(|share| share.put == Some(number));
+        let asked = here.iter().map(|share| &share.id);
+        let asked = asked.filter(|id| !names.contains(*id) || claims.contains_key(*id));
+        let asked: Vec<String> = asked.map(ToString::to_string).collect();
+        let done = match asked.is_empty() {
+            true => Vec::new(),
+            false => board.get(number, Table::Done, &asked)?,
+        };
+        let done = asked
+            .into_iter()
+            .zip(done)
+            .filter(|(_, done)| done.is_some());
+        let done: BTreeSet<String> = done.map(|(id, _)| id).collect();
+        for share in here {
+            let claim = claims.get(&share.id);
+            if done.contains(&share.id.to_string()) {
                 visit.let_go.push(share.id.number);
                 names.remove(&share.id);
-            } else if share.put != Some(number) {
-                older.push(share);
-            } else if let Some(by) = claim.and_then(|claim| self.gone(share, &claim, visit)) {
+            } else if let Some(by) = claim.and_then(|claim| self.gone(share, claim, visit)) {
                 // The share may not be taken any more once it is handed in under another name.
                 board.delete(number, Table::Share, &[share.id.to_string()])?;
                 names.remove(&share.id);

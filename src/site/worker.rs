@@ -20,7 +20,7 @@ enum Work {
 #[derive(Debug)]
 pub enum Worked {
     /// A round is over.
-    Round(Answer),
+    Round(Box<Answer>),
     /// Lines of a `[now]` report are looked up.
     Alarms {
         /// The number that was given with them.
@@ -82,7 +82,7 @@ fn run(
             return End::Unasked;
         }
         results(match work {
-            Work::Round(round) => Worked::Round(round.run(board.as_mut())),
+            Work::Round(round) => Worked::Round(Box::new(round.run(board.as_mut()))),
             Work::Alarms(id, hashes) => {
                 let mailed = hashes.iter().map(|hash| board.alarm(*hash, console).ok());
                 Worked::Alarms {
