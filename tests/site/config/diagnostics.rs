@@ -337,11 +337,28 @@ fn the_check_says_how_storms_are_mailed() {
     assert_eq!(status, 0);
     for line in [
         "  b is bundled: windows of 10m to 1h, up to 2 early mails in each\n",
-        "  now may send 3600 mails an hour in a storm: `set bundle now 10m` bundles them\n",
+        "  a and now may send 3600 mails an hour each in a storm: a line as `set bundle a 10m` for each bundles \
+         them\n",
         "  pagers get 6 reports an hour at most\n",
     ] {
         assert!(out.contains(line), "{line}: {out}");
     }
+}
+
+/// Five queues of an old configuration are one line.
+#[test]
+fn the_check_names_the_queues_that_are_not_bundled_in_one_line() {
+    let dir = Dir::new();
+    let queue = |name| format!("set queue {name} f root [now]\n{name} {name}\n");
+    let set: String = ["one", "two", "bundled", "three"].map(queue).concat();
+    let path = dir.write("tenshi.conf", format!("{START}{set}set bundle bundled 10m\n"));
+    let (status, out, _) = check(&path, 0);
+    assert_eq!(status, 0);
+    let line = "  a, one, two and three may send 720 mails an hour each in a storm: a line as `set bundle a \
+                10m` for each bundles them\n";
+    assert!(out.contains(line), "{out}");
+    assert_eq!(out.matches("in a storm").count(), 1, "{out}");
+    assert!(out.contains("  bundled is bundled: "), "{out}");
 }
 
 #[test]
