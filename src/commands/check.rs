@@ -1,6 +1,7 @@
 //! `tenshi -C`: reads the configuration, shows all errors and warnings about it and about what the
 //! machine lacks, and a summary of its meaning. Scripts look at the exit status alone: 0 unless there is an error.
 
+mod rotated;
 mod site;
 mod storms;
 
@@ -151,13 +152,9 @@ fn number(count: usize, what: &str) -> String {
 }
 
 fn inputs(inputs: &InputSettings) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    lines.extend(
-        inputs
-            .logfiles
-            .iter()
-            .map(|path| format!("log file {}", shown_path(path.as_path()))),
-    );
+    let logs = inputs.logfiles.iter();
+    let logs = logs.map(|path| format!("log file {}", shown_path(path.as_path())));
+    let mut lines: Vec<String> = logs.collect();
     lines.extend(
         inputs
             .fifos
@@ -184,6 +181,7 @@ fn inputs(inputs: &InputSettings) -> Vec<String> {
         ));
     }
     if !inputs.logfiles.is_empty() {
+        lines.extend(rotated::olddirs(inputs));
         lines.push(match &inputs.tail {
             TailSettings::Follow {
                 start: TailStart::End,

@@ -17,26 +17,10 @@ use super::reporter::Located;
 use super::setter::{Read, Setter};
 use super::suggest::did_you_mean;
 use super::values;
-use crate::charset::Charset;
 use crate::logpath::LogPath;
 
 /// The documented limit of `set sleep`, seconds.
 const MAX_SLEEP: u64 = 60;
-
-/// Some names that `set charset` takes.
-const CHARSETS: [&str; 11] = [
-    "euc-jp",
-    "shift_jis",
-    "iso-2022-jp",
-    "iso-8859-1",
-    "windows-1252",
-    "koi8-r",
-    "gb18030",
-    "big5",
-    "euc-kr",
-    "utf-16",
-    "utf-8",
-];
 
 impl<'l> Setter<'_, 'l> {
     /// `set json_field ROLE=KEY,KEY …`: the keys of JSON objects that have a meaning.
@@ -334,40 +318,6 @@ impl<'l> Setter<'_, 'l> {
             return Err(Located::new(word, message, "write a number from 0 to 60"));
         }
         self.draft.sleep = Duration::from_secs(seconds);
-        Ok(())
-    }
-
-    /// `set charset NAME [SOURCE]`
-    pub(super) fn charset(&mut self) -> Read<'l, ()> {
-        let (word, rest) = self.value.word();
-        let (source, rest) = rest.word();
-        if word.is_empty() {
-            return Err(self.missing());
-        }
-        self.draft.warn_words(self.line, self.word, rest);
-        let Some(charset) = word.utf8().and_then(Charset::named) else {
-            let shown = shown(word.text);
-            let message = format!("`{shown}` is no character set that lines are written in");
-            let hint = did_you_mean(word.text, CHARSETS).unwrap_or_else(|| {
-                format!(
-                    "write one of: {}, or another name of the IANA",
-                    CHARSETS.join(", ")
-                )
-            });
-            return Err(Located::new(word, message, &hint));
-        };
-        if source.is_empty() {
-            self.draft.charsets.default = Some(charset);
-            return Ok(());
-        }
-        self.without_nul(source)?;
-        let listen = source.utf8().and_then(|text| values::listen(text).ok());
-        self.draft.charsets.sources.push(SourceCharset {
-            name: source.text.into(),
-            path: LogPath::new(self.draft.path(source)),
-            listen,
-            charset,
-        });
         Ok(())
     }
 

@@ -264,6 +264,7 @@ fn default_inputs() -> InputSettings {
         tail_program: None,
         tail_multiple: false,
         tail_missing: true,
+        olddirs: Vec::new(),
         max_line: 64 << 10,
     }
 }

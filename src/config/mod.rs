@@ -20,6 +20,7 @@ pub mod grammar;
 mod keywords;
 mod lint;
 mod loaded;
+mod log_sources;
 pub mod model;
 mod patterns;
 mod programs;

@@ -10,6 +10,7 @@ use super::diagnostic::shown;
 use super::draft::Draft;
 use super::grammar::Fragment;
 use super::loaded::Account;
+use super::log_sources::olddirs_differ;
 use super::model::*;
 use super::reporter::SourceLine;
 use super::setter::{Read, Setter};
@@ -124,6 +125,7 @@ const SETTINGS: &[Setting] = &[
         Restart(|old, new| old.inputs.tail_missing != new.inputs.tail_missing),
         |s| s.on_off().map(|on| s.draft.inputs.tail_missing = on),
     ),
+    row("olddir", "DIR", Restart(olddirs_differ), |s| s.olddir()),
     row(
         "redisqueue",
         "KEY",

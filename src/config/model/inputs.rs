@@ -39,6 +39,8 @@ pub struct InputSettings {
     pub tail_multiple: bool,
     /// `set tail_missing`: wait for files that do not exist yet (on by default here).
     pub tail_missing: bool,
+    /// `set olddir`, in order: where rotated files are looked for too, from the directory of each log.
+    pub olddirs: Vec<PathBuf>,
     /// `set max_line`: longer lines are cut, bytes (64 KiB).
     pub max_line: usize,
 }

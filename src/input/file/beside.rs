@@ -10,7 +10,7 @@ use super::encoded::coding;
 use super::fs::{FileId, FileSystem, Kind, LogFile};
 use super::generation::Generation;
 use super::index::Index;
-use super::rotated::{bases_of, packed_log};
+use super::rotated::packed_log;
 use super::start;
 use super::track::{Done, MS, Track};
 use crate::charset::Charset;
@@ -105,9 +105,8 @@ impl Beside {
 
 /// The numbers of the logs that `path` may be a rotation of.
 fn stems(index: &Index, path: &Path) -> BTreeSet<usize> {
-    let bases = path.file_name().map(bases_of).unwrap_or_default();
-    let bases = bases.into_iter().map(|base| path.with_file_name(base));
-    bases.filter_map(|base| index.number(&base)).collect()
+    let logs = index.logs_of(path).into_iter();
+    logs.filter_map(|log| index.number(&log)).collect()
 }
 
 /// The logs that `path` may be a rotation of look through their rotated files again.

@@ -211,7 +211,7 @@ impl<F: FileSystem> Follower<F> {
         self.configured = paths;
         self.active.clear();
         self.untold.clear();
-        self.index = Index::of(&self.tracks);
+        self.index = Index::of(&self.tracks, &self.settings.olddirs);
         self.rescan();
     }
 

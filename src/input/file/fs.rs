@@ -47,6 +47,34 @@ pub struct Meta {
     pub links: u64,
 }
 
+/// When names in some directories changed last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// The newest of their mtimes, ns.
+    pub newest: i64,
+    /// The sum of all of them: a change in any directory makes it another one.
+    sum: i64,
+}
+
+impl Stamp {
+    /// The stamp of one directory.
+    pub fn of(directory: &Meta) -> Self {
+        Self {
+            newest: directory.mtime,
+            sum: directory.mtime,
+        }
+    }
+
+    /// The stamp of these directories and another one.
+    #[must_use]
+    pub fn and(self, directory: &Meta) -> Self {
+        Self {
+            newest: self.newest.max(directory.mtime),
+            sum: self.sum.wrapping_add(directory.mtime),
+        }
+    }
+}
+
 /// An open log file.
 pub trait LogFile: Send + 'static {
     /// What `stat` tells of the file now.

@@ -1,17 +1,23 @@
 //! What is known of all followed paths together, kept up to date with each turn of one of them: so a turn
 //! costs what its paths cost, however many others are followed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fs::{FileId, FileSystem};
+use super::rotated::{bases_of, directories_of};
 use super::track::Track;
 
 /// The paths by name and by file, and how many of them are in which state.
 #[derive(Debug, Default)]
 pub struct Index {
     paths: HashMap<PathBuf, usize>,
+    /// Where rotated files may be moved to (`set olddir`).
+    olddirs: Vec<PathBuf>,
+    /// The directories of logs by those to which their rotated files may be moved.
+    moved_from: HashMap<PathBuf, BTreeSet<PathBuf>>,
     /// Who holds a file, by the path and its number. A file that is closed for want of room counts too.
     held: HashMap<FileId, (Arc<PathBuf>, usize)>,
     /// The files of which some path has read all that there was: how many times.
@@ -33,19 +39,55 @@ pub struct Index {
 }
 
 impl Index {
-    /// The index of these paths.
-    pub fn of<F: FileSystem>(tracks: &[Track<F>]) -> Self {
-        let mut index = Self::default();
+    /// The index of these paths, whose rotated files may be moved to `olddirs`.
+    pub fn of<F: FileSystem>(tracks: &[Track<F>], olddirs: &[PathBuf]) -> Self {
+        let mut index = Self {
+            olddirs: olddirs.to_vec(),
+            ..Self::default()
+        };
         for (at, track) in tracks.iter().enumerate() {
-            index.paths.insert(track.path.to_path_buf(), at);
-            index.put(track, at);
+            index.push(track, at);
         }
         index
+    }
+
+    /// Notes where the rotated files of a log may be moved to.
+    pub fn note_log(&mut self, path: &Path) {
+        let Some(own) = path.parent() else { return };
+        for dir in directories_of(own, &self.olddirs).skip(1) {
+            let logs = self.moved_from.entry(dir.into_owned()).or_default();
+            if !logs.contains(own) {
+                logs.insert(own.to_path_buf());
+            }
+        }
+    }
+
+    /// The paths of the logs whose rotated file this may be, by its name and its directory.
+    pub fn logs_of(&self, path: &Path) -> Vec<PathBuf> {
+        let bases = path.file_name().map(bases_of).unwrap_or_default();
+        let moved_from = path.parent().and_then(|dir| self.moved_from.get(dir));
+        let log = |base: OsString| {
+            let moved = moved_from.into_iter().flatten();
+            let moved: Vec<PathBuf> = moved.map(|dir| dir.join(&base)).collect();
+            std::iter::once(path.with_file_name(base)).chain(moved)
+        };
+        bases.into_iter().flat_map(log).collect()
+    }
+
+    /// Whether rotated files of another log of the same name may be moved to this directory as well.
+    pub fn is_shared(&self, dir: &Path, log: &Path) -> bool {
+        let (Some(own), Some(name)) = (log.parent(), log.file_name()) else {
+            return false;
+        };
+        let logs = self.moved_from.get(dir).into_iter().flatten();
+        let mut others = logs.filter(|other| other.as_path() != own);
+        others.any(|other| self.follows(&other.join(name)))
     }
 
     /// Adds a path that is followed from now on.
     pub fn push<F: FileSystem>(&mut self, track: &Track<F>, at: usize) {
         self.paths.insert(track.path.to_path_buf(), at);
+        self.note_log(&track.path);
         self.put(track, at);
     }
 

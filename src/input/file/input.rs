@@ -49,6 +49,7 @@ impl Input for LogFiles {
             max_line: config.inputs.max_line,
             catchup: config.state.catchup,
             containers: config.lines.json.on,
+            olddirs: config.inputs.olddirs.clone(),
             charsets: self.charsets.clone(),
         };
         let taken = limits::open_now() + start.other_files;

@@ -5,6 +5,7 @@
 //! lines behind the checkpoints are read again and lead to the same state. [`Follower`] is a state
 //! machine over a [`FileSystem`]; [`spawn`] runs it in a thread that the kernel wakes early.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::model::TailStart;
@@ -42,7 +43,7 @@ pub(super) use input::configured;
 pub use lines::CUT;
 pub use listing::Listings;
 pub use open_files::OpenFileBudget;
-pub use rotated::{bases_of, is_compressed};
+pub use rotated::{bases_of, directories_of, is_compressed};
 pub use thread::{Begun, FollowerThread, spawn};
 
 /// How files are followed.
@@ -58,6 +59,8 @@ pub struct Settings {
     pub catchup: Option<Duration>,
     /// The logs of containers are known by their paths (`set json on`).
     pub containers: bool,
+    /// Other directories with rotated files, from that of each log (`set olddir`).
+    pub olddirs: Vec<PathBuf>,
     /// The character sets of the logs (`set charset`).
     pub charsets: SharedCharsets,
 }

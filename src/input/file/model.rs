@@ -225,6 +225,7 @@ impl Model {
             max_line: 4096,
             catchup: None,
             containers: false,
+            olddirs: Vec::new(),
             charsets: SharedCharsets::default(),
         };
         self.told = self.committed.1.clone();

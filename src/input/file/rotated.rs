@@ -1,6 +1,7 @@
 //! Which names in a directory are rotated generations of a log: `name.1`, `name-20261123`,
 //! `name.1.gz`, `name.xz`, `stem-20261123.log`. Names only limit the search; content decides.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -29,8 +30,9 @@ pub struct RotatedFile {
     pub meta: Meta,
     /// The compression, by its name.
     pub compression: Compression,
-    /// Whether the file is followed as a log of its own.
-    pub followed: bool,
+    /// Whether the file is followed as a log of its own, or may be of another log of the same name: it is never
+    /// taken for new.
+    pub foreign: bool,
 }
 
 impl RotatedFile {
@@ -150,6 +152,16 @@ pub fn packed_log(path: &Path) -> Option<PathBuf> {
     let (name, compression) = unpack(path.file_name()?.as_bytes());
     let packed = compression == Compression::Packed && !name.is_empty();
     packed.then(|| path.with_file_name(OsStr::from_bytes(name)))
+}
+
+/// The directories in which the rotated files of a log in `dir` may be: that one, and each of `olddirs` from there.
+pub fn directories_of<'a>(
+    dir: &'a Path,
+    olddirs: &'a [PathBuf],
+) -> impl Iterator<Item = Cow<'a, Path>> {
+    let others = olddirs.iter().map(move |old| dir.join(old));
+    let others = others.filter(move |other| other != dir).map(Cow::Owned);
+    std::iter::once(Cow::Borrowed(dir)).chain(others)
 }
 
 /// Whether a file is compressed, by its name.

@@ -19,6 +19,7 @@ mod errors;
 mod generations;
 mod interleave;
 mod names;
+mod olddir;
 mod open_files;
 mod packed;
 mod pauses;
@@ -30,6 +31,8 @@ use packed::pack;
 struct World {
     _dir: tempfile::TempDir,
     log: PathBuf,
+    /// `set olddir`.
+    olddirs: Vec<PathBuf>,
     follower: Option<Follower<RealFs>>,
     lines: Vec<String>,
     notices: Vec<String>,
@@ -45,6 +48,7 @@ fn settings() -> Settings {
         max_line: 65536,
         catchup: None,
         containers: false,
+        olddirs: Vec::new(),
         charsets: SharedCharsets::default(),
     }
 }
@@ -56,6 +60,7 @@ impl World {
         World {
             _dir: dir,
             log,
+            olddirs: Vec::new(),
             follower: None,
             lines: Vec::new(),
             notices: Vec::new(),
@@ -68,7 +73,10 @@ impl World {
         let resume = self.checkpoints.clone().into_iter().collect();
         self.follower = Some(Follower::new(
             RealFs,
-            settings(),
+            Settings {
+                olddirs: self.olddirs.clone(),
+                ..settings()
+            },
             std::slice::from_ref(&self.log),
             resume,
         ));

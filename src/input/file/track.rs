@@ -9,7 +9,7 @@ use bstr::BString;
 
 use super::checkpoint::{FileCheckpoint, PathCheckpoints};
 use super::container::{Container, LineReader};
-use super::fs::{FileId, FileSystem};
+use super::fs::{FileId, FileSystem, Stamp};
 use super::generation::{Generation, Step};
 use super::lines::Cutter;
 use super::open_files::NO_ROOM;
@@ -29,6 +29,7 @@ mod lookup;
 mod read;
 mod resume;
 mod retire;
+mod survey;
 
 pub(super) use closed::Closed;
 pub(super) use context::{Context, Done, Progress};
@@ -104,9 +105,9 @@ pub(super) struct Track<F: FileSystem> {
     /// A rotated file that may hold unread lines cannot be opened, as was told. Until it can, no
     /// later moment counts as seen, so that it stays a candidate.
     shut: Option<String>,
-    /// The mtime of the directory when it was last looked through while it was quiet, and of what the
+    /// The mtimes of the directories when they were last looked through while they were quiet, and of what the
     /// path named: a copy may be written over an older one, and no name change.
-    surveyed: Option<(i64, i64)>,
+    surveyed: Option<(Stamp, i64)>,
     /// The names around the path as last seen in a directory that changed, and since when they are so.
     names_seen: Option<(Vec<(PathBuf, FileId)>, i64)>,
     /// The file that the path names, while it is closed for want of room.

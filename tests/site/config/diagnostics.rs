@@ -351,7 +351,10 @@ fn the_check_names_the_queues_that_are_not_bundled_in_one_line() {
     let dir = Dir::new();
     let queue = |name| format!("set queue {name} f root [now]\n{name} {name}\n");
     let set: String = ["one", "two", "bundled", "three"].map(queue).concat();
-    let path = dir.write("tenshi.conf", format!("{START}{set}set bundle bundled 10m\n"));
+    let path = dir.write(
+        "tenshi.conf",
+        format!("{START}{set}set bundle bundled 10m\n"),
+    );
     let (status, out, _) = check(&path, 0);
     assert_eq!(status, 0);
     let line = "  a, one, two and three may send 720 mails an hour each in a storm: a line as `set bundle a \

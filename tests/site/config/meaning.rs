@@ -29,6 +29,7 @@ fn defaults() {
         }
     );
     assert!(config.inputs.tail_missing && !config.inputs.tail_multiple);
+    assert!(config.inputs.olddirs.is_empty());
     assert_eq!(config.inputs.max_line, 65_536);
     assert_eq!(config.state.max_memory, 256 << 20);
     assert_eq!(config.charsets, Charsets::default());
@@ -155,7 +156,7 @@ fn every_setting() {
          set mailhelo h.example\nset subject  a  subject \nset hidepid once\nset sort_order ascending\n\
          set resolve on\nset rfc3339 off\nset statedir /var/lib/t\nset catchup 24\nset commit 5\nset archive 400\n\
          set max_line 8K\nset max_lines 500\nset mailtls starttls\nset mailauth me /etc/secret\n\
-         set filter_timeout 5\n",
+         set filter_timeout 5\nset olddir old\nset olddir /var/old\nset olddir old\n",
     );
     assert_eq!(
         (config.process.uid.as_deref(), config.process.gid.as_deref()),
@@ -182,6 +183,10 @@ fn every_setting() {
         }
     );
     assert!(config.inputs.tail_multiple && !config.inputs.tail_missing);
+    assert_eq!(
+        config.inputs.olddirs,
+        [Path::new("old"), Path::new("/var/old")]
+    );
     assert_eq!(config.inputs.redis_queues, ["q1", "q2"]);
     assert_eq!(config.inputs.redis_server.name(), "redis.example:6379");
     assert_eq!(
@@ -484,6 +489,7 @@ fn what_takes_a_restart_is_named() {
             "set tail_missing off\nset redisqueue x\nset redisserver y\n",
             vec!["tail_missing", "redisqueue", "redisserver"],
         ),
+        ("set olddir old\n", vec!["olddir"]),
         (
             "set tail /usr/bin/tail -q -F -n 0\nset pidfile /var/run/tenshi.pid\n",
             vec![],

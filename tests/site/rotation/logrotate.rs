@@ -99,8 +99,8 @@ impl Console {
     }
 }
 
-/// Rotates three times while the daemon is dead.
-fn rotated_while_down(how: &str, more: &'static str) -> Console {
+/// Rotates so often while the daemon is dead.
+fn rotated_while_down(how: &str, more: &'static str, times: usize) -> Console {
     let mut site = Console::new(more);
     let mut daemon = site.start();
     site.write(20);
@@ -111,7 +111,7 @@ fn rotated_while_down(how: &str, more: &'static str) -> Console {
     assert!(done.is_some(), "no answer: {}", daemon.stderr());
     daemon.signal(Signal::SIGKILL);
     daemon.wait();
-    for _ in 0..3 {
+    for _ in 0..times {
         site.write(500);
         site.logrotate(how);
     }
@@ -133,14 +133,60 @@ fn what_logrotate_packed_while_the_daemon_was_down_is_read() {
         let command = format!(" compress\n compresscmd /usr/bin/{program}\n");
         for more in ["", " delaycompress\n", " copytruncate\n"] {
             let how = format!("{command} compressext {suffix}\n{more}");
-            let site = rotated_while_down(&how, "");
+            let site = rotated_while_down(&how, "", 3);
             let packed = format!("{}.3{suffix}", site.log.display());
             assert!(PathBuf::from(&packed).exists(), "{packed}");
         }
     }
     // Its name says gzip.
     let how = " compress\n compresscmd /usr/bin/zstd\n compressext .gz\n";
-    let site = rotated_while_down(how, "");
+    let site = rotated_while_down(how, "", 3);
     let packed = fs::read(format!("{}.3.gz", site.log.display())).unwrap();
     assert!(packed.starts_with(b"\x28\xb5\x2f\xfd"));
+}
+
+/// The directory of `olddir` is made by logrotate.
+const OLD: &str = " olddir old\n createolddir 755 root root\n";
+
+#[test]
+fn what_logrotate_moved_to_another_directory_is_read() {
+    for (how, times) in [
+        (" nocompress\n", 3),
+        (" compress\n", 3),
+        (" compress\n delaycompress\n", 3),
+        (" compress\n compresscmd /usr/bin/xz\n compressext .xz\n", 3),
+        (" copytruncate\n", 3),
+        (" copytruncate\n compress\n", 3),
+        (" dateext\n", 1),
+        (" dateext\n extension .log\n compress\n", 1),
+    ] {
+        let how = format!("{OLD}{how}");
+        let site = rotated_while_down(&how, "set olddir old\n", times);
+        let old = fs::read_dir(site.log.with_file_name("old")).unwrap();
+        assert_eq!(old.count(), times, "{how}");
+    }
+}
+
+#[test]
+fn what_logrotate_moves_to_another_directory_while_the_daemon_runs_is_read() {
+    for how in [" compress\n delaycompress\n", " copytruncate\n compress\n"] {
+        let how = format!("{OLD}{how}");
+        let mut site = Console::new("set olddir old\n");
+        let daemon = site.start();
+        for round in 0..6 {
+            site.write(50);
+            // It gets no time for what is written, copied and cut off in between.
+            if round % 2 == 1 {
+                daemon.signal(Signal::SIGSTOP);
+            }
+            site.write(50);
+            site.logrotate(&how);
+            site.write(10);
+            if round % 3 != 1 {
+                daemon.signal(Signal::SIGCONT);
+            }
+        }
+        daemon.signal(Signal::SIGCONT);
+        site.account(daemon, &how);
+    }
 }

@@ -1,9 +1,11 @@
 //! The directories in which something may happen to a followed file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::super::fs::{FileId, FileSystem, Kind};
+use super::super::rotated::directories_of;
 use super::Follower;
 use crate::input::watch::Directories;
 
@@ -12,15 +14,17 @@ impl<F: FileSystem> Follower<F> {
     pub fn directories(&mut self) -> Directories {
         self.new_directories.clear();
         let mut logs = BTreeSet::new();
-        let mut places: HashSet<&Path> = HashSet::new();
+        let mut own: HashSet<&Path> = HashSet::new();
         for track in &self.tracks {
             let link = track.path.is_symlink();
             let real = link.then(|| track.path.canonicalize().ok()).flatten();
             if let Some(real) = real {
                 logs.extend(self.existing(real.parent()));
             }
-            places.extend(track.path.parent());
+            own.extend(track.path.parent());
         }
+        let places = own.iter().flat_map(|dir| self.directories_of(dir));
+        let places: HashSet<PathBuf> = places.collect();
         for place in &places {
             self.around(place, &mut logs);
         }
@@ -28,14 +32,18 @@ impl<F: FileSystem> Follower<F> {
             let wanted = pattern.expand(&self.fs).directories;
             logs.extend(wanted.iter().filter_map(|dir| self.existing(Some(dir))));
         }
-        let listed: HashSet<PathBuf> = places.into_iter().map(Path::to_path_buf).collect();
         self.listings
-            .retain(|dir| listed.contains(dir) || dir == Path::new("."));
+            .retain(|dir| places.contains(dir) || dir == Path::new("."));
         let directories = Directories::of(logs);
         self.watched = directories.logs.iter().cloned().collect();
         self.ways.clear();
-        self.note_ways(&directories.logs, listed.iter());
+        self.note_ways(&directories.logs, places.iter());
         directories
+    }
+
+    /// A directory with logs, and those to which their rotated files may be moved.
+    pub(super) fn directories_of<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = PathBuf> {
+        directories_of(dir, &self.settings.olddirs).map(Cow::into_owned)
     }
 
     /// The directories to be watched for what came since [`Self::directories`].

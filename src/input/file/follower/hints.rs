@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::super::fs::{FileSystem, Kind};
-use super::super::rotated::bases_of;
 use super::Follower;
 use super::why::Why;
 use crate::input::Event;
@@ -130,10 +129,8 @@ impl<F: FileSystem> Follower<F> {
         let meta = self.fs.meta(path).ok();
         let meta = meta.filter(|meta| meta.kind == Kind::Regular);
         found.extend(meta.and_then(|meta| self.index.holds(meta.id)));
-        if let Some(name) = path.file_name() {
-            let logs = bases_of(name).into_iter();
-            found.extend(logs.filter_map(|base| self.index.number(&path.with_file_name(base))));
-        }
+        let logs = self.index.logs_of(path).into_iter();
+        found.extend(logs.filter_map(|log| self.index.number(&log)));
         found
     }
 }

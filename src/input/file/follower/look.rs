@@ -203,8 +203,10 @@ impl<F: FileSystem> Follower<F> {
     pub(super) fn follow(&mut self, track: Track<F>) {
         let at = self.tracks.len();
         self.index.push(&track, at);
-        self.new_directories
-            .extend(track.path.parent().map(PathBuf::from));
+        if let Some(dir) = track.path.parent() {
+            let dirs: Vec<PathBuf> = self.directories_of(dir).collect();
+            self.new_directories.extend(dirs);
+        }
         self.look_behind_link(&track.path);
         self.active.insert(at);
         self.tracks.push(track);

@@ -8,7 +8,7 @@ use bstr::ByteSlice;
 
 use super::super::beside::compressed_since;
 use super::super::fs::FileSystem;
-use super::super::rotated::{bases_of, is_compressed};
+use super::super::rotated::is_compressed;
 use super::super::track::Track;
 use super::Follower;
 use super::faults::{SKIPPED, fault_of};
@@ -86,6 +86,9 @@ impl<F: FileSystem> Follower<F> {
         let logs: HashSet<PathBuf> = found.iter().cloned().collect();
         found.retain(|path| packed || !is_compressed(path));
         for path in &found {
+            self.index.note_log(path);
+        }
+        for path in &found {
             let own = self.resume.contains_key(path);
             if own || !self.is_rotated(path, &logs) {
                 self.add(path, true, fresh, since, emit);
@@ -106,8 +109,7 @@ impl<F: FileSystem> Follower<F> {
 
     /// Whether a file is by its name a rotated one of a followed log, or of one of these.
     fn is_rotated(&self, path: &Path, logs: &HashSet<PathBuf>) -> bool {
-        let bases = path.file_name().map(bases_of).unwrap_or_default();
-        let mut bases = bases.into_iter().map(|base| path.with_file_name(base));
+        let mut bases = self.index.logs_of(path).into_iter();
         bases.any(|base| logs.contains(&base) || self.index.follows(&base))
     }
 

@@ -145,6 +145,36 @@ const WAYS: &[Way] = &[
         "renamed and packed by zstd",
         &["mv log log.1; : > log", "zstd -q --rm -f log.1"],
     ),
+    way(
+        "moved away",
+        &[
+            "mkdir -p old; [ ! -f old/log.1 ] || mv old/log.1 old/log.2; mv log old/log.1",
+            ": > log",
+        ],
+    ),
+    way(
+        "copied away",
+        &["mkdir -p old; cp log old/log.1", ": > log"],
+    ),
+    way(
+        "added away",
+        &["mkdir -p old; cat log >> old/log.old", ": > log"],
+    ),
+    way(
+        "moved away and packed",
+        &[
+            "mkdir -p old; mv log old/log.1; : > log",
+            "gzip -f old/log.1",
+        ],
+    ),
+    way(
+        "packed away and added",
+        &["mkdir -p old; zstd -qc log >> old/log.1.zst", ": > log"],
+    ),
+    way(
+        "dated away",
+        &["mkdir -p old; mv log old/log-20261124-$ROUND", ": > log"],
+    ),
     way("linked", &["ln -f log log.1", "rm log; : > log"]),
     way("copied and removed", &["cp log log.1", "rm log", ": > log"]),
     way("dated copies", &["cp log log-20261124-$ROUND", ": > log"]),
@@ -246,6 +276,7 @@ fn rotate(w: &mut World, way: &Way, when: When, round: usize) {
 /// rotated files that are there before the first start.
 fn faults(way: &Way, when: When, long: usize, before: &[&str]) -> Option<String> {
     let mut w = World::new();
+    w.olddirs = vec!["old".into()];
     for suffix in before {
         let text = "x".repeat(long);
         w.append(

@@ -1,157 +1,16 @@
-//! The rotated files of a path: which there are, and which of them hold lines not read yet.
-
-use std::io;
-use std::path::{Path, PathBuf};
+//! The rotated files of a path: which of them hold lines not read yet.
 
 use super::super::checkpoint::Standing;
-use super::super::fs::{FileId, FileSystem, Kind, LogFile};
+use super::super::fs::{FileSystem, LogFile};
 use super::super::generation::Generation;
-use super::super::listing::Listing;
 use super::super::open_files::NO_ROOM;
 use super::super::rotated::{Compression, RotatedFile};
-use super::lookup::{dir_of, open, resume_on, there};
-use super::{Context, Done, LINGER, MARGIN, MAX_DONE, PATIENCE, QUIET, SETTLED, Track};
+use super::lookup::{open, resume_on};
+use super::{Context, Done, LINGER, MARGIN, MAX_DONE, SETTLED, Track};
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
 impl<F: FileSystem> Track<F> {
-    /// The rotated files that are there now.
-    ///
-    /// # Errors
-    /// Some may be missing, since a call failed. A directory that may not be listed has none.
-    pub(super) fn list_anew(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
-        let listing = cx.listings.anew(cx.fs, self.dir(), cx.now)?;
-        self.rotated_in(&listing, cx)
-    }
-
-    /// The rotated files of this turn, or of now.
-    ///
-    /// # Errors
-    /// As [`Self::list_anew`].
-    pub(super) fn list(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
-        let listing = cx.listings.of_this_turn(cx.fs, self.dir(), cx.now)?;
-        self.rotated_in(&listing, cx)
-    }
-
-    fn dir(&self) -> &Path {
-        dir_of(self.path.parent().unwrap_or(Path::new("")))
-    }
-
-    /// The rotated files of a listing that are still there.
-    fn rotated_in(&self, listing: &Listing, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
-        let (Some(dir), Some(base)) = (self.path.parent(), self.path.file_name()) else {
-            return Ok(Vec::new());
-        };
-        let mut rotated_files = Vec::new();
-        for (name, compression) in listing.rotated(base) {
-            let path = dir.join(name);
-            let followed = cx.index.follows(&path);
-            if let Some(meta) = there(cx.fs.meta(&path))?
-                && meta.kind == Kind::Regular
-            {
-                rotated_files.push(RotatedFile {
-                    path,
-                    meta,
-                    compression: *compression,
-                    followed,
-                });
-            }
-        }
-        rotated_files.sort_by_key(RotatedFile::age);
-        Ok(rotated_files)
-    }
-
-    /// The rotated files, if no rotation is going on (I9): the directory did not change of late, or at
-    /// least the names around this path did not.
-    pub(super) fn survey(&mut self, cx: &Context<F>) -> Option<Vec<RotatedFile>> {
-        let waits_since = *self.waiting_since.get_or_insert(cx.now);
-        let waited = cx.now - waits_since >= PATIENCE;
-        let before = match self.stamp(cx) {
-            Ok(Some(before)) => before,
-            // Without its directory, or one that nobody can look at.
-            Err(_) if !waited => return None,
-            Ok(None) | Err(_) => return Some(Vec::new()),
-        };
-        let own = self.own_stamp(cx);
-        let times = (waits_since, cx.now);
-        let listing = cx.listings.since(cx.fs, self.dir(), before, times);
-        let listed = match listing {
-            Ok(None) => return None,
-            Ok(Some(listing)) => {
-                let files = self.rotated_in(&listing, cx);
-                files.map(|files| (files, listing.at))
-            }
-            Err(e) => Err(e),
-        };
-        let (rotated_files, at) = match listed {
-            Ok(listed) => listed,
-            Err(_) if !waited => return None,
-            Err(_) => (Vec::new(), cx.now),
-        };
-        let unchanged = self.is_stamp(before, cx) && cx.now - before >= QUIET;
-        let names = self.names(&rotated_files, cx);
-        let since = match &self.names_seen {
-            Some((seen, since)) if *seen == names => *since,
-            _ => at,
-        };
-        let stable = at - since >= QUIET;
-        self.names_seen = Some((names, since));
-        // A directory is not listed in one instant: a name that changes meanwhile may be missed.
-        if !(unchanged || stable || (waited && !self.names_moved(cx))) {
-            return None;
-        }
-        self.waiting_since = None;
-        self.surveyed = unchanged.then_some((before, own));
-        Some(rotated_files)
-    }
-
-    /// The names around the path, and what they stand for.
-    fn names(&self, rotated_files: &[RotatedFile], cx: &Context<F>) -> Vec<(PathBuf, FileId)> {
-        let names = rotated_files.iter().map(|s| (s.path.clone(), s.meta.id));
-        let own = cx.fs.meta(&self.path).ok();
-        let own = own.map(|meta| (self.path.as_ref().clone(), meta.id));
-        let mut names: Vec<_> = names.chain(own).collect();
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        names
-    }
-
-    /// Whether the names around the path are others than when it was looked through.
-    pub(super) fn names_moved(&self, cx: &Context<F>) -> bool {
-        let seen = self.names_seen.as_ref();
-        let now = |rotated_files: Vec<RotatedFile>| self.names(&rotated_files, cx);
-        let moved = |seen: &Vec<_>| {
-            let files = self.list_anew(cx);
-            files.map_or(true, |files| *seen != now(files))
-        };
-        // A directory that was quiet, and has the same time still, has the same names.
-        let surveyed = self.surveyed.is_some_and(|(dir, _)| self.is_stamp(dir, cx));
-        !surveyed && seen.is_some_and(|(seen, _)| moved(seen))
-    }
-
-    /// When names in the directory changed last; none if there is no directory.
-    fn stamp(&self, cx: &Context<F>) -> io::Result<Option<i64>> {
-        let Some(dir) = self.path.parent() else {
-            return Ok(None);
-        };
-        let meta = there(cx.fs.meta(dir_of(dir)))?;
-        Ok(meta.map(|meta| meta.mtime))
-    }
-
-    fn is_stamp(&self, stamp: i64, cx: &Context<F>) -> bool {
-        self.stamp(cx).is_ok_and(|now| now == Some(stamp))
-    }
-
-    /// Whether no name in the directory changed since it was looked through.
-    pub(super) fn is_surveyed(&self, cx: &Context<F>) -> bool {
-        self.surveyed
-            .is_some_and(|(dir, own)| self.is_stamp(dir, cx) && self.own_stamp(cx) == own)
-    }
-
-    /// When what the path names was last written to, as far as that is known.
-    fn own_stamp(&self, cx: &Context<F>) -> i64 {
-        cx.fs.meta(&self.path).map_or(0, |meta| meta.mtime)
-    }
-
     /// At the first look: what the rotated files hold is old, unless they were written since the
     /// glob that found this path is followed.
     pub(super) fn remember_rotated(&mut self, cx: &Context<F>) {
@@ -166,7 +25,7 @@ impl<F: FileSystem> Track<F> {
                 _ => 4,
             };
             let old = age >= kept && last < self.seen - 2 * MARGIN;
-            if late || old || rotated.followed {
+            if late || old || rotated.foreign {
                 continue;
             }
             let Ok(file) = cx.fs.open(&rotated.path) else {
@@ -296,7 +155,7 @@ impl<F: FileSystem> Track<F> {
         let (mut place, mut found) = (at, 0);
         cx.shut.set(None);
         for rotated in rotated_files {
-            if rotated.followed
+            if rotated.foreign
                 || rotated.meta.mtime < self.seen - MARGIN
                 || self.is_held(rotated.meta.id, cx)
             {

@@ -47,7 +47,7 @@ impl<F: FileSystem> Track<F> {
                 path,
                 meta,
                 compression,
-                followed: false,
+                foreign: false,
             });
         }
         let files = checkpoints.files.iter();
@@ -202,7 +202,7 @@ impl<F: FileSystem> Track<F> {
     ) {
         let seen = self.seen;
         let unread = rotated_files.iter().filter(|s| {
-            s.compression == Compression::Unreadable && !s.followed && s.meta.mtime > seen
+            s.compression == Compression::Unreadable && !s.foreign && s.meta.mtime > seen
         });
         for rotated in unread.skip(known) {
             let name = rotated.path.file_name().unwrap_or_default();

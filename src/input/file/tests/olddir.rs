@@ -1,0 +1,198 @@
+//! Rotated files in another directory (`set olddir`). The ways of rotation by hand have some of them too.
+
+use std::io::BufRead;
+
+use super::*;
+
+/// A log with a directory `old` beside it, which the configuration names as this.
+fn world(olddir: impl Fn(&World) -> PathBuf) -> World {
+    let mut w = World::new();
+    w.olddirs = vec![olddir(&w)];
+    w.append(&w.log, "0\n");
+    w.start();
+    fs::create_dir(w.log.with_file_name("old")).unwrap();
+    w
+}
+
+fn old(w: &World, name: &str) -> PathBuf {
+    w.log.with_file_name("old").join(name)
+}
+
+#[test]
+fn a_relative_directory_is_below_that_of_the_log() {
+    let names: [fn(&World) -> PathBuf; 4] = [
+        |_| "old".into(),
+        |_| "./old/".into(),
+        |w| w.log.with_file_name("old"),
+        |w| {
+            let own = w.log.parent().unwrap().file_name().unwrap();
+            Path::new("..").join(own).join("old")
+        },
+    ];
+    for name in names {
+        let mut w = world(name);
+        w.append(&w.log, "1\n");
+        w.scan();
+        w.follower = None;
+        w.append(&w.log, "2\n");
+        fs::rename(&w.log, old(&w, "log.2")).unwrap();
+        w.append(&w.log, "3\n");
+        pack(&w.log, &old(&w, "log.1.gz"));
+        w.append(&w.log, "4\n");
+        w.start();
+        w.expect(&["1", "2", "3", "4"]);
+        assert!(w.notices.is_empty(), "{:?}", w.notices);
+    }
+}
+
+#[test]
+fn without_the_directive_the_loss_is_told() {
+    let mut w = world(|_| "elsewhere".into());
+    w.append(&w.log, "1\n");
+    w.scan();
+    w.follower = None;
+    w.append(&w.log, "2\n");
+    fs::rename(&w.log, old(&w, "log.1")).unwrap();
+    w.append(&w.log, "3\n");
+    w.start();
+    w.expect(&["1", "3"]);
+    assert!(w.notices.iter().any(|told| told.contains("is gone")));
+}
+
+#[test]
+fn what_was_born_and_moved_away_unseen_is_found_while_it_runs() {
+    let mut w = world(|_| "old".into());
+    for n in [1, 2] {
+        w.append(&w.log, &format!("{n}\n"));
+        fs::rename(&w.log, old(&w, &format!("log-2026112{n}"))).unwrap();
+    }
+    // Copied there, and cut off.
+    w.append(&w.log, "3\n");
+    w.scan();
+    w.append(&w.log, "4\n");
+    fs::copy(&w.log, old(&w, "log-20261123")).unwrap();
+    fs::write(&w.log, "5 and longer than all that was there before\n").unwrap();
+    w.scan();
+    // Late lines of a file that was moved.
+    let mut late = OpenOptions::new().append(true).open(&w.log).unwrap();
+    fs::rename(&w.log, old(&w, "log-20261124")).unwrap();
+    w.append(&w.log, "");
+    w.scan();
+    late.write_all(b"6\n").unwrap();
+    w.append(&w.log, "7\n");
+    w.scan();
+    let five = "5 and longer than all that was there before";
+    w.expect(&["1", "2", "3", "4", five, "6", "7"]);
+    assert!(w.notices.is_empty(), "{:?}", w.notices);
+}
+
+/// Two logs of the same name, whose rotated files lie in one directory.
+#[test]
+fn nobody_takes_the_rotated_files_of_another_log_for_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = |host: &str| dir.path().join(host).join("log");
+    let archive = dir.path().join("archive");
+    for path in [&log("a"), &log("b"), &archive.join("x")] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+    }
+    let settings = || Settings {
+        olddirs: vec![archive.clone()],
+        ..settings()
+    };
+    let pattern = [dir.path().join("*/log")];
+    let add = |path: &Path, text: &str| {
+        let mut file = OpenOptions::new();
+        let mut file = file.append(true).create(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    let mut checkpoints = std::collections::BTreeMap::new();
+    let mut lines: Vec<String> = Vec::new();
+    let mut scan = |follower: &mut Follower<RealFs>,
+                    checkpoints: &mut std::collections::BTreeMap<_, _>| {
+        follower.rescan();
+        for _ in 0..400 {
+            let turn = follower.turn(SystemClock.now(), &mut |event| {
+                if let Event::Batch(batch) = event {
+                    lines.extend(batch.text.lines().map(Result::unwrap));
+                    if let Checkpoint::File(at) = batch.checkpoint {
+                        checkpoints.insert(at.path.clone(), at);
+                    }
+                }
+            });
+            if !turn.more && !turn.waiting {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    add(&log("a"), "0\n");
+    add(&log("b"), "0\n");
+    let mut follower = Follower::new(RealFs, settings(), &pattern, Vec::new());
+    scan(&mut follower, &mut checkpoints);
+    for round in 1..4 {
+        for host in ["a", "b"] {
+            add(&log(host), &format!("{host} {round} first\n"));
+            scan(&mut follower, &mut checkpoints);
+            add(&log(host), &format!("{host} {round} second\n"));
+            let name = format!("log-2026112{round}{}", u32::from(host == "b"));
+            fs::rename(log(host), archive.join(name)).unwrap();
+            add(&log(host), &format!("{host} {round} third\n"));
+            if round == 2 {
+                // As after a crash.
+                let resume = checkpoints.values().cloned().collect();
+                follower = Follower::new(RealFs, settings(), &pattern, resume);
+            }
+            scan(&mut follower, &mut checkpoints);
+        }
+    }
+    let hosts = ["a", "b"].into_iter();
+    let want = hosts.flat_map(|host| {
+        (1..4).flat_map(move |n| ["first", "second", "third"].map(|p| format!("{host} {n} {p}")))
+    });
+    let mut want: Vec<String> = want.collect();
+    want.sort();
+    lines.sort();
+    assert_eq!(lines, want);
+}
+
+/// A pattern that finds what was moved as well, by a date before the extension.
+#[test]
+fn what_a_pattern_finds_in_the_directory_is_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir_all(path("app/aold")).unwrap();
+    let settings = Settings {
+        olddirs: vec!["aold".into()],
+        ..settings()
+    };
+    fs::write(path("app/web.log"), "0\n").unwrap();
+    fs::write(path("app/aold/web-20261122.log"), "old\n").unwrap();
+    let mut follower = Follower::new(RealFs, settings, &[path("**/*.log")], Vec::new());
+    let mut lines: Vec<String> = Vec::new();
+    let mut scan = |follower: &mut Follower<RealFs>| {
+        follower.rescan();
+        for _ in 0..400 {
+            let turn = follower.turn(SystemClock.now(), &mut |event| {
+                if let Event::Batch(batch) = event {
+                    lines.extend(batch.text.lines().map(Result::unwrap));
+                }
+            });
+            if !turn.more && !turn.waiting {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    scan(&mut follower);
+    let mut log = OpenOptions::new()
+        .append(true)
+        .open(path("app/web.log"))
+        .unwrap();
+    log.write_all(b"1\n").unwrap();
+    fs::rename(path("app/web.log"), path("app/aold/web-20261123.log")).unwrap();
+    fs::write(path("app/web.log"), "2\n").unwrap();
+    scan(&mut follower);
+    let followed: Vec<&Path> = follower.paths().collect();
+    assert_eq!(followed, [path("app/web.log")]);
+    assert_eq!(lines, ["1", "2"]);
+}
