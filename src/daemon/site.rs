@@ -173,3 +173,77 @@ pub(super) fn schedules(config: &Config) -> u64 {
     }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::sync_channel;
+
+    use chrono::TimeZone;
+
+    use super::*;
+    use crate::config::parse_bytes;
+
+    fn site(directory: &std::path::Path, stores: bool) -> Result<Site, String> {
+        let text = format!(
+            "set mailserver h\nset queue q f@x t@x [0 12 * * *]\nset site s file://{}\nset site_wait 4m\n",
+            directory.display()
+        );
+        let config = parse_bytes(text.as_bytes()).config.unwrap();
+        let now = chrono::Utc
+            .with_ymd_and_hms(2026, 11, 29, 11, 0, 0)
+            .unwrap();
+        let mut monitor = Monitor::new(Arc::new(config), now);
+        let (sender, _messages) = sync_channel(9);
+        let begun = Site::begin(&mut monitor, (SavedSite::default(), "a"), stores, &sender);
+        begun.map(|(site, _)| site.unwrap())
+    }
+
+    #[test]
+    fn a_round_begins_when_all_that_the_member_knows_is_on_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(site(directory.path(), false).is_err_and(|e| e.contains("set statedir")));
+        let mut site = site(directory.path(), true).unwrap();
+        let now = chrono::Utc
+            .with_ymd_and_hms(2026, 11, 29, 12, 0, 0)
+            .unwrap();
+        assert!(
+            !site.is_kept() && site.next(now).is_none(),
+            "it has a name that is in no commit"
+        );
+        site.committed(1);
+        assert!(!site.is_kept(), "the commit is being written");
+        site.stored(Some(1), 2);
+        assert!(site.is_kept() && site.next(now).is_some());
+        site.member.passed(now);
+        site.committed(2);
+        site.committed(3);
+        site.stored(Some(1), 4);
+        assert!(!site.is_kept(), "an older one was written");
+        site.stored(None, 4);
+        site.stored(Some(3), 5);
+        assert!(!site.is_kept(), "one has failed: the next one holds all");
+        site.stored(Some(4), 5);
+        assert!(site.is_kept());
+    }
+
+    #[test]
+    fn a_round_that_hangs_is_given_up_and_its_answer_does_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut site = site(directory.path(), true).unwrap();
+        let now = chrono::Utc
+            .with_ymd_and_hms(2026, 11, 29, 12, 0, 0)
+            .unwrap();
+        assert!(!site.gives_up_round(now));
+        site.on_way = Some(now);
+        let late = now + TimeDelta::seconds(120);
+        assert_eq!(site.next(now), Some(late), "half of site_wait");
+        assert!(!site.gives_up_round(now + TimeDelta::seconds(119)));
+        assert!(site.gives_up_round(late));
+        assert!(!site.gives_up_round(late), "once");
+        assert_eq!(site.next(late), Some(late + LOOK), "it does not spin");
+        assert!(!site.round_is_over());
+        site.on_way = Some(late);
+        assert!(site.round_is_over(), "the next one counts");
+    }
+}

@@ -32,9 +32,14 @@ impl Elsewhere {
         console.clone_into(&mut self.console);
     }
 
+    /// Whether there is a site.
+    pub(super) fn is_on(&self) -> bool {
+        !self.console.is_empty()
+    }
+
     /// Notes that a host was heard here.
     pub(super) fn heard_here(&mut self, host: &BStr) {
-        if self.console.is_empty() || self.fresh.contains(host) || self.fresh.len() >= MOST {
+        if self.fresh.contains(host) || self.fresh.len() >= MOST {
             return;
         }
         self.fresh.insert(host.to_owned());
@@ -94,8 +99,7 @@ mod tests {
         let hour = TimeDelta::hours(1);
         let now = Time::default() + hour * 1000;
         let mut b = Elsewhere::default();
-        b.heard_here("h".into());
-        assert!(b.take_fresh().is_empty(), "there is no site");
+        assert!(!b.is_on(), "there is no site");
         b.join("b");
         b.heard_here("h".into());
         assert_eq!(b.take_fresh(), ["h"]);

@@ -38,7 +38,8 @@ impl Monitor {
             return;
         }
         let watching = &mut self.watching;
-        for number in &watching.hosts {
+        let told = watching.elsewhere.is_on().then_some(&watching.hosts);
+        for number in told.into_iter().flatten() {
             if let Some(name) = self.hosts.name(*number).filter(|name| !name.is_empty()) {
                 watching.elsewhere.heard_here(name);
             }

@@ -30,3 +30,26 @@ pub(super) fn summary(config: &Config) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_bytes;
+
+    #[test]
+    fn a_site_is_told_with_its_board_and_no_password() {
+        let of = |text: &str| {
+            let text = format!("set mailserver h\n{text}");
+            summary(&parse_bytes(text.as_bytes()).config.unwrap())
+        };
+        assert!(of("").is_empty());
+        let told = of("set site naoj redis://me:secret@board:1/2\nset site_console east\n");
+        assert_eq!(told, ["console east of site naoj, over board:1"]);
+        let told = of("set site s file:///srv/board mirror\nset site_wait 5m\n");
+        let want = [
+            "a console named as the machine is of site s, whose consoles hear the same hosts, over /srv/board",
+            "other consoles are waited for 5 min, and given up after 1 d 0 h",
+        ];
+        assert_eq!(told, want);
+    }
+}

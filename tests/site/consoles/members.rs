@@ -113,3 +113,33 @@ fn other_schedules_are_told() {
     let (_, told) = a.tenshi(&["status", "--check"]);
     assert!(told.starts_with("TENSHI OK"), "{told}");
 }
+
+#[test]
+fn what_was_handed_in_is_mailed_by_a_console_that_leaves_its_site() {
+    let mut site = Site::new("set site_wait 10m\nset queue q f@x t@x [* * * * *]\nq .*");
+    // There is no such board.
+    site.url = format!("file://{}", site.board.path("none").display());
+    let mut a = site.console("a", "");
+    a.log("h", "handed in", 2);
+    let waits = || {
+        let text = a.tenshi(&["status"]).1;
+        text.contains("  1 share waits for a report, of ")
+            .then_some(())
+    };
+    assert!(poll(LONG, waits).is_some(), "{}", a.tenshi(&["status"]).1);
+    assert!(site.mails("q").is_empty());
+    a.kill();
+    let lines = a
+        .config
+        .lines()
+        .filter(|line| !line.starts_with("set site"));
+    a.config = lines.map(|line| format!("{line}\n")).collect();
+    a.again();
+    let mails = site.wait("q", 1, &[&a]);
+    let body = mails[0].body();
+    assert!(body.starts_with("*** console a alone, of "), "{body}");
+    assert!(body.contains(": it left its site ***\n"), "{body}");
+    assert!(body.ends_with("\nh: \n    2: handed in\n"), "{body}");
+    let text = a.tenshi(&["status"]).1;
+    assert!(!text.contains("site s"), "{text}");
+}
