@@ -63,7 +63,7 @@ pub struct Record {
 
 /// A running sink. Its port is closed on drop: thousands of cases in one process each open one.
 pub struct Sink {
-    /// Its port on 127.0.0.1.
+    /// Its port, on 127.0.0.1 or on all addresses.
     pub port: u16,
     shared: Arc<Shared>,
     accepting: Mutex<Option<thread::JoinHandle<()>>>,
@@ -85,6 +85,20 @@ impl Sink {
     /// Starts a sink with these faults. `extensions` are its lines in reply to EHLO.
     pub fn start(faults: &[(Stage, Fault)], extensions: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        Self::start_on(listener, faults, extensions)
+    }
+
+    /// Starts a sink without faults that other networks reach as well.
+    pub fn start_for_all() -> Self {
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+        Self::start_on(listener, &[], &["8BITMIME"])
+    }
+
+    fn start_on(
+        listener: TcpListener,
+        faults: &[(Stage, Fault)],
+        extensions: &'static [&'static str],
+    ) -> Self {
         let port = listener.local_addr().expect("its address").port();
         let shared = Arc::new(Shared {
             record: Mutex::default(),

@@ -22,7 +22,7 @@ pub const LONGEST_END: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// The program under test: ours, or the one that `TENSHI_PROGRAM` names.
-fn program() -> OsString {
+pub fn program() -> OsString {
     std::env::var_os("TENSHI_PROGRAM").unwrap_or_else(|| PROGRAM.into())
 }
 
@@ -65,10 +65,15 @@ pub struct Run {
 
 impl Run {
     pub fn start(dir: &Path, point: Option<&Point>) -> Self {
-        let mut command = match point {
+        let command = match point {
             None => Command::new(program()),
             Some(point) => traced(point, &dir.join("trace")),
         };
+        Self::begin(command, dir)
+    }
+
+    /// The same by a command that runs the program in its own place.
+    pub fn begin(mut command: Command, dir: &Path) -> Self {
         let socket = dir.join("notify");
         let _ = fs::remove_file(&socket);
         let ready = UnixDatagram::bind(&socket).expect("a notify socket");
@@ -99,6 +104,12 @@ impl Run {
             .ended
             .or_else(|| self.child.try_wait().expect("a child of ours"));
         self.ended.is_none()
+    }
+
+    /// Takes what it tells a service manager: nobody else does, and it would wait when there is no room any more.
+    pub fn listen(&self) {
+        let mut message = [0; 4096];
+        while self.ready.recv(&mut message).is_ok() {}
     }
 
     pub fn signal(&mut self, signal: Signal) {

@@ -3,7 +3,8 @@
 //!
 //! Environment: `TENSHI_TORTURE_MINUTES` is how long the whole takes, `TENSHI_SEED` the seed of its order,
 //! `TENSHI_PROGRAM` another program than the one that was just built. `TENSHI_TORTURE_SCHEME=Date` plays
-//! worlds of that one way of rotation alone, and writes no page.
+//! worlds of that one way of rotation alone, `TENSHI_TORTURE_SCHEME=consoles` those of several consoles alone, and
+//! no page is written.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +15,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod consoles;
 mod daemon;
 mod page;
 mod power;
@@ -35,6 +37,9 @@ use world::Seen;
 /// How long logs are rotated in a world.
 const LONGEST_WORLD: Duration = Duration::from_secs(30);
 
+/// How long several consoles are disturbed in a world.
+const LONGEST_SITE: Duration = Duration::from_secs(60);
+
 /// How many minutes the whole takes, if it is asked for.
 fn minutes() -> Option<u64> {
     let given = std::env::var("TENSHI_TORTURE_MINUTES").ok()?;
@@ -52,6 +57,7 @@ struct Results {
     kills: Swept,
     errors: Swept,
     worlds: Seen,
+    consoles: consoles::Seen,
     power: power::Cuts,
     took: Duration,
 }
@@ -62,6 +68,12 @@ fn torture() {
     let begun = Instant::now();
     let part = |percent: u64| begun + Duration::from_secs(minutes * 60 * percent / 100);
     let seed = support::seed(1);
+    if std::env::var("TENSHI_TORTURE_SCHEME").is_ok_and(|only| only == "consoles") {
+        let seen = sites(seed, part(95));
+        println!("{}", seen.summary(seed));
+        assert!(seen.wrong.is_empty(), "{:#?}", seen.wrong);
+        return;
+    }
     if let Some(scheme) = writer::only() {
         let seen = worlds(seed, part(95), LONGEST_WORLD);
         assert!(seen.wrong.is_empty(), "{scheme:?}: {:#?}", seen.wrong);
@@ -80,12 +92,14 @@ fn torture() {
     let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(36)));
     let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(46)));
     let _ = fs::remove_dir_all(fast(&dir));
-    let worlds = worlds(seed, part(95), LONGEST_WORLD);
+    let worlds = worlds(seed, part(75), LONGEST_WORLD);
+    let consoles = sites(seed, part(95));
     let results = Results {
         seed,
         kills,
         errors,
         worlds,
+        consoles,
         power: power.join().expect("the power cuts"),
         took: begun.elapsed(),
     };
@@ -100,7 +114,8 @@ impl Results {
     fn wrong(&self) -> Vec<String> {
         let points = self.kills.wrong.iter().chain(&self.errors.wrong);
         let points = points.map(|(point, wrong)| format!("{point}: {}", wrong.join("; ")));
-        points.chain(self.worlds.wrong.iter().cloned()).collect()
+        let worlds = self.worlds.wrong.iter().chain(&self.consoles.wrong);
+        points.chain(worlds.cloned()).collect()
     }
 }
 
@@ -128,6 +143,31 @@ fn worlds(first: u64, until: Instant, longest: Duration) -> Seen {
                         // Few logs let the daemon come far between two kills, many do not.
                         logs: if seed % 2 == 0 { 10 } else { 4 },
                         time: longest.min(left),
+                    });
+                    println!("{}", seen.summary(seed));
+                    all.lock().expect("no panic").add(seen);
+                }
+            });
+        }
+    });
+    all.into_inner().expect("no panic")
+}
+
+/// Sites of several consoles side by side, one after the other, until the time is over.
+fn sites(first: u64, until: Instant) -> consoles::Seen {
+    let (next, all) = (AtomicU64::new(first), Mutex::new(consoles::Seen::default()));
+    let side_by_side = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    std::thread::scope(|scope| {
+        for _ in 0..side_by_side {
+            scope.spawn(|| {
+                while Instant::now() < until {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    let left = until.saturating_duration_since(Instant::now());
+                    let seen = consoles::world(consoles::Plan {
+                        seed,
+                        time: LONGEST_SITE.min(left),
+                        // In some, a report must come as soon as on a real console.
+                        speed: if seed % 5 == 0 { 1 } else { 10 },
                     });
                     println!("{}", seen.summary(seed));
                     all.lock().expect("no panic").add(seen);
@@ -178,6 +218,21 @@ fn five_rotations_a_second_and_kills_lose_and_double_nothing() {
             time: Duration::from_secs(6),
         });
         assert!(seen.lines > 100, "{seen:?}");
+        assert!(seen.wrong.is_empty(), "{:#?}", seen.wrong);
+    }
+}
+
+#[test]
+fn several_consoles_lose_and_double_nothing_over_kills_and_wipes() {
+    if minutes().is_none() {
+        let seed = support::seed(std::process::id().into());
+        let seen = consoles::world(consoles::Plan {
+            seed,
+            time: Duration::from_secs(12),
+            speed: 10,
+        });
+        println!("{}", seen.summary(seed));
+        assert!(seen.reports > 0 && seen.kills > 0, "{seen:?}");
         assert!(seen.wrong.is_empty(), "{:#?}", seen.wrong);
     }
 }

@@ -27,7 +27,7 @@ impl Bar {
 }
 
 fn all_bars(results: &Results) -> Vec<Bar> {
-    let worlds = &results.worlds;
+    let (worlds, consoles) = (&results.worlds, &results.consoles);
     let disturbed = worlds.kills + worlds.terms + worlds.stops;
     vec![
         Bar {
@@ -59,6 +59,24 @@ fn all_bars(results: &Results) -> Vec<Bar> {
             goal: 2_000,
             done: disturbed as u64,
             wrong: worlds.wrong.len(),
+        },
+        Bar {
+            what: "Kills of one of four consoles with one report",
+            goal: 1_000,
+            done: consoles.kills as u64,
+            wrong: consoles.wrong.len(),
+        },
+        Bar {
+            what: "`FLUSHALL` of their Redis",
+            goal: 300,
+            done: consoles.wipes as u64,
+            wrong: consoles.wrong.len(),
+        },
+        Bar {
+            what: "`kill -9` of their Redis",
+            goal: 200,
+            done: consoles.board_kills as u64,
+            wrong: consoles.wrong.len(),
         },
     ]
 }
@@ -107,6 +125,7 @@ pub fn page(results: &Results) -> String {
     }
     calls(&mut text, results);
     worlds(&mut text, results);
+    consoles(&mut text, results);
     let tail = TAIL
         .replace("LONGEST", &LONGEST_END.as_secs().to_string())
         .replace("CUTS", &thousands(results.power.cuts))
@@ -198,6 +217,32 @@ fn worlds(text: &mut String, results: &Results) {
     }
 }
 
+/// What was done to several consoles.
+fn consoles(text: &mut String, results: &Results) {
+    let seen = &results.consoles;
+    let _ = write!(
+        text,
+        "{CONSOLES}\
+         In {} worlds there were {} lines and {} reports: {} with lines of several consoles, {} of a console alone as\n\
+         the board was away, {} taken twice under the same `Message-ID`. Consoles were killed {} times and stopped\n\
+         for a while {} times, their cables pulled {} times; Redis was wiped {} times and killed {} times. The last\n\
+         console reported {:.0} s after the slot at most, by clocks that run as ours (`site_wait` is {} s).\n",
+        thousands(seen.worlds as u64),
+        thousands(seen.lines),
+        thousands(seen.reports as u64),
+        thousands(seen.merged as u64),
+        thousands(seen.alone as u64),
+        thousands(seen.again as u64),
+        thousands(seen.kills as u64),
+        thousands(seen.sleeps as u64),
+        thousands(seen.partitions as u64),
+        thousands(seen.wipes as u64),
+        thousands(seen.board_kills as u64),
+        seen.latest.as_secs_f64(),
+        super::consoles::WAIT,
+    );
+}
+
 /// The commit of the sources, and whether they are as it has them.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
@@ -277,6 +322,17 @@ When nothing is written any more it is killed up to three times more, and then h
 const SCHEME_TABLE: &str = "\
 | Way of rotation | Rotations |
 | --- | ---: |
+";
+
+const CONSOLES: &str = "
+### Several consoles
+
+Four consoles with `set site` and a real Redis that keeps nothing on its disk, each console in a network of its own,
+half of the times with clocks that differ by up to two minutes. In four of five worlds all clocks run ten times as fast, so
+that four queues are due every six seconds. Meanwhile consoles are killed and stopped, cables pulled, the board is wiped and killed,
+and the mail server fails; then all is mended. In the end three of the four are killed and stay dead, and the last
+one has to report alone. Each line must be counted once in all mails together.
+
 ";
 
 const TAIL: &str = "

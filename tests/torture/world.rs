@@ -344,7 +344,7 @@ fn judge(sink: &Sink, writers: &[Writer], seen: &mut Seen) -> Vec<String> {
 }
 
 /// The numbers of lines for which it is so, first and last.
-fn ranges(times: &[u64], bad: fn(u64) -> bool) -> Vec<(usize, usize)> {
+pub fn ranges(times: &[u64], bad: fn(u64) -> bool) -> Vec<(usize, usize)> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for n in (1..=times.len()).filter(|n| bad(times[n - 1])) {
         match found.last_mut() {
