@@ -14,7 +14,7 @@ BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 TEST_THREADS = $$((2 * $$(nproc)))
 
 .PHONY: help build demo demo-site test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
-	test-package
+	deb-source test-package test-deb-source lint-deb-source
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -75,6 +75,17 @@ install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin, its rule file
 
 deb: ## Build the Debian package into dist/ (installs the build's needs, when root)
 	@CARGO='$(CARGO)' scripts/make-deb dist
+
+deb-source: ## Make the Debian source package in dist/, with all crates: it builds without a network
+	@CARGO='$(CARGO)' scripts/make-source dist
+
+lint-deb-source:
+	@scripts/test-packages lintian
+	@tests/package/lint-source
+
+test-deb-source: lint-deb-source ## Build that in a clean Debian by Debian's Rust, twice and for arm64, and test both (root; an hour)
+	@scripts/test-packages debootstrap systemd-container lintian procps qemu-user-static binfmt-support
+	@tests/package/source
 
 test-package: ## Test the package in dist/ in a booted Debian (root; builds that once, in tests/.cache)
 	@scripts/test-packages debootstrap systemd-container lintian procps

@@ -2,6 +2,7 @@
 # systemd, and checks that count. Sourced by bash scripts.
 #
 #   CACHE   where the root is kept (TENSHI_PACKAGE_CACHE, else tests/.cache)
+#   ARCH    whose package (TENSHI_PACKAGE_ARCH, else this machine's); a foreign one runs under qemu
 #   DEB     the package under test (TENSHI_DEB, else the newest in dist/)
 
 set -euo pipefail
@@ -10,7 +11,10 @@ exec </dev/null
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 CACHE=${TENSHI_PACKAGE_CACHE:-$TOP/tests/.cache}
+NATIVE=$(dpkg --print-architecture)
+ARCH=${TENSHI_PACKAGE_ARCH:-$NATIVE}
 BASE=$CACHE/root
+[[ $ARCH == "$NATIVE" ]] || BASE+=-$ARCH
 STOCK=$CACHE/tenshi_0.13-7_all.deb
 SUITE=bookworm
 MIRROR=${TENSHI_MIRROR:-http://deb.debian.org/debian}
@@ -67,37 +71,51 @@ need() {
 # The package under test.
 package() {
     local deb=${TENSHI_DEB-}
-    [[ -n $deb ]] || deb=$(ls -t "$TOP"/dist/tenshi_*_*.deb 2>/dev/null | head -n 1)
+    [[ -n $deb ]] || deb=$(ls -t "$TOP"/dist/tenshi_*_"$ARCH".deb 2>/dev/null | head -n 1)
     [[ -f $deb ]] || { echo 'no package in dist/: run make deb' >&2; exit 1; }
     realpath "$deb"
 }
 
-# Builds the root, unless one of this recipe is there.
-build_root() {
+# The source package under test.
+source_package() {
+    local dsc
+    dsc=$(ls -t "$TOP"/dist/tenshi_*.dsc 2>/dev/null | head -n 1)
+    [[ -f $dsc ]] || { echo 'no source package in dist/: run make deb-source' >&2; exit 1; }
+    echo "$dsc"
+}
+
+# once DIRECTORY RECIPE COMMAND...: the command fills the directory, unless this recipe filled it.
+once() {
+    local directory=$1 recipe=$2
+    shift 2
     mkdir -p "$CACHE"
     exec 9>"$CACHE/lock"
     flock 9
-    if [[ $(cat "$BASE/.complete" 2>/dev/null) != "$RECIPE" ]]; then
-        echo "building a Debian root in $BASE (once)"
-        rm -rf "$BASE"
-        debootstrap --variant=minbase "$SUITE" "$BASE" "$MIRROR" >"$CACHE/debootstrap.log" 2>&1 ||
-            { tail -n 20 "$CACHE/debootstrap.log" >&2; exit 1; }
-        printf '#!/bin/sh\nexit 101\n' >"$BASE/usr/sbin/policy-rc.d"
-        chmod 755 "$BASE/usr/sbin/policy-rc.d"
-        echo 'postfix postfix/main_mailer_type select Local only
-postfix postfix/mailname string console.test' | chroot "$BASE" debconf-set-selections
-        in_chroot "$BASE" apt-get install -q -y --no-install-recommends "${ROOT_PACKAGES[@]}" \
-            >>"$CACHE/debootstrap.log" 2>&1 || { tail -n 20 "$CACHE/debootstrap.log" >&2; exit 1; }
-        in_chroot "$BASE" sh -c 'cd /root && apt-get download -q tenshi=0.13-7' \
-            >>"$CACHE/debootstrap.log" 2>&1
-        mv "$BASE"/root/tenshi_0.13-7_all.deb "$STOCK"
-        # Each test shows what apt does without a network.
-        rm -f "$BASE"/usr/sbin/policy-rc.d "$BASE"/var/cache/apt/archives/*.deb
-        rm -f "$BASE"/etc/apt/apt.conf.d/*autoclean*
-        echo "$RECIPE" >"$BASE/.complete"
+    if [[ $(cat "$directory/.complete" 2>/dev/null) != "$recipe" ]]; then
+        echo "building a Debian root in $directory (once)"
+        rm -rf "$directory"
+        "$@" >"$directory.log" 2>&1 || { tail -n 20 "$directory.log" >&2; exit 1; }
+        echo "$recipe" >"$directory/.complete"
     fi
     flock -u 9
     exec 9>&-
+}
+
+build_root() { once "$BASE" "$RECIPE" fill_root; }
+
+# Each step says when it fails: `once` asks, and then bash does not stop by itself.
+fill_root() {
+    debootstrap --arch="$ARCH" --variant=minbase "$SUITE" "$BASE" "$MIRROR" || return
+    printf '#!/bin/sh\nexit 101\n' >"$BASE/usr/sbin/policy-rc.d"
+    chmod 755 "$BASE/usr/sbin/policy-rc.d"
+    echo 'postfix postfix/main_mailer_type select Local only
+postfix postfix/mailname string console.test' | chroot "$BASE" debconf-set-selections || return
+    in_chroot "$BASE" apt-get install -q -y --no-install-recommends "${ROOT_PACKAGES[@]}" || return
+    in_chroot "$BASE" sh -c 'cd /root && apt-get download -q tenshi=0.13-7' || return
+    mv "$BASE"/root/tenshi_0.13-7_all.deb "$STOCK" || return
+    # Each test shows what apt does without a network.
+    rm -f "$BASE"/usr/sbin/policy-rc.d "$BASE"/var/cache/apt/archives/*.deb
+    rm -f "$BASE"/etc/apt/apt.conf.d/*autoclean*
 }
 
 # own_cgroups: for each hierarchy that systemd uses, a cgroup for our container alone. In one
