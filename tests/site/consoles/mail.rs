@@ -11,6 +11,7 @@ const QUEUE: &str = "set site_wait 20s\nset queue q f@x t@x [* * * * *]\nq .*";
 fn two_consoles_have_one_report_with_the_counts_of_both() {
     let site = Site::new(QUEUE);
     let (a, b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     a.log("h1", "both", 3);
     b.log("h1", "both", 4);
     b.log("h2", "only b", 2);
@@ -33,6 +34,7 @@ fn where_consoles_hear_the_same_hosts_counts_are_not_added_and_an_alarm_comes_on
     );
     site.url += " mirror";
     let (a, b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     for (console, times) in [(&a, 5), (&b, 3)] {
         console.log("h1", "alarm of h1", 2);
         console.log("h1", "heard by both", times);
@@ -60,6 +62,7 @@ fn a_report_tells_what_is_new_to_the_site() {
         "set site_wait 20s\nset news on\nset news_learn 0\nset queue q f@x t@x [* * * * *]\nq .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     a.log("h1", "disk failure", 1);
     b.log("h2", "disk failure", 2);
     let first = site.wait("q", 1, &[&a, &b])[0].body();
@@ -90,6 +93,7 @@ fn a_host_that_falls_silent_is_told_by_one_console() {
          set silence n ^h1$ 4s\nset silence off ^(?:h2|/)\nq .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     let mut seconds = 0;
     // By the rounds around the report each hears what the other one heard.
     while site.mails("q").is_empty() || seconds < 20 {
@@ -111,6 +115,7 @@ fn a_queue_without_lines_tells_what_all_consoles_read() {
         "set site_wait 20s\nset queue q f@x t@x [* * * * *]\nset quiet q\nq ^never\ntrash .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     a.log("h1", "x", 3);
     b.log("h1", "x", 4);
     b.log("h2", "x", 1);

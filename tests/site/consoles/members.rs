@@ -16,6 +16,7 @@ fn read() {
 fn a_console_that_was_killed_hands_in_later_and_nothing_is_lost_or_doubled() {
     let site = Site::new(QUEUE);
     let (a, mut b) = (site.console("a", ""), site.console("b", ""));
+    site.settle();
     // Both know each other once they had a report.
     a.log("h", "first", 1);
     b.log("h", "first", 1);
@@ -87,6 +88,7 @@ fn other_schedules_are_told() {
     let site = Site::new(QUEUE);
     let a = site.console("a", "");
     let b = site.console("b", &format!("set queue other f@x t@x {NEVER}"));
+    site.settle();
     a.log("h", "x", 1);
     b.log("h", "x", 1);
     let mails = site.wait("q", 1, &[&a, &b]);

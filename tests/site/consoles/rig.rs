@@ -76,9 +76,21 @@ impl Site {
 
     /// Waits until a minute begins for its consoles.
     pub fn turn(&self) {
+        std::thread::sleep(self.left());
+    }
+
+    /// Has what is logged from now on be read in one minute: on a busy machine the start may have taken long.
+    pub fn settle(&self) {
+        if self.left() < Duration::from_secs(8) {
+            std::thread::sleep(self.left() + Duration::from_secs(1));
+        }
+    }
+
+    /// The time to the next minute of its consoles.
+    fn left(&self) -> Duration {
         let now = now() + self.ahead;
         let past = Duration::from_nanos((now.as_nanos() % 60_000_000_000) as u64);
-        std::thread::sleep(Duration::from_secs(60) - past);
+        Duration::from_secs(60) - past
     }
 
     /// The configuration of a console.
