@@ -20,6 +20,9 @@ const KEPT_SILENCE: u64 = 600;
 /// Another console is forgotten after this silence, s.
 const FORGOTTEN: u64 = 14 * 24 * 3600;
 
+/// What is wrong on the board is told once, and no more of it than this.
+const MOST_TOLD: usize = 100;
+
 impl Member {
     /// Takes what came of the round.
     pub fn answered(&mut self, answer: Answer, now: Time) -> Vec<Outcome> {
@@ -83,6 +86,9 @@ impl Member {
         self.unclaimed = (visit.waiting.iter())
             .map(|id| (id.clone(), self.unclaimed.get(id).copied().unwrap_or(now)))
             .collect();
+        self.claimed = (visit.claimed.iter())
+            .map(|number| (*number, self.claimed.get(number).copied().unwrap_or(now)))
+            .collect();
         for merged in visit.merged {
             self.pending
                 .extend(merged.ids.iter().map(|id| (id.clone(), Given::Claimed)));
@@ -94,7 +100,7 @@ impl Member {
             outcomes.push(Outcome::Known(lessons));
         }
         for text in visit.unreadable {
-            if self.told.insert(text.clone()) {
+            if self.told.len() < MOST_TOLD && self.told.insert(text.clone()) {
                 outcomes.push(Outcome::Remark(text));
             }
         }

@@ -64,6 +64,8 @@ pub struct Member {
     pub(super) seen: BTreeMap<String, Seen>,
     /// The shares on the board without a reporter, and since when.
     pub(super) unclaimed: BTreeMap<ShareId, Time>,
+    /// The own shares that another console reports and does not have, and since when.
+    pub(super) claimed: BTreeMap<u64, Time>,
     /// When each host was heard.
     heard: BTreeMap<BString, Time>,
     /// The last round that reached the board.
@@ -151,6 +153,7 @@ impl Member {
             in_flight: false,
             pending: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
+            claimed: BTreeMap::new(),
             heard: BTreeMap::new(),
             last_ok: None,
             last_try: None,
@@ -326,7 +329,6 @@ impl Member {
         Some(Round {
             now,
             wait: self.settings.wait,
-            giveup: self.settings.giveup,
             mirror: self.settings.mirror,
             fresh: BoardNumber((self.random)()),
             stale: stale.map(|(id, _)| id.clone()).collect(),
@@ -336,6 +338,7 @@ impl Member {
                 .map(|(name, seen)| (name.clone(), seen.since))
                 .collect(),
             given_up,
+            claimed_long: self.claimed_long(now),
             record,
             saved: self.saved.clone(),
             idle: self.idle,
@@ -352,6 +355,14 @@ impl Member {
             .iter()
             .filter(|(_, seen)| seen.silent >= self.settings.giveup);
         silent.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The own shares whose reporter does not have them for too long.
+    fn claimed_long(&self, now: Time) -> BTreeSet<u64> {
+        let giveup = TimeDelta::from_std(self.settings.giveup).unwrap_or(TimeDelta::days(7));
+        let claimed = self.claimed.iter();
+        let long = claimed.filter(|(_, since)| now - **since >= giveup);
+        long.map(|(number, _)| *number).collect()
     }
 
     /// These shares stand in a letter. To be committed together with it.

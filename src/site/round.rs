@@ -17,7 +17,6 @@ use crate::clock::Time;
 pub struct Round {
     pub(super) now: Time,
     pub(super) wait: Duration,
-    pub(super) giveup: Duration,
     pub(super) mirror: bool,
     /// A number for a board without one.
     pub(super) fresh: BoardNumber,
@@ -29,6 +28,8 @@ pub struct Round {
     pub(super) given_up: BTreeSet<String>,
     /// When each other console was last heard of.
     pub(super) since: BTreeMap<String, Time>,
+    /// The own shares whose reporter said so `set site_giveup` ago, and does not have them.
+    pub(super) claimed_long: BTreeSet<u64>,
     /// The shares that were on the board without a reporter for long.
     pub(super) stale: BTreeSet<ShareId>,
     /// Up to this time nothing was to be handed in, s since the epoch. It need not be kept.
@@ -72,6 +73,8 @@ pub(super) struct Visit {
     pub let_go: Vec<u64>,
     /// The own shares whose reporter is gone, and which it is.
     pub rehand: Vec<(u64, Doubt)>,
+    /// The own shares that another console reports, and does not have yet.
+    pub claimed: Vec<u64>,
     /// The shares whose claims are off the board.
     pub swept: Vec<ShareId>,
     /// The shares of which the board knows that we have them.

@@ -289,19 +289,18 @@ impl Round {
     }
 
     /// Whether the console that means to report a share cannot do so any more, or does not for too long.
-    fn gone(&self, share: &OwnShare, claim: &[u8], visit: &Visit) -> Option<Doubt> {
+    fn gone(&self, share: &OwnShare, claim: &[u8], visit: &mut Visit) -> Option<Doubt> {
         let claim = ConsoleId::parse(std::str::from_utf8(claim).ok()?)?;
         if claim == *self.me() {
             return None;
         }
+        visit.claimed.push(share.id.number);
         let other_run = visit
             .records
             .get(&claim.name)
             .is_some_and(|record| record.run != claim.run);
         let is_known = self.saved.members.contains_key(&claim.name);
-        let old = (self.now - share.handed_in)
-            .to_std()
-            .is_ok_and(|age| age > self.giveup);
+        let old = self.claimed_long.contains(&share.id.number);
         let gone = other_run || !is_known || old || self.given_up.contains(&claim.name);
         gone.then(|| Doubt {
             of: self.me().name.clone(),

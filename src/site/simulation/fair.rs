@@ -252,3 +252,31 @@ fn what_was_put_waits_long_for_the_board() {
         .sum::<usize>();
     assert_eq!(found, 2);
 }
+
+/// A claim that was just made has not waited for long, however old its share is.
+#[test]
+fn a_site_that_was_off_for_long_mails_each_share_once() {
+    for seed in 0..20 {
+        let mut fair = Fair::new(3, seed);
+        fair.until(fair.now + TimeDelta::seconds(SLOT / 2));
+        fair.count(2);
+        let slot = time_of(fair.now.timestamp() / SLOT * SLOT + SLOT);
+        // The last one is dead, so the shares of the others are on the board and wait.
+        fair.consoles[2].crash();
+        fair.until(slot + TimeDelta::seconds(120));
+        fair.consoles[0].crash();
+        fair.consoles[1].crash();
+        fair.now += TimeDelta::hours(5);
+        for at in 0..3 {
+            fair.start(at);
+        }
+        fair.until(fair.now + TimeDelta::seconds(3600));
+        let all = fair.letters();
+        let letters = all.values().flatten();
+        let told = letters
+            .clone()
+            .any(|letter| !letter.merged.doubts.is_empty());
+        let number: usize = letters.map(|letter| lines(&letter.merged).len()).sum();
+        assert_eq!((number, told), (6, false), "{seed}");
+    }
+}

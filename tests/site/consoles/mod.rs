@@ -1,5 +1,6 @@
 //! Several consoles of one site (`set site`): real daemons over one board.
 
+mod boards;
 mod mail;
 mod members;
 mod rig;
