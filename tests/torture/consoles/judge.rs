@@ -86,19 +86,26 @@ impl Post {
         (there.sum(), written.sum())
     }
 
-    /// The longest time from the slot of a line to the mail that has it, of those that are in a mail.
-    pub fn latest(&self, consoles: &[Console], since: Duration) -> Duration {
-        let mut latest = Duration::ZERO;
+    /// The longest time from the slot of a line of this console to the mail that has it, of the lines since then;
+    /// nothing if one of them is in no mail.
+    pub fn latest(&self, console: &Console, since: Duration) -> Option<Duration> {
+        let mut came: BTreeMap<&str, Duration> = BTreeMap::new();
         for (id, mail) in &self.mails {
-            for line in mail.body().lines() {
-                let Some(written) = written(line, consoles).filter(|w| *w >= since) else {
+            let texts = mail.body().lines().filter_map(|line| line.split_once(": "));
+            came.extend(texts.map(|(_, text)| (text, self.came[id])));
+        }
+        let mut latest = Duration::ZERO;
+        for (queue, lines) in console.lines.iter().enumerate() {
+            for (written, number) in lines.iter().zip(1..) {
+                if *written < since {
                     continue;
-                };
+                }
+                let text = format!("q{queue} {} {number}", console.name);
                 let slot = Duration::from_secs((written.as_secs() / 60 + 1) * 60);
-                latest = latest.max(self.came[id].saturating_sub(slot));
+                latest = latest.max(came.get(text.as_str())?.saturating_sub(slot));
             }
         }
-        latest
+        Some(latest)
     }
 
     /// What of the lines is lost or doubled.
@@ -157,19 +164,4 @@ impl Post {
         };
         self.mails.iter().map(mail).collect()
     }
-}
-
-/// When a line of a report was written: `    1: q0 c2 17`.
-fn written(line: &str, consoles: &[Console]) -> Option<Duration> {
-    let (_, text) = line.split_once(": q")?;
-    let mut words = text.split(' ');
-    let queue: usize = words.next()?.parse().ok()?;
-    let console = words.next()?;
-    let number: usize = words.next()?.parse().ok()?;
-    let console = consoles.iter().find(|one| one.name == console)?;
-    console
-        .lines
-        .get(queue)?
-        .get(number.checked_sub(1)?)
-        .copied()
 }
