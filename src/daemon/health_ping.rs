@@ -53,6 +53,7 @@ impl Daemon {
             time: config.mail.filter_timeout,
             directory: self.commits.directory(),
             files: self.files.all().cloned().collect(),
+            journal: self.journal.all().clone(),
             health: self.own_health(now),
         };
         let messages = self.sender.clone();

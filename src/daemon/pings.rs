@@ -11,6 +11,7 @@ use crate::clock::Time;
 use crate::config::{Config, ShellCommand};
 use crate::health::{Health, Level, lag};
 use crate::input::file::PathCheckpoints;
+use crate::input::journal;
 use crate::process::child::{Limits, Program};
 use crate::state;
 
@@ -64,6 +65,8 @@ pub(super) struct Job {
     pub(super) directory: Option<PathBuf>,
     /// The positions in the logs.
     pub(super) files: Vec<PathCheckpoints>,
+    /// The positions in the journal.
+    pub(super) journal: journal::Positions,
     /// Without the logs and the lock: these are looked at in the thread.
     pub(super) health: Health,
 }
@@ -78,9 +81,9 @@ impl Job {
             }
             self.health.lock = state::lock_status(directory).map_err(|e| e.to_string());
         }
-        let (lag, behind) = lag::of_all(&self.files);
+        let (lag, behind) = lag::of_all(&self.files, &journal::unread(&self.journal));
         self.health.lag = lag;
-        self.health.behind = behind.map(|path| crate::shown::shown_path(path).to_string());
+        self.health.behind = behind.map(|path| crate::shown::shown_path(&path).to_string());
         let verdict = self.health.judge(Levels::AGE, Levels::LAG);
         if verdict.level() != Level::Ok {
             let why = verdict.faults().next().unwrap_or_default();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::input::file::{
     FileCheckpoint, FileSystem, Kind, Listings, Meta, PathCheckpoints, RealFs, is_compressed,
 };
+use crate::input::journal::Unread;
 
 /// A generation of a log: the file that has the path now, or one that was rotated away.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,8 +81,9 @@ pub fn generations(
     generations
 }
 
-/// Bytes of all logs that are not taken yet, and the log with the most of them.
-pub fn of_all(files: &[PathCheckpoints]) -> (u64, Option<&Path>) {
+/// Bytes of all logs and of the journal that are not taken yet, and the log or the directory of the journal with the
+/// most of them.
+pub fn of_all(files: &[PathCheckpoints], journal: &[Unread]) -> (u64, Option<PathBuf>) {
     let followed: HashSet<&Path> = files.iter().map(|marks| marks.path.as_path()).collect();
     let listings = Listings::default();
     let lag = |marks: &PathCheckpoints| {
@@ -89,15 +91,16 @@ pub fn of_all(files: &[PathCheckpoints]) -> (u64, Option<&Path>) {
         let lags = generations.iter().map(|generation| generation.lag);
         lags.fold(0, u64::saturating_add)
     };
-    let lags: Vec<(u64, &Path)> = files
+    let logs = files.iter().map(|marks| (lag(marks), marks.path.as_path()));
+    let journal = journal
         .iter()
-        .map(|marks| (lag(marks), marks.path.as_path()))
-        .collect();
+        .map(|unread| (unread.bytes, unread.directory.as_path()));
+    let lags: Vec<(u64, &Path)> = logs.chain(journal).collect();
     let sum = lags
         .iter()
         .fold(0, |sum: u64, (lag, _)| sum.saturating_add(*lag));
     let most = lags.iter().max_by_key(|(lag, _)| *lag);
-    (sum, most.map(|(_, path)| *path))
+    (sum, most.map(|(_, path)| path.to_path_buf()))
 }
 
 fn left(mark: &FileCheckpoint, file: Option<&Found>) -> u64 {

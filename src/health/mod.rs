@@ -58,9 +58,9 @@ pub struct Health {
     pub made: Time,
     /// The reports that are not delivered.
     pub outbox: Vec<WaitingReport>,
-    /// Bytes of the logs that are not taken yet.
+    /// Bytes of the logs and of the journal that are not taken yet.
     pub lag: u64,
-    /// The log with the most of them.
+    /// The log, or the directory of the journal, with the most of them.
     pub behind: Option<String>,
     /// The faults of inputs, queues and the mail server, by their names.
     pub faults: HashMap<String, String>,

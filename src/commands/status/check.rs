@@ -62,7 +62,10 @@ fn words(verdict: &Verdict, view: &View) -> String {
             1 => "1 report waits".to_owned(),
             n => format!("{n} reports wait"),
         };
-        return format!("{waits}, {} unread", size(view.lag()));
+        let unseen = view.unread().find_map(|unread| unread.unseen.as_deref());
+        let unseen = unseen.map(|why| format!(" and what cannot be seen of the journal ({why})"));
+        let unseen = one_line(&unseen.unwrap_or_default());
+        return format!("{waits}, {} unread{unseen}", size(view.lag()));
     }
     let more = faults.len().checked_sub(NAMED);
     let mut words: Vec<String> = faults.take(NAMED).map(one_line).collect();

@@ -4,6 +4,7 @@
 //! logs are now. Whoever may read the snapshot may ask: there is no socket, and nothing is changed.
 
 mod check;
+mod journal;
 mod prometheus;
 mod site;
 mod text;

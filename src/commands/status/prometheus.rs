@@ -28,8 +28,13 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
         metric(out, &name, &format!("Number of {label}."), "counter", n)?;
     }
     let text = "Bytes of the log that are not taken yet, rotated files included.";
-    let files = view.files.iter().map(|file| (file.path.as_str(), file.lag));
-    labelled(out, "lag_bytes", text, "file", files)?;
+    labelled(out, "lag_bytes", text, "file", view.lags())?;
+    if view.journal.is_some() {
+        let text = "Entries of the journal that are not taken yet.";
+        let unread = view.unread();
+        let unread = unread.map(|unread| (unread.directory.as_str(), unread.unread));
+        labelled(out, "journal_unread_entries", text, "directory", unread)?;
+    }
     let text = "Lines that the queue has collected for its next report.";
     let queues = view
         .queues

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::journal::UnreadView;
 use super::view::{FileView, MailView, QueueView, View};
 use super::words::{local, safe, zoned};
 use crate::shown::{size, span, thousands};
@@ -29,7 +30,8 @@ pub(super) fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     if let Some(journal) = &view.journal {
         let (files, entries) = (journal.files, thousands(journal.entries));
         let words = format!("{files} files, {entries} entries before their positions");
-        section(out, "journal", [words].into_iter())?;
+        let directories = journal.directories.iter().map(unread);
+        section(out, "journal", std::iter::once(words).chain(directories))?;
     }
     section(out, "queues", view.queues.iter().map(|q| queue(q, view)))?;
     section(
@@ -100,6 +102,18 @@ fn section(
         writeln!(out, "  none")?;
     }
     Ok(())
+}
+
+/// What is not read of the journal of a directory.
+fn unread(unread: &UnreadView) -> String {
+    let directory = safe(&unread.directory);
+    let (entries, bytes) = (thousands(unread.unread), size(unread.lag));
+    let unseen = unread.unseen.as_ref().map(|why| {
+        let why = safe(why);
+        format!(", and what cannot be seen ({why})")
+    });
+    let unseen = unseen.unwrap_or_default();
+    format!("{directory}: {entries} entries unread, about {bytes}{unseen}")
 }
 
 fn file(file: &FileView) -> Vec<String> {

@@ -7,6 +7,7 @@ use bstr::BString;
 use chrono::{DateTime, Local, NaiveDate};
 use serde::Serialize;
 
+use super::journal::{JournalView, UnreadView};
 use super::site::SiteStatus;
 use crate::clock::Time;
 use crate::counters::Counters;
@@ -14,7 +15,7 @@ use crate::delivery::QueuedMail;
 use crate::health::lag::{self, Generation};
 use crate::health::{self, Health, WaitingReport};
 use crate::input::file::{Listings, PathCheckpoints};
-use crate::input::journal::{FilePosition, Positions};
+use crate::input::journal::Positions;
 use crate::ledger::News;
 use crate::ledger::silence::Hush;
 use crate::monitor::SavedQueue;
@@ -67,13 +68,20 @@ pub(super) struct View {
     pub counters: Counters,
 }
 
-/// How far the files of the journal are read.
-#[derive(Serialize)]
-pub(super) struct JournalView {
-    /// Number of files with a position.
-    pub files: usize,
-    /// Number of entries before the positions.
-    pub entries: u64,
+/// The positions of a snapshot.
+#[derive(Clone)]
+pub(super) struct Marks {
+    pub files: Vec<PathCheckpoints>,
+    pub journal: Positions,
+}
+
+impl Marks {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            files: snapshot.files.clone(),
+            journal: snapshot.journal.clone(),
+        }
+    }
 }
 
 /// A host or file that is silent.
@@ -176,9 +184,9 @@ impl View {
         holder: Result<LockStatus, String>,
         now: Time,
     ) -> Self {
-        let files = snapshot.files.clone();
+        let marks = Marks::of(&snapshot);
         let mut view = Self::of_snapshot(dir, snapshot, now);
-        view.look(dir, &files, holder, now);
+        view.look(dir, &marks, holder, now);
         view
     }
 
@@ -212,12 +220,12 @@ impl View {
         }
     }
 
-    /// Looks once more at what changes without a commit: the logs, the lock, the hushes, the clock. `files` are the
-    /// positions of the snapshot.
+    /// Looks once more at what changes without a commit: the logs, the journal, the lock, the hushes, the clock.
+    /// `marks` are the positions of the snapshot.
     pub(super) fn look(
         &mut self,
         dir: &Path,
-        files: &[PathCheckpoints],
+        marks: &Marks,
         holder: Result<LockStatus, String>,
         now: Time,
     ) {
@@ -226,7 +234,10 @@ impl View {
         self.snapshots_fail = holder.as_ref().ok().map(|h| h.failing);
         self.moved = holder.as_ref().ok().and_then(|h| Some(h.moved?.into()));
         self.unseen = holder.err();
-        self.files = files_of(files);
+        self.files = files_of(&marks.files);
+        if let Some(journal) = &mut self.journal {
+            journal.look(&marks.journal);
+        }
         let hushes = read_hushes(dir).into_iter();
         let hushes = hushes.filter(|hush| hush.until > now);
         self.hushes = hushes.map(HushView::new).collect();
@@ -260,23 +271,38 @@ impl View {
             fault: mail.fault.clone(),
             refused: mail.refused,
         });
-        let behind = self.files.iter().max_by_key(|file| file.lag);
+        let behind = self.lags().max_by_key(|(_, lag)| *lag);
         Health {
             now: self.now,
             lock: self.lock(),
             made: self.made,
             outbox: waiting.collect(),
             lag: self.lag(),
-            behind: behind.map(|file| file.path.clone()),
+            behind: behind.map(|(name, _)| name.to_owned()),
             faults: self.faults.clone().into_iter().collect(),
             blind: self.blind.clone(),
         }
     }
 
-    /// Bytes of all logs that are not taken yet.
+    /// Bytes of all logs and of the journal that are not taken yet.
     pub(super) fn lag(&self) -> u64 {
-        let lags = self.files.iter().map(|file| file.lag);
+        let lags = self.lags().map(|(_, lag)| lag);
         lags.fold(0, u64::saturating_add)
+    }
+
+    /// What is not taken yet of each log and of each directory of the journal, bytes.
+    pub(super) fn lags(&self) -> impl Iterator<Item = (&str, u64)> {
+        let files = self.files.iter().map(|file| (file.path.as_str(), file.lag));
+        let journal = self
+            .unread()
+            .map(|unread| (unread.directory.as_str(), unread.lag));
+        files.chain(journal)
+    }
+
+    /// What is not read of the journal.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &UnreadView> {
+        let journal = self.journal.iter();
+        journal.flat_map(|journal| &journal.directories)
     }
 
     /// The report that has waited longest.
@@ -297,18 +323,6 @@ impl NewsView {
             hosts: news.hosts().count(),
             since: news.began().date(),
         })
-    }
-}
-
-impl JournalView {
-    fn new(positions: &Positions) -> Option<Self> {
-        let files = positions.files.values();
-        let next = |sum: u64, file: &FilePosition| sum.saturating_add(file.next);
-        let view = Self {
-            files: files.len(),
-            entries: files.fold(0, next),
-        };
-        (view.files > 0 || !positions.directories.is_empty()).then_some(view)
     }
 }
 

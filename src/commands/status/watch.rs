@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::super::state_directory::StateDirectory;
 use super::super::terminal::{Event, Key, Signals, Terminal, has_screen};
-use super::view::View;
+use super::view::{Marks, View};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::counters::Counter;
-use crate::input::file::PathCheckpoints;
 use crate::shown::shown_lines;
 use crate::state::{self, ReadError, Stamp};
 
@@ -70,7 +69,7 @@ struct Watched<'a> {
     directory: &'a StateDirectory,
     view: View,
     /// The positions of the state that was read.
-    files: Vec<PathCheckpoints>,
+    marks: Marks,
     /// By what a change of the state's file is seen; as it was before it was read.
     stamp: Option<Stamp>,
     /// The earliest time of the next reading.
@@ -84,10 +83,10 @@ impl<'a> Watched<'a> {
     fn new(directory: &'a StateDirectory) -> Result<Self, ReadError> {
         let begun = Instant::now();
         let stamp = state::stamp(&directory.path).ok();
-        let (view, files) = read(directory)?;
+        let (view, marks) = read(directory)?;
         Ok(Self {
             directory,
-            files,
+            marks,
             stamp,
             rested: begun + begun.elapsed() * REST,
             rate: Rate::new(&view),
@@ -102,9 +101,9 @@ impl<'a> Watched<'a> {
         let stamp = state::stamp(path).ok();
         if begun >= self.rested && (stamp.is_none() || stamp != self.stamp) {
             match read(self.directory) {
-                Ok((view, files)) => {
+                Ok((view, marks)) => {
                     self.rate.take(&view);
-                    (self.view, self.files) = (view, files);
+                    (self.view, self.marks) = (view, marks);
                     (self.stamp, self.fault) = (stamp, None);
                 }
                 Err(fault) => self.fault = Some(self.directory.explain(&fault)),
@@ -112,7 +111,7 @@ impl<'a> Watched<'a> {
             self.rested = begun + begun.elapsed() * REST;
         }
         let holder = state::lock_status(path).map_err(|e| e.to_string());
-        self.view.look(path, &self.files, holder, SystemClock.now());
+        self.view.look(path, &self.marks, holder, SystemClock.now());
     }
 }
 
@@ -120,12 +119,12 @@ impl<'a> Watched<'a> {
 ///
 /// # Errors
 /// It is not there, or cannot be read.
-fn read(directory: &StateDirectory) -> Result<(View, Vec<PathCheckpoints>), ReadError> {
+fn read(directory: &StateDirectory) -> Result<(View, Marks), ReadError> {
     let path = &directory.path;
     let snapshot = state::read(path)?;
-    let files = snapshot.files.clone();
+    let marks = Marks::of(&snapshot);
     let holder = state::lock_status(path).map_err(|e| e.to_string());
-    Ok((View::new(path, snapshot, holder, SystemClock.now()), files))
+    Ok((View::new(path, snapshot, holder, SystemClock.now()), marks))
 }
 
 /// The lines that are read in a second, from one commit to the next.

@@ -160,6 +160,8 @@ pub struct Header {
     pub compact: bool,
     /// Number of bytes of the header: the first object begins there at the earliest.
     pub size: u64,
+    /// Number of bytes of its objects, up to the last one, without the tables of hashes.
+    pub used: u64,
     /// Number of entries.
     pub entries: u64,
     /// The number of the last entry, 0 if there is none.
@@ -206,7 +208,9 @@ impl Header {
         if size < HEADER as u64 || size > 1 << 20 {
             return Err(Damage::Format("a header of a wrong length", 88));
         }
+        let tables = le64(&bytes, 112).saturating_add(le64(&bytes, 128));
         Ok(Some(Self {
+            used: le64(&bytes, 136).saturating_sub(size.saturating_add(tables)),
             file_id: id(&bytes, 24),
             tail_boot: id(&bytes, 56),
             seqnum_id: id(&bytes, 72),

@@ -27,6 +27,7 @@ mod place;
 mod positions;
 mod reader;
 mod thread;
+mod unread;
 mod window;
 
 pub use directory::{Directory, Role, first_file, own, syslog_file};
@@ -35,6 +36,7 @@ pub use fields::{Fields, Values, Wanted};
 pub use format::{Damage, Header, Id, ReadAt};
 pub use positions::{FilePosition, Numbering, Positions, PositionsChange};
 pub use reader::{Reader, Settings};
+pub use unread::{Unread, unread};
 
 /// The journal as an input of the daemon.
 #[derive(Debug)]

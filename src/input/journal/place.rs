@@ -11,7 +11,11 @@ use super::directory::is_archived;
 use super::entries::Entries;
 use super::format::{Damage, Id};
 use super::positions::FilePosition;
+use crate::clock::Time;
 use crate::plain;
+
+/// A file that was made this much earlier than its directory was begun was there then, microseconds.
+const EARLIER: i64 = 60_000_000;
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -82,4 +86,11 @@ impl Place {
 /// It cannot be opened, or is none that is read.
 pub fn open(path: &Path) -> Result<Option<Entries<File>>, Damage> {
     Entries::open(plain::open(path)?, 0)
+}
+
+/// Whether a file came to its directory after `begun`. One that was there and could not be read then is not new.
+pub fn is_made_after(file: &File, begun: i64) -> bool {
+    let made = file.metadata().and_then(|meta| meta.created()).ok();
+    let made = made.map(|made| Time::from(made).timestamp_micros());
+    made.is_none_or(|made| made.saturating_add(EARLIER) >= begun)
 }

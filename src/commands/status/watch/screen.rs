@@ -109,7 +109,7 @@ fn sections(view: &View, fault: Option<&str>) -> Vec<Section> {
     let mut queues: Vec<&QueueView> = view.queues.iter().collect();
     queues.sort_by_key(|queue| std::cmp::Reverse(queue.lines));
     add("queues", queue_lines(&queues, view));
-    let mut files: Vec<(u64, &str)> = view.files.iter().map(|f| (f.lag, &*f.path)).collect();
+    let mut files: Vec<(u64, &str)> = view.lags().map(|(path, lag)| (lag, path)).collect();
     files.retain(|(lag, _)| *lag > 0);
     files.sort_by_key(|(lag, _)| std::cmp::Reverse(*lag));
     let lag = files.into_iter().map(|(lag, path)| {

@@ -9,17 +9,13 @@ use std::path::{Path, PathBuf};
 use bstr::BString;
 
 use super::{Done, HELD, Reader};
-use crate::clock::Time;
 use crate::config::TailStart;
 use crate::input::journal::directory::{Name, Role, is_archived};
 use crate::input::journal::entries::{Entries, Entry};
 use crate::input::journal::format::{Damage, Header, Id};
 use crate::input::journal::numbering::{self, Watched};
-use crate::input::journal::place::{Place, open};
+use crate::input::journal::place::{Place, is_made_after, open};
 use crate::input::journal::positions::{FilePosition, Instant};
-
-/// A file that was made this much earlier than its directory was begun was there then, microseconds.
-const EARLIER: i64 = 60_000_000;
 
 /// A file that is new in a listing.
 struct Found {
@@ -39,13 +35,6 @@ struct Base {
     head: Option<u64>,
     /// The last number of all.
     tail: u64,
-}
-
-/// Whether a file came to its directory after `begun`. One that was there and could not be read then is not new.
-fn is_made_after(file: &File, begun: i64) -> bool {
-    let made = file.metadata().and_then(|meta| meta.created()).ok();
-    let made = made.map(|made| Time::from(made).timestamp_micros());
-    made.is_none_or(|made| made.saturating_add(EARLIER) >= begun)
 }
 
 impl Reader {

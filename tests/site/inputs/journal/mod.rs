@@ -9,3 +9,4 @@ mod journald;
 mod layouts;
 mod made;
 mod reading;
+mod unread;
