@@ -52,6 +52,11 @@ impl Charset {
         self.0.name()
     }
 
+    /// Whether it is UTF-16, which is read from files alone.
+    pub fn is_utf16(self) -> bool {
+        [UTF_16LE, UTF_16BE].contains(&self.0)
+    }
+
     /// How a file with these first bytes is read: two of them tell its byte order mark.
     pub fn of_file(self, first: &[u8]) -> Coding {
         match first {
@@ -68,7 +73,7 @@ impl Charset {
     pub fn of_text(self) -> Coding {
         match self.0 {
             set if set == UTF_8 => Coding::Utf8,
-            set if set == UTF_16LE || set == UTF_16BE => Coding::Bytes,
+            _ if self.is_utf16() => Coding::Bytes,
             set => Coding::Set(set),
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) inputs: InputSettings,
     pub(super) lines: LineSettings,
     pub(super) charsets: Charsets,
+    /// Where each source of `charsets` is named.
+    pub(super) charset_locations: Vec<Location>,
     pub(super) report: ReportSettings,
     pub(super) mail: MailDraft,
     pub(super) news: NewsSettings,
@@ -125,6 +127,7 @@ impl Draft {
             inputs: default_inputs(),
             lines: LineSettings::default(),
             charsets: Charsets::default(),
+            charset_locations: Vec::new(),
             report: ReportSettings {
                 mask: "______".into(),
                 subject: "tenshi report".into(),

@@ -2,7 +2,7 @@
 
 use super::bundle;
 use super::draft::Draft;
-use super::model::MailTls;
+use super::model::{MailTls, TailSettings};
 use super::reporter::Location;
 
 /// Text of another character set than UTF-8, which is shown to somebody.
@@ -17,10 +17,42 @@ pub(super) fn check(draft: &mut Draft, foreign: &[ForeignText]) {
     named_as_words(draft);
     bundle::check(draft);
     foreign_text(draft, foreign);
+    utf16_streams(draft);
     trends(draft);
     site(draft);
     mail(draft);
     inputs(draft);
+}
+
+/// Sources in UTF-16 that are no files: their lines would be taken as they come. A stream has no beginning that is
+/// known, and half a code unit that its writer leaves would shift all that comes behind.
+fn utf16_streams(draft: &mut Draft) {
+    let inputs = &draft.inputs;
+    for (source, location) in draft.charsets.sources.iter().zip(&draft.charset_locations) {
+        let path = source.path.as_path();
+        let program = matches!(inputs.tail, TailSettings::Command { .. });
+        let what = if inputs.fifos.iter().any(|fifo| fifo == path) {
+            "a fifo"
+        } else if source
+            .listen
+            .is_some_and(|own| inputs.listen.contains(&own))
+        {
+            "an address of `set listen`"
+        } else if inputs.redis_queues.contains(&source.name) {
+            "a Redis list"
+        } else if program && inputs.logfiles.iter().any(|log| log.as_path() == path) {
+            "a log that the program of `set tail` reads"
+        } else {
+            continue;
+        };
+        if source.charset.is_utf16() {
+            let message = format!("this is {what}, and UTF-16 is read from files alone");
+            let hint = "have its writer write UTF-8, or a file that `set logfile` names";
+            draft
+                .reporter
+                .error(location.clone(), message, Some(hint.into()));
+        }
+    }
 }
 
 fn unused_queues(draft: &mut Draft) {

@@ -71,6 +71,8 @@ impl<'l> Setter<'_, 'l> {
         }
         self.without_nul(source)?;
         let listen = source.utf8().and_then(|text| values::listen(text).ok());
+        let location = self.line.at(source);
+        self.draft.charset_locations.push(location);
         self.draft.charsets.sources.push(SourceCharset {
             name: source.text.into(),
             path: LogPath::new(self.draft.path(source)),

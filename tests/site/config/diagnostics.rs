@@ -664,9 +664,54 @@ fn groups_have_a_depth() {
 }
 
 #[test]
+fn utf_16_is_for_files_alone() {
+    let told = |set: &str, what: &str, at: &str| {
+        (
+            set.to_owned(),
+            format!("{at} error: this is {what}, and UTF-16 is read from files alone"),
+        )
+    };
+    let cases = [
+        told(
+            "set fifo /run/f\nset charset utf-16le /run/f",
+            "a fifo",
+            "2:22",
+        ),
+        told(
+            "set charset utf-16 tcp:127.0.0.1:601\nset listen tcp:127.0.0.1:601",
+            "an address of `set listen`",
+            "1:20",
+        ),
+        told(
+            "set redisqueue q\nset charset utf-16be q",
+            "a Redis list",
+            "2:22",
+        ),
+        told(
+            "set logfile /l\nset tail /bin/cat -n\nset charset utf-16 /l",
+            "a log that the program of `set tail` reads",
+            "3:20",
+        ),
+    ];
+    for (text, want) in cases {
+        let told = heads(&text);
+        assert!(told.contains(&want), "{text}: {told:?}");
+    }
+    for text in [
+        "set fifo /run/f\nset charset euc-jp /run/f",
+        "set fifo /run/f\nset charset utf-16le /var/log/f",
+        "set logfile /l\nset charset utf-16 /l",
+    ] {
+        let told = heads(text);
+        assert!(!told.iter().any(|told| told.contains("UTF-16")), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_bundles_is_told() {
     let cases = [
         ("set bundle", "1:5 error: `set bundle` needs a value"),
+        ("set olddir", "1:5 error: `set olddir` needs a value"),
         (
             "set bundle x 10m",
             "1:12 error: there is no queue `x` up to here",
