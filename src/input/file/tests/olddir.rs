@@ -86,6 +86,12 @@ fn what_was_born_and_moved_away_unseen_is_found_while_it_runs() {
     assert!(w.notices.is_empty(), "{:?}", w.notices);
 }
 
+fn add(path: &Path, text: &str) {
+    let mut file = OpenOptions::new();
+    let mut file = file.append(true).create(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
 /// Two logs of the same name, whose rotated files lie in one directory.
 #[test]
 fn nobody_takes_the_rotated_files_of_another_log_for_new() {
@@ -100,11 +106,6 @@ fn nobody_takes_the_rotated_files_of_another_log_for_new() {
         ..settings()
     };
     let pattern = [dir.path().join("*/log")];
-    let add = |path: &Path, text: &str| {
-        let mut file = OpenOptions::new();
-        let mut file = file.append(true).create(true).open(path).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-    };
     let mut checkpoints = std::collections::BTreeMap::new();
     let mut lines: Vec<String> = Vec::new();
     let mut scan = |follower: &mut Follower<RealFs>,
