@@ -13,8 +13,9 @@ BENCH_PACKAGES = tenshi perl grep coreutils util-linux time
 # Most tests wait for a program: twice as many at a time as there are processors.
 TEST_THREADS = $$((2 * $$(nproc)))
 
-.PHONY: help build demo demo-site test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd install test-packages deb \
-	deb-source test-package test-deb-source lint-deb-source
+.PHONY: help build demo demo-site test model torture torture-seeds bench bench-count bench-stages bench-files audit check-freebsd \
+	check-packaging install test-packages test-static deb deb-source test-package test-deb-source lint-deb-source static container \
+	rpm release test-release
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,9 +62,11 @@ bench-stages: ## Measure each step of a line by itself
 bench-files: ## Measure the daemon with ten thousand logs, a million lines; writes its part of docs/performance.md
 	$(CARGO) bench --locked --bench files
 
-audit: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
-	@command -v cargo-deny >/dev/null || { echo 'make audit needs cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
-	$(CARGO) deny check licenses bans sources
+audit: ## Check licences, bans, sources and published faults of all dependencies (builds cargo-deny once)
+	@CARGO='$(CARGO)' scripts/audit
+
+check-packaging: ## See that versions, scripts and file lists of all packages fit together
+	@CARGO='$(CARGO)' scripts/check-packaging
 
 check-freebsd: ## See that the program compiles for FreeBSD (rustup fetches its standard library)
 	@rustup target list --installed | grep -qx x86_64-unknown-freebsd || rustup target add x86_64-unknown-freebsd
@@ -90,3 +93,23 @@ test-deb-source: lint-deb-source ## Build that in a clean Debian by Debian's Rus
 test-package: ## Test the package in dist/ in a booted Debian (root; builds that once, in tests/.cache)
 	@scripts/test-packages debootstrap systemd-container lintian procps
 	@tests/package/run
+
+static: ## Build the program for any Linux, and pack it: dist/tenshi-VERSION-x86_64-linux.tar.gz
+	@CARGO='$(CARGO)' scripts/make-static dist
+
+test-static: test-packages static ## Run the tests with a static program, but for those that it cannot pass
+	@CARGO='$(CARGO)' RUST_TEST_THREADS=$(TEST_THREADS) scripts/test-static
+
+container: static ## Lay out the container in dist/container, and build its image (Containerfile)
+	@scripts/test-packages buildah skopeo
+	@CARGO='$(CARGO)' scripts/make-container dist
+
+rpm: static ## Build the RPM package into dist/
+	@CARGO='$(CARGO)' scripts/make-rpm dist
+
+release: ## Make all that a release consists of in dist/, with checksums (RELEASING.md)
+	@CARGO='$(CARGO)' scripts/make-release dist
+
+test-release: ## Test what `make release` made, each in a clean root of its kind (root)
+	@scripts/test-packages busybox-static skopeo postfix rpm makepkg fakeroot zstd debootstrap systemd-container procps
+	@tests/release/run

@@ -12,7 +12,7 @@ use crate::config::{Account, Diagnostic, Journal, Loaded, Location, Needs, Sever
 use crate::input::file::RealFs;
 use crate::input::journal;
 use crate::logpath::LogPath;
-use crate::process::ids::{self, Identity};
+use crate::process::ids::{self, Identity, WHERE_LOOKED};
 use crate::shown::shown_path;
 
 /// The hint for a log file that the daemon may not read.
@@ -52,7 +52,7 @@ fn account(kind: Account, name: &str, location: &Location) -> Option<Diagnostic>
     } else if name.bytes().all(|b| b.is_ascii_digit()) {
         format!("write the {what}'s name, not its number")
     } else {
-        format!("create it, or name another {what}")
+        format!("create it, or name another {what}{WHERE_LOOKED}")
     };
     let message = format!("there is no {what} `{name}`");
     Some(

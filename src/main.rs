@@ -18,6 +18,11 @@ use tenshi::commands::{
 use tenshi::daemon;
 use tenshi::shown::shown_lines;
 
+/// The allocator of the static program: with musl's own a line costs half as much again.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
         Ok(command) => command,

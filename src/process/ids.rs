@@ -23,6 +23,14 @@ use crate::threads;
 /// The account without `set uid`, when root starts us.
 const DEFAULT: &str = "tenshi";
 
+/// What an error about a missing account adds: the C library of the static program reads `/etc/passwd` and
+/// `/etc/group`, and no module of nsswitch.conf.
+pub const WHERE_LOOKED: &str = if cfg!(target_env = "musl") {
+    " (this is a static program: it knows the accounts of /etc/passwd and /etc/group, not those of LDAP or sssd)"
+} else {
+    ""
+};
+
 /// An account to become.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
@@ -49,13 +57,17 @@ impl Identity {
         };
         let user = User::from_name(&name).map_err(|e| format!("user {name}: {e}"))?;
         let user = user.ok_or_else(|| {
-            format!("no such user: {name}; make it, or name another one with `set uid`")
+            format!(
+                "no such user: {name}; make it, or name another one with `set uid`{WHERE_LOOKED}"
+            )
         })?;
         let gid = match gid {
             None if uid.is_some() => user.gid,
             None => group(DEFAULT)?.unwrap_or(user.gid),
             Some(name) => group(name)?.ok_or_else(|| {
-                format!("no such group: {name}; make it, or name another one with `set gid`")
+                format!(
+                    "no such group: {name}; make it, or name another one with `set gid`{WHERE_LOOKED}"
+                )
             })?,
         };
         if me.is_root() {

@@ -37,7 +37,11 @@ use nix::unistd::{Pid, User};
 use super::answer::{Answer, Taken};
 use super::sink::{Fault, Sink, Stage};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_tenshi");
+/// The program under test: ours, or the one that `TENSHI_PROGRAM` named when the tests were compiled.
+const PROGRAM: &str = match option_env!("TENSHI_PROGRAM") {
+    Some(named) => named,
+    None => env!("CARGO_BIN_EXE_tenshi"),
+};
 /// What is done where a case has no steps of its own.
 const USUAL: &str = "start\nappend input.log\nsettle\nsignal USR2\nsettle\nsignal TERM\nwaitexit\n";
 /// How long anything that should take a moment may take on a busy machine.

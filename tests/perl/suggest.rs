@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::mail::{Counts, Mail};
 use crate::support::postbox::Postbox;
 use crate::support::{Dir, NEVER, conf, line, perl};
@@ -46,7 +46,7 @@ fn the_original_gives_suggested_rules_the_same_lines() {
     let (log, head) = (log(), head());
     let input = dir.write("log", &log);
     let config = dir.write("suggest.conf", conf(&dir, 25, &head));
-    let output = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    let output = Command::new(PROGRAM)
         .args(["suggest", "-c"])
         .args([&config, &input])
         .output()

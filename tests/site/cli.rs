@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use crate::support::daemon::PROGRAM;
+
 const CONF: &str = "set mailserver localhost\nset logfile log\nset queue a f@x.example t@x.example [now]\na ^foo\n";
 
 /// Runs tenshi in a fresh directory with `ok.conf` and an empty `log` in it.
@@ -16,7 +18,7 @@ fn tenshi(words: &str) -> Output {
     )
     .unwrap();
     std::fs::write(dir.path().join("log"), "").unwrap();
-    Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    Command::new(PROGRAM)
         .args(words.split_whitespace())
         .current_dir(dir.path())
         .stdin(std::process::Stdio::null())
@@ -215,7 +217,7 @@ fn the_profile_shows_what_each_rule_takes() {
     let log = dir.path().join("log");
     std::fs::write(&log, lines).unwrap();
     let run = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenshi"));
+        let mut command = Command::new(PROGRAM);
         command.args(words).arg("-c").arg(&path);
         command.stdin(std::fs::File::open(&log).unwrap());
         let output = command.output().unwrap();
@@ -269,7 +271,7 @@ fn a_packed_log_is_read_or_refused_by_what_it_is() {
     let shell = |command: &str| {
         Command::new("sh")
             .args(["-c", command])
-            .env("TENSHI", env!("CARGO_BIN_EXE_tenshi"))
+            .env("TENSHI", PROGRAM)
             .current_dir(dir.path())
             .output()
             .unwrap()

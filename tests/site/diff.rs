@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::daemon::PROGRAM;
+
 const OLD: &str = r"set mailserver localhost
 set logfile /var/log/syslog
 set hidepid on
@@ -39,7 +41,7 @@ fn log() -> String {
 }
 
 fn diff(dir: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    Command::new(PROGRAM)
         .arg("diff")
         .args(words)
         .current_dir(dir)
@@ -126,11 +128,7 @@ fn logs_may_be_packed_and_come_through_a_pipe() {
     gzip.write_all(log().as_bytes()).unwrap();
     std::fs::write(dir.path().join("log.gz"), gzip.finish().unwrap()).unwrap();
     let output = Command::new("sh")
-        .args([
-            "-c",
-            "cat log | $0 diff old new log.gz -",
-            env!("CARGO_BIN_EXE_tenshi"),
-        ])
+        .args(["-c", "cat log | $0 diff old new log.gz -", PROGRAM])
         .current_dir(dir.path())
         .output()
         .unwrap();

@@ -202,7 +202,7 @@ fn a_configuration_with_errors_has_status_2() {
 }
 
 fn run(conf: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    Command::new(PROGRAM)
         .args(["explain", "x", "-c"])
         .arg(conf)
         .output()

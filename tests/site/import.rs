@@ -13,6 +13,7 @@ use tenshi::import::{Import, Imported, Kind};
 use tenshi::pattern::{Found, Inclusion, Language, Pattern};
 use tenshi::record::MessageText;
 
+use crate::support::daemon::PROGRAM;
 use crate::support::random::Random;
 use crate::support::{seed, subjects, torture};
 
@@ -38,7 +39,7 @@ fn rules(hidepid: bool) -> Import {
 
 fn import(dir: &Path, words: &[&str]) -> Output {
     std::fs::write(dir.join("t.conf"), CONF).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    Command::new(PROGRAM)
         .args(["import", "logcheck", "-c", "t.conf"])
         .args(words)
         .current_dir(dir)
@@ -86,7 +87,7 @@ fn the_rules_of_this_machine_pass_the_check() {
     assert_eq!(refused + ignored + alerts, read.all());
     let conf = format!("{CONF}include imported\n");
     std::fs::write(dir.path().join("t.conf"), conf).unwrap();
-    let check = Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    let check = Command::new(PROGRAM)
         .args(["-C", "-c", "t.conf"])
         .current_dir(dir.path())
         .output()

@@ -262,7 +262,7 @@ fn a_log_that_cannot_be_read_is_told() {
     let dir = Dir::new();
     let config = dir.write("tenshi.conf", HEAD);
     let run = |file: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenshi"));
+        let mut command = Command::new(PROGRAM);
         command
             .args(["suggest", "-c"])
             .arg(&config)

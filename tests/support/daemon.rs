@@ -9,8 +9,11 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_tenshi");
+/// The program under test: ours, or the one that `TENSHI_PROGRAM` named when the tests were compiled.
+pub const PROGRAM: &str = match option_env!("TENSHI_PROGRAM") {
+    Some(named) => named,
+    None => env!("CARGO_BIN_EXE_tenshi"),
+};
 
 /// A running daemon. Killed on drop.
 pub struct Daemon {

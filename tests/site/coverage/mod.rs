@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::daemon::PROGRAM;
+
 mod planted;
 
 const CONF: &str = r"set mailserver localhost
@@ -40,7 +42,7 @@ fn log() -> String {
 }
 
 fn coverage(dir: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenshi"))
+    Command::new(PROGRAM)
         .args(["coverage", "-c", "t.conf"])
         .args(words)
         .current_dir(dir)
