@@ -104,6 +104,33 @@ fn the_manager_hears_how_the_daemon_is() {
     assert_eq!(postbox.mails().len(), 1);
 }
 
+/// A manager that hangs does not hold up lines and mails.
+#[test]
+fn nothing_waits_for_a_manager_that_reads_nothing() {
+    let (dir, postbox) = (Dir::new(), Postbox::open());
+    dir.write("log", "");
+    let rules = format!("set queue a f@x.example t@x.example {NEVER}\na ^foo\n");
+    let mut daemon = Managed::start(&dir, &conf(&dir, postbox.port(), &rules));
+    daemon.wait(0, "READY=1");
+    // No datagram more finds room.
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.set_nonblocking(true).unwrap();
+    let full = || {
+        sender
+            .send_to(b"x", dir.path("notify"))
+            .is_err()
+            .then_some(())
+    };
+    poll(DEADLINE, full).expect("a full socket");
+    dir.append("log", line("h1", "foo"));
+    // The pings of the watchdog found no room meanwhile.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    daemon.signal(Signal::SIGUSR2);
+    poll(DEADLINE, || (postbox.mails().len() == 1).then_some(())).expect("a mail");
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.child.wait().unwrap().success());
+}
+
 /// A batch of lines that each cost as much as a line may: minutes of work. The watchdog hears of us all the
 /// while, an end that is asked for waits ten seconds for it, and no line is lost.
 #[test]
