@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use super::board::{ALARM, Board, Fault, LEASE, Table};
 use super::id::BoardNumber;
+use crate::shown::shown_path;
 
 /// The longest name of a file, bytes.
 const LONGEST: usize = 250;
@@ -38,7 +39,7 @@ impl DirectoryBoard {
     }
 
     fn fault(&self, why: &io::Error) -> Fault {
-        Fault(format!("directory {}: {why}", self.root.display()))
+        Fault(format!("directory {}: {why}", shown_path(&self.root)))
     }
 
     fn table(&self, number: BoardNumber, table: Table) -> PathBuf {

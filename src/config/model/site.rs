@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::redis_server::RedisServer;
+use crate::shown::shown_path;
 
 /// `set site`, `set site_wait`, `set site_giveup` and `set site_console`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +45,7 @@ impl fmt::Display for BoardAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redis(server) => f.write_str(server.name()),
-            Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Directory(path) => write!(f, "{}", shown_path(path)),
         }
     }
 }
