@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rig::{LONG, Redis, Site, holds};
 use crate::support::{Dir, poll};
 
-const QUEUE: &str = "set site_wait 20s\nset queue q f@x t@x [* * * * *]\nq .*";
+const QUEUE: &str = "set site_wait 50s\nset queue q f@x t@x [* * * * *]\nq .*";
 
 #[test]
 fn two_consoles_have_one_report_with_the_counts_of_both() {
@@ -30,7 +30,7 @@ fn two_consoles_have_one_report_with_the_counts_of_both() {
 #[test]
 fn where_consoles_hear_the_same_hosts_counts_are_not_added_and_an_alarm_comes_once() {
     let mut site = Site::new(
-        "set site_wait 20s\nset queue n f@x n@x [now]\nset queue q f@x t@x [* * * * *]\nn ^alarm\nq .*",
+        "set site_wait 50s\nset queue n f@x n@x [now]\nset queue q f@x t@x [* * * * *]\nn ^alarm\nq .*",
     );
     site.url += " mirror";
     let (a, b) = (site.console("a", ""), site.console("b", ""));
@@ -59,7 +59,7 @@ fn where_consoles_hear_the_same_hosts_counts_are_not_added_and_an_alarm_comes_on
 #[test]
 fn a_report_tells_what_is_new_to_the_site() {
     let site = Site::new(
-        "set site_wait 20s\nset news on\nset news_learn 0\nset queue q f@x t@x [* * * * *]\nq .*",
+        "set site_wait 50s\nset news on\nset news_learn 0\nset queue q f@x t@x [* * * * *]\nq .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
     site.settle();
@@ -69,6 +69,7 @@ fn a_report_tells_what_is_new_to_the_site() {
     assert!(first.starts_with("*** New since "), "{first}");
     assert!(first.contains(": 2 new hosts ***\n"), "{first}");
     // Both see something that nobody had.
+    site.settle();
     a.log("h1", "fan failure", 1);
     b.log("h2", "fan failure", 2);
     b.log("h2", "new to both", 1);
@@ -89,7 +90,7 @@ fn a_report_tells_what_is_new_to_the_site() {
 #[test]
 fn a_host_that_falls_silent_is_told_by_one_console() {
     let site = Site::new(
-        "set site_wait 20s\nset queue n f@x n@x [now]\nset queue q f@x t@x [* * * * *]\n\
+        "set site_wait 50s\nset queue n f@x n@x [now]\nset queue q f@x t@x [* * * * *]\n\
          set silence n ^h1$ 4s\nset silence off ^(?:h2|/)\nq .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
@@ -112,7 +113,7 @@ fn a_host_that_falls_silent_is_told_by_one_console() {
 #[test]
 fn a_queue_without_lines_tells_what_all_consoles_read() {
     let site = Site::new(
-        "set site_wait 20s\nset queue q f@x t@x [* * * * *]\nset quiet q\nq ^never\ntrash .*",
+        "set site_wait 50s\nset queue q f@x t@x [* * * * *]\nset quiet q\nq ^never\ntrash .*",
     );
     let (a, b) = (site.console("a", ""), site.console("b", ""));
     site.settle();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rig::{LONG, Site, holds};
 use crate::support::{NEVER, poll};
 
-const QUEUE: &str = "set site_wait 5s\nset queue q f@x t@x [* * * * *]\nq .*";
+const QUEUE: &str = "set site_wait 20s\nset queue q f@x t@x [* * * * *]\nq .*";
 
 /// A moment in which lines are read.
 fn read() {
@@ -27,6 +27,7 @@ fn a_console_that_was_killed_hands_in_later_and_nothing_is_lost_or_doubled() {
         mails[0].body()
     );
     // The next minute: b is dead, with a line that it has counted.
+    site.settle();
     b.log("h", "of b", 5);
     read();
     b.kill();

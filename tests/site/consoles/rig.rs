@@ -12,7 +12,7 @@ use crate::support::postbox::Postbox;
 use crate::support::{Dir, line, poll};
 
 /// What the rounds of a site may take on a busy machine.
-pub const LONG: Duration = Duration::from_secs(90);
+pub const LONG: Duration = Duration::from_secs(150);
 
 /// The time from the beginning of a site to the turn of the minute, s: its consoles are started in it.
 const BEFORE: u64 = 14;
