@@ -13,43 +13,33 @@ use super::saved::{OwnShare, SavedSite, Todo, add_doubts};
 use crate::clock::Time;
 
 impl Member {
-    /// The times at which own shares are to be mailed alone.
-    pub(super) fn overdue_times(&self) -> impl Iterator<Item = Time> {
-        let away = self.away.as_ref();
-        let giveup = TimeDelta::from_std(self.settings.giveup).unwrap_or(TimeDelta::days(7));
-        let given_up = self.last_try.map(|last| last + (giveup - self.away_for));
-        let shares = self
-            .saved
-            .shares
-            .values()
-            .filter(|share| !self.pending.contains_key(&share.id));
-        shares.filter_map(move |share| {
-            if share.id.owner != self.saved.me {
-                return Some(share.handed_in);
-            }
-            away?;
-            match share.put {
-                None => Some(time_of(share.id.slot).max(share.handed_in) + self.wait()),
-                Some(_) => given_up,
-            }
-        })
+    /// When the first of the own shares is to be mailed alone.
+    pub(super) fn next_overdue(&self) -> Option<Time> {
+        let shares = self.saved.shares.values();
+        let shares = shares.filter(|share| !self.pending.contains_key(&share.id));
+        shares.filter_map(|share| self.overdue_at(share)).min()
+    }
+
+    /// When an own share is to be mailed alone; nothing as long as it is not known.
+    fn overdue_at(&self, share: &OwnShare) -> Option<Time> {
+        if share.id.owner != self.saved.me {
+            return Some(share.handed_in);
+        }
+        self.away.as_ref()?;
+        match share.put {
+            None => Some(time_of(share.id.slot).max(share.handed_in) + self.wait()),
+            // Only a round tells for how long the board is away.
+            Some(_) => self.last_try.filter(|_| self.away_for >= self.giveup()),
+        }
+    }
+
+    fn giveup(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.giveup).unwrap_or(TimeDelta::days(7))
     }
 
     /// The own shares that are to be mailed alone now, since the board is away.
     pub fn overdue(&mut self, now: Time) -> Vec<Outcome> {
-        if self.overdue_times().all(|time| time > now) {
-            return Vec::new();
-        }
-        let giveup = TimeDelta::from_std(self.settings.giveup).unwrap_or(TimeDelta::days(7));
-        let given_up = self.away_for >= giveup;
-        self.alone(|member, share| {
-            let waited = time_of(share.id.slot).max(share.handed_in) + member.wait() <= now;
-            match share.put {
-                _ if share.id.owner != member.saved.me => true,
-                None => waited && member.away.is_some(),
-                Some(_) => given_up,
-            }
-        })
+        self.alone(|member, share| member.overdue_at(share).is_some_and(|time| time <= now))
     }
 
     /// All own shares, to be mailed alone: the console leaves its site.

@@ -244,7 +244,7 @@ impl Member {
     /// When the loop should look again; nothing while it has to do something first: to commit, to make a letter, or to
     /// wait for the answer of a round.
     pub fn next(&self, now: Time) -> Option<Time> {
-        let overdue = self.overdue_times().min();
+        let overdue = self.next_overdue();
         let round = self.is_free().then(|| self.next_round(now));
         [overdue, round].into_iter().flatten().min()
     }

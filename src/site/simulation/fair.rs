@@ -19,6 +19,8 @@ struct Fair {
     consoles: Vec<Console>,
     /// Whether the board is away.
     away: bool,
+    /// How often a console was looked at.
+    looks: usize,
 }
 
 impl Fair {
@@ -44,6 +46,7 @@ impl Fair {
             board: Memory::default(),
             consoles,
             away: false,
+            looks: 0,
         }
     }
 
@@ -68,6 +71,7 @@ impl Fair {
                 return;
             }
             self.now = time.max(self.now + TimeDelta::milliseconds(1));
+            self.looks += 1;
             self.work(at);
         }
         panic!("the members want to be looked at for ever");
@@ -232,9 +236,12 @@ fn what_was_put_waits_long_for_the_board() {
     fair.until(slot + TimeDelta::seconds(120));
     assert_eq!(fair.consoles[0].disk.saved.waiting(), 1);
     fair.away = true;
+    fair.looks = 0;
     fair.until(slot + TimeDelta::seconds(7_000));
     assert!(fair.letters().is_empty());
     fair.until(slot + TimeDelta::seconds(7_500));
+    // Twice a minute, and some for the slots.
+    assert!(fair.looks < 400, "{} looks in two hours", fair.looks);
     let all = fair.letters();
     let letter = all[&slot.timestamp()][0];
     assert!(letter.alone && !letter.merged.doubts.is_empty());
