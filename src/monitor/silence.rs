@@ -87,20 +87,7 @@ impl Monitor {
         for host in hosts {
             self.watching.elsewhere.heard(host.as_ref(), console, now);
         }
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        let known = Known {
-            config,
-            faults,
-            hushes,
-            elsewhere,
-        };
+        let (silence, known) = self.watching.judge(&self.config);
         for host in hosts {
             silence.heard_elsewhere(host.as_ref(), now, &known);
         }
@@ -138,51 +125,21 @@ impl Monitor {
 
     /// Looks at the silences whose time has come, and counts lines about those that are to be told.
     pub fn check_silences(&mut self, now: Time) {
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        silence.check(
-            now,
-            &Known {
-                config,
-                faults,
-                hushes,
-                elsewhere,
-            },
-        );
+        let (silence, known) = self.watching.judge(&self.config);
+        silence.check(now, &known);
         self.count_silences();
         self.check_expected(now);
     }
 
     /// Notes that an input is not read, or is again.
     pub fn input_fault(&mut self, input: &str, faulty: bool, now: Time) {
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
+        let faults = &mut self.watching.faults;
         if faulty {
             faults.insert(input.to_owned());
         } else if faults.remove(input) {
-            let config = &self.config;
             let its = |source: &BStr| is_source(source, input);
-            silence.source_is_well(
-                &its,
-                now,
-                &Known {
-                    config,
-                    faults,
-                    hushes,
-                    elsewhere,
-                },
-            );
+            let (silence, known) = self.watching.judge(&self.config);
+            silence.source_is_well(&its, now, &known);
         }
     }
 
@@ -199,20 +156,7 @@ impl Monitor {
             }
         }
         // One that was ended holds nobody back any more.
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        let known = Known {
-            config,
-            faults,
-            hushes,
-            elsewhere,
-        };
+        let (silence, known) = self.watching.judge(&self.config);
         silence.reconfigure(now, &known);
     }
 
@@ -252,46 +196,16 @@ impl Monitor {
         if !pending.is_some_and(|state| std::mem::take(&mut state.pending)) {
             return;
         }
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        for line in silence.take_often(
-            now,
-            &Known {
-                config,
-                faults,
-                hushes,
-                elsewhere,
-            },
-        ) {
+        let (silence, known) = self.watching.judge(&self.config);
+        for line in silence.take_often(now, &known) {
             self.count_silence(queue, &line);
         }
     }
 
     /// Once a week: the hosts that keep to no rule.
     pub(super) fn irregular_hosts(&mut self, now: Time) -> Option<String> {
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        silence.weekly(
-            now,
-            &Known {
-                config,
-                faults,
-                hushes,
-                elsewhere,
-            },
-        )
+        let (silence, known) = self.watching.judge(&self.config);
+        silence.weekly(now, &known)
     }
 
     /// Goes on from what a commit holds of silences.
@@ -299,48 +213,16 @@ impl Monitor {
         if !self.watching.on {
             return;
         }
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        silence.restore(
-            saved,
-            now,
-            &Known {
-                config,
-                faults,
-                hushes,
-                elsewhere,
-            },
-        );
+        let (silence, known) = self.watching.judge(&self.config);
+        silence.restore(saved, now, &known);
         self.count_silences();
     }
 
     /// Goes on with the silences under another configuration.
     pub(super) fn reconfigure_silences(&mut self, now: Time) {
-        let Watching {
-            silence,
-            faults,
-            hushes,
-            elsewhere,
-            on,
-            ..
-        } = &mut self.watching;
-        let config = &self.config;
-        *on = config.silence.is_on();
-        silence.reconfigure(
-            now,
-            &Known {
-                config,
-                faults,
-                hushes,
-                elsewhere,
-            },
-        );
+        self.watching.on = self.config.silence.is_on();
+        let (silence, known) = self.watching.judge(&self.config);
+        silence.reconfigure(now, &known);
         self.count_silences();
     }
 

@@ -64,6 +64,17 @@ impl Watching {
         }
     }
 
+    /// The silences, and what they are judged by.
+    pub(super) fn judge<'a>(&'a mut self, config: &'a Config) -> (&'a mut Silence, Known<'a>) {
+        let known = Known {
+            config,
+            faults: &self.faults,
+            hushes: &self.hushes,
+            elsewhere: &self.elsewhere,
+        };
+        (&mut self.silence, known)
+    }
+
     /// Whether anything is watched.
     #[inline(always)]
     pub(super) fn is_on(&self) -> bool {
