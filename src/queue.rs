@@ -377,20 +377,30 @@ impl Tally {
         thresholds: &[Threshold],
         gave_up: &mut Vec<(Pattern, usize)>,
     ) -> Vec<HostLines<'_>> {
-        let mut held = HeldBack::new(thresholds, gave_up);
         let mut hosts = self.grouped();
         hosts.sort_unstable_by_key(|host| host.host);
-        for host in &mut hosts {
-            host.lines.retain(|(count, line)| !held.is(line, *count));
-            sort(&mut host.lines, order);
-        }
-        hosts.retain(|host| !host.lines.is_empty() || host.others > 0);
+        keep_reported(&mut hosts, order, thresholds, gave_up);
         hosts
     }
 }
 
-/// Puts the lines of a host into the order of a report: by count and, where equal, by text.
-pub fn sort(lines: &mut [(u64, &BStr)], order: SortOrder) {
+/// Keeps of the lines of hosts what is to be reported, in the order of a report: as [`Tally::lines`] says.
+pub fn keep_reported(
+    hosts: &mut Vec<HostLines<'_>>,
+    order: SortOrder,
+    thresholds: &[Threshold],
+    gave_up: &mut Vec<(Pattern, usize)>,
+) {
+    let mut held = HeldBack::new(thresholds, gave_up);
+    for host in hosts.iter_mut() {
+        host.lines.retain(|(count, line)| !held.is(line, *count));
+        sort(&mut host.lines, order);
+    }
+    hosts.retain(|host| !host.lines.is_empty() || host.others > 0);
+}
+
+/// Puts the lines of a host into the order of a report.
+fn sort(lines: &mut [(u64, &BStr)], order: SortOrder) {
     lines.sort_unstable_by(|a, b| match order {
         SortOrder::Descending => b.0.cmp(&a.0).then(a.1.cmp(b.1)),
         SortOrder::Ascending => a.0.cmp(&b.0).then(a.1.cmp(b.1)),

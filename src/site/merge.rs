@@ -13,7 +13,7 @@ use crate::hash::Map;
 use crate::ledger::news;
 use crate::ledger::trends::{self, Note, What};
 use crate::pattern::Pattern;
-use crate::queue::{Continued, HeldBack, HostLines};
+use crate::queue::{Continued, HostLines, keep_reported};
 
 /// The counts of one report, of all consoles that handed in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,13 +77,8 @@ impl Merged {
         thresholds: &[Threshold],
         gave_up: &mut Vec<(Pattern, usize)>,
     ) -> Vec<HostLines<'_>> {
-        let mut held = HeldBack::new(thresholds, gave_up);
         let mut hosts: Vec<HostLines<'_>> = self.hosts.iter().map(host_lines).collect();
-        for host in &mut hosts {
-            host.lines.retain(|(count, line)| !held.is(line, *count));
-            crate::queue::sort(&mut host.lines, order);
-        }
-        hosts.retain(|host| !host.lines.is_empty() || host.others > 0);
+        keep_reported(&mut hosts, order, thresholds, gave_up);
         hosts
     }
 
