@@ -26,9 +26,8 @@ impl Daemon {
         let Some(site) = &mut self.site else {
             return false;
         };
-        let away = site.member.view().away.is_some();
-        let (question, busy) = (&mut site.question, site.hangs);
-        let Some(question) = question else {
+        let unheard = site.hangs || site.member.is_away();
+        let Some(question) = &mut site.question else {
             return false;
         };
         match question.state {
@@ -40,7 +39,7 @@ impl Daemon {
             Asked::No => {}
         }
         let hashes = self.monitor.alarms();
-        if away || busy || hashes.is_empty() {
+        if unheard || hashes.is_empty() {
             return false;
         }
         question.number += 1;

@@ -5,14 +5,12 @@
 //! built on that ([`crate::site`]).
 
 use std::collections::BTreeSet;
-use std::hash::Hasher;
-
-use siphasher::sip::SipHasher13;
 
 use super::event_loop::Daemon;
 use super::site::{Site, schedules};
 use super::site_words;
 use crate::clock::Time;
+use crate::hash::of_texts;
 use crate::input::Fault;
 use crate::ledger::news::Taught;
 use crate::site::{Answer, Merged, Outcome, SavedSite, SiteView, Worked};
@@ -265,11 +263,8 @@ impl Daemon {
 /// The beginning of the Message-IDs of the letters of these shares: a letter that is made once more, after a crash, has
 /// the same ones.
 fn message_id(view: &SiteView, merged: &Merged) -> String {
-    let mut hasher = SipHasher13::new();
-    for id in &merged.ids {
-        hasher.write(id.to_string().as_bytes());
-        hasher.write_u8(0);
-    }
+    let ids: Vec<String> = merged.ids.iter().map(ToString::to_string).collect();
+    let hash = of_texts(ids.iter().map(String::as_bytes));
     let good = |c: char| match c.is_ascii_alphanumeric() {
         true => c,
         false => '-',
@@ -277,5 +272,5 @@ fn message_id(view: &SiteView, merged: &Merged) -> String {
     let queue: String = merged.queue.chars().map(good).collect();
     let slot = merged.slot.timestamp();
     let (site, console) = (&view.site, &view.console);
-    format!("{site}.{queue}.{slot}.{console}.{:016x}", hasher.finish())
+    format!("{site}.{queue}.{slot}.{console}.{hash:016x}")
 }

@@ -1,16 +1,15 @@
 //! This console of its site (`set site`), as the loop keeps it. What the loop does with it is in `rounds`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hasher;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use siphasher::sip::SipHasher13;
 
 use super::messages::Message;
 use crate::clock::Time;
 use crate::config::{Config, ConsoleName};
+use crate::hash::of_texts;
 use crate::monitor::Monitor;
 use crate::schedule::Schedule;
 use crate::site::{Member, Merged, SavedSite, Worker};
@@ -164,14 +163,8 @@ pub(super) fn schedules(config: &Config) -> u64 {
             Schedule::Now => None,
         });
     let all: BTreeMap<&String, String> = scheduled.collect();
-    let mut hasher = SipHasher13::new();
-    for (queue, schedule) in all {
-        for text in [queue, &schedule] {
-            hasher.write_u64(text.len() as u64);
-            hasher.write(text.as_bytes());
-        }
-    }
-    hasher.finish()
+    let all = all.iter();
+    of_texts(all.flat_map(|(queue, schedule)| [queue.as_bytes(), schedule.as_bytes()]))
 }
 
 #[cfg(test)]

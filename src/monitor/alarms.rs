@@ -2,12 +2,11 @@
 //! (`set site NAME URL mirror`).
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 
 use bstr::BStr;
-use siphasher::sip::SipHasher13;
 
 use super::monitor::Monitor;
+use crate::hash::of_texts;
 use crate::queue::HostLines;
 use crate::schedule::Schedule;
 
@@ -16,12 +15,7 @@ const MOST: usize = 200;
 
 /// The hash of a line of a queue: the same on each console.
 fn hash(queue: &str, host: &BStr, line: &BStr) -> u64 {
-    let mut hasher = SipHasher13::new();
-    for part in [queue.as_bytes(), host, line] {
-        hasher.write_u64(part.len() as u64);
-        hasher.write(part);
-    }
-    hasher.finish()
+    of_texts([queue.as_bytes(), host, line])
 }
 
 impl Monitor {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use super::board::{ALARM, Board, Fault, LEASE, Table};
 use super::id::BoardNumber;
+use crate::hash::random;
 use crate::shown::shown_path;
 
 /// The longest name of a file, bytes.
@@ -30,11 +31,10 @@ pub struct DirectoryBoard {
 impl DirectoryBoard {
     /// The board of a site in a directory.
     pub fn new(directory: &Path, site: &str) -> Self {
-        let bits = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), site);
         Self {
             root: directory.join(site),
             made: 0,
-            mark: format!("{bits:016x}"),
+            mark: format!("{:016x}", random()),
         }
     }
 

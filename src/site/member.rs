@@ -15,6 +15,7 @@ use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
 use crate::clock::Time;
 use crate::config::SiteSettings;
+use crate::hash::random;
 
 /// The pause between two rounds while nothing is to be done.
 const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
@@ -96,13 +97,6 @@ impl std::fmt::Debug for Member {
             .field("saved", &self.saved)
             .finish_non_exhaustive()
     }
-}
-
-/// Random bits of the machine.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    // Keyed by the system's random bits.
-    RandomState::new().hash_one(std::process::id())
 }
 
 impl Member {

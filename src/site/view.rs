@@ -56,6 +56,11 @@ pub struct MemberView {
 }
 
 impl Member {
+    /// Whether the board is away.
+    pub fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
     /// The site as it is shown.
     pub fn view(&self) -> SiteView {
         let given_up = self.given_up();

@@ -1,8 +1,8 @@
 //! The hashes by which rules, hosts and kinds are known over years.
 
-use std::hash::{BuildHasher, Hasher};
-
 use siphasher::sip::SipHasher13;
+
+use crate::hash::random;
 
 /// The keyed hash of a ledger. The key is made with the ledger and kept with it.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +16,7 @@ impl Keyed {
 
     /// A key that nobody knows.
     pub fn random_key() -> [u64; 2] {
-        // What this makes has keys of its own, out of the random numbers of the system.
-        let number = || std::hash::RandomState::new().build_hasher().finish();
-        [number() | 1, number()]
+        [random() | 1, random()]
     }
 
     /// The hash of a text.
