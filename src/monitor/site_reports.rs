@@ -7,7 +7,7 @@ use super::quiet::all_quiet;
 use super::report_builder::ReportBuilder;
 use crate::clock::Time;
 use crate::config::{Queue, QueueId, SortOrder};
-use crate::ledger::news::{Block, HandedIn, Taught, Told, Whose, Why};
+use crate::ledger::news::{Block, HandedIn, Taught, Told, Whose};
 use crate::monitor::EscalationSettlement;
 use crate::queue::HeldBack;
 use crate::report::Page;
@@ -150,10 +150,7 @@ impl Monitor {
         let rules = self.news_rules.keys_of(&config, id);
         let mut gave_up = Vec::new();
         let mut thresholds = HeldBack::new(&queue.thresholds, &mut gave_up);
-        let mut held = |told: &Told| {
-            let of_kind = !matches!(told.why, Why::NewHost { .. });
-            of_kind && thresholds.is(&told.text, told.count)
-        };
+        let mut held = |told: &Told| !told.is_host() && thresholds.is(&told.text, told.count);
         let news = &mut self.ledger.news;
         news.of_site(&queue.name, shares, &rules, &mut held, (&config.news, now))
     }

@@ -1,7 +1,6 @@
 //! What a report tells of news.
 
 use bstr::{BStr, BString};
-use serde::{Deserialize, Serialize};
 
 use super::ops::{About, Op};
 use super::rules::{RuleRecord, ordinal};
@@ -17,7 +16,7 @@ const HOSTS: usize = 5;
 pub const NEW_HOSTS: usize = 5;
 
 /// The news of a report.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Block {
     /// The news that are shown, in their order.
     pub rows: Vec<Told>,
@@ -189,14 +188,14 @@ impl Block {
                 Why::NewHost { .. } => &mut self.new_hosts,
             } += 1;
         }
-        let is_host = |row: &Told| matches!(row.why, Why::NewHost { .. });
-        if rows.iter().filter(|row| is_host(row)).count() > NEW_HOSTS {
-            let (hosts, mut others): (Vec<Told>, Vec<Told>) = rows.into_iter().partition(is_host);
+        if rows.iter().filter(|row| row.is_host()).count() > NEW_HOSTS {
+            let (hosts, mut others): (Vec<Told>, Vec<Told>) =
+                rows.into_iter().partition(Told::is_host);
             others.extend(together(hosts));
             rows = others;
         }
         // A new host is one line, however much it wrote.
-        rows.sort_by_key(|row| (!is_host(row), row.count));
+        rows.sort_by_key(|row| (!row.is_host(), row.count));
         let cut = rows.len().saturating_sub(limit);
         rows.truncate(limit);
         self.more += cut as u64;

@@ -112,7 +112,7 @@ impl News {
         let rows = self.take_rows(&mut block, report, now).unwrap_or_default();
         let row = |(told, at): (Told, u32)| {
             let mut of_line = Vec::new();
-            if let Some((host, line)) = text(at).filter(|_| !is_host(&told)) {
+            if let Some((host, line)) = text(at).filter(|_| !told.is_host()) {
                 shape(line, host, &mut of_line);
             }
             let shape = of_line.into();
@@ -297,10 +297,6 @@ fn add_row(rows: &mut BTreeMap<Known, Row>, key: Known, told: Told, own: bool) {
                 .for_each(|host| name(&mut row.told, host.as_ref()));
         }
     }
-}
-
-fn is_host(told: &Told) -> bool {
-    matches!(told.why, Why::NewHost { .. })
 }
 
 #[cfg(test)]

@@ -154,6 +154,11 @@ pub struct Told {
 const KEPT: usize = 200;
 
 impl Told {
+    /// Whether it is a new host, and not a kind of line.
+    pub fn is_host(&self) -> bool {
+        matches!(self.why, Why::NewHost { .. })
+    }
+
     /// The beginning of a text, as it is kept.
     pub fn kept(text: &BStr) -> BString {
         let text: &[u8] = text.as_ref();
