@@ -1,8 +1,11 @@
 //! Errors and warnings about a configuration: each with its place, what is wrong and what to write.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+
+use bstr::ByteSlice;
 
 use crate::shown::{self, Piece, Shown, shown_path, whole_characters};
 
@@ -108,6 +111,27 @@ impl Paint {
     };
 }
 
+/// A line of the configuration as it is shown: a password in the address of a `set` directive
+/// (`redis://USER:PASSWORD@HOST`) becomes as many stars, since people paste what they are shown.
+fn without_passwords(line: &[u8]) -> Cow<'_, [u8]> {
+    let mut shown = Cow::Borrowed(line);
+    if !line.trim_start().starts_with(b"set") {
+        return shown;
+    }
+    for begin in line.find_iter("://").map(|at| at + 3) {
+        let address = line.get(begin..).unwrap_or_default();
+        let end = address.iter().position(u8::is_ascii_whitespace);
+        let address = address.get(..end.unwrap_or(address.len()));
+        let login = address.and_then(|text| text.get(..text.rfind_byte(b'@')?));
+        let password =
+            login.and_then(|login| Some(begin + login.find_byte(b':')? + 1..begin + login.len()));
+        if let Some(bytes) = password.and_then(|range| shown.to_mut().get_mut(range)) {
+            bytes.fill(b'*');
+        }
+    }
+    shown
+}
+
 /// Columns of an excerpt: a longer line is cut around its span.
 const EXCERPT: usize = 100;
 
@@ -141,7 +165,7 @@ impl Diagnostic {
             self.place, self.severity, paint.end
         )?;
         if self.place.line > 0 {
-            let excerpt = Excerpt::new(&self.line, self.span);
+            let excerpt = Excerpt::new(&without_passwords(&self.line), self.span);
             let (caret, end) = (paint.caret, paint.end);
             write!(
                 f,

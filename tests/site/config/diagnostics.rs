@@ -390,6 +390,18 @@ fn a_redis_server_is_checked_and_its_password_not_shown() {
         assert!(!(out + &err).contains("secret"), "{server}");
         checked += 1;
     }
+    // Nor does it stand in the line that an error shows: people paste these.
+    for value in [
+        "redisserver redis://me:secret@:bad",
+        "redisserver redis://me:secret@h nonsense",
+        "site s redis://:secret@h nonsense",
+        "site s redis://:secret@h",
+    ] {
+        let config = format!("{START}set {value}\n");
+        let (_, out, err) = check(&dir.write("tenshi.conf", config), 0);
+        assert!(err.contains(":******@"), "{err}");
+        assert!(!(out + &err).contains("secret"), "{value}");
+    }
     for server in ["127.0.0.1:99999", "a b", "redis://x:y@:bad"] {
         let config = format!("{START}set redisqueue q\nset redisserver {server}\n");
         let line = config.lines().count();
