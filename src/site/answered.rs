@@ -60,7 +60,8 @@ impl Member {
         if self.saved.board != Some(number) {
             self.perform(Op::Board(number));
             self.board_since = Some(now);
-            self.soon = true;
+            self.meeting = true;
+            self.hurry();
         }
         self.soon |= !visit.put.is_empty();
         let known = |put: &(u64, Vec<Doubt>)| self.saved.shares.contains_key(&put.0);

@@ -76,6 +76,8 @@ pub struct Member {
     pub(super) tries: usize,
     /// Whether something is to be done at once.
     pub(super) soon: bool,
+    /// Whether consoles may be there that are not known yet: the board or this run is new.
+    pub(super) meeting: bool,
     /// Why the board is away, and since when.
     pub(super) away: Option<(super::board::Fault, Time)>,
     /// For how long it is away while we looked.
@@ -153,6 +155,7 @@ impl Member {
             last_try: None,
             tries: 0,
             soon: true,
+            meeting: true,
             away: None,
             away_for: TimeDelta::zero(),
             lessons_at: (None, 0),
@@ -255,6 +258,7 @@ impl Member {
             return now;
         }
         let busy = self.away.is_some()
+            || self.meeting
             || !self.saved.shares.is_empty()
             || self.saved.taken.values().any(|todo| *todo != Todo::Nothing);
         let pause = match PAUSES.get(self.tries.saturating_sub(1)) {
@@ -292,6 +296,7 @@ impl Member {
         self.heard.retain(|_, at| *at > now - HEARD);
         (self.in_flight, self.soon) = (true, false);
         self.tries += 1;
+        self.meeting &= self.tries <= PAUSES.len();
         let given_up = self.given_up();
         let known = self
             .saved

@@ -42,6 +42,8 @@ fn three_consoles_send_one_report_and_what_a_killed_one_had_comes_late() {
     let shown = shown("examples/site/run");
     for part in [
         "CRITICAL [critical]",
+        // The report names the console that was killed.
+        "*** console c: ",
         "   12: sshd: Failed",
         "    3: sshd: Failed",
         "ended well",
