@@ -92,7 +92,7 @@ fn torture() {
     let kills = sweep::sweep(&fast(&dir), plan(What::Kills, part(36)));
     let errors = sweep::sweep(&fast(&dir), plan(What::Errors, part(46)));
     let _ = fs::remove_dir_all(fast(&dir));
-    let worlds = worlds(seed, part(75), LONGEST_WORLD);
+    let worlds = worlds(seed, part(60), LONGEST_WORLD);
     let consoles = sites(seed, part(95));
     let results = Results {
         seed,

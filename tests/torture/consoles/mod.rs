@@ -79,6 +79,8 @@ pub struct Seen {
     pub again: usize,
     /// How long after its slot the report of the last console came, in worlds whose clocks run as ours.
     pub latest: Duration,
+    /// How long after its slot a report of a console alone came, in these worlds.
+    pub latest_alone: Duration,
     /// Lines that are lost or doubled; ends and reports that did not come in time.
     pub wrong: Vec<String>,
 }
@@ -98,6 +100,7 @@ impl Seen {
         self.alone += other.alone;
         self.again += other.again;
         self.latest = self.latest.max(other.latest);
+        self.latest_alone = self.latest_alone.max(other.latest_alone);
         self.wrong.extend(other.wrong);
     }
 
@@ -106,7 +109,7 @@ impl Seen {
         format!(
             "consoles, seed {seed}: {} lines, {} kills, {} sleeps, {} wipes, {} kills of Redis, {} partitions; {} \
              reports, {} of several consoles, {} alone, {} repeated; the last console reported {:.0} s after the \
-             slot; wrong: {:?}",
+             slot, consoles without a board {:.0} s; wrong: {:?}",
             self.lines,
             self.kills,
             self.sleeps,
@@ -118,6 +121,7 @@ impl Seen {
             self.alone,
             self.again,
             self.latest.as_secs_f64(),
+            self.latest_alone.as_secs_f64(),
             self.wrong
         )
     }
@@ -157,6 +161,9 @@ pub fn world(plan: Plan) -> Seen {
     world.mend_all();
     world.settle();
     world.last_console();
+    if plan.speed == 1 {
+        world.without_board();
+    }
     world.end()
 }
 
@@ -338,22 +345,43 @@ impl World {
             self.consoles[last].write(&mut self.random);
         }
         self.settle();
-        let (latest, most) = (
-            self.post.latest(&self.consoles[last], since),
-            Duration::from_secs(self.plan.latest()),
-        );
+        let latest = self.latest(&[last], since);
         if self.plan.speed == 1 {
-            self.seen.latest = latest.unwrap_or(Duration::MAX);
-        }
-        if latest.is_none_or(|latest| latest > most) {
-            self.seen
-                .wrong
-                .push(format!("a report {latest:?} after its slot"));
+            self.seen.latest = latest;
         }
         for console in &mut self.consoles {
             console.start(&self.network);
         }
         self.settle();
+    }
+
+    /// The board dies. What each console reads must be mailed in time by that console alone.
+    fn without_board(&mut self) {
+        self.board.down();
+        let since = self.clock.now();
+        for console in &mut self.consoles {
+            console.write(&mut self.random);
+        }
+        self.settle();
+        let all: Vec<usize> = (0..CONSOLES).collect();
+        self.seen.latest_alone = self.latest(&all, since);
+        self.board.up();
+        self.settle();
+    }
+
+    /// How long after its slot the last report came that has lines of these consoles, written since then. It is told
+    /// if that was too late.
+    fn latest(&mut self, consoles: &[usize], since: Duration) -> Duration {
+        let latest = (consoles.iter())
+            .map(|n| self.post.latest(&self.consoles[*n], since))
+            .map(|latest| latest.unwrap_or(Duration::MAX));
+        let latest = latest.max().unwrap_or_default();
+        if latest > Duration::from_secs(self.plan.latest()) {
+            self.seen
+                .wrong
+                .push(format!("a report {latest:?} after its slot"));
+        }
+        latest
     }
 
     fn end(mut self) -> Seen {
