@@ -44,7 +44,7 @@ pub enum Packer {
 impl Packer {
     /// How the names of the files end that are read here.
     pub const SUFFIXES: [&'static str; 4] = [".gz", ".xz", ".zst", ".bz2"];
-    /// So many first bytes tell which of them packed a file.
+    /// The number of first bytes that tell which of them packed a file.
     pub const LONGEST: usize = 10;
 
     /// The program that packed a file, by its first bytes. The name does not count: files are renamed, and
