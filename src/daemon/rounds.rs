@@ -130,8 +130,8 @@ impl Daemon {
             match outcome {
                 Outcome::Report(merged) => self.mail_shares(*merged, false, now),
                 Outcome::Alone(merged) => self.mail_shares(*merged, true, now),
-                Outcome::Heard { console, hosts } => {
-                    self.monitor.heard_elsewhere(&console, &hosts, now);
+                Outcome::Heard { console, heard } => {
+                    self.monitor.heard_elsewhere(&console, &heard, now);
                     let state = &self.monitor.config().state;
                     self.commits.changed(now, true, state);
                 }
@@ -232,11 +232,11 @@ impl Daemon {
         };
         let view = site.member.view();
         self.note_board(view.away, now);
+        let consoles = view.members.iter();
+        let consoles = consoles.map(|member| (member.console.clone(), (member.run, !member.away)));
+        self.monitor.set_consoles(consoles.collect());
         let members = view.members.into_iter();
-        let (away, alive): (Vec<_>, Vec<_>) = members.partition(|member| member.away);
-        let alive = alive.into_iter();
-        let alive = alive.map(|member| (member.console, member.run.unwrap_or(0)));
-        self.monitor.set_consoles(alive.collect());
+        let away: Vec<_> = members.filter(|member| member.away).collect();
         let faulty: BTreeSet<String> = away.iter().map(|member| member.console.clone()).collect();
         let known = self
             .site

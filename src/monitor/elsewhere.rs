@@ -7,6 +7,7 @@ use bstr::{BStr, BString};
 use chrono::TimeDelta;
 
 use crate::clock::Time;
+use crate::site::HeardHere;
 
 /// Hosts that are known, at most: whoever sends lines can invent names.
 const MOST: usize = 1 << 14;
@@ -20,10 +21,14 @@ pub(super) struct Elsewhere {
     console: String,
     /// The other consoles that are alive, each with the run of its state.
     alive: BTreeMap<String, u64>,
+    /// All other consoles, each with the run of its state as far as that is known.
+    consoles: Option<BTreeMap<String, Option<u64>>>,
     /// The hosts, each with the consoles that heard it and when they last did.
     hosts: BTreeMap<BString, BTreeMap<String, Time>>,
     /// The hosts that were heard here since the other consoles were last told.
     fresh: BTreeSet<BString>,
+    /// The messages that rules expect and that came here since then: the hash of the rule, and the host.
+    messages: BTreeSet<(u64, BString)>,
 }
 
 impl Elsewhere {
@@ -45,9 +50,37 @@ impl Elsewhere {
         self.fresh.insert(host.to_owned());
     }
 
-    /// The hosts that were heard here since the last call.
-    pub(super) fn take_fresh(&mut self) -> Vec<BString> {
-        std::mem::take(&mut self.fresh).into_iter().collect()
+    /// Notes that the message of the rule with this hash came here.
+    pub(super) fn came_here(&mut self, rule: u64, host: &BStr) {
+        if self.messages.len() < MOST {
+            self.messages.insert((rule, host.to_owned()));
+        }
+    }
+
+    /// What was heard here since the last call.
+    pub(super) fn take_fresh(&mut self) -> HeardHere {
+        HeardHere {
+            hosts: std::mem::take(&mut self.fresh).into_iter().collect(),
+            messages: std::mem::take(&mut self.messages).into_iter().collect(),
+        }
+    }
+
+    /// Notes which other consoles there are, each with the run of its state as far as that is known. Gives, if
+    /// anything of it is new, those that know what they had before.
+    pub(super) fn set_consoles(
+        &mut self,
+        consoles: BTreeMap<String, Option<u64>>,
+    ) -> Option<BTreeSet<BString>> {
+        if self.consoles.as_ref() == Some(&consoles) {
+            return None;
+        }
+        let before = self.consoles.replace(consoles).unwrap_or_default();
+        let same = |console: &str, run: &Option<u64>| {
+            let before = before.get(console).copied().flatten();
+            before.is_none_or(|before| *run == Some(before))
+        };
+        let know = (self.consoles.iter().flatten()).filter(|(console, run)| same(console, run));
+        Some(know.map(|(console, _)| console.as_str().into()).collect())
     }
 
     /// Notes which other consoles are alive, each with the run of its state. What one of them heard is forgotten when
@@ -102,7 +135,7 @@ mod tests {
         assert!(!b.is_on(), "there is no site");
         b.join("b");
         b.heard_here("h".into());
-        assert_eq!(b.take_fresh(), ["h"]);
+        assert_eq!(b.take_fresh().hosts, ["h"]);
         assert!(b.take_fresh().is_empty());
         let alive = |names: &[(&str, u64)]| {
             let named = names.iter().map(|(name, run)| ((*name).to_owned(), *run));
@@ -123,5 +156,24 @@ mod tests {
         assert!(!b.tells("h".into(), now));
         b.set_alive(alive(&[("a", 2), ("c", 1)]));
         assert!(!b.tells("h".into(), now), "a may have forgotten it");
+    }
+
+    #[test]
+    fn a_console_knows_what_it_had_before_until_its_state_is_another_one() {
+        let mut b = Elsewhere::default();
+        let mut set = |consoles: &[(&str, Option<u64>)]| {
+            let consoles = consoles.iter().map(|(name, run)| ((*name).into(), *run));
+            let know = b.set_consoles(consoles.collect())?;
+            let know: Vec<String> = know.iter().map(ToString::to_string).collect();
+            Some(know.join(" "))
+        };
+        assert_eq!(set(&[("a", Some(1)), ("c", None)]).as_deref(), Some("a c"));
+        assert_eq!(set(&[("a", Some(1)), ("c", None)]), None, "nothing is new");
+        assert_eq!(set(&[("a", Some(2)), ("c", Some(1))]).as_deref(), Some("c"));
+        assert_eq!(
+            set(&[("a", Some(2))]).as_deref(),
+            Some("a"),
+            "c is forgotten"
+        );
     }
 }

@@ -1,13 +1,16 @@
 //! Messages that rules expect: which came, and the lines about those that did not.
 
-use bstr::BStr;
+use std::collections::BTreeMap;
+
+use bstr::{BStr, BString};
 
 use super::expectations::Expecting;
 use super::monitor::Monitor;
 use crate::clock::Time;
 use crate::config::{QueueId, RuleId};
+use crate::hash::of_texts;
 use crate::hosts::Host;
-use crate::ledger::silence::{ExpectedChange, Line, SavedExpected};
+use crate::ledger::silence::{Expectation, ExpectedChange, Line, SavedExpected};
 use crate::shown::shown;
 
 impl Monitor {
@@ -55,14 +58,49 @@ impl Monitor {
         let known = self.watching.known(&self.config);
         let queue = *queue;
         let source = BStr::new(&self.watching.source);
-        if let Some(line) = expected.came(rule, (host.name(), source), self.looked, &known) {
+        let line = expected.came(rule, (host.name(), source), self.looked, &known);
+        if self.watching.elsewhere.is_on() {
+            let rule = of_texts([rule.name.as_bytes()]);
+            self.watching.elsewhere.came_here(rule, host.name());
+        }
+        if let Some(line) = line {
+            self.count_silence(queue.index(), &line);
+        }
+    }
+
+    /// Takes note that hosts sent messages to another console of the site; each has the hash of its rule.
+    pub(super) fn came_elsewhere(&mut self, console: &str, messages: &[(u64, BString)], now: Time) {
+        if messages.is_empty() {
+            return;
+        }
+        let Expecting {
+            expected,
+            rules,
+            ids,
+        } = &mut self.expecting;
+        let known = self.watching.known(&self.config);
+        let rules = rules.iter().zip(ids.iter());
+        let rules: BTreeMap<u64, (&Expectation, QueueId)> = rules
+            .map(|(rule, (_, queue))| (of_texts([rule.name.as_bytes()]), (rule, *queue)))
+            .collect();
+        let mut lines = Vec::new();
+        for (rule, host) in messages {
+            // Another console may have rules that this one does not have.
+            if let Some((rule, queue)) = rules.get(rule) {
+                let from = (BStr::new(host), console);
+                let line = expected.came_elsewhere(rule, from, now, &known);
+                lines.extend(line.map(|line| (*queue, line)));
+            }
+        }
+        for (queue, line) in lines {
             self.count_silence(queue.index(), &line);
         }
     }
 
     /// When the next expected message must have come.
     pub(super) fn next_expected(&self) -> Option<Time> {
-        self.expecting.expected.next(&self.expecting.rules)
+        let known = self.watching.known(&self.config);
+        self.expecting.expected.next(&self.expecting.rules, &known)
     }
 
     /// Looks at the messages that must have come by `now`, and counts lines about those that did not.

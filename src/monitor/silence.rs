@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use bstr::{BStr, BString};
+use bstr::BStr;
 
 use super::monitor::Monitor;
 use super::watching::{FILE, Known, Watching, digest, is_source};
 use crate::clock::Time;
 use crate::ledger::silence::{About, Hush, Line, SavedSilence, Silence, SilenceChange};
+use crate::site::HeardHere;
 
 impl Monitor {
     /// Names this machine: what is not of one host stands under its name.
@@ -79,29 +80,39 @@ impl Monitor {
         self.count_silences();
     }
 
-    /// Takes note of the hosts that another console of the site heard.
-    pub fn heard_elsewhere(&mut self, console: &str, hosts: &[BString], now: Time) {
+    /// Takes note of what another console of the site heard.
+    pub fn heard_elsewhere(&mut self, console: &str, heard: &HeardHere, now: Time) {
+        self.came_elsewhere(console, &heard.messages, now);
         if !self.watching.is_on() {
             return;
         }
-        for host in hosts {
+        for host in &heard.hosts {
             self.watching.elsewhere.heard(host.as_ref(), console, now);
         }
         let (silence, known) = self.watching.judge(&self.config);
-        for host in hosts {
+        for host in &heard.hosts {
             silence.heard_elsewhere(host.as_ref(), now, &known);
         }
         self.count_silences();
     }
 
-    /// The hosts that wrote since the last call, for the other consoles of the site.
-    pub fn take_heard(&mut self) -> Vec<BString> {
+    /// What was heard since the last call, for the other consoles of the site.
+    pub fn take_heard(&mut self) -> HeardHere {
         self.watching.elsewhere.take_fresh()
     }
 
-    /// Takes note of the other consoles of the site that are alive, each with the run of its state.
-    pub fn set_consoles(&mut self, alive: BTreeMap<String, u64>) {
-        self.watching.elsewhere.set_alive(alive);
+    /// Takes note of the other consoles of the site: the run of the state of each as far as that is known, and whether
+    /// it is alive.
+    pub fn set_consoles(&mut self, consoles: BTreeMap<String, (Option<u64>, bool)>) {
+        let alive = consoles.iter().filter(|(_, (_, alive))| *alive);
+        let alive = alive.map(|(console, (run, _))| (console.clone(), run.unwrap_or(0)));
+        let elsewhere = &mut self.watching.elsewhere;
+        elsewhere.set_alive(alive.collect());
+        let consoles = consoles.into_iter().map(|(name, (run, _))| (name, run));
+        if let Some(know) = elsewhere.set_consoles(consoles.collect()) {
+            let know = |console: &BStr| know.contains(console);
+            self.expecting.expected.consoles(know);
+        }
     }
 
     /// To be called at each turn of the loop, at least every five minutes: after a longer time, silences begin anew.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bstr::{BStr, BString, ByteSlice};
-use chrono::{FixedOffset, Local, Offset, TimeZone};
+use chrono::{FixedOffset, Local, Offset, TimeDelta, TimeZone};
 
 use super::elsewhere::Elsewhere;
 use crate::clock::Time;
@@ -14,6 +14,8 @@ use crate::schedule::{CronSpec, Schedule};
 
 /// What stands in front of the path in the name of a source that is a followed file.
 pub(super) const FILE: &[u8] = b"file ";
+/// The word of another console is not on its way for longer: each console is at the board once a minute.
+const WAY: TimeDelta = TimeDelta::minutes(3);
 
 /// The silences of a site, and what they are judged by.
 #[derive(Debug)]
@@ -144,6 +146,17 @@ impl Site for Known<'_> {
 
     fn told_elsewhere(&self, name: &BStr, last: Time) -> bool {
         self.elsewhere.tells(name, last)
+    }
+
+    fn has_consoles(&self) -> bool {
+        self.config.site.is_some()
+    }
+
+    fn way(&self) -> TimeDelta {
+        match self.has_consoles() {
+            true => WAY,
+            false => TimeDelta::zero(),
+        }
     }
 
     fn at_once(&self, name: Option<&BStr>) -> bool {

@@ -185,10 +185,9 @@ impl Member {
                     }
                     seen.record = Some(record.clone());
                     if !record.heard.is_empty() {
-                        let hosts = record.heard.clone();
                         outcomes.push(Outcome::Heard {
                             console: name.clone(),
-                            hosts,
+                            heard: record.heard.clone(),
                         });
                     }
                 }

@@ -9,7 +9,8 @@ use chrono::TimeDelta;
 
 use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::pack::pack;
-use super::record::{Lesson, Record};
+use super::recent::Recent;
+use super::record::{HeardHere, Lesson, Record};
 use super::round::{Round, end_of_wait};
 use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
@@ -25,10 +26,6 @@ const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
 const STALE: TimeDelta = TimeDelta::seconds(30);
 /// What was said is not said again for so long, if nothing of it is urgent.
 const SAID: TimeDelta = TimeDelta::seconds(45);
-/// How long a host stands in our word after it was heard.
-const HEARD: TimeDelta = TimeDelta::seconds(150);
-/// Hosts in our word, at most.
-const MOST_HEARD: usize = 20_000;
 
 /// What was seen of another console.
 #[derive(Debug)]
@@ -67,8 +64,10 @@ pub struct Member {
     pub(super) unclaimed: BTreeMap<ShareId, Time>,
     /// The own shares that another console reports and does not have, and since when.
     pub(super) claimed: BTreeMap<u64, Time>,
-    /// When each host was heard.
-    heard: BTreeMap<BString, Time>,
+    /// The hosts that were heard of late.
+    hosts: Recent<BString>,
+    /// The messages that rules expect and that came of late.
+    messages: Recent<(u64, BString)>,
     /// The last round that reached the board.
     pub(super) last_ok: Option<Time>,
     pub(super) last_try: Option<Time>,
@@ -150,7 +149,8 @@ impl Member {
             pending: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
             claimed: BTreeMap::new(),
-            heard: BTreeMap::new(),
+            hosts: Recent::default(),
+            messages: Recent::default(),
             last_ok: None,
             last_try: None,
             tries: 0,
@@ -284,16 +284,12 @@ impl Member {
     }
 
     /// The round that is due; nothing while one is on its way, or while anything is not committed.
-    pub fn round(&mut self, now: Time, heard: Vec<BString>) -> Option<Round> {
-        for host in heard {
-            if self.heard.len() < MOST_HEARD || self.heard.contains_key(&host) {
-                self.heard.insert(host, now);
-            }
-        }
+    pub fn round(&mut self, now: Time, heard: HeardHere) -> Option<Round> {
+        self.hosts.note(heard.hosts, now);
+        self.messages.note(heard.messages, now);
         if !self.is_free() || self.next_round(now) > now {
             return None;
         }
-        self.heard.retain(|_, at| *at > now - HEARD);
         (self.in_flight, self.soon) = (true, false);
         self.tries += 1;
         self.meeting &= self.tries <= PAUSES.len();
@@ -317,7 +313,10 @@ impl Member {
                 .collect(),
             reported: self.saved.reported.clone(),
             taught: self.saved.taught,
-            heard: self.heard.keys().cloned().collect(),
+            heard: HeardHere {
+                hosts: self.hosts.names(now),
+                messages: self.messages.names(now),
+            },
         };
         let said = self.said.as_ref();
         let said = said.filter(|(_, at)| (TimeDelta::zero()..SAID).contains(&(now - *at)));

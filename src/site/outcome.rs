@@ -1,9 +1,8 @@
 //! What a member has for the loop.
 
-use bstr::BString;
-
 use super::board::Fault;
 use super::merge::Merged;
+use super::record::HeardHere;
 use crate::ledger::news::Taught;
 
 /// What the loop is to do.
@@ -13,12 +12,12 @@ pub enum Outcome {
     Report(Box<Merged>),
     /// The same with counts of this console alone: the board is away, or the console leaves its site.
     Alone(Box<Merged>),
-    /// Another console heard these hosts, within the last minutes.
+    /// Another console heard this within the last minutes.
     Heard {
         /// The console.
         console: String,
-        /// The hosts.
-        hosts: Vec<BString>,
+        /// What it heard.
+        heard: HeardHere,
     },
     /// What reports of other consoles told of news.
     Known(Vec<Taught>),

@@ -32,8 +32,24 @@ pub(super) struct Record {
     pub reported: BTreeMap<String, i64>,
     /// The number of its last lesson in the table of what is known.
     pub taught: u64,
-    /// The hosts that it heard of late.
-    pub heard: Vec<BString>,
+    /// What it heard of late.
+    pub heard: HeardHere,
+}
+
+/// What a console heard of late, for the other ones.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HeardHere {
+    /// The hosts that wrote.
+    pub hosts: Vec<BString>,
+    /// The messages that rules expect (`expect`): the hash of the rule, and the host that sent its message.
+    pub messages: Vec<(u64, BString)>,
+}
+
+impl HeardHere {
+    /// Whether nothing was heard.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.messages.is_empty()
+    }
 }
 
 /// The shares that a console had in its state.

@@ -6,7 +6,7 @@ use super::board::{Board, Fault, Table};
 use super::claims;
 use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::merge::Doubt;
-use super::record::{Carried, Record, TakenList, read, write};
+use super::record::{Carried, HeardHere, Record, TakenList, read, write};
 use super::round::{Answer, Claims, Round, Visit};
 use super::saved::{LESSONS, OwnShare, Todo};
 
@@ -134,7 +134,7 @@ impl Round {
             word: 0,
             open_from: 0,
             handed: self.handed(number, self.saved.handed),
-            heard: Vec::new(),
+            heard: HeardHere::default(),
             ..record.clone()
         }
     }

@@ -19,6 +19,10 @@ const MOST: usize = 1 << 14;
 const MEMORY: TimeDelta = TimeDelta::days(400);
 /// A time without anybody who watched is no matter if it is no longer than this.
 const BLINK: TimeDelta = TimeDelta::seconds(60);
+/// A message that two consoles of a site have within this time of each other is one message.
+const ONE: TimeDelta = TimeDelta::minutes(10);
+/// What stands in front of the name of a console in the source of a message that another console of the site has.
+const CONSOLE: &str = "console ";
 
 /// A rule that expects a message.
 #[derive(Clone, Debug)]
@@ -39,6 +43,7 @@ pub struct Expectation {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Came {
     at: Time,
+    /// Where its line came from; of a message that another console of the site has, that console.
     source: BString,
     /// The deadline that it missed, if that was told and it did not come since.
     missed: Option<Time>,
@@ -52,6 +57,13 @@ pub type SavedExpected = BTreeMap<(String, BString), Came>;
 pub struct ExpectedChange {
     put: Vec<((String, BString), Came)>,
     gone: Vec<(String, BString)>,
+}
+
+impl Came {
+    /// Whether another console of the site has the message.
+    fn elsewhere(&self) -> bool {
+        self.source.starts_with(CONSOLE.as_bytes())
+    }
 }
 
 impl ExpectedChange {
@@ -98,6 +110,11 @@ impl Expected {
             .cloned()
             .collect();
         self.forget(gone);
+        if !site.has_consoles() {
+            let others = self.came.iter().filter(|(_, came)| came.elsewhere());
+            let others = others.map(|(key, _)| key.clone()).collect();
+            self.forget(others);
+        }
         let slot = |rule: &Expectation| site.next(&rule.begins, now - rule.grace);
         self.slots = rules.iter().map(slot).collect();
         self.named = BTreeSet::new();
@@ -134,23 +151,56 @@ impl Expected {
         };
         self.changed.push(key.clone());
         let missed = self.came.insert(key, came)?.missed?;
-        let reader = reader(None, now, site).at(rule.at_once);
-        let (by, pattern) = (reader.moment(missed), shown(&rule.pattern));
-        Some(Line {
-            about: About::One,
-            host: host.to_owned(),
-            text: format!(
-                "came at {}, expected by {by}: {pattern}",
-                reader.moment(now)
-            ),
-        })
+        Some(returned(rule, host, missed, (now, site)))
+    }
+
+    /// Takes note that another console of the site has the message of a rule: it tells from now on if that does not
+    /// come. If this console told that it was missed, a line says that it came.
+    pub fn came_elsewhere(
+        &mut self,
+        rule: &Expectation,
+        (host, console): (&BStr, &str),
+        now: Time,
+        site: &dyn Site,
+    ) -> Option<Line> {
+        let source = BString::from(format!("{CONSOLE}{console}"));
+        let key = (rule.name.clone(), host.to_owned());
+        let known = self.came.get(&key);
+        // A console says so for some minutes, and mirrored consoles all have it.
+        let noted = |came: &Came| {
+            let same = came.source == source || !came.elsewhere();
+            same && now - came.at < ONE
+        };
+        if known.is_some_and(noted) || (known.is_none() && self.came.len() >= MOST) {
+            return None;
+        }
+        let came = Came {
+            at: now,
+            source,
+            missed: None,
+        };
+        self.changed.push(key.clone());
+        let missed = self.came.insert(key, came)?.missed?;
+        Some(returned(rule, host, missed, (now, site)))
+    }
+
+    /// Takes note which other consoles of the site know what they had before: this one tells of the messages that
+    /// went to others.
+    pub fn consoles(&mut self, know: impl Fn(&BStr) -> bool) {
+        for (key, came) in &mut self.came {
+            let console = came.source.strip_prefix(CONSOLE.as_bytes());
+            if console.is_some_and(|console| !know(console.into())) {
+                came.source.clear();
+                self.changed.push(key.clone());
+            }
+        }
     }
 
     /// When the next message must have come.
-    pub fn next(&self, rules: &[Expectation]) -> Option<Time> {
+    pub fn next(&self, rules: &[Expectation], site: &dyn Site) -> Option<Time> {
         let slots = self.slots.iter().zip(rules);
         slots
-            .filter_map(|(slot, rule)| slot.map(|slot| slot + rule.grace))
+            .filter_map(|(slot, rule)| slot.map(|slot| slot + rule.grace + site.way()))
             .min()
     }
 
@@ -161,12 +211,12 @@ impl Expected {
             let Some(slot) = self.slots.get(index).copied().flatten() else {
                 continue;
             };
-            if slot + rule.grace > now {
+            if slot + rule.grace + site.way() > now {
                 continue;
             }
             // If more than one has passed, nobody watched.
             if let Some(place) = self.slots.get_mut(index) {
-                *place = site.next(&rule.begins, slot.max(now - rule.grace));
+                *place = site.next(&rule.begins, slot.max(now - rule.grace - site.way()));
             }
             self.missed(rule, index, slot, &mut found, (now, site));
         }
@@ -201,7 +251,8 @@ impl Expected {
         let mut told = Vec::new();
         for ((name, host), came) in late {
             let (host, source) = (BStr::new(host), BStr::new(&came.source));
-            if site.blind(source) || site.hushed(host, from, by).is_some() {
+            let others = came.elsewhere() || site.blind(source);
+            if others || site.hushed(host, from, by).is_some() {
                 continue;
             }
             let reader = reader(None, now, site).at(rule.at_once);
@@ -263,5 +314,17 @@ impl Expected {
     /// To be called when a commit was made of all that came.
     pub fn committed(&mut self) {
         self.changed = Vec::new();
+    }
+}
+
+/// The line about a message that came after it was missed.
+fn returned(rule: &Expectation, host: &BStr, missed: Time, (now, site): (Time, &dyn Site)) -> Line {
+    let reader = reader(None, now, site).at(rule.at_once);
+    let (by, pattern) = (reader.moment(missed), shown(&rule.pattern));
+    let came = reader.moment(now);
+    Line {
+        about: About::One,
+        host: host.to_owned(),
+        text: format!("came at {came}, expected by {by}: {pattern}"),
     }
 }

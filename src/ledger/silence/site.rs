@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bstr::{BStr, BString};
-use chrono::FixedOffset;
+use chrono::{FixedOffset, TimeDelta};
 
 use crate::clock::Time;
 use crate::schedule::CronSpec;
@@ -55,6 +55,16 @@ pub trait Site {
     /// `last`.
     fn told_elsewhere(&self, _name: &BStr, _last: Time) -> bool {
         false
+    }
+
+    /// Whether there are other consoles that hear hosts too.
+    fn has_consoles(&self) -> bool {
+        false
+    }
+
+    /// How long the word of another console may be on its way.
+    fn way(&self) -> TimeDelta {
+        TimeDelta::zero()
     }
 
     /// Whether a scheduled report tells of hosts that fall silent again and again.

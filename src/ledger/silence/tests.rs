@@ -27,6 +27,7 @@ struct Model {
     hushes: Vec<(&'static str, Time, Time)>,
     blind: Vec<&'static str>,
     digest: bool,
+    consoles: bool,
 }
 
 impl Default for Model {
@@ -36,6 +37,7 @@ impl Default for Model {
             hushes: Vec::new(),
             blind: Vec::new(),
             digest: true,
+            consoles: false,
         }
     }
 }
@@ -65,6 +67,14 @@ impl Site for Model {
 
     fn digest(&self) -> bool {
         self.digest
+    }
+
+    fn has_consoles(&self) -> bool {
+        self.consoles
+    }
+
+    fn way(&self) -> TimeDelta {
+        TimeDelta::minutes(if self.consoles { 3 } else { 0 })
     }
 
     fn at_once(&self, _: Option<&BStr>) -> bool {

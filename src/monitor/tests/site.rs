@@ -122,3 +122,57 @@ fn what_nobody_reads_is_not_lost() {
         "{text}"
     );
 }
+
+#[test]
+fn a_message_that_rules_expect_may_come_to_any_console() {
+    let config = "set mailserver localhost\nset queue q f@x q@x [0 23 * * *]\nset site s file:///board\n\
+        expect q [0 12 * * *] 30m ^backup: done\ntrash .*\n";
+    let loaded = parse_bytes(config.as_bytes());
+    let config = Arc::new(loaded.config.expect("a good config"));
+    let morning = chrono::Local.with_ymd_and_hms(2026, 11, 23, 11, 0, 0);
+    let morning = morning.unwrap().to_utc();
+    let mut consoles = ["a", "b"].map(|name| {
+        let mut monitor = Monitor::new(config.clone(), morning);
+        monitor.join_site(name);
+        monitor
+    });
+    let day = |day: i64, hours: i64| morning + Duration::days(day) + Duration::hours(hours);
+    let mut pass = |now: Time, hears: &[usize]| {
+        let [a, b] = &mut consoles;
+        for (console, number) in [&mut *a, &mut *b].into_iter().zip(0..) {
+            console.advance_to(now);
+            if hears.contains(&number) {
+                console.take(b"Nov 23 12:00:00 db1 backup: done\n");
+            }
+        }
+        let (of_a, of_b) = (a.take_heard(), b.take_heard());
+        for (to, heard, from) in [(a, of_b, "b"), (b, of_a, "a")] {
+            to.set_consoles([(from.to_owned(), (Some(1), true))].into());
+            to.heard_elsewhere(from, &heard, now);
+            to.check_silences(now);
+        }
+    };
+    // Each night it comes to another one.
+    pass(day(0, 1), &[0]);
+    pass(day(1, 1), &[1]);
+    pass(day(2, 1), &[0]);
+    pass(day(3, 1), &[1]);
+    pass(day(3, 2), &[]);
+    let told: Vec<String> = consoles
+        .iter_mut()
+        .flat_map(|console| console.hand_in(day(3, 12)))
+        .map(|share| format!("{share:?}"))
+        .collect();
+    assert_eq!(told, [""; 0]);
+    let mut missed = 0;
+    for console in &mut consoles {
+        console.check_silences(day(4, 2));
+        for share in console.hand_in(day(4, 12)) {
+            assert_eq!(share.console, "b", "the one that had it last tells");
+            let line = share.hosts[0].lines[0].1.to_string();
+            assert!(line.contains("did not come: ^backup: done"), "{line}");
+            missed += 1;
+        }
+    }
+    assert_eq!(missed, 1);
+}

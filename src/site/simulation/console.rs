@@ -8,6 +8,7 @@ use super::super::id::time_of;
 use super::super::member::Member;
 use super::super::merge::Merged;
 use super::super::outcome::Outcome;
+use super::super::record::HeardHere;
 use super::super::round::{Answer, Round};
 use super::super::saved::SavedSite;
 use super::super::share::{HostCounts, Share};
@@ -138,7 +139,7 @@ impl Console {
         let outcomes = member.overdue(now);
         take(&name, member, memory, outcomes, now);
         if self.flight.is_none()
-            && let Some(round) = member.round(now, Vec::new())
+            && let Some(round) = member.round(now, HeardHere::default())
         {
             self.flight = Some(Flight {
                 round,

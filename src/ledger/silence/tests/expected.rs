@@ -47,7 +47,7 @@ impl Nights {
     fn pass(&mut self, until: Time) {
         while let Some(next) = self
             .expected
-            .next(&self.rules)
+            .next(&self.rules, &self.model)
             .filter(|next| *next <= until)
         {
             self.now = next;
@@ -137,4 +137,62 @@ fn a_night_that_nobody_watched_or_that_is_planned_is_not_told() {
     nights.comes("2028-11-03T01:31:00Z", "db1");
     nights.expected.configure(&[], nights.now, &nights.model);
     assert!(nights.expected.saved().is_empty());
+}
+
+impl Nights {
+    fn comes_elsewhere(&mut self, time: &str, host: &str, console: &str) {
+        self.pass(at(time));
+        let from = (BStr::new(host), console);
+        let line = self
+            .expected
+            .came_elsewhere(&self.rules[0], from, self.now, &self.model);
+        self.told
+            .extend(line.map(|line| format!("{}: {}", line.host, line.text)));
+    }
+}
+
+#[test]
+fn the_console_of_a_site_that_had_a_message_last_tells_that_it_did_not_come() {
+    let mut nights = Nights::new();
+    nights.model.consoles = true;
+    nights.comes("2026-10-21T00:40:00Z", "db1");
+    nights.comes_elsewhere("2026-10-21T00:41:00Z", "db1", "b");
+    nights.comes_elsewhere("2026-10-21T00:41:00Z", "db2", "b");
+    // Mirrored consoles both have the message, and both tell; the host that only b hears is b's.
+    nights.pass(at("2026-10-22T02:02:59Z"));
+    assert_eq!(nights.told, [""; 0], "the word of b may be on its way");
+    nights.pass(at("2026-10-22T02:03:00Z"));
+    let missed = "db1: expected by Thu 04:00 and did not come: ^backup: finished (last Wed 02:40)";
+    assert_eq!(nights.told, [missed]);
+    nights.comes_elsewhere("2026-10-22T09:00:00Z", "db1", "b");
+    let came = "db1: came at Thu 11:00, expected by Thu 04:00: ^backup: finished";
+    assert_eq!(nights.told[1..], [came]);
+    nights.comes_elsewhere("2026-10-22T09:01:00Z", "db1", "b");
+    assert_eq!(
+        nights.expected.changes(),
+        None,
+        "b says so for some minutes"
+    );
+    nights.pass(at("2026-10-24T12:00:00Z"));
+    assert_eq!((nights.told.len(), nights.unknown), (2, 0), "b tells");
+}
+
+#[test]
+fn what_went_to_a_console_that_lost_its_state_is_told_by_the_others() {
+    let mut nights = Nights::new();
+    nights.model.consoles = true;
+    nights.comes_elsewhere("2026-10-22T00:41:00Z", "db1", "b");
+    nights.comes_elsewhere("2026-10-22T00:41:00Z", "db2", "c");
+    nights.expected.consoles(|console| console == "c");
+    nights.pass(at("2026-10-23T12:00:00Z"));
+    let missed = "db1: expected by Fri 04:00 and did not come: ^backup: finished (last Thu 02:41)";
+    assert_eq!(nights.told, [missed]);
+    nights.model.consoles = false;
+    let (expected, rules) = (&mut nights.expected, &nights.rules);
+    expected.configure(rules, nights.now, &nights.model);
+    assert_eq!(
+        nights.expected.saved().len(),
+        1,
+        "without a site, c is nobody"
+    );
 }
