@@ -37,9 +37,8 @@ pub enum Coding {
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Charset {
-    /// The character set of this name. The names are those of the WHATWG Encoding Standard (`euc-jp`, `sjis`,
-    /// `latin1`, `utf-16`). Nothing for sets in which a line end or a blank is not what it is in ASCII,
-    /// but for UTF-16.
+    /// The character set of this name. The names stand in the WHATWG Encoding Standard (`euc-jp`, `sjis`, `latin1`,
+    /// `utf-16`). Nothing for sets in which a line end or a blank is not what it is in ASCII, but for UTF-16.
     pub fn named(name: &str) -> Option<Self> {
         let found = Encoding::for_label(name.as_bytes())?;
         let lines = [ISO_2022_JP, UTF_16LE, UTF_16BE].contains(&found);

@@ -278,8 +278,8 @@ impl ConnectionLike for Link {
         let mut refused = None;
         for index in 0..offset.saturating_add(count) {
             match self.answer()? {
-                // In a transaction, what is refused makes the whole fail; its other answers come
-                // all the same.
+                // In a transaction, one refused command makes the whole fail; the answers to the others come
+                // nevertheless.
                 Value::ServerError(fault) if index < offset => {
                     refused.get_or_insert(fault);
                 }

@@ -42,9 +42,9 @@ pub enum Packer {
 }
 
 impl Packer {
-    /// How the names of the files end that are read here.
+    /// The ends of the names of files that are read here.
     pub const SUFFIXES: [&'static str; 4] = [".gz", ".xz", ".zst", ".bz2"];
-    /// The number of first bytes that tell which of them packed a file.
+    /// The number of first bytes of a file that tell which of these programs packed it.
     pub const LONGEST: usize = 10;
 
     /// The program that packed a file, by its first bytes. The name does not count: files are renamed, and
@@ -83,8 +83,8 @@ fn may_be_skipped(head: &[u8]) -> bool {
     }
 }
 
-/// A log may begin with these three letters: bzip2 has a digit and the mark of a block behind them, or that of
-/// the end of an empty file.
+/// Whether a file of bzip2 begins so. A log may begin with its three letters too: bzip2 has a digit behind them, and
+/// the mark of a block or, in an empty file, the mark of its end.
 fn is_bzip2(head: &[u8]) -> bool {
     let Some([level, mark @ ..]) = head.strip_prefix(BZIP2) else {
         return false;
@@ -93,7 +93,7 @@ fn is_bzip2(head: &[u8]) -> bool {
         && (mark.starts_with(b"1AY&SY") || mark.starts_with(b"\x17\x72\x45\x38"))
 }
 
-/// What a packed file holds. An error is the end of it; that of a call to the disk is given as it is.
+/// The content of a packed file, as a stream. An error ends it; an error of a call to the disk is given as it is.
 pub struct Unpacked<'a> {
     decoder: Box<dyn Read + Send + 'a>,
     failed: bool,

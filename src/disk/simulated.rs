@@ -14,7 +14,7 @@ use super::{Disk, DiskFile, Seen};
 /// The bytes that a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
-/// A disk in memory. Clones of it are the same disk.
+/// A disk in memory. A clone is another handle to the same disk.
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
@@ -31,7 +31,7 @@ struct State {
     cut_in: Option<u32>,
     /// Whether there is no power: nothing can be done.
     off: bool,
-    /// Of a thousand operations, so many fail.
+    /// The number of operations of a thousand that fail, on average.
     failing: u64,
     next: u64,
 }
@@ -165,12 +165,12 @@ impl SimulatedDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Cuts the power in the middle of the operation after so many.
+    /// Cuts the power in the middle of the operation that comes after this number of `operations`.
     pub fn cut_in(&self, operations: u32) {
         self.state().cut_in = Some(operations);
     }
 
-    /// Lets so many of a thousand operations fail.
+    /// Lets `per_mille` of a thousand operations fail, on average.
     pub fn fail(&self, per_mille: u64) {
         self.state().failing = per_mille;
     }

@@ -143,8 +143,8 @@ pub type Counted = BTreeMap<BString, u64>;
 /// Complete lines from one source, and how far it is read with them.
 #[derive(Debug)]
 pub struct Batch {
-    /// A name that is another one for each source, and the same in the next run: `repeat` compares
-    /// lines of one source.
+    /// The name of the source. No other source has it, and the next run gives it again: `repeat` compares lines of one
+    /// source.
     pub source: Arc<BString>,
     /// The lines, each ended by one `\n`; no line is longer than `max_line`.
     pub text: Vec<u8>,

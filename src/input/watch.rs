@@ -81,7 +81,7 @@ const SELF: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF
 /// After this pause the thread looks what else the kernel has to tell: while lines come all the time, the threads
 /// wake for several of them at once.
 const REST: Duration = Duration::from_millis(50);
-/// So many events at once are no reason for a pause: the kernel keeps a bounded number.
+/// The number of events at once from which on the thread makes no pause: the kernel keeps a bounded number of them.
 const MANY: usize = 32;
 
 /// A directory that is watched: its names, and whether its files are of interest.
@@ -530,7 +530,7 @@ mod tests {
         assert_eq!(w.dir("srv/logs"), dir);
         assert!(w.update(&[&dir]), "another directory has the name now");
         w.told(&dir);
-        // A directory of the same name made at once may get the inode of the one that is gone.
+        // A directory of the same name made at once may get the inode of the directory that is gone.
         for _ in 0..20 {
             fs::remove_dir(&dir).unwrap();
             fs::create_dir(&dir).unwrap();

@@ -8,8 +8,8 @@ const WINDOW: usize = 4 * BLOCK;
 /// processor while its lines are worked on.
 const KEPT: usize = 2 * WINDOW;
 
-/// An iterator over the positions of newlines. It finds those of many lines in one go, as the end of
-/// one line does not tell where that of the next is.
+/// An iterator over the positions of newlines. It finds the newlines of many lines in one go, as the end of one line
+/// does not tell where the next line ends.
 #[derive(Debug)]
 pub struct Newlines<'a> {
     text: &'a [u8],
@@ -19,8 +19,8 @@ pub struct Newlines<'a> {
     positions: [usize; KEPT],
     filled: usize,
     given: usize,
-    /// The union of the bytes of the last search and of that before it, in which the current line may
-    /// begin: the high bit is set if one of them is not ASCII.
+    /// The union of the bytes of the last search and of the search before it, in which the current line may begin: the
+    /// high bit is set if one of them is not ASCII.
     union: [u8; 2],
 }
 

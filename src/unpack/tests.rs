@@ -64,7 +64,7 @@ fn packed(command: &str, text: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Numbered lines that look like those of a log, at least so many bytes.
+/// Numbered lines that look like the lines of a log, of `bytes` bytes at least.
 fn lines(bytes: usize) -> Vec<u8> {
     let mut text = Vec::new();
     let mut n: u64 = 1;
@@ -234,7 +234,7 @@ fn memory_has_a_bound() {
     // A window of 2 GiB, then the last block, which is empty.
     let zstd = [ZSTD, &[0, 21 << 3, 1, 0, 0]].concat();
     assert!(unpacked(&zstd).1.is_err());
-    // The same with a window of 128 MiB, which `zstd --ultra -22` may need.
+    // A window of 128 MiB, which `zstd --ultra -22` may need, is unpacked.
     let zstd = [ZSTD, &[0, 17 << 3, 1, 0, 0]].concat();
     assert!(unpacked(&zstd).1.is_ok());
 }

@@ -110,15 +110,15 @@ impl FileCheckpoint {
         (self.id, self.offset, self.skipping, self.standing)
     }
 
-    /// Takes the place of another checkpoint of the same file.
+    /// Takes over the position of another checkpoint of the same file.
     pub(super) fn read_to(&mut self, other: &Self) {
         self.end = self.end.max(other.offset);
         self.offset = other.offset;
         self.fingerprint.clone_from(&other.fingerprint);
     }
 
-    /// The checkpoint of a file that was found to have its content. Under another number it is a copy; that of
-    /// the device may change.
+    /// The checkpoint of a file that was found to have its content. A file with another inode number is a copy; the
+    /// number of its device may change.
     pub(super) fn found_in(self, id: FileId) -> Self {
         let standing = match self.standing {
             _ if self.id.ino != id.ino => Standing::Copied,

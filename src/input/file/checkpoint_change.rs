@@ -20,13 +20,13 @@ pub struct PathChange {
     last_line: i64,
 }
 
-/// The checkpoint of a generation. The numbers are places in the checkpoints of before, the `files` and then
-/// those that are `done`.
+/// The checkpoint of a generation. The numbers are places in the list of the checkpoints of the commit before: its
+/// `files`, then its `done` files.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum FileChange {
-    /// It stands as it stood.
+    /// The checkpoint is as it was.
     Same(u32),
-    /// It is read further; its beginning is the same.
+    /// The file was read further; its beginning has not changed.
     Moved {
         from: u32,
         offset: u64,
@@ -35,7 +35,7 @@ enum FileChange {
         skipping: bool,
         standing: Standing,
     },
-    /// There was none, or another one.
+    /// The commit before has no checkpoint of a file with this number and this beginning.
     New(FileCheckpoint),
 }
 
@@ -96,7 +96,7 @@ fn generations(checkpoints: Option<&PathCheckpoints>) -> Vec<&FileCheckpoint> {
 }
 
 impl PathChange {
-    /// The change from the checkpoints of the last commit, if there were some, to those of now.
+    /// The change from the checkpoints of the last commit, if there were some, to the checkpoints of now.
     pub fn new(before: Option<&PathCheckpoints>, now: &PathCheckpoints) -> Self {
         let before = generations(before);
         let changes = |files: &[FileCheckpoint]| {
@@ -112,7 +112,7 @@ impl PathChange {
         }
     }
 
-    /// The checkpoints of now, made of those of the commit before.
+    /// The checkpoints of now, made from the checkpoints of the commit before.
     ///
     /// # Errors
     /// The change was made from other checkpoints.

@@ -22,7 +22,7 @@ impl<F: LogFile> Read for FileReader<F> {
 /// A compressed file: it cannot grow, and it is read once, forward.
 pub(super) struct Compressed {
     decoder: Unpacked<'static>,
-    /// Unpacked and not used up.
+    /// The bytes that are unpacked and not used yet.
     pub rest: Vec<u8>,
     /// Whether all is unpacked that can be.
     pub ended: bool,
@@ -31,7 +31,7 @@ pub(super) struct Compressed {
 }
 
 impl Compressed {
-    /// Unpacks until so many bytes are there, or the end is reached.
+    /// Unpacks until `want` bytes are there, or the end is reached.
     pub fn fill(&mut self, want: usize) {
         if self.ended || self.rest.len() >= want {
             return;

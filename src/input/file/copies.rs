@@ -69,13 +69,13 @@ fn compared<F: LogFile>(
         return Ok(Added::Lines);
     }
     if let Some(own) = own {
-        // What the other one has comes from it, as long as it is there.
+        // The new bytes are how the file of the checkpoint begins: they are read in that file, as long as it has them.
         let back = n.min(ANCHOR as u64);
         if bytes(file, to - back, length(back))? == bytes(own, n - back, length(back))? {
             return Ok(Added::Unsure);
         }
         if from == 0 {
-            // They begin with the same words, that is all.
+            // The two files begin alike, which does not make one a copy of the other.
             return Ok(Added::Lines);
         }
     }

@@ -59,7 +59,7 @@ pub struct Settings {
     pub catchup: Option<Duration>,
     /// The logs of containers are known by their paths (`set json on`).
     pub containers: bool,
-    /// Other directories with rotated files, from that of each log (`set olddir`).
+    /// Other directories with rotated files, from the directory of each log (`set olddir`).
     pub olddirs: Vec<PathBuf>,
     /// The character sets of the logs (`set charset`).
     pub charsets: SharedCharsets,

@@ -189,7 +189,7 @@ impl Model {
         self.write(&text);
     }
 
-    /// Lines begin alike, as those of a log do.
+    /// The next line. Lines begin alike, as the lines of a log do.
     fn line(&mut self) -> String {
         let pad = "x".repeat(self.next as usize % 37);
         self.next += 1;
@@ -366,7 +366,7 @@ fn run(seed: u64) -> usize {
 
 #[test]
 fn every_line_once_whatever_happens() {
-    // A number of sequences, not a time: a slow machine plays the same.
+    // The test has a number of sequences, not a time: a slow machine runs all of them too.
     let torture = std::env::var_os("TENSHI_TORTURE").is_some();
     let sequences = if torture { 100_000 } else { 1_000 };
     let sequences = std::env::var("TENSHI_SEQUENCES").map_or(sequences, |n| n.parse().unwrap());

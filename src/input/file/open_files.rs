@@ -78,8 +78,7 @@ impl OpenFileBudget {
         open < self.logs.saturating_add(self.spare)
     }
 
-    /// How many of `open` files are to be closed, if they can be: none, or so many that the next ones have
-    /// room.
+    /// How many of `open` files are to be closed, if they can be: none, or enough files that the next ones have room.
     pub(super) fn excess(&self, open: usize) -> usize {
         match open > self.logs {
             true => open - (self.logs - self.logs / 8),

@@ -36,7 +36,7 @@ pub struct RotatedFile {
 }
 
 impl RotatedFile {
-    /// A key that sorts the oldest first; in the same instant `.3` is older than `.2`.
+    /// A key that sorts the oldest file first; of two files of one instant, `.3` is older than `.2`.
     pub fn age(&self) -> (i64, Reverse<u64>, Compression) {
         let name = self.path.file_name().unwrap_or_default().as_bytes();
         let (name, _) = unpack(name);

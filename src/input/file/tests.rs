@@ -88,7 +88,7 @@ impl World {
         assert!(!self.more, "never dry");
     }
 
-    /// Looks at the names, then reads in so many turns, or until nothing is left.
+    /// Looks at the names, then reads until nothing is left, in `most` turns at most.
     fn turns(&mut self, most: usize) {
         let follower = self.follower.as_mut().unwrap();
         follower.rescan();

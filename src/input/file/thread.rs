@@ -199,7 +199,7 @@ struct FollowerLoop<F: FileSystem> {
 enum Look {
     /// All of them, and all names.
     All,
-    /// Those of which the kernel told, or that wanted another turn.
+    /// The files of which the kernel told, or that wanted another turn.
     Some(Hints),
 }
 

@@ -20,11 +20,11 @@ const MOST: usize = 100;
 /// The faults of the files and directories.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// Those of now, by the path.
+    /// The faults of now, by their paths.
     now: BTreeMap<PathBuf, Fault>,
-    /// Those that were told.
+    /// The faults that were told, by their paths.
     told: BTreeMap<PathBuf, Fault>,
-    /// What is to be told of once.
+    /// Notices that are to be given once.
     notices: Vec<Notice>,
     /// Copies that were told of.
     copies: BTreeMap<PathBuf, ()>,

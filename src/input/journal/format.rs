@@ -74,19 +74,19 @@ pub trait ReadAt {
     /// Reads into `buffer` what stands at `offset`. Gives the number of bytes; 0 at the end.
     ///
     /// # Errors
-    /// Those of pread(2).
+    /// The errors of pread(2).
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// The length, bytes.
     ///
     /// # Errors
-    /// Those of fstat(2).
+    /// The errors of fstat(2).
     fn size(&self) -> io::Result<u64>;
 
     /// Reads until `buffer` is full or the end is reached. Gives the number of bytes.
     ///
     /// # Errors
-    /// Those of [`Self::read_at`].
+    /// The errors of [`Self::read_at`], but for an interrupted call.
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

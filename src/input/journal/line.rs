@@ -40,7 +40,7 @@ const LONGEST_HOST: usize = 255;
 #[derive(Debug)]
 pub struct Lines {
     matches: Vec<JournalMatch>,
-    /// The names of the fields that are looked at, those of a line first.
+    /// The names of the fields that are looked at; the fields of which a line is made come first.
     names: Vec<Vec<u8>>,
     priority: bool,
     /// The second of the stamp, since the epoch, and the stamp.

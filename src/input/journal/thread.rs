@@ -15,9 +15,9 @@ use crate::input::control::{self, Control, InputThread};
 use crate::input::watch::{Directories, Hint, Watch};
 use crate::input::{Event, Notice, Start};
 
-/// All files are looked at after this time, though nobody told of a change.
+/// The time after which all files are looked at, though nobody told of a change.
 const NET: Duration = Duration::from_secs(300);
-/// The same where the kernel does not tell of all changes.
+/// The time after which all files are looked at where the kernel does not tell of all changes.
 const POLL: Duration = Duration::from_secs(1);
 /// A look after this pause settles whether entries are missing.
 const DOUBT: Duration = Duration::from_millis(100);

@@ -109,7 +109,7 @@ mod tests {
 
     use crate::input::journal::FilePosition;
 
-    /// The header of a file with so many entries in 1,000 bytes each.
+    /// The header of a file with this number of entries, of 1,000 bytes each.
     fn header(id: u8, entries: u64) -> Vec<u8> {
         let mut bytes = vec![0; 208];
         bytes[..8].copy_from_slice(b"LPKSHHRH");

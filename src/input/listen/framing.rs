@@ -108,7 +108,7 @@ impl Framing {
     fn count(&mut self, byte: u8) -> Result<(), BadFraming> {
         match byte {
             b'0'..=b'9' if self.buffer.len() < 9 => self.buffer.push(byte),
-            // Some end a counted message with a newline all the same.
+            // Some senders end a counted message with a newline that its count does not include.
             b'\n' | b'\r' | 0 if self.buffer.is_empty() => {}
             b' ' => {
                 let digits = std::mem::take(&mut self.buffer);

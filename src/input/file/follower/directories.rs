@@ -41,7 +41,7 @@ impl<F: FileSystem> Follower<F> {
         directories
     }
 
-    /// A directory with logs, and those to which their rotated files may be moved.
+    /// A directory with logs, and the directories to which their rotated files may be moved.
     pub(super) fn directories_of<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = PathBuf> {
         directories_of(dir, &self.settings.olddirs).map(Cow::into_owned)
     }
@@ -63,8 +63,8 @@ impl<F: FileSystem> Follower<F> {
         Directories::of(logs)
     }
 
-    /// Notes which directories are on the way to those that are watched and to those of the logs, which need not
-    /// be there.
+    /// Notes which directories are on the way to the watched directories and to the directories of the logs, which need
+    /// not be there.
     fn note_ways<'a>(
         &mut self,
         logs: &'a BTreeSet<PathBuf>,

@@ -1,4 +1,4 @@
-//! A turn: a look at all files, or at those of which somebody told.
+//! A turn: a look at all files, or at the files of which somebody told.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -212,7 +212,7 @@ impl<F: FileSystem> Follower<F> {
         self.tracks.push(track);
     }
 
-    /// Acts on some paths, or on all for the same reason.
+    /// Acts on the paths that are `due`, on each for its own reason; without them on all paths, for the reason `why`.
     pub(super) fn each(
         &mut self,
         due: Option<&BTreeMap<usize, Why>>,

@@ -73,7 +73,7 @@ impl<F: FileSystem> Follower<F> {
         }
     }
 
-    /// Follows those of the files that a pattern found which are no rotated ones.
+    /// Follows the files that a pattern found, but for rotated files that were not followed before the restart.
     fn add_found(
         &mut self,
         configured: &LogPath,

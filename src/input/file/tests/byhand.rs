@@ -224,8 +224,8 @@ enum When {
     AroundDown,
     /// After each command, and after a restart after it.
     BetweenDown,
-    /// After each command; after so many of them it is killed, and goes on from what it kept before the
-    /// rotation.
+    /// After each command. After this number of commands the follower is killed, and goes on from what it kept before
+    /// the rotation.
     Killed(usize),
 }
 
@@ -401,7 +401,7 @@ fn rotated_files_of_before_are_added_to() {
     assert!(all.is_empty(), "{}", all.join("\n"));
 }
 
-/// Half a line is no proof that a file is the same: others begin alike.
+/// Half a line does not prove that a file is a copy: other files begin alike.
 #[test]
 fn i10_files_that_begin_with_the_same_words_are_not_copies() {
     let mut w = World::new();

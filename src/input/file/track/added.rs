@@ -14,9 +14,9 @@ use super::{Context, SETTLED, Track};
 pub(super) enum Passed {
     /// Lines, up to this offset at least.
     Lines(u64),
-    /// Bytes that may be a copy of others, which are read there.
+    /// Bytes that may be a copy of bytes of another file: they are read in that file.
     Held,
-    /// The same, of a file to which its writer may add just as well: the next moment tells.
+    /// Bytes that may be a copy, in a file to which its writer may add just as well: the next moment tells.
     Settling,
 }
 
@@ -28,8 +28,9 @@ struct Named<F: FileSystem> {
 
 impl<F: FileSystem> Track<F> {
     /// What the new bytes of a departed generation are, up to the offset `to`, and whether they are a copy of
-    /// the live file that was cut off. The writer may still add to one that the path named before: there, a
-    /// copy of what was cut off elsewhere is one, and for a moment what looks like a copy of the live file.
+    /// the live file that was cut off. The writer may still add to a generation that the path named before: there,
+    /// bytes count as a copy only if they were cut off elsewhere, and bytes that look like a copy of the live file are
+    /// left unsure for a moment.
     fn added_to(
         &self,
         at: usize,
@@ -56,7 +57,7 @@ impl<F: FileSystem> Track<F> {
             let known = cut || checkpoint.standing == Standing::Copied;
             match added(file, (checkpoint.offset, to), other, own)? {
                 Added::Lines => {}
-                // A writer may write the same few words to both.
+                // Few bytes prove nothing: a writer may write the same words to both files.
                 _ if !known && !is_sure(file, (checkpoint.offset, to))? => {}
                 Added::Copy(_) if renamed && !cut => unsure = true,
                 Added::Unsure => unsure = true,
@@ -157,7 +158,8 @@ impl<F: FileSystem> Track<F> {
         Ok(to)
     }
 
-    /// The same for a packed file: a log is packed and added to it.
+    /// Up to where the packed generation at `at` is to be read as lines: a log may have been packed and added to it,
+    /// and what is still in the log is read there.
     fn packed_end(&self, at: usize, named: Option<&Named<F>>) -> io::Result<u64> {
         let generation = &self.gens[at];
         let text = generation.next_bytes();

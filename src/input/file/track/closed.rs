@@ -15,7 +15,7 @@ use super::{Context, DrainProgress, SETTLED, Track};
 /// The file that a path named when it was closed.
 pub(in crate::input::file) struct Closed {
     pub checkpoint: FileCheckpoint,
-    /// What `stat` told of it: while it tells the same, nothing was written.
+    /// What `stat` told of the file: while its id, size and time do not change, nothing was written.
     meta: Meta,
     /// Whether it was written so long before it was looked at that any later write shows in its mtime.
     settled: bool,
@@ -130,7 +130,7 @@ impl<F: FileSystem> Track<F> {
             Err(e) => return self.cannot_reopen(closed, &e, cx),
         };
         if same && file.is_some() {
-            // What was written in the same instant of the kernel's clock shows in the content alone.
+            // A write in the same instant of the kernel's clock shows in the content alone.
             closed.settled = true;
             return self.stays_closed(closed, cx);
         }

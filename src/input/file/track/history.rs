@@ -248,7 +248,7 @@ impl<F: FileSystem> Track<F> {
             _ => first.len() as u64,
         };
         let last = cx.readable(&rotated.path, generation.last_bytes(size))?;
-        // A copy of one that is followed is never a new generation (I10).
+        // A copy of a generation that is followed is never a new generation (I10).
         let mut unsure = first.is_empty();
         for followed in &self.gens {
             unsure |= cx.readable(&self.path, followed.has_copy(&first, &last, size))?;
@@ -256,7 +256,7 @@ impl<F: FileSystem> Track<F> {
         if unsure && !first.is_empty() {
             generation.checkpoint.standing = Standing::Copied;
         }
-        // A finished one comes back only if its writer added to it after all.
+        // A finished generation comes back only if its writer added to it after all.
         let mut grown = None;
         for at in 0..self.done.len() {
             let done = &self.done[at].checkpoint;
@@ -268,7 +268,7 @@ impl<F: FileSystem> Track<F> {
                 return None;
             }
             let Some(more) = more else {
-                // They may begin with the same words, that is all.
+                // The two files begin alike, and may have nothing else in common.
                 unsure |= size < done.offset || cx.moved.get();
                 continue;
             };

@@ -144,7 +144,7 @@ impl<F: FileSystem> Track<F> {
             let files = self.list_anew(cx);
             files.map_or(true, |files| *seen != now(files))
         };
-        // A directory that was quiet, and has the same time still, has the same names.
+        // A directory that was quiet, and whose time has not changed, has the names that it had.
         let surveyed = self.surveyed.is_some_and(|(dir, _)| self.is_stamp(dir, cx));
         !surveyed && seen.is_some_and(|(seen, _)| moved(seen))
     }

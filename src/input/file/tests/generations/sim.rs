@@ -12,7 +12,7 @@ use super::super::super::fs::{FileId, FileSystem, Kind, LogFile, Meta};
 pub(super) const MS: i64 = 1_000_000;
 /// The clock of files.
 pub(super) const TICK: i64 = 4 * MS;
-/// So many logs share the directory.
+/// The number of logs that share the directory.
 pub(super) const LOGS: usize = 3;
 
 pub(super) struct Inode {
@@ -34,7 +34,7 @@ pub(super) enum Scheme {
     CopyOfItself,
     /// Added to one file, piece by piece, and truncated.
     AddedToOne,
-    /// The same, to one file of a few rotations.
+    /// Added to a file that takes a few rotations, piece by piece, and truncated.
     AddedToSome,
     /// Packed and added to one file, and truncated.
     PackedTogether,
