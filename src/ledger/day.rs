@@ -44,12 +44,12 @@ impl Day {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The day that comes so many days after this one.
+    /// The day that comes this number of `days` after this one.
     pub fn after(self, days: u16) -> Self {
         Self(self.0.saturating_add(days))
     }
 
-    /// The day that was so many days before this one.
+    /// The day that was this number of `days` before this one.
     pub fn before(self, days: u16) -> Self {
         Self(self.0.saturating_sub(days))
     }

@@ -2,7 +2,7 @@
 
 use super::ast::{Mode, Node};
 
-/// When the answer of the Perl VM counts instead of that of the engines.
+/// When the answer of the Perl VM counts instead of the answer of the engines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Authority {
     /// Never: the engines find what Perl finds.

@@ -126,9 +126,8 @@ impl Backtracker {
         self.program().is_match(subject, Position::default())
     }
 
-    /// The rest of the pattern in subjects that begin with `head`, if it is the same whatever comes behind
-    /// the head. A `1` at `number` stands for any decimal number. With `spans`, no group may begin in the
-    /// head.
+    /// The rest of the pattern in subjects that begin with `head`, if it does not depend on what comes behind the head.
+    /// A `1` at `number` stands for any decimal number. With `spans`, no group may begin in the head.
     pub(super) fn continuation(
         &self,
         head: &[u8],

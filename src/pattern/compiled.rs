@@ -36,9 +36,10 @@ struct Inner {
     newlines: OnceLock<Option<Box<Matcher>>>,
     /// Finds the captures in loops, if there are any for which the engines will not do.
     perl_vm: Option<Box<PerlVm>>,
-    /// When the answer of the Perl VM counts, and not that of the engines.
+    /// When the answer of the Perl VM counts, and not the answer of the engines.
     authority: Authority,
-    /// By group the group directly around it, if it is the same wherever the group stands.
+    /// By group the group directly around it, if all places where the group stands have one and the same group around
+    /// them.
     parents: Vec<Option<usize>>,
 }
 
@@ -49,7 +50,8 @@ pub struct Properties {
     pub quick: bool,
     /// What the first words of the subject must be.
     pub tags: TagAnalysis,
-    /// Whether it surely matches every subject without a newline, like `.*`. If not, it may all the same.
+    /// Whether it surely matches every subject without a newline, like `.*`. If this is false, it may match every such
+    /// subject nevertheless.
     pub matches_everything: bool,
 }
 
@@ -184,7 +186,7 @@ impl Pattern {
     }
 
     /// The group directly around a group; `None` for an outermost one. After a branch reset a number
-    /// may stand in several places: then it has a parent only if it is the same in all of them.
+    /// may stand in several places: then it has a parent only if all these places have the same parent.
     pub fn parent(&self, group: usize) -> Option<usize> {
         self.0.parents.get(group).copied().flatten()
     }
@@ -221,9 +223,9 @@ impl Pattern {
         emitted.map(|emitted| emitted.text).unwrap_or_default()
     }
 
-    /// What is left to match of the pattern in subjects that begin with `head`, if that is the same for
-    /// all of them: `head` itself need not be matched again then. A `1` at `number` in the head stands
-    /// for any decimal number. `spans` tells whether the groups will be asked for.
+    /// What is left to match of the pattern in subjects that begin with `head`, if that does not depend on what follows
+    /// the head: `head` itself need not be matched again then. A `1` at `number` in the head stands for any decimal
+    /// number. `spans` tells whether the groups will be asked for.
     pub fn continuation(
         &self,
         head: &[u8],

@@ -31,7 +31,7 @@ impl PatternError {
     }
 }
 
-/// Something about a pattern that its writer should know; it works all the same.
+/// Something about a pattern that its writer should know; the pattern works nevertheless.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// Which class of note this is.

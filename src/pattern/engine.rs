@@ -303,7 +303,7 @@ impl Matcher {
         }
     }
 
-    /// Fills the spans of Perl's groups from those of the engine. Returns where the match began.
+    /// Fills the spans of Perl's groups from the spans of the engine's groups. Returns where the match began.
     fn fill(&self, spans: &mut Spans, get: impl Fn(usize) -> Option<(usize, usize)>) -> usize {
         let kept = self.keeps.iter().filter_map(|&k| get(k)).map(|k| k.0).max();
         let whole = get(0).map(|(start, end)| (kept.unwrap_or(start), end));

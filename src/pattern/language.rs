@@ -108,8 +108,8 @@ fn build(text: &str) -> Option<dense::DFA<Vec<u32>>> {
 }
 
 impl Pattern {
-    /// The pattern with all that may vary in its lines put as one blank: two patterns of the same shape say
-    /// nearly the same.
+    /// The shape of the pattern: its fixed text, with one mark for each stretch that may vary. Two patterns of the same
+    /// shape match nearly the same lines.
     pub fn shape(&self) -> String {
         shape::of(&self.tree())
     }

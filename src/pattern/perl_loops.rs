@@ -32,7 +32,7 @@ fn lone_groups(node: &Node) -> Option<usize> {
     }
 }
 
-/// The width of a part, if it is always the same.
+/// The width of a part, if all texts that it matches have one width.
 fn fixed_width(node: &Node) -> Option<u64> {
     match node {
         Node::Empty | Node::Anchor(_) | Node::Keep | Node::Look { .. } | Node::Define(_) => Some(0),

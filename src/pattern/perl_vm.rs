@@ -1,9 +1,9 @@
 //! Captures in loops as Perl 5.36 leaves them: a closed room behind [`PerlVm::captures`].
 //!
 //! What `(a(b)?)+` leaves in its inner group is decided by how Perl's own matcher goes about loops:
-//! which groups it unsets on its way back, and which it forgets to. No engine does the same, so for
-//! patterns that have such groups this small backtracking machine takes the steps of Perl's
-//! (`regexec.c`), as a rule once an engine has said that the subject matches.
+//! which groups it unsets on its way back, and which it forgets to. No engine does this, so for patterns that have such
+//! groups this small backtracking machine takes the steps of Perl's matcher (`regexec.c`), as a rule once an engine has
+//! said that the subject matches.
 
 mod back;
 mod fixed;
@@ -46,8 +46,8 @@ impl PerlVm {
         }
     }
 
-    /// Finds Perl's match and its groups. `spans` holds those of the engine's match, if there is one;
-    /// they are left as they are where Perl's take too many steps to find.
+    /// Finds Perl's match and its groups. `spans` holds the groups of the engine's match, if there is one; they are
+    /// left as they are where Perl's groups take too many steps to find.
     pub(super) fn captures(
         &self,
         subject: &[u8],

@@ -80,8 +80,8 @@ impl ByteSet {
         set
     }
 
-    /// The set as an ASCII class of `\xHH` ranges, the same to `regex` and `fancy-regex` in bytes
-    /// mode. The empty set matches nothing.
+    /// The set as an ASCII class of `\xHH` ranges, which `regex` and `fancy-regex` both read as this set in bytes mode.
+    /// The empty set matches nothing.
     pub fn to_class(&self) -> String {
         let mut text = String::new();
         let mut next = 0u16;

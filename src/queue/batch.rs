@@ -10,7 +10,8 @@ use super::{Recent, Tally};
 use crate::config::{Bound, RuleId};
 use crate::hosts::Host;
 
-/// Number of lines that are counted together, at most: so many places of memory a processor fetches at a time.
+/// Number of lines that are counted together, at most: as many as the places of memory that a processor fetches at a
+/// time.
 const MOST: usize = 32;
 
 /// Lines of some queues that are yet to be counted. The order of lines matters only for the bound of a queue, and
@@ -42,7 +43,7 @@ struct Waiting {
 pub enum Taken {
     /// It is counted, or will be at the next [`Batch::count`].
     Yes,
-    /// As before, and it is time for [`Batch::count`].
+    /// It is counted or will be, and it is time for [`Batch::count`].
     Full,
     /// It was not taken, since the queue does not know its host yet: count what waits, then add it.
     UnknownHost,

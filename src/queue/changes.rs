@@ -1,8 +1,7 @@
 //! The changes of a tally since the last commit: a commit costs what is new, not what is held.
 //!
-//! Hosts and lines have numbers, those of the order in which they came, and a snapshot holds them in that
-//! order. So a change names a line that a commit holds already by its number, and has the text of new ones
-//! only.
+//! Hosts and lines have numbers in the order in which they came, and a snapshot holds them in that order. So a change
+//! names a line that a commit holds already by its number, and has the text of new lines only.
 
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
@@ -103,7 +102,7 @@ impl Tally {
     /// Makes the changes of a commit to the tally of the commit before.
     ///
     /// # Errors
-    /// They are not those of this tally; the text says how that was seen.
+    /// The changes do not fit this tally; the text says how that was seen.
     pub fn apply(&mut self, change: TallyChange) -> Result<(), String> {
         let change = match change {
             TallyChange::Whole(tally) => {

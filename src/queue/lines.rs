@@ -39,8 +39,8 @@ struct Entry {
     count: u32,
 }
 
-/// What lines are told apart by: the place of the host among those of the queue, and the text. It is kept as
-/// the place in the form of LEB128, and the text behind it.
+/// What lines are told apart by: the place of the host among the hosts of the queue, and the text. It is kept as the
+/// place in the form of LEB128, and the text behind it.
 #[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
     pub host: u32,

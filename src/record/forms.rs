@@ -267,7 +267,7 @@ pub(super) fn structured<'a>(line: &'a [u8], names: &[PrefixName]) -> Option<Rfc
     message.filter(|_| names.iter().any(wanted))
 }
 
-/// Takes off heads of these forms, one after the other: that of a relay stands in front of the device's own.
+/// Takes off heads of these forms, one after the other: the head of a relay stands in front of the device's own.
 fn heads<'a, 'f>(
     line: &'a [u8],
     forms: impl Iterator<Item = &'f Form> + Clone,

@@ -68,14 +68,14 @@ impl MessageShape {
         self.word as usize
     }
 
-    /// The number of bytes that are hidden there.
+    /// The number of bytes that are hidden behind the first word.
     #[inline(always)]
     pub fn taken_out(self) -> usize {
         self.hidden as usize
     }
 
-    /// A part of the message as it is written: from [`MessageShape::word_end`] on it is the same as the
-    /// message without its process id; the bytes before that are other ones.
+    /// The end of the message as it is written, as long as the message without its process id: from
+    /// [`MessageShape::word_end`] on it equals that message; the bytes before are other ones.
     #[inline(always)]
     pub fn tail(self, written: &[u8]) -> &[u8] {
         written.get(self.taken_out()..).unwrap_or_default()
@@ -141,8 +141,8 @@ impl<'a> MessageText<'a> {
         hidden.message
     }
 
-    /// The first word of the message, if something is hidden behind it, and a text that is the same as the
-    /// message behind that word.
+    /// The first word of the message, if something is hidden behind it, and a text that equals the message behind that
+    /// word.
     #[inline]
     pub fn parts(&self) -> (&'a [u8], &'a [u8]) {
         let begin = match self.hidden {

@@ -1,7 +1,7 @@
 //! The ordered rules: the first that matches takes a line; groups skip what cannot match.
 //!
-//! `in_order` is the definition: a loop over all rules. `index` decides the same in less time, and is what
-//! the monitor asks. `mask` makes lines equal that differ only in what a rule's groups match.
+//! `in_order` is the definition: a loop over all rules. `index` gives the same answer in less time, and is what the
+//! monitor asks. `mask` makes lines equal that differ only in what a rule's groups match.
 
 mod in_order;
 mod index;

@@ -125,7 +125,7 @@ fn is_listed(body: &[u8], token: &Token, blank: bool) -> bool {
         && !(blank && is_letters(text(body, token)))
 }
 
-/// Runs of values with the same sign between become one.
+/// Runs of values with the same sign between become one value.
 fn lists(body: &[u8], tokens: Vec<Token>) -> Vec<Token> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;

@@ -216,13 +216,13 @@ impl Words {
         }
     }
 
-    /// The words of a piece of a key that say something: no levels.
+    /// The number of words of a piece of a key that say something: no levels.
     pub fn telling(&self, key: &[Element]) -> usize {
         let words = key.iter().filter_map(|e| self.word(*e));
         words.filter(|word| !word.level).count()
     }
 
-    /// The same, keys of pairs not counted.
+    /// The number of words of a piece of a key that say something, without the keys of pairs.
     pub fn told(&self, key: &[Element]) -> usize {
         let said = |(at, element): (usize, &Element)| {
             let word = self.word(*element).is_some_and(|word| !word.level);

@@ -113,7 +113,7 @@ fn clock(r: &mut Reader<'_>, fraction: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// A time stamp: ISO 8601, that of syslog, of `ctime`, of web servers, or a clock alone.
+/// A time stamp: ISO 8601, a stamp of syslog, of `ctime` or of web servers, or a clock alone.
 pub fn time(text: &[u8], at: usize) -> Option<usize> {
     let first = *text.get(at)?;
     if first.is_ascii_digit() {

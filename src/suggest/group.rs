@@ -120,7 +120,7 @@ impl Column {
         self.value.as_deref()
     }
 
-    /// The number of blanks, if it is always the same one.
+    /// The number of blanks in a text, if all texts of the column have the same number, and fewer than seven.
     pub fn spaces(&self) -> Option<u32> {
         let one = self.spaces.count_ones() == 1 && self.spaces < 1 << 7;
         one.then_some(self.spaces.trailing_zeros())
@@ -136,7 +136,7 @@ impl Column {
         self.spaces > 1
     }
 
-    /// Puts the texts of the next column behind those of this one.
+    /// Puts the texts of the next column behind the texts of this one.
     fn append(&mut self, next: &Self) {
         match (self.value.take(), next.value()) {
             (Some(mine), Some(theirs)) => self.value = Some([&mine, theirs].concat().into()),

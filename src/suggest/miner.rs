@@ -27,7 +27,7 @@ const NAMES: usize = 60_000;
 /// What a message of a sample costs besides its text, bytes.
 const OVERHEAD: usize = 64;
 
-/// A hash of bytes that is the same in each run.
+/// A hash of bytes that does not depend on the run.
 pub fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(bytes);

@@ -107,7 +107,8 @@ pub fn write(
     writer.write(users)
 }
 
-/// The escaped text of an element that is always the same.
+/// The pattern of an element that is no value: its escaped text, or a run of blanks or of one sign; nothing for a value
+/// that varies.
 fn literal(
     key: &Key,
     group: &Group,

@@ -25,7 +25,7 @@ pub struct Rule {
     pub why: Option<String>,
     /// A message that it takes, without its program.
     pub sample: Vec<u8>,
-    /// The same without names of users.
+    /// A message that it takes, without its program and without names of users.
     pub anonymous: Vec<u8>,
     /// The messages that are kept of those that it takes, with the program, and the lines of each.
     pub messages: Vec<Message>,

@@ -178,7 +178,8 @@ impl News {
 }
 
 impl Block {
-    /// Shows so many of these, the rarest: never seen, then new to a host, then back.
+    /// Shows `limit` of these rows at most: new hosts before kinds, and of each the rarest. They stand in the order
+    /// never seen, new to a host, back, new hosts.
     pub(super) fn set_rows(&mut self, mut rows: Vec<Told>, limit: usize) {
         for row in &rows {
             *match row.why {

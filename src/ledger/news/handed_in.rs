@@ -200,8 +200,8 @@ impl News {
         }));
     }
 
-    /// Whether a report of this queue told the site that a kind of this shape is news for this reason, or, where it is
-    /// new to its host, that of this host.
+    /// Whether a report of this queue told the site this news: of a kind of this shape; where the kind is new to its
+    /// host, of this kind at this host; where the host is new, of this host.
     pub(super) fn was_told(
         &self,
         (queue, shape): (&str, &[u8]),
@@ -240,8 +240,8 @@ impl News {
         keyed.of(&[&front.to_le_bytes(), queue.as_bytes(), b"\0", text].concat())
     }
 
-    /// Whether this is no news for the site: the queue has told it, or this console knows it from other lines than those
-    /// of its own share.
+    /// Whether this is no news for the site: the queue has told it, or this console knows it from other lines than the
+    /// lines of its own share.
     fn site_knows(
         &self,
         (queue, key): (&str, &Known),

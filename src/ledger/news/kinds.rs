@@ -1,4 +1,4 @@
-//! The table of kinds, and that of the kinds of each host.
+//! The table of kinds, and the table of the kinds of each host.
 //!
 //! A kind is known by a hash of 64 bits, a kind of a host by one of 48: no text is kept. The key of the hashes
 //! is secret, so nobody can make up lines that are taken for known ones. A kind takes 16 bytes, a kind of a host
@@ -154,7 +154,7 @@ impl Kinds {
         before - self.count()
     }
 
-    /// Forgets the kinds that were least recently seen, so that so many are left.
+    /// Forgets the kinds that were least recently seen, so that `most` kinds are left at most.
     pub fn keep(&mut self, most: usize) {
         let ages = self.kinds.iter().map(|kind| (kind.last, kind.hash));
         if let Some(first) = first_kept(ages.collect(), most) {
@@ -162,7 +162,7 @@ impl Kinds {
         }
     }
 
-    /// Forgets the pairs that were least recently seen, so that so many are left.
+    /// Forgets the pairs that were least recently seen, so that `most` pairs are left at most.
     pub fn keep_pairs(&mut self, most: usize) {
         let ages = self.pairs.iter().map(|pair| (pair.last(), pair.key()));
         if let Some(first) = first_kept(ages.collect(), most) {
@@ -195,7 +195,7 @@ impl Kinds {
     }
 }
 
-/// Of these ages the first one that is kept if so many are; nothing if there are no more.
+/// The first of these ages that is kept if the last `most` of them are; nothing if there are no more than `most`.
 fn first_kept(mut ages: Vec<(Day, u64)>, most: usize) -> Option<(Day, u64)> {
     let gone = ages.len().checked_sub(most).filter(|gone| *gone > 0)?;
     if gone == ages.len() {

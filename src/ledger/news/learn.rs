@@ -19,7 +19,7 @@ impl News {
         news
     }
 
-    /// Takes in what was learnt. It is the same to take it in once or twice.
+    /// Takes in what was learnt. To take it in a second time changes nothing.
     ///
     /// # Errors
     /// It was learnt with another key: its kinds cannot be compared with ours.

@@ -34,7 +34,7 @@ pub struct NewLine<'a> {
     pub line: &'a BStr,
 }
 
-/// Looks lines up that are new to a queue, all at the same time.
+/// Looks up the kinds of lines that are new to a queue. All of them count as lines of one time.
 #[derive(Debug)]
 pub struct Observer<'a> {
     news: &'a mut News,

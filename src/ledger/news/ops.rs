@@ -36,11 +36,11 @@ pub enum Op {
     Host(u16, KnownHost),
     /// What was not seen since this day is forgotten.
     ForgetBefore(Day),
-    /// So many kinds are kept.
+    /// This number of kinds is kept; the kinds least recently seen are forgotten.
     KeepKinds(usize),
-    /// So many kinds of hosts are kept.
+    /// This number of kinds of hosts is kept; the pairs least recently seen are forgotten.
     KeepPairs(usize),
-    /// So many hosts are kept.
+    /// This number of hosts is kept; the hosts least recently seen are forgotten.
     KeepHosts(usize),
     /// What is known of the rule of this hash is this.
     Rule(u64, Box<RuleRecord>),

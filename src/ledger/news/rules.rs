@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Day;
 
-/// New kinds of a day from which on a rule may lack a mask.
+/// The number of new kinds on a day beyond which a rule may lack a mask.
 pub const MANY: u32 = 50;
-/// Days in a row with so many after which it lacks one.
+/// The number of days in a row, each with more new kinds than [`MANY`], that show that a rule lacks a mask.
 const DAYS: u8 = 3;
-/// Days without so many after which it does not any more.
+/// The number of days after the last such day beyond which the rule does not lack a mask any more.
 const CALM: u16 = 7;
-/// Days after which a rule that lacks a mask is named again.
+/// The number of days after which a rule that lacks a mask is named again.
 const AGAIN: u16 = 7;
 /// The words of a line that are looked at for the one that varies.
 const WORDS: usize = 24;
@@ -25,7 +25,7 @@ pub struct RuleRecord {
     pub grace: Option<Day>,
     /// Whether its queue was not reported since it is known: its kinds are taken over until then.
     pub unreported: bool,
-    /// The last day with a new kind, and their number on that day.
+    /// The last day with a new kind.
     pub day: Day,
     /// The number of new kinds on that day.
     pub today: u32,
@@ -93,7 +93,7 @@ impl RuleRecord {
         }
     }
 
-    /// Notes which words differ from those of the kind before.
+    /// Notes which words of a new kind differ from the words of the new kind before it.
     fn compare(&mut self, line: &[u8]) {
         let line = line.get(..LONGEST).unwrap_or(line);
         let words = |text: &[u8]| text.fields().count();

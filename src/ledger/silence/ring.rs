@@ -6,13 +6,13 @@ use bstr::{BString, ByteSlice};
 pub(super) const QUARTER: i64 = 900;
 /// The quarter hours of a week.
 pub(super) const WEEK: i64 = 7 * 24 * 4;
-/// The quarter hours that are kept: those of four weeks.
+/// The number of quarter hours that are kept: four weeks.
 const KEPT: i64 = 4 * WEEK;
-/// The bytes of their bits.
+/// The number of bytes that hold a bit for each of them.
 const BYTES: usize = KEPT as usize / 8;
 
-/// The quarter hours with lines, by their numbers in local time: the same stretch of another week is the same
-/// to people, also over a change of the clock.
+/// The quarter hours with lines, by their numbers in local time: people compare a time of the week with the same local
+/// time of another week, also over a change of the clock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Ring {
     newest: i64,

@@ -27,9 +27,9 @@ pub(super) const OFTEN: TimeDelta = TimeDelta::hours(24);
 /// Whose silence a line tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum About {
-    /// That of one host or file.
+    /// The silence of one host or file.
     One,
-    /// That of many hosts at the same time.
+    /// The silence of many hosts at the same time.
     Many,
 }
 

@@ -308,7 +308,7 @@ fn our_own_downtime_and_what_is_caught_up_is_no_silence() {
         console.days(1, 5, &["a", "b", "c", "d"]);
         assert_eq!(console.texts(), [""; 0], "{step}");
     }
-    // A restart in the middle of a silence: that of before is not known to be the host's.
+    // A restart in the middle of a silence: whether the host was silent in the time before is not known.
     console.pass(console.now + minutes(8));
     console.silence.begin(console.now);
     console.pass(console.now + minutes(12));

@@ -15,10 +15,11 @@ const LEAST: Duration = Duration::from_secs(15 * 60);
 const LEARN: TimeDelta = TimeDelta::days(14);
 /// The time over which a host is looked back at.
 const BACK: TimeDelta = TimeDelta::days(28);
-/// The quarter hours with lines that the same stretch of each of four weeks must have had: the first of these
-/// numbers that they all reached at about the same time.
+/// The numbers of quarter hours with lines that rule B asks for, behind the same time of each of the last four weeks:
+/// the first number counts that all four weeks reached at about the same time.
 const HELD: [u32; 2] = [8, 16];
-/// The quarter hours that are about the same time: six hours. Whoever writes by chance is further apart.
+/// The number of quarter hours within which the times of four weeks are about the same time: six hours. The times of a
+/// host that writes by chance are further apart.
 const ALIKE: i64 = 24;
 
 /// What a watch has learnt.
@@ -44,7 +45,7 @@ pub(super) struct Learnt {
 pub(super) enum Why {
     /// Rule A: it is longer than the longest pause of four weeks, some times over.
     Pause(u32),
-    /// Rule B: in each of the last four weeks there were lines in the same stretch.
+    /// Rule B: in each of the last four weeks there were lines in the same stretch of the week.
     Weekly,
     /// It is longer than the configuration allows.
     Fixed(Duration),
@@ -133,7 +134,8 @@ impl Learnt {
         }
     }
 
-    /// Why a silence of `begin` to `now` is to be told, if it is. The local quarter hours are those of the two.
+    /// Why a silence from `begin` to `now` is to be told, if it is; `quarter` and `now_quarter` are the local quarter
+    /// hours of these two times.
     pub(super) fn verdict(
         &self,
         mode: Mode,

@@ -57,7 +57,7 @@ impl Calendar {
         TimeDelta::days(i64::from(self.unit)).num_seconds()
     }
 
-    /// Whether the running period is no longer than one may be: else its counts are those of several.
+    /// Whether the running period is no longer than one and a half periods: else its counts are the counts of several.
     pub(super) fn is_one(&self, now: Time) -> bool {
         (now - self.begun).num_seconds() * 2 <= self.length() * 3
     }

@@ -1,12 +1,13 @@
-//! What is known of one rule: its counts of the running period and of those before.
+//! What is known of one rule: its counts of the running period and of the periods before.
 
 use serde::{Deserialize, Serialize};
 
 /// Periods before the running one that are kept: eight weeks of days.
 pub const PERIODS: usize = 56;
-/// Those of them whose counts are kept as they are; of older ones it counts whether there were few.
+/// The newest of these periods, whose counts are kept as they are; of an older period it matters only whether its lines
+/// were few.
 const RECENT: usize = 35;
-/// Weeks of these two sorts.
+/// The number of weeks of the newest periods, and of the older ones.
 const RECENT_WEEKS: usize = RECENT / 7;
 const OLDER_WEEKS: usize = (PERIODS - RECENT) / 7;
 

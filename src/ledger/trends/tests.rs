@@ -127,7 +127,8 @@ struct Found {
     /// False notes about more lines, and about none.
     more: usize,
     gone: usize,
-    /// Days with so many times the lines of a rule: how many there were, and how many were told.
+    /// Days on which a rule has a multiple of its lines: the factor, how many such days there were, and how many were
+    /// told.
     times: [(u64, usize, usize); 3],
     /// Bytes of the state without the hosts, a rule.
     bytes: usize,

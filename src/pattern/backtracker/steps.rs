@@ -148,7 +148,7 @@ impl Repeat {
             // If the greatest length will not do, no other will: what comes then is one of its bytes.
             _ if !ahead.anything && !ahead.bytes.intersects(class.set) => Some(run(0)),
             Next::Nothing if !self.lazy => Some(run(0)),
-            // The first byte that it does not take is one of the literal, always the same.
+            // The run ends at the first byte that is not of its class: always the same byte of the literal.
             Next::Literal(needle) if *max == u32::MAX && !class.everything() => {
                 needle.before(|byte| !class.contains(byte)).map(run)
             }

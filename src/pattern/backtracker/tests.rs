@@ -39,7 +39,7 @@ fn what_would_take_long_is_left_to_the_engine() {
     }
 }
 
-/// Short lines, and the same with many bytes in front, between and behind.
+/// Short lines, and short lines with many bytes in front, between or behind.
 fn lines() -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     for length in 0..=4_u32 {

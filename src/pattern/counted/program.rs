@@ -10,17 +10,17 @@ pub(super) struct Program {
     pub code: Vec<Op>,
     /// By instruction its row in the memory of places that failed.
     pub rows: Vec<Row>,
-    /// Number of rows for places that fail whatever the groups hold, and of rows for places that fail as
-    /// long as the groups that are asked for hold the same.
+    /// Number of rows for places that fail whatever the groups hold, and of rows for places that fail as long as the
+    /// groups that are asked for hold the same text.
     pub row_count: usize,
     pub stamp_rows: usize,
     /// By group whether a backreference or a conditional asks for it.
     pub asked: Vec<bool>,
     /// Number of groups.
     pub groups: usize,
-    /// Number of slots: two for each group, one for `\K`, and those of loops.
+    /// Number of slots: two for each group, one for `\K`, and the slots of loops.
     pub slots: usize,
-    /// Whether there is a `\K`; its slot is the first behind those of the groups.
+    /// Whether there is a `\K`; its slot is the first behind the slots of the groups.
     pub keeps: bool,
     /// Automata that answer look-around.
     pub oracles: Vec<Oracle>,
@@ -41,7 +41,7 @@ pub(super) enum Row {
     None,
     /// In a row of bits: it fails whatever the groups hold.
     Bits(u32),
-    /// In a row of stamps: it fails as long as the groups that are asked for hold the same.
+    /// In a row of stamps: it fails as long as the groups that are asked for hold the same text.
     Stamps(u32),
 }
 

@@ -49,7 +49,7 @@ struct Walk<'a> {
     known: FxHashSet<Box<[u32]>>,
 }
 
-/// A shortest line that is in all languages of `within`, and not in all of those of `outside`, if any are given.
+/// A shortest line that is in all languages of `within`, and not in all languages of `outside`, if any are given.
 pub(super) fn search(within: &[&Language], outside: Option<&[&Language]>) -> Inclusion {
     let languages: Vec<&Language> = within
         .iter()

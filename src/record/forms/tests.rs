@@ -87,7 +87,7 @@ fn what_only_looks_like_a_device_stays() {
     ] {
         assert_eq!(device(message.as_bytes()), None, "{message}");
     }
-    // A time alone goes all the same: it would make each line another.
+    // A time alone is taken off too: it would make each line a different one.
     for message in [
         "2026-11-23 21:44:00,123 ERROR foo: text",
         "2026/11/23 21:44:00 ERROR foo: text",

@@ -154,7 +154,7 @@ impl CacheKey {
         (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % SETS
     }
 
-    /// 0 if the keys are the same, else any other number.
+    /// 0 if the keys are equal, else any other number.
     #[inline(always)]
     fn differs(&self, other: &Self) -> u64 {
         let [first, second] = [0, 1].map(|at| self.word[at] ^ other.word[at]);

@@ -149,7 +149,7 @@ fn rule_info(rule: &Rule, around: Option<&RuleInfo>, keys: &mut FxHashMap<u32, u
     let behind: [&Keys; 2] = [&known.keys, &known.stamped];
     let own_keys = behind.map(|two| two.each_ref().map(|b| numbered(keys, b.keys.as_deref())));
     let named = known.names.is_some() || own_keys[0].iter().any(Option::is_some);
-    // Where a rule names no keys, those of the group around it count: a line of the rule is in the group.
+    // Where a rule names no keys, the keys of the group around it count: a line of the rule is in the group.
     let inherit = |own: Option<Arc<[u32]>>, stamped: usize, at: usize| {
         own.or_else(|| around?.keys[stamped][at].clone())
     };

@@ -30,7 +30,7 @@ pub fn merge(groups: &mut Groups, tables: &mut Tables) {
     weak::split(groups, tables);
 }
 
-/// Puts a group to those of a key.
+/// Joins a group with the group of a key; adds it under the key if there is none.
 fn put(groups: &mut Groups, key: Key, group: Group) {
     match groups.get_mut(&key) {
         Some(there) => there.join(group),

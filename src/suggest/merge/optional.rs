@@ -28,7 +28,7 @@ pub(super) fn join(groups: &mut Groups, tables: &mut Tables) {
     }
 }
 
-/// The last piece without which a key is that of another kind.
+/// The last piece of a key that can be left out so that the key of another kind is left.
 fn found(groups: &Groups, tables: &Tables, key: &[Element]) -> Option<(usize, usize)> {
     (0..key.len())
         .rev()

@@ -107,7 +107,7 @@ impl Tails {
         if tail.is_empty() {
             return;
         }
-        // A path that is always the same is part of a name: `Backup of /srv to tape`.
+        // A path that never varies is part of a name: `Backup of /srv to tape`.
         let fixed = |at: &usize| {
             let value = group.columns.get(*at).and_then(Column::value);
             value.is_some_and(|value| value.starts_with(b"/"))

@@ -10,7 +10,7 @@ use crate::suggest::kinds::{Groups, Tables};
 /// The greatest number of kinds that one is split into.
 const MOST: usize = 12;
 
-/// Splits such kinds by the first place with few names.
+/// Splits such kinds by the column with the fewest names.
 pub(super) fn split(groups: &mut Groups, tables: &mut Tables) {
     let keys: Vec<Key> = groups.keys().cloned().collect();
     for key in keys {
@@ -42,7 +42,7 @@ fn best_column(key: &[Element], group: &Group) -> Option<usize> {
     slots.filter_map(fits).min().map(|(_, at)| at)
 }
 
-/// Whether a text has two letters, and neither looks like an address nor like a number.
+/// Whether a text has two letters in a row, and looks neither like an address nor like a number.
 fn is_name(text: &[u8]) -> bool {
     let pair = |test: fn(&u8) -> bool| text.windows(2).any(|two| two.iter().all(test));
     pair(u8::is_ascii_alphabetic)
@@ -50,8 +50,8 @@ fn is_name(text: &[u8]) -> bool {
         && !text.iter().any(|b| matches!(b, b'@' | b'/'))
 }
 
-/// The group in parts, one for each text of a column. The lines are those of the sample, and of the other
-/// lines as large a share.
+/// The group in parts, one for each text of a column. The lines of a part are counted in the sample, and its share of
+/// the sample is taken for its share of all lines.
 fn by_value(group: Group, at: usize) -> BTreeMap<Vec<u8>, Group> {
     let sampled: u64 = group.rows.iter().map(|row| row.count).sum();
     let mut parts: BTreeMap<Vec<u8>, Group> = BTreeMap::new();
