@@ -87,9 +87,10 @@ counters! {
     JournalLost: "journal entries lost unread",
     /// Lines that belong to the line before (`continue`, `set join on`): they are not counted in a queue.
     Continued: "lines that continue the line before",
-    /// Those of them whose line before is not known, the first ones of a host.
+    /// Lines that belong to the line before, where that line is not known: the first lines of a host.
     ContinueDropped: "continuation lines without a line before",
-    /// Those of them whose text was not kept because a queue was at `max_lines` or `max_memory`.
+    /// Lines that belong to the line before, whose text was not kept because a queue was at `max_lines` or
+    /// `max_memory`.
     ContinueOverLimit: "continuation lines over a queue's max_lines or max_memory",
     /// Messages that look like an object of JSON and are none, or too deep a one: they stay as they are.
     JsonInvalid: "messages that look like JSON and are not",

@@ -22,7 +22,7 @@ pub fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A hash of texts in their order: the same on each machine and in each run.
+/// A hash of texts in their order, which depends on no machine and no run.
 pub fn of_texts<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let mut hasher = SipHasher13::new();
     for text in texts {

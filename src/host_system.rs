@@ -173,7 +173,7 @@ fn journal_fault(named: &Journal, needs: &Needs) -> Option<(String, &'static str
     ))
 }
 
-/// The same for `set journal auto`.
+/// The message and the hint for `set journal auto`, where this machine has no journal that can be read.
 fn own_journal_fault(whose: &'static str) -> Option<(String, &'static str)> {
     if journal::syslog_file().is_some() {
         return None;

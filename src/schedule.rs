@@ -1,8 +1,8 @@
 //! When a queue is mailed: `[now]`, or a five-field cron specification.
 //!
-//! The language is that of the original: all five fields must match (day of month *and* weekday), 0 and
-//! 7 are Sunday, `5/2` is just 5. Module `fields` reads it; the `cron` crate, which counts weekdays from
-//! 1 and wants seconds, then says whether a minute is included.
+//! The language is the original's: all five fields must match (day of month *and* weekday), 0 and 7 are Sunday, `5/2`
+//! is just 5. Module `fields` reads it; the `cron` crate, which counts weekdays from 1 and wants seconds, then says
+//! whether a minute is included.
 //!
 //! We only ever turn UTC into local time, never local time into UTC: the first has one answer on
 //! every night of the year. Each minute of the epoch is looked at once, as the original does, with

@@ -195,7 +195,7 @@ impl Piece {
     /// Writes the safe form.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write(self, out: &mut dyn fmt::Write) -> fmt::Result {
         match self {
             Self::Plain(c) => out.write_char(c),

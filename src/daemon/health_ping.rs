@@ -1,9 +1,9 @@
 //! The ping of `set heartbeat`: a program is run at its times, while all is well, so that a watcher elsewhere learns
 //! from the pings that stop that something is wrong here. (The sign of life in the state directory is `heartbeat`.)
 //!
-//! All is well if `tenshi status --check` would say OK: the judgement is the same one ([`crate::health`]). Looking how
-//! long the logs are and running the program may take long, so a thread does both, one at a time. One that hangs, in a
-//! file system that does not answer, sends no ping, which is right.
+//! All is well if `tenshi status --check` would say OK: [`crate::health`] judges for both. Looking how long the logs
+//! are and running the program may take long, so a thread does both, one at a time. One that hangs, in a file system
+//! that does not answer, sends no ping, which is right.
 
 use super::event_loop::Daemon;
 use super::messages::Message;

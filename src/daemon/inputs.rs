@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::input::file::Begun;
 use crate::input::{self, Drain, EventSender, Input, InputThread, Resume, Start};
 
-/// Number of files that the daemon opens besides those of its inputs.
+/// Number of files that the daemon opens besides the files of its inputs.
 const OTHER_FILES: usize = 4;
 
 /// The inputs that the configuration names.

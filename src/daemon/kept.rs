@@ -12,7 +12,8 @@ use crate::state::Unchanged;
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     now: BTreeMap<PathBuf, PathCheckpoints>,
-    /// Those that changed since the last commit, as it holds them; nothing for a path that it does not have.
+    /// The positions that changed since the last commit, as the commit holds them; nothing for a path that it does not
+    /// have.
     before: HashMap<PathBuf, Option<PathCheckpoints>>,
 }
 

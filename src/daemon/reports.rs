@@ -40,11 +40,11 @@ impl Daemon {
         let waiting = |queue: &str| outbox.waiting(queue) || asked.contains(queue);
         let due = self.monitor.due(now, status, &waiting, &names);
         if asked.is_empty() {
-            // They are of this check.
+            // The answer about lines that other consoles have mailed is for this check alone.
             self.monitor.set_mailed_elsewhere(BTreeMap::new());
         }
         let config = self.monitor.config().clone();
-        // A `[now]` queue has no time but that of its next report.
+        // A `[now]` queue has no scheduled minutes: its mails that wait are tried again with its next report.
         for queue in due
             .iter()
             .filter_map(|d| config.queues.get(d.queue.index()))
@@ -93,7 +93,8 @@ impl Daemon {
         self.queue_reports(due, now, None);
     }
 
-    /// Moves reports from their queues into the outbox. Those of a site have Message-IDs that begin as `named` says.
+    /// Moves reports from their queues into the outbox. The reports of a site have Message-IDs that begin as `named`
+    /// says.
     pub(super) fn queue_reports(&mut self, due: Vec<DueReports>, now: Time, named: Option<&str>) {
         for due in due {
             let mut settlement = Some(due.settlement);

@@ -261,7 +261,7 @@ impl Daemon {
 }
 
 /// The beginning of the Message-IDs of the letters of these shares: a letter that is made once more, after a crash, has
-/// the same ones.
+/// the Message-ID that it had.
 fn message_id(view: &SiteView, merged: &Merged) -> String {
     let ids: Vec<String> = merged.ids.iter().map(ToString::to_string).collect();
     let hash = of_texts(ids.iter().map(String::as_bytes));

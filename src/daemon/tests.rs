@@ -76,7 +76,7 @@ struct Life {
     read: usize,
 }
 
-/// The positions after so many lines of the log, whose offsets are the numbers of the lines.
+/// The positions after this number of `lines` of the log. The offset of a line is its number.
 fn positions(lines: usize) -> PathCheckpoints {
     let bytes = |text: String| Arc::from(text.into_bytes());
     let file = FileCheckpoint {
@@ -441,7 +441,7 @@ fn new_line(random: &mut Random) -> String {
     }
 }
 
-/// The same in an order that does not depend on how it came to be.
+/// The snapshot with its lists in an order that does not depend on how it came to be.
 fn sorted(mut snapshot: Snapshot) -> Snapshot {
     snapshot
         .escalations

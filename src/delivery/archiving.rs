@@ -34,8 +34,8 @@ impl Archiving {
     }
 }
 
-/// What a mail tells. A filter may have given the text any form: the lines are those of the report before it.
-/// Of a part of a mail, only its own text is there.
+/// What a mail tells. A filter may have given the text any form: so the lines are taken from the report before the
+/// filter. Of a part of a mail, only its own text is there.
 fn summary(mail: &QueuedMail) -> Summary {
     Summary::of(|take| {
         let mut seen = false;

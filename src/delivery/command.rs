@@ -1,4 +1,4 @@
-//! Programs that get a report on their standard input: filters, CSV programs and those of `set notify`.
+//! Programs that get a report on their standard input: filters, CSV programs and the programs of `set notify`.
 
 use std::io::BufRead;
 use std::path::Path;

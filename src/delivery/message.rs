@@ -192,8 +192,8 @@ pub(super) fn start_date(time: Time) -> String {
         .to_string()
 }
 
-/// An identifier between its angle brackets (RFC 5322 §3.6.4). Ours hold the machine's name, which
-/// may be any bytes: what cannot stand there is replaced, the same way each time.
+/// An identifier between its angle brackets (RFC 5322 §3.6.4). Ours hold the machine's name, which may be any bytes:
+/// each character that cannot stand there becomes a `-`, so that an identifier is written alike each time.
 fn message_id(id: &str) -> String {
     format!("<{}>", identifier(id))
 }

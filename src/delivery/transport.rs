@@ -26,8 +26,7 @@ pub trait Transport: Send + Sync {
         None
     }
 
-    /// Whether the output is a program of this machine: its failures are counted as those of
-    /// programs.
+    /// Whether the output is a program of this machine: its failures are counted as failures of programs.
     fn is_program(&self) -> bool {
         false
     }

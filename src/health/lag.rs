@@ -112,12 +112,12 @@ fn left(mark: &FileCheckpoint, file: Option<&Found>) -> u64 {
     }
 }
 
-/// Whether the file can be read, and is the one of this mark.
+/// Whether the file can be read, and is the file of this mark.
 fn fits(mark: &FileCheckpoint, path: &Path) -> bool {
     File::open(path).is_ok_and(|file| mark.fits(&file).unwrap_or(false))
 }
 
-/// Whether the file can be read, and is another than that of this mark.
+/// Whether the file can be read, and is another file than the one of this mark.
 fn differs(mark: &FileCheckpoint, path: &Path) -> bool {
     File::open(path).is_ok_and(|file| mark.fits(&file).is_ok_and(|fits| !fits))
 }

@@ -6,7 +6,7 @@ use super::ere::{self, Item, Part, Times};
 use crate::hash::FxHashMap;
 use crate::pattern::{Found, Pattern};
 
-/// The heads of lines that a prefix must match to be that of syslog: all of the first, or all of the second.
+/// Heads of lines of syslog in its two forms: a prefix is a prefix for syslog if it matches all heads of one form.
 const HEADS: [[&[u8]; 2]; 2] = [
     [
         b"Nov 23 21:44:00 h1 ",

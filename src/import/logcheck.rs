@@ -147,8 +147,8 @@ impl Import {
         }
     }
 
-    /// Puts the rules of one program together, in each section: the order within a section does not matter, as
-    /// all its rules do the same. Those without a program come last.
+    /// Puts the rules of one program together, in each section: the order within a section does not matter, as all its
+    /// rules do one thing with a line. Rules without a program come last.
     fn arrange(&mut self) {
         let mut order: BTreeMap<(usize, BString), usize> = BTreeMap::new();
         for rule in &self.rules {

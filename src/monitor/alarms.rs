@@ -10,10 +10,10 @@ use crate::hash::of_texts;
 use crate::queue::HostLines;
 use crate::schedule::Schedule;
 
-/// Lines that are asked for at the same time, at most; more are mailed unasked.
+/// The number of lines that one question asks about, at most; further lines are mailed unasked.
 const MOST: usize = 200;
 
-/// The hash of a line of a queue: the same on each console.
+/// The hash of a line of a queue, by which all consoles know the line.
 fn hash(queue: &str, host: &BStr, line: &BStr) -> u64 {
     of_texts([queue.as_bytes(), host, line])
 }

@@ -28,7 +28,7 @@ pub(super) struct Bundling {
 }
 
 impl Bundling {
-    /// The hash of a line and its host. It is the same after a restart.
+    /// The hash of a line and its host, which a restart does not change.
     pub(super) fn hash(&self, host: &BStr, line: &BStr) -> u64 {
         let [first, second] = self.key;
         let mut hasher = SipHasher13::new_with_keys(first, second);

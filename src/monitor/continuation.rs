@@ -2,7 +2,7 @@
 //! the first such lines of a line are kept as text beside its count.
 //!
 //! Nothing waits for the end of a record, and no clock is looked at: what is known of the line before is in the
-//! state, so that the reports are the same however the lines are read, and over restarts.
+//! state, so that neither the way in which lines are read nor a restart changes the reports.
 
 use bstr::BString;
 

@@ -95,7 +95,8 @@ impl Monitor {
         self.end(scratch);
     }
 
-    /// Counts what waits to be counted: behind the last line of a batch, the counts are those of all its lines.
+    /// Counts the lines that wait to be counted: behind the last line of a batch, the counts are the counts of all its
+    /// lines.
     fn end(&mut self, scratch: Scratch) {
         self.scratch = scratch;
         self.count_batch();
@@ -364,7 +365,7 @@ impl Monitor {
         line: &[u8],
         n: u64,
     ) {
-        // Those before it may fill the queue.
+        // The lines that wait may fill the queue: they are counted first.
         self.count_batch();
         let bound = self.config.state.bound();
         if let Some(state) = self.queues.get_mut(queue.index()) {
@@ -379,7 +380,7 @@ impl Monitor {
         self.note_new_host(host);
     }
 
-    /// Counts the lines that wait for it.
+    /// Counts the lines that wait to be counted together.
     pub(super) fn count_batch(&mut self) {
         if self.batch.is_empty() {
             return;
@@ -391,7 +392,7 @@ impl Monitor {
 
     /// Sets the count of a line in a queue that it escalates to.
     fn set(&mut self, (queue, rule): (QueueId, RuleId), host: Host<'_>, line: &[u8], total: u64) {
-        // Those before it may be the same line, and may fill the queue.
+        // The lines that wait may be equal to this line, and may fill the queue: they are counted first.
         self.count_batch();
         let bound = self.config.state.bound();
         if let Some(state) = self.queues.get_mut(queue.index()) {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::clock::Time;
 use crate::counters::{Counter, Counters};
 
-/// How long after a warning the same one comes again, if more lines were lost.
+/// How long after a warning the same warning comes again, if more lines were lost.
 const AGAIN: TimeDelta = TimeDelta::days(1);
 
 /// The counters that are warned of, each with the end of its sentence.

@@ -1,7 +1,7 @@
 //! What the ledger makes of the lines that are new to their queues.
 //!
-//! A queue notes the rule of each line that it did not have yet, and no more: the kinds of such lines are looked
-//! up before a commit is made or a report, many at the same time.
+//! A queue notes the rule of each line that it did not have yet, and no more: the kinds of such lines are looked up
+//! before a commit is made or a report, many of them in one go.
 
 use std::collections::HashSet;
 
@@ -66,7 +66,7 @@ impl Monitor {
         }
     }
 
-    /// For `tenshi learn`: goes on with these news, and gives those of before.
+    /// For `tenshi learn`: goes on with these news, and gives the news that were there before.
     pub fn swap_news(&mut self, news: News, now: Time) -> News {
         let before = std::mem::replace(&mut self.ledger.news, news);
         self.begin_news(now);

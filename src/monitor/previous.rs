@@ -45,8 +45,8 @@ pub(super) enum TakenBy {
     Trash,
     /// A rule with queues.
     Rule(RuleId),
-    /// A rule of an earlier configuration, with those of its queues that still exist. Escalation began
-    /// anew with the configuration, so they have no numbers.
+    /// A rule of an earlier configuration, with the queues of it that still exist. Escalation began anew with the
+    /// configuration, so these queues have no numbers.
     Queues(Arc<[Target]>),
     /// A rule whose queues are gone: its repetitions cannot be counted.
     Gone,

@@ -1,4 +1,4 @@
-//! Names of rules that stay the same over a restart.
+//! Names of rules that a restart does not change.
 
 use std::collections::HashMap;
 

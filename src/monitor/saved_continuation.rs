@@ -15,9 +15,9 @@ pub type SavedContinued<S = String, C = Continued> = BTreeMap<S, BTreeMap<u32, C
 /// The continuation lines of a queue that changed since the last commit.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ContinuedChange<C = Continued> {
-    /// Whether those of before are gone.
+    /// Whether the continuation lines of before are gone.
     pub anew: bool,
-    /// Those that are new or other ones, by the numbers of their lines.
+    /// The continuation lines that are new or have changed, by the numbers of the lines that they continue.
     pub lines: BTreeMap<u32, C>,
 }
 
@@ -45,7 +45,7 @@ impl<B: Ord> Default for SourceContinuing<B> {
 /// What becomes of the lines that continue a previous line.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HostContinuing<B = BString> {
-    /// What becomes of them.
+    /// What becomes of the lines that continue the previous line.
     pub continues: Continues,
     /// The previous line, if it has no known prefix; another one stands in the section `sources`.
     pub unprefixed: Option<B>,

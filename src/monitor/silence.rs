@@ -154,8 +154,8 @@ impl Monitor {
         }
     }
 
-    /// Takes note of the hushes that there are by hand. One that is there no more is kept for a day: it was ended, or is
-    /// over.
+    /// Takes note of the hushes that there are by hand. A hush that is there no more is kept for a day: it was ended,
+    /// or is over.
     pub fn set_hushes(&mut self, hushes: Vec<Hush>, now: Time) {
         let before = std::mem::replace(&mut self.watching.hushes, hushes);
         let day = chrono::TimeDelta::days(1);
@@ -166,7 +166,7 @@ impl Monitor {
                 known.push(hush);
             }
         }
-        // One that was ended holds nobody back any more.
+        // A hush that was ended holds nobody back any more.
         let (silence, known) = self.watching.judge(&self.config);
         silence.reconfigure(now, &known);
     }
@@ -191,7 +191,7 @@ impl Monitor {
     }
 
     pub(super) fn count_silence(&mut self, queue: usize, line: &Line) {
-        // Those before it may fill the queue.
+        // The lines that wait may fill the queue: they are counted first.
         self.count_batch();
         let text = format!("tenshi: {}", line.text);
         let host = self.hosts.host(&line.host);

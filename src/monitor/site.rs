@@ -98,7 +98,7 @@ impl Monitor {
         })
     }
 
-    /// The last scheduled minute of a queue up to now: all consoles have the same one.
+    /// The last scheduled minute of a queue up to now, which all consoles have in common.
     fn slot(&self, index: usize, now: Time) -> Option<Time> {
         let Schedule::Cron(spec) = &self.config.queues.get(index)?.schedule else {
             return None;

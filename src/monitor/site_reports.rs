@@ -23,9 +23,9 @@ pub struct SiteReport {
 }
 
 impl Monitor {
-    /// Makes the reports of what consoles counted of a queue. `remarks` stand above those of the consoles. Thresholds,
-    /// limits, subject and recipients are those of this configuration. A queue that it does not have is mailed as the
-    /// first one that is mailed at all.
+    /// Makes the reports of what consoles counted of a queue. `remarks` stand above the remarks of the consoles.
+    /// Thresholds, limits, subject and recipients come from this configuration. A queue that it does not have is mailed
+    /// as the first queue that is mailed at all.
     pub fn site_report(
         &mut self,
         merged: &mut Merged,

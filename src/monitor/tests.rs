@@ -323,7 +323,7 @@ fn a_rule_at_its_limit_is_told_once_with_its_place_and_counted() {
     );
 }
 
-/// A report of many such lines must not hold up the loop: the limit is hit only so often.
+/// A report of many such lines must not hold up the loop: the limit is hit a bounded number of times.
 #[test]
 fn a_threshold_at_its_limit_is_told_and_holds_back_nothing() {
     let mut monitor = monitor("set threshold a 5 ^(?:(a+)+(?!b)x\\1?)+$\na .*\n");
@@ -342,8 +342,8 @@ fn a_threshold_at_its_limit_is_told_and_holds_back_nothing() {
     assert_eq!(monitor.counters().get(Counter::GaveUp), 20);
 }
 
-/// Rules that spend the whole budget of a line leave nothing to others of their kind. The line is not lost:
-/// plain rules have their answer all the same.
+/// Rules that spend the whole budget of a line leave nothing to other rules of their kind. The line is not lost: plain
+/// rules have their answer nevertheless.
 #[test]
 fn a_line_that_cost_too_much_goes_on_to_the_plain_rules() {
     let slow = "a ^(?:(a+)+(?!b)x\\1?)+$\n";

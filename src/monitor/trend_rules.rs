@@ -179,7 +179,7 @@ impl Counted {
 
 /// The longest time between two days on which a queue is mailed, in days: 1 if that is each day, 7 for once a week.
 fn period(spec: &CronSpec) -> u16 {
-    // The same days at each start, so that the length is always the same one.
+    // Each start looks at the same days, so that it finds the same length.
     let first = Day::on(NaiveDate::from_ymd_opt(2024, 1, 1).unwrap_or_default());
     let midnight = |day: Day| -> Option<Time> {
         let begin = day.date().and_time(NaiveTime::MIN);

@@ -53,7 +53,7 @@ impl Trending {
         self.cells.add(number as u32, NOBODY, 1);
     }
 
-    /// Whether so many counts are held that they are to be settled.
+    /// Whether enough counts are held that they are to be settled.
     pub(super) fn is_full(&self) -> bool {
         self.cells.is_full()
     }

@@ -10,7 +10,7 @@ use crate::pattern::{Budget, Pattern, Spans};
 use crate::record::MessageText;
 use crate::rules::{Index, Query};
 
-/// Queues that rule files name beside those of the site, so that a file that needs one can be counted.
+/// Queues that rule files name beside the queues of the site, so that a file that needs one can be counted.
 const USUAL: [&str; 3] = ["critical", "report", "misc"];
 
 /// A rule file that cannot be used.

@@ -63,7 +63,7 @@ const SECRETS: [&str; 12] = [
     "SSH_AUTH_SOCK",
 ];
 
-/// Ends by which the name of a variable shows the same.
+/// Ends, in capitals, by which the name of a variable shows that its value is a secret.
 const SECRET_ENDS: [&str; 4] = ["_PASS", "_PWD", "_AUTH", "_PIN"];
 
 /// Whether a variable of our environment is kept from the programs that we run.
@@ -97,7 +97,7 @@ pub fn shield() {
             continue;
         };
         // SAFETY: the number was listed just now, and there is one thread, which closes nothing
-        // meanwhile. One that is closed all the same is refused by the call.
+        // meanwhile. A descriptor that is closed nevertheless is refused by the call.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         // One that has no flags cannot be inherited either.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));

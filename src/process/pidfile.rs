@@ -71,7 +71,7 @@ impl PidFile {
         drop(self);
     }
 
-    /// Whether our name still leads to our file, and not to that of a daemon after us.
+    /// Whether our name still leads to our file, and not to the file of a daemon after us.
     fn is_ours(&self) -> bool {
         let there = fstatat(
             &self.dir,

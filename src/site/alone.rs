@@ -47,7 +47,7 @@ impl Member {
         self.alone(|_, _| true)
     }
 
-    /// Gives those of the own shares away that are to be mailed alone, one outcome for each report.
+    /// Gives away the own shares that are `wanted`, to be mailed alone: one outcome for each report.
     fn alone(&mut self, wanted: impl Fn(&Self, &OwnShare) -> bool) -> Vec<Outcome> {
         let shares = self.saved.shares.values();
         let shares =
@@ -68,8 +68,8 @@ impl Member {
 }
 
 impl SavedSite {
-    /// The counts that no reporter is known to have, for a console that is in no site any more. Those that were on
-    /// a board may stand in a report of another console as well, and say so.
+    /// The counts that no reporter is known to have, for a console that is in no site any more. Counts that were on a
+    /// board may stand in a report of another console as well, and say so.
     pub fn left(self) -> Vec<Merged> {
         reports(self.shares.into_values().collect())
     }

@@ -149,7 +149,7 @@ fn missing(round: &Round, visit: &Visit, slot: i64) -> Vec<Missing> {
 /// The tables of one report.
 type Group = (Vec<(ShareId, pack::Table)>, Vec<super::merge::Doubt>);
 
-/// Reads the shares that are ours now, and merges those of each report.
+/// Reads the shares that are ours now, and merges the shares of each report.
 fn read_and_merge(
     round: &Round,
     board: &mut dyn Board,

@@ -24,7 +24,7 @@ const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
 const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
 /// How long a share may be without a reporter before another console than the one that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
-/// What was said is not said again for so long, if nothing of it is urgent.
+/// The time for which a word that was said is not said again, if nothing of it is urgent.
 const SAID: TimeDelta = TimeDelta::seconds(45);
 
 /// What was seen of another console.

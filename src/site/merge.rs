@@ -30,11 +30,11 @@ pub struct Merged {
     pub consoles: Vec<String>,
     /// The hosts by name, each with its lines in the order of their texts.
     pub hosts: Vec<HostCounts>,
-    /// The remarks, those of several consoles each with its console in front.
+    /// The remarks, each with the name of its console in front if there are several consoles.
     pub remarks: Vec<String>,
     /// The news of each console.
     pub news: Vec<(String, news::HandedIn)>,
-    /// The trends, those of one rule in one row.
+    /// The trends, one row for each rule.
     pub trends: Option<trends::Block>,
     /// What was read since the report before (`set quiet`).
     pub heard: Option<Watched>,
@@ -109,8 +109,8 @@ fn host_lines(host: &HostCounts) -> HostLines<'_> {
     }
 }
 
-/// Merges shares of one queue and time; nothing if there is none. With `mirror` the counts of a host are those of the
-/// console that has most of it, not the sum.
+/// Merges shares of one queue and time; nothing if there is none. With `mirror` the counts of a host are the counts of
+/// the console that has most lines of it, not the sum.
 pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merged> {
     let (first, _) = shares.first()?;
     let queue = first.queue.clone();
@@ -282,7 +282,7 @@ fn added(host: &BStr, mut sum: Sum<'_>, texts: &[&BStr]) -> HostCounts {
     }
 }
 
-/// Adds the rows of a console to those that are there.
+/// Adds the rows of a console to the rows that are there.
 fn merge_trends(all: &mut trends::Block, block: trends::Block) {
     for (rule, note) in block.rows {
         match all.rows.iter_mut().find(|(known, _)| *known == rule) {
@@ -298,7 +298,7 @@ fn merge_trends(all: &mut trends::Block, block: trends::Block) {
     }
 }
 
-/// Adds what another console saw of the same rule. That lines came counts more than that none did.
+/// Adds what another console saw of the same rule. A note that lines came counts more than a note that none came.
 fn add_note(known: &mut Note, other: Note) {
     match (&mut known.what, other.what) {
         (

@@ -10,7 +10,8 @@ use crate::ledger::news::Taught;
 pub enum Outcome {
     /// Make a letter of these counts, and give its shares to `Member::reported`, in the same commit.
     Report(Box<Merged>),
-    /// The same with counts of this console alone: the board is away, or the console leaves its site.
+    /// Make a letter of these counts of this console alone, and give its shares to `Member::reported`, in the same
+    /// commit: the board is away, or the console leaves its site.
     Alone(Box<Merged>),
     /// Another console heard this within the last minutes.
     Heard {

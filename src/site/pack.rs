@@ -109,12 +109,13 @@ struct Form<H, T> {
     hosts: Vec<TableHost>,
 }
 
-/// Packs a share; one that is too large becomes several, the first of which has the remarks.
+/// Packs a share; one that is too large becomes several, the first of which has all that is not lines: remarks, news,
+/// trends, what was heard.
 pub(super) fn pack(share: &Share) -> Vec<BString> {
     pack_within(share, MOST_TEXT)
 }
 
-/// As [`pack`], with at most so many bytes of text in a share, if it can be cut.
+/// As [`pack`], with `most` bytes of text in a share at most, if it can be cut.
 pub(super) fn pack_within(share: &Share, most: usize) -> Vec<BString> {
     let mut head = Head {
         console: share.console.clone(),

@@ -1,7 +1,7 @@
 //! A board on a Redis or Valkey server: a hash for each table, `tenshi:SITE:NUMBER:TABLE`.
 //!
-//! The number of the board is that of the key `tenshi:SITE:board` together with the server's own `run_id`, which is
-//! another one after each start: so a server that comes back with what it had some minutes ago, or a replica that
+//! The number of the board is made of the number in the key `tenshi:SITE:board` and of the server's own `run_id`, which
+//! is another one after each start: so a server that comes back with what it had some minutes ago, or a replica that
 //! takes over, is another board. A connection is to one run of the server, and a round has one connection.
 
 use std::collections::BTreeSet;

@@ -69,9 +69,9 @@ pub(super) struct OwnShare {
 pub(super) enum Todo {
     /// Nothing.
     Nothing,
-    /// That we have it.
+    /// That we have the share.
     Done,
-    /// That nobody else may take it, and that we have it: it was mailed while the board was away.
+    /// That nobody else may take the share, and that we have it: it was mailed while the board was away.
     ClaimAndDone,
 }
 
@@ -98,23 +98,23 @@ pub(super) enum Op {
     Passed(i64),
     /// The board has this number.
     Board(BoardNumber),
-    /// That board has our list.
+    /// The board of this number has our list.
     Published(BoardNumber),
-    /// These shares may be on that board from now on, with these doubts besides.
+    /// The shares of these numbers may be on this board from now on, with these doubts besides.
     Put(Vec<(u64, Vec<Doubt>)>, BoardNumber),
-    /// A reporter has these.
+    /// A reporter has the shares of these numbers.
     LetGo(Vec<u64>, i64),
     /// A share goes under another name.
     Rehand(u64, Box<OwnShare>, i64),
-    /// These stand in a letter.
+    /// These shares stand in a letter.
     Reported(Vec<(ShareId, Todo)>, i64),
     /// The last report of a queue.
     Told(String, i64),
-    /// The board knows that we have these.
+    /// The board knows that we have these shares.
     Done(Vec<ShareId>),
-    /// The owners of these know it.
+    /// The owners of these shares have let go of them, or are known no more: they need not be remembered.
     Pruned(Vec<ShareId>),
-    /// The claims of these are off the board.
+    /// The claims of these shares are off the board.
     Swept(Vec<ShareId>),
     /// Another console is known, or no longer.
     Member(String, Option<Known>),

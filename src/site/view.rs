@@ -47,11 +47,11 @@ pub struct MemberView {
     pub since: Time,
     /// How long it has said nothing while this console looked, s.
     pub silent: u64,
-    /// Whether it has said nothing for `set site_wait`.
+    /// Whether it has said nothing for `set site_wait`, and for 150 s at least.
     pub away: bool,
     /// Whether it is not waited for any more.
     pub given_up: bool,
-    /// Whether its schedules are other ones than those of this console; nothing if that is not known.
+    /// Whether its schedules differ from the schedules of this console; nothing if that is not known.
     pub drifted: Option<bool>,
 }
 

@@ -235,8 +235,8 @@ impl Round {
         board.delete(number, Table::Share, &names)
     }
 
-    /// Looks what came of our shares, and writes those that are not there. `names` are those on the board, read after
-    /// the words of the other consoles; those that we write are added.
+    /// Looks what came of our shares, and writes the shares that are not there. `names` are the shares on the board,
+    /// read after the words of the other consoles; the shares that we write are added.
     fn hand_in(
         &self,
         board: &mut dyn Board,
@@ -244,7 +244,7 @@ impl Round {
         (names, claims): (&mut BTreeSet<ShareId>, &Claims),
         visit: &mut Visit,
     ) -> Result<(), Fault> {
-        // One that is there and has no claim has no reporter.
+        // A share that is there and has no claim has no reporter.
         let (here, older): (Vec<&OwnShare>, Vec<&OwnShare>) =
             self.own().partition(|share| share.put == Some(number));
         let asked = here.iter().map(|share| &share.id);
@@ -352,7 +352,7 @@ impl Round {
         Ok(())
     }
 
-    /// Writes our lessons, and reads those of others that are new to us.
+    /// Writes our lessons, and reads the lessons of other consoles that are new to us.
     fn learn(
         &self,
         board: &mut dyn Board,

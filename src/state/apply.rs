@@ -20,10 +20,10 @@ use crate::site::{SavedSite, SiteChange};
 
 /// A section to which changes of the type `C` can be made.
 pub(super) trait Apply<C> {
-    /// Makes the changes; `places` tells where what they are made to stands.
+    /// Makes the changes; `places` tells where the items stand that they change.
     ///
     /// # Errors
-    /// They are not those of this section; the text says how that was seen.
+    /// The changes do not fit this section; the text says how that was seen.
     fn apply(&mut self, change: C, places: &mut Places) -> Result<(), String>;
 }
 

@@ -93,7 +93,7 @@ fn read(path: &Path) -> Option<Hush> {
     })
 }
 
-/// Writes a hush, in the place of one of the same host.
+/// Writes a hush, in the place of a hush of the same host if there is one.
 ///
 /// # Errors
 /// It cannot be written.

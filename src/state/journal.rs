@@ -4,10 +4,9 @@
 //! length of the body (u32)  checksum (u32)  the body: sections of changes
 //! ```
 //!
-//! The checksum is the CRC-32 of the checksum before it (that of the snapshot for the first record), of the
-//! length and of the body. So a record is valid behind the one before which it was written, and behind no
-//! other. A write that a power cut or a kill ended in the middle is a record that does not fit, and ends the
-//! file.
+//! The checksum is the CRC-32 of the checksum before it (for the first record, the checksum of the snapshot), of the
+//! length and of the body. So a record is valid behind the record or snapshot behind which it was written, and behind
+//! no other. A write that a power cut or a kill ended in the middle is a record that does not fit, and ends the file.
 
 /// The length of what stands before the body of a record.
 const HEAD: usize = 8;

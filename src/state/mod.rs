@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(decode(&again), Ok(snapshot));
     }
 
-    /// Of the same version, but with a part that we do not know, and without one that we know.
+    /// A snapshot of the same version, but with a section that we do not know, and without one that we know.
     #[test]
     fn a_section_that_came_or_went_costs_no_other_one() {
         let part = |name: &str, body: &[u8]| {

@@ -247,7 +247,7 @@ impl Store {
         }
     }
 
-    /// Whether so many bytes of changes may be appended: else a new snapshot is due.
+    /// Whether this number of bytes of `changes` may be appended: else a new snapshot is due.
     pub fn has_room(&self, changes: usize) -> bool {
         self.records + changes as u64 <= RECORDS.max(self.snapshot / 2)
     }

@@ -189,7 +189,7 @@ fn a_program_that_fails_or_hangs_is_told_and_is_no_fault_of_its_own() {
     assert!(site.daemon.faults.is_empty());
     let mut site = Site::new("/bin/sleep 1000");
     assert_eq!(site.next(), failed("it did not end in time and was killed"));
-    // One at a time.
+    // One ping is under way at a time.
     site.turn();
     site.turn();
     assert!(
@@ -207,7 +207,8 @@ fn a_program_that_fails_or_hangs_is_told_and_is_no_fault_of_its_own() {
 fn it_keeps_its_times_over_a_clock_that_is_set() {
     let mut site = Site::new("/bin/true");
     let due = |site: &Site| site.daemon.next_ping().unwrap().format("%H:%M").to_string();
-    // Minutes are the same in all zones that have whole quarters of an hour.
+    // The schedule is in local time, this minute in UTC: they agree in all zones that are whole quarters of an hour
+    // off.
     assert!(due(&site).ends_with(":05"), "{}", due(&site));
     assert_eq!(site.next(), Some(Pinged::Sent));
     *site.clock.0.lock().unwrap() -= Duration::from_secs(3000);

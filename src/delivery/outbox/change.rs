@@ -26,7 +26,8 @@ pub struct OutboxChange {
 enum MailChange {
     /// The mail of this number is as it was.
     Same(u64),
-    /// It is another one, with the texts that it had, where these are said to be the same.
+    /// The mail is new, or has changed. A text that `same_body` or `same_filtered` says to be unchanged is left out:
+    /// the commit before has it.
     Changed {
         mail: Box<QueuedMail>,
         same_body: bool,
@@ -34,7 +35,7 @@ enum MailChange {
     },
 }
 
-/// Whether two texts are the same one.
+/// Whether two bodies are one text in memory, not only equal ones.
 fn same(a: &Body, b: &Body) -> bool {
     a.is(b)
 }
@@ -124,7 +125,7 @@ impl Outbox {
     /// Makes the changes of a commit to the outbox of the commit before.
     ///
     /// # Errors
-    /// They are those of another outbox.
+    /// The changes do not fit this outbox.
     pub fn make(&mut self, change: OutboxChange) -> Result<(), String> {
         let before = std::mem::take(&mut self.mails);
         let before = before.into_iter().map(|mail| (mail.id, mail)).collect();

@@ -38,7 +38,7 @@ impl fmt::Display for SmtpError {
 }
 
 impl SmtpError {
-    /// The end of the attempt: `server` is its name, `length` that of the mail, bytes.
+    /// The end of the attempt: `server` is the name of the server, `length` the length of the mail, bytes.
     ///
     /// Only a 5xx to the mail itself is final: one to the greeting, EHLO or AUTH is about the
     /// server or our settings, which somebody can put right before the mail is given up.

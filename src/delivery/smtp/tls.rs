@@ -2,8 +2,8 @@
 //!
 //! A certificate is good if an authority that the machine trusts has signed it, or if it stands
 //! among the trusted ones itself, as `openssl req -x509` makes them: such a certificate says of
-//! itself that it is an authority, which rustls takes for no server's. Its names and its time are
-//! looked at all the same. `set mailtls_fingerprint` names the only one that is good.
+//! itself that it is an authority, which rustls takes for no server's. Its names and its time are looked at
+//! nevertheless. `set mailtls_fingerprint` names the only one that is good.
 
 use std::sync::Arc;
 

@@ -126,7 +126,7 @@ fn a_report_begins_with_what_was_never_here_before() {
     assert_eq!(head, want);
     let told: Vec<&Why> = monitor.ledger().news.told().map(|told| &told.why).collect();
     assert_eq!(told.len(), 6, "the five, and the rebuilding in July");
-    // No news, no block: the text is that of old.
+    // Without news there is no block, and the text is the text of a report without `set news`.
     take(&mut monitor, later, &["web7 cron: x"]);
     let text = texts(&mut monitor, at(2026, 11, 27, 18, 0));
     assert_eq!(text[&("a".to_owned(), false)], "\nweb7: \n    1: cron: x\n");
@@ -265,7 +265,7 @@ fn a_rule_that_was_changed_takes_its_kinds_over() {
     let want = "*** New since Fri 1 May 09:00: 1 kind never seen at this site ***\n    \
                 h0: 1: fourth  first 09:00\n*** Rules changed: 2 kinds taken over ***\n";
     assert_eq!(head, want);
-    // The same on a restart with other rules, for a day at least.
+    // A restart with other rules takes kinds over as well, for a day at least.
     let rules = "set news_learn 0\na ^(?:app|other)\na .*\n";
     let mut monitor = restarted_at(&monitor, rules, now);
     take(&mut monitor, now, &["h0 other"]);

@@ -10,7 +10,8 @@ fn site(more: &str) -> Monitor {
     Monitor::new(Arc::new(loaded.config.expect("a good config")), start())
 }
 
-/// The reports at so many minutes after the start: whether for a pager, and the text without the time.
+/// The reports that are due this number of `minutes` after the start: whether for a pager, and the text without the
+/// time.
 fn due(monitor: &mut Monitor, minutes: i64) -> Vec<(bool, String)> {
     let now = start() + Duration::minutes(minutes);
     let due = monitor.due(now, None, &|_| false, &no_names);

@@ -184,7 +184,7 @@ fn a_repetition_has_a_limit() {
     assert_eq!(monitor.counters().get(Counter::RepeatOverLimit), 4);
     let told = monitor.take_warnings(start());
     assert!(told[0].contains("repeat_limit"), "{told:?}");
-    // `b` hears of the tenth all the same.
+    // `b` gets the tenth line nevertheless.
     feed(&mut monitor, &["Failed"; 9]);
     assert_eq!(
         flushed(&mut monitor),

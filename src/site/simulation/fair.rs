@@ -24,7 +24,7 @@ struct Fair {
 }
 
 impl Fair {
-    /// So many consoles, whose clocks are up to two minutes off.
+    /// This number of consoles, whose clocks are up to a minute off: two of them differ by up to two minutes.
     fn new(number: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let now = time_of(1_800_000_000);

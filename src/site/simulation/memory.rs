@@ -50,7 +50,8 @@ impl Memory {
         };
     }
 
-    /// The same entries under another number: a server that came back with what it had at some time.
+    /// Gives the board another number, as a server has it that came back with what it had at some time. The entries
+    /// stay under the old number.
     pub fn restart(&mut self, number: BoardNumber) {
         self.number = Some(number);
         self.lead = None;
