@@ -53,7 +53,7 @@ pub enum Effect {
     Queues,
     /// They are counted in the same queues, but as another text, or for another host.
     Text,
-    /// Another rule takes them, and does the same with them.
+    /// Another rule takes them; they are counted in the same queues, as the same text and for the same host.
     Rule,
 }
 
@@ -68,7 +68,7 @@ pub struct Change {
     pub new: Outcome,
     /// Number of lines.
     pub lines: u64,
-    /// The first of them that differ from each other.
+    /// The first of these lines that differ from each other.
     pub samples: Vec<Sample>,
 }
 

@@ -31,7 +31,7 @@ pub struct Explanation {
     pub masked: BString,
     /// The rules that the line came to, in order, up to the one that takes it.
     pub tried: Vec<Tried>,
-    /// The rules behind it that would take the line next, in order, if those before were not there.
+    /// The rules behind it that would take the line next, in order, if the rules before were not there.
     pub others: Vec<RuleId>,
 }
 
@@ -98,7 +98,7 @@ pub fn explain_message(config: &Arc<Config>, host: &[u8], message: &[u8]) -> Exp
     with_rules(config, explanation)
 }
 
-/// Adds the rules that the message comes to, and those behind them.
+/// Adds the rules that the message comes to, and the rules behind them that would take it.
 fn with_rules(config: &Config, mut explanation: Explanation) -> Explanation {
     let around = groups_around(&config.rules);
     let line = Line::new(&explanation.host, &explanation.message);

@@ -1,5 +1,5 @@
-//! Rules to which no line can come, proven on the languages of their patterns, and rules that are nearly the
-//! same.
+//! Rules to which no line can come, proven on the languages of their patterns, and pairs of rules that match nearly the
+//! same lines.
 
 use bstr::BString;
 use rustc_hash::FxHashSet;
@@ -33,7 +33,7 @@ pub struct Shadowed {
     pub equal: bool,
 }
 
-/// Two rules of the same groups that are nearly the same.
+/// Two rules in the same groups whose patterns have the same shape.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Near {
     /// The rule that stands first.

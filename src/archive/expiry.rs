@@ -1,4 +1,4 @@
-//! The end of letters: those of more than so many days go.
+//! The expiry of letters: the letters of days before a given day are removed.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,12 @@ use chrono::NaiveDate;
 use super::INDEX;
 use super::name::LetterName;
 
-/// Letters that one call removes at most: whoever delivers waits for it, and the next day brings the next one.
+/// The number of letters that one call removes at most: a delivery waits for the call, and the next day brings the next
+/// call.
 const MOST: usize = 20_000;
 
-/// Removes the letters of days before `first`, and the directories that are empty then. Whether all of them
-/// are gone.
+/// Removes the letters of days before `first`, and the directories that are empty then. Gives whether all of these
+/// letters are gone.
 ///
 /// # Errors
 /// A directory cannot be read, or a letter cannot be removed.
@@ -42,7 +43,7 @@ pub(super) fn remove_before(archive: &Path, first: NaiveDate) -> io::Result<bool
     Ok(true)
 }
 
-/// Removes the letters of a month before a day. Gives the number of those that stay.
+/// Removes the letters of a month before a day. Gives the number of letters that stay.
 fn remove_letters(
     path: &Path,
     (year, month): (i32, u32),
@@ -68,7 +69,7 @@ fn remove_letters(
     Ok(kept)
 }
 
-/// The directories whose names are numbers of so many digits, the least first. A link is none.
+/// The directories whose names are numbers of `digits` digits, the least first. A link is no directory.
 fn directories(path: &Path, digits: usize) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {

@@ -199,7 +199,7 @@ fn plain(at: &impl AsFd, name: &str) -> io::Result<File> {
     }
 }
 
-/// The names in a directory that are numbers of so many digits.
+/// The names in a directory that are numbers of `digits` digits.
 fn numbers(path: &Path, digits: usize) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {

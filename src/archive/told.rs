@@ -27,7 +27,7 @@ pub struct Told<'a> {
 #[derive(Clone, Default, Debug)]
 pub struct ToldLines {
     host: Vec<u8>,
-    /// Whether there was a host's block: then the text has the full form, else that for pagers.
+    /// Whether there was a host's block: then the text has the full form, else the form for pagers.
     blocks: bool,
     /// Whether the line before was empty: a host's block begins with an empty line.
     blank: bool,

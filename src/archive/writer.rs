@@ -92,8 +92,8 @@ impl Archive {
         }
     }
 
-    /// Keeps a letter, once however often it is called, and removes those that are older than so many days.
-    /// It returns when the letter is on the disk.
+    /// Keeps a letter, one time however often this is called, and removes the letters that are older than this number
+    /// of `days`. It returns when the letter is on the disk.
     ///
     /// # Errors
     /// The letter cannot be kept, or others cannot be removed.
@@ -252,7 +252,7 @@ impl Archive {
             Err(e) if e.kind() == io::ErrorKind::NotFound => (self.disk.create(index)?, true),
             Err(e) => return Err(e),
         };
-        // A crash may have left a part of a line: the next one begins behind it all the same.
+        // A crash may have left a part of a line: a newline ends it before the next line begins.
         let ends = if whole || new { "" } else { "\n" };
         file.append(format!("{ends}{line}").as_bytes())?;
         file.sync()?;

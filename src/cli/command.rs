@@ -186,9 +186,9 @@ pub struct LettersArgs {
 pub enum Since {
     /// The beginning of a day.
     Day(NaiveDate),
-    /// The beginning of the day so many days ago.
+    /// The beginning of the day that was this number of days ago.
     DaysAgo(u64),
-    /// So many hours ago.
+    /// The time that was this number of hours ago.
     HoursAgo(u64),
 }
 
@@ -221,9 +221,9 @@ pub struct HushArgs {
 /// How long a hush lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HushTime {
-    /// So long from now on.
+    /// This time from now on.
     For(Duration),
-    /// `off`: one that lasts is over.
+    /// `off`: a hush that lasts is over.
     Off,
 }
 

@@ -16,7 +16,7 @@ use crate::shown::{shown, shown_path, thousands};
 /// The command that reads a log through a pipe, for a hint.
 const COMMAND: &str = "tenshi diff OLD NEW -";
 
-/// Compares two configurations on saved logs. The exit status is that of diff(1): 0 if no line changes, 1 if one
+/// Compares two configurations on saved logs. The exit status is as diff(1) has it: 0 if no line changes, 1 if one
 /// does, 2 on a fault.
 pub fn run(
     (old, new): (&Path, &Path),
@@ -28,7 +28,7 @@ pub fn run(
     let (Some(old), Some(new)) = (load(old, err), load(new, err)) else {
         return 2;
     };
-    // A line is read as the longer of the two limits allows: what both cut is the same.
+    // A line is cut at the larger `max_line` of the two configurations, so that both judge one text.
     let max = old.inputs.max_line.max(new.inputs.max_line);
     let mut difference = Difference::new(old, Arc::clone(&new));
     let mut fault = false;

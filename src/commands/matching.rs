@@ -23,7 +23,7 @@ const NONE: i32 = 1;
 const FAULT: i32 = 2;
 
 /// Shows what `regex` makes of each line of `files`, or of standard input if there are none; `with`
-/// is the mask. The exit status is that of grep: 0 if a line matched, 1 if none did, 2 on a fault.
+/// is the mask. The exit status is as grep(1) has it: 0 if a line matched, 1 if none did, 2 on a fault.
 pub fn lines(
     regex: &[u8],
     files: &[PathBuf],

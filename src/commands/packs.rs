@@ -14,14 +14,14 @@ use crate::packs::{Counts, Pack, Packs, is_open};
 use crate::record::MessageText;
 use crate::shown::{shown, shown_os, shown_path, thousands};
 
-/// The rule files of the Debian package.
+/// The directory of the rule files of the Debian package.
 const INSTALLED: &str = "/usr/share/tenshi/includes";
-/// The same, from the directory of the program on: where `make install` puts them.
+/// The directory where `make install` puts the rule files, from the directory of the program on.
 const BESIDE: &str = "../share/tenshi/includes";
 /// Programs of a file that are named, at most.
 const FEW: usize = 3;
 
-/// All lines that were read, and those of them that are open for a rule file.
+/// The number of all lines that were read, and the number of lines that are open for a rule file.
 #[derive(Default)]
 struct Seen {
     lines: u64,
@@ -102,7 +102,8 @@ pub(super) fn installed() -> PathBuf {
     beside.unwrap_or_else(|| INSTALLED.into())
 }
 
-/// Counts the lines of the logs. A word that is no log may be meant for a rule file of `names_in`. The second value is whether all were read.
+/// Counts the lines of the logs. A word that is no log may be meant for a rule file of `names_in`. The second value is
+/// whether all logs were read.
 fn count(
     files: &[PathBuf],
     config: &Arc<Config>,
@@ -275,8 +276,8 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Whether the configuration has read this rule file, or has one of the same name in the directory that it
-    /// would be linked into.
+    /// Whether the configuration has read this rule file, or has a file of the same name in the directory that it would
+    /// be linked into.
     pub(super) fn uses(&self, pack: &Pack) -> bool {
         let real = pack.path().canonicalize().ok();
         let reads = |path: &PathBuf| path.canonicalize().ok() == real;

@@ -206,7 +206,7 @@ fn print_mails(monitor: &mut Monitor, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The reports of a queue that become mails: those for a CSV program do not.
+/// The reports of a queue that become mails: reports for a CSV program do not.
 fn mails(config: &Config, due: DueReports) -> Vec<crate::report::Report> {
     let queue = config.queues.get(due.queue.index());
     match queue.and_then(|queue| queue.output.mail()) {

@@ -216,7 +216,7 @@ impl<'a> Terminal<'a> {
         Ok(true)
     }
 
-    /// Draws the lines that differ from those on the screen.
+    /// Draws the lines that differ from the lines on the screen.
     ///
     /// # Errors
     /// When the terminal cannot be written.

@@ -168,7 +168,7 @@ impl<'f> Assembly<'f> {
         rest
     }
 
-    /// Notes the first text of each file that is not UTF-8: the others are of the same character set.
+    /// Notes the first text of each file that is not UTF-8: its other texts are of the same character set.
     fn note_foreign(&mut self, line: &SourceLine<'_>, part: Fragment<'_>) {
         let foreign = std::str::from_utf8(part.text).is_err() || is_iso_2022(part.text);
         let file = |found: &lint::ForeignText| found.location.place.file == *line.file;

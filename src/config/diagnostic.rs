@@ -220,8 +220,8 @@ impl Excerpt {
     }
 }
 
-/// Appends a text in its safe form and gives the columns that it takes. The form is that of
-/// [`crate::shown`], but bytes are as a pattern would write them (`\xnn`), and a tab becomes a blank.
+/// Appends a text in its safe form and gives the columns that it takes. The form is as [`crate::shown`] has it, but
+/// bytes are as a pattern would write them (`\xnn`), and a tab becomes a blank.
 fn visible(text: Shown<'_>, out: &mut String) -> usize {
     let mut columns = 0;
     for piece in text.pieces() {

@@ -16,7 +16,7 @@ use super::reporter::{Location, Reporter, SourceLine};
 use super::site_draft::SiteDraft;
 use super::values::is_loopback;
 
-/// The arguments of a tail program where no `set tail` has any (those of Perl tenshi 0.18).
+/// The arguments of a tail program where no `set tail` has any (the arguments of Perl tenshi 0.18).
 const DEFAULT_TAIL: &str = "-q --follow=name --retry -n 0";
 
 /// A configuration in the making.

@@ -90,7 +90,7 @@ impl RuleList {
         if let (Some(head), Some(compiled)) = (head, compiled) {
             self.push(line, head, pattern, compiled, reporter);
         } else if let Some(on_host) = group {
-            // Its group_end must find it all the same.
+            // A group with a fault is opened too: its group_end must find it.
             self.open.push(OpenGroup {
                 rule: None,
                 on_host,

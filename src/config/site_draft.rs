@@ -1,4 +1,4 @@
-//! The settings of a site while they are read, and how those of two configurations differ.
+//! The settings of a site while they are read, and how the settings of two configurations differ.
 
 use std::time::Duration;
 

@@ -185,7 +185,7 @@ impl Reader<'_> {
     /// The line, if a `set logprefix` knows its head.
     fn by_patterns<'m>(&self, rest: &'m [u8], counters: &mut Counters) -> Option<Cow<'m, [u8]>> {
         let mut spans = Spans::default();
-        // One for all of them.
+        // All patterns have one budget together.
         let mut budget = Budget::new(rest.len());
         let newlines = memchr::memchr(b'\n', rest).is_some();
         for pattern in &self.known.patterns {

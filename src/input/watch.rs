@@ -22,14 +22,14 @@ use crate::threads::{self, End};
 /// The directories that are to be watched.
 #[derive(Clone, Debug, Default)]
 pub struct Directories {
-    /// Those in which names and files may change.
+    /// The directories in which names and files may change.
     pub logs: BTreeSet<PathBuf>,
-    /// Those above them, which may be moved or removed as a whole.
+    /// The directories above them, which may be moved or removed as a whole.
     pub above: BTreeSet<PathBuf>,
 }
 
 impl Directories {
-    /// These directories, and those above them.
+    /// These directories, and the directories above them.
     pub fn of(logs: BTreeSet<PathBuf>) -> Self {
         let above = logs.iter().flat_map(|dir| dir.ancestors().skip(1));
         let above = above.filter(|dir| !dir.as_os_str().is_empty() && !logs.contains(*dir));

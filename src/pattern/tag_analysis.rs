@@ -65,9 +65,9 @@ pub struct Beginning(Option<Nfa>);
 pub enum Fit {
     /// No subject that begins so matches.
     No,
-    /// One that begins so may match.
+    /// A subject that begins so may match.
     Maybe,
-    /// All that begin so match.
+    /// All subjects that begin so match.
     Surely,
 }
 

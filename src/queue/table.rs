@@ -18,14 +18,14 @@ struct Segment {
     /// The slots, in order as far as they are not empty: the hash in the upper half, the number and one in the
     /// lower half; 0 if there is none.
     slots: Vec<u64>,
-    /// Slots at which hashes are looked for first; those behind them hold what is moved on.
+    /// The number of slots at which hashes are looked for first; the slots behind them hold what is moved on.
     homes: usize,
     used: usize,
 }
 
 /// A slot that holds nothing.
 const EMPTY: u64 = 0;
-/// Slots of a segment beyond those where a hash may belong: room for what is moved on.
+/// The number of slots of a segment beyond the slots where a hash may belong: room for what is moved on.
 const MARGIN: usize = 16;
 /// Slots of the first segment.
 const FIRST: usize = 32;
@@ -78,7 +78,7 @@ impl Segment {
         5 * self.used >= 4 * self.homes
     }
 
-    /// Puts a slot behind all others, at its place or beyond it; `end` is the end of those before.
+    /// Puts a slot behind all others, at its place or beyond it; `end` is the end of the slots before.
     fn append(&mut self, slot: u64, part: u32, end: &mut usize) {
         let at = self.home(part).max(*end);
         if at >= self.slots.len() {
@@ -91,7 +91,7 @@ impl Segment {
         *end = at + 1;
     }
 
-    /// Puts a slot at its place and moves those behind it on, up to an empty one.
+    /// Puts a slot at its place and moves the slots behind it on, up to an empty one.
     #[inline(always)]
     fn put(&mut self, at: usize, new: u64) {
         let rest = self.slots.get(at..).unwrap_or_default();
@@ -166,7 +166,7 @@ impl Table {
         Probe::Free(Place { segment, slot })
     }
 
-    /// Adds a number at the place that was found for its hash. A number is larger than those before.
+    /// Adds a number at the place that was found for its hash. A number is larger than the numbers before.
     pub fn insert(&mut self, place: Place, hash: u32, number: u32) {
         let segment = self.segments.get_mut(place.segment);
         if let Some(segment) = segment.filter(|segment| !segment.is_full()) {

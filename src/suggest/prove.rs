@@ -175,8 +175,8 @@ fn tried(rule: &Proven, begin: &[u8]) -> Vec<Vec<u8>> {
     texts.map(|text| [begin, text].concat()).collect()
 }
 
-/// The rules by their numbers, so that each stands before those behind it; where two take lines of each other,
-/// the more literal one stands first.
+/// The numbers of the rules in their order: each rule stands before the rules that take lines of it, which are `behind`
+/// it. Where two rules take lines of each other, the more literal one stands first.
 fn sorted(rules: &[Proven], behind: &[BTreeSet<usize>]) -> Vec<usize> {
     let weight = |at: usize| (rules[at].written.literal, std::cmp::Reverse(at));
     let stands_before = |j: usize, i: usize| {

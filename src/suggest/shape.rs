@@ -223,7 +223,7 @@ pub fn joined(a: (&Shape, &[Message]), b: (&Shape, &[Message])) -> Vec<Vec<u8>> 
         return Vec::new();
     }
     if text.is_empty() || others_text.is_empty() {
-        // One has a piece more than the other.
+        // One shape has a piece more than the other.
         let piece = [b"(?:", &text[..], &others_text, b")?"].concat();
         return vec![whole(&piece)];
     }

@@ -13,9 +13,9 @@ pub struct TakenBefore {
     pub rule: RuleId,
     /// The rule that took most of the kinds of line that it matches.
     pub by: RuleId,
-    /// Number of kinds of line of that rule that it matches, of those that were kept.
+    /// Number of kept kinds of line of the rule `by` that the rule `rule` matches.
     pub kinds: usize,
-    /// Whether it matches all the kinds that were kept of that rule: the two are the same in these logs.
+    /// Whether `rule` matches all kinds of line that were kept of `by`: these logs do not tell the two rules apart.
     pub all: bool,
 }
 

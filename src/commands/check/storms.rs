@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::config::{Config, Queue, QueueId};
 use crate::schedule::Schedule;
 
-/// The lines about storms: how the mails of a `[now]` queue are bundled, and how many those that are not bundled may
-/// send. It is no warning: configurations are older than the directive.
+/// The lines about storms: how the mails of a `[now]` queue are bundled, and how many mails the queues may send that
+/// are not bundled. It is no warning: configurations are older than the directive.
 pub(super) fn bundles(config: &Config) -> Vec<String> {
     let settings = &config.bundle;
     let queues = config.queues.iter().zip(0..);
@@ -33,7 +33,8 @@ pub(super) fn bundles(config: &Config) -> Vec<String> {
     lines
 }
 
-/// The line about queues that are not bundled, each of which may send so many mails an hour: one for all of them.
+/// The line about queues that are not bundled: one line for all of them. `mails` is the number of mails that each of
+/// them may send an hour.
 fn unbundled(names: &[&str], mails: u64) -> Option<String> {
     let (last, others) = names.split_last()?;
     let Some(first) = others.first() else {

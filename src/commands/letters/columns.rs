@@ -98,7 +98,7 @@ fn edge() -> usize {
         .max(20)
 }
 
-/// A text within so many columns; a mark stands where it was cut.
+/// A text cut to `edge` columns, if there is an edge; a mark stands where it was cut.
 pub(super) fn cut(text: &str, edge: Option<usize>) -> String {
     let Some(edge) = edge.filter(|edge| width(text) > *edge) else {
         return text.to_owned();

@@ -21,8 +21,8 @@ use crate::archive::Reader;
 use crate::cli::LettersArgs;
 use crate::shown::shown_path;
 
-/// Lists, searches or shows letters. The exit status is that of grep: 0 if there is a letter, 1 if there is
-/// none, 2 on a fault.
+/// Lists, searches or shows letters. The exit status is as grep(1) has it: 0 if there is a letter, 1 if there is none,
+/// 2 on a fault.
 pub fn run(args: &LettersArgs, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
     let pattern = match &args.pattern {
         Some(regex) => match matching::compiled(regex.as_encoded_bytes(), err) {

@@ -1,4 +1,4 @@
-//! The view of a snapshot that `status` shows: its fields are those of `--json`.
+//! The view of a snapshot that `status` shows: its fields are the fields of `--json`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;

@@ -74,7 +74,7 @@ impl Answers {
         self.now.as_ref().is_some_and(|now| *now != self.base)
     }
 
-    /// Writes the answers of this review behind those of earlier ones. They are on the disk when this returns.
+    /// Writes the answers of this review behind the answers of earlier reviews. All are on the disk when this returns.
     ///
     /// # Errors
     /// The file cannot be written, or somebody else changed it.

@@ -21,14 +21,15 @@ pub(super) fn catch_all(rules: &[Rule]) -> usize {
     rules.len()
 }
 
-/// Whether a rule takes every line, as far as lines tell that no rule is made for.
+/// Whether a rule takes every line, as far as some lines tell that no rule is made for.
 fn takes_all(rule: &Rule) -> bool {
     const PROBES: [&[u8]; 3] = [b"x", b"\x01", b"q7 z: \xff"];
     let mut probes = PROBES.iter();
     probes.all(|probe| rule.pattern.is_match(probe) == Found::Yes)
 }
 
-/// The name of the queue for a level: that of the level, or of the next louder one, or the first there is.
+/// The name of the queue for a level: the first of the level's usual names that a queue has, or the name of the first
+/// queue. Without queues it is the name of the level.
 pub(super) fn queue_for(config: &Config, loudness: Loudness) -> String {
     let names: &[&str] = match loudness {
         Loudness::Critical => &[

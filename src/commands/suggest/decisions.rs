@@ -67,7 +67,7 @@ pub(super) struct Item {
     pub(super) why: Option<String>,
     /// Messages that it takes, with the program.
     pub(super) messages: Rc<[Message]>,
-    /// One of them without the program and without names of users.
+    /// One of these messages without the program and without names of users.
     pub(super) anonymous: Rc<[u8]>,
     pub(super) answer: Answer,
     /// The found rules that it was made of.

@@ -271,7 +271,7 @@ impl Plain<'_> {
         Ok(line.trim_ascii().to_vec())
     }
 
-    /// Reads the number of one of so many things.
+    /// Asks for the number of one of `count` things. Gives its index; nothing if there is no such thing.
     fn choose(&mut self, question: &str, count: usize) -> io::Result<Option<usize>> {
         let line = self.line(question)?;
         let number = std::str::from_utf8(&line).ok().and_then(|n| n.parse().ok());
@@ -337,7 +337,7 @@ impl Plain<'_> {
         self.tell(changed)
     }
 
-    /// Whether lines that speak of a failure are to be dropped all the same.
+    /// Asks whether lines that speak of a failure are to be dropped nevertheless.
     fn may_be_dropped(&mut self, rule: &Item) -> io::Result<bool> {
         let Some(word) = &rule.why else {
             return Ok(true);

@@ -65,12 +65,12 @@ impl Line {
         self
     }
 
-    /// The columns that it takes.
+    /// The number of columns that the line takes.
     pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| width(text)).sum()
     }
 
-    /// The same with no more than so many columns; a mark stands where it was cut.
+    /// The line cut to this number of `columns`; a mark stands where it was cut.
     pub(crate) fn cut(self, columns: usize) -> Self {
         if self.width() <= columns {
             return self;
@@ -95,7 +95,7 @@ impl Line {
         line.with(Style::Dim, if columns > 0 { "\u{2026}" } else { "" })
     }
 
-    /// The same in lines of no more than so many columns, the later ones indented.
+    /// The line wrapped into lines of this number of `columns` at most, the later ones indented.
     pub(crate) fn wrapped(self, columns: usize, indent: usize) -> Vec<Self> {
         let indent = if indent + 8 > columns { 0 } else { indent };
         let mut lines = vec![Self::default()];
@@ -120,12 +120,12 @@ impl Line {
         lines
     }
 
-    /// The same with one style for all of it.
+    /// The line with one style for all of its text.
     pub(crate) fn all(self, style: Style) -> Self {
         Self(self.0.into_iter().map(|(_, text)| (style, text)).collect())
     }
 
-    /// The same with a mark in its first column.
+    /// The line with a mark in its first column.
     pub(crate) fn marked(mut self) -> Self {
         if let Some((_, text)) = self.0.first_mut() {
             let rest: String = text.chars().skip(1).collect();

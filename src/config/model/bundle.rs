@@ -16,7 +16,8 @@ pub struct BundleSettings {
 }
 
 impl BundleSettings {
-    /// The length of a queue's window after it was doubled so many times; nothing if the queue is not bundled.
+    /// The length of a queue's window after it was `doubled` this number of times, up to the longest window; nothing if
+    /// the queue is not bundled.
     pub fn length(&self, queue: QueueId, doubled: u32) -> Option<Duration> {
         let (_, first) = self.windows.iter().find(|(id, _)| *id == queue)?;
         let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);

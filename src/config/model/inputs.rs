@@ -76,8 +76,8 @@ pub enum TailSettings {
     Command {
         /// The path of the program.
         program: PathBuf,
-        /// The arguments as written; where the line has none, those of the `set tail` before it, or the
-        /// default ones.
+        /// The arguments as written; where the line has none, the arguments of the `set tail` before it, or the default
+        /// ones.
         arguments: OsString,
     },
 }

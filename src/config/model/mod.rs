@@ -343,7 +343,7 @@ pub struct ReportSettings {
     pub subject: BString,
     /// `set limit`: lines a host in a report; nothing or 0 is no limit.
     pub limit: Option<NonZeroU64>,
-    /// `set pager_limit`: the same for pager reports.
+    /// `set pager_limit`: lines a host in a pager report; nothing or 0 is no limit.
     pub pager_limit: Option<NonZeroU64>,
     /// `set pager_hour`: pager reports an hour, over all queues; nothing is no limit.
     pub pager_hour: Option<NonZeroU32>,

@@ -10,7 +10,7 @@ use crate::shown::shown_path;
 /// `set site`, `set site_wait`, `set site_giveup` and `set site_console`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SiteSettings {
-    /// The name of the site: the same on each of its consoles.
+    /// The name of the site, which all its consoles have in common.
     pub name: SiteName,
     /// The board, over which the counts of the consoles go.
     pub board: BoardAddress,
@@ -58,7 +58,7 @@ pub struct SiteName(String);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConsoleName(String);
 
-/// The longest name, bytes: that of the name of a machine.
+/// The length of the longest name, bytes: as long as the name of a machine may be.
 const LONGEST: usize = 64;
 
 /// Whether a text is a name of these and of letters, digits, `-` and `_`.

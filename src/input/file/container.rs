@@ -381,7 +381,7 @@ mod tests {
             log += &docker_line("whole\r\n", "stderr", second);
             log += "no entry\n{\"log\":1}\n";
         }
-        // One without an end.
+        // An entry without an end.
         log += &docker_line("last", "stdout", 0);
         let (want, cut) = lines(DOCKER, log.as_bytes(), &[]);
         assert_eq!(cut, 0);

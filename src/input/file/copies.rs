@@ -191,7 +191,7 @@ pub fn shared<F: LogFile>(a: &F, a_from: u64, b: &F, b_from: u64) -> io::Result<
 /// A run of lines of an edited file that are the last ones before a position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct LineRun {
-    /// The number of its last line among those before the position.
+    /// The number of its last line among the lines before the position.
     last: usize,
     /// How many lines it has.
     lines: usize,

@@ -79,7 +79,7 @@ pub struct Entries<F> {
     /// Offsets of the entries from `chunk_first` on.
     chunk: Vec<u64>,
     chunk_first: u64,
-    /// Whether the list of the entries is damaged: those behind cannot be found.
+    /// Whether the list of the entries is damaged: the entries behind cannot be found.
     broken: bool,
     /// Where the entry before ends: what is new to the next one stands behind it.
     behind: u64,
@@ -123,7 +123,7 @@ impl<F: ReadAt> Entries<F> {
         self.next
     }
 
-    /// Whether the entry that was read last could not be found, nor those behind it.
+    /// Whether the entry that was read last could not be found, nor the entries behind it.
     pub fn is_broken(&self) -> bool {
         self.broken
     }

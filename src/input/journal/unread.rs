@@ -172,7 +172,7 @@ mod tests {
         // More than there is: it was made anew.
         positions.files.insert(id(1), position(200));
         assert_eq!(of(&positions), (0, 0));
-        // One that was there before, and was passed over.
+        // A file that was there before, and was passed over.
         positions.files.clear();
         positions.files.insert(id(1), position(100));
         let later = now + 3_600_000_000;

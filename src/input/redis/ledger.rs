@@ -1,13 +1,12 @@
 //! Which elements of our list at the server the loop has, by number.
 //!
-//! Every element that comes into `KEY:tenshi` has a number, one more than that before it. The server
-//! keeps how many were removed, in one transaction with the removal: the number of the list's head.
-//! A snapshot holds the number up to which lines are counted. So after a crash of ours, of the
-//! server, or of the connection in the middle of a command, the two say which elements are counted
-//! already: none is counted twice, none is left out.
+//! Every element that comes into `KEY:tenshi` has a number, one more than the number of the element before it. The
+//! server keeps how many were removed, in one transaction with the removal: the number of the list's head. A snapshot
+//! holds the number up to which lines are counted. So after a crash of ours, of the server, or of the connection in the
+//! middle of a command, the two say which elements are counted already: none is counted twice, none is left out.
 //!
 //! A server that lost elements would give their numbers to others. Then the numbers begin anew, with
-//! the time of day in microseconds: far beyond all that were given before.
+//! the time of day in microseconds: far beyond all numbers that were given before.
 
 /// The ledger of `KEY:tenshi`. Numbers are of elements; `first <= next`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,7 +22,7 @@ pub(super) struct Ledger {
 /// The work after a connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
-    /// Where in the list that begins which the loop does not have.
+    /// Where in the list the elements begin that the loop does not have.
     pub at: u64,
     /// The head's number that the server is to be told, if it is not the one it knows.
     pub renumber: Option<u64>,

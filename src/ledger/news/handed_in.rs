@@ -86,7 +86,7 @@ impl HandedRow {
 pub enum Whose {
     /// This console: its ledger knows the rows since it handed them in.
     Own,
-    /// Another one.
+    /// Another console.
     Other,
 }
 

@@ -90,7 +90,7 @@ impl Cells {
         self.used.is_empty()
     }
 
-    /// Whether so much is held that it is to be taken out.
+    /// Whether enough counts are held that they are to be taken out.
     pub fn is_full(&self) -> bool {
         self.used.len() >= MANY
     }

@@ -174,7 +174,7 @@ fn local(time: Time, now: Time) -> String {
 }
 
 impl Section {
-    /// The rows that it takes with at most so many lines.
+    /// The number of rows that the section takes if it shows `most` lines at most.
     fn height(&self, most: usize) -> usize {
         // An empty row and the heading; the heading says how many lines are missing.
         2 + self.lines.len().min(most)
