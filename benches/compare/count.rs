@@ -1,4 +1,4 @@
-//! `make bench-count`: instructions instead of seconds. They are the same in each run, also on a
+//! `make bench-count`: instructions instead of seconds. Their number is equal in each run, also on a
 //! machine that has other things to do.
 
 use std::fs::{self, File};

@@ -29,7 +29,7 @@ pub struct Seen {
     pub resident: u64,
     /// How often a thread slept anew in a minute, which it does after each wake-up.
     pub minute: u64,
-    /// The same in all the time.
+    /// How often a thread slept anew in the whole time.
     pub all: u64,
     pub seconds: u64,
 }
@@ -38,7 +38,7 @@ impl Idle {
     /// Starts two, each in a directory of its own, with the example configuration and empty logs: as
     /// it is installed, with no rule file, and with all of them.
     pub fn two(dir: &Path) -> [Self; 2] {
-        // Both directories first: who makes one beside that of a daemon wakes it.
+        // Both directories first: whoever makes one beside a daemon's directory wakes the daemon.
         [("idle", false), ("idle-rules", true)]
             .map(|(name, rules)| prepare(&dir.join(name), rules))
             .map(|conf| Self::start(&conf))

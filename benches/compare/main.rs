@@ -49,7 +49,7 @@ pub struct Row {
     pub effect: Effect,
     /// How many lines the original read, and its figures without its start.
     pub perl: (u64, Figures),
-    /// The same of this program.
+    /// How many lines this program read, and its figures without its start.
     pub ours: (u64, Figures),
     /// `grep -c` on the log that we read, without its start.
     pub grep: f64,
@@ -78,7 +78,7 @@ pub struct Results {
     pub start: f64,
     /// The idle daemon with the configuration as it is installed.
     pub idle: idle::Seen,
-    /// The same with all rule files.
+    /// The idle daemon with all rule files.
     pub full: idle::Seen,
     pub lines: u64,
     pub bytes: u64,
@@ -119,7 +119,7 @@ pub struct Bench {
     perl: PathBuf,
     sets: Sets,
     lines: u64,
-    /// The first lines of the log, and of that of unknown programs.
+    /// The first lines of the log, and of the log of unknown programs.
     sample: Vec<u8>,
     unknown: Vec<u8>,
 }

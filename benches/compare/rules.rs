@@ -203,8 +203,8 @@ fn taking(set: &Set, sample: &[u8]) -> BTreeSet<usize> {
     taking
 }
 
-/// `count` of the rules: those that take lines, so that the same lines are trash as with all of
-/// them, and others spread over the whole.
+/// `count` of the rules: all rules that take lines, so that the same lines are trash as with all of
+/// the rules, and others spread over the rest.
 fn spread(rules: &[Vec<u8>], taking: &BTreeSet<usize>, count: usize) -> Vec<Vec<u8>> {
     assert!(taking.len() < count, "{} rules take lines", taking.len());
     let rest: Vec<usize> = (0..rules.len()).filter(|at| !taking.contains(at)).collect();

@@ -2,8 +2,8 @@
 //! each figure as a row of a table, and writes them into docs/performance.md. With the argument `logs` or
 //! `held` it measures that part alone, and writes nothing.
 //!
-//! Environment: `TENSHI_BENCH_FILES` (10,000) is the number of files, `TENSHI_BENCH_HELD` (1,000,000) that of
-//! the lines, `TENSHI_BENCH_MINUTES` (10) how long the commits are watched; `TENSHI_BENCH_PROGRAM` is another
+//! Environment: `TENSHI_BENCH_FILES` (10,000) is the number of files, `TENSHI_BENCH_HELD` (1,000,000) the
+//! number of lines, `TENSHI_BENCH_MINUTES` (10) how long the commits are watched; `TENSHI_BENCH_PROGRAM` is another
 //! program, to compare with.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]

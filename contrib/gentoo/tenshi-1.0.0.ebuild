@@ -1,8 +1,8 @@
 # Copyright 2026 The tenshi authors
 # Distributed under the terms of the ISC licence
 
-# app-admin/tenshi for an overlay of your own. The source archive of a release and that of its crates go into the
-# directory of distfiles; `ebuild tenshi-1.0.0.ebuild manifest` notes their sums.
+# app-admin/tenshi for an overlay of your own. The source archive of a release and the archive of its crates go
+# into the directory of distfiles; `ebuild tenshi-1.0.0.ebuild manifest` notes their sums.
 
 EAPI=8
 
@@ -19,7 +19,7 @@ SRC_URI="
 "
 
 LICENSE="ISC"
-# Those of the crates that are linked in.
+# The licences of the crates that are linked in.
 LICENSE+=" Apache-2.0 BSD-2 BSD CDLA-Permissive-2.0 MIT MPL-2.0 Unicode-3.0 ZLIB"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"

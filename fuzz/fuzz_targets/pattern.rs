@@ -10,7 +10,7 @@ use tenshi::pattern::{Budget, Engine, Found, NoteKind, Pattern, Spans};
 /// Longer patterns and subjects only make the fuzzer slow.
 const MOST_BYTES: usize = 4096;
 
-/// What `regex` makes of a pattern that means the same to it: the pattern as it is written for `regex`
+/// What `regex` makes of a pattern of equal meaning: the pattern as it is written for `regex`
 /// from our own tree, and, where the text holds none of the syntax that the two read differently, the
 /// pattern as it stands.
 fn references(source: &[u8], pattern: &Pattern) -> Vec<regex::bytes::Regex> {

@@ -23,8 +23,8 @@ struct File {
 
 type Tree = BTreeMap<Module, File>;
 
-/// The modules of the crate, in the order in which the data flows: each imports from those of earlier
-/// rows only, and those of a row know nothing of each other.
+/// The modules of the crate, in the order in which the data flows: each imports from modules of
+/// earlier rows only, and modules of one row know nothing of each other.
 const ORDER: [&[&str]; 13] = [
     // Leaves.
     &[

@@ -223,7 +223,7 @@ leader() {
 # vm COMMAND...: runs it in the booted root.
 vm() { nsenter -t "$LEADER" -m -u -i -n -p -- "$@" </dev/null; }
 
-# vmsh SCRIPT: the same through a shell.
+# vmsh SCRIPT: runs it there by a shell.
 vmsh() { vm sh -c "$1"; }
 
 # as_tenshi COMMAND...: in the booted root, as the daemon's account.

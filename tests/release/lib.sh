@@ -51,7 +51,7 @@ mail_server() {
     soon 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT"
 }
 
-# mailed NUMBER TEXT: whether so many mails have this text.
+# mailed NUMBER TEXT: whether this number of mails has this text.
 mailed() { [[ $(cat "$WORK"/mails/* 2>/dev/null | grep -c -- "$2") == "$1" ]]; }
 
 # configure ROOT: a line that has `release: number` is mailed at once, with its number masked.

@@ -220,7 +220,7 @@ fn nothing_that_is_printed_steers_a_terminal() {
     }
 }
 
-/// The same in the mail itself, the subject among its headers, and in what the daemon says with `-d`.
+/// No text turns a line around in the mail itself, its subject included, nor in what the daemon says with `-d`.
 #[test]
 fn nothing_in_a_mail_turns_a_line_around() {
     let (dir, postbox) = (Dir::new(), Postbox::open());

@@ -115,7 +115,7 @@ fn the_exit_status_is_that_of_diff() {
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(!output.stderr.is_empty(), "{words:?}");
     }
-    // A log that can be read is compared all the same.
+    // A log that can be read is still compared.
     let output = diff(dir.path(), &["old", "new", "none", "log"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(out(dir.path(), &output).starts_with("15 lines of 20 change\n"));

@@ -549,7 +549,7 @@ fn a_repetition_belongs_to_its_file() {
     std::fs::write(&auth, "").unwrap();
     std::fs::write(&syslog, "").unwrap();
     let mut daemon = Daemon::start(&dir, &config, &[]);
-    // Each is read before the next is written: the order is that of the lines.
+    // Each line is read before the next one is written, so the steps come in the order of the lines.
     let steps = [
         (&auth, "sshd: Failed password"),
         (&syslog, "CRON: x"),

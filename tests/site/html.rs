@@ -1,4 +1,4 @@
-//! `set html on`: mails with an HTML part from the running daemon. The text is that of a mail without it, byte for
+//! `set html on`: mails with an HTML part from the running daemon. The text is the text of a mail without it, byte for
 //! byte; filters, pagers, programs and servers with a small limit get what they got.
 
 use std::fs;

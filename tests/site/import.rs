@@ -24,7 +24,7 @@ const CONF: &str = "set mailserver localhost\nset logfile /var/log/syslog\nset h
                     set queue misc f@x.example t@x.example [now] misc\n\
                     set queue report f@x.example t@x.example [now] report\n";
 
-/// The directory of logcheck's rules: that of this machine, or of the package.
+/// The directory of logcheck's rules, on this machine or in the package.
 fn logcheck() -> PathBuf {
     let installed = Path::new("/etc/logcheck");
     match installed.join("ignore.d.server").is_dir() {

@@ -87,7 +87,7 @@ impl Site {
             .expect("it runs")
     }
 
-    /// Has all reports sent, and waits for so many mails in all.
+    /// Has all reports sent, and waits for `mails` mails in all.
     fn report(&self, daemon: &Daemon, mails: usize) {
         daemon.signal(Signal::SIGUSR2);
         self.postbox.wait(mails);

@@ -1,6 +1,6 @@
 //! A mail server that fails while the daemon runs: each report arrives once it can, none is lost,
-//! a repetition has the same Message-ID, and reading goes on meanwhile. The same for filters and
-//! CSV programs that misbehave.
+//! a repetition has the same Message-ID, and reading goes on meanwhile. This holds also for filters
+//! and CSV programs that misbehave.
 
 mod parts;
 mod told;

@@ -101,7 +101,7 @@ To link them: tenshi packs --link. To link some of them, name them behind it.
     assert!(site.linked().is_empty());
 }
 
-/// The same from the followed logs, compressed, by standard input, and whatever the order of the lines.
+/// The counts are equal from the followed logs, compressed, by standard input, and in any order of the lines.
 #[test]
 fn every_way_to_give_a_log_counts_the_same() {
     let site = Site::new(|text| text);

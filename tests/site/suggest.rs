@@ -182,7 +182,7 @@ fn the_order_of_lines_changes_nothing() {
     assert_eq!(suggest("", &[], &lines(&messages)).stdout, first);
 }
 
-/// Lines that a rule takes are left alone, those of a rule for every line are not.
+/// Lines that a rule takes are left alone; lines that only a rule for every line takes are not.
 #[test]
 fn only_what_no_rule_takes_is_looked_at() {
     let messages = messages();

@@ -12,7 +12,7 @@ use super::Dir;
 /// What came of a pair, or of a pattern that was refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Outcome {
-    /// The same match and groups, or refused by both.
+    /// The match and its groups are equal, or both refuse the pattern.
     Same,
     /// We say that we do not take the pattern, and Perl does.
     Refused,
@@ -59,7 +59,7 @@ pub struct Tally {
     pub refused: BTreeMap<String, usize>,
     /// How many pairs match in Perl.
     pub matched: usize,
-    /// What was not the same, a line each.
+    /// The pairs whose answers differ, a line each.
     pub told: Vec<String>,
 }
 

@@ -34,7 +34,7 @@ impl Postfix {
         Self::start_with(false)
     }
 
-    /// The same with a certificate that is its own authority, as `openssl req -x509` makes it.
+    /// Starts a Postfix with a certificate that is its own authority, as `openssl req -x509` makes it.
     pub fn start_self_signed() -> Self {
         Self::start_with(true)
     }

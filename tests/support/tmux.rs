@@ -61,7 +61,7 @@ impl Tmux {
         self.run(&["capture-pane", "-p", "-t", "t"])
     }
 
-    /// The same with its colours.
+    /// What stands on the screen, with its colours.
     pub fn coloured(&self) -> String {
         self.run(&["capture-pane", "-p", "-e", "-t", "t"])
     }

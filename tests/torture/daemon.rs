@@ -72,7 +72,7 @@ impl Run {
         Self::begin(command, dir)
     }
 
-    /// The same by a command that runs the program in its own place.
+    /// Starts the daemon by a command that runs the program in its own place.
     pub fn begin(mut command: Command, dir: &Path) -> Self {
         let socket = dir.join("notify");
         let _ = fs::remove_file(&socket);
@@ -217,7 +217,7 @@ fn call(line: &str) -> Option<(String, String, bool)> {
 }
 
 /// Whether a call is the byte by which a signal's handler wakes the thread of the signals, over a pair of
-/// sockets within the program. The kernel gives no error there but that of a full pair, whose reader is awake.
+/// sockets within the program. The kernel gives no error there but the one for a full pair, whose reader is awake.
 fn wakes_for_a_signal(call: &str) -> bool {
     call.contains("\"X\", 1, MSG_DONTWAIT")
 }

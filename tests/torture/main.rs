@@ -3,7 +3,7 @@
 //!
 //! Environment: `TENSHI_TORTURE_MINUTES` is how long the whole takes, `TENSHI_SEED` the seed of its order,
 //! `TENSHI_PROGRAM` another program than the one that was just built. `TENSHI_TORTURE_SCHEME=Date` plays
-//! worlds of that one way of rotation alone, `TENSHI_TORTURE_SCHEME=consoles` those of several consoles alone, and
+//! worlds of that one way of rotation alone, `TENSHI_TORTURE_SCHEME=consoles` worlds of several consoles alone, and
 //! no page is written.
 
 #![allow(

@@ -65,7 +65,7 @@ pub struct Plan {
     pub what: What,
     /// The order of the points.
     pub seed: u64,
-    /// At most so many points; all if there are no more.
+    /// The number of points at most; where there are fewer, all of them are taken.
     pub most: usize,
     pub until: Instant,
     /// How many runs there are at a time.

@@ -22,7 +22,7 @@ pub enum Scheme {
     Compress,
     /// Renamed to a name with a date.
     Date,
-    /// The same, the date before the extension.
+    /// Renamed to a name with a date before the extension.
     DateExtension,
     /// The new file is put in the old one's place, which has a second name by then.
     Swap,
@@ -34,11 +34,11 @@ pub enum Scheme {
     PackedTogether,
     /// Added to the copy before, and truncated.
     Added,
-    /// The same, with another copy every tenth time.
+    /// Added to the copy before, and truncated, with another copy every tenth time.
     AddedByMonth,
     /// Replaced by a copy of itself; the writer pauses meanwhile.
     CopyOfItself,
-    /// One file a day, of a pattern; that of the day before is packed under its name.
+    /// One file a day, of a pattern; the file of the day before is packed under its name.
     Days,
 }
 

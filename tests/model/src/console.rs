@@ -13,7 +13,7 @@ pub struct Disk {
     pub put: [u8; SHARES],
     /// Shares that are in letters of its own.
     pub taken: Set,
-    /// The consoles that it waits for after a wipe: those of which it has heard.
+    /// The consoles that it waits for after a wipe: all that it has heard of.
     pub known: Set,
 }
 

@@ -14,7 +14,7 @@ pub struct Steps {
     pub notes_first: bool,
     /// After a wipe a share waits until all that could have it have said what they took.
     pub waits_for_taken: bool,
-    /// A visit looks at the end whether the number is still that of its beginning.
+    /// A visit looks at its end whether the number is still the one that it began with.
     pub checks_number: bool,
     /// A console claims only shares of those who know it, and so will wait for it.
     pub asks_known: bool,
@@ -24,7 +24,7 @@ pub struct Steps {
     pub keeps_claims: bool,
     /// A server that was started again has another number, whatever copy it started from.
     pub number_of_run: bool,
-    /// How many consoles there are: the shares are those of the first ones, in turn.
+    /// How many consoles there are: the shares belong to the first consoles, in turn.
     pub consoles: usize,
 }
 

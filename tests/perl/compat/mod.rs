@@ -21,7 +21,7 @@ const CASES: u64 = 300;
 /// Cases that run at the same time: both programs mostly wait for each other.
 const WORKERS: usize = 4;
 
-/// A queue's mail, reduced to what must be the same in both.
+/// A queue's mail, reduced to what must be equal in both programs.
 #[derive(Debug, PartialEq, Eq)]
 struct Report {
     from: String,

@@ -57,7 +57,7 @@ const HOSTS: &[&str] = &[
     "h7.example.com",
 ];
 
-/// So many lines.
+/// Lines as programs write them, `count` of them.
 pub fn usual(count: usize, random: &mut Random) -> Vec<Vec<u8>> {
     (0..count)
         .map(|at| line(SHAPES[at % SHAPES.len()], random))

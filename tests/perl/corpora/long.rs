@@ -15,7 +15,7 @@ const LENGTH: usize = if cfg!(debug_assertions) {
 } else {
     64 << 10
 };
-/// So many patterns need look-around and the like at least.
+/// The number of patterns that need look-around and the like, at least.
 const LEAST: usize = 25;
 
 /// What is put between, before and behind, to the length of a line.

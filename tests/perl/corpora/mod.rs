@@ -22,7 +22,7 @@ use tenshi::record::{self, MessageText, Parsed};
 struct Corpus {
     package: &'static str,
     extract: fn(&Path) -> Vec<Vec<u8>>,
-    /// So many different patterns are found at least.
+    /// The number of different patterns that are found, at least.
     least: usize,
 }
 
@@ -155,7 +155,7 @@ fn messages(log: &Path) -> Vec<Vec<u8>> {
     messages.collect()
 }
 
-/// Each rule file of ours on its own sample lines, and on those of the file behind it.
+/// Each rule file of ours on its own sample lines, and on the sample lines of the file behind it.
 #[test]
 fn our_own_rules_take_in_perl_what_they_take_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

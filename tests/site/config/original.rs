@@ -10,10 +10,10 @@ const PERL_TENSHI: &str = "/usr/sbin/tenshi";
 const PRELUDE: &str = "set mailserver localhost\nset queue a from@x to@x [0 0 1 1 *]\n\
                        set queue b from@x to@x [now]\n";
 
-/// How our verdict stands to that of Debian's 0.13.
+/// How our verdict compares with the verdict of Debian's 0.13.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Verdict {
-    /// The same.
+    /// Both accept it, or both refuse it.
     Same,
     /// Upstream 0.18 accepts it, and so do we; 0.13 does not know it.
     Newer,

@@ -112,7 +112,7 @@ impl Site {
         mails
     }
 
-    /// Waits for so many mails of a queue.
+    /// Waits for `number` mails of a queue.
     pub fn wait(&self, queue: &str, number: usize, consoles: &[&Console]) -> Vec<Mail> {
         let told = |console: &&Console| {
             let said = console.daemon.as_ref().map(Daemon::stderr);
@@ -134,7 +134,7 @@ impl Console {
         self.daemon.as_ref().expect("it runs")
     }
 
-    /// Logs a line so many times.
+    /// Logs a line `times` times.
     pub fn log(&self, host: &str, text: &str, times: usize) {
         self.dir.append("log", line(host, text).repeat(times));
     }

@@ -50,7 +50,7 @@ fn coverage(dir: &Path, words: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What it prints, without the directory of the configuration and the year, which is that of the clock.
+/// What it prints, without the directory of the configuration and the year, which comes from the clock.
 fn out(dir: &Path, output: &Output) -> String {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let text = String::from_utf8(output.stdout.clone()).unwrap();

@@ -16,7 +16,7 @@ enum Kind {
     Used,
     /// An honest one that no line of the log is for.
     Dead,
-    /// The rule of this number takes all its lines; both may match the same.
+    /// The rule of this number takes all its lines; both may match the same lines.
     Shadowed { by: usize, equal: bool },
     /// Nothing that it matches gets into its group.
     Impossible,
@@ -24,7 +24,7 @@ enum Kind {
     Group,
 }
 
-/// A part of a pattern: its forms that match the same, a form that matches less, and a text for it.
+/// A part of a pattern: its forms that match the same texts, a form that matches fewer, and a text for it.
 struct Part {
     same: &'static [&'static str],
     narrower: &'static str,

@@ -30,7 +30,7 @@ impl Site {
         site
     }
 
-    /// The same without a daemon.
+    /// Makes the site without a daemon.
     pub fn prepare(faults: &[(Stage, Fault)], rest: &str) -> Self {
         let (dir, sink) = (Dir::new(), Sink::start(faults, &["8BITMIME"]));
         dir.write("log", "");
@@ -50,7 +50,7 @@ impl Site {
         self.run_with_files(self.config.matches("set logfile").count());
     }
 
-    /// Starts the daemon, and waits until a snapshot has so many files.
+    /// Starts the daemon, and waits until a snapshot has this number of files.
     pub fn run_with_files(&mut self, files: usize) {
         self.start_only();
         let made = poll(DEADLINE, || {

@@ -30,7 +30,7 @@ pub fn sink() -> (EventSender, Sink) {
     sink_of(16)
 }
 
-/// As [`sink`], with room for so many events.
+/// As [`sink`], with room for `depth` events.
 pub fn sink_of(depth: usize) -> (EventSender, Sink) {
     let (sender, events) = sync_channel(depth);
     let sink = Sink {
@@ -77,7 +77,7 @@ impl Sink {
         }
     }
 
-    /// Takes events until there are so many lines, and gives them all.
+    /// Takes events until there are `count` lines, and gives all lines.
     pub fn lines(&mut self, count: usize) -> Vec<String> {
         self.until(&format!("{count} lines"), |sink| sink.count() >= count);
         let lines: Vec<String> = self.text().lines().map(Into::into).collect();

@@ -118,7 +118,7 @@ fn closed(mut stream: &TcpStream) -> bool {
 
 #[test]
 fn whoever_floods_pushes_nobody_out() {
-    // The quota follows the limit of open files: that of the daemon, not of this test.
+    // The quota follows the daemon's limit of open files, not this test's.
     tenshi::process::limits::raise();
     let (handle, mut sink, to) = listen();
     let mut quiet = connect(to);

@@ -28,7 +28,7 @@ impl Site {
         Self::start_with(extensions, true)
     }
 
-    /// The same, with or without the state directory.
+    /// As [`Self::start`], with or without the state directory.
     fn start_with(extensions: &'static [&'static str], state: bool) -> Self {
         let (dir, sink) = (Dir::new(), Sink::start(&[], extensions));
         dir.write("log", "");
@@ -123,7 +123,7 @@ fn a_report_over_size_arrives_in_parts_and_none_twice_over_a_crash() {
     assert_eq!(ids.len(), 3);
 }
 
-/// Whether so many reports wait, as `tenshi status` has it.
+/// Whether `count` reports wait, as `tenshi status` has it.
 fn waiting(dir: &Dir, count: usize) -> Option<()> {
     let output = std::process::Command::new(crate::support::daemon::PROGRAM)
         .args(["status", "--json", "-c"])

@@ -90,7 +90,7 @@ fn programs_are_given_three_descriptors_a_strict_umask_and_no_secrets() {
     };
     for name in ["printer", "filter", "sendmail", "csv"] {
         let open = told(&format!("{name}.fd"));
-        // The last is that of the directory, for `ls` itself.
+        // The last one is the directory, which `ls` itself opened.
         assert_eq!(open, "0\n1\n2\n3\n", "{name}");
         assert_eq!(told(&format!("{name}.umask")), "0022\n", "{name}");
         let environment = told(&format!("{name}.env"));

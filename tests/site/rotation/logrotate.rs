@@ -82,7 +82,7 @@ impl Console {
         );
     }
 
-    /// Ends the daemon. Its reports, and those of the daemons before, hold each line once, and no loss was told.
+    /// Ends the daemon. Its reports, and the reports of the daemons before, hold each line once, and no loss was told.
     fn account(&self, mut daemon: Daemon, how: &str) {
         daemon.finish();
         let told = daemon.stderr();

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// One rotation.
 pub type Scheme = fn(&mut Rig, &Site);
 
-/// So many rotated files are kept: a daemon that gets no time must still find them.
+/// The number of rotated files that are kept: a daemon that gets no time must still find them.
 const KEEP: usize = 60;
 /// How long the writer goes on with the old file.
 const HUP: u64 = 50;
@@ -58,7 +58,7 @@ pub fn copytruncate(rig: &mut Rig, _: &Site) {
     fs::File::create(&rig.log).unwrap();
 }
 
-/// The same, and the file is at once longer than before.
+/// logrotate's `create`, and the new file is at once longer than the old one.
 pub fn regrow(rig: &mut Rig, site: &Site) {
     create(rig, site);
     rig.burst();

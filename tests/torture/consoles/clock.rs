@@ -1,4 +1,4 @@
-//! A clock that runs faster than that of the machine, for all programs of a world: schedules know minutes only.
+//! A clock that runs faster than the machine's clock, for all programs of a world: schedules know minutes only.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +26,7 @@ impl Clock {
         begun + self.begun.elapsed().unwrap_or_default() * self.speed
     }
 
-    /// Gives a program this clock, which is so many seconds wrong there.
+    /// Gives a program this clock, which is wrong there by `wrong` seconds.
     pub fn set(&self, command: &mut Command, wrong: i64) {
         let passed = self.begun.elapsed().unwrap_or_default();
         let ahead = passed.as_secs_f64() * f64::from(self.speed - 1);

@@ -47,7 +47,7 @@ impl Plan {
     }
 
     /// How long after its slot a report may come while one console and the board live, seconds. The lease of the
-    /// leader ends by the clock of Redis, which is that of the machine, and programs are not faster either.
+    /// leader ends by the clock of Redis, which is the machine's clock, and programs are not faster either.
     fn latest(self) -> u64 {
         self.wait() + 60 + 45 * u64::from(self.speed - 1)
     }

@@ -151,7 +151,7 @@ impl Export {
         bytes
     }
 
-    /// Writes so many entries into `output`, by a writer of its own.
+    /// Writes `count` entries into `output`, by a writer of its own.
     pub fn write(&mut self, output: &Path, layout: Layout, count: u64) -> PathBuf {
         let mut child = writer(output, layout)
             .spawn()

@@ -27,7 +27,7 @@ fn journal(site: &Site) -> Value {
     status["journal"].clone()
 }
 
-/// Waits until so many entries are read, and none is left.
+/// Waits until this number of entries is read, and none is left.
 fn is_read(site: &Site, entries: u64) {
     let read = poll(DEADLINE, || {
         let journal = journal(site);
