@@ -72,7 +72,9 @@ check-freebsd: ## See that the program compiles for FreeBSD (rustup fetches its 
 	@rustup target list --installed | grep -qx x86_64-unknown-freebsd || rustup target add x86_64-unknown-freebsd
 	$(CARGO) check --locked --target x86_64-unknown-freebsd --lib --bins
 
-install: build ## Install the program to $(DESTDIR)$(PREFIX)/sbin, its rule files to share/tenshi/includes
+# Root may have no cargo, and must not write into the target directory: this builds nothing.
+install: ## Install what `make build` built to $(DESTDIR)$(PREFIX)/sbin, the rule files to share/tenshi/includes
+	@test -x target/release/tenshi || { echo 'there is no target/release/tenshi: run "make build" first, as yourself' >&2; exit 1; }
 	install -D -m 0755 target/release/tenshi $(DESTDIR)$(PREFIX)/sbin/tenshi
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/tenshi/includes etc/includes-available/*
 

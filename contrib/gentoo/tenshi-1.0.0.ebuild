@@ -15,7 +15,7 @@ DESCRIPTION="Log monitor that mails counted and masked reports"
 HOMEPAGE="https://example.org/tenshi"
 SRC_URI="
 	https://example.org/tenshi/${P}.tar.gz
-	https://example.org/tenshi/${P}-crates.tar.gz
+	https://example.org/tenshi/${P}-crates.tar.xz
 "
 
 LICENSE="ISC"

@@ -169,8 +169,9 @@ fn a_whole_session_in_a_terminal() {
     assert!(reloaded.is_some(), "{}", daemon.stderr());
     let end = tmux.press(&["q"], "Written to ");
     assert!(end.contains("% of the lines reached."), "{end}");
-    tmux.shell("stty -g >after; echo over");
-    tmux.wait("\nover");
+    // The word as it is typed must not be taken for the one that is printed.
+    tmux.shell("stty -g >after; echo tty re''stored");
+    tmux.wait("tty restored");
     let stty = |name| fs::read_to_string(dir.path(name)).unwrap();
     assert_eq!(stty("before"), stty("after"));
     // No byte of the log steered the terminal.
@@ -303,8 +304,9 @@ fn every_terminal_has_its_review() {
     tmux.wait("a accept");
     kill(reviewer(&dir), Signal::SIGTERM).unwrap();
     tmux.wait("Nothing was added");
-    tmux.shell("stty -g >after; echo over");
-    tmux.wait("\nover");
+    // The word as it is typed must not be taken for the one that is printed.
+    tmux.shell("stty -g >after; echo tty re''stored");
+    tmux.wait("tty restored");
     let stty = |name| fs::read_to_string(dir.path(name)).unwrap();
     assert_eq!(stty("before"), stty("after"));
     let mut command = Command::new(PROGRAM);

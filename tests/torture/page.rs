@@ -177,13 +177,13 @@ fn calls(text: &mut String, results: &Results) {
 fn left_out(kills: &Swept, errors: &Swept) -> String {
     let whole = |swept: &Swept| {
         if swept.whole {
-            "all"
+            "all of the calls"
         } else {
-            "some, by chance"
+            "some of the calls, chosen by chance"
         }
     };
     format!(
-        "Of the calls, {} were killed at and {} given errors ({}).",
+        "The daemon was killed at {}; at {}, the call was given an error ({}).",
         whole(kills),
         whole(errors),
         ERRORS.join(", ")
