@@ -293,7 +293,7 @@ enum ImportFrom {
 /// The options of `letters`.
 #[derive(Args)]
 pub(super) struct LettersOptions {
-    /// The letter to show: its name, or as much of its date, time and queue as no other one has
+    /// The letter to show: its name, or a beginning of it, with year and month at least, that no other name has
     #[arg(value_name = "NAME", conflicts_with_all = ["queue", "host", "since", "pattern"])]
     name: Vec<OsString>,
     /// Take the letters of a queue

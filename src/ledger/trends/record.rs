@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Periods before the running one that are kept: eight weeks of days.
 pub const PERIODS: usize = 56;
-/// The newest of these periods, whose counts are kept as they are; of an older period it matters only whether its lines
-/// were few.
+/// The newest of these periods, whose counts are kept as they are; the counts of older periods are kept up to 65,535.
 const RECENT: usize = 35;
 /// The number of weeks of the newest periods, and of the older ones.
 const RECENT_WEEKS: usize = RECENT / 7;
