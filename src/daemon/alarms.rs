@@ -8,6 +8,8 @@ use chrono::TimeDelta;
 use super::event_loop::Daemon;
 use super::site::Asked;
 use crate::clock::Time;
+use crate::config::Queue;
+use crate::delivery::QueuedMail;
 
 /// An answer is waited for no longer than this.
 const PATIENCE: TimeDelta = TimeDelta::seconds(2);
@@ -17,7 +19,7 @@ impl Daemon {
     pub(super) fn next_alarm(&self) -> Option<Time> {
         match self.site.as_ref()?.question.as_ref()?.state {
             Asked::Until(time) => Some(time),
-            Asked::No | Asked::Over => None,
+            Asked::No | Asked::Over(_) => None,
         }
     }
 
@@ -30,15 +32,25 @@ impl Daemon {
         let Some(question) = &mut site.question else {
             return false;
         };
-        match question.state {
-            Asked::Until(until) if now < until => return true,
-            Asked::Until(_) | Asked::Over => {
-                question.state = Asked::No;
-                return false;
+        match std::mem::take(&mut question.state) {
+            Asked::Until(until) if now < until => {
+                question.state = Asked::Until(until);
+                return true;
             }
+            Asked::Until(_) => return false,
+            Asked::Over(at) if (TimeDelta::zero()..PATIENCE).contains(&(now - at)) => return false,
+            // A flush took the lines meanwhile: the answer is not about those that came since.
+            Asked::Over(_) => self.monitor.set_mailed_elsewhere(BTreeMap::new()),
             Asked::No => {}
         }
-        let hashes = self.monitor.alarms();
+        let outbox = &self.outbox;
+        // Of a queue that goes on collecting, and while a mail waits since the server did not take it, nothing is
+        // mailed now.
+        let refused = |mail: &QueuedMail| mail.attempts > 0 && mail.next_try.is_some();
+        let stuck = (outbox.mails().iter()).any(|mail| mail.is_for_server() && refused(mail));
+        let waiting =
+            |queue: &Queue| outbox.waiting(&queue.name) || (stuck && queue.output.mail().is_some());
+        let hashes = self.monitor.alarms(now, &waiting);
         if unheard || hashes.is_empty() {
             return false;
         }
@@ -57,12 +69,13 @@ impl Daemon {
             && question.number == number
             && waits(question.state)
         {
-            question.state = Asked::Over;
+            let now = self.clock.now();
+            question.state = Asked::Over(now);
             let both = std::mem::take(&mut question.hashes).into_iter().zip(by);
             let by: BTreeMap<u64, String> =
                 both.filter_map(|(hash, by)| Some((hash, by?))).collect();
             self.monitor.set_mailed_elsewhere(by);
-            self.next_check = self.clock.now();
+            self.next_check = now;
         }
     }
 }

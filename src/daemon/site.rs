@@ -143,8 +143,8 @@ pub(super) enum Asked {
     No,
     /// It is waited for until then.
     Until(Time),
-    /// There is an answer, or there will be none.
-    Over,
+    /// There is an answer since then.
+    Over(Time),
 }
 
 /// The time after which a board hangs: less than that after which a console mails alone.

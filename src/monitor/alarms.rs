@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use bstr::BStr;
 
+use super::bundles::Look;
 use super::monitor::Monitor;
+use crate::clock::Time;
+use crate::config::Queue;
 use crate::hash::of_texts;
-use crate::queue::HostLines;
+use crate::queue::{HeldBack, HostLines};
 use crate::schedule::Schedule;
 
 /// The number of lines that one question asks about, at most; further lines are mailed unasked.
@@ -19,17 +22,41 @@ fn hash(queue: &str, host: &BStr, line: &BStr) -> u64 {
 }
 
 impl Monitor {
-    /// The hashes of the lines that `[now]` queues hold, as far as they are asked for.
-    pub fn alarms(&self) -> Vec<u64> {
-        let queues = self.config.queues.iter().zip(&self.queues);
-        let at_once = queues.filter(|(queue, _)| queue.schedule == Schedule::Now);
-        let hashes = at_once.flat_map(|(queue, state)| {
-            let numbers = 0..u32::try_from(state.tally.distinct()).unwrap_or(u32::MAX);
-            let lines = numbers.filter_map(|at| state.tally.numbered(at));
-            let lines = lines.filter(|(_, _, count)| *count > 0);
-            lines.map(|(host, line, _)| hash(&queue.name, host, line))
+    /// The hashes of the lines that are mailed if the queues are looked at now, as far as they are asked for: who asks
+    /// for a line claims it, and other consoles leave it out. So nothing is asked for that is not mailed now: the
+    /// lines of a queue that is `waiting`, of one that waits for a page, and what thresholds and windows hold back.
+    pub fn alarms(&mut self, now: Time, waiting: &dyn Fn(&Queue) -> bool) -> Vec<u64> {
+        self.bundling.pages.prune(now);
+        let queues = self.config.queues.iter().enumerate();
+        let at_once = queues.filter(|(_, queue)| {
+            queue.schedule == Schedule::Now && !waiting(queue) && !self.waits_for_page(queue)
         });
+        let hashes = at_once.flat_map(|(index, queue)| self.alarms_of(index, queue, now));
         hashes.take(MOST).collect()
+    }
+
+    /// The hashes of the lines of a queue that are mailed if it is looked at now.
+    fn alarms_of(&self, index: usize, queue: &Queue, now: Time) -> Vec<u64> {
+        let Some(state) = self.queues.get(index) else {
+            return Vec::new();
+        };
+        let numbered = |at: u32| state.tally.numbered(at).filter(|(_, _, count)| *count > 0);
+        let hashed = |(host, line, _): (&BStr, &BStr, u64)| hash(&queue.name, host, line);
+        match self.look(index, now) {
+            None => Vec::new(),
+            Some(Look::Window(look)) => {
+                let new = look.new.into_iter().filter_map(numbered);
+                new.take(MOST).map(hashed).collect()
+            }
+            Some(Look::Whole) => {
+                let all = 0..u32::try_from(state.tally.distinct()).unwrap_or(u32::MAX);
+                let mut gave_up = Vec::new();
+                let mut held = HeldBack::new(&queue.thresholds, &mut gave_up);
+                let lines = all.filter_map(numbered);
+                let lines = lines.filter(|(_, line, count)| !held.is(line, *count));
+                lines.take(MOST).map(hashed).collect()
+            }
+        }
     }
 
     /// Takes note of the lines that other consoles have mailed, by their hashes.
@@ -42,32 +69,47 @@ impl Monitor {
         self.left_out
     }
 
-    /// Leaves the lines out that another console has mailed, and counts them. Gives the sentence about them.
+    /// Leaves the lines out that another console has mailed, and counts them. A line that this console mailed itself in
+    /// the queue's window stays: for ten minutes the others left out what they counted of it.
     pub(super) fn leave_out_mailed(
         &mut self,
+        index: usize,
         queue: &str,
         lines: &mut Vec<HostLines<'_>>,
-    ) -> Option<String> {
+    ) {
+        let Some(state) = self.queues.get_mut(index) else {
+            return;
+        };
         if self.mailed_elsewhere.is_empty() {
-            return None;
+            return;
         }
-        let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
+        let window = state.window.as_ref();
         for host in lines.iter_mut() {
             let name = host.host;
             host.lines.retain(|(count, line)| {
-                let by = self.mailed_elsewhere.get(&hash(queue, name, line));
-                if let Some(by) = by {
-                    let sum = left_out.entry(by).or_default();
-                    *sum = sum.saturating_add(*count);
+                let own = self.bundling.hash(name, line);
+                let Some(by) = self.mailed_elsewhere.get(&hash(queue, name, line)) else {
+                    return true;
+                };
+                if window.is_some_and(|window| window.has_mailed(own)) {
+                    return true;
                 }
-                by.is_none()
+                let sum = state.left_out.entry(by.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+                self.left_out = self.left_out.saturating_add(*count);
+                false
             });
         }
         lines.retain(|host| !host.lines.is_empty() || host.others > 0);
-        let words = |(by, count): (&&str, &u64)| format!("{count} in reports of {by}");
-        let words: Vec<String> = left_out.iter().map(words).collect();
-        let all: u64 = left_out.values().sum();
-        self.left_out = self.left_out.saturating_add(all);
-        (all > 0).then(|| format!("Lines left out: {}", words.join(", ")))
+    }
+
+    /// The sentence about the lines that were left out since the last report of a queue, if there were any.
+    pub(super) fn take_left_out(&mut self, index: usize) -> Option<String> {
+        let left_out = std::mem::take(&mut self.queues.get_mut(index)?.left_out);
+        let words = left_out
+            .iter()
+            .map(|(by, count)| format!("{count} in reports of {by}"));
+        let words: Vec<String> = words.collect();
+        (!words.is_empty()).then(|| format!("Lines left out: {}", words.join(", ")))
     }
 }

@@ -9,12 +9,34 @@ use crate::clock::Time;
 use crate::config::{MailQueue, Queue, QueueId};
 use crate::counters::Counter;
 use crate::ledger::news::Keyed;
+use crate::pattern::Pattern;
 use crate::queue::{HeldBack, HostLines, Tally};
 use crate::report::{Gathered, Page};
 use crate::schedule::Schedule;
 
 /// Lines that a threshold holds back and that are looked at again in a window, at most. Others wait for its end.
 const MOST_HELD: usize = 10_000;
+
+/// What a look at a queue finds.
+pub(super) enum Look {
+    /// No window is open: all that the queue holds is mailed.
+    Whole,
+    /// A window is open.
+    Window(InWindow),
+}
+
+/// What a look at a queue in its window finds.
+#[derive(Default)]
+pub(super) struct InWindow {
+    /// The numbers of the lines that are new in the window, and mailed now.
+    pub new: Vec<u32>,
+    /// The number of the queue's lines that are looked at then.
+    looked: u32,
+    /// The numbers of new lines that a threshold holds back.
+    held: Vec<u32>,
+    /// The patterns that were given up, each with the length of the line.
+    gave_up: Vec<(Pattern, usize)>,
+}
 
 /// Whether only pagers get the reports of a queue.
 fn is_for_pagers_alone(queue: &Queue) -> bool {
@@ -32,51 +54,61 @@ impl Monitor {
 
     /// What of a queue that is due is mailed now, if anything is.
     pub(super) fn share(&mut self, index: usize, now: Time) -> Option<Share> {
-        let config = self.config.clone();
+        let look = match self.look(index, now)? {
+            Look::Whole => return Some(Share::Whole),
+            Look::Window(look) => look,
+        };
+        let window = self.queues.get_mut(index)?.window.as_mut()?;
+        (window.looked, window.held, window.touched) = (look.looked, look.held, false);
+        for (pattern, length) in look.gave_up {
+            self.note_limit(&pattern, length);
+        }
+        (!look.new.is_empty()).then_some(Share::First(look.new))
+    }
+
+    /// What a look at a queue that is due finds; nothing if there is nothing to look at.
+    pub(super) fn look(&self, index: usize, now: Time) -> Option<Look> {
+        let config = &self.config;
         let queue = config.queues.get(index)?;
         let id = QueueId(u16::try_from(index).ok()?);
-        let state = self.queues.get_mut(index)?;
-        let open = state.window.as_mut();
+        let state = self.queues.get(index)?;
+        let open = state.window.as_ref();
         let open =
             open.filter(|window| window.end(&config.bundle, id).is_some_and(|end| end > now));
         let Some(window) = open else {
-            return Some(Share::Whole);
+            return Some(Look::Whole);
         };
         if !window.wants_look(&config.bundle, state.tally.distinct()) {
             return None;
         }
-        let distinct = u32::try_from(state.tally.distinct()).unwrap_or(u32::MAX);
-        let looked = std::mem::replace(&mut window.looked, distinct);
-        let held = std::mem::take(&mut window.held);
-        window.touched = false;
-        let mut gave_up = Vec::new();
-        let mut thresholds = HeldBack::new(&queue.thresholds, &mut gave_up);
-        let mut new = Vec::new();
-        for at in held.into_iter().chain(looked..distinct) {
+        let mut look = InWindow {
+            looked: u32::try_from(state.tally.distinct()).unwrap_or(u32::MAX),
+            ..InWindow::default()
+        };
+        let mut thresholds = HeldBack::new(&queue.thresholds, &mut look.gave_up);
+        let held = window.held.iter().copied();
+        for at in held.chain(window.looked..look.looked) {
             let Some((host, line, count)) = state.tally.numbered(at) else {
                 continue;
             };
-            if window.has_mailed(self.bundling.hash(host, line)) {
+            if window.knows(self.bundling.hash(host, line)) {
                 continue;
             }
             if !thresholds.is(line, count) {
-                new.push(at);
-            } else if window.held.len() < MOST_HELD {
-                window.held.push(at);
+                look.new.push(at);
+            } else if look.held.len() < MOST_HELD {
+                look.held.push(at);
             }
         }
-        for (pattern, length) in gave_up {
-            self.note_limit(&pattern, length);
-        }
-        (!new.is_empty()).then_some(Share::First(new))
+        Some(Look::Window(look))
     }
 
-    /// Notes in the window of a queue that these lines are mailed, and opens one where there is none. Gives what was
-    /// gathered since `start`, if a window was open and all of the queue is mailed.
+    /// Notes in the window of a queue that these lines of a share of its tally are mailed, and opens one where there is
+    /// none. Gives what was gathered since `start`, if a window was open and all of the queue is mailed.
     pub(super) fn note_mailed(
         &mut self,
         index: usize,
-        share: &Share,
+        (share, tally): (&Share, &Tally),
         lines: &[HostLines<'_>],
         (start, now): (Time, Time),
     ) -> Option<Gathered> {
@@ -92,9 +124,13 @@ impl Monitor {
         self.bundling.changed |= state.window.is_some() || !lines.is_empty();
         let hashes = self.bundling.hashes(lines);
         let before = match share {
-            Share::First(_) => {
+            Share::First(numbers) => {
                 if let Some(window) = &mut state.window {
-                    window.mail_first(hashes);
+                    if !lines.is_empty() {
+                        window.mail_first(hashes);
+                    }
+                    let all = numbers.iter().filter_map(|at| tally.numbered(*at));
+                    window.leave_out(all.map(|(host, line, _)| self.bundling.hash(host, line)));
                 }
                 return None;
             }

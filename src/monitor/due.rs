@@ -131,9 +131,15 @@ impl Monitor {
         let start = state.start;
         let id = QueueId(u16::try_from(index).ok()?);
         self.release(id);
-        let (lines, left_out) = self.lines_of(index, &tally, &share);
+        let lines = self.lines_of(index, &tally, &share);
+        if lines.is_empty() && matches!(share, Share::First(_)) {
+            // Other consoles have mailed these lines: the queue goes on with all that it has gathered besides.
+            self.note_mailed(index, (&share, &tally), &lines, (start, now));
+            self.keep_rest(index, tally, &share);
+            return None;
+        }
         let news = self.take_news(index, &tally, &lines, now);
-        let gathered = self.note_mailed(index, &share, &lines, (start, now));
+        let gathered = self.note_mailed(index, (&share, &tally), &lines, (start, now));
         if lines.is_empty() && !self.queues.get(index)?.trends {
             return None;
         }
@@ -146,7 +152,8 @@ impl Monitor {
             settlement = self.escalated(id, &lines);
             self.heard_until(&queue.name, start);
         }
-        let remarks = [self.remarks_for(index, start, now), left_out].concat();
+        let mut remarks = self.remarks_for(index, start, now);
+        remarks.extend(self.take_left_out(index));
         let announced = std::mem::take(&mut self.announced);
         let page = queue.output.mail().map(|mail| self.page(mail, now));
         let builder = ReportBuilder {
@@ -217,13 +224,13 @@ impl Monitor {
         })
     }
 
-    /// The lines of a queue that are to be reported, and what is said of others.
+    /// The lines of a queue that are to be reported. The lines that other consoles have mailed are left out.
     fn lines_of<'t>(
         &mut self,
         index: usize,
         tally: &'t Tally,
         share: &Share,
-    ) -> (Vec<HostLines<'t>>, Vec<String>) {
+    ) -> Vec<HostLines<'t>> {
         let config = self.config.clone();
         let Some((queue, state)) = config.queues.get(index).zip(self.queues.get(index)) else {
             return Default::default();
@@ -247,11 +254,10 @@ impl Monitor {
         for (pattern, length) in gave_up {
             self.note_limit(&pattern, length);
         }
-        let left_out = match queue.schedule {
-            Schedule::Now => self.leave_out_mailed(&queue.name, &mut lines),
-            Schedule::Cron(_) => None,
-        };
-        (lines, left_out.into_iter().collect())
+        if queue.schedule == Schedule::Now {
+            self.leave_out_mailed(index, &queue.name, &mut lines);
+        }
+        lines
     }
 
     /// The sentences that a report carries besides its lines; none where only pagers and programs read it.

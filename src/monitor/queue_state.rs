@@ -1,5 +1,7 @@
 //! What a monitor keeps of each queue.
 
+use std::collections::BTreeMap;
+
 use super::window::Window;
 use crate::clock::Time;
 use crate::config::{BundleSettings, QueueId, RuleId};
@@ -28,6 +30,8 @@ pub(super) struct QueueState {
     pub gap: Option<(Time, Time)>,
     /// The lines whose kinds are yet to be looked up.
     pub fresh: Fresh,
+    /// The number of lines that each other console has mailed and that were left out since the last report.
+    pub left_out: BTreeMap<String, u64>,
 }
 
 impl QueueState {
@@ -44,6 +48,7 @@ impl QueueState {
             mailed: None,
             gap: None,
             fresh: Fresh::default(),
+            left_out: BTreeMap::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 mod batches;
 mod bundle;
 mod continuation;
+mod mirror;
 mod news;
 mod quiet;
 mod repeat;

@@ -22,6 +22,8 @@ pub(super) struct Window {
     firsts: u32,
     /// The hashes of the lines that were mailed in it, each with its host.
     mailed: BTreeSet<u64>,
+    /// The hashes of the lines that were left out in it, since another console of the site had mailed them.
+    left_out: BTreeSet<u64>,
     /// The number of the queue's lines that were looked at: the others may be new in the window.
     pub looked: u32,
     /// The numbers of new lines that a threshold held back.
@@ -37,6 +39,7 @@ impl Window {
             doubled,
             firsts: 0,
             mailed: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             looked: 0,
             held: Vec::new(),
             touched: false,
@@ -64,9 +67,14 @@ impl Window {
         self.may_mail(settings) && (held || (self.looked as usize) < distinct)
     }
 
-    /// Whether the line of this hash was mailed in it.
+    /// Whether this console mailed the line of this hash in it.
     pub(super) fn has_mailed(&self, line: u64) -> bool {
         self.mailed.contains(&line)
+    }
+
+    /// Whether the line of this hash is not new in it: a console has mailed the line.
+    pub(super) fn knows(&self, line: u64) -> bool {
+        self.has_mailed(line) || self.left_out.contains(&line)
     }
 
     /// Notes lines that are mailed.
@@ -83,6 +91,18 @@ impl Window {
     pub(super) fn mail_first(&mut self, lines: impl Iterator<Item = u64>) {
         self.firsts = self.firsts.saturating_add(1);
         self.mail(lines);
+    }
+
+    /// Notes lines that are left out, since another console has mailed them.
+    pub(super) fn leave_out(&mut self, lines: impl Iterator<Item = u64>) {
+        for line in lines {
+            if self.left_out.len() >= MOST_MAILED {
+                return;
+            }
+            if !self.mailed.contains(&line) {
+                self.left_out.insert(line);
+            }
+        }
     }
 
     /// To be called when the queue begins to collect anew: its lines have other numbers.
