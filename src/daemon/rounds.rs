@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
+
 use super::event_loop::Daemon;
 use super::site::{Site, schedules};
 use super::site_words;
@@ -13,7 +15,7 @@ use crate::clock::Time;
 use crate::hash::of_texts;
 use crate::input::Fault;
 use crate::ledger::news::Taught;
-use crate::site::{Answer, Merged, Outcome, SavedSite, SiteView, Worked};
+use crate::site::{Answer, MemberView, Merged, Outcome, SavedSite, SiteView, Worked};
 
 /// The name of a board that does not answer among the faults.
 const BOARD: &str = "site board";
@@ -60,12 +62,17 @@ impl Daemon {
         let Some(site) = &mut self.site else {
             return;
         };
-        let mut outcomes = match site.gives_up_round(now) {
+        let given_up = site.gives_up_round(now);
+        let mut outcomes = match given_up {
             true => site.member.answered(Answer::missing(), now),
             false => Vec::new(),
         };
+        let hangs = given_up || (site.hangs && site.member.hangs(now));
         outcomes.extend(site.member.overdue(now));
         self.take_outcomes(outcomes, now);
+        if hangs {
+            self.note_consoles(now);
+        }
         let idle = !self.catching_up && self.monitor.nothing_to_hand_in(now);
         let Some(site) = &mut self.site else {
             return;
@@ -161,8 +168,9 @@ impl Daemon {
             return;
         };
         let view = site.member.view();
+        site_words::tell_doubts(&mut merged, now);
         let words = match alone {
-            true => site_words::alone(&view, &merged, now),
+            true => site_words::alone(&view, &merged, self.commits.failed, now),
             false => site_words::of_site(&view, &merged, now),
         };
         let named = message_id(&view, &merged);
@@ -197,7 +205,8 @@ impl Daemon {
 
     /// Mails what a state holds of a site that the configuration does not have any more.
     fn mail_left(&mut self, left: Vec<Merged>, now: Time) {
-        for merged in left {
+        for mut merged in left {
+            site_words::tell_doubts(&mut merged, now);
             let words = site_words::left(&merged, now);
             self.letters(merged, words, None, now);
         }
@@ -213,9 +222,12 @@ impl Daemon {
     }
 
     /// Keeps whether the board has not answered for `set site_wait`, for `tenshi status`.
-    fn note_board(&mut self, away: Option<(String, Time)>, now: Time) {
+    fn note_board(&mut self, away: Option<(String, Time)>, away_for: TimeDelta, now: Time) {
         let wait = self.monitor.config().site.as_ref().map(|site| site.wait);
-        let late = |since: Time| (now - since).to_std().ok() >= wait;
+        // A clock that is set back ends no fault.
+        let known = self.faults.contains_key(BOARD);
+        let long = |time: TimeDelta| time.to_std().ok().filter(|time| Some(*time) >= wait);
+        let late = |since: Time| known || long(away_for.max(now - since)).is_some();
         let fault = away.filter(|(_, since)| late(*since)).map(|(why, since)| {
             let since = site_words::shown(since, now);
             Fault::blind(format!("does not answer since {since}: {why}"))
@@ -231,9 +243,13 @@ impl Daemon {
             return;
         };
         let view = site.member.view();
-        self.note_board(view.away, now);
+        // Without the board nobody knows whether another console is there to tell of a silence.
+        let unheard = site.member.hears_nobody();
+        let away_for = site.member.away_for();
+        self.note_board(view.away, away_for, now);
         let consoles = view.members.iter();
-        let consoles = consoles.map(|member| (member.console.clone(), (member.run, !member.away)));
+        let alive = |member: &MemberView| !member.away && !unheard;
+        let consoles = consoles.map(|member| (member.console.clone(), (member.run, alive(member))));
         self.monitor.set_consoles(consoles.collect());
         let members = view.members.into_iter();
         let away: Vec<_> = members.filter(|member| member.away).collect();

@@ -12,10 +12,7 @@ use crate::config::{Config, ConsoleName};
 use crate::hash::of_texts;
 use crate::monitor::Monitor;
 use crate::schedule::Schedule;
-use crate::site::{Member, Merged, SavedSite, Worker};
-
-/// The time between two looks while the board hangs.
-const LOOK: TimeDelta = TimeDelta::seconds(30);
+use crate::site::{LOOK, Member, Merged, SavedSite, Worker};
 
 /// This console of its site.
 pub(super) struct Site {
@@ -114,6 +111,8 @@ impl Site {
 
     /// Whether the round that is on its way is not waited for from now on.
     pub(super) fn gives_up_round(&mut self, now: Time) -> bool {
+        // A clock that was set back does not make it longer.
+        self.on_way = self.on_way.map(|since| since.min(now));
         let late = self.on_way.is_some_and(|since| now - since >= self.longest);
         late && !std::mem::replace(&mut self.hangs, true)
     }

@@ -25,35 +25,39 @@ pub(super) fn of_site(view: &SiteView, merged: &Merged, now: Time) -> Vec<String
             .filter(drifts)
             .map(|of| drifted(view, of)),
     );
-    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
     words
 }
 
-/// The sentences of a letter of one console.
-pub(super) fn alone(view: &SiteView, merged: &Merged, now: Time) -> Vec<String> {
+/// The sentences of a letter of one console. It may be alone since its state is `unkept`: no round begins then.
+pub(super) fn alone(view: &SiteView, merged: &Merged, unkept: bool, now: Time) -> Vec<String> {
     let whose = consoles(&merged.consoles);
-    let mut words = vec![match &view.away {
+    let slot = shown(merged.slot, now);
+    vec![match &view.away {
         Some((_, since)) => {
             format!(
                 "{whose} alone: the board is away since {}",
                 shown(*since, now)
             )
         }
-        None => format!("{whose} alone, of {}", shown(merged.slot, now)),
-    }];
-    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
-    words
+        None if unkept => format!("{whose} alone, of {slot}: its state cannot be written"),
+        None => format!("{whose} alone, of {slot}"),
+    }]
 }
 
 /// The sentences of a letter of what was handed in to a site that the configuration does not have any more.
 pub(super) fn left(merged: &Merged, now: Time) -> Vec<String> {
     let whose = consoles(&merged.consoles);
-    let mut words = vec![format!(
+    vec![format!(
         "{whose} alone, of {}: it left its site",
         shown(merged.slot, now)
-    )];
-    words.extend(merged.doubts.iter().map(|of| doubt(of, merged, now)));
-    words
+    )]
+}
+
+/// Puts the sentences about counts that may stand elsewhere as well in front of the remarks.
+pub(super) fn tell_doubts(merged: &mut Merged, now: Time) {
+    let doubts = merged.doubts.iter().map(|of| doubt(of, merged, now));
+    let doubts: Vec<String> = doubts.collect();
+    merged.remarks.splice(0..0, doubts);
 }
 
 /// The fault of a console without a word.

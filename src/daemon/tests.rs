@@ -2,6 +2,7 @@
 //! What it has mailed, what waits, and what it has not read yet are together every line, once.
 
 mod pings;
+mod site;
 mod storm;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

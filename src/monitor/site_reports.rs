@@ -13,6 +13,19 @@ use crate::queue::HeldBack;
 use crate::report::Page;
 use crate::site::Merged;
 
+/// Remarks that wait for the next report that somebody reads, at most, before further ones are left out.
+const MOST_CARRIED: usize = 200;
+
+/// The words of a sentence without its times.
+fn timeless(text: &str) -> Vec<&str> {
+    let names = "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+    let timed = |word: &str| {
+        let word = word.trim_end_matches(',');
+        word.bytes().all(|c| c.is_ascii_digit() || c == b':') || names.split(' ').any(|n| n == word)
+    };
+    text.split(' ').filter(|word| !timed(word)).collect()
+}
+
 /// The reports of shares, with what the other consoles learn of them.
 #[derive(Debug, Default)]
 pub struct SiteReport {
@@ -37,7 +50,7 @@ impl Monitor {
             log::error!("queue {}: there is no queue to mail it by", merged.queue);
             return SiteReport::default();
         };
-        remarks.append(&mut merged.remarks);
+        let mut own = std::mem::take(&mut merged.remarks);
         let (news, taught) = self.site_news(index, &queue, merged, now);
         let trends = merged.trends.take().filter(|block| !block.is_empty());
         let order = match queue.output.mail() {
@@ -55,11 +68,12 @@ impl Monitor {
         let mail = queue.output.mail();
         if (nothing && quiet.is_none()) || mail.is_none_or(|mail| !mail.wants(false)) {
             // The next report that somebody reads has them.
-            self.remarks.append(&mut remarks);
+            self.carry_over(std::mem::take(&mut remarks), std::mem::take(&mut own));
         }
         if nothing && quiet.is_none() {
             return SiteReport { due: None, taught };
         }
+        remarks.append(&mut own);
         remarks.extend(self.remarks_for(index, merged.from, now));
         let announced = std::mem::take(&mut self.announced);
         let page = mail.map_or(Page::Sent, |mail| self.page(mail, now));
@@ -91,6 +105,33 @@ impl Monitor {
         SiteReport {
             due: Some(due),
             taught,
+        }
+    }
+
+    /// Keeps remarks for the next report that somebody reads, each once: what is said of consoles, whatever the times in
+    /// it, and the remarks of consoles.
+    fn carry_over(&mut self, of_consoles: Vec<String>, remarks: Vec<String>) {
+        for (text, timed) in of_consoles
+            .into_iter()
+            .map(|text| (text, true))
+            .chain(remarks.into_iter().map(|text| (text, false)))
+        {
+            let known = |known: &String| match timed {
+                true => timeless(known) == timeless(&text),
+                false => *known == text,
+            };
+            if self.remarks.iter().any(known) {
+                continue;
+            }
+            if self.remarks.len() >= MOST_CARRIED {
+                let more = "there were more remarks than are kept: the log has them";
+                log::warn!("not kept for a report: {text}");
+                if self.remarks.iter().all(|known| known != more) {
+                    self.remarks.push(more.to_owned());
+                }
+                continue;
+            }
+            self.remarks.push(text);
         }
     }
 

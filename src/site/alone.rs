@@ -12,6 +12,9 @@ use super::pack::unpack;
 use super::saved::{OwnShare, SavedSite, Todo, add_doubts};
 use crate::clock::Time;
 
+/// The time between two looks while the board hangs.
+pub const LOOK: TimeDelta = TimeDelta::seconds(30);
+
 impl Member {
     /// When the first of the own shares is to be mailed alone.
     pub(super) fn next_overdue(&self) -> Option<Time> {
@@ -25,12 +28,37 @@ impl Member {
         if share.id.owner != self.saved.me {
             return Some(share.handed_in);
         }
-        self.away.as_ref()?;
         match share.put {
-            None => Some(time_of(share.id.slot).max(share.handed_in) + self.wait()),
-            // Only a round tells for how long the board is away.
-            Some(_) => self.last_try.filter(|_| self.away_for >= self.giveup()),
+            None => {
+                let due = time_of(share.id.slot).max(share.handed_in);
+                // Without a round, since the state cannot be written, nothing tells that the board is away.
+                let reached = self.last_ok.unwrap_or(self.begun);
+                let from = self.away.as_ref().map_or(due.max(reached), |_| due);
+                Some(from + self.wait())
+            }
+            // Only a round or a look tells for how long the board is away.
+            Some(_) => {
+                self.away.as_ref()?;
+                self.last_try.filter(|_| self.away_for >= self.giveup())
+            }
         }
+    }
+
+    /// Notes that a round that nobody waits for any more has no answer yet, at most twice a minute: the time for which
+    /// the board is away grows. Gives whether it is noted.
+    pub fn hangs(&mut self, now: Time) -> bool {
+        let soon = |before| (TimeDelta::zero()..LOOK).contains(&(now - before));
+        if self.away.is_none() || self.last_try.is_some_and(soon) {
+            return false;
+        }
+        let looked = self.take_looked(now);
+        self.away_for += looked;
+        true
+    }
+
+    /// For how long the board is away while this console looked.
+    pub fn away_for(&self) -> TimeDelta {
+        self.away_for
     }
 
     fn giveup(&self) -> TimeDelta {
@@ -98,4 +126,88 @@ fn reports(shares: Vec<OwnShare>) -> Vec<Merged> {
         Some(Merged { doubts, ..merged })
     };
     groups.into_values().filter_map(report).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BoardAddress, SiteName, SiteSettings};
+    use crate::site::{Answer, BoardNumber, Share};
+
+    const SLOT: i64 = 1_800_000_000;
+
+    fn member(saved: SavedSite, now: Time) -> Member {
+        let settings = SiteSettings {
+            name: SiteName::new("s").unwrap(),
+            board: BoardAddress::Directory("/".into()),
+            mirror: false,
+            wait: std::time::Duration::from_secs(600),
+            giveup: std::time::Duration::from_secs(7_200),
+            console: None,
+        };
+        Member::with_random(&settings, "a", 0, saved, now, Box::new(|| 1))
+    }
+
+    /// A member that has just handed a share in.
+    fn handed_in() -> Member {
+        let slot = time_of(SLOT);
+        let mut member = member(SavedSite::default(), slot);
+        let host = crate::site::HostCounts {
+            host: "h".into(),
+            lines: vec![(1, "x".into())],
+            ..Default::default()
+        };
+        let share = Share {
+            console: "a".into(),
+            queue: "q".into(),
+            slot,
+            from: slot,
+            to: slot,
+            hosts: vec![host],
+            remarks: Vec::new(),
+            news: None,
+            trends: None,
+            heard: None,
+        };
+        member.hand_in(&share, slot);
+        member
+    }
+
+    #[test]
+    fn a_share_for_which_no_round_begins_is_mailed_alone() {
+        let mut a = handed_in();
+        let at = |seconds| time_of(SLOT + seconds);
+        assert!(a.overdue(at(599)).is_empty());
+        assert_eq!(a.next(at(0)), Some(at(600)));
+        // A run that begins later has its own rounds to begin first.
+        let mut later = member(a.saved().clone(), at(86_400));
+        assert!(later.overdue(at(86_400 + 599)).is_empty());
+        assert_eq!(later.overdue(at(86_400 + 600)).len(), 1);
+        assert_eq!(a.overdue(at(600)).len(), 1);
+    }
+
+    #[test]
+    fn a_share_on_a_board_that_hangs_is_mailed_after_the_long_time() {
+        let mut a = handed_in();
+        let put = vec![(a.saved().last, Vec::new())];
+        a.perform(crate::site::saved::Op::Put(put, BoardNumber(1)));
+        let mut now = time_of(SLOT);
+        assert!(!a.hangs(now), "the board is not away");
+        a.answered(Answer::missing(), now);
+        let mut seconds = 0;
+        while a.overdue(now).is_empty() {
+            now += TimeDelta::seconds(10);
+            seconds += 10;
+            a.hangs(now);
+            assert_eq!(a.hears_nobody(), seconds >= 150, "{seconds}");
+            assert!(seconds < 86_400, "nobody looks");
+        }
+        assert_eq!(seconds, 7_200);
+        // A clock that is set back takes nothing away, and a leap counts for little.
+        let before = a.away_for();
+        assert!(a.hangs(now - TimeDelta::days(1)));
+        assert_eq!(a.away_for(), before);
+        assert!(a.hangs(now));
+        assert_eq!(a.away_for(), before + TimeDelta::seconds(120));
+    }
 }

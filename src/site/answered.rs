@@ -27,9 +27,7 @@ impl Member {
     /// Takes what came of the round.
     pub fn answered(&mut self, answer: Answer, now: Time) -> Vec<Outcome> {
         self.in_flight = false;
-        let before = self.last_try.replace(now);
-        let looked = before.map_or(TimeDelta::zero(), |before| now - before);
-        let looked = looked.clamp(TimeDelta::zero(), MOST_LOOKED);
+        let looked = self.take_looked(now);
         match answer.0 {
             Ok(visit) => self.visited(visit, looked, now),
             Err(fault) => {
@@ -44,6 +42,13 @@ impl Member {
                 }
             }
         }
+    }
+
+    /// The time since the last round or look, as far as it counts.
+    pub(super) fn take_looked(&mut self, now: Time) -> TimeDelta {
+        let before = self.last_try.replace(now);
+        let looked = before.map_or(TimeDelta::zero(), |before| now - before);
+        looked.clamp(TimeDelta::zero(), MOST_LOOKED)
     }
 
     fn visited(&mut self, visit: Visit, looked: TimeDelta, now: Time) -> Vec<Outcome> {

@@ -68,6 +68,8 @@ pub struct Member {
     hosts: Recent<BString>,
     /// The messages that rules expect and that came of late.
     messages: Recent<(u64, BString)>,
+    /// When this run began.
+    pub(super) begun: Time,
     /// The last round that reached the board.
     pub(super) last_ok: Option<Time>,
     pub(super) last_try: Option<Time>,
@@ -151,6 +153,7 @@ impl Member {
             claimed: BTreeMap::new(),
             hosts: Recent::default(),
             messages: Recent::default(),
+            begun: now,
             last_ok: None,
             last_try: None,
             tries: 0,

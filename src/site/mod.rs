@@ -50,6 +50,7 @@ mod view;
 mod visit;
 mod worker;
 
+pub use alone::LOOK;
 pub use board::{ALARM, Board, Fault, LEASE, Table};
 pub use directory::DirectoryBoard;
 pub use id::{BoardNumber, ConsoleId, ShareId};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::id::time_of;
@@ -10,6 +11,8 @@ use crate::clock::Time;
 
 /// A console speaks each minute: with a shorter `set site_wait` it is away after this time without a word.
 const AWAY: Duration = Duration::from_secs(150);
+/// After this time without the board nothing is known of the other consoles.
+const UNHEARD: TimeDelta = TimeDelta::seconds(150);
 
 /// A site as it is shown by `tenshi status`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -59,6 +62,11 @@ impl Member {
     /// Whether the board is away.
     pub fn is_away(&self) -> bool {
         self.away.is_some()
+    }
+
+    /// Whether the board is away for so long that nothing is known of the other consoles: any of them may be dead.
+    pub fn hears_nobody(&self) -> bool {
+        self.is_away() && self.away_for() >= UNHEARD
     }
 
     /// The site as it is shown.

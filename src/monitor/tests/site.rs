@@ -176,3 +176,38 @@ fn a_message_that_rules_expect_may_come_to_any_console() {
     }
     assert_eq!(missed, 1);
 }
+
+#[test]
+fn what_is_said_of_consoles_again_and_again_waits_once() {
+    let mut monitor = console("a");
+    monitor.take(b"Nov 23 12:00:00 h2 csv 1\n");
+    let now = start() + Duration::minutes(60);
+    let shares = monitor.hand_in(now);
+    let mut merged = merged(&shares);
+    let mut of_csv = merged.remove(merged.iter().position(|m| m.queue == "csv").unwrap());
+    for hour in 10..20 {
+        let lost = |lines: u32| format!("b: {lines} lines of /log were lost");
+        of_csv.remarks = vec![lost(3), lost(hour)];
+        let words = [
+            "console c: nothing since Mon 23 Nov 11:02".to_owned(),
+            "console b has other schedules than a: their reports may come apart".to_owned(),
+            format!("late: consoles b, c, of {hour}:00"),
+            format!("console c: nothing since {hour}:02"),
+        ];
+        let report = monitor.site_report(&mut of_csv, words.to_vec(), (now, &no_names));
+        assert!(report.due.is_some());
+    }
+    let remarks = monitor.remarks();
+    let of_consoles = [
+        "console c: nothing since Mon 23 Nov 11:02",
+        "console b has other schedules than a: their reports may come apart",
+        "late: consoles b, c, of 10:00",
+    ];
+    assert_eq!(remarks.get(..3).unwrap(), of_consoles);
+    assert_eq!(remarks.len(), 3 + 11, "each loss is told: {remarks:?}");
+    // There is a bound.
+    of_csv.remarks = (0..1_000).map(|n| format!("remark {n}")).collect();
+    monitor.site_report(&mut of_csv, Vec::new(), (now, &no_names));
+    assert_eq!(monitor.remarks().len(), 201);
+    assert!(monitor.remarks()[200].starts_with("there were more remarks"));
+}
