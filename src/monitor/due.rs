@@ -127,8 +127,7 @@ impl Monitor {
         }
         self.note_news(now);
         let state = self.queues.get_mut(index)?;
-        let tally = std::mem::take(&mut state.tally);
-        let start = state.start;
+        let (tally, start) = (std::mem::take(&mut state.tally), state.start);
         let id = QueueId(u16::try_from(index).ok()?);
         self.release(id);
         let lines = self.lines_of(index, &tally, &share);
@@ -143,8 +142,7 @@ impl Monitor {
         if lines.is_empty() && !self.queues.get(index)?.trends {
             return None;
         }
-        let mut settlement = EscalationSettlement::new();
-        let mut trends = None;
+        let (mut settlement, mut trends) = (EscalationSettlement::new(), None);
         if matches!(share, Share::Whole) {
             trends = self.take_trends(index, now);
             let state = self.queues.get_mut(index)?;
@@ -171,10 +169,7 @@ impl Monitor {
             now,
             status,
         };
-        let reports = match queue.output.mail() {
-            Some(mail) => builder.mails(mail),
-            None => builder.csv().into_iter().collect(),
-        };
+        let reports = builder.reports();
         self.keep_rest(index, tally, &share);
         Some(DueReports {
             queue: id,

@@ -36,6 +36,14 @@ pub(super) struct ReportBuilder<'a> {
 }
 
 impl ReportBuilder<'_> {
+    /// The reports by the output of the queue.
+    pub(super) fn reports(&self) -> Vec<Report> {
+        match self.queue.output.mail() {
+            Some(mail) => self.mails(mail),
+            None => self.csv().into_iter().collect(),
+        }
+    }
+
     /// The reports: for each form, a mail for all addresses that get it, and one for each program.
     pub(super) fn mails(&self, mail: &MailQueue) -> Vec<Report> {
         let settings = &self.config.report;

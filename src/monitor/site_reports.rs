@@ -92,10 +92,7 @@ impl Monitor {
             now,
             status: None,
         };
-        let reports = match mail {
-            Some(mail) => builder.mails(mail),
-            None => builder.csv().into_iter().collect(),
-        };
+        let reports = builder.reports();
         let due = DueReports {
             queue: QueueId(u16::try_from(index).unwrap_or(u16::MAX)),
             reports,
