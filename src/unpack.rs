@@ -2,9 +2,12 @@
 //!
 //! A file may consist of several packed ones, one behind the other, as `cat`, pzstd and pbzip2 make them; all of
 //! them are read. What a packed file holds may be as long as it likes: it is handed out in pieces, and what
-//! unpacking takes in memory has a bound for each format.
+//! unpacking takes in memory has a bound for each format. So has what is read of the file for the next piece: a small
+//! file may have a hole of terabytes, which a decoder would take for padding or for empty blocks.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
@@ -25,6 +28,9 @@ const SKIPPED: &[u8] = b"\x2a\x4d\x18";
 
 /// The memory that unpacking xz may take, KiB: `xz -9` needs 64 MiB and a little.
 const XZ_MEMORY: u32 = (64 << 10) + 4096;
+/// The most bytes of a packed file that are read without one unpacked: padding, and the index of an xz file, which is
+/// some megabytes if what is packed has a terabyte.
+const FRUITLESS: u64 = 16 << 20;
 /// The most that is unpacked by a call of [`Pieces`], bytes.
 const PIECE: usize = 1024;
 
@@ -96,12 +102,23 @@ fn is_bzip2(head: &[u8]) -> bool {
 /// The content of a packed file, as a stream. An error ends it; an error of a call to the disk is given as it is.
 pub struct Unpacked<'a> {
     decoder: Box<dyn Read + Send + 'a>,
+    /// The number of bytes read since the last unpacked one.
+    fruitless: Arc<AtomicU64>,
     failed: bool,
 }
 
 impl<'a> Unpacked<'a> {
     /// Unpacks what `packer` packed.
-    pub fn new(packer: Packer, packed: impl BufRead + Send + 'a) -> Self {
+    pub fn new(packer: Packer, reader: impl BufRead + Send + 'a) -> Self {
+        let fruitless = Arc::new(AtomicU64::new(0));
+        let packed = Bounded {
+            reader,
+            fruitless: fruitless.clone(),
+            most: match packer {
+                Packer::Zstd => zstd::FRUITLESS,
+                Packer::Gzip | Packer::Xz | Packer::Bzip2 => FRUITLESS,
+            },
+        };
         let decoder: Box<dyn Read + Send + 'a> = match packer {
             Packer::Gzip => Box::new(MultiGzDecoder::new(packed)),
             Packer::Xz => {
@@ -113,6 +130,7 @@ impl<'a> Unpacked<'a> {
         };
         Self {
             decoder,
+            fruitless,
             failed: false,
         }
     }
@@ -127,7 +145,49 @@ impl Read for Unpacked<'_> {
         self.failed = read
             .as_ref()
             .is_err_and(|e| e.kind() != io::ErrorKind::Interrupted);
+        if matches!(read, Ok(1..)) {
+            self.fruitless.store(0, Ordering::Relaxed);
+        }
         read
+    }
+}
+
+/// A packed file of which no more than a number of bytes is read without one unpacked.
+struct Bounded<R> {
+    reader: R,
+    fruitless: Arc<AtomicU64>,
+    most: u64,
+}
+
+impl<R> Bounded<R> {
+    fn check(&self) -> io::Result<()> {
+        if self.fruitless.load(Ordering::Relaxed) < self.most {
+            return Ok(());
+        }
+        let mib = self.most >> 20;
+        let what = format!("nothing can be unpacked from {mib} MiB of it");
+        Err(io::Error::new(io::ErrorKind::InvalidData, what))
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        let n = self.reader.read(buf)?;
+        self.fruitless.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.check()?;
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+        self.fruitless.fetch_add(amount as u64, Ordering::Relaxed);
     }
 }
 

@@ -282,3 +282,65 @@ fn the_error_of_a_disk_is_no_damage() {
         assert!(text.starts_with(&there), "{command}");
     }
 }
+
+/// A file that goes on with zeros for ever, as one with a hole does; how many of them were read.
+struct Hole {
+    begun: io::Cursor<Vec<u8>>,
+    zeros: Arc<AtomicU64>,
+}
+
+impl Read for Hole {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.begun.read(buf)?;
+        if n > 0 {
+            return Ok(n);
+        }
+        buf.fill(0);
+        self.zeros.fetch_add(buf.len() as u64, Ordering::Relaxed);
+        assert!(
+            self.zeros.load(Ordering::Relaxed) <= 257 << 20,
+            "it has no end"
+        );
+        Ok(buf.len())
+    }
+}
+
+/// A hole is empty blocks for zstd, and padding for xz; a frame to be skipped may be four gigabytes long.
+#[test]
+fn a_hole_has_an_end() {
+    let xz = packed("xz -c", b"a line\n");
+    let zstd = packed("zstd -qc", b"a line\n");
+    let skipped: &[u8] = b"\x50\x2a\x4d\x18\xff\xff\xff\xff";
+    for (name, begun, text, most) in [
+        ("empty blocks", [ZSTD, &[0, 17 << 3]].concat(), "", 1 << 20),
+        ("a skipped frame", skipped.to_vec(), "", 257 << 20),
+        (
+            "a skipped frame behind a frame",
+            [&zstd, skipped].concat(),
+            "a line\n",
+            257 << 20,
+        ),
+        ("padding", xz, "a line\n", 17 << 20),
+        ("gzip", packed("gzip -c", b"a line\n"), "a line\n", 1 << 20),
+        (
+            "bzip2",
+            packed("bzip2 -c", b"a line\n"),
+            "a line\n",
+            1 << 20,
+        ),
+    ] {
+        let (packer, zeros) = (Packer::of(&begun).unwrap(), Arc::default());
+        let hole = Hole {
+            begun: io::Cursor::new(begun),
+            zeros: Arc::clone(&zeros),
+        };
+        let mut there = String::new();
+        let mut unpacked = Unpacked::new(packer, BufReader::new(hole));
+        let end = unpacked.read_to_string(&mut there);
+        assert_eq!(there, text, "{name}");
+        let fault = end.expect_err(name);
+        assert_eq!(fault.raw_os_error(), None, "{name}: {fault}");
+        let read = zeros.load(Ordering::Relaxed);
+        assert!(read <= most, "{name}: {read} bytes");
+    }
+}

@@ -7,6 +7,13 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The largest window that is given memory, bytes: what `zstd -d` takes without being asked to.
 const WINDOW: u64 = 128 << 20;
+/// The most bytes that are read without one unpacked: more than a window, which is held back until the next block is
+/// there, can be packed in.
+pub(super) const FRUITLESS: u64 = 2 * WINDOW;
+/// The length of a block that holds nothing, bytes: its header. A hole in a file is full of such blocks.
+const EMPTY: u64 = 3;
+/// The most empty blocks, one behind the other. zstd makes one at the end of a frame.
+const EMPTY_BLOCKS: u32 = 1 << 16;
 /// A last block that is empty, and a checksum behind it: the end of a frame that was cut off.
 const END: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
@@ -15,6 +22,8 @@ pub(super) struct Frames<R> {
     packed: Noted<R>,
     decoder: FrameDecoder,
     within: bool,
+    /// The number of empty blocks since the last one that was not.
+    empty: u32,
     /// What keeps the rest from being unpacked, once all before it was handed out.
     fault: Option<io::Error>,
 }
@@ -30,6 +39,7 @@ impl<R: BufRead> Frames<R> {
             },
             decoder,
             within: false,
+            empty: 0,
             fault: None,
         }
     }
@@ -61,14 +71,30 @@ impl<R: BufRead> Frames<R> {
     /// window, which is held back until the frame ends, as well.
     fn unpack(&mut self) {
         while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-            let block = BlockDecodingStrategy::UptoBlocks(1);
-            if let Err(e) = self.decoder.decode_blocks(&mut self.packed, block) {
-                self.fault = Some(self.packed.fault_of(e));
+            if let Err(fault) = self.block() {
+                self.fault = Some(fault);
                 let block = BlockDecodingStrategy::UptoBlocks(1);
                 let _ = self.decoder.decode_blocks(END, block);
                 return;
             }
         }
+    }
+
+    /// Unpacks a block.
+    fn block(&mut self) -> io::Result<()> {
+        let before = self.decoder.bytes_read_from_source();
+        let block = BlockDecodingStrategy::UptoBlocks(1);
+        let done = self.decoder.decode_blocks(&mut self.packed, block);
+        done.map_err(|e| self.packed.fault_of(e))?;
+        self.empty = match self.decoder.bytes_read_from_source() - before {
+            EMPTY => self.empty + 1,
+            _ => 0,
+        };
+        if self.empty > EMPTY_BLOCKS {
+            let what = "zstd would not have packed nothing in so many blocks";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(())
     }
 
     /// The end of a frame.
