@@ -11,6 +11,9 @@ const LONGEST_KEPT: usize = 128;
 /// Number of bytes of an object by which its field is known: a whole block of zstd is among them.
 const PEEK: u64 = 192 << 10;
 
+/// The field without which an entry gives no line.
+const MESSAGE: &[u8] = b"MESSAGE=";
+
 /// The names of the fields whose values are wanted, each followed by `=`.
 #[derive(Clone, Debug)]
 pub struct Wanted(Vec<Vec<u8>>);
@@ -20,6 +23,11 @@ impl Wanted {
     pub fn new<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let names = names.into_iter();
         Self(names.map(|name| [name, b"="].concat()).collect())
+    }
+
+    /// The place of the message among the names.
+    fn message(&self) -> Option<usize> {
+        self.0.iter().position(|name| name == MESSAGE)
     }
 
     /// The place of a field among the names, and where its value begins.
@@ -95,6 +103,8 @@ pub struct Fields {
     file: u64,
     unpacker: Unpacker,
     values: Values,
+    /// What is wrong with the first value of the entry that cannot be unpacked.
+    damage: Option<Damage>,
     /// The longest part of a value that is wanted, bytes.
     most: usize,
 }
@@ -108,6 +118,7 @@ impl Fields {
             file: 0,
             unpacker: Unpacker::default(),
             values: Values::default(),
+            damage: None,
             most: most.min(MOST),
         }
     }
@@ -139,7 +150,7 @@ impl Fields {
     /// Reads the values of the data objects at `offsets`.
     ///
     /// # Errors
-    /// One of them cannot be read, or is none.
+    /// One of them cannot be read, or is none; or one that cannot be unpacked may have been the message.
     pub fn read(
         &mut self,
         file: &impl ReadAt,
@@ -148,6 +159,7 @@ impl Fields {
         windows: &mut Windows,
     ) -> Result<&Values, Damage> {
         self.values.clear();
+        self.damage = None;
         for offset in offsets {
             let place = place(offset);
             let known = self.known.get(place);
@@ -159,7 +171,13 @@ impl Fields {
             }
             self.data(file, header, offset, windows)?;
         }
-        Ok(&self.values)
+        let message = self.wanted.message();
+        match self.damage.take() {
+            Some(damage) if message.is_some_and(|field| self.values.get(field).is_none()) => {
+                Err(damage)
+            }
+            _ => Ok(&self.values),
+        }
     }
 
     /// Reads the value of the data object at `offset`, if it is wanted.
@@ -180,8 +198,13 @@ impl Fields {
         let head = usize::try_from(header.data_head()).unwrap_or(usize::MAX);
         let bytes = windows.far(file, offset, object.size.min(PEEK))?;
         let packed = bytes.get(head..).unwrap_or_default();
-        let beginning = self.unpacker.beginning(packed, object.flags, offset);
-        let found = beginning.and_then(|payload| self.wanted.find(payload));
+        let found = match self.unpacker.beginning(packed, object.flags, offset) {
+            Ok(payload) => self.wanted.find(payload),
+            Err(damage) => {
+                self.damage.get_or_insert(damage);
+                return Ok(());
+            }
+        };
         let Some((field, start)) = found else {
             if let Some(known) = self.known.get_mut(place(offset)) {
                 known.set(offset, self.file, None);
@@ -216,4 +239,63 @@ fn place(offset: u64) -> usize {
     // Objects begin at multiples of 8; the high bits of the product depend on all of them.
     let hash = (offset >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(hash >> 51).unwrap_or_default() & (PLACES - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::PACKED_ZSTD;
+    use super::*;
+
+    const HEAD: Header = Header {
+        file_id: [0; 16],
+        tail_boot: [0; 16],
+        seqnum_id: [0; 16],
+        archived: false,
+        compact: false,
+        size: 208,
+        used: 0,
+        entries: 0,
+        tail_seqnum: 0,
+        head_seqnum: 0,
+        array: 0,
+        head_realtime: 0,
+        tail_realtime: 0,
+        tail_monotonic: 0,
+    };
+
+    /// A file of data objects, and where they stand.
+    fn file(payloads: &[(u8, &[u8])]) -> (Vec<u8>, Vec<u64>) {
+        let (mut bytes, mut offsets) = (vec![0; 208], Vec::new());
+        for (flags, payload) in payloads {
+            offsets.push(bytes.len() as u64);
+            let size = 64 + payload.len() as u64;
+            bytes.extend([DATA, *flags, 0, 0, 0, 0, 0, 0]);
+            bytes.extend(size.to_le_bytes());
+            bytes.extend([0; 48]);
+            bytes.extend(*payload);
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+        }
+        (bytes, offsets)
+    }
+
+    /// The message of an entry with these values, or what is wrong with the entry.
+    fn message(payloads: &[(u8, &[u8])]) -> Result<Option<Vec<u8>>, Damage> {
+        let (bytes, offsets) = file(payloads);
+        let wanted = Wanted::new([&b"PRIORITY"[..], b"MESSAGE"]);
+        let mut fields = Fields::new(wanted, 1000);
+        let offsets = offsets.into_iter();
+        let mut windows = Windows::default();
+        let values = fields.read(&bytes.as_slice(), &HEAD, offsets, &mut windows)?;
+        Ok(values.get(1).map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_unpacked_is_damage_if_it_may_be_the_message() {
+        let plain: (u8, &[u8]) = (0, b"MESSAGE=there");
+        let other: (u8, &[u8]) = (0, b"PRIORITY=3");
+        let bad: (u8, &[u8]) = (PACKED_ZSTD, b"no frame of zstd");
+        assert!(matches!(message(&[other, bad]), Err(Damage::Format(..))));
+        assert_eq!(message(&[bad, plain]).unwrap(), Some(b"there".to_vec()));
+        assert_eq!(message(&[other]).unwrap(), None);
+    }
 }

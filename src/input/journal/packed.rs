@@ -49,28 +49,33 @@ impl Unpacker {
     }
 
     /// The beginning of a payload, [`NAME`] bytes of it or more unless it is shorter, from `packed`, which may
-    /// lack its end. Nothing if that does not suffice.
+    /// lack its end.
+    ///
+    /// # Errors
+    /// It cannot be unpacked: nobody can tell which field it is.
     pub fn beginning<'a>(
         &'a mut self,
         packed: &'a [u8],
         flags: u8,
         offset: u64,
-    ) -> Option<&'a [u8]> {
+    ) -> Result<&'a [u8], Damage> {
+        let damage = || Damage::Format("a value that LZ4 cannot unpack", offset);
         match flags & (PACKED_XZ | PACKED_LZ4 | PACKED_ZSTD) {
-            0 => packed.get(..packed.len().min(NAME)),
+            0 => Ok(packed.get(..packed.len().min(NAME)).unwrap_or_default()),
             PACKED_LZ4 => {
                 let length = usize::try_from(le64(packed, 0)).unwrap_or(usize::MAX);
-                let literals = first_literals(packed.get(8..)?)?;
+                let literals = packed.get(8..).and_then(first_literals);
+                let literals = literals.ok_or_else(damage)?;
                 let enough = literals.len() >= NAME.min(length) || literals.contains(&b'=');
                 if enough {
                     self.unpacked.clear();
                     let most = literals.len().min(NAME);
                     self.unpacked.extend_from_slice(&literals[..most]);
-                    return Some(&self.unpacked);
+                    return Ok(&self.unpacked);
                 }
-                self.unpack(packed, flags, MOST, offset).ok()
+                self.unpack(packed, flags, MOST, offset)
             }
-            _ => self.unpack(packed, flags, NAME, offset).ok(),
+            _ => self.unpack(packed, flags, NAME, offset),
         }
     }
 
