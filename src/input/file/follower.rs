@@ -67,6 +67,8 @@ pub struct Follower<F: FileSystem> {
     skipped: HashSet<PathBuf>,
     /// Patterns whose directory we may not list, and what to say of it.
     shut: BTreeMap<PathBuf, String>,
+    /// Directories of rotated files that cannot be listed, and what to say of them.
+    hidden: BTreeMap<PathBuf, String>,
     /// What was told to be wrong, by path.
     faults: BTreeMap<PathBuf, String>,
     /// What was there when the configuration was read begins where `set tail` says.
@@ -138,6 +140,7 @@ impl<F: FileSystem> Follower<F> {
             resume: resume.into_iter().map(|m| (m.path.clone(), m)).collect(),
             skipped: HashSet::new(),
             shut: BTreeMap::new(),
+            hidden: BTreeMap::new(),
             faults: BTreeMap::new(),
             fresh: HashSet::new(),
             since: HashMap::new(),

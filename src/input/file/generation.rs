@@ -196,6 +196,14 @@ impl<F: LogFile> Generation<F> {
         }
     }
 
+    /// Why nothing can be unpacked of a packed file, if so.
+    pub fn spoiled(&self) -> Option<&io::Error> {
+        match &self.source {
+            Source::Plain(_) => None,
+            Source::Compressed(packed) => packed.fault.as_ref().filter(|_| packed.rest.is_empty()),
+        }
+    }
+
     /// What was unpacked of a packed file and is not handed out.
     pub fn next_bytes(&self) -> &[u8] {
         match &self.source {

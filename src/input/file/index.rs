@@ -62,6 +62,11 @@ impl Index {
         }
     }
 
+    /// The directories to which rotated files of logs may be moved.
+    pub fn olddirs(&self) -> impl Iterator<Item = &Path> {
+        self.moved_from.keys().map(PathBuf::as_path)
+    }
+
     /// The paths of the logs whose rotated file this may be, by its name and its directory.
     pub fn logs_of(&self, path: &Path) -> Vec<PathBuf> {
         let bases = path.file_name().map(bases_of).unwrap_or_default();

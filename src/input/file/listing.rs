@@ -28,6 +28,8 @@ pub struct Listing {
     pub at: i64,
     /// In which turn of the follower it was listed.
     turn: u64,
+    /// Why the directory may not be listed, if it may not.
+    pub shut: Option<String>,
     /// The number of all names.
     names: usize,
     /// The rotated files, by the name of the log that they may come from.
@@ -37,15 +39,16 @@ pub struct Listing {
 impl Listing {
     fn of<F: FileSystem>(fs: &F, dir: &Path, now: i64, turn: u64) -> io::Result<Self> {
         let stamp = there(fs.meta(dir))?.map(|meta| meta.mtime);
-        let names = match there(fs.list(dir)) {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
-            names => names?,
+        let (names, shut) = match there(fs.list(dir)) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => (None, Some(e.to_string())),
+            names => (names?, None),
         };
         let names = names.unwrap_or_default();
         let mut listing = Self {
             stamp,
             at: now,
             turn,
+            shut,
             names: names.len(),
             rotated: HashMap::new(),
         };

@@ -1,5 +1,6 @@
 //! The follower on real files, stepped by hand.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ struct World {
     follower: Option<Follower<RealFs>>,
     lines: Vec<String>,
     notices: Vec<String>,
+    /// What `tenshi status` shows to be wrong now, by its input.
+    faults: BTreeMap<String, String>,
     checkpoints: Option<PathCheckpoints>,
     /// Whether the last turn left something to read.
     more: bool,
@@ -64,6 +67,7 @@ impl World {
             follower: None,
             lines: Vec::new(),
             notices: Vec::new(),
+            faults: BTreeMap::new(),
             checkpoints: None,
             more: false,
         }
@@ -102,7 +106,12 @@ impl World {
                     }
                 }
                 Event::Notice(notice) => self.notices.push(notice.text),
-                Event::Health { .. } | Event::Patterns(_) | Event::Drained => {}
+                Event::Health { input, fault } => {
+                    self.faults.remove(&input);
+                    let blind = fault.filter(|fault| fault.blind);
+                    self.faults.extend(blind.map(|fault| (input, fault.text)));
+                }
+                Event::Patterns(_) | Event::Drained => {}
             });
             self.more = turn.more || turn.waiting;
             if !self.more {

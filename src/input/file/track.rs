@@ -50,6 +50,12 @@ const LINGER_ALONE: i64 = 3_600_000 * MS;
 const SETTLED: i64 = 1_000 * MS;
 /// The kernel's clock for files ticks coarsely and may lag.
 const MARGIN: i64 = 2_000 * MS;
+/// Why rotated files cannot be looked through where a directory of them cannot be listed: the directory is told of.
+const HIDDEN: &str = "an olddir cannot be listed";
+/// Why rotated files are looked through again where one of them may not be written to its end yet.
+const UNFINISHED: &str = "a packed file has no end yet";
+/// What is told of a checkpoint whose file is nowhere.
+const GONE: &str = "the file that was being read is gone";
 /// How a fault begins that is none: the lines are taken under the other name.
 const ALIAS: &str = "is the same file as";
 /// The fault of a log that is not there yet.
@@ -94,6 +100,8 @@ pub(super) struct Track<F: FileSystem> {
     /// Bytes that were seen of a file when it was truncated before a line of it was read: lost, if no
     /// copy of it turns up.
     cut: u64,
+    /// Bytes that were not read of a file that is gone: lost, if it is not where nobody can look now.
+    missing: Option<u64>,
     /// Bytes that were not read of the live file when it was written anew: lost, if they are not in
     /// what stands there now.
     rewritten: u64,
@@ -105,6 +113,8 @@ pub(super) struct Track<F: FileSystem> {
     /// A rotated file that may hold unread lines cannot be opened, as was told. Until it can, no
     /// later moment counts as seen, so that it stays a candidate.
     shut: Option<String>,
+    /// Packed files of which nothing can be unpacked, as was told.
+    spoiled: Vec<(FileId, i64)>,
     /// The mtimes of the directories when they were last looked through while they were quiet, and of what the
     /// path named: a copy may be written over an older one, and no name change.
     surveyed: Option<(Stamp, i64)>,
@@ -142,6 +152,7 @@ impl<F: FileSystem> Track<F> {
             packed: false,
             recheck: false,
             cut: 0,
+            missing: None,
             rewritten: 0,
             seen: since,
             last_line: 0,
@@ -150,6 +161,7 @@ impl<F: FileSystem> Track<F> {
             fault: None,
             waiting_since: None,
             shut: None,
+            spoiled: Vec::new(),
             surveyed: None,
             names_seen: None,
             closed: None,

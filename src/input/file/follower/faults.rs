@@ -49,6 +49,26 @@ impl<F: FileSystem> Follower<F> {
         }
     }
 
+    /// Tells which directories of rotated files (`set olddir`) cannot be listed: while one cannot, nobody knows
+    /// whether a log has lines there that were not read.
+    pub(super) fn look_at_olddirs(&mut self, now: i64, emit: &mut dyn FnMut(Event)) {
+        let mut hidden = BTreeMap::new();
+        for dir in self.index.olddirs() {
+            let listing = self.listings.of_this_turn(&self.fs, dir, now);
+            let why = listing.map_or_else(|e| Some(e.to_string()), |listing| listing.shut.clone());
+            if let Some(why) = why {
+                let fault = format!("olddir cannot be listed: {why}");
+                hidden.insert(dir.to_path_buf(), fault);
+            }
+        }
+        for (dir, fault) in &hidden {
+            if self.hidden.get(dir) != Some(fault) {
+                emit(fault_of(dir, fault));
+            }
+        }
+        self.hidden = hidden;
+    }
+
     /// Tells what has become wrong with a path, or well, since the last time. Here and not where it
     /// happens: a path that is no longer in the list has nobody else to tell it.
     pub(super) fn tell_faults(&mut self, emit: &mut dyn FnMut(Event)) {
@@ -57,11 +77,13 @@ impl<F: FileSystem> Follower<F> {
             .shut
             .iter()
             .map(|(path, fault)| (path.as_path(), fault.as_str()));
+        let hidden = self.hidden.iter();
+        let hidden = hidden.map(|(path, fault)| (path.as_path(), fault.as_str()));
         let tracks = self.tracks.iter();
         let faulty = tracks.filter_map(|t| Some((t.path.as_path(), t.fault()?)));
         let excused = |path: &Path| self.excused.is_some_and(|is_excused| is_excused(path));
         let faulty = faulty.filter(|(path, fault)| *fault != MISSING || !excused(path));
-        let now: BTreeMap<&Path, &str> = skipped.chain(shut).chain(faulty).collect();
+        let now: BTreeMap<&Path, &str> = skipped.chain(shut).chain(hidden).chain(faulty).collect();
         let told = self.faults.iter();
         if told.map(|(p, f)| (p.as_path(), f.as_str())).eq(now.clone()) {
             return;

@@ -47,6 +47,7 @@ impl<F: FileSystem> Follower<F> {
             data: !self.woken || self.told,
         };
         self.untold.clear();
+        self.look_at_olddirs(now, emit);
         let all = self.each(None, now, why, emit, Track::turn);
         self.tell_faults(emit);
         self.tell_left_out(all, emit);
@@ -277,6 +278,8 @@ impl<F: FileSystem> Follower<F> {
             written: why.data,
             moved: Cell::new(false),
             shut: Cell::new(None),
+            hidden: Cell::new(false),
+            unfinished: Cell::new(false),
             budget: self.budget,
         };
         let progress = act(track, &mut cx);

@@ -197,3 +197,155 @@ fn what_a_pattern_finds_in_the_directory_is_no_log() {
     assert_eq!(followed, [path("app/web.log")]);
     assert_eq!(lines, ["1", "2"]);
 }
+
+/// A world with a log of which a line was read, and a link `old` that leads to itself: nobody can look behind it.
+fn hidden() -> World {
+    let mut w = World::new();
+    std::os::unix::fs::symlink("old", w.log.with_file_name("old")).unwrap();
+    w.olddirs = vec!["old".into()];
+    w.append(&w.log, "0\n");
+    w.start();
+    w.append(&w.log, "1\n");
+    w.scan();
+    w
+}
+
+fn losses(w: &World) -> Vec<&str> {
+    let notices = w.notices.iter().map(String::as_str);
+    notices.filter(|text| text.contains("lost")).collect()
+}
+
+/// `old` is a directory now, with what was moved to it meanwhile.
+fn show(w: &World) {
+    let old = w.log.with_file_name("old");
+    fs::remove_file(&old).unwrap();
+    fs::create_dir(&old).unwrap();
+    for file in ["log.1", "log.2"] {
+        let away = w.log.with_file_name(format!("away-{file}"));
+        if away.exists() {
+            fs::rename(away, old.join(file)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_that_cannot_be_looked_at_hides_no_file_beside_the_log() {
+    let mut w = hidden();
+    assert_eq!(w.faults.len(), 1, "{:?}", w.faults);
+    let fault = w.faults.values().next().unwrap();
+    assert!(fault.starts_with("olddir cannot be listed: "), "{fault}");
+    w.follower = None;
+    w.append(&w.log, "2\n");
+    fs::rename(&w.log, w.rotated(".1")).unwrap();
+    w.append(&w.log, "3\n");
+    w.start();
+    w.expect(&["1", "2", "3"]);
+    // Copied and cut off while it runs.
+    w.append(&w.log, "4\n");
+    fs::copy(&w.log, w.rotated(".0")).unwrap();
+    fs::write(&w.log, "5 and longer than all that was there before\n").unwrap();
+    w.scan();
+    w.append(&w.log, "6\n");
+    w.scan();
+    let five = "5 and longer than all that was there before";
+    w.expect(&["1", "2", "3", "4", five, "6"]);
+    let of_olddir = |text: &&String| text.contains("olddir cannot be listed");
+    // At each start once.
+    assert_eq!(w.notices.iter().filter(of_olddir).count(), 2);
+    assert_eq!(w.notices.len(), 2, "{:?}", w.notices);
+}
+
+#[test]
+fn what_was_moved_to_one_that_cannot_be_looked_at_is_read_once_it_can_be() {
+    let mut w = hidden();
+    w.append(&w.log, "unfinished");
+    w.scan();
+    w.follower = None;
+    w.append(&w.log, " 2\n");
+    fs::rename(&w.log, w.log.with_file_name("away-log.2")).unwrap();
+    w.append(&w.log, "3\n");
+    fs::rename(&w.log, w.log.with_file_name("away-log.1")).unwrap();
+    w.append(&w.log, "4\n");
+    w.start();
+    w.append(&w.log, "5\n");
+    w.scan();
+    w.expect(&["1", "4", "5"]);
+    // A restart does not forget it.
+    w.start();
+    assert!(losses(&w).is_empty(), "{:?}", w.notices);
+    show(&w);
+    w.scan();
+    w.expect(&["1", "4", "5", "unfinished 2", "3"]);
+    assert!(losses(&w).is_empty(), "{:?}", w.notices);
+    assert!(w.faults.is_empty(), "{:?}", w.faults);
+}
+
+#[test]
+fn what_is_not_there_either_once_it_can_be_looked_at_is_told_as_lost() {
+    let mut w = hidden();
+    w.append(&w.log, "2\nhalf");
+    w.scan();
+    w.follower = None;
+    fs::remove_file(&w.log).unwrap();
+    w.append(&w.log, "3\n");
+    w.start();
+    assert!(losses(&w).is_empty(), "{:?}", w.notices);
+    show(&w);
+    w.scan();
+    w.scan();
+    w.expect(&["1", "2", "3"]);
+    let told = losses(&w);
+    assert_eq!(told.len(), 1, "{:?}", w.notices);
+    assert!(told[0].contains("at least 4 bytes"), "{told:?}");
+}
+
+/// A file system in which one directory may be looked at and not listed.
+struct Barred(PathBuf);
+
+impl FileSystem for Barred {
+    type File = File;
+
+    fn open(&self, path: &Path) -> std::io::Result<File> {
+        RealFs.open(path)
+    }
+
+    fn meta(&self, path: &Path) -> std::io::Result<Meta> {
+        FileSystem::meta(&RealFs, path)
+    }
+
+    fn list(&self, dir: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+        if *dir == self.0 {
+            return Err(std::io::ErrorKind::PermissionDenied.into());
+        }
+        FileSystem::list(&RealFs, dir)
+    }
+}
+
+#[test]
+fn one_that_may_not_be_listed_is_told() {
+    let w = World::new();
+    let old = w.log.with_file_name("old");
+    fs::create_dir(&old).unwrap();
+    w.append(&w.log, "0\n");
+    let settings = Settings {
+        olddirs: vec!["old".into()],
+        ..settings()
+    };
+    let paths = std::slice::from_ref(&w.log);
+    let mut follower = Follower::new(Barred(old.clone()), settings, paths, Vec::new());
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        follower.rescan();
+        follower.turn(SystemClock.now(), &mut |event| {
+            if let Event::Health { input, fault } = event {
+                told.push((input, fault.map(|fault| (fault.text, fault.blind))));
+            }
+        });
+    }
+    let fault = "olddir cannot be listed: permission denied".to_owned();
+    assert_eq!(
+        told,
+        [(old.display().to_string(), Some((fault, true)))],
+        "once"
+    );
+}

@@ -125,3 +125,50 @@ fn a_file_that_is_being_packed_is_read_once() {
         }
     }
 }
+
+/// Packed files of which nothing can be unpacked, as a program with unusual options or a power cut leaves them.
+fn spoiled() -> [(&'static str, Vec<u8>); 3] {
+    [
+        // A window of 2 GiB.
+        (".zst", b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec()),
+        (".gz", vec![0; 4096]),
+        (".bz2", b"BZh91AY&SY\x01\x02\x03".to_vec()),
+    ]
+}
+
+fn written_ago(path: &Path, seconds: u64) {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+    file.set_modified(then).unwrap();
+}
+
+#[test]
+fn a_packed_file_of_which_nothing_can_be_unpacked_is_told_once_when_it_is_not_being_written() {
+    for (suffix, bytes) in spoiled() {
+        let mut w = World::new();
+        w.append(&w.log, "0\n");
+        w.start();
+        w.append(&w.log, "1\n");
+        w.scan();
+        w.follower = None;
+        w.checkpoints.as_mut().unwrap().seen -= 200_000_000_000;
+        let packed = w.rotated(&format!(".1{suffix}"));
+        fs::write(&packed, bytes).unwrap();
+        w.append(&w.log, "2\n");
+        w.start();
+        // Its program may not have come to its first block yet.
+        w.expect(&["1", "2"]);
+        assert!(w.notices.is_empty(), "{suffix} {:?}", w.notices);
+        written_ago(&packed, 90);
+        w.scan();
+        let told = format!("nothing can be unpacked of log.1{suffix}: ");
+        assert_eq!(w.notices.len(), 1, "{suffix} {:?}", w.notices);
+        assert!(w.notices[0].contains(&told), "{:?}", w.notices);
+        assert!(w.notices[0].contains("lost"), "{:?}", w.notices);
+        w.append(&w.log, "3\n");
+        w.scan();
+        w.start();
+        w.expect(&["1", "2", "3"]);
+        assert_eq!(w.notices.len(), 1, "{suffix} {:?}", w.notices);
+    }
+}

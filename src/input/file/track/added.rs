@@ -248,7 +248,7 @@ impl<F: FileSystem> Track<F> {
 
     /// Lines came from a copy: what was seen, and not read, of the file that the path names may be there.
     pub(super) fn found_in_copy(&mut self) {
-        self.cut = 0;
+        (self.cut, self.missing) = (0, None);
         let own = self.gens.last_mut().filter(|g| g.departed.is_none());
         if let Some(own) = own.filter(|own| own.checkpoint.offset == 0) {
             own.checkpoint.end = 0;

@@ -43,6 +43,10 @@ pub(in crate::input::file) struct Context<'a, F: FileSystem> {
     pub moved: Cell<bool>,
     /// A rotated file that may hold lines cannot be opened: why.
     pub shut: Cell<Option<String>>,
+    /// A directory of rotated files cannot be looked at (`set olddir`): nobody can tell what lies there.
+    pub hidden: Cell<bool>,
+    /// A packed file of which nothing can be unpacked may still be being written.
+    pub unfinished: Cell<bool>,
     /// How many files may be held open.
     pub budget: OpenFileBudget,
 }

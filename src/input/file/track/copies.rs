@@ -126,7 +126,8 @@ impl<F: FileSystem> Track<F> {
             // The whole of a short file may be how each new one begins.
             let moved = links > 0 && checkpoint.offset < super::super::checkpoint::HEAD as u64;
             let same = |s: &RotatedFile| s.meta.id == checkpoint.id;
-            (!moved && !self.list_anew(cx)?.iter().any(same)).then_some((checkpoint.offset, false))
+            let beside = self.list_anew(cx)?.iter().any(same) || (links > 0 && cx.hidden.get());
+            (!moved && !beside).then_some((checkpoint.offset, false))
         } else if links == 0 {
             let known = match old.file() {
                 Some(old) => LastLines::of_file(old, &checkpoint)?,

@@ -1,12 +1,14 @@
 //! The rotated files of a path: which of them hold lines not read yet.
 
+use std::io;
+
 use super::super::checkpoint::Standing;
 use super::super::fs::{FileSystem, LogFile};
 use super::super::generation::Generation;
 use super::super::open_files::NO_ROOM;
 use super::super::rotated::{Compression, RotatedFile};
 use super::lookup::{open, resume_on};
-use super::{Context, Done, LINGER, MARGIN, MAX_DONE, SETTLED, Track};
+use super::{Context, Done, GONE, HIDDEN, LINGER, MARGIN, MAX_DONE, SETTLED, Track, UNFINISHED};
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
@@ -72,7 +74,7 @@ impl<F: FileSystem> Track<F> {
         if found.is_none() && cx.moved.take() {
             return false;
         }
-        let shut = found.is_none() && cx.shut.take().is_some();
+        let shut = found.is_none() && (cx.shut.take().is_some() || cx.hidden.get());
         let unread = checkpoint.end.saturating_sub(checkpoint.offset);
         let departed = self.gens[at].departed.is_some();
         let gone = found.is_none() && checkpoint.offset > 0;
@@ -99,6 +101,9 @@ impl<F: FileSystem> Track<F> {
             None if checkpoint.offset == 0 => self.cut = self.cut.max(unread),
             None => {
                 self.remember(Done::cut(checkpoint, cx.now));
+                if cx.hidden.get() {
+                    self.cut = self.cut.max(unread);
+                }
                 if gone && (departed || empty.is_some()) {
                     self.truncated_unread(unread, cx);
                 } else if gone {
@@ -136,10 +141,13 @@ impl<F: FileSystem> Track<F> {
         let more = found > 0 || self.copies_have_more();
         if more {
             self.found_in_copy();
-        } else if !self.recheck {
-            // What moved meanwhile would be looked for again.
+        } else if !(self.recheck || cx.hidden.get()) {
+            // What moved meanwhile would be looked for again; so would what lies where nobody can look.
             let cut = std::mem::take(&mut self.cut);
             self.truncated_unread(cut, cx);
+            if let Some(missing) = self.missing.take() {
+                self.lost(cx, GONE, missing);
+            }
         }
         put > 0 || more
     }
@@ -154,6 +162,9 @@ impl<F: FileSystem> Track<F> {
     ) -> (usize, usize) {
         let (mut place, mut found) = (at, 0);
         cx.shut.set(None);
+        // Nobody has to be told again of a file that is gone.
+        let beside = |id| rotated_files.iter().any(|rotated| rotated.meta.id == id);
+        self.spoiled.retain(|(id, _)| beside(*id));
         for rotated in rotated_files {
             if rotated.foreign
                 || rotated.meta.mtime < self.seen - MARGIN
@@ -191,6 +202,14 @@ impl<F: FileSystem> Track<F> {
             place += 1;
         }
         self.recheck |= cx.moved.take();
+        let silent = match (cx.hidden.get(), cx.unfinished.take()) {
+            (true, _) => Some(HIDDEN),
+            (false, true) => Some(UNFINISHED),
+            (false, false) => None,
+        };
+        if !cx.is_shut() {
+            cx.shut.set(silent.map(str::to_owned));
+        }
         self.tell_shut(cx);
         (place - at, found)
     }
@@ -198,7 +217,8 @@ impl<F: FileSystem> Track<F> {
     /// Tells of a rotated file that cannot be opened, and when none is left.
     pub(super) fn tell_shut(&mut self, cx: &mut Context<F>) {
         let shut = cx.shut.take();
-        let told = |shut: &Option<String>| shut.clone().filter(|text| text != NO_ROOM);
+        let silent = [NO_ROOM, HIDDEN, UNFINISHED];
+        let told = |shut: &Option<String>| shut.clone().filter(|why| !silent.contains(&&**why));
         match (&told(&shut), &told(&self.shut)) {
             (Some(now), before) if before.as_ref() != Some(now) => {
                 let text = format!("{now}; what was not read of it comes once it can be");
@@ -215,6 +235,19 @@ impl<F: FileSystem> Track<F> {
             _ => {}
         }
         self.shut = shut;
+    }
+
+    /// Nothing can be unpacked of a packed file. One that was written just now may still be being written.
+    fn tell_spoiled(&mut self, rotated: &RotatedFile, why: &io::Error, cx: &mut Context<F>) {
+        let told = (rotated.meta.id, rotated.meta.mtime);
+        if cx.now - rotated.meta.mtime < LINGER {
+            cx.unfinished.set(true);
+        } else if !self.spoiled.contains(&told) {
+            let name = rotated.path.file_name().unwrap_or_default();
+            let text = format!("nothing can be unpacked of {}: {why}", shown_path(&name));
+            self.lost(cx, &text, 0);
+            self.spoiled.push(told);
+        }
     }
 
     pub(super) fn too_old(&self, mtime: i64, cx: &Context<F>) -> bool {
@@ -241,6 +274,10 @@ impl<F: FileSystem> Track<F> {
             }
             Compression::Unreadable => return None,
         };
+        if let Some(why) = generation.spoiled() {
+            self.tell_spoiled(rotated, why, cx);
+            return None;
+        }
         let first = cx.readable(&rotated.path, generation.first_bytes())?;
         let size = match rotated.compression {
             Compression::Plain => rotated.meta.size,

@@ -6,7 +6,7 @@ use super::super::fs::{FileId, FileSystem, Kind};
 use super::super::generation::Generation;
 use super::super::rotated::{Compression, RotatedFile};
 use super::lookup::{resume_on, there};
-use super::{Context, Done, Track};
+use super::{Context, Done, GONE, Track};
 use crate::shown::shown_path;
 
 /// Where the file of a checkpoint is.
@@ -37,7 +37,7 @@ impl<F: FileSystem> Track<F> {
         let mut pool = rotated_files.to_vec();
         let live = there(cx.fs.meta(&self.path));
         // One that cannot be looked at just now may be any of them.
-        let hidden = live.is_err();
+        let hidden = live.is_err() || cx.hidden.get();
         if let Ok(Some(meta)) = live
             && meta.kind == Kind::Regular
         {
@@ -171,7 +171,12 @@ impl<F: FileSystem> Track<F> {
         let live = checkpoint.standing == Standing::Live;
         // Of one of which nothing was read nothing is known: it may be in a copy that is read.
         let copied = checkpoint.offset == 0 && self.copies_have_more();
-        let told = (live && !copied && !shut && !self.read_whole) || unread > 0;
+        let gone = live && !copied && !self.read_whole;
+        let hidden = cx.hidden.get();
+        if hidden && (gone || unread > 0) {
+            self.missing = self.missing.max(Some(unread));
+        }
+        let told = (gone && !shut) || (unread > 0 && !hidden);
         let packed = pool
             .iter()
             .any(|s| s.compression == Compression::Unreadable);
@@ -179,7 +184,7 @@ impl<F: FileSystem> Track<F> {
             let why = if packed {
                 "what was being read is gone, or was packed in a format that is not read"
             } else {
-                "the file that was being read is gone"
+                GONE
             };
             self.lost(cx, why, unread);
         }

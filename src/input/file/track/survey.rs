@@ -15,7 +15,8 @@ impl<F: FileSystem> Track<F> {
     /// The rotated files that are there now.
     ///
     /// # Errors
-    /// Some may be missing, since a call failed. A directory that may not be listed has none.
+    /// Some may be missing, since a call failed. The log's own directory has none if it may not be listed; another
+    /// one that cannot be looked at is noted in [`Context::hidden`], and is no error.
     pub(super) fn list_anew(&self, cx: &Context<F>) -> io::Result<Vec<RotatedFile>> {
         self.in_each(cx, |dir| cx.listings.anew(cx.fs, dir, cx.now).map(Some))
             .map(|found| found.unwrap_or_default().0)
@@ -47,12 +48,21 @@ impl<F: FileSystem> Track<F> {
         mut list: impl FnMut(&Path) -> io::Result<Option<Arc<Listing>>>,
     ) -> io::Result<Option<(Vec<RotatedFile>, i64)>> {
         let (mut rotated_files, mut at) = (Vec::new(), cx.now);
-        for dir in self.dirs(cx) {
-            let Some(listing) = list(dir_of(&dir))? else {
-                return Ok(None);
+        for (number, dir) in self.dirs(cx).enumerate() {
+            let mut add = |listing: Arc<Listing>| {
+                if number > 0 && listing.shut.is_some() {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                self.add_rotated(&listing, &dir, cx, &mut rotated_files)?;
+                Ok(listing.at)
             };
-            at = at.min(listing.at);
-            self.add_rotated(&listing, &dir, cx, &mut rotated_files)?;
+            match list(dir_of(&dir)).and_then(|listing| listing.map(&mut add).transpose()) {
+                Ok(Some(listed)) => at = at.min(listed),
+                Ok(None) => return Ok(None),
+                // Nobody knows what lies there; what lies in the other directories is read.
+                Err(_) if number > 0 => cx.hidden.set(true),
+                Err(e) => return Err(e),
+            }
         }
         rotated_files.sort_by_key(RotatedFile::age);
         Ok(Some((rotated_files, at)))
@@ -149,11 +159,14 @@ impl<F: FileSystem> Track<F> {
         !surveyed && seen.is_some_and(|(seen, _)| moved(seen))
     }
 
-    /// When names in the directories changed last; none if the log has no directory.
+    /// When names in the directories changed last, as far as they can be looked at; none if the log has no directory.
     fn stamp(&self, cx: &Context<F>) -> io::Result<Option<Stamp>> {
         let mut stamp: Option<Stamp> = None;
-        for dir in self.dirs(cx) {
-            let meta = there(cx.fs.meta(dir_of(&dir)))?;
+        for (number, dir) in self.dirs(cx).enumerate() {
+            let meta = match there(cx.fs.meta(dir_of(&dir))) {
+                Err(_) if number > 0 => None,
+                meta => meta?,
+            };
             stamp = match (stamp, meta) {
                 (None, None) => return Ok(None),
                 (None, Some(own)) => Some(Stamp::of(&own)),
