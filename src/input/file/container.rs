@@ -26,6 +26,9 @@ use super::lines::Cutter;
 const STRETCH: usize = 120 << 10;
 /// Streams of a container that may have an open line, at most: there are two, but anybody may write the file.
 const MOST_STREAMS: usize = 8;
+/// How much newer an entry of another stream is, by its own time, when a line is taken without its end, seconds: the
+/// lines of that stream wait for it.
+const PATIENCE: i64 = 10;
 
 /// Cuts the bytes of a log into lines: of a container's log into the lines that it holds.
 pub struct LineReader<'a> {
@@ -53,8 +56,16 @@ pub struct Container {
     stamp: (Vec<u8>, Vec<u8>),
 }
 
-/// The lines whose ends are yet to come, each with its stream.
-type Open = Vec<(Vec<u8>, Vec<u8>)>;
+/// The lines whose ends are yet to come.
+type Open = Vec<Part>;
+
+/// A line as far as it came.
+struct Part {
+    stream: Vec<u8>,
+    text: Vec<u8>,
+    /// The time of the last entry of it, seconds.
+    time: Option<i64>,
+}
 
 /// A line of the file.
 struct Entry<'a> {
@@ -169,11 +180,21 @@ impl Container {
         let Some(entry) = read(&line[nuls..]) else {
             return cutter.push(line);
         };
-        let known = open
-            .iter()
-            .position(|(stream, _)| **stream == *entry.stream);
+        let time = match entry.whole && open.is_empty() {
+            true => None,
+            false => seconds(entry.time),
+        };
+        for part in open.extract_if(.., |part| {
+            let newer = time
+                .zip(part.time)
+                .map(|(now, then)| now.saturating_sub(then));
+            *part.stream != *entry.stream && newer.is_some_and(|seconds| seconds > PATIENCE)
+        }) {
+            push(&part.text, cutter);
+        }
+        let known = open.iter().position(|part| *part.stream == *entry.stream);
         let mut text = match known {
-            Some(at) => open.swap_remove(at).1,
+            Some(at) => open.swap_remove(at).text,
             None => match self.head(&entry) {
                 Some(head) => head,
                 None => return cutter.push(line),
@@ -186,7 +207,11 @@ impl Container {
         text.extend_from_slice(&more[..more.len().min(room)]);
         match entry.whole || open.len() >= MOST_STREAMS {
             true => push(&text, cutter),
-            false => open.push((entry.stream.into_owned(), text)),
+            false => open.push(Part {
+                stream: entry.stream.into_owned(),
+                text,
+                time,
+            }),
         }
     }
 
@@ -219,9 +244,15 @@ impl Container {
 
 /// Hands out what came of the lines whose ends are yet to come.
 fn close(open: &mut Open, cutter: &mut Cutter<'_>) {
-    for (_, text) in open.drain(..) {
-        push(&text, cutter);
+    for part in open.drain(..) {
+        push(&part.text, cutter);
     }
+}
+
+/// The seconds of a time of RFC 3339.
+fn seconds(time: &[u8]) -> Option<i64> {
+    let time = DateTime::parse_from_rfc3339(str::from_utf8(time).ok()?).ok()?;
+    Some(time.timestamp())
 }
 
 /// Hands out a line. A newline in it is written as rsyslog writes it.
@@ -421,6 +452,37 @@ mod tests {
     fn a_name_and_a_newline_of_docker_are_read() {
         let log = "{\"log\":\"a\\nb\\n\",\"stream\":\"stdout\",\"attrs\":{\"tag\":\"web\"},\"time\":\"2026-11-23T21:44:00Z\"}\n";
         assert_eq!(lines(DOCKER, log.as_bytes(), &[]).0, ["web: a#012b"]);
+    }
+
+    /// A prompt without an end on one stream does not hold the errors of the other one back.
+    #[test]
+    fn a_line_without_an_end_waits_for_ten_seconds_of_the_other_stream() {
+        let mut log = docker_line("prompt> ", "stdout", 0);
+        log += &docker_line("first\n", "stderr", 10);
+        let (early, late) = (log.len(), docker_line("second\n", "stderr", 11));
+        log += &late;
+        log += &docker_line("answer\n", "stdout", 30);
+        let want = ["first", "prompt> ", "second", "answer"];
+        let want = want.map(|text| format!("0123456789ab: {text}"));
+        for end in 0..=log.len() {
+            assert_eq!(lines(DOCKER, log.as_bytes(), &[end]).0, want, "{end}");
+        }
+        let mut container = Container::of(Path::new(DOCKER)).expect("a container");
+        let (mut text, mut counters) = (Vec::new(), Counters::default());
+        let mut cutter = Cutter {
+            max_line: 60_000,
+            charset: None,
+            coding: Coding::Bytes,
+            from: 0,
+            text: &mut text,
+            counters: &mut counters,
+        };
+        let mut taken = |end: usize| {
+            let now = (false, false);
+            container.take(&log.as_bytes()[..end], &mut cutter, &mut false, now)
+        };
+        assert_eq!(taken(early), 0);
+        assert_eq!(taken(early + late.len()), early + late.len());
     }
 
     /// A stranger's container never ends its line, or writes long ones.
