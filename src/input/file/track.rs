@@ -375,21 +375,6 @@ impl<F: FileSystem> Track<F> {
         }
     }
 
-    /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
-    /// must be older than any that [`Self::insert_unknown`] looks at.
-    fn remember(&mut self, done: Done) {
-        if !done.checkpoint.is_blank() {
-            self.done.push(done);
-        }
-        let mut extra = self.done.len().saturating_sub(MAX_DONE);
-        let old = self.seen - 2 * MARGIN;
-        self.done.retain(|done| {
-            let forget = extra > 0 && done.last < old;
-            extra -= usize::from(forget);
-            !forget
-        });
-    }
-
     fn set_fault(&mut self, cx: &mut Context<F>, fault: Option<String>) {
         if fault == self.fault {
             return;

@@ -1,7 +1,7 @@
 //! The end of a departed generation: when it is let go of, and what its last bytes count for.
 
 use super::super::fs::FileSystem;
-use super::{BRIEF, Context, Done, LINGER, LINGER_ALONE, MARGIN, MAX_DEPARTED, Track};
+use super::{BRIEF, Context, Done, LINGER, LINGER_ALONE, MARGIN, MAX_DEPARTED, MAX_DONE, Track};
 
 impl<F: FileSystem> Track<F> {
     /// Lets go of departed generations that will not grow any more (I6). One that nothing followed
@@ -50,6 +50,21 @@ impl<F: FileSystem> Track<F> {
                 at += 1;
             }
         }
+    }
+
+    /// Keeps a generation in mind, so that it is never taken for a new one. One that is forgotten
+    /// must be older than any that [`Self::insert_unknown`] looks at.
+    pub(super) fn remember(&mut self, done: Done) {
+        if !done.checkpoint.is_blank() {
+            self.done.push(done);
+        }
+        let mut extra = self.done.len().saturating_sub(MAX_DONE);
+        let old = self.seen - 2 * MARGIN;
+        self.done.retain(|done| {
+            let forget = extra > 0 && done.last < old;
+            extra -= usize::from(forget);
+            !forget
+        });
     }
 
     /// Whether a departed generation is read to its end and lies beside the log, where what is added to it is
