@@ -7,7 +7,7 @@ use bstr::{BStr, BString};
 use chrono::TimeDelta;
 
 use crate::clock::Time;
-use crate::site::HeardHere;
+use crate::site::{HeardHere, LONGEST_HOST, MOST_HEARD};
 
 /// Hosts that are known, at most: whoever sends lines can invent names.
 const MOST: usize = 1 << 14;
@@ -29,6 +29,8 @@ pub(super) struct Elsewhere {
     fresh: BTreeSet<BString>,
     /// The messages that rules expect and that came here since then: the hash of the rule, and the host.
     messages: BTreeSet<(u64, BString)>,
+    /// The bytes of the names of the hosts, and of the hosts of the messages.
+    bytes: [usize; 2],
 }
 
 impl Elsewhere {
@@ -44,21 +46,25 @@ impl Elsewhere {
 
     /// Notes that a host was heard here.
     pub(super) fn heard_here(&mut self, host: &BStr) {
-        if self.fresh.contains(host) || self.fresh.len() >= MOST {
-            return;
+        let [bytes, _] = &mut self.bytes;
+        if self.fresh.len() < MOST && !self.fresh.contains(host) && has_room(bytes, host) {
+            self.fresh.insert(host.to_owned());
         }
-        self.fresh.insert(host.to_owned());
     }
 
     /// Notes that the message of the rule with this hash came here.
     pub(super) fn came_here(&mut self, rule: u64, host: &BStr) {
-        if self.messages.len() < MOST {
-            self.messages.insert((rule, host.to_owned()));
+        let message = (rule, host.to_owned());
+        let [_, bytes] = &mut self.bytes;
+        if self.messages.len() < MOST && !self.messages.contains(&message) && has_room(bytes, host)
+        {
+            self.messages.insert(message);
         }
     }
 
     /// What was heard here since the last call.
     pub(super) fn take_fresh(&mut self) -> HeardHere {
+        self.bytes = [0; 2];
         HeardHere {
             hosts: std::mem::take(&mut self.fresh).into_iter().collect(),
             messages: std::mem::take(&mut self.messages).into_iter().collect(),
@@ -103,7 +109,8 @@ impl Elsewhere {
 
     /// Notes that another console heard a host.
     pub(super) fn heard(&mut self, host: &BStr, console: &str, now: Time) {
-        if self.hosts.len() >= MOST && !self.hosts.contains_key(host) {
+        let full = self.hosts.len() >= MOST || host.len() > LONGEST_HOST;
+        if full && !self.hosts.contains_key(host) {
             return;
         }
         let consoles = self.hosts.entry(host.to_owned()).or_default();
@@ -123,9 +130,42 @@ impl Elsewhere {
     }
 }
 
+/// Whether a word that has this number of bytes has room for a host. If so, they are counted.
+fn has_room(bytes: &mut usize, host: &BStr) -> bool {
+    let more = *bytes + host.len();
+    let room = host.len() <= LONGEST_HOST && more <= MOST_HEARD;
+    if room {
+        *bytes = more;
+    }
+    room
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_strangers_invent_take_no_more_than_a_word_has_room_for() {
+        let mut b = Elsewhere::default();
+        b.join("b");
+        for n in 0..100 {
+            let long = BString::from(format!("{n:060000}"));
+            b.heard_here(BStr::new(&long));
+            b.came_here(1, BStr::new(&long));
+            b.heard(BStr::new(&long), "a", Time::default());
+        }
+        assert!(b.take_fresh().is_empty() && b.hosts.is_empty());
+        for n in 0..MOST {
+            let name = BString::from(format!("{n:0255}"));
+            b.heard_here(BStr::new(&name));
+            b.came_here(1, BStr::new(&name));
+        }
+        let heard = b.take_fresh();
+        let most = MOST_HEARD / LONGEST_HOST;
+        assert_eq!((heard.hosts.len(), heard.messages.len()), (most, most));
+        b.heard_here("h".into());
+        assert_eq!(b.take_fresh().hosts, ["h"], "there is room again");
+    }
 
     #[test]
     fn of_the_consoles_that_heard_a_host_the_first_by_name_tells() {

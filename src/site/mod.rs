@@ -57,7 +57,7 @@ pub use id::{BoardNumber, ConsoleId, ShareId};
 pub use member::Member;
 pub use merge::{Doubt, Merged, Missing};
 pub use outcome::Outcome;
-pub use record::{HeardHere, Lesson};
+pub use record::{HeardHere, LONGEST_HOST, Lesson, MOST_HEARD};
 pub use redis::RedisBoard;
 pub use round::{Answer, Round};
 pub use saved::{SavedSite, SiteChange};

@@ -13,6 +13,12 @@ use crate::ledger::news::Taught;
 /// The form of the records: a console of a version with another one does not read them.
 const FORM: u8 = 1;
 
+/// The longest name of a host in a word, bytes: the domain name system has none that is longer.
+pub const LONGEST_HOST: usize = 255;
+/// The bytes of the hosts in a word at most, and of its messages: whoever sends lines can invent names, and an answer
+/// of the board has the words of all consoles.
+pub const MOST_HEARD: usize = 512 << 10;
+
 /// The last word of a console.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Record {
