@@ -85,7 +85,8 @@ pub trait Board: Send {
     /// The board is away.
     fn names(&mut self, number: BoardNumber, table: Table) -> Result<Vec<String>, Fault>;
 
-    /// The names in a table with their values.
+    /// The names in a table with their values. An entry that is too large, or that cannot be read, has no byte: what
+    /// one console wrote, or somebody else, does not keep the others from their board.
     ///
     /// # Errors
     /// The board is away.

@@ -4,9 +4,9 @@
 //! To wipe such a board, give the directory `SITE` another name: what removes its files one after the other may take
 //! a claim away before the share.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,9 +17,13 @@ use crate::shown::shown_path;
 
 /// The longest name of a file, bytes.
 const LONGEST: usize = 250;
+/// The most bytes of an entry: no share and no word has so many.
+const MOST_ENTRY: u64 = 64 << 20;
 
 /// A board in a directory.
 pub struct DirectoryBoard {
+    /// The directory that all consoles have.
+    shared: PathBuf,
     /// The directory of the site.
     root: PathBuf,
     /// The files that were made, for names that nobody else has.
@@ -32,6 +36,7 @@ impl DirectoryBoard {
     /// The board of a site in a directory.
     pub fn new(directory: &Path, site: &str) -> Self {
         Self {
+            shared: directory.to_owned(),
             root: directory.join(site),
             made: 0,
             mark: format!("{:016x}", random()),
@@ -57,6 +62,36 @@ impl DirectoryBoard {
         }
     }
 
+    /// The rights of a directory of the board: as the directory has them that all consoles have, so that who may write
+    /// there may write everywhere. A directory of which only the owner of a file may remove it would be no board.
+    fn rights(&self) -> io::Result<u32> {
+        Ok(fs::metadata(&self.shared)?.mode() & 0o2777)
+    }
+
+    /// Makes a directory of the board and all above it, as far as they are not there.
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        let made = fs::DirBuilder::new().mode(0o700).create(path);
+        match made {
+            Ok(()) => fs::set_permissions(path, Permissions::from_mode(self.rights()?)),
+            Err(fault) if fault.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => {
+                let above = path.parent();
+                let Some(above) = above.filter(|above| above.starts_with(&self.shared)) else {
+                    return Err(fault);
+                };
+                match above == self.shared {
+                    true => fs::DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o750)
+                        .create(above)?,
+                    false => self.make_directory(above)?,
+                }
+                self.make_directory(path)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Makes a whole file that is on the disk, under a name of its own in a directory.
     fn whole(&mut self, directory: &Path, value: &[u8]) -> io::Result<PathBuf> {
         self.made += 1;
@@ -64,9 +99,13 @@ impl DirectoryBoard {
         let mut file = File::options()
             .write(true)
             .create_new(true)
-            .mode(0o640)
+            .mode(0o600)
             .open(&path)?;
-        let written = file.write_all(value).and_then(|()| file.sync_all());
+        let rights = self.rights()? & 0o666;
+        let written = file
+            .set_permissions(Permissions::from_mode(rights))
+            .and_then(|()| file.write_all(value))
+            .and_then(|()| file.sync_all());
         if written.is_err() {
             let _ = fs::remove_file(&path);
         }
@@ -150,10 +189,8 @@ impl DirectoryBoard {
 
     /// Makes the board of this number, if there is none.
     fn make(&mut self, number: BoardNumber) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o750);
         for table in Table::ALL {
-            builder.create(self.table(number, table))?;
+            self.make_directory(&self.table(number, table))?;
         }
         let own = self.root.join(number.to_string());
         let path = self.root.join("board");
@@ -204,11 +241,11 @@ impl DirectoryBoard {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.table(number, table))? {
             let name = entry?.file_name();
-            names.extend(
-                name.to_str()
-                    .filter(|name| !name.starts_with('.'))
-                    .and_then(name_of),
-            );
+            let name = name.to_str().filter(|name| !name.starts_with('.'));
+            // A file with another name is not ours: it could not be asked for by its entry's name.
+            let entry =
+                name.and_then(|name| name_of(name).filter(|entry| file_name(entry) == name));
+            names.extend(entry.filter(|entry| file_name(entry).len() <= LONGEST));
         }
         names.sort_unstable();
         Ok(names)
@@ -245,12 +282,36 @@ fn name_of(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Reads a file, if there is one.
+/// Reads a file, if there is one. What is too large to be an entry has no byte.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    let whole = || -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        let mut bytes = Vec::new();
+        file.take(MOST_ENTRY + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_ENTRY {
+            bytes.clear();
+        }
+        Ok(bytes)
+    };
+    match whole() {
         Ok(bytes) => Ok(Some(bytes)),
         Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
         Err(fault) => Err(fault),
+    }
+}
+
+/// Reads the file of an entry that is listed: what is no file, or may not be read, has no byte.
+fn read_listed(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match read(path) {
+        Err(fault)
+            if matches!(
+                fault.kind(),
+                ErrorKind::IsADirectory | ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(Some(Vec::new()))
+        }
+        other => other,
     }
 }
 
@@ -281,14 +342,15 @@ impl Board for DirectoryBoard {
     }
 
     fn list(&mut self, number: BoardNumber, table: Table) -> Result<Vec<(String, Vec<u8>)>, Fault> {
-        let names = self.names(number, table)?;
-        let values = self
-            .values(number, table, &names)
-            .map_err(|fault| self.fault(&fault))?;
-        let entries = names.into_iter().zip(values);
-        Ok(entries
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect())
+        let mut entries = Vec::new();
+        for name in self.names(number, table)? {
+            let value = self
+                .entry(number, table, &name)
+                .and_then(|path| read_listed(&path));
+            let value = value.map_err(|fault| self.fault(&fault))?;
+            entries.extend(value.map(|value| (name, value)));
+        }
+        Ok(entries)
     }
 
     fn get(
@@ -349,10 +411,7 @@ impl Board for DirectoryBoard {
     fn alarm(&mut self, hash: u64, me: &str) -> Result<Option<String>, Fault> {
         let directory = self.root.join("alert");
         let mut hold = || {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o750)
-                .create(&directory)?;
+            self.make_directory(&directory)?;
             let now = self.server_time()?;
             for entry in fs::read_dir(&directory)?.flatten() {
                 let written = entry.metadata().and_then(|meta| meta.modified());

@@ -23,10 +23,16 @@ const BOUNDS: Bounds = Bounds {
     bytes: 64 << 20,
     values: 400_000,
 };
+/// The most bytes of an entry that is listed. No word has so many: it is damaged, or somebody else's.
+const MOST_ENTRY: usize = 8 << 20;
+/// The bytes of the entries that are asked for at once where the answer for a whole table was more than it may be.
+const PART: usize = 16 << 20;
 /// How long a key lives after it was last written or seen, s.
 const LIFE: i64 = 15 * 24 * 3600;
 /// The time after which the lives of all keys begin anew.
 const AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// The time after which the settings of the server are looked at again.
+const LOOK: Duration = Duration::from_secs(3600);
 /// Number of characters told of a server's own words.
 const MOST_WORDS: usize = 200;
 
@@ -38,6 +44,8 @@ pub struct RedisBoard {
     connection: Option<Connection>,
     /// The keys whose lives began in this day, and since when.
     alive: (Option<Instant>, BTreeSet<(BoardNumber, Table)>),
+    /// The tables that are listed in parts: the answer for the whole was more than it may be.
+    in_parts: BTreeSet<Table>,
     /// The commands so far.
     commands: u64,
 }
@@ -47,6 +55,17 @@ struct Connection {
     link: Link,
     /// The bits of its `run_id`.
     run: u64,
+    /// When the server's settings are looked at again.
+    look: Instant,
+}
+
+impl Connection {
+    /// The server's run, looked at now; why it can be no board.
+    fn looked(link: Link, info: &str) -> Result<Self, String> {
+        let run = run_of(info)?;
+        let look = Instant::now() + LOOK;
+        Ok(Self { link, run, look })
+    }
 }
 
 impl RedisBoard {
@@ -57,6 +76,7 @@ impl RedisBoard {
             prefix: format!("tenshi:{site}:"),
             connection: None,
             alive: (None, BTreeSet::new()),
+            in_parts: BTreeSet::new(),
             commands: 0,
         }
     }
@@ -70,25 +90,26 @@ impl RedisBoard {
         format!("{}{number}:{}", self.prefix, table.name())
     }
 
-    /// Connects, if that is not done: for the first call of a round alone.
+    /// Connects, if that is not done: for the first call of a round alone. Looks at the settings of the server, now
+    /// and then too: they may be others.
     fn connect(&mut self) -> Result<(), Fault> {
-        if self
-            .connection
-            .as_ref()
-            .is_some_and(|connection| connection.run != 0)
-        {
+        let open = self.connection.take_if(|open| open.look <= Instant::now());
+        if self.connection.is_some() {
             return Ok(());
         }
-        let connected = || -> RedisResult<(Link, String)> {
-            let mut link = Link::connect_within(&self.server, CONNECT, BOUNDS)?;
+        let looked = || -> RedisResult<(Link, String)> {
+            let mut link = match open {
+                Some(open) => open.link,
+                None => Link::connect_within(&self.server, CONNECT, BOUNDS)?,
+            };
             link.set_limit(ANSWER);
             let info = cmd("INFO").query(&mut link)?;
             Ok((link, info))
         };
-        let (link, info) = connected().map_err(|fault| self.words(fault))?;
+        let (link, info) = looked().map_err(|fault| self.words(fault))?;
         self.commands += 1;
-        let run = run_of(&info).map_err(|why| self.named(&why))?;
-        self.connection = Some(Connection { link, run });
+        let connection = Connection::looked(link, &info).map_err(|why| self.named(&why))?;
+        self.connection = Some(connection);
         Ok(())
     }
 
@@ -111,7 +132,7 @@ impl RedisBoard {
         let why = match code {
             "NOAUTH" => format!("it wants a password: redis://:PASSWORD@HOST:PORT ({text})"),
             "NOPERM" => format!(
-                "its user may not do what a board needs: +info +@hash +@string +expire ({text})"
+                "its user may not do what a board needs: +info +@hash +@string +expire +del +select ({text})"
             ),
             "READONLY" => format!("it is a replica: name its master ({text})"),
             _ if text.contains("OOM") => format!("its memory is full ({text})"),
@@ -132,13 +153,57 @@ impl RedisBoard {
     }
 
     fn ask<T>(&mut self, ask: impl FnOnce(&mut Link) -> RedisResult<T>) -> Result<T, Fault> {
+        self.ask_bounded(ask).map_err(|(fault, _)| fault)
+    }
+
+    /// As [`RedisBoard::ask`]; a fault comes with whether the answer was more than it may be.
+    fn ask_bounded<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Link) -> RedisResult<T>,
+    ) -> Result<T, (Fault, bool)> {
         let Some(connection) = &mut self.connection else {
-            return Err(self.named("the connection is over"));
+            return Err((self.named("the connection is over"), false));
         };
-        ask(&mut connection.link).map_err(|fault| {
+        let answer = ask(&mut connection.link);
+        let over = connection.link.is_over();
+        answer.map_err(|fault| {
             self.connection = None;
-            self.words(fault)
+            (self.words(fault), over)
         })
+    }
+
+    /// The entries of a table, some at a time; an entry that is too large has no value.
+    fn list_in_parts(&mut self, key: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+        let names: Vec<Vec<u8>> = self.query(cmd("HKEYS").arg(key))?;
+        let mut pipe = redis::pipe();
+        for name in &names {
+            pipe.cmd("HSTRLEN").arg(key).arg(name);
+        }
+        let lengths: Vec<usize> = match names.is_empty() {
+            true => Vec::new(),
+            false => self.query_all(&pipe)?,
+        };
+        let (mut all, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut parts = Vec::new();
+        for (name, length) in names.into_iter().zip(lengths) {
+            if length > MOST_ENTRY {
+                all.push((name, Vec::new()));
+                continue;
+            }
+            bytes += length;
+            part.push(name);
+            if bytes >= PART {
+                parts.push(std::mem::take(&mut part));
+                bytes = 0;
+            }
+        }
+        parts.push(part);
+        for names in parts.into_iter().filter(|names| !names.is_empty()) {
+            let values: Vec<Option<Vec<u8>>> = self.query(cmd("HMGET").arg(key).arg(&names))?;
+            let values = names.into_iter().zip(values);
+            all.extend(values.filter_map(|(name, value)| Some((name, value?))));
+        }
+        Ok(all)
     }
 
     /// A pipeline that writes by a command, and begins the life of the key anew once a day.
@@ -255,8 +320,26 @@ impl Board for RedisBoard {
     }
 
     fn list(&mut self, number: BoardNumber, table: Table) -> Result<Vec<(String, Vec<u8>)>, Fault> {
-        let all: Vec<(Vec<u8>, Vec<u8>)> =
-            self.query(cmd("HGETALL").arg(self.key(number, table)))?;
+        let key = self.key(number, table);
+        let all: Vec<(Vec<u8>, Vec<u8>)> = if self.in_parts.contains(&table) {
+            let all = self.list_in_parts(&key)?;
+            let bytes = all.iter().map(|(_, value)| value.len()).sum::<usize>();
+            let damaged = all.iter().any(|(_, value)| value.is_empty());
+            if bytes < PART && !damaged {
+                self.in_parts.remove(&table);
+            }
+            all
+        } else {
+            self.commands += 1;
+            let all = self.ask_bounded(|link| cmd("HGETALL").arg(&key).query(link));
+            all.map_err(|(fault, over)| {
+                // The next round asks for less at once.
+                if over {
+                    self.in_parts.insert(table);
+                }
+                fault
+            })?
+        };
         let entry = |(name, value): (Vec<u8>, Vec<u8>)| {
             (String::from_utf8_lossy(&name).into_owned(), value)
         };
@@ -325,9 +408,10 @@ impl Board for RedisBoard {
         }
         let who: Option<String> = self.query(cmd("GET").arg(&key))?;
         match who.as_deref() == Some(me) {
+            // If the lease ended just now, somebody else may have it: then two lead once, which does no harm.
             true => self
-                .query::<()>(cmd("PEXPIRE").arg(&key).arg(time))
-                .map(|()| true),
+                .query::<Option<String>>(cmd("SET").arg(&key).arg(me).arg("XX").arg("PX").arg(time))
+                .map(|set| set.is_some()),
             false => Ok(false),
         }
     }
@@ -343,5 +427,57 @@ impl Board for RedisBoard {
             .arg(&key);
         let (who,): (Option<String>,) = self.query_all(&pipe)?;
         Ok(who.filter(|who| who != me))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers `INFO` with one policy after the other, and anything else with the number of a board.
+    fn server(policies: &'static [&'static str]) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut policies = policies.iter();
+            let mut writer = stream.try_clone().unwrap();
+            for line in BufReader::new(stream).lines() {
+                let answer = match line.unwrap().as_str() {
+                    "INFO" => {
+                        let policy = policies.next().unwrap();
+                        let id = "0123456789abcdef";
+                        let info =
+                            format!("run_id:{id}\r\nmaxmemory:9\r\nmaxmemory_policy:{policy}\r\n");
+                        format!("${}\r\n{info}\r\n", info.len())
+                    }
+                    "GET" => "$1\r\n7\r\n".to_owned(),
+                    "EXPIRE" => ":1\r\n".to_owned(),
+                    _ => continue,
+                };
+                writer.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn the_settings_of_a_server_are_looked_at_again() {
+        let port = server(&["noeviction", "noeviction", "allkeys-lru"]);
+        let server = RedisServer::parse(&format!("redis://127.0.0.1:{port}")).unwrap();
+        let mut board = RedisBoard::new(server, "naoj");
+        let number = board.number(BoardNumber(1)).unwrap();
+        for refused in [false, false, true] {
+            let answer = board.number(BoardNumber(1));
+            assert_eq!(answer.is_err(), refused, "{answer:?}");
+            if let Some(open) = &mut board.connection {
+                assert_eq!(answer, Ok(number));
+                open.look = Instant::now();
+            }
+        }
+        assert!(board.connection.is_none());
     }
 }

@@ -149,6 +149,43 @@ fn a_directory_is_a_board() {
     std::fs::remove_dir_all(path).expect("removed");
     assert!(a.put_new(before, Table::Claim, "x", b"").is_err());
     assert_ne!(a.number(BoardNumber(2)).expect("a number"), before);
+    // Who may write in the directory may write on the board.
+    for mode in [0o2770, 0o777, 0o1777, 0o750] {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let shared = dir.root().join(format!("shared{mode:o}"));
+        std::fs::create_dir(&shared).expect("made");
+        std::fs::set_permissions(&shared, PermissionsExt::from_mode(mode)).expect("set");
+        let mut board = DirectoryBoard::new(&shared, "naoj");
+        let number = board.number(BoardNumber(1)).expect("a number");
+        board
+            .put(number, Table::Share, &[entry("x", "1")])
+            .expect("put");
+        assert!(board.lead(number, "a").expect("leads"));
+        assert_eq!(board.alarm(1, "a").expect("looked up"), None);
+        let mode_of = |path: &str| {
+            let path = shared.join("naoj").join(path);
+            path.metadata().expect("it is there").mode() & 0o7777
+        };
+        for directory in ["", "alert", "0000000000000001", "0000000000000001/share"] {
+            assert_eq!(mode_of(directory), mode & 0o2777, "{directory}");
+        }
+        for file in ["board", "0000000000000001/share/x", "0000000000000001/lead"] {
+            assert_eq!(mode_of(file), mode & 0o666, "{file}");
+        }
+    }
+    // Whatever somebody else put there keeps nobody from the entries.
+    let number = a.number(BoardNumber(2)).expect("a number");
+    a.put(number, Table::Member, &[entry("a", "1")])
+        .expect("put");
+    let table = dir.root().join("naoj").join(number.to_string());
+    let table = table.join("member");
+    std::fs::create_dir(table.join("dir")).expect("made");
+    std::fs::write(table.join("x".repeat(255)), "").expect("written");
+    std::fs::write(table.join("%41"), "").expect("written");
+    let large = std::fs::File::create(table.join("large")).expect("made");
+    large.set_len(65 << 20).expect("a length");
+    let want = [entry("a", "1"), entry("dir", ""), entry("large", "")];
+    assert_eq!(a.list(number, Table::Member).expect("entries"), want);
     std::fs::rename(dir.root().join("naoj"), dir.root().join("old")).expect("renamed");
     assert_eq!(a.number(BoardNumber(3)), Ok(BoardNumber(3)));
 }
@@ -179,6 +216,67 @@ fn a_redis_server_is_a_board() {
             .query(&mut client)
             .expect("a time");
         assert!(left > 14 * 24 * 3600, "{key}: {left}");
+    }
+}
+
+/// The rights that docs/site.md names are all that a board needs, and no board needs less of the others' keys.
+#[test]
+fn a_redis_user_with_the_documented_rights_has_a_board() {
+    let dir = Dir::new();
+    let redis = Redis::start(dir.root(), free_port(), &["--save", ""]);
+    let text = include_str!("../../../docs/site.md");
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("ACL SETUSER "));
+    let words: Vec<&str> = line.expect("a user").split_whitespace().collect();
+    let set: Vec<&str> = ["ACL", "SETUSER"]
+        .into_iter()
+        .chain(words.clone())
+        .collect();
+    redis.say(&set);
+    let password = words.iter().find_map(|word| word.strip_prefix('>'));
+    let (user, password, port) = (words[0], password.expect("a password"), redis.port);
+    let board = || {
+        let server = RedisServer::parse(&format!("redis://{user}:{password}@127.0.0.1:{port}/3"));
+        RedisBoard::new(server.expect("an address"), "naoj")
+    };
+    is_a_board(&mut board(), &mut board());
+    // The rights are named where one is missing.
+    redis.say(&["ACL", "SETUSER", user, "-del"]);
+    let mut a = board();
+    let number = a.number(BoardNumber(1)).expect("a number");
+    let fault = a.renew(number).expect_err("no right");
+    let rights = words.iter().filter(|word| word.starts_with('+'));
+    for right in rights {
+        assert!(fault.0.contains(right), "{right}: {fault}");
+    }
+}
+
+/// An entry that is larger than any answer may be keeps nobody from the other entries.
+#[test]
+fn a_redis_server_with_an_entry_that_is_too_large_is_still_a_board() {
+    let dir = Dir::new();
+    let redis = Redis::start(dir.root(), free_port(), &["--save", ""]);
+    let mut a = redis.board();
+    let number = a.number(BoardNumber(1)).expect("a number");
+    a.put(number, Table::Member, &[entry("a", "1"), entry("b", "2")])
+        .expect("put");
+    a.put(
+        number,
+        Table::Member,
+        &[("c".to_owned(), vec![b'x'; 65 << 20])],
+    )
+    .expect("put");
+    assert!(a.list(number, Table::Member).is_err(), "it is too much");
+    assert_eq!(a.number(BoardNumber(2)).expect("a number"), number);
+    let mut all = a.list(number, Table::Member).expect("entries");
+    all.sort();
+    assert_eq!(all, [entry("a", "1"), entry("b", "2"), entry("c", "")]);
+    a.put(number, Table::Member, &[entry("c", "3")])
+        .expect("put");
+    for _ in 0..2 {
+        let all = a.list(number, Table::Member).expect("entries");
+        assert!(all.contains(&entry("c", "3")), "it is whole again");
     }
 }
 
