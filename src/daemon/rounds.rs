@@ -120,7 +120,8 @@ impl Daemon {
     pub(super) fn site_reloaded(&mut self) {
         let config = self.monitor.config();
         if let Some((site, settings)) = self.site.as_mut().zip(config.site.as_ref()) {
-            site.member.reconfigure(settings, schedules(config));
+            let now = self.clock.now();
+            site.member.reconfigure(settings, schedules(config, now));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{Datelike, Local, Offset, TimeDelta, TimeZone, Utc};
 
 use super::messages::Message;
 use crate::clock::Time;
@@ -63,7 +63,8 @@ impl Site {
         };
         let worker = Worker::start(settings, console.as_str(), answer)
             .map_err(|e| format!("no thread for the board of `set site`: {e}"))?;
-        let (hash, now) = (schedules(&config), monitor.looked());
+        let now = monitor.looked();
+        let hash = schedules(&config, now);
         monitor.join_site(console.as_str());
         let site = Self {
             member: Member::new(settings, console.as_str(), hash, saved, now),
@@ -152,8 +153,12 @@ fn longest_round(wait: Duration) -> TimeDelta {
     TimeDelta::from_std(longest).unwrap_or(LOOK)
 }
 
-/// The hash of the schedules of a configuration.
-pub(super) fn schedules(config: &Config) -> u64 {
+/// The hash of the schedules of a configuration, and of the local time in which they are.
+pub(super) fn schedules(config: &Config, now: Time) -> u64 {
+    schedules_in(&Local, config, now)
+}
+
+fn schedules_in<Z: TimeZone>(zone: &Z, config: &Config, now: Time) -> u64 {
     let scheduled = config
         .queues
         .iter()
@@ -163,15 +168,24 @@ pub(super) fn schedules(config: &Config) -> u64 {
         });
     let all: BTreeMap<&String, String> = scheduled.collect();
     let all = all.iter();
-    of_texts(all.flat_map(|(queue, schedule)| [queue.as_bytes(), schedule.as_bytes()]))
+    let texts = all.flat_map(|(queue, schedule)| [queue.as_bytes(), schedule.as_bytes()]);
+    // Winter and summer of the year: so the hash is another one in another zone, and stays as it is on the day on
+    // which the clocks are changed.
+    let offsets = [1, 7].map(|month| {
+        let day = Utc.with_ymd_and_hms(now.year(), month, 1, 12, 0, 0);
+        let offset = |day: Time| zone.offset_from_utc_datetime(&day.naive_utc()).fix();
+        day.single()
+            .map_or(0, |day| offset(day).local_minus_utc())
+            .to_be_bytes()
+    });
+    let offsets = offsets.iter().map(<[u8; 4]>::as_slice);
+    of_texts(texts.chain(offsets))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::mpsc::sync_channel;
-
-    use chrono::TimeZone;
 
     use super::*;
     use crate::config::parse_bytes;
@@ -217,6 +231,19 @@ mod tests {
         assert!(!site.is_kept(), "one has failed: the next one holds all");
         site.stored(Some(4), 5);
         assert!(site.is_kept());
+    }
+
+    #[test]
+    fn consoles_in_other_time_zones_have_other_schedules() {
+        let text = "set mailserver h\nset queue q f@x t@x [0 12 * * *]\n";
+        let config = parse_bytes(text.as_bytes()).config.unwrap();
+        let at = |month, day| Utc.with_ymd_and_hms(2026, month, day, 11, 0, 0).unwrap();
+        let hash = |zone: &chrono::FixedOffset, now| schedules_in(zone, &config, now);
+        let zones = [0, 3600].map(|east| chrono::FixedOffset::east_opt(east).unwrap());
+        let [first, second] = zones.map(|zone| hash(&zone, at(11, 29)));
+        assert_ne!(first, second);
+        let [utc, _] = zones;
+        assert_eq!(hash(&utc, at(6, 2)), first, "all the year");
     }
 
     #[test]
