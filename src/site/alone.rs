@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::id::time_of;
 use super::member::{Given, Member};
 use super::merge::{Doubt, Merged, merge};
 use super::outcome::Outcome;
-use super::pack::unpack;
+use super::pack::{Table, unpack};
 use super::saved::{OwnShare, SavedSite, Todo, add_doubts};
 use crate::clock::Time;
 
@@ -30,7 +29,8 @@ impl Member {
         }
         match share.put {
             None => {
-                let due = time_of(share.id.slot).max(share.handed_in);
+                // Not from its slot on: that may be still to come, if the clock was ahead.
+                let due = share.handed_in;
                 // Without a round, since the state cannot be written, nothing tells that the board is away.
                 let reached = self.last_ok.unwrap_or(self.begun);
                 let from = self.away.as_ref().map_or(due.max(reached), |_| due);
@@ -119,8 +119,9 @@ fn reports(shares: Vec<OwnShare>) -> Vec<Merged> {
                 let of = share.id.owner.name.clone();
                 add_doubts(&mut doubts, vec![Doubt { of, by: None }]);
             }
-            // We packed it ourselves.
-            tables.extend(unpack(&share.packed).ok().map(|table| (share.id, table)));
+            let table = unpack(&share.packed);
+            let table = table.unwrap_or_else(|why| Table::unreadable(&share.id, &why));
+            tables.push((share.id, table));
         }
         let merged = merge(tables, false)?;
         Some(Merged { doubts, ..merged })

@@ -1,16 +1,18 @@
 //! What the loop takes from the answer of a round.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::id::ShareId;
+use super::id::{ConsoleId, ShareId};
 use super::member::{Given, Member, Seen};
 use super::merge::Doubt;
 use super::outcome::Outcome;
 use super::record::Lesson;
 use super::round::{Answer, Visit};
 use super::saved::{Known, Op, OwnShare, Todo, add_doubts};
+use super::words::Words;
 use crate::clock::Time;
 
 /// A time between two rounds counts as no more than this: a console that slept has not looked.
@@ -105,12 +107,46 @@ impl Member {
         if !lessons.is_empty() {
             outcomes.push(Outcome::Known(lessons));
         }
-        for text in visit.unreadable {
-            if self.told.len() < MOST_TOLD && self.told.insert(text.clone()) {
-                outcomes.push(Outcome::Remark(text));
-            }
-        }
+        outcomes.extend(self.tell(visit.unreadable));
+        outcomes.extend(self.own_word(visit.own_word));
         outcomes
+    }
+
+    /// Tells what is wrong on the board, each sentence once.
+    fn tell(&mut self, texts: Vec<String>) -> Vec<Outcome> {
+        let new = |text: &String| self.told.len() < MOST_TOLD && self.told.insert(text.clone());
+        let new = texts.into_iter().filter(new);
+        new.map(Outcome::Remark).collect()
+    }
+
+    /// Looks whether the word that stood on the board as ours is ours. If another console has a copy of our state, both
+    /// give their shares equal names: one of two such shares is lost. So this console begins anew, under another run.
+    fn own_word(&mut self, word: Option<u64>) -> Option<Outcome> {
+        let strange = self.words.see(word?);
+        let busy = !self.pending.is_empty()
+            || (self.saved.taken.values()).any(|todo| *todo != Todo::Nothing);
+        if !strange || busy {
+            return None;
+        }
+        let me = ConsoleId {
+            name: self.saved.me.name.clone(),
+            run: (self.random)(),
+        };
+        let text = format!(
+            "another console has the name {} and a copy of its state: counts of both may be lost up to now; give one of \
+             them a `set site_console`, and another state directory",
+            me.name
+        );
+        let site = self.saved.site.clone();
+        self.perform(Op::Begin { site, me });
+        self.seen.clear();
+        self.words = Words::default();
+        self.unclaimed.clear();
+        self.claimed.clear();
+        (self.said, self.board_since, self.lessons_at) = (None, None, (None, 0));
+        self.meeting = true;
+        self.hurry();
+        Some(Outcome::Remark(text))
     }
 
     /// Takes note of what came of shares.
@@ -199,23 +235,32 @@ impl Member {
                 _ => seen.silent += looked,
             }
             let (since, silent) = (seen.since, seen.silent.as_secs());
-            self.keep_silence(name, since, silent, &mut outcomes);
+            let here = visit.records.contains_key(&name);
+            self.keep_silence(name, (since, silent, here), &mut outcomes);
         }
         outcomes
     }
 
-    /// Keeps how long another console has been silent, now and then; forgets it after long.
+    /// The consoles that are to be forgotten, each with the number of its last word, which is to be taken off the board.
+    pub(super) fn forgotten(&self) -> BTreeMap<String, u64> {
+        let long = self.seen.iter();
+        let long = long.filter(|(_, seen)| seen.silent.as_secs() >= FORGOTTEN);
+        long.filter_map(|(name, seen)| Some((name.clone(), seen.record.as_ref()?.word)))
+            .collect()
+    }
+
+    /// Keeps how long another console has been silent, now and then; forgets it after long, once its last word is not
+    /// on the board any more (`here`): by that word it would be met anew.
     fn keep_silence(
         &mut self,
         name: String,
-        since: Time,
-        silent: u64,
+        (since, silent, here): (Time, u64, bool),
         outcomes: &mut Vec<Outcome>,
     ) {
         let Some(known) = self.saved.members.get(&name) else {
             return;
         };
-        if silent >= FORGOTTEN {
+        if silent >= FORGOTTEN && !here {
             self.perform(Op::Member(name.clone(), None));
             self.seen.remove(&name);
             let text = format!("console {name} is forgotten: nothing came from it for 14 days");

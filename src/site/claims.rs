@@ -48,7 +48,7 @@ pub(super) fn report(
     let me = &round.saved.me;
     let since = round.since_board(number);
     let due = |id: &ShareId| {
-        let waited = round.now >= round.end_of_wait(id.slot, since);
+        let waited = round.now >= round.end_of_wait(id.slot, since) || round.is_ahead(id.slot);
         // The one who leads may not be known to its owner: some time later anybody may.
         let late = waited && round.stale.contains(id);
         let is_due = waited || all_handed_in(round, record, visit, id.slot);
@@ -159,6 +159,7 @@ fn read_and_merge(
     visit: &mut Visit,
 ) -> Result<(), Fault> {
     let mut groups: BTreeMap<(String, i64), Group> = BTreeMap::new();
+    let mut damaged = Vec::new();
     for id in ours {
         // It is read after it is ours. If it is not there, the board was wiped: its owner hands it in again.
         let Some(value) = board
@@ -186,25 +187,53 @@ fn read_and_merge(
                 visit.unreadable.push(format!(
                     "a share of console {name} for queue {queue} cannot be read: {why}"
                 ));
+                damaged.extend(writes_again(round, visit, &id).then(|| id.to_string()));
             }
         }
+    }
+    // It stays ours, as after a wipe: its owner writes it again, and nobody else may take it.
+    if !damaged.is_empty() {
+        board.delete(number, Table::Share, &damaged)?;
     }
     for ((queue, slot), (tables, doubts)) in groups {
         let Some(merged) = merge(tables, round.mirror) else {
             continue;
         };
-        let records = visit.records.values().chain([record]);
-        let late = records
-            .filter_map(|record| record.reported.get(&queue))
-            .any(|last| *last >= slot);
-        let missing = missing(round, visit, slot);
-        // Whose counts are here has handed in, though more may come.
-        visit.merged.push(Merged {
-            late,
-            missing,
-            doubts,
-            ..merged
-        });
+        let merged = told_of(merged, (&queue, slot), round, record, visit);
+        visit.merged.push(Merged { doubts, ..merged });
     }
     Ok(())
+}
+
+/// The counts of a report with what is told of those who handed in, and who did not.
+fn told_of(
+    mut merged: Merged,
+    (queue, slot): (&str, i64),
+    round: &Round,
+    record: &Record,
+    visit: &Visit,
+) -> Merged {
+    if round.is_ahead(slot) {
+        let whose = merged.consoles.join(", ");
+        let text = format!("the clock of {whose} was ahead: these counts are of an earlier time");
+        merged.remarks.push(text);
+        return merged;
+    }
+    let records = visit.records.values().chain([record]);
+    let last = records.filter_map(|record| record.reported.get(queue));
+    // A time that is still to come was reported for a clock that was ahead.
+    merged.late = last
+        .filter(|last| !round.is_ahead(**last))
+        .any(|last| *last >= slot);
+    // Whose counts are here has handed in, though more may come.
+    merged.missing = missing(round, visit, slot);
+    merged
+}
+
+/// Whether the owner of a share writes it again if it is not on the board: not one whose state is lost.
+fn writes_again(round: &Round, visit: &Visit, id: &ShareId) -> bool {
+    let owner = visit.records.get(&id.owner.name);
+    let own = round.saved.shares.get(&id.number);
+    own.is_some_and(|share| share.id == *id)
+        || owner.is_some_and(|record| record.run == id.owner.run)
 }

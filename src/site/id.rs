@@ -10,6 +10,10 @@ use crate::clock::Time;
 /// The form of the shares that this program writes and reads. A program that has another one leaves them alone.
 const FORM: &str = "1";
 
+/// The times that a report may have, s since the epoch: from 1970 up to the year 3000. What others write on the board
+/// is not believed more: sums and calendars end somewhere.
+const SLOTS: std::ops::Range<i64> = 0..32_503_680_000;
+
 /// A console as its state knows itself: a console whose state is lost has another run.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ConsoleId {
@@ -80,7 +84,7 @@ impl ShareId {
             return None;
         }
         let (console, run) = (parts.next()?, parts.next()?);
-        Some(Self {
+        let id = Self {
             owner: ConsoleId {
                 name: console.to_owned(),
                 run: u64::from_str_radix(run, 16).ok()?,
@@ -88,8 +92,15 @@ impl ShareId {
             number: parts.next()?.parse().ok()?,
             slot: parts.next()?.parse().ok()?,
             queue: parts.next()?.to_owned(),
-        })
+        };
+        // By another spelling it would not be found again.
+        (SLOTS.contains(&id.slot) && id.to_string() == name).then_some(id)
     }
+}
+
+/// Whether a time that stands on the board may be the time of a report.
+pub(super) fn is_sane(time: Time) -> bool {
+    SLOTS.contains(&time.timestamp())
 }
 
 /// The time of a slot.
@@ -105,7 +116,7 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         let id = ShareId {
             queue: "a/b c".into(),
-            slot: -60,
+            slot: 60,
             owner: ConsoleId {
                 name: "b.example".into(),
                 run: u64::MAX,
@@ -121,6 +132,12 @@ mod tests {
             "1/b/x/1/1/q",
             "1/b/1/1/1",
             "1/b/1/-1/1/q",
+            "1/b/1/1/-60/q",
+            "1/b/1/1/32503680000/q",
+            "1/b/1/1/8210266876799/q",
+            "1/b/1/1/9223372036854775807/q",
+            "1/b/1/1/060/q",
+            "1/b/0A/1/60/q",
         ] {
             assert_eq!(ShareId::parse(other), None, "{other}");
         }

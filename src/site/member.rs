@@ -7,13 +7,14 @@ use std::time::Duration;
 use bstr::BString;
 use chrono::TimeDelta;
 
-use super::id::{BoardNumber, ConsoleId, ShareId};
+use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
 use super::pack::pack;
 use super::recent::Recent;
 use super::record::{HeardHere, Lesson, Record};
 use super::round::{Round, end_of_wait};
 use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
+use super::words::Words;
 use crate::clock::Time;
 use crate::config::SiteSettings;
 use crate::hash::random;
@@ -54,7 +55,8 @@ pub struct Member {
     pub(super) saved: SavedSite,
     /// What changed since the last commit.
     pub(super) ops: Vec<Op>,
-    random: Box<dyn FnMut() -> u64 + Send>,
+    pub(super) random: Box<dyn FnMut() -> u64 + Send>,
+    pub(super) words: Words,
     /// Whether a round is on its way.
     pub(super) in_flight: bool,
     /// The shares whose counts the loop has and no letter.
@@ -147,6 +149,7 @@ impl Member {
             saved,
             ops: Vec::new(),
             random,
+            words: Words::default(),
             in_flight: false,
             pending: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
@@ -254,7 +257,8 @@ impl Member {
     }
 
     fn next_round(&self, now: Time) -> Time {
-        let Some(last) = self.last_try else {
+        // If the clock was set back, the time of the last round says nothing.
+        let Some(last) = self.last_try.filter(|last| *last <= now) else {
             return now;
         };
         if self.soon && self.away.is_none() {
@@ -286,8 +290,26 @@ impl Member {
         TimeDelta::from_std(self.settings.wait).unwrap_or(TimeDelta::days(1))
     }
 
+    /// Takes note that the clock was set back, if it was. What was handed in by the clock that was ahead is told of no
+    /// more: the others would not wait for what is handed in from now on.
+    fn note_clock(&mut self, now: Time) {
+        let at = now.timestamp();
+        self.idle = self.idle.min(at);
+        self.last_try = self.last_try.map(|last| last.min(now));
+        self.board_since = self.board_since.map(|since| since.min(now));
+        let waiting = self.unclaimed.values_mut();
+        for since in waiting.chain(self.claimed.values_mut()) {
+            *since = now.min(*since);
+        }
+        if self.saved.handed > at {
+            self.perform(Op::SetBack(at));
+            self.hurry();
+        }
+    }
+
     /// The round that is due; nothing while one is on its way, or while anything is not committed.
     pub fn round(&mut self, now: Time, heard: HeardHere) -> Option<Round> {
+        self.note_clock(now);
         self.hosts.note(heard.hosts, now);
         self.messages.note(heard.messages, now);
         if !self.is_free() || self.next_round(now) > now {
@@ -297,23 +319,13 @@ impl Member {
         self.tries += 1;
         self.meeting &= self.tries <= PAUSES.len();
         let given_up = self.given_up();
-        let known = self
-            .saved
-            .members
-            .iter()
-            .filter(|(name, _)| !given_up.contains(*name));
         let record = Record {
             run: self.saved.me.run,
             word: (self.random)(),
             schedules: self.schedules,
             handed: self.saved.handed,
             open_from: self.saved.open_from(),
-            known: known
-                .map(|(name, known)| ConsoleId {
-                    name: name.clone(),
-                    run: known.run,
-                })
-                .collect(),
+            known: self.known(&given_up),
             reported: self.saved.reported.clone(),
             taught: self.saved.taught,
             heard: HeardHere {
@@ -321,6 +333,7 @@ impl Member {
                 messages: self.messages.names(now),
             },
         };
+        self.words.say(record.word);
         let said = self.said.as_ref();
         let said = said.filter(|(_, at)| (TimeDelta::zero()..SAID).contains(&(now - *at)));
         let stale = self
@@ -339,6 +352,7 @@ impl Member {
                 .map(|(name, seen)| (name.clone(), seen.since))
                 .collect(),
             given_up,
+            forgotten: self.forgotten(),
             claimed_long: self.claimed_long(now),
             record,
             saved: self.saved.clone(),
@@ -347,6 +361,18 @@ impl Member {
             board_since: self.board_since,
             lessons_at: self.lessons_at,
         })
+    }
+
+    /// The other consoles, but for those that are not waited for any more.
+    fn known(&self, given_up: &BTreeSet<String>) -> BTreeSet<ConsoleId> {
+        let known = self.saved.members.iter();
+        known
+            .filter(|(name, _)| !given_up.contains(*name))
+            .map(|(name, known)| ConsoleId {
+                name: name.clone(),
+                run: known.run,
+            })
+            .collect()
     }
 
     /// The consoles that are not waited for any more.
@@ -374,12 +400,9 @@ impl Member {
                 Some(Given::Claimed) => {
                     taken.push((id.clone(), Todo::Done));
                     let told = Op::Told(id.queue.clone(), id.slot);
-                    if self
-                        .saved
-                        .reported
-                        .get(&id.queue)
-                        .is_none_or(|last| *last < id.slot)
-                    {
+                    let last = self.saved.reported.get(&id.queue);
+                    let ahead = time_of(id.slot) > now + self.wait();
+                    if !ahead && last.is_none_or(|last| *last < id.slot) {
                         self.perform(told);
                     }
                 }

@@ -17,6 +17,7 @@
 //! * *Put is noted before it is written.* A share without the note was never on any board, so it may be mailed alone.
 //! * *One reporter.* A claim is set once and stays while its board has the same number. A share that is missing on the
 //!   board of its note is written again, under the same name: whoever claimed it finds it, and nobody else may take it.
+//!   A reporter that cannot read a share takes it off the board and keeps its claim: its owner writes it again.
 //! * *What is read is read after the claim.* A reporter that dies between the claim and the commit finds its claim
 //!   without a letter in its next round, and takes the share then; one that dies after the commit says so (`done`).
 //! * *A board with another number knows nothing.* The first thing that a console writes there is the list of what it
@@ -48,6 +49,7 @@ mod saved;
 mod share;
 mod view;
 mod visit;
+mod words;
 mod worker;
 
 pub use alone::LOOK;

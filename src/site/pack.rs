@@ -8,6 +8,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::id::{ShareId, is_sane, time_of};
 use super::share::{HostCounts, Share, Watched};
 use crate::clock::Time;
 use crate::hash::Map;
@@ -43,6 +44,32 @@ pub(super) struct Table {
     pub texts: Texts,
     /// The hosts, by name.
     pub hosts: Vec<TableHost>,
+}
+
+impl Table {
+    /// The place of a share of ours that cannot be read: no counts, and a remark that says so.
+    pub fn unreadable(id: &ShareId, why: &str) -> Self {
+        let slot = time_of(id.slot);
+        let name = &id.owner.name;
+        Self {
+            head: Head {
+                console: name.clone(),
+                queue: id.queue.clone(),
+                slot,
+                from: slot,
+                to: slot,
+                remarks: vec![format!(
+                    "counts of console {name} for queue {} are lost: they cannot be read ({why})",
+                    id.queue
+                )],
+                news: None,
+                trends: None,
+                heard: None,
+            },
+            texts: Texts::default(),
+            hosts: Vec::new(),
+        }
+    }
 }
 
 /// Texts, one behind the other.
@@ -258,6 +285,10 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Table, String> {
         return Err("it is too large".into());
     }
     let form: Form<Head, &[u8]> = postcard::from_bytes(&bytes).map_err(|e| e.to_string())?;
+    let times = [form.head.slot, form.head.from, form.head.to];
+    if !times.into_iter().all(is_sane) {
+        return Err("its times are none of a report".into());
+    }
     let mut texts = Texts::default();
     for (shared, rest) in &form.texts {
         let added = texts.push(*shared as usize, rest);

@@ -28,6 +28,8 @@ pub struct Round {
     pub(super) given_up: BTreeSet<String>,
     /// When each other console was last heard of.
     pub(super) since: BTreeMap<String, Time>,
+    /// The consoles that are to be forgotten, each with the number of its last word.
+    pub(super) forgotten: BTreeMap<String, u64>,
     /// The own shares whose reporter said so `set site_giveup` ago, and does not have them.
     pub(super) claimed_long: BTreeSet<u64>,
     /// The shares that were on the board without a reporter for long.
@@ -67,6 +69,8 @@ pub(super) struct Visit {
     pub put: Vec<(u64, Vec<Doubt>)>,
     /// Whether the board has our list of what we took.
     pub published: bool,
+    /// The number of the word that stood on the board as ours before we said another one.
+    pub own_word: Option<u64>,
     /// The words of the other consoles.
     pub records: BTreeMap<String, Record>,
     /// The own shares that a reporter has.
@@ -103,7 +107,8 @@ const NEW_BOARD: TimeDelta = TimeDelta::seconds(45);
 /// When shares of a slot are not waited for any more.
 pub(super) fn end_of_wait(slot: i64, wait: Duration, board_since: Option<Time>) -> Time {
     let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
-    let end = time_of(slot) + wait;
+    let end = time_of(slot).checked_add_signed(wait);
+    let end = end.unwrap_or(Time::MAX_UTC);
     board_since.map_or(end, |since| end.max(since + wait.min(NEW_BOARD)))
 }
 
@@ -114,6 +119,13 @@ impl Round {
             true => self.board_since,
             false => Some(self.now),
         }
+    }
+
+    /// Whether a time is further in the future than clocks differ: the console that handed in had a clock that was
+    /// ahead, and nobody else has that time by then.
+    pub(super) fn is_ahead(&self, slot: i64) -> bool {
+        let wait = i64::try_from(self.wait.as_secs()).unwrap_or(i64::MAX);
+        slot > self.now.timestamp().saturating_add(wait)
     }
 
     /// When shares of a slot are not waited for any more.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 
-use super::id::{BoardNumber, ConsoleId, ShareId};
+use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
 use super::merge::Doubt;
 use super::record::Lesson;
 use crate::clock::Time;
@@ -122,6 +122,8 @@ pub(super) enum Op {
     Teach(Lesson),
     /// The last lesson of another console that was read.
     Learnt(ConsoleId, u64),
+    /// The clock was set back to this time.
+    SetBack(i64),
 }
 
 /// What changed in the part of the site since the last commit.
@@ -195,6 +197,17 @@ impl SavedSite {
             Op::Learnt(console, number) => {
                 self.learnt.insert(console, number);
             }
+            Op::SetBack(now) => self.set_back(now),
+        }
+    }
+
+    /// Nothing was handed in, nor reported, at a time that is still to come: shares of that time may still be made.
+    fn set_back(&mut self, now: i64) {
+        self.handed = self.handed.min(now);
+        self.reported.retain(|_, last| *last <= now);
+        let at = time_of(now);
+        for share in self.shares.values_mut() {
+            share.handed_in = share.handed_in.min(at);
         }
     }
 

@@ -234,6 +234,46 @@ fn what_is_no_share_is_refused() {
     }
 }
 
+#[test]
+fn a_share_of_ours_that_cannot_be_read_is_told_and_holds_nothing_up() {
+    let settings = crate::config::SiteSettings {
+        name: crate::config::SiteName::new("naoj").unwrap(),
+        board: crate::config::BoardAddress::Directory("/".into()),
+        mirror: false,
+        wait: std::time::Duration::from_secs(600),
+        giveup: std::time::Duration::from_secs(86_400),
+        console: None,
+    };
+    let now = time_of(SLOT);
+    let mut member = super::Member::new(&settings, "a", 1, super::SavedSite::default(), now);
+    member.hand_in(&share("a", vec![host("web1", &[(3, "down")])]), now);
+    for share in member.saved.shares.values_mut() {
+        share.packed = std::sync::Arc::new("rubbish".into());
+    }
+    let outcomes = member.leave();
+    let [super::Outcome::Alone(merged)] = outcomes.as_slice() else {
+        panic!("{outcomes:?}");
+    };
+    assert!(merged.remarks[0].contains("counts of console a for queue report are lost"));
+    assert!(merged.hosts.is_empty() && member.next(now).is_none());
+    member.reported(&merged.ids, now);
+    assert_eq!(member.saved.waiting(), 0);
+    member.committed();
+    assert!(member.next(now).is_some(), "rounds go on");
+}
+
+/// A time of the board goes into sums and calendars: it is of the years in which these do not end.
+#[test]
+fn a_share_of_no_sane_time_is_refused() {
+    let year =
+        |year| chrono::TimeZone::with_ymd_and_hms(&chrono::Utc, year, 1, 1, 0, 0, 0).unwrap();
+    for (from, refused) in [(1_969, true), (1_970, false), (2_999, false), (3_000, true)] {
+        let mut share = share("a", vec![host("web1", &[(3, "down")])]);
+        share.from = year(from);
+        assert_eq!(unpack(&pack(&share)[0]).is_err(), refused, "{from}");
+    }
+}
+
 /// Lines as a site has them: many hosts with lines of their own and lines that all have.
 fn busy(console: &str, hosts: usize, lines: usize) -> Share {
     let mut random = Random::new(7);

@@ -77,6 +77,9 @@ impl Round {
     ) -> Result<BTreeSet<ShareId>, Fault> {
         for (name, value) in board.list(number, Table::Member)? {
             match read::<Record>(&value) {
+                Some(record) if self.forgotten.get(&name) == Some(&record.word) => {
+                    board.delete(number, Table::Member, &[name])?;
+                }
                 Some(record) if name != self.me().name => {
                     visit.records.insert(name, record);
                 }
@@ -85,9 +88,10 @@ impl Round {
                         format!("another console calls itself {name} too, or its state was lost");
                     visit.unreadable.push(text);
                 }
-                Some(_) => {}
+                Some(record) => visit.own_word = Some(record.word),
                 None => visit.unreadable.push(format!(
-                    "console {name} has another version: its word is not understood"
+                    "the word of console {name} is not understood: it has another version, or its entry on the board \
+                     is damaged"
                 )),
             }
         }

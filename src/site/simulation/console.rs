@@ -126,6 +126,10 @@ impl Console {
             memory.read += 1;
             memory.queue.push(format!("{name}-{}", memory.read));
         }
+        if memory.slot > now.timestamp() + SLOT {
+            // The clock was set back.
+            memory.slot = now.timestamp() / SLOT * SLOT + SLOT;
+        }
         while now.timestamp() >= memory.slot {
             let slot = memory.slot;
             // Only the last of the times that were missed is a time of a report.

@@ -13,10 +13,10 @@ use super::settings;
 use crate::clock::Time;
 use crate::random::Random;
 
-struct Fair {
-    now: Time,
-    board: Memory,
-    consoles: Vec<Console>,
+pub struct Fair {
+    pub now: Time,
+    pub board: Memory,
+    pub consoles: Vec<Console>,
     /// Whether the board is away.
     away: bool,
     /// How often a console was looked at.
@@ -25,7 +25,7 @@ struct Fair {
 
 impl Fair {
     /// This number of consoles, whose clocks are up to a minute off: two of them differ by up to two minutes.
-    fn new(number: usize, seed: u64) -> Self {
+    pub fn new(number: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let now = time_of(1_800_000_000);
         let names = ["a", "b", "c", "d", "e", "f"];
@@ -51,7 +51,7 @@ impl Fair {
     }
 
     /// Goes on up to a time. Each console is looked at when it wants to be, and then does all that it can at once.
-    fn until(&mut self, end: Time) {
+    pub fn until(&mut self, end: Time) {
         for _ in 0..1_000_000 {
             let due = self
                 .consoles
@@ -94,12 +94,12 @@ impl Fair {
         console.commit();
     }
 
-    fn start(&mut self, at: usize) {
+    pub fn start(&mut self, at: usize) {
         self.consoles[at].start(self.now);
         self.consoles[at].commit();
     }
 
-    fn count(&mut self, lines: u64) {
+    pub fn count(&mut self, lines: u64) {
         let now = self.now;
         for console in &mut self.consoles {
             if let Some((_, memory)) = &mut console.life {
@@ -116,7 +116,7 @@ impl Fair {
     }
 
     /// The letters of each time.
-    fn letters(&self) -> BTreeMap<i64, Vec<&Letter>> {
+    pub fn letters(&self) -> BTreeMap<i64, Vec<&Letter>> {
         let mut all: BTreeMap<i64, Vec<&Letter>> = BTreeMap::new();
         for letter in self
             .consoles

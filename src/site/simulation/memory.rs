@@ -57,6 +57,12 @@ impl Memory {
         self.lead = None;
     }
 
+    /// The entries of a table of the board as it is.
+    pub fn entries(&mut self, table: Table) -> &mut BTreeMap<String, Vec<u8>> {
+        let number = self.number.unwrap_or(BoardNumber(0));
+        self.tables.entry((number, table)).or_default()
+    }
+
     pub fn perform(&mut self, call: Call, now: Time) -> Reply {
         self.calls += 1;
         match call {

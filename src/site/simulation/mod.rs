@@ -3,6 +3,7 @@
 //! A round stops at each call of the board, so that the calls of all consoles come in any order.
 
 mod console;
+mod damage;
 mod fair;
 mod memory;
 
