@@ -133,6 +133,7 @@ fn reports(shares: Vec<OwnShare>) -> Vec<Merged> {
 mod tests {
     use super::*;
     use crate::config::{BoardAddress, SiteName, SiteSettings};
+    use crate::site::id::time_of;
     use crate::site::{Answer, BoardNumber, Share};
 
     const SLOT: i64 = 1_800_000_000;

@@ -65,7 +65,11 @@ impl Site {
         let heard = self.daemon.monitor.take_heard();
         let site = self.site();
         site.member.committed();
-        let round: Option<Round> = site.member.round(now, heard);
+        let round: Option<Round> = site.member.round(now, heard).or_else(|| {
+            // That the clock was set back is committed first.
+            site.member.committed();
+            site.member.round(now, HeardHere::default())
+        });
         if let Some(round) = round {
             let answer = answer.unwrap_or_else(|| round.run(&mut board));
             self.daemon.board_says(Worked::Round(Box::new(answer)));
