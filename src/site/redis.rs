@@ -14,6 +14,9 @@ use super::id::BoardNumber;
 use crate::config::RedisServer;
 use crate::redis_link::{Bounds, Link};
 
+/// An entry of a table: its name and its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// How long a connect with its handshake may take.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may take: a share may have some megabytes.
@@ -173,7 +176,7 @@ impl RedisBoard {
     }
 
     /// The entries of a table, some at a time; an entry that is too large has no value.
-    fn list_in_parts(&mut self, key: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    fn list_in_parts(&mut self, key: &str) -> Result<Vec<Entry>, Fault> {
         let names: Vec<Vec<u8>> = self.query(cmd("HKEYS").arg(key))?;
         let mut pipe = redis::pipe();
         for name in &names {
@@ -321,7 +324,7 @@ impl Board for RedisBoard {
 
     fn list(&mut self, number: BoardNumber, table: Table) -> Result<Vec<(String, Vec<u8>)>, Fault> {
         let key = self.key(number, table);
-        let all: Vec<(Vec<u8>, Vec<u8>)> = if self.in_parts.contains(&table) {
+        let all: Vec<Entry> = if self.in_parts.contains(&table) {
             let all = self.list_in_parts(&key)?;
             let bytes = all.iter().map(|(_, value)| value.len()).sum::<usize>();
             let damaged = all.iter().any(|(_, value)| value.is_empty());
