@@ -76,7 +76,7 @@ counters! {
     /// Reports that the mail server refused for good (5xx), kept in the outbox.
     Refused: "reports refused by the mail server",
     /// Filter, CSV, notify, heartbeat and sendmail commands that failed or timed out.
-    CommandFailed: "filter, csv and sendmail commands failed",
+    CommandFailed: "filter, csv, notify, heartbeat and sendmail commands failed",
     /// Snapshots that could not be written.
     SnapshotFailed: "snapshots that could not be written",
     /// Messages of RFC 5424 whose structured data was left out.
