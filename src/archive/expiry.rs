@@ -13,6 +13,32 @@ use super::name::LetterName;
 /// call.
 const MOST: usize = 20_000;
 
+/// The day of the newest letter of the days before `today`; nothing if there is none.
+///
+/// # Errors
+/// A directory cannot be read.
+pub(super) fn newest_before(archive: &Path, today: NaiveDate) -> io::Result<Option<NaiveDate>> {
+    for year in directories(archive, 4)?.into_iter().rev() {
+        let years = archive.join(format!("{year:04}"));
+        let year = i32::try_from(year).unwrap_or(0);
+        for month in directories(&years, 2)?.into_iter().rev() {
+            let mut newest = None;
+            for file in fs::read_dir(years.join(format!("{month:02}")))? {
+                let name = file?.file_name();
+                let name = name
+                    .to_str()
+                    .and_then(|name| LetterName::of_file(year, month, name));
+                let day = name.map(|name| name.day()).filter(|day| *day < today);
+                newest = newest.max(day);
+            }
+            if newest.is_some() {
+                return Ok(newest);
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Removes the letters of days before `first`, and the directories that are empty then. Gives whether all of these
 /// letters are gone.
 ///
@@ -105,6 +131,29 @@ fn absent_is_good(removed: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_letter_of_an_earlier_day_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let newest = |day: &str| newest_before(dir.path(), day.parse().unwrap()).unwrap();
+        assert_eq!(newest("2026-12-01"), None);
+        for path in [
+            "2025/12/31-1230-a.txt.gz",
+            "2026/11/01-0000-a.txt.gz",
+            "2026/11/09-0000-a.txt.gz",
+            "2026/12/index",
+            "2036/01/01-0000-a.txt.gz",
+        ] {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let day = |text: &str| text.parse().ok();
+        assert_eq!(newest("2036-01-02"), day("2036-01-01"));
+        assert_eq!(newest("2036-01-01"), day("2026-11-09"));
+        assert_eq!(newest("2026-11-09"), day("2026-11-01"));
+        assert_eq!(newest("2026-11-01"), day("2025-12-31"));
+    }
 
     #[test]
     fn letters_go_by_their_days_and_nothing_else_does() {

@@ -25,6 +25,9 @@ use crate::disk::{Disk, DiskFile, RealDisk};
 const NEW: &str = ".new";
 /// Letters of one queue in one minute that have names.
 const MOST_A_MINUTE: usize = 1000;
+/// After more days than this without a letter the clock may be wrong: nothing is removed on such a day, but on the
+/// next one.
+const LEAP: i64 = 60;
 /// The part of a packed letter that is read for its Message-ID, bytes.
 const HEAD: u64 = 64 << 10;
 
@@ -73,7 +76,7 @@ struct State {
     index: Option<PathBuf>,
     /// The directory of a month that is on the disk with those above it, as far as this run knows.
     month: Option<PathBuf>,
-    /// The day before which nothing is left.
+    /// The day before which nothing is left, but for what a clock that may be wrong would have removed.
     removed: Option<NaiveDate>,
 }
 
@@ -115,11 +118,14 @@ impl Archive {
     }
 
     fn remove_old(&self, state: &mut State, today: NaiveDate, days: u16) -> io::Result<()> {
-        let first = today - Days::new(u64::from(days));
-        if state.removed.is_some_and(|removed| removed >= first) {
+        let Some(first) = today.checked_sub_days(Days::new(u64::from(days))) else {
+            return Ok(());
+        };
+        // A clock that was ahead, and is set back, must not end the removals until it has come there again.
+        if state.removed == Some(first) {
             return Ok(());
         }
-        match expiry::remove_before(&self.directory, first) {
+        match self.remove_before(first, today) {
             Ok(true) => state.removed = Some(first),
             // The next letter goes on.
             Ok(false) => {}
@@ -128,6 +134,16 @@ impl Archive {
             Err(e) => return Err(e),
         }
         Ok(())
+    }
+
+    /// As [`expiry::remove_before`], but for a day on which the clock may be far ahead: on a machine that starts with a
+    /// wrong clock, everything would be old.
+    fn remove_before(&self, first: NaiveDate, today: NaiveDate) -> io::Result<bool> {
+        let newest = expiry::newest_before(&self.directory, today)?;
+        if newest.is_none_or(|newest| (today - newest).num_days() > LEAP) {
+            return Ok(true);
+        }
+        expiry::remove_before(&self.directory, first)
     }
 
     /// Puts a letter in its place and into the index. With an error comes whether the letter is not there.

@@ -152,15 +152,38 @@ fn old_letters_go_when_a_new_one_comes() {
     let archive = Archive::new(dir.path());
     keep(&archive, "a", -401 * 24 * 60, 1).unwrap();
     keep(&archive, "a", -400 * 24 * 60, 2).unwrap();
-    keep(&archive, "a", 0, 3).unwrap();
-    let reader = Reader::open(dir.path()).unwrap();
+    keep(&archive, "a", -24 * 60, 3).unwrap();
+    keep(&archive, "a", 0, 4).unwrap();
+    assert_eq!(
+        subjects(dir.path()),
+        ["report 2", "report 3", "report 4"],
+        "not yet on the day after a long pause"
+    );
+}
+
+/// The subjects of the letters in the archive of a state directory.
+fn subjects(state: &std::path::Path) -> Vec<String> {
+    let reader = Reader::open(state).unwrap();
     let months = reader.months().unwrap();
-    let letters: Vec<String> = months
+    let letters = months
         .iter()
-        .flat_map(|month| reader.letters(*month).unwrap())
-        .map(|entry| entry.subject)
-        .collect();
-    assert_eq!(letters, ["report 2", "report 3"]);
+        .flat_map(|month| reader.letters(*month).unwrap());
+    letters.map(|entry| entry.subject).collect()
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_for_a_moment_removes_no_letter() {
+    const DAY: i64 = 24 * 60;
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Archive::new(dir.path());
+    for (number, day) in [(1, -400), (2, -399), (3, -1), (4, 3652), (5, 3652)] {
+        keep(&archive, "a", day * DAY, number).unwrap();
+    }
+    assert_eq!(subjects(dir.path()).len(), 5);
+    // The clock is right again, and what is old goes.
+    keep(&archive, "a", DAY, 6).unwrap();
+    let want = ["report 2", "report 3", "report 6", "report 4", "report 5"];
+    assert_eq!(subjects(dir.path()), want);
 }
 
 #[test]

@@ -18,6 +18,8 @@ use crate::ledger::Day;
 const MOST_HOSTS: usize = 1 << 14;
 /// The days for which a kind must have been silent to be back.
 pub(super) const SILENT: u16 = 30;
+/// After more days than this without a line the clock may be wrong.
+const LEAP: u16 = 60;
 /// The share of all kinds that one rule may add on a day.
 const SHARE: usize = 16;
 
@@ -223,10 +225,15 @@ impl<'a> Observer<'a> {
                 pause,
                 ..known
             }));
-        } else if self.today < known.first {
-            // Old logs are learnt in any order.
+        } else if self.today < known.first || (self.today < known.last && !self.learning) {
+            // Old logs are learnt in any order. But for that, a last day that is still to come is of a clock that was
+            // ahead: until that day, the kind would not be back after any silence.
             self.news.perform(Op::Kind(Kind {
-                first: self.today,
+                first: self.today.min(known.first),
+                last: match self.learning {
+                    true => known.last,
+                    false => self.today,
+                },
                 ..known
             }));
         }
@@ -382,16 +389,22 @@ impl<'a> Observer<'a> {
         self.news.perform(Op::Wait(self.queue.to_owned(), more));
     }
 
-    /// Once a day, forgets what was not seen for long.
+    /// Once a day, forgets what was not seen for long. On a day that comes long after the last one the clock may be
+    /// wrong, for a moment, and everything would be old: it is forgotten on the next day. A last day that is still to
+    /// come is of such a clock.
     fn tidy(&mut self) {
         let about = self.news.about;
-        if about.tidied >= self.today {
+        if about.tidied == self.today {
             return;
         }
+        let passed = self.today.since(about.tidied);
         self.news.perform(Op::About(About {
             tidied: self.today,
             ..about
         }));
+        if !(1..=LEAP).contains(&passed) {
+            return;
+        }
         let oldest = self.today.before(self.settings.memory);
         self.news.perform(Op::ForgetBefore(oldest));
         let most = self.settings.most_kinds;

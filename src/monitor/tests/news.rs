@@ -504,3 +504,26 @@ fn a_queue_tells_a_kind_once_though_another_one_waits_to_tell_it() {
         ]
     );
 }
+
+#[test]
+fn a_clock_that_is_years_ahead_for_a_moment_makes_nothing_forgotten() {
+    let day = at(2026, 5, 1, 9, 0);
+    let mut monitor = begun("set news_learn 0\na .*\n", day);
+    take(&mut monitor, day, &["h0 base", "h1 base"]);
+    let day = day + Duration::days(1);
+    take(&mut monitor, day, &["h0 base", "h1 one"]);
+    let counts = |monitor: &Monitor| {
+        let news = &monitor.ledger().news;
+        (news.kinds().count(), news.hosts().count())
+    };
+    take(&mut monitor, at(2036, 5, 2, 9, 0), &["h0 one"]);
+    assert_eq!(counts(&monitor), (2, 2));
+    // It is right again, and what is old is forgotten as before.
+    texts(&mut monitor, day);
+    take(&mut monitor, day, &["h0 one"]);
+    let later = at(2027, 8, 1, 9, 0);
+    take(&mut monitor, later, &["h0 two"]);
+    assert_eq!(counts(&monitor), (3, 2));
+    take(&mut monitor, later + Duration::days(1), &["h0 three"]);
+    assert_eq!(counts(&monitor), (2, 1));
+}
