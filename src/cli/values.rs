@@ -1,5 +1,7 @@
 //! Numbers with a unit, as the command line has them.
 
+use chrono::Datelike;
+
 use super::command::{HushTime, Since};
 use crate::clock;
 
@@ -29,8 +31,9 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 
 /// A day: `2026-11-27`.
 pub(super) fn date(text: &str) -> Result<chrono::NaiveDate, String> {
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d");
-    date.map_err(|_| "write a day as YYYY-MM-DD".to_owned())
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let date = date.filter(|date| (0..=9999).contains(&date.year()));
+    date.ok_or_else(|| "write a day as YYYY-MM-DD".to_owned())
 }
 
 /// A time to look back to: `2026-11-27`, `3 weeks`, `2d`, `12 hours`, `yesterday`.
@@ -105,6 +108,8 @@ mod tests {
             "3 fortnights",
             "99999999999 days",
             "2026-13-01",
+            "+262142-12-31",
+            "-262143-01-01",
         ] {
             assert!(since(text).is_err(), "{text}");
         }

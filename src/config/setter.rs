@@ -11,6 +11,14 @@ use super::reporter::{Located, SourceLine};
 use super::suggest::did_you_mean;
 use super::values;
 
+/// The longest time that anything waits, seconds: a year. To the time of a clock, not every number can be added.
+const LONGEST_WAIT: u64 = 366 * 24 * 3600;
+
+/// A time to wait for something.
+pub(super) fn wait_of(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.min(LONGEST_WAIT))
+}
+
 /// The result of reading a value.
 pub(super) type Read<'l, T> = Result<T, Located<'l>>;
 
@@ -205,7 +213,7 @@ impl<'l> Setter<'_, 'l> {
 
     /// A number of seconds that is not 0.
     pub(super) fn seconds(&mut self) -> Read<'l, Duration> {
-        self.at_least_one().map(Duration::from_secs)
+        self.at_least_one().map(wait_of)
     }
 
     /// One of these words.

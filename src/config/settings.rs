@@ -13,7 +13,7 @@ use super::loaded::Account;
 use super::log_sources::olddirs_differ;
 use super::model::*;
 use super::reporter::SourceLine;
-use super::setter::{Read, Setter};
+use super::setter::{Read, Setter, wait_of};
 use super::site_draft::{board, console};
 use super::suggest::did_you_mean;
 
@@ -308,7 +308,7 @@ const SETTINGS: &[Setting] = &[
     row("mailhelo", "NAME", Reload, |s| s.mail_helo()),
     row("mailtimeout", "SECONDS", Reload, |s| {
         let seconds = s.number()?;
-        s.draft.mail.timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
+        s.draft.mail.timeout = (seconds > 0).then(|| wait_of(seconds));
         Ok(())
     }),
     row("mailtls", "off|may|starttls|tls", Reload, |s| s.mail_tls()),

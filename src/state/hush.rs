@@ -1,30 +1,38 @@
 //! Hushes that people make by `tenshi hush`: a file for each host in a directory beside the state.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bstr::{BStr, BString, ByteSlice};
+use chrono::Datelike;
 
 use crate::clock::Time;
 use crate::ledger::silence::Hush;
 use crate::plain;
 use crate::process::ids::{Identity, with_rights_of};
+use crate::shown::shown_path;
 
 /// The directory, in the state directory.
 const DIRECTORY: &str = "hush.d";
 /// Files that are looked at, and bytes of each, at most.
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 4096;
+/// The years in which a hush may begin and end.
+const YEARS: RangeInclusive<i32> = 1970..=9999;
 
 /// The hushes of a state directory, read again when they change.
 #[derive(Debug, Default)]
 pub struct Hushes {
     /// When the directory was changed last, as it was read.
     changed: Option<SystemTime>,
+    /// The files that are no hushes, which were told.
+    told: BTreeSet<PathBuf>,
 }
 
 impl Hushes {
@@ -35,7 +43,16 @@ impl Hushes {
         if std::mem::replace(&mut self.changed, changed) == changed {
             return None;
         }
-        Some(read_hushes(state))
+        let (hushes, odd) = read_all(state);
+        for path in odd {
+            if self.told.len() < MOST_FILES && self.told.insert(path.clone()) {
+                log::warn!(
+                    "{}: this is no hush, and is passed over: `tenshi hush` writes them",
+                    shown_path(&path)
+                );
+            }
+        }
+        Some(hushes)
     }
 }
 
@@ -65,26 +82,45 @@ fn made(state: &Path) -> io::Result<()> {
 
 /// The hushes of a state directory. A file that is no hush is passed over.
 pub fn read_hushes(state: &Path) -> Vec<Hush> {
-    let Ok(entries) = fs::read_dir(state.join(DIRECTORY)) else {
-        return Vec::new();
-    };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut hushes: Vec<Hush> = paths
-        .take(MOST_FILES)
-        .filter_map(|path| read(&path))
-        .collect();
-    hushes.sort_by(|a, b| a.host.cmp(&b.host));
-    hushes
+    read_all(state).0
 }
 
-/// Reads a file: the times of its beginning and end, the host, and the reason, a line each.
-fn read(path: &Path) -> Option<Hush> {
+/// The hushes of a state directory, and the files that are no hushes.
+fn read_all(state: &Path) -> (Vec<Hush>, Vec<PathBuf>) {
+    let (mut hushes, mut odd) = (Vec::new(), Vec::new());
+    let Ok(entries) = fs::read_dir(state.join(DIRECTORY)) else {
+        return (hushes, odd);
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    for path in paths.take(MOST_FILES) {
+        // A file that is hidden or gone is none of ours.
+        let Some(text) = text_of(&path) else { continue };
+        match parse(&text) {
+            Some(hush) => hushes.push(hush),
+            None => odd.push(path),
+        }
+    }
+    hushes.sort_by(|a, b| a.host.cmp(&b.host));
+    (hushes, odd)
+}
+
+/// The beginning of a file that is not hidden.
+fn text_of(path: &Path) -> Option<Vec<u8>> {
     let hidden = path.file_name()?.as_bytes().starts_with(b".");
     let file = plain::open(path).ok().filter(|_| !hidden)?;
     let mut text = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+/// The hush of a file: the times of its beginning and end, the host, and the reason, a line each. A time that no
+/// calendar of people has is none: at the end of the machine's own calendar there is no minute after it.
+fn parse(text: &[u8]) -> Option<Hush> {
     let mut lines = text.lines();
-    let time = |line: Option<&[u8]>| line?.to_str().ok()?.parse::<Time>().ok();
+    let time = |line: Option<&[u8]>| {
+        let time = line?.to_str().ok()?.parse::<Time>().ok()?;
+        YEARS.contains(&time.year()).then_some(time)
+    };
     Some(Hush {
         from: time(lines.next())?,
         until: time(lines.next())?,
@@ -174,9 +210,17 @@ mod tests {
         let at = dir.path().join(DIRECTORY);
         assert_eq!(fs::metadata(&at).unwrap().mode() & 0o7777, 0o770);
         fs::write(at.join("odd"), "no time\n").unwrap();
+        let late = "2026-11-27T10:00:00Z\n+262142-12-31T23:59:30Z\nweb2\n";
+        fs::write(at.join("late"), late).unwrap();
         fs::write(at.join(".hidden"), fs::read(at.join("web1")).unwrap()).unwrap();
         let want = vec![hush("../db/1"), hush(".x"), hush("web1")];
         assert_eq!(hushes.changes(dir.path()), Some(want));
+        let told: Vec<_> = hushes
+            .told
+            .iter()
+            .flat_map(|path| path.file_name())
+            .collect();
+        assert_eq!(told, ["late", "odd"]);
         assert_eq!(hushes.changes(dir.path()), None);
         assert!(remove_hush(dir.path(), "web1".into()).unwrap());
         assert!(!remove_hush(dir.path(), "web1".into()).unwrap());

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use chrono::{Days, Local, NaiveDate, TimeDelta};
+use chrono::{Datelike, Days, Local, NaiveDate, TimeDelta};
 
 use super::output::{FAULT, FOUND, NONE, say};
 use crate::archive::{Entry, Reader, ToldLines};
@@ -33,7 +33,9 @@ impl Selection {
         let months = reader.months();
         let months = selection.read(months, err).unwrap_or_default();
         // The names tell the day by the clock of the machine that wrote them: another zone is a day off at most.
-        let first = since.map(|since| since.with_timezone(&Local).date_naive() - Days::new(1));
+        let first = since
+            .map(|since| since.with_timezone(&Local).date_naive())
+            .and_then(|first| first.checked_sub_days(Days::new(1)));
         let mut last_ones = Vec::new();
         for month in months.into_iter().rev() {
             if first.is_some_and(|first| month.is_before(first)) {
@@ -92,7 +94,7 @@ fn beginning(since: Since, now: Time) -> Option<Time> {
         };
         (0..24).find_map(zoned).map(|time| time.to_utc())
     };
-    match since {
+    let time = match since {
         Since::Day(day) => midnight(day),
         Since::DaysAgo(days) => {
             let today = now.with_timezone(&Local).date_naive();
@@ -102,7 +104,9 @@ fn beginning(since: Since, now: Time) -> Option<Time> {
             let hours = TimeDelta::try_hours(i64::try_from(hours).ok()?)?;
             now.checked_sub_signed(hours)
         }
-    }
+    };
+    // Before that, there are no letters: all of them are meant.
+    time.filter(|time| time.year() > 0)
 }
 
 fn is_wanted(entry: &Entry, args: &LettersArgs, reader: &Reader) -> bool {
