@@ -1,12 +1,13 @@
 //! Batches of lines: counted in slices, so that the watchdog and signals need not wait for lines
 //! that cost much time.
 
+use std::time::Instant;
+
 use bstr::{BStr, ByteSlice};
 
 use super::event_loop::Daemon;
 use super::messages::PendingRequest;
 use super::requests::{CATCH_UP, DRAIN};
-use crate::clock::Time;
 use crate::input::{Batch, Checkpoint};
 use crate::process::service;
 use crate::process::signals::Signal;
@@ -74,7 +75,7 @@ impl Daemon {
     /// enough, the rest of the lines is counted without the matchers that take long.
     fn between_slices(&mut self) {
         let now = self.clock.now();
-        self.ping_watchdog(now);
+        self.ping_watchdog();
         self.requests.signals.extend(self.signals.try_iter());
         let ends = |signal: &Signal| matches!(signal, Signal::Term | Signal::Int);
         if self.requests.hurry_at.is_none() && self.requests.signals.iter().any(ends) {
@@ -93,10 +94,9 @@ impl Daemon {
     }
 
     /// Pings the service manager's watchdog in time.
-    pub(super) fn ping_watchdog(&mut self, now: Time) {
-        if let Some(interval) = self.watchdog.filter(|_| now >= self.next_watchdog_ping) {
+    pub(super) fn ping_watchdog(&mut self) {
+        if self.watchdog.is_due(Instant::now()) {
             service::alive();
-            self.next_watchdog_ping = now + interval / 2;
         }
     }
 }

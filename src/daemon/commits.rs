@@ -58,6 +58,12 @@ impl Commits {
         }
     }
 
+    /// To be called when the clock was set back: no commit waits for a time of the clock before.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        self.not_before = None;
+        self.wanted = self.wanted.map(|wanted| wanted.min(now + EVERY));
+    }
+
     /// Notes that lines were counted. Lines that can be read `again` may wait longer for a snapshot.
     pub(super) fn changed(&mut self, now: Time, again: bool, settings: &StateSettings) {
         let wait = if again { EVERY } else { settings.commit };

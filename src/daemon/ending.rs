@@ -37,6 +37,21 @@ pub(super) struct Shutdown {
     pub(super) attempted: BTreeSet<u64>,
 }
 
+impl Shutdown {
+    /// To be called when the clock was set back: nothing is waited for longer than it was to be.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        let by = now + STOP;
+        self.asked = self.asked.map(|asked| asked.min(now));
+        self.deadline = self.deadline.map(|deadline| deadline.min(by));
+        let next = now + MESSAGE_PAUSE;
+        self.next_message = self.next_message.map(|message| message.min(next));
+        if let Some(ending) = &mut self.ending {
+            ending.until = ending.until.min(by);
+            ending.mails = ending.mails.min(ending.until - KEEP);
+        }
+    }
+}
+
 /// The time limits of an end that has begun.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bstr::BString;
 
@@ -17,6 +17,7 @@ use super::messages::{Message, Requests};
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
 use super::site::Site;
+use super::watchdog::Watchdog;
 use crate::archive::Archive;
 use crate::clock::{Clock, Time};
 use crate::delivery::message::Identity;
@@ -31,6 +32,7 @@ use crate::threads;
 
 /// The loop wakes at least this often, so that a clock that was set is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// The state of a run. The other files of this directory are its methods, each for one concern.
 pub(super) struct Daemon {
@@ -65,9 +67,10 @@ pub(super) struct Daemon {
     pub(super) next_check: Time,
     /// The next scheduled minute of a queue.
     pub(super) next_due: Option<Time>,
-    /// The interval in which the service manager wants a sign of life.
-    pub(super) watchdog: Option<Duration>,
-    pub(super) next_watchdog_ping: Time,
+    /// The time of the last turn of the loop, by which a clock that was set back is noticed.
+    pub(super) turned: Time,
+    /// The signs of life that the service manager wants.
+    pub(super) watchdog: Watchdog,
     /// The next sign of life in the state directory.
     pub(super) next_heartbeat: Time,
     pub(super) service_status: ServiceStatus,
@@ -115,15 +118,17 @@ impl Daemon {
     /// The time until something is due, if no message comes.
     fn pause(&self) -> Duration {
         let now = self.clock.now();
+        if now < self.turned {
+            // The times below are of a clock that was set back since: the next turn bounds them.
+            return SHORTEST_SLEEP;
+        }
         let check = self.monitor.now_waiting().then_some(self.next_check);
-        let alive = self.watchdog.map(|_| self.next_watchdog_ping);
         let times = match self.shutdown.ending {
             Some(ending) => {
                 let [mails, until] = ending.next().map(|time| Some(time).filter(|t| *t > now));
                 vec![
                     mails,
                     until,
-                    alive,
                     self.commits.next(),
                     self.shutdown.next_message,
                 ]
@@ -136,7 +141,6 @@ impl Daemon {
                 self.next_site(now),
                 self.next_alarm(),
                 self.next_try(),
-                alive,
                 self.requests.until,
                 self.commits.next(),
                 self.service_status.next(),
@@ -147,8 +151,10 @@ impl Daemon {
         let wait = next.map_or(LONGEST_SLEEP, |t| {
             (t - now).to_std().unwrap_or(Duration::ZERO)
         });
+        let alive = self.watchdog.wait(Instant::now());
+        let wait = alive.map_or(wait, |alive| wait.min(alive));
         // A time that has come but led to nothing must not become a spin.
-        wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+        wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
     }
 
     /// Handles a message.
@@ -248,6 +254,7 @@ impl Daemon {
     /// Does what is due by now.
     fn work(&mut self) {
         let now = self.clock.now();
+        self.look_at_clock(now);
         threads::fault_point();
         if self.requests.until.is_some_and(|until| now >= until) {
             self.stop_draining();
@@ -263,7 +270,7 @@ impl Daemon {
         self.show_service_status(now);
         self.log_progress(now);
         self.heartbeat(now);
-        self.ping_watchdog(now);
+        self.ping_watchdog();
     }
 
     /// Shows the service manager the counters, until the end shows its own words.

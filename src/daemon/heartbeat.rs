@@ -14,6 +14,12 @@ const STILL: Duration = Duration::from_secs(900);
 const NAME: &str = "log files";
 
 impl Daemon {
+    /// To be called when the clock was set back: the last heartbeat stands ahead of the clock, so that nobody can see
+    /// by it whether the loop hangs. The next one is due at once.
+    pub(super) fn bound_heartbeat(&mut self, now: Time) {
+        self.next_heartbeat = self.next_heartbeat.min(now);
+    }
+
     /// Shows that the loop moves, and looks whether the follower does.
     pub(super) fn heartbeat(&mut self, now: Time) {
         if now < self.next_heartbeat {

@@ -68,3 +68,11 @@ pub(super) struct Requests {
     /// answered once.
     pub(super) drain_again: bool,
 }
+
+impl Requests {
+    /// To be called when the clock was set back: nothing is waited for longer than it was to be.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        let limit = now + self.drain_limit;
+        self.until = self.until.map(|until| until.min(limit));
+    }
+}

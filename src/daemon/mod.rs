@@ -11,7 +11,8 @@
 //! - `reports`: from queues to the outbox; `sending`: from the outbox to the workers and back;
 //! - `commits` and `snapshots`: when the state is written, and which mails wait for it; `kept`: what of it
 //!   is on disk; `changes`: what is new;
-//! - `heartbeat`, `service_status`: signs of life for `tenshi status` and the service manager;
+//! - `heartbeat`, `service_status`, `watchdog`: signs of life for `tenshi status` and the service manager;
+//! - `set_clock`: a clock that was set back;
 //! - `health_ping` and `pings`: the program of `set heartbeat`, while all is well;
 //! - `site`: this console of several (`set site`); `rounds`: its visits to the board; `site_words`: what its letters say; `alarms`:
 //!   what other consoles have mailed at once;
@@ -36,6 +37,7 @@ mod requests;
 mod rounds;
 mod sending;
 mod service_status;
+mod set_clock;
 mod shutdown;
 mod site;
 mod site_words;
@@ -43,5 +45,6 @@ mod snapshots;
 mod start;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 pub use start::{hostname, run, without_logs};

@@ -30,6 +30,11 @@ impl ServiceStatus {
         }
     }
 
+    /// To be called when the clock was set back.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        self.not_before = self.not_before.min(now + PAUSE);
+    }
+
     /// When a line that was put off may be sent.
     pub(super) fn next(&self) -> Option<Time> {
         self.pending.then_some(self.not_before)

@@ -110,6 +110,16 @@ impl Site {
         }
     }
 
+    /// To be called when the clock was set back: nothing is waited for longer than it was to be.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        self.on_way = self.on_way.map(|since| since.min(now));
+        if let Some(question) = &mut self.question
+            && let Asked::Until(until) = &mut question.state
+        {
+            *until = now.min(*until);
+        }
+    }
+
     /// Whether the round that is on its way is not waited for from now on.
     pub(super) fn gives_up_round(&mut self, now: Time) -> bool {
         // A clock that was set back does not make it longer.

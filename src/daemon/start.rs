@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::time::Instant;
 
 use super::commits::Commits;
 use super::ending::Shutdown;
@@ -13,6 +14,7 @@ use super::kept::JournalPositions;
 use super::messages::{DEPTH, Message, Requests};
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
+use super::watchdog::Watchdog;
 use crate::archive::Archive;
 use crate::cli::RunArgs;
 use crate::clock::{Clock, SystemClock, Time};
@@ -288,8 +290,8 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
         signals,
         requests,
         next_check: now + config.sleep,
-        watchdog: service::watchdog(),
-        next_watchdog_ping: now,
+        turned: now,
+        watchdog: Watchdog::new(service::watchdog(), Instant::now()),
         next_heartbeat: now,
         service_status: ServiceStatus::new(),
         shutdown: Shutdown::default(),
@@ -354,6 +356,7 @@ pub(super) fn restore(
     before
         .outbox
         .set_notifications(std::mem::take(&mut before.notified));
+    before.outbox.clock_was_set(now);
     let settlements = before.settlements.iter();
     settlements
         .map(|(id, saved)| (*id, monitor.settlement_from(saved)))

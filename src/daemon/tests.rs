@@ -2,6 +2,7 @@
 //! What it has mailed, what waits, and what it has not read yet are together every line, once.
 
 mod pings;
+mod set_clock;
 mod site;
 mod storm;
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bstr::BString;
 use chrono::{TimeZone, Utc};
@@ -23,6 +24,7 @@ use super::messages::Requests;
 use super::pings::Pings;
 use super::service_status::ServiceStatus;
 use super::start;
+use super::watchdog::Watchdog;
 use crate::clock::{Clock, Time};
 use crate::config::{Config, parse_bytes};
 use crate::counters::Counters;
@@ -188,8 +190,8 @@ fn daemon_of(
         signals: channel().1,
         requests: Requests::default(),
         next_check: now,
-        watchdog: None,
-        next_watchdog_ping: now,
+        turned: now,
+        watchdog: Watchdog::new(None, Instant::now()),
         next_heartbeat: now,
         service_status: ServiceStatus::new(),
         shutdown: Shutdown::default(),

@@ -185,6 +185,24 @@ impl Outbox {
         }
     }
 
+    /// To be called when the clock may have been set back, and with an outbox of a run before: no mail waits for longer
+    /// than its pause may be, nor was one made, tried or told of at a time that is still to come.
+    pub fn clock_was_set(&mut self, now: Time) {
+        self.backoff.clock_was_set(now);
+        for mail in &mut self.mails {
+            let latest = now + settle::pause(mail.attempts);
+            mail.next_try = mail.next_try.map(|next| next.min(latest));
+            mail.report.made = mail.report.made.min(now);
+            if let Some(not_before) = self.not_before.get_mut(&mail.id) {
+                *not_before = latest.min(*not_before);
+            }
+        }
+        for logged in self.logged.values_mut() {
+            *logged = now.min(*logged);
+        }
+        self.notices.clock_was_set(now);
+    }
+
     /// When the next attempt is due; mails in flight and those `held` have none.
     pub fn next_try(&self, held: &dyn Fn(u64) -> bool) -> Option<Time> {
         let due = |mail| self.due_at(mail, held);

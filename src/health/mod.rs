@@ -5,6 +5,8 @@ pub mod lag;
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::TimeDelta;
+
 use crate::cli::Levels;
 use crate::clock::Time;
 use crate::delivery::{MAIL_SERVER, QueuedMail};
@@ -13,6 +15,8 @@ use crate::state::LockStatus;
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
+/// What is further ahead of the clock than this was noted before the clock was set back: how old it is, nobody knows.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// How bad a fault is, in Nagios' words, the worst last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -135,6 +139,14 @@ impl Health {
             let waited = self.ago(mail.since);
             let fault = mail.fault.as_deref().unwrap_or("not tried yet");
             let queue = &mail.queue;
+            if !mail.refused && is_ahead(mail.since, self.now) {
+                let text = format!(
+                    "the report of queue {queue} waits, for how long cannot be seen (its time is ahead of the \
+                     clock): {fault}"
+                );
+                found.push((Level::Unknown, text));
+                continue;
+            }
             let (level, what) = match mail.refused {
                 true => (Level::Critical, "was refused"),
                 false => (Level::of(waited, age), "waits"),
@@ -179,6 +191,14 @@ impl Health {
             let text = format!("the daemon hangs: it has not moved for {}", span(still));
             found.push((Level::Critical, text));
         }
+        if lock.running
+            && lock
+                .moved
+                .is_some_and(|moved| is_ahead(moved.into(), self.now))
+        {
+            let text = "whether the daemon hangs cannot be seen (its last sign of life is ahead of the clock)";
+            found.push((Level::Unknown, text.to_owned()));
+        }
         if lock.failing {
             let since = span(self.ago(self.made));
             let text = format!("no snapshot could be written for {since}");
@@ -193,6 +213,11 @@ pub fn hangs(lock: &LockStatus, now: Time) -> Option<u64> {
     let moved = lock.moved.filter(|_| lock.running)?;
     let still = seconds(moved.into(), now);
     (still >= HANGS).then_some(still)
+}
+
+/// Whether a time was noted before the clock was set back.
+fn is_ahead(then: Time, now: Time) -> bool {
+    then - now > AHEAD
 }
 
 fn seconds(then: Time, now: Time) -> u64 {
@@ -213,5 +238,40 @@ mod tests {
         let levels: Vec<Level> = [9, 10, 19, 20].map(|n| Level::of(n, LEVELS)).to_vec();
         let want = [Level::Ok, Level::Warning, Level::Warning, Level::Critical];
         assert_eq!(levels, want);
+    }
+
+    fn health(now: Time, since: Time, moved: Time) -> Health {
+        Health {
+            now,
+            lock: Ok(LockStatus {
+                running: true,
+                failing: false,
+                moved: Some(moved.into()),
+            }),
+            made: now,
+            outbox: vec![WaitingReport {
+                queue: "a".into(),
+                since,
+                fault: Some("down".into()),
+                refused: false,
+            }],
+            lag: 0,
+            behind: None,
+            faults: HashMap::new(),
+            blind: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn what_has_a_time_ahead_of_the_clock_is_not_young() {
+        let now = Time::UNIX_EPOCH + TimeDelta::days(20_000);
+        let later = now + TimeDelta::hours(2);
+        let level = |since, moved| health(now, since, moved).judge(LEVELS, LEVELS).level();
+        assert_eq!(level(now, now), Level::Ok);
+        assert_eq!(level(now + AHEAD, now + AHEAD), Level::Ok);
+        assert_eq!(level(later, now), Level::Unknown);
+        assert_eq!(level(now, later), Level::Unknown);
+        let old = now - TimeDelta::seconds(20);
+        assert_eq!(level(old, later), Level::Critical);
     }
 }

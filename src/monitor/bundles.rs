@@ -238,7 +238,10 @@ impl Monitor {
             let queues = &self.config.queues;
             let index = queues.iter().position(|queue| queue.name == window.queue);
             if let Some(state) = index.and_then(|index| self.queues.get_mut(index)) {
-                state.window = Some(window.into());
+                let mut window = Window::from(window);
+                // The run before may have had another clock.
+                window.clock_was_set(now);
+                state.window = Some(window);
             }
         }
         self.begin_bundles();

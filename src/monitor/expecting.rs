@@ -31,9 +31,18 @@ impl Monitor {
 
     /// Goes on from what a commit of `made` holds: until `now`, nobody watched.
     pub(super) fn restore_expected(&mut self, saved: SavedExpected, (made, now): (Time, Time)) {
-        self.expecting.expected.restore(saved);
+        self.expecting.expected.restore(saved, now);
         self.unwatched(made, now);
         self.begin_expecting(now);
+    }
+
+    /// To be called when the clock was set back.
+    pub(super) fn expected_clock_was_set_back(&mut self, now: Time) {
+        let Expecting {
+            expected, rules, ..
+        } = &mut self.expecting;
+        let known = self.watching.known(&self.config);
+        expected.clock_was_set_back(rules, now, &known);
     }
 
     /// Takes note that nobody watched between two instants.

@@ -68,6 +68,13 @@ impl LossWarnings {
         )
     }
 
+    /// To be called when the clock was set back: no warning was given at a time that is still to come.
+    pub(super) fn clock_was_set_back(&mut self, now: Time) {
+        for (when, _) in &mut self.0 {
+            *when = when.map(|when| when.min(now));
+        }
+    }
+
     /// The warnings that are due now. Lines without a prefix are no loss if there is a queue for them
     /// (`noprefix_queue`).
     pub(super) fn tell(

@@ -52,6 +52,17 @@ impl Monitor {
         self.end_windows(now);
     }
 
+    /// To be called when the clock was set back, `much` if not only by moments: what was put off to a time of the clock
+    /// before is planned anew, also if no line comes.
+    pub fn clock_was_set_back(&mut self, now: Time, much: bool) {
+        self.advance_to(now);
+        self.bundling.pages.prune(now);
+        self.loss_warnings.clock_was_set_back(now);
+        if much {
+            self.expected_clock_was_set_back(now);
+        }
+    }
+
     /// After a restart: makes overdue all queues whose scheduled minute passed while the program was not
     /// running. Those without lines too, since the lines of before that minute may be read only now.
     pub(super) fn mark_missed_schedules(&mut self, now: Time) {

@@ -117,7 +117,8 @@ impl Monitor {
 
     /// To be called at each turn of the loop, at least every five minutes: after a longer time, silences begin anew.
     pub fn silence_turn(&mut self, now: Time) {
-        if let Some(before) = self.watching.silence.turn(now) {
+        let (silence, known) = self.watching.judge(&self.config);
+        if let Some(before) = silence.turn(now, &known) {
             self.unwatched(before, now);
         }
     }

@@ -141,6 +141,7 @@ fn a_report_takes_out_the_counter_that_hosts_share() {
 
 /// Goes on in another monitor of these rules from what this one would save.
 fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
+    let now = monitor.looked();
     let snapshot = SavedMonitor {
         queues: monitor
             .saved_queues()
@@ -162,12 +163,12 @@ fn restarted(monitor: &Monitor, rules: &str) -> Monitor {
         continuing: owned(&monitor.saved_continuing()),
         counters: monitor.counters().clone(),
         bundles: owned(&monitor.saved_bundles()),
-        looked: start(),
-        made: start(),
+        looked: now,
+        made: now,
         ..SavedMonitor::default()
     };
     let mut next = self::monitor(rules);
-    assert!(next.restore(snapshot, start()).is_empty());
+    assert!(next.restore(snapshot, now).is_empty());
     next
 }
 

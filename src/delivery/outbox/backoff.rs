@@ -54,6 +54,11 @@ impl ServerBackoff {
         self.until = None;
     }
 
+    /// To be called when the clock may have been set back: the pause is no longer than any.
+    pub(super) fn clock_was_set(&mut self, now: Time) {
+        self.until = self.until.map(|until| until.min(now + LONGEST));
+    }
+
     /// When a mail that is due at `due` may try the server.
     pub(super) fn not_before(&self, due: Time) -> Time {
         self.until.map_or(due, |until| until.max(due))
@@ -82,5 +87,11 @@ mod tests {
         backoff.end_pause();
         assert!(backoff.is_active());
         assert_eq!(backoff.not_before(now), now);
+        let until = backoff.denied(now);
+        backoff.clock_was_set(now);
+        assert_eq!(backoff.not_before(now), until);
+        let back = now - Duration::from_secs(7200);
+        backoff.clock_was_set(back);
+        assert_eq!(backoff.not_before(back), back + LONGEST);
     }
 }

@@ -282,7 +282,7 @@ impl Outbox {
 }
 
 /// The pause after this number of attempts: it doubles with each, up to the longest.
-fn pause(attempts: u32) -> Duration {
+pub(super) fn pause(attempts: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(10));
     doubled.min(LONGEST_PAUSE)
 }

@@ -60,6 +60,13 @@ impl Notices {
         }
     }
 
+    /// To be called when the clock may have been set back.
+    pub(super) fn clock_was_set(&mut self, now: Time) {
+        for mentioned in self.mentioned.values_mut() {
+            *mentioned = now.min(*mentioned);
+        }
+    }
+
     /// A mail was delivered: those that it mentions count as mentioned.
     pub(super) fn delivered(&mut self, delivered: u64, now: Time) {
         self.carriers.remove(&delivered);

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::ring::{QUARTER, WEEK};
 use super::site::{Mode, Site};
 use super::state::{Flaps, Silent, State, Told};
-use super::table::{About, Line, OFTEN, Outage, Silence, Watch, quarter, reader};
+use super::table::{About, Line, OFTEN, Outage, Silence, TURN, Watch, quarter, reader};
 use super::watch::Why;
 use super::words;
 use crate::clock::Time;
@@ -62,6 +62,12 @@ impl Silence {
         let begin = self.begin_of(slot);
         let watch = self.watches.get(slot)?.as_ref()?;
         if let State::Silent(silent) = watch.state {
+            if silent.forgotten() > now || self.leap.is_doubted(now) {
+                // The clock was set.
+                let again = silent.forgotten().max(now + TURN);
+                self.set_due(slot, Some(again), now);
+                return None;
+            }
             if silent.told == Told::Together {
                 *outlasted += 1;
                 self.remove(slot);

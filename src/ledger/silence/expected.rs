@@ -7,6 +7,7 @@ use bstr::{BStr, BString};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::leap::Leap;
 use super::site::Site;
 use super::table::{About, Line, reader};
 use crate::clock::Time;
@@ -88,6 +89,8 @@ pub struct Expected {
     named: BTreeSet<usize>,
     /// The last time in which nobody watched.
     unwatched: Option<(Time, Time)>,
+    /// A step of the clock that may have been wrong.
+    leap: Leap,
 }
 
 /// What a look found.
@@ -121,12 +124,35 @@ impl Expected {
     }
 
     /// Goes on from what a commit holds.
-    pub fn restore(&mut self, saved: SavedExpected) {
+    pub fn restore(&mut self, saved: SavedExpected, now: Time) {
         self.came = saved;
+        self.take_back(now);
+    }
+
+    /// To be called when the clock was set back: a message that came at a time that is still to come would stand for
+    /// all that are expected until then.
+    pub fn clock_was_set_back(&mut self, rules: &[Expectation], now: Time, site: &dyn Site) {
+        self.take_back(now);
+        self.leap.clock_was_set_back(now);
+        let until_now = |(from, to): (Time, Time)| (from.min(now), to.min(now));
+        self.unwatched = self.unwatched.map(until_now);
+        for (slot, rule) in self.slots.iter_mut().zip(rules) {
+            let next = site.next(&rule.begins, now - rule.grace);
+            *slot = (*slot).into_iter().chain(next).min();
+        }
+    }
+
+    /// Takes the times of messages back that are still to come.
+    fn take_back(&mut self, now: Time) {
+        for (key, came) in self.came.iter_mut().filter(|(_, came)| came.at > now) {
+            came.at = now;
+            self.changed.push(key.clone());
+        }
     }
 
     /// Takes note that nobody watched between two instants.
     pub fn unwatched(&mut self, from: Time, to: Time) {
+        self.leap.note(from, to);
         if to - from >= BLINK {
             self.unwatched = Some((from, to));
         }
@@ -236,7 +262,7 @@ impl Expected {
         let unseen = |(begin, end): (Time, Time)| begin < by && end > from;
         let old: Vec<_> = self
             .of(rule)
-            .filter(|(_, came)| now - came.at > MEMORY)
+            .filter(|(_, came)| now - came.at > MEMORY && !self.leap.is_doubted(now))
             .collect();
         let old: Vec<_> = old.into_iter().map(|(key, _)| key.clone()).collect();
         self.forget(old);

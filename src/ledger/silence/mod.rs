@@ -7,10 +7,12 @@
 
 mod check;
 mod expected;
+mod leap;
 mod pauses;
 mod returns;
 mod ring;
 mod saved;
+mod set_clock;
 mod site;
 mod state;
 mod table;

@@ -26,6 +26,15 @@ impl Pauses {
         }
     }
 
+    /// To be called when the clock may have been set back to this time, seconds: the pauses age from there on.
+    pub(super) fn clock_was_set(&mut self, now: i64) {
+        let day = now.div_euclid(DAY);
+        if self.newest > day {
+            self.longest.rotate_left(place(self.newest - day));
+            self.newest = day;
+        }
+    }
+
     /// The longest of all, seconds; 0 if there was none.
     pub(super) fn longest(&self) -> u32 {
         self.longest.iter().copied().max().unwrap_or_default()

@@ -4,6 +4,8 @@ use bstr::{BString, ByteSlice};
 
 /// The length of a quarter of an hour, seconds.
 pub(super) const QUARTER: i64 = 900;
+/// The quarter hours of an hour.
+const HOUR: i64 = 4;
 /// The quarter hours of a week.
 pub(super) const WEEK: i64 = 7 * 24 * 4;
 /// The number of quarter hours that are kept: four weeks.
@@ -43,6 +45,22 @@ impl Ring {
         if quarter > self.newest - KEPT {
             self.set(quarter, true);
         }
+    }
+
+    /// To be called when the clock may have been set back to this quarter hour: the ring must not end so far ahead that
+    /// what comes is passed over. In the night of a clock change, it ends an hour ahead.
+    pub(super) fn clock_was_set(&mut self, quarter: i64) {
+        if self.newest <= quarter + HOUR {
+            return;
+        }
+        if self.newest - quarter >= KEPT {
+            self.bits = [0; BYTES];
+        } else {
+            for ahead in quarter + 1..=self.newest {
+                self.set(ahead, false);
+            }
+        }
+        self.newest = quarter;
     }
 
     fn set(&mut self, quarter: i64, marked: bool) {

@@ -6,6 +6,7 @@ use bstr::{BStr, BString};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::leap::Leap;
 use super::pauses::Pauses;
 use super::ring::QUARTER;
 use super::site::{Mode, Site};
@@ -18,7 +19,7 @@ use crate::hash::Map;
 /// Hosts and files that are watched, at most: whoever sends lines can invent names.
 const MOST: usize = 1 << 14;
 /// The longest time between two turns of a loop that runs, and of a clock that nobody sets.
-const TURN: TimeDelta = TimeDelta::minutes(6);
+pub(super) const TURN: TimeDelta = TimeDelta::minutes(6);
 /// Looks are exact within this time.
 const SOON: TimeDelta = TimeDelta::minutes(10);
 /// The time after a return in which another silence is one of many.
@@ -86,6 +87,8 @@ pub struct Silence {
     pub(super) base: Time,
     /// The last turn of the loop.
     turned: Time,
+    /// A step of the clock that may have been wrong.
+    pub(super) leap: Leap,
     /// The last line of any host.
     pub(super) heard: Time,
     /// The pauses in which no host wrote.
@@ -118,6 +121,7 @@ impl Silence {
             vacant: Vec::new(),
             base: now,
             turned: now,
+            leap: Leap::default(),
             heard: now,
             whole: Pauses::default(),
             outage: None,
@@ -145,17 +149,12 @@ impl Silence {
 
     /// To be called at each turn of the loop, at least every five minutes. After a longer time the machine was
     /// asleep or its clock was set: no host is to blame, and the turn before is given.
-    pub fn turn(&mut self, now: Time) -> Option<Time> {
+    pub fn turn(&mut self, now: Time, site: &dyn Site) -> Option<Time> {
         let passed = now - self.turned;
         if passed < TimeDelta::zero() {
-            for watch in self.watches.iter_mut().flatten() {
-                watch.learnt.last = watch.learnt.last.min(now);
-                watch.held = watch.held.min(now);
-                watch.due = watch.due.map(|due| due.min(now + TURN));
-            }
-            self.heard = self.heard.min(now);
-            self.next = self.next.map(|next| next.min(now + TURN));
+            self.clock_was_set_back(now, site);
         }
+        self.leap.note(self.turned, now);
         let before = std::mem::replace(&mut self.turned, now);
         if passed >= TimeDelta::zero() && passed <= TURN {
             return None;
@@ -189,7 +188,9 @@ impl Silence {
     ) -> Option<usize> {
         let paused = (now - self.heard.max(self.base)).num_seconds().max(0);
         let paused = u32::try_from(paused).unwrap_or(u32::MAX);
-        self.whole.note(now.timestamp(), paused);
+        if !self.leap.is_doubted(now) {
+            self.whole.note(now.timestamp(), paused);
+        }
         self.heard = self.heard.max(now);
         self.hear(name, None, source, now, site)
     }
@@ -319,14 +320,14 @@ impl Silence {
 
     /// What a line does to a watch.
     fn heard_of(&mut self, slot: usize, now: Time, site: &dyn Site) {
-        let begin = self.begin_of(slot);
+        let (begin, doubted) = (self.begin_of(slot), self.leap.is_doubted(now));
         let Some(watch) = self.watches.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
         let last = watch.learnt.last;
         let old_quarter = last.timestamp().div_euclid(QUARTER);
         let same_quarter = old_quarter == now.timestamp().div_euclid(QUARTER);
-        if same_quarter && watch.state == State::Heard {
+        if same_quarter && watch.state == State::Heard && !doubted {
             let paused = (now - begin).num_seconds().max(0);
             let paused = u32::try_from(paused).unwrap_or(u32::MAX);
             watch.learnt.pauses.note(now.timestamp(), paused);
@@ -342,13 +343,17 @@ impl Silence {
             })
         );
         let long = now - begin >= TimeDelta::seconds(QUARTER);
-        if together || (long && site.hushed(watch.name.as_ref(), begin, now).is_some()) {
+        if doubted {
+            // What is noted at a time years ahead makes everything before it forgotten.
+        } else if together || (long && site.hushed(watch.name.as_ref(), begin, now).is_some()) {
             watch.learnt.pauses.note(now.timestamp(), 0);
         } else {
             let quarters = (quarter(begin, site), quarter(now, site));
             watch.learnt.learn((begin, quarters.0), (now, quarters.1));
         }
-        watch.learnt.ring.mark(quarter(now, site));
+        if !doubted {
+            watch.learnt.ring.mark(quarter(now, site));
+        }
         watch.learnt.last = now;
         self.changed.insert(slot);
         self.returned(slot, now, !same_quarter, site);
@@ -392,7 +397,10 @@ impl Silence {
             let seconds = 60 - due.timestamp().rem_euclid(60);
             match due - now < SOON {
                 true => due,
-                false => due + TimeDelta::seconds(seconds % 60),
+                // No calendar has a time behind its last minute.
+                false => due
+                    .checked_add_signed(TimeDelta::seconds(seconds % 60))
+                    .unwrap_or(due),
             }
         };
         let due = due.map(whole);

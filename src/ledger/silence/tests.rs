@@ -119,7 +119,7 @@ impl Console {
         while self.now < until {
             let next = self.silence.next().filter(|next| *next > self.now);
             self.now = until.min(self.now + minutes(5)).min(next.unwrap_or(until));
-            self.silence.turn(self.now);
+            self.silence.turn(self.now, &self.model);
             if self.silence.next().is_some_and(|next| next <= self.now) {
                 self.silence.check(self.now, &self.model);
                 self.collect();
@@ -295,7 +295,7 @@ fn our_own_downtime_and_what_is_caught_up_is_no_silence() {
     console.silence.begin(console.now);
     for _ in 0..50 {
         console.now += TimeDelta::seconds(5);
-        console.silence.turn(console.now);
+        console.silence.turn(console.now, &console.model);
         console.hear("a");
     }
     console.silence.begin(console.now);
@@ -304,7 +304,7 @@ fn our_own_downtime_and_what_is_caught_up_is_no_silence() {
     // A machine that slept, a clock that was set forward or back.
     for step in [minutes(600), minutes(8), -minutes(120)] {
         console.now += step;
-        console.silence.turn(console.now);
+        console.silence.turn(console.now, &console.model);
         console.days(1, 5, &["a", "b", "c", "d"]);
         assert_eq!(console.texts(), [""; 0], "{step}");
     }
@@ -486,4 +486,64 @@ fn invented_names_have_a_bound() {
             .all(|name| console.silence.names.contains_key(name))
     );
     assert!(console.silence.names.len() < 20);
+}
+
+#[test]
+fn a_clock_that_was_ahead_blinds_nobody() {
+    let mut console = Console::new(at("2026-11-02T09:00:00Z"));
+    console.model.modes = vec![("a", Mode::Fixed(std::time::Duration::from_secs(3600)))];
+    console.days(1, 10, &["a", "b"]);
+    let right = console.now;
+    console.now = right + TimeDelta::days(3652);
+    console.silence.turn(console.now, &console.model);
+    console.hear("a");
+    let kept = console.silence.saved();
+    let silent = |console: &mut Console| {
+        console.pass(right + TimeDelta::hours(3));
+        let told = console.texts();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("a: "), "{told:?}");
+    };
+    console.now = right;
+    console.silence.turn(right, &console.model);
+    silent(&mut console);
+    // A moment back, and it is not forgotten.
+    console.now -= TimeDelta::seconds(2);
+    console.silence.turn(console.now, &console.model);
+    console.pass(console.now + TimeDelta::days(1));
+    assert_eq!(console.texts(), [""; 0]);
+    // The run after it, on the state of the moment in which the clock was ahead.
+    console.now = right;
+    console.silence = named(right);
+    console.silence.restore(kept, right, &console.model);
+    silent(&mut console);
+}
+
+/// What four weeks taught is not lost by one line at a wrong time.
+#[test]
+fn a_clock_that_was_ahead_teaches_nothing() {
+    let mut console = Console::new(at("2026-11-02T09:00:00Z"));
+    console.days(20, 30, &["a"]);
+    let (right, before) = (console.now, console.silence.watches[0].clone());
+    console.now = right + TimeDelta::days(3652);
+    console.silence.turn(console.now, &console.model);
+    console.hear("a");
+    console.now = right;
+    console.silence.turn(right, &console.model);
+    let after = console.silence.watches[0].clone();
+    let learnt = |watch: Option<table::Watch>| watch.map(|watch| watch.learnt);
+    let pauses = |watch: Option<table::Watch>| learnt(watch).map(|learnt| learnt.pauses.longest());
+    assert_eq!(pauses(after.clone()), pauses(before.clone()));
+    let ring = |watch: Option<table::Watch>| learnt(watch).map(|learnt| learnt.ring);
+    assert_eq!(ring(after), ring(before));
+}
+
+#[test]
+fn a_hush_that_has_no_minute_after_it_ends_no_run() {
+    let mut console = Console::new(at("2026-11-02T09:00:00Z"));
+    console.model.modes = vec![("a", Mode::Fixed(std::time::Duration::from_secs(3600)))];
+    console.hear("a");
+    console.model.hushes = vec![("a", console.now, Time::MAX_UTC)];
+    console.pass(console.now + TimeDelta::hours(3));
+    assert_eq!(console.texts(), [""; 0]);
 }

@@ -196,3 +196,37 @@ fn what_went_to_a_console_that_lost_its_state_is_told_by_the_others() {
         "without a site, c is nobody"
     );
 }
+
+#[test]
+fn a_message_of_a_clock_that_was_ahead_does_not_stand_for_the_next_ones() {
+    let mut nights = Nights::new();
+    nights.comes("2026-10-21T00:40:00Z", "db1");
+    nights.comes("2026-10-22T00:40:00Z", "db2");
+    let (right, ahead) = (nights.now, at("2036-10-22T12:00:00Z"));
+    nights.expected.unwatched(right, ahead);
+    nights.now = ahead;
+    let from = (BStr::new("db1"), BStr::new("file /l"));
+    nights
+        .expected
+        .came(&nights.rules[0], from, ahead, &nights.model);
+    nights.expected.check(&nights.rules, ahead, &nights.model);
+    assert_eq!(nights.expected.saved().len(), 2, "db2 is not forgotten");
+    let kept = nights.expected.saved().clone();
+    nights.now = right;
+    nights
+        .expected
+        .clock_was_set_back(&nights.rules, right, &nights.model);
+    nights.pass(at("2026-10-24T12:00:00Z"));
+    let told = |nights: &Nights, host: &str| {
+        let begin = format!("{host}: expected by Sat 04:00 and did not come");
+        nights.told.iter().any(|line| line.starts_with(&begin))
+    };
+    assert!(told(&nights, "db1"), "{:?}", nights.told);
+    // The run after it, on the state of that moment.
+    let mut next = Nights::new();
+    next.now = right;
+    next.expected.restore(kept, right);
+    next.expected.configure(&next.rules, right, &next.model);
+    next.pass(at("2026-10-24T12:00:00Z"));
+    assert!(told(&next, "db1"), "{:?}", next.told);
+}

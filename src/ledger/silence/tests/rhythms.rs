@@ -162,7 +162,7 @@ fn run(rhythm: &Rhythm, seed: u64) -> Outcome {
     let mut next = from;
     for (at, line) in lines.iter().enumerate() {
         console.pass(*line);
-        console.silence.turn(*line);
+        console.silence.turn(*line, &console.model);
         console.hear("h");
         if at == next {
             next += (lines.len() - from) / deaths;
