@@ -106,7 +106,7 @@ pub(super) enum Sub {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Print rules for the lines of logs (.gz, .xz, .zst, .bz2 too) that no rule takes, to paste into the configuration
+    /// Find rules for the lines of logs (.gz, .xz, .zst, .bz2 too) that no rule takes, and review or print them
     Suggest(SuggestOptions),
     /// Show which rule takes a line, why no rule before it does, and when it will be mailed
     Explain {

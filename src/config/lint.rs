@@ -185,7 +185,7 @@ fn inputs(draft: &mut Draft) {
         let hint = "write `set logfile /var/log/syslog`".into();
         reporter.warn(
             location,
-            "there is nothing to read: no log file, fifo, address or Redis list",
+            "there is nothing to read: no log file, fifo, address, journal or Redis list",
             Some(hint),
         );
     }
