@@ -78,6 +78,8 @@ struct State {
     month: Option<PathBuf>,
     /// The day before which nothing is left, but for what a clock that may be wrong would have removed.
     removed: Option<NaiveDate>,
+    /// The last day on which nothing was removed since the clock may have been wrong.
+    doubted: Option<NaiveDate>,
 }
 
 impl Archive {
@@ -125,7 +127,7 @@ impl Archive {
         if state.removed == Some(first) {
             return Ok(());
         }
-        match self.remove_before(first, today) {
+        match self.remove_before(state, first, today) {
             Ok(true) => state.removed = Some(first),
             // The next letter goes on.
             Ok(false) => {}
@@ -138,10 +140,21 @@ impl Archive {
 
     /// As [`expiry::remove_before`], but for a day on which the clock may be far ahead: on a machine that starts with a
     /// wrong clock, everything would be old.
-    fn remove_before(&self, first: NaiveDate, today: NaiveDate) -> io::Result<bool> {
+    fn remove_before(
+        &self,
+        state: &mut State,
+        first: NaiveDate,
+        today: NaiveDate,
+    ) -> io::Result<bool> {
         let newest = expiry::newest_before(&self.directory, today)?;
-        if newest.is_none_or(|newest| (today - newest).num_days() > LEAP) {
+        let leaps = newest.is_none_or(|newest| (today - newest).num_days() > LEAP);
+        // On a later day it is believed: there may be a letter in a season only.
+        if leaps && state.doubted.is_none_or(|day| today <= day) {
+            state.doubted = Some(today);
             return Ok(true);
+        }
+        if !leaps {
+            state.doubted = None;
         }
         expiry::remove_before(&self.directory, first)
     }

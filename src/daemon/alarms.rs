@@ -46,7 +46,10 @@ impl Daemon {
         let outbox = &self.outbox;
         // Of a queue that goes on collecting, and while a mail waits since the server did not take it, nothing is
         // mailed now.
-        let refused = |mail: &QueuedMail| mail.attempts > 0 && mail.next_try.is_some();
+        let refused = |mail: &QueuedMail| {
+            // A mail that it took for some recipients does not say that it takes no other one.
+            mail.attempts > 0 && mail.next_try.is_some() && mail.done.is_empty()
+        };
         let stuck = (outbox.mails().iter()).any(|mail| mail.is_for_server() && refused(mail));
         let waiting =
             |queue: &Queue| outbox.waiting(&queue.name) || (stuck && queue.output.mail().is_some());

@@ -62,6 +62,8 @@ impl Daemon {
         let Some(site) = &mut self.site else {
             return;
         };
+        site.note_year(self.monitor.config(), now);
+        site.member.note_state(!self.commits.failed);
         let given_up = site.gives_up_round(now);
         let mut outcomes = match given_up {
             true => site.member.answered(Answer::missing(), now),

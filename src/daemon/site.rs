@@ -26,6 +26,8 @@ pub(super) struct Site {
     longest: TimeDelta,
     /// The number of the commit that must be on disk before the next round begins.
     needed: Option<u64>,
+    /// The year of which the hash of the schedules has the offsets.
+    year: i32,
     /// What is asked of the lines that are mailed at once; nothing where consoles hear other hosts each.
     pub(super) question: Option<Question>,
     /// The other consoles that stand among the faults.
@@ -73,6 +75,7 @@ impl Site {
             hangs: false,
             longest: longest_round(settings.wait),
             needed: None,
+            year: now.year(),
             question: settings.mirror.then(Question::default),
             faulty: BTreeSet::new(),
         };
@@ -113,10 +116,20 @@ impl Site {
     /// To be called when the clock was set back: nothing is waited for longer than it was to be.
     pub(super) fn clock_was_set_back(&mut self, now: Time) {
         self.on_way = self.on_way.map(|since| since.min(now));
+        self.member.clock_was_set_back(now);
         if let Some(question) = &mut self.question
             && let Asked::Until(until) = &mut question.state
         {
             *until = now.min(*until);
+        }
+    }
+
+    /// Takes the hash of the schedules anew in another year: a zone may have another offset then.
+    pub(super) fn note_year(&mut self, config: &Config, now: Time) {
+        if std::mem::replace(&mut self.year, now.year()) != now.year()
+            && let Some(settings) = &config.site
+        {
+            self.member.reconfigure(settings, schedules(config, now));
         }
     }
 

@@ -31,7 +31,7 @@ impl Monitor {
 
     /// Goes on from what a commit of `made` holds: until `now`, nobody watched.
     pub(super) fn restore_expected(&mut self, saved: SavedExpected, (made, now): (Time, Time)) {
-        self.expecting.expected.restore(saved, now);
+        self.expecting.expected.restore(saved);
         self.unwatched(made, now);
         self.begin_expecting(now);
     }

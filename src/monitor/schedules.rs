@@ -1,12 +1,15 @@
 //! Which queues are due, by their schedules.
 
-use chrono::Local;
+use chrono::{Local, TimeDelta};
 
 use super::monitor::Monitor;
 use super::queue_state::QueueState;
 use crate::clock::Time;
 use crate::config::{Queue, QueueId};
 use crate::schedule::Schedule;
+
+/// A clock that is set back by no more is set more exactly, as a time server does each day.
+const EXACT: TimeDelta = TimeDelta::minutes(1);
 
 impl Monitor {
     /// Makes overdue all queues that are scheduled for the minute of `now` and were not mailed in it, even
@@ -32,11 +35,15 @@ impl Monitor {
     /// To be called before lines are counted that were read at `now`: they came after that minute.
     pub fn advance_to(&mut self, now: Time) {
         if now < self.looked {
-            // The clock was set back: what was next is worked out anew.
             for window in self.queues.iter_mut().filter_map(|q| q.window.as_mut()) {
                 window.clock_was_set(now);
             }
-            return self.begin_schedules(now);
+            // The clock was set back: what was next is worked out anew. A minute that has come stays one that has come
+            // if the clock is only set more exactly.
+            if self.looked - now > EXACT {
+                self.begin_schedules(now);
+            }
+            return;
         }
         self.looked = now;
         self.pass_trends(now);

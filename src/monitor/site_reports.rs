@@ -19,11 +19,24 @@ const MOST_CARRIED: usize = 200;
 /// The words of a sentence without its times.
 fn timeless(text: &str) -> Vec<&str> {
     let names = "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
-    let timed = |word: &str| {
-        let word = word.trim_end_matches(',');
-        word.bytes().all(|c| c.is_ascii_digit() || c == b':') || names.split(' ').any(|n| n == word)
+    let is_name = |word: &&str| {
+        names
+            .split(' ')
+            .any(|name| name == word.trim_end_matches(','))
     };
-    text.split(' ').filter(|word| !timed(word)).collect()
+    let mut before = None;
+    let mut words = Vec::new();
+    for word in text.split(' ') {
+        let plain = word.trim_end_matches([',', ':']);
+        let numbers = plain.bytes().all(|c| c.is_ascii_digit() || c == b':');
+        // A number is a day behind the name of a month: a console may have a number for its name.
+        let is_time = numbers && (plain.contains(':') || before.is_some_and(|word| is_name(&word)));
+        if !is_time && !is_name(&word) {
+            words.push(word);
+        }
+        before = Some(word);
+    }
+    words
 }
 
 /// The reports of shares, with what the other consoles learn of them.

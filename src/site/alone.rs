@@ -28,10 +28,11 @@ impl Member {
             return Some(share.handed_in);
         }
         match share.put {
+            // Without a round, since the state cannot be written, nothing tells that the board is away.
+            None if self.away.is_none() && !self.unwritten => None,
             None => {
                 // Not from its slot on: that may be still to come, if the clock was ahead.
                 let due = share.handed_in;
-                // Without a round, since the state cannot be written, nothing tells that the board is away.
                 let reached = self.last_ok.unwrap_or(self.begun);
                 let from = self.away.as_ref().map_or(due.max(reached), |_| due);
                 Some(from + self.wait())
@@ -179,10 +180,16 @@ mod tests {
     fn a_share_for_which_no_round_begins_is_mailed_alone() {
         let mut a = handed_in();
         let at = |seconds| time_of(SLOT + seconds);
+        assert!(
+            a.overdue(at(9_999)).is_empty(),
+            "its first round is to come"
+        );
+        a.note_state(false);
         assert!(a.overdue(at(599)).is_empty());
         assert_eq!(a.next(at(0)), Some(at(600)));
         // A run that begins later has its own rounds to begin first.
         let mut later = member(a.saved().clone(), at(86_400));
+        later.note_state(false);
         assert!(later.overdue(at(86_400 + 599)).is_empty());
         assert_eq!(later.overdue(at(86_400 + 600)).len(), 1);
         assert_eq!(a.overdue(at(600)).len(), 1);

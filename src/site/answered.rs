@@ -123,20 +123,22 @@ impl Member {
     /// give their shares equal names: one of two such shares is lost. So this console begins anew, under another run.
     fn own_word(&mut self, word: Option<u64>) -> Option<Outcome> {
         let strange = self.words.see(word?);
-        let busy = !self.pending.is_empty()
-            || (self.saved.taken.values()).any(|todo| *todo != Todo::Nothing);
-        if !strange || busy {
+        if !strange {
             return None;
+        }
+        let told = "another console has the name of this one and a copy of its state: counts of both may be lost; give one \
+                    of them a `set site_console`, and another state directory";
+        // Shares that are on the board under the old run might be reported twice.
+        let busy = !self.pending.is_empty()
+            || (self.saved.shares.values()).any(|share| share.put.is_some())
+            || (self.saved.taken.values()).any(|todo| *todo != Todo::Nothing);
+        if busy {
+            return self.tell(vec![told.to_owned()]).pop();
         }
         let me = ConsoleId {
             name: self.saved.me.name.clone(),
             run: (self.random)(),
         };
-        let text = format!(
-            "another console has the name {} and a copy of its state: counts of both may be lost up to now; give one of \
-             them a `set site_console`, and another state directory",
-            me.name
-        );
         let site = self.saved.site.clone();
         self.perform(Op::Begin { site, me });
         self.seen.clear();
@@ -146,7 +148,7 @@ impl Member {
         (self.said, self.board_since, self.lessons_at) = (None, None, (None, 0));
         self.meeting = true;
         self.hurry();
-        Some(Outcome::Remark(text))
+        Some(Outcome::Remark(told.to_owned()))
     }
 
     /// Takes note of what came of shares.

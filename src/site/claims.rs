@@ -48,7 +48,8 @@ pub(super) fn report(
     let me = &round.saved.me;
     let since = round.since_board(number);
     let due = |id: &ShareId| {
-        let waited = round.now >= round.end_of_wait(id.slot, since) || round.is_ahead(id.slot);
+        let ahead = is_ahead(round, visit, &[&id.owner.name], id.slot);
+        let waited = round.now >= round.end_of_wait(id.slot, since) || ahead;
         // The one who leads may not be known to its owner: some time later anybody may.
         let late = waited && round.stale.contains(id);
         let is_due = waited || all_handed_in(round, record, visit, id.slot);
@@ -191,16 +192,16 @@ fn read_and_merge(
             }
         }
     }
-    // It stays ours, as after a wipe: its owner writes it again, and nobody else may take it.
-    if !damaged.is_empty() {
-        board.delete(number, Table::Share, &damaged)?;
-    }
     for ((queue, slot), (tables, doubts)) in groups {
         let Some(merged) = merge(tables, round.mirror) else {
             continue;
         };
         let merged = told_of(merged, (&queue, slot), round, record, visit);
         visit.merged.push(Merged { doubts, ..merged });
+    }
+    // It stays ours, as after a wipe: its owner writes it again, and nobody else may take it.
+    if !damaged.is_empty() {
+        board.delete(number, Table::Share, &damaged)?;
     }
     Ok(())
 }
@@ -213,7 +214,8 @@ fn told_of(
     record: &Record,
     visit: &Visit,
 ) -> Merged {
-    if round.is_ahead(slot) {
+    let owners: Vec<&str> = merged.consoles.iter().map(String::as_str).collect();
+    if is_ahead(round, visit, &owners, slot) {
         let whose = merged.consoles.join(", ");
         let text = format!("the clock of {whose} was ahead: these counts are of an earlier time");
         merged.remarks.push(text);
@@ -228,6 +230,15 @@ fn told_of(
     // Whose counts are here has handed in, though more may come.
     merged.missing = missing(round, visit, slot);
     merged
+}
+
+/// Whether these consoles handed in for a time that is still to come, since their clocks were ahead. If another console
+/// has handed in up to that time, this one is behind.
+fn is_ahead(round: &Round, visit: &Visit, owners: &[&str], slot: i64) -> bool {
+    let mut others = visit.records.iter();
+    let passed =
+        others.any(|(name, record)| record.handed >= slot && !owners.contains(&name.as_str()));
+    round.is_ahead(slot) && !passed
 }
 
 /// Whether the owner of a share writes it again if it is not on the board: not one whose state is lost.

@@ -65,7 +65,8 @@ impl DirectoryBoard {
     /// The rights of a directory of the board: as the directory has them that all consoles have, so that who may write
     /// there may write everywhere. A directory of which only the owner of a file may remove it would be no board.
     fn rights(&self) -> io::Result<u32> {
-        Ok(fs::metadata(&self.shared)?.mode() & 0o2777)
+        // Nobody else may read what stands on it: lines of logs.
+        Ok(fs::metadata(&self.shared)?.mode() & 0o2770)
     }
 
     /// Makes a directory of the board and all above it, as far as they are not there.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bstr::BString;
 use chrono::TimeDelta;
 
-use super::id::{BoardNumber, ConsoleId, ShareId, time_of};
+use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::pack::pack;
 use super::recent::Recent;
 use super::record::{HeardHere, Lesson, Record};
-use super::round::{Round, end_of_wait};
+use super::round::{Round, ahead, end_of_wait};
 use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
 use super::words::Words;
@@ -23,6 +23,8 @@ use crate::hash::random;
 const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
 /// The pauses between the rounds around a slot, s.
 const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
+/// A clock that is set back by no more is set more exactly, s: the minute that was handed in stays the last one.
+const EXACT: i64 = 60;
 /// How long a share may be without a reporter before another console than the one that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
 /// The time for which a word that was said is not said again, if nothing of it is urgent.
@@ -72,6 +74,8 @@ pub struct Member {
     messages: Recent<(u64, BString)>,
     /// When this run began.
     pub(super) begun: Time,
+    /// Whether the state cannot be written: no round can begin.
+    pub(super) unwritten: bool,
     /// The last round that reached the board.
     pub(super) last_ok: Option<Time>,
     pub(super) last_try: Option<Time>,
@@ -157,6 +161,7 @@ impl Member {
             hosts: Recent::default(),
             messages: Recent::default(),
             begun: now,
+            unwritten: false,
             last_ok: None,
             last_try: None,
             tries: 0,
@@ -290,6 +295,18 @@ impl Member {
         TimeDelta::from_std(self.settings.wait).unwrap_or(TimeDelta::days(1))
     }
 
+    /// Takes note whether the state can be written.
+    pub fn note_state(&mut self, writable: bool) {
+        self.unwritten = !writable;
+    }
+
+    /// To be called when the clock was set back.
+    pub fn clock_was_set_back(&mut self, now: Time) {
+        self.begun = self.begun.min(now);
+        self.last_ok = self.last_ok.map(|last| last.min(now));
+        self.note_clock(now);
+    }
+
     /// Takes note that the clock was set back, if it was. What was handed in by the clock that was ahead is told of no
     /// more: the others would not wait for what is handed in from now on.
     fn note_clock(&mut self, now: Time) {
@@ -301,7 +318,7 @@ impl Member {
         for since in waiting.chain(self.claimed.values_mut()) {
             *since = now.min(*since);
         }
-        if self.saved.handed > at {
+        if self.saved.handed > at + EXACT {
             self.perform(Op::SetBack(at));
             self.hurry();
         }
@@ -401,7 +418,7 @@ impl Member {
                     taken.push((id.clone(), Todo::Done));
                     let told = Op::Told(id.queue.clone(), id.slot);
                     let last = self.saved.reported.get(&id.queue);
-                    let ahead = time_of(id.slot) > now + self.wait();
+                    let ahead = id.slot > now.timestamp().saturating_add(ahead(self.settings.wait));
                     if !ahead && last.is_none_or(|last| *last < id.slot) {
                         self.perform(told);
                     }

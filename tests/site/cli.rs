@@ -343,7 +343,7 @@ fn a_packed_log_is_read_or_refused_by_what_it_is() {
         "$TENSHI -p -c ok.conf <log.gz; $TENSHI -p -c ok.conf <log.xz; $TENSHI -p -c ok.conf <l",
     );
     assert!(
-        text(&output.stdout).matches("1 lines").count() == 2,
+        text(&output.stdout).matches("file: 1 lines").count() == 2,
         "{}",
         text(&output.stdout)
     );

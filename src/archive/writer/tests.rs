@@ -176,13 +176,19 @@ fn a_clock_that_is_years_ahead_for_a_moment_removes_no_letter() {
     const DAY: i64 = 24 * 60;
     let dir = tempfile::tempdir().unwrap();
     let archive = Archive::new(dir.path());
-    for (number, day) in [(1, -400), (2, -399), (3, -1), (4, 3652), (5, 3652)] {
+    for (number, day) in [(1, -400), (2, -399), (0, -2), (3, -1), (4, 3652), (5, 3652)] {
         keep(&archive, "a", day * DAY, number).unwrap();
     }
-    assert_eq!(subjects(dir.path()).len(), 5);
+    assert_eq!(subjects(dir.path()).len(), 6);
     // The clock is right again, and what is old goes.
     keep(&archive, "a", DAY, 6).unwrap();
-    let want = ["report 2", "report 3", "report 6", "report 4", "report 5"];
+    let want = [2, 0, 3, 6, 4, 5].map(|number| format!("report {number}"));
+    assert_eq!(subjects(dir.path()), want);
+    // Letters of a season only go in the second one.
+    keep(&archive, "a", 500 * DAY, 7).unwrap();
+    assert_eq!(subjects(dir.path()).len(), 7, "one pause is doubted");
+    keep(&archive, "a", 1000 * DAY, 8).unwrap();
+    let want = [8, 4, 5].map(|number| format!("report {number}"));
     assert_eq!(subjects(dir.path()), want);
 }
 

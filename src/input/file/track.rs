@@ -41,6 +41,9 @@ pub(super) const QUIET: i64 = 50 * MS;
 const PATIENCE: i64 = 5_000 * MS;
 /// A departed generation is let go when it was silent for this long.
 pub(super) const LINGER: i64 = 60_000 * MS;
+/// How long a file of which nothing can be unpacked may be one that is still being packed, ns: some packers write
+/// nothing before a large block is done.
+pub(super) const PACKING: i64 = 3_600_000 * MS;
 /// Where more files are followed than may be open, a departed generation that lies beside the log is let go
 /// of after this silence: what is added to it later is found there.
 const BRIEF: i64 = 2_000 * MS;

@@ -225,15 +225,9 @@ impl<'a> Observer<'a> {
                 pause,
                 ..known
             }));
-        } else if self.today < known.first || (self.today < known.last && !self.learning) {
-            // Old logs are learnt in any order. But for that, a last day that is still to come is of a clock that was
-            // ahead: until that day, the kind would not be back after any silence.
+        } else if self.today < known.first {
             self.news.perform(Op::Kind(Kind {
-                first: self.today.min(known.first),
-                last: match self.learning {
-                    true => known.last,
-                    false => self.today,
-                },
+                first: self.today,
                 ..known
             }));
         }

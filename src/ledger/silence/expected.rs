@@ -20,6 +20,8 @@ const MOST: usize = 1 << 14;
 const MEMORY: TimeDelta = TimeDelta::days(400);
 /// A time without anybody who watched is no matter if it is no longer than this.
 const BLINK: TimeDelta = TimeDelta::seconds(60);
+/// A time that is further ahead than this is of another clock.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
 /// A message that two consoles of a site have within this time of each other is one message.
 const ONE: TimeDelta = TimeDelta::minutes(10);
 /// What stands in front of the name of a console in the source of a message that another console of the site has.
@@ -124,29 +126,18 @@ impl Expected {
     }
 
     /// Goes on from what a commit holds.
-    pub fn restore(&mut self, saved: SavedExpected, now: Time) {
+    pub fn restore(&mut self, saved: SavedExpected) {
         self.came = saved;
-        self.take_back(now);
     }
 
-    /// To be called when the clock was set back: a message that came at a time that is still to come would stand for
-    /// all that are expected until then.
+    /// To be called when the clock was set back.
     pub fn clock_was_set_back(&mut self, rules: &[Expectation], now: Time, site: &dyn Site) {
-        self.take_back(now);
         self.leap.clock_was_set_back(now);
         let until_now = |(from, to): (Time, Time)| (from.min(now), to.min(now));
         self.unwatched = self.unwatched.map(until_now);
         for (slot, rule) in self.slots.iter_mut().zip(rules) {
             let next = site.next(&rule.begins, now - rule.grace);
             *slot = (*slot).into_iter().chain(next).min();
-        }
-    }
-
-    /// Takes the times of messages back that are still to come.
-    fn take_back(&mut self, now: Time) {
-        for (key, came) in self.came.iter_mut().filter(|(_, came)| came.at > now) {
-            came.at = now;
-            self.changed.push(key.clone());
         }
     }
 
@@ -272,7 +263,9 @@ impl Expected {
         if self.unwatched.is_some_and(unseen) {
             return;
         }
-        let late = |(_, came): &(&(String, BString), &Came)| came.at < from;
+        // A message that came by a clock that was ahead stands for none that is expected until then.
+        let late =
+            |(_, came): &(&(String, BString), &Came)| came.at < from || came.at > now + AHEAD;
         let late: Vec<_> = self.of(rule).filter(late).collect();
         let mut told = Vec::new();
         for ((name, host), came) in late {

@@ -12,7 +12,7 @@ use super::pauses::Pauses;
 use super::ring::Ring;
 use super::site::{Mode, Site};
 use super::state::{Flaps, Past, State};
-use super::table::{Outage, Silence, Watch, quarter};
+use super::table::{Outage, Silence, Watch};
 use super::watch::Learnt;
 use crate::clock::Time;
 
@@ -176,14 +176,13 @@ impl Silence {
         self.begin(now);
         self.leap.note(heard, now);
         self.site_clock_was_set(now);
-        let quarter = quarter(now, site);
         for (name, watch) in saved.watches {
             let mode = site.mode(name.as_ref());
             if mode != Mode::Off {
                 self.often |= watch.flaps.is_some();
                 let mut watch = watch.restored(name, mode);
                 // The run before may have had another clock.
-                watch.clock_was_set(now, quarter);
+                watch.clock_was_set(now);
                 let slot = self.put(watch);
                 self.plan(slot, now, site);
             }

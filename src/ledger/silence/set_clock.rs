@@ -10,10 +10,14 @@ impl Silence {
     /// To be called when the clock was set back.
     pub(super) fn clock_was_set_back(&mut self, now: Time, site: &dyn Site) {
         let quarter = quarter(now, site);
+        let was_ahead = self.leap.is_undone(now);
         for (slot, watch) in self.watches.iter_mut().enumerate() {
             let Some(watch) = watch else { continue };
             let before = watch.clone();
-            watch.clock_was_set(now, quarter);
+            watch.clock_was_set(now);
+            if was_ahead {
+                watch.learnt.forget_after(now, quarter);
+            }
             if *watch != before {
                 self.changed.insert(slot);
             }
@@ -21,13 +25,15 @@ impl Silence {
         }
         self.next = self.next.map(|next| next.min(now + TURN));
         self.site_clock_was_set(now);
+        if was_ahead {
+            self.whole.clock_was_set(now.timestamp());
+        }
         self.leap.clock_was_set_back(now);
     }
 
     /// Takes the times of the whole site back that are still to come.
     pub(super) fn site_clock_was_set(&mut self, now: Time) {
         self.heard = self.heard.min(now);
-        self.whole.clock_was_set(now.timestamp());
         if let Some(outage) = &mut self.outage {
             outage.since = outage.since.min(now);
         }
@@ -35,10 +41,11 @@ impl Silence {
 }
 
 impl Watch {
-    /// Takes the times back that are still to come: until the clock has come there, no silence would be one.
-    pub(super) fn clock_was_set(&mut self, now: Time, quarter: i64) {
+    /// Takes the times back that are still to come: until the clock has come there, no silence would be one. What was
+    /// learnt stays: the clock may have been right before, and be behind now.
+    pub(super) fn clock_was_set(&mut self, now: Time) {
         self.held = self.held.min(now);
-        self.learnt.clock_was_set(now, quarter);
+        self.learnt.last = self.learnt.last.min(now);
         if let State::Silent(silent) | State::Returning(silent, _) = &mut self.state {
             silent.since = silent.since.min(now);
             silent.at = silent.at.min(now);
@@ -54,9 +61,9 @@ impl Watch {
 }
 
 impl Learnt {
-    fn clock_was_set(&mut self, now: Time, quarter: i64) {
+    /// Forgets what was learnt by a clock that was ahead.
+    fn forget_after(&mut self, now: Time, quarter: i64) {
         self.first = self.first.min(now);
-        self.last = self.last.min(now);
         self.ring.clock_was_set(quarter);
         self.pauses.clock_was_set(now.timestamp());
         let [later, earlier] = self.broken.map(|at| at.filter(|at| *at <= now));

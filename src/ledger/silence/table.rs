@@ -20,6 +20,8 @@ use crate::hash::Map;
 const MOST: usize = 1 << 14;
 /// The longest time between two turns of a loop that runs, and of a clock that nobody sets.
 pub(super) const TURN: TimeDelta = TimeDelta::minutes(6);
+/// A clock that is set back by no more is set more exactly, as a time server does each day.
+const EXACT: TimeDelta = TimeDelta::minutes(1);
 /// Looks are exact within this time.
 const SOON: TimeDelta = TimeDelta::minutes(10);
 /// The time after a return in which another silence is one of many.
@@ -151,6 +153,10 @@ impl Silence {
     /// asleep or its clock was set: no host is to blame, and the turn before is given.
     pub fn turn(&mut self, now: Time, site: &dyn Site) -> Option<Time> {
         let passed = now - self.turned;
+        if (-EXACT..TimeDelta::zero()).contains(&passed) {
+            self.turned = now;
+            return None;
+        }
         if passed < TimeDelta::zero() {
             self.clock_was_set_back(now, site);
         }

@@ -149,30 +149,33 @@ impl Console {
 
     /// Starts it again.
     pub fn again(&mut self) {
-        let ahead = PathBuf::from(format!("+{}s", self.ahead.as_secs()));
-        let library = faketime();
-        let environment = [
-            ("LD_PRELOAD", library.as_path()),
-            ("FAKETIME", ahead.as_path()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", Path::new("1")),
-            ("NO_FAKE_STAT", Path::new("1")),
-        ];
+        let clock = clock(self.ahead);
+        let environment: Vec<_> = (clock.iter())
+            .map(|(name, value)| (*name, value.as_path()))
+            .collect();
         let daemon = Daemon::start_in(&self.dir, &self.config, &["log"], &[], &environment);
         self.daemon = Some(daemon);
     }
 
-    /// Runs `tenshi` with these arguments on its state directory. Gives the exit status and what it wrote.
+    /// Runs `tenshi` with these arguments on its state directory, by its clock. Gives the exit status and what it wrote.
     pub fn tenshi(&self, arguments: &[&str]) -> (i32, String) {
-        run(arguments, &self.dir.path("state"))
+        let mut command = Command::new(PROGRAM);
+        command.envs(clock(self.ahead)).args(arguments);
+        command.arg("--state-dir").arg(self.dir.path("state"));
+        let output = command.output().expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        (output.status.code().unwrap_or(-1), text)
     }
 }
 
-fn run(arguments: &[&str], state: &Path) -> (i32, String) {
-    let mut command = Command::new(PROGRAM);
-    let output = command.args(arguments).arg("--state-dir").arg(state);
-    let output = output.output().expect("it runs");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    (output.status.code().unwrap_or(-1), text)
+/// The environment of a program whose clock is ahead.
+fn clock(ahead: Duration) -> [(&'static str, PathBuf); 4] {
+    [
+        ("LD_PRELOAD", faketime()),
+        ("FAKETIME", format!("+{}s", ahead.as_secs()).into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ("NO_FAKE_STAT", "1".into()),
+    ]
 }
 
 /// The time of the machine since 1970.

@@ -232,7 +232,7 @@ fn a_state_directory_that_another_daemon_took_ends_the_first_one() {
     let kept = || fs::read(state.join("tenshi.state")).expect("the state");
     let settled = poll(DEADLINE, || {
         let before = kept();
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(1_500));
         (kept() == before).then_some(())
     });
     settled.expect("nothing more to commit");

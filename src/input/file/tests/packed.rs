@@ -151,7 +151,7 @@ fn a_packed_file_of_which_nothing_can_be_unpacked_is_told_once_when_it_is_not_be
         w.append(&w.log, "1\n");
         w.scan();
         w.follower = None;
-        w.checkpoints.as_mut().unwrap().seen -= 200_000_000_000;
+        w.checkpoints.as_mut().unwrap().seen -= 8_000_000_000_000;
         let packed = w.rotated(&format!(".1{suffix}"));
         fs::write(&packed, bytes).unwrap();
         w.append(&w.log, "2\n");
@@ -159,7 +159,10 @@ fn a_packed_file_of_which_nothing_can_be_unpacked_is_told_once_when_it_is_not_be
         // Its program may not have come to its first block yet.
         w.expect(&["1", "2"]);
         assert!(w.notices.is_empty(), "{suffix} {:?}", w.notices);
-        written_ago(&packed, 90);
+        written_ago(&packed, 3_500);
+        w.scan();
+        assert!(w.notices.is_empty(), "{suffix} {:?}", w.notices);
+        written_ago(&packed, 3_700);
         w.scan();
         let told = format!("nothing can be unpacked of log.1{suffix}: ");
         assert_eq!(w.notices.len(), 1, "{suffix} {:?}", w.notices);

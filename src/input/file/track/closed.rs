@@ -10,7 +10,7 @@ use super::super::generation::Generation;
 use super::live::is_limit;
 use super::lookup::there;
 use super::read::UNREADABLE;
-use super::{Context, DrainProgress, SETTLED, Track};
+use super::{Context, DrainProgress, HIDDEN, SETTLED, Track};
 
 /// The file that a path named when it was closed.
 pub(in crate::input::file) struct Closed {
@@ -54,7 +54,9 @@ impl<F: FileSystem> Track<F> {
         let checkpoint = &generation.checkpoint;
         let plain = !generation.is_compressed() && !checkpoint.skipping && !generation.held_back;
         let read = generation.at_rest() && generation.departed.is_none();
-        let still = self.resume.is_none() && self.start.is_none() && self.shut.is_none();
+        let hidden = self.shut.as_deref() == Some(HIDDEN);
+        let still =
+            self.resume.is_none() && self.start.is_none() && (self.shut.is_none() || hidden);
         let whole = self.cut == 0 && self.rewritten == 0 && self.fault.is_none();
         let judged = !self.recheck && self.waiting_since.is_none();
         self.live && plain && read && still && whole && judged

@@ -8,7 +8,9 @@ use super::super::generation::Generation;
 use super::super::open_files::NO_ROOM;
 use super::super::rotated::{Compression, RotatedFile};
 use super::lookup::{open, resume_on};
-use super::{Context, Done, GONE, HIDDEN, LINGER, MARGIN, MAX_DONE, SETTLED, Track, UNFINISHED};
+use super::{
+    Context, Done, GONE, HIDDEN, LINGER, MARGIN, MAX_DONE, PACKING, SETTLED, Track, UNFINISHED,
+};
 use crate::counters::Counter;
 use crate::shown::shown_path;
 
@@ -240,9 +242,10 @@ impl<F: FileSystem> Track<F> {
     /// Nothing can be unpacked of a packed file. One that was written just now may still be being written.
     fn tell_spoiled(&mut self, rotated: &RotatedFile, why: &io::Error, cx: &mut Context<F>) {
         let told = (rotated.meta.id, rotated.meta.mtime);
-        if cx.now - rotated.meta.mtime < LINGER {
+        if cx.now - rotated.meta.mtime < PACKING {
             cx.unfinished.set(true);
-        } else if !self.spoiled.contains(&told) {
+        } else if rotated.meta.size > 0 && !self.spoiled.contains(&told) {
+            // One without a byte is what a full disk leaves, beside the file itself.
             let name = rotated.path.file_name().unwrap_or_default();
             let text = format!("nothing can be unpacked of {}: {why}", shown_path(&name));
             self.lost(cx, &text, 0);

@@ -225,7 +225,7 @@ fn a_message_of_a_clock_that_was_ahead_does_not_stand_for_the_next_ones() {
     // The run after it, on the state of that moment.
     let mut next = Nights::new();
     next.now = right;
-    next.expected.restore(kept, right);
+    next.expected.restore(kept);
     next.expected.configure(&next.rules, right, &next.model);
     next.pass(at("2026-10-24T12:00:00Z"));
     assert!(told(&next, "db1"), "{:?}", next.told);
