@@ -62,8 +62,8 @@ impl DirectoryBoard {
         }
     }
 
-    /// The rights of a directory of the board: as the directory has them that all consoles have, so that who may write
-    /// there may write everywhere. A directory of which only the owner of a file may remove it would be no board.
+    /// The rights of a directory of the board: what owner and group may do in the directory that all consoles have,
+    /// so that who may write there may write everywhere. A directory of which only the owner of a file may remove it would be no board.
     fn rights(&self) -> io::Result<u32> {
         // Nobody else may read what stands on it: lines of logs.
         Ok(fs::metadata(&self.shared)?.mode() & 0o2770)

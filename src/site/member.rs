@@ -23,8 +23,6 @@ use crate::hash::random;
 const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
 /// The pauses between the rounds around a slot, s.
 const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
-/// A clock that is set back by no more is set more exactly, s: the minute that was handed in stays the last one.
-const EXACT: i64 = 60;
 /// How long a share may be without a reporter before another console than the one that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
 /// The time for which a word that was said is not said again, if nothing of it is urgent.
@@ -97,7 +95,7 @@ pub struct Member {
     /// When the board was seen first, if that was in this run.
     pub(super) board_since: Option<Time>,
     /// Up to this time nothing was to be handed in, s since the epoch. It need not be kept.
-    idle: i64,
+    pub(super) idle: i64,
 }
 
 impl std::fmt::Debug for Member {
@@ -298,30 +296,6 @@ impl Member {
     /// Takes note whether the state can be written.
     pub fn note_state(&mut self, writable: bool) {
         self.unwritten = !writable;
-    }
-
-    /// To be called when the clock was set back.
-    pub fn clock_was_set_back(&mut self, now: Time) {
-        self.begun = self.begun.min(now);
-        self.last_ok = self.last_ok.map(|last| last.min(now));
-        self.note_clock(now);
-    }
-
-    /// Takes note that the clock was set back, if it was. What was handed in by the clock that was ahead is told of no
-    /// more: the others would not wait for what is handed in from now on.
-    fn note_clock(&mut self, now: Time) {
-        let at = now.timestamp();
-        self.idle = self.idle.min(at);
-        self.last_try = self.last_try.map(|last| last.min(now));
-        self.board_since = self.board_since.map(|since| since.min(now));
-        let waiting = self.unclaimed.values_mut();
-        for since in waiting.chain(self.claimed.values_mut()) {
-            *since = now.min(*since);
-        }
-        if self.saved.handed > at + EXACT {
-            self.perform(Op::SetBack(at));
-            self.hurry();
-        }
     }
 
     /// The round that is due; nothing while one is on its way, or while anything is not committed.

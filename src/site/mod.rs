@@ -46,6 +46,7 @@ mod record;
 mod redis;
 mod round;
 mod saved;
+mod set_clock;
 mod share;
 mod view;
 mod visit;

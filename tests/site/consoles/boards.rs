@@ -149,7 +149,7 @@ fn a_directory_is_a_board() {
     std::fs::remove_dir_all(path).expect("removed");
     assert!(a.put_new(before, Table::Claim, "x", b"").is_err());
     assert_ne!(a.number(BoardNumber(2)).expect("a number"), before);
-    // Who may write in the directory may write on the board.
+    // The owner and the group may write on the board if they may write in the directory; nobody else may read it.
     for mode in [0o2770, 0o777, 0o1777, 0o750] {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let shared = dir.root().join(format!("shared{mode:o}"));
@@ -167,10 +167,10 @@ fn a_directory_is_a_board() {
             path.metadata().expect("it is there").mode() & 0o7777
         };
         for directory in ["", "alert", "0000000000000001", "0000000000000001/share"] {
-            assert_eq!(mode_of(directory), mode & 0o2777, "{directory}");
+            assert_eq!(mode_of(directory), mode & 0o2770, "{directory}");
         }
         for file in ["board", "0000000000000001/share/x", "0000000000000001/lead"] {
-            assert_eq!(mode_of(file), mode & 0o666, "{file}");
+            assert_eq!(mode_of(file), mode & 0o660, "{file}");
         }
     }
     // Whatever somebody else put there keeps nobody from the entries.
