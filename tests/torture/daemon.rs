@@ -197,8 +197,17 @@ pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
         (!first.is_empty() && text.lines().any(ended)).then_some(())
     });
     let text = read();
-    text.lines().filter_map(call).collect()
+    // Each thread has its N-th call fail: where one of them is the byte of a signal, the signal is lost.
+    let lost = |line: &str| line.ends_with(INJECTED) && wakes_for_a_signal(line);
+    let lost = text.lines().any(lost);
+    let calls = text.lines().filter_map(call);
+    calls
+        .map(|(thread, call, failed)| (thread, call, failed && !lost))
+        .collect()
 }
+
+/// The end of strace's line about a call that was given an error.
+const INJECTED: &str = "(INJECTED)";
 
 /// A line of strace's: `123<name> call(… <unfinished ...>`; the thread, the call, and whether it is
 /// the one with the fault.
@@ -207,13 +216,7 @@ fn call(line: &str) -> Option<(String, String, bool)> {
     let thread = thread.split_once('<')?.1;
     let name = rest.trim_start().split_once('(')?.0;
     let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    plain.then(|| {
-        (
-            thread.to_owned(),
-            name.to_owned(),
-            line.ends_with("(INJECTED)") && !wakes_for_a_signal(rest),
-        )
-    })
+    plain.then(|| (thread.to_owned(), name.to_owned(), line.ends_with(INJECTED)))
 }
 
 /// Whether a call is the byte by which a signal's handler wakes the thread of the signals, over a pair of
