@@ -3,10 +3,17 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// An instant on the wall clock.
 pub type Time = DateTime<Utc>;
+
+/// A clock that is set back by no more than this is set a little more exactly, as a time server does each day: what was
+/// done by it stays done.
+pub const EXACT: TimeDelta = TimeDelta::minutes(1);
+/// After a longer step forward the clock may be wrong, as on a machine that starts without the right time: nothing is
+/// forgotten by the first look at it.
+pub const LEAP: TimeDelta = TimeDelta::days(60);
 
 /// A source of the time.
 pub trait Clock: Send + Sync {

@@ -18,16 +18,13 @@ use super::letter::Head;
 use super::name::LetterName;
 use super::told::Summary;
 use super::{INDEX, directory, expiry};
-use crate::clock::Time;
+use crate::clock::{LEAP, Time};
 use crate::disk::{Disk, DiskFile, RealDisk};
 
 /// The name of a letter while it is written, in the directory of the archive.
 const NEW: &str = ".new";
 /// Letters of one queue in one minute that have names.
 const MOST_A_MINUTE: usize = 1000;
-/// After more days than this without a letter the clock may be wrong: nothing is removed on such a day, but on the
-/// next one.
-const LEAP: i64 = 60;
 /// The part of a packed letter that is read for its Message-ID, bytes.
 const HEAD: u64 = 64 << 10;
 
@@ -147,7 +144,7 @@ impl Archive {
         today: NaiveDate,
     ) -> io::Result<bool> {
         let newest = expiry::newest_before(&self.directory, today)?;
-        let leaps = newest.is_none_or(|newest| (today - newest).num_days() > LEAP);
+        let leaps = newest.is_none_or(|newest| today - newest > LEAP);
         // On a later day it is believed: there may be a letter in a season only.
         if leaps && state.doubted.is_none_or(|day| today <= day) {
             state.doubted = Some(today);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use super::event_loop::Daemon;
-use super::site::{Site, schedules};
+use super::site::Site;
 use super::site_words;
 use crate::clock::Time;
 use crate::hash::of_texts;
@@ -120,10 +120,8 @@ impl Daemon {
 
     /// To be called when the configuration is another one.
     pub(super) fn site_reloaded(&mut self) {
-        let config = self.monitor.config();
-        if let Some((site, settings)) = self.site.as_mut().zip(config.site.as_ref()) {
-            let now = self.clock.now();
-            site.member.reconfigure(settings, schedules(config, now));
+        if let Some(site) = &mut self.site {
+            site.reconfigure(self.monitor.config(), self.clock.now());
         }
     }
 

@@ -7,10 +7,7 @@
 use chrono::TimeDelta;
 
 use super::event_loop::Daemon;
-use crate::clock::Time;
-
-/// A step that is no longer than this is no fault of the clock: it was set a little more exactly.
-const LITTLE: TimeDelta = TimeDelta::minutes(1);
+use crate::clock::{EXACT, Time};
 
 impl Daemon {
     /// To be called at each turn of the loop.
@@ -31,11 +28,11 @@ impl Daemon {
         self.requests.clock_was_set_back(now);
         self.shutdown.clock_was_set_back(now);
         self.outbox.clock_was_set(now);
-        self.monitor.clock_was_set_back(now, by > LITTLE);
+        self.monitor.clock_was_set_back(now, by > EXACT);
         if let Some(site) = &mut self.site {
             site.clock_was_set_back(now);
         }
-        if by > LITTLE {
+        if by > EXACT {
             log::info!("the clock was set back by {} s", by.num_seconds());
             // The times of reports and hosts are others now, and `tenshi status` judges by what is on disk.
             self.commits.soon(now);

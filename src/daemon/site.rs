@@ -124,19 +124,23 @@ impl Site {
         }
     }
 
+    /// Takes the times of a configuration that was read again, and the hash of its schedules.
+    pub(super) fn reconfigure(&mut self, config: &Config, now: Time) {
+        self.year = now.year();
+        if let Some(settings) = &config.site {
+            self.member.reconfigure(settings, schedules(config, now));
+        }
+    }
+
     /// Takes the hash of the schedules anew in another year: a zone may have another offset then.
     pub(super) fn note_year(&mut self, config: &Config, now: Time) {
-        if std::mem::replace(&mut self.year, now.year()) != now.year()
-            && let Some(settings) = &config.site
-        {
-            self.member.reconfigure(settings, schedules(config, now));
+        if self.year != now.year() {
+            self.reconfigure(config, now);
         }
     }
 
     /// Whether the round that is on its way is not waited for from now on.
     pub(super) fn gives_up_round(&mut self, now: Time) -> bool {
-        // A clock that was set back does not make it longer.
-        self.on_way = self.on_way.map(|since| since.min(now));
         let late = self.on_way.is_some_and(|since| now - since >= self.longest);
         late && !std::mem::replace(&mut self.hangs, true)
     }
@@ -177,7 +181,7 @@ fn longest_round(wait: Duration) -> TimeDelta {
 }
 
 /// The hash of the schedules of a configuration, and of the local time in which they are.
-pub(super) fn schedules(config: &Config, now: Time) -> u64 {
+fn schedules(config: &Config, now: Time) -> u64 {
     schedules_in(&Local, config, now)
 }
 

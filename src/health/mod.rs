@@ -5,18 +5,14 @@ pub mod lag;
 
 use std::collections::{BTreeSet, HashMap};
 
-use chrono::TimeDelta;
-
 use crate::cli::Levels;
-use crate::clock::Time;
+use crate::clock::{EXACT, Time};
 use crate::delivery::{MAIL_SERVER, QueuedMail};
 use crate::shown::{size, span};
 use crate::state::LockStatus;
 
 /// A daemon shows that it moves at least each 300 s: after this many seconds it hangs.
 const HANGS: u64 = 600;
-/// What is further ahead of the clock than this was noted before the clock was set back: how old it is, nobody knows.
-const AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// How bad a fault is, in Nagios' words, the worst last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -215,9 +211,9 @@ pub fn hangs(lock: &LockStatus, now: Time) -> Option<u64> {
     (still >= HANGS).then_some(still)
 }
 
-/// Whether a time was noted before the clock was set back.
+/// Whether a time was noted before the clock was set back: how old it is, nobody knows.
 fn is_ahead(then: Time, now: Time) -> bool {
-    then - now > AHEAD
+    then - now > EXACT
 }
 
 fn seconds(then: Time, now: Time) -> u64 {
@@ -226,6 +222,8 @@ fn seconds(then: Time, now: Time) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const LEVELS: Levels = Levels {
@@ -268,7 +266,7 @@ mod tests {
         let later = now + TimeDelta::hours(2);
         let level = |since, moved| health(now, since, moved).judge(LEVELS, LEVELS).level();
         assert_eq!(level(now, now), Level::Ok);
-        assert_eq!(level(now + AHEAD, now + AHEAD), Level::Ok);
+        assert_eq!(level(now + EXACT, now + EXACT), Level::Ok);
         assert_eq!(level(later, now), Level::Unknown);
         assert_eq!(level(now, later), Level::Unknown);
         let old = now - TimeDelta::seconds(20);

@@ -8,7 +8,6 @@ use super::expectations::Expecting;
 use super::monitor::Monitor;
 use crate::clock::Time;
 use crate::config::{QueueId, RuleId};
-use crate::hash::of_texts;
 use crate::hosts::Host;
 use crate::ledger::silence::{Expectation, ExpectedChange, Line, SavedExpected};
 use crate::shown::shown;
@@ -69,8 +68,7 @@ impl Monitor {
         let source = BStr::new(&self.watching.source);
         let line = expected.came(rule, (host.name(), source), self.looked, &known);
         if self.watching.elsewhere.is_on() {
-            let rule = of_texts([rule.name.as_bytes()]);
-            self.watching.elsewhere.came_here(rule, host.name());
+            self.watching.elsewhere.came_here(rule.hash(), host.name());
         }
         if let Some(line) = line {
             self.count_silence(queue.index(), &line);
@@ -90,7 +88,7 @@ impl Monitor {
         let known = self.watching.known(&self.config);
         let rules = rules.iter().zip(ids.iter());
         let rules: BTreeMap<u64, (&Expectation, QueueId)> = rules
-            .map(|(rule, (_, queue))| (of_texts([rule.name.as_bytes()]), (rule, *queue)))
+            .map(|(rule, (_, queue))| (rule.hash(), (rule, *queue)))
             .collect();
         let mut lines = Vec::new();
         for (rule, host) in messages {

@@ -1,15 +1,12 @@
 //! Which queues are due, by their schedules.
 
-use chrono::{Local, TimeDelta};
+use chrono::Local;
 
 use super::monitor::Monitor;
 use super::queue_state::QueueState;
-use crate::clock::Time;
+use crate::clock::{EXACT, Time};
 use crate::config::{Queue, QueueId};
 use crate::schedule::Schedule;
-
-/// A clock that is set back by no more is set more exactly, as a time server does each day.
-const EXACT: TimeDelta = TimeDelta::minutes(1);
 
 impl Monitor {
     /// Makes overdue all queues that are scheduled for the minute of `now` and were not mailed in it, even

@@ -133,20 +133,17 @@ fn reports(shares: Vec<OwnShare>) -> Vec<Merged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BoardAddress, SiteName, SiteSettings};
+    use crate::config::SiteSettings;
     use crate::site::id::time_of;
-    use crate::site::{Answer, BoardNumber, Share};
+    use crate::site::{Answer, BoardNumber, Share, simulation};
 
     const SLOT: i64 = 1_800_000_000;
 
     fn member(saved: SavedSite, now: Time) -> Member {
         let settings = SiteSettings {
-            name: SiteName::new("s").unwrap(),
-            board: BoardAddress::Directory("/".into()),
-            mirror: false,
             wait: std::time::Duration::from_secs(600),
             giveup: std::time::Duration::from_secs(7_200),
-            console: None,
+            ..simulation::settings()
         };
         Member::with_random(&settings, "a", 0, saved, now, Box::new(|| 1))
     }

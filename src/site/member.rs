@@ -11,7 +11,7 @@ use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::pack::pack;
 use super::recent::Recent;
 use super::record::{HeardHere, Lesson, Record};
-use super::round::{Round, ahead, end_of_wait};
+use super::round::{Round, end_of_wait, is_ahead};
 use super::saved::{Op, OwnShare, SavedSite, SiteChange, Todo};
 use super::share::Share;
 use super::words::Words;
@@ -392,7 +392,7 @@ impl Member {
                     taken.push((id.clone(), Todo::Done));
                     let told = Op::Told(id.queue.clone(), id.slot);
                     let last = self.saved.reported.get(&id.queue);
-                    let ahead = id.slot > now.timestamp().saturating_add(ahead(self.settings.wait));
+                    let ahead = is_ahead(id.slot, now, self.settings.wait);
                     if !ahead && last.is_none_or(|last| *last < id.slot) {
                         self.perform(told);
                     }

@@ -10,6 +10,7 @@ use crate::clock::Time;
 
 /// How long a thing stands in our word after it was heard: other consoles read the word once a minute, and may miss one.
 const HEARD: TimeDelta = TimeDelta::seconds(150);
+
 /// Something that is heard, of which our word has room for a number of bytes.
 pub(super) trait Heard: Ord + Clone {
     /// The host.

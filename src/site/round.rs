@@ -112,9 +112,11 @@ pub(super) fn end_of_wait(slot: i64, wait: Duration, board_since: Option<Time>) 
     board_since.map_or(end, |since| end.max(since + wait.min(NEW_BOARD)))
 }
 
-/// How far in the future a time may be that is of a clock that is right, s: the clock of this console may be behind.
-pub(super) fn ahead(wait: Duration) -> i64 {
-    i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).max(3600)
+/// Whether a time is further in the future than clocks differ: the console that handed in had a clock that was ahead,
+/// and nobody else has that time by then. The clock of this console may be behind by an hour.
+pub(super) fn is_ahead(slot: i64, now: Time, wait: Duration) -> bool {
+    let most = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).max(3600);
+    slot > now.timestamp().saturating_add(most)
 }
 
 impl Round {
@@ -126,10 +128,9 @@ impl Round {
         }
     }
 
-    /// Whether a time is further in the future than clocks differ: the console that handed in had a clock that was
-    /// ahead, and nobody else has that time by then.
+    /// Whether a time is further in the future than clocks differ.
     pub(super) fn is_ahead(&self, slot: i64) -> bool {
-        slot > self.now.timestamp().saturating_add(ahead(self.wait))
+        is_ahead(slot, self.now, self.wait)
     }
 
     /// When shares of a slot are not waited for any more.

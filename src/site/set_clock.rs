@@ -2,10 +2,7 @@
 
 use super::member::Member;
 use super::saved::Op;
-use crate::clock::Time;
-
-/// A clock that is set back by no more is set more exactly, s: the minute that was handed in stays the last one.
-const EXACT: i64 = 60;
+use crate::clock::{EXACT, Time};
 
 impl Member {
     /// To be called when the clock was set back.
@@ -26,7 +23,8 @@ impl Member {
         for since in waiting.chain(self.claimed.values_mut()) {
             *since = now.min(*since);
         }
-        if self.saved.handed > at + EXACT {
+        // A minute that was handed in stays the last one if the clock is only set more exactly.
+        if self.saved.handed > (now + EXACT).timestamp() {
             self.perform(Op::SetBack(at));
             self.hurry();
         }

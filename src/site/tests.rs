@@ -237,12 +237,9 @@ fn what_is_no_share_is_refused() {
 #[test]
 fn a_share_of_ours_that_cannot_be_read_is_told_and_holds_nothing_up() {
     let settings = crate::config::SiteSettings {
-        name: crate::config::SiteName::new("naoj").unwrap(),
-        board: crate::config::BoardAddress::Directory("/".into()),
-        mirror: false,
         wait: std::time::Duration::from_secs(600),
         giveup: std::time::Duration::from_secs(86_400),
-        console: None,
+        ..super::simulation::settings()
     };
     let now = time_of(SLOT);
     let mut member = super::Member::new(&settings, "a", 1, super::SavedSite::default(), now);

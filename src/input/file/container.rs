@@ -340,18 +340,22 @@ mod tests {
         "/mnt/var/lib/docker/containers/0123456789abcdef/0123456789abcdef-json.log";
     const CRI: &str = "/var/log/containers/web-7d9_shop_nginx-0123abcd.log";
 
-    /// The lines that come of a file which is read up to each of `ends` in turn, without their stamps and host.
-    fn lines(path: &str, data: &[u8], ends: &[usize]) -> (Vec<String>, u64) {
-        let mut container = Container::of(Path::new(path)).expect("a container");
-        let (mut text, mut counters) = (Vec::new(), Counters::default());
-        let mut cutter = Cutter {
+    fn cutter<'a>(text: &'a mut Vec<u8>, counters: &'a mut Counters) -> Cutter<'a> {
+        Cutter {
             max_line: 60_000,
             charset: None,
             coding: Coding::Bytes,
             from: 0,
-            text: &mut text,
-            counters: &mut counters,
-        };
+            text,
+            counters,
+        }
+    }
+
+    /// The lines that come of a file which is read up to each of `ends` in turn, without their stamps and host.
+    fn lines(path: &str, data: &[u8], ends: &[usize]) -> (Vec<String>, u64) {
+        let mut container = Container::of(Path::new(path)).expect("a container");
+        let (mut text, mut counters) = (Vec::new(), Counters::default());
+        let mut cutter = cutter(&mut text, &mut counters);
         let (mut from, mut skipping) = (0, false);
         for &end in ends.iter().chain([&data.len()]) {
             let now = (false, false);
@@ -469,14 +473,7 @@ mod tests {
         }
         let mut container = Container::of(Path::new(DOCKER)).expect("a container");
         let (mut text, mut counters) = (Vec::new(), Counters::default());
-        let mut cutter = Cutter {
-            max_line: 60_000,
-            charset: None,
-            coding: Coding::Bytes,
-            from: 0,
-            text: &mut text,
-            counters: &mut counters,
-        };
+        let mut cutter = cutter(&mut text, &mut counters);
         let mut taken = |end: usize| {
             let now = (false, false);
             container.take(&log.as_bytes()[..end], &mut cutter, &mut false, now)

@@ -73,6 +73,17 @@ impl World {
         }
     }
 
+    /// A log whose first line was there before the first start, and whose second one, `1`, was read before the end.
+    fn ended() -> Self {
+        let mut w = World::new();
+        w.append(&w.log, "0\n");
+        w.start();
+        w.append(&w.log, "1\n");
+        w.scan();
+        w.follower = None;
+        w
+    }
+
     fn start(&mut self) {
         let resume = self.checkpoints.clone().into_iter().collect();
         self.follower = Some(Follower::new(
@@ -208,12 +219,7 @@ fn copytruncate_finishes_the_copy() {
 #[test]
 fn restart_reads_on_through_rotated_and_compressed_files() {
     for suffix in Packer::SUFFIXES {
-        let mut w = World::new();
-        w.append(&w.log, "0\n");
-        w.start();
-        w.append(&w.log, "1\n");
-        w.scan();
-        w.follower = None;
+        let mut w = World::ended();
         w.append(&w.log, "2\n");
         pack(&w.log, &w.rotated(&format!(".3{suffix}")));
         w.append(&w.log, "3\n");
@@ -230,12 +236,7 @@ fn restart_reads_on_through_rotated_and_compressed_files() {
 
 #[test]
 fn i3_a_reused_inode_is_not_the_same_file() {
-    let mut w = World::new();
-    w.append(&w.log, "0\n");
-    w.start();
-    w.append(&w.log, "1\n");
-    w.scan();
-    w.follower = None;
+    let mut w = World::ended();
     fs::write(&w.log, "another file that is longer\nthan the first\n").unwrap();
     w.start();
     w.expect(&["1", "another file that is longer", "than the first"]);

@@ -10,7 +10,7 @@ use super::rules::RuleRecord;
 use super::shape::shape;
 use super::state::News;
 use super::waiting::{Item, Told, Why};
-use crate::clock::Time;
+use crate::clock::{LEAP, Time};
 use crate::config::NewsSettings;
 use crate::ledger::Day;
 
@@ -18,8 +18,6 @@ use crate::ledger::Day;
 const MOST_HOSTS: usize = 1 << 14;
 /// The days for which a kind must have been silent to be back.
 pub(super) const SILENT: u16 = 30;
-/// After more days than this without a line the clock may be wrong.
-const LEAP: u16 = 60;
 /// The share of all kinds that one rule may add on a day.
 const SHARE: usize = 16;
 
@@ -396,7 +394,7 @@ impl<'a> Observer<'a> {
             tidied: self.today,
             ..about
         }));
-        if !(1..=LEAP).contains(&passed) {
+        if !(1..=LEAP.num_days()).contains(&i64::from(passed)) {
             return;
         }
         let oldest = self.today.before(self.settings.memory);

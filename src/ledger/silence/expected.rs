@@ -11,6 +11,7 @@ use super::leap::Leap;
 use super::site::Site;
 use super::table::{About, Line, reader};
 use crate::clock::Time;
+use crate::hash::of_texts;
 use crate::schedule::CronSpec;
 use crate::shown::shown;
 
@@ -40,6 +41,13 @@ pub struct Expectation {
     pub grace: Duration,
     /// Whether lines about it are read at once.
     pub at_once: bool,
+}
+
+impl Expectation {
+    /// A hash of the rule, by which another console with this rule knows it.
+    pub fn hash(&self) -> u64 {
+        of_texts([self.name.as_bytes()])
+    }
 }
 
 /// A message as a host sent it the last time.
@@ -157,18 +165,7 @@ impl Expected {
         now: Time,
         site: &dyn Site,
     ) -> Option<Line> {
-        let key = (rule.name.clone(), host.to_owned());
-        if self.came.len() >= MOST && !self.came.contains_key(&key) {
-            return None;
-        }
-        let came = Came {
-            at: now,
-            source: source.to_owned(),
-            missed: None,
-        };
-        self.changed.push(key.clone());
-        let missed = self.came.insert(key, came)?.missed?;
-        Some(returned(rule, host, missed, (now, site)))
+        self.put(rule, (host, source.to_owned()), now, site)
     }
 
     /// Takes note that another console of the site has the message of a rule: it tells from now on if that does not
@@ -181,14 +178,28 @@ impl Expected {
         site: &dyn Site,
     ) -> Option<Line> {
         let source = BString::from(format!("{CONSOLE}{console}"));
-        let key = (rule.name.clone(), host.to_owned());
-        let known = self.came.get(&key);
+        let known = self.came.get(&(rule.name.clone(), host.to_owned()));
         // A console says so for some minutes, and mirrored consoles all have it.
         let noted = |came: &Came| {
             let same = came.source == source || !came.elsewhere();
             same && now - came.at < ONE
         };
-        if known.is_some_and(noted) || (known.is_none() && self.came.len() >= MOST) {
+        match known.is_some_and(noted) {
+            true => None,
+            false => self.put(rule, (host, source), now, site),
+        }
+    }
+
+    /// Keeps that a message came. If it was missed, gives the line that says so.
+    fn put(
+        &mut self,
+        rule: &Expectation,
+        (host, source): (&BStr, BString),
+        now: Time,
+        site: &dyn Site,
+    ) -> Option<Line> {
+        let key = (rule.name.clone(), host.to_owned());
+        if self.came.len() >= MOST && !self.came.contains_key(&key) {
             return None;
         }
         let came = Came {
@@ -198,7 +209,14 @@ impl Expected {
         };
         self.changed.push(key.clone());
         let missed = self.came.insert(key, came)?.missed?;
-        Some(returned(rule, host, missed, (now, site)))
+        let reader = reader(None, now, site).at(rule.at_once);
+        let (by, pattern) = (reader.moment(missed), shown(&rule.pattern));
+        let came = reader.moment(now);
+        Some(Line {
+            about: About::One,
+            host: host.to_owned(),
+            text: format!("came at {came}, expected by {by}: {pattern}"),
+        })
     }
 
     /// Takes note which other consoles of the site know what they had before: this one tells of the messages that
@@ -333,17 +351,5 @@ impl Expected {
     /// To be called when a commit was made of all that came.
     pub fn committed(&mut self) {
         self.changed = Vec::new();
-    }
-}
-
-/// The line about a message that came after it was missed.
-fn returned(rule: &Expectation, host: &BStr, missed: Time, (now, site): (Time, &dyn Site)) -> Line {
-    let reader = reader(None, now, site).at(rule.at_once);
-    let (by, pattern) = (reader.moment(missed), shown(&rule.pattern));
-    let came = reader.moment(now);
-    Line {
-        about: About::One,
-        host: host.to_owned(),
-        text: format!("came at {came}, expected by {by}: {pattern}"),
     }
 }

@@ -2,11 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::clock::Time;
+use crate::clock::{LEAP, Time};
 
-/// A longer step forward may be a clock that is wrong: for a day nothing is learnt or forgotten by it.
-const LEAP: TimeDelta = TimeDelta::days(60);
-/// How long that lasts.
+/// How long nothing is learnt or forgotten after a long step forward.
 const DOUBT: TimeDelta = TimeDelta::days(1);
 /// A step that is no longer may be the hour that comes twice, or a clock that is set more exactly.
 const HOUR: TimeDelta = TimeDelta::hours(1);

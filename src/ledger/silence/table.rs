@@ -13,15 +13,13 @@ use super::site::{Mode, Site};
 use super::state::{Flaps, Past, Silent, State, Told};
 use super::watch::Learnt;
 use super::words::Reader;
-use crate::clock::Time;
+use crate::clock::{EXACT, Time};
 use crate::hash::Map;
 
 /// Hosts and files that are watched, at most: whoever sends lines can invent names.
 const MOST: usize = 1 << 14;
 /// The longest time between two turns of a loop that runs, and of a clock that nobody sets.
 pub(super) const TURN: TimeDelta = TimeDelta::minutes(6);
-/// A clock that is set back by no more is set more exactly, as a time server does each day.
-const EXACT: TimeDelta = TimeDelta::minutes(1);
 /// Looks are exact within this time.
 const SOON: TimeDelta = TimeDelta::minutes(10);
 /// The time after a return in which another silence is one of many.

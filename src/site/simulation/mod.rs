@@ -49,7 +49,8 @@ struct World {
 const WAIT: Duration = Duration::from_secs(60);
 const GIVEUP: Duration = Duration::from_secs(2 * 3600);
 
-fn settings() -> SiteSettings {
+/// The settings of a console of a site.
+pub(super) fn settings() -> SiteSettings {
     SiteSettings {
         name: SiteName::new("naoj").unwrap(),
         board: BoardAddress::Directory("/".into()),

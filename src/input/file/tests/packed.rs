@@ -30,12 +30,7 @@ fn a_damaged_packed_file_gives_what_can_be_read_and_is_told() {
         (".zst", 60_000),
         (".bz2", 10_000),
     ] {
-        let mut w = World::new();
-        w.append(&w.log, "0\n");
-        w.start();
-        w.append(&w.log, "1\n");
-        w.scan();
-        w.follower = None;
+        let mut w = World::ended();
         let lines: String = (2..150_000u64)
             .map(|n| format!("{n} {}\n", n * 7919))
             .collect();
@@ -145,12 +140,7 @@ fn written_ago(path: &Path, seconds: u64) {
 #[test]
 fn a_packed_file_of_which_nothing_can_be_unpacked_is_told_once_when_it_is_not_being_written() {
     for (suffix, bytes) in spoiled() {
-        let mut w = World::new();
-        w.append(&w.log, "0\n");
-        w.start();
-        w.append(&w.log, "1\n");
-        w.scan();
-        w.follower = None;
+        let mut w = World::ended();
         w.checkpoints.as_mut().unwrap().seen -= 8_000_000_000_000;
         let packed = w.rotated(&format!(".1{suffix}"));
         fs::write(&packed, bytes).unwrap();
