@@ -8,12 +8,14 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::board::{ALARM, Board, Fault, LEASE, Table};
+use super::board::{ALARM, Board, Fault, Table};
 use super::id::BoardNumber;
 use crate::hash::random;
 use crate::shown::shown_path;
+
+mod held;
 
 /// The longest name of a file, bytes.
 const LONGEST: usize = 250;
@@ -147,32 +149,6 @@ impl DirectoryBoard {
         let time = fs::metadata(&whole).and_then(|meta| meta.modified());
         let _ = fs::remove_file(&whole);
         time
-    }
-
-    /// Holds a file of this name for a time: whose it is then, if it is another's.
-    fn hold(
-        &mut self,
-        path: &Path,
-        me: &str,
-        time: Duration,
-        again: bool,
-    ) -> io::Result<Option<String>> {
-        if self.link(path, me.as_bytes())? {
-            return Ok(None);
-        }
-        let who = read(path)?.map(|who| String::from_utf8_lossy(&who).into_owned());
-        let mine = who.as_deref() == Some(me);
-        if mine && !again {
-            return Ok(None);
-        }
-        let written = fs::metadata(path).and_then(|meta| meta.modified());
-        let now = self.server_time()?;
-        let over = written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age >= time));
-        if mine || over {
-            self.replace(path, me.as_bytes())?;
-            return Ok(None);
-        }
-        Ok(who)
     }
 
     fn read_number(&self) -> io::Result<Option<BoardNumber>> {
@@ -404,8 +380,7 @@ impl Board for DirectoryBoard {
 
     fn lead(&mut self, number: BoardNumber, me: &str) -> Result<bool, Fault> {
         let path = self.root.join(number.to_string()).join("lead");
-        let held = self.hold(&path, me, LEASE, true);
-        held.map(|other| other.is_none())
+        self.holds_lead(&path, me)
             .map_err(|fault| self.fault(&fault))
     }
 
@@ -414,15 +389,8 @@ impl Board for DirectoryBoard {
         let mut hold = || {
             self.make_directory(&directory)?;
             let now = self.server_time()?;
-            for entry in fs::read_dir(&directory)?.flatten() {
-                let written = entry.metadata().and_then(|meta| meta.modified());
-                let old =
-                    written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age >= ALARM));
-                if old {
-                    let _ = fs::remove_file(entry.path());
-                }
-            }
-            self.hold(&directory.join(format!("{hash:016x}")), me, ALARM, false)
+            self.sweep_held(Some(&directory), (now, ALARM))?;
+            self.holds_alarm(&directory.join(format!("{hash:016x}")), me)
         };
         hold().map_err(|fault| self.fault(&fault))
     }

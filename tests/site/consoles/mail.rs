@@ -73,8 +73,9 @@ fn a_report_tells_what_is_new_to_the_site() {
     a.log("h1", "fan failure", 1);
     b.log("h2", "fan failure", 2);
     b.log("h2", "new to both", 1);
-    let second = site.wait("q", 2, &[&a, &b])[1].body();
-    let (news, counts) = second.split_once("\n\n").unwrap();
+    let mails = site.wait("q", 2, &[&a, &b]);
+    let second = mails[1].body();
+    let (news, counts) = (second.split_once("\n\n")).unwrap_or_else(|| panic!("{mails:#?}"));
     assert!(
         news.contains("2 kinds never seen at this site ***\n"),
         "{second}"
