@@ -6,8 +6,11 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
 
 use super::DirectoryBoard;
 use crate::site::board::{ALARM, LEASE};
@@ -134,13 +137,13 @@ impl DirectoryBoard {
         };
         for entry in fs::read_dir(directory)?.flatten() {
             let name = entry.file_name();
-            let name = name.to_string_lossy();
+            let name = name.as_bytes();
             let old = |meta: &Metadata| meta.is_file() && is_old(meta, now, 2 * time);
             if !entry.metadata().is_ok_and(|meta| old(&meta)) {
                 continue;
             }
             let path = entry.path();
-            let is_held = !name.starts_with('.') && !name.contains(MARK);
+            let is_held = !name.starts_with(b".") && !name.contains_str(MARK);
             if is_held {
                 // It may be taken over at this moment.
                 let Ok(Some(held)) = Held::read(&path) else {
