@@ -1,5 +1,6 @@
 //! The daemon as a process, under strace or alone.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -197,9 +198,7 @@ pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
         (!first.is_empty() && text.lines().any(ended)).then_some(())
     });
     let text = read();
-    // Each thread has its N-th call fail: where one of them is the byte of a signal, the signal is lost.
-    let lost = |line: &str| line.ends_with(INJECTED) && wakes_for_a_signal(line);
-    let lost = text.lines().any(lost);
+    let lost = loses_a_signal(&text);
     let calls = text.lines().filter_map(call);
     calls
         .map(|(thread, call, failed)| (thread, call, failed && !lost))
@@ -208,6 +207,24 @@ pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
 
 /// The end of strace's line about a call that was given an error.
 const INJECTED: &str = "(INJECTED)";
+
+/// Whether a signal was lost: each thread has its N-th call fail, and one of them was the byte of a signal. Where another
+/// thread was there in between, the end of a call has a line of its own.
+fn loses_a_signal(trace: &str) -> bool {
+    let thread = |line: &str| line.split('<').next().map(str::to_owned);
+    let mut waking = BTreeSet::new();
+    trace.lines().any(|line| {
+        let whole = wakes_for_a_signal(line);
+        let resumed = waking.remove(&thread(line));
+        if whole && line.ends_with(UNFINISHED) {
+            waking.insert(thread(line));
+        }
+        (whole || resumed) && line.ends_with(INJECTED)
+    })
+}
+
+/// The end of strace's line about a call in which another thread did something.
+const UNFINISHED: &str = "<unfinished ...>";
 
 /// A line of strace's: `123<name> call(… <unfinished ...>`; the thread, the call, and whether it is
 /// the one with the fault.
@@ -223,4 +240,22 @@ fn call(line: &str) -> Option<(String, String, bool)> {
 /// sockets within the program. The kernel gives no error there but the one for a full pair, whose reader is awake.
 fn wakes_for_a_signal(call: &str) -> bool {
     call.contains("\"X\", 1, MSG_DONTWAIT")
+}
+
+#[test]
+fn a_lost_signal_is_known_by_the_end_of_its_call() {
+    let wake = r#"7<signals> sendto(5, "X", 1, MSG_DONTWAIT, NULL, 0"#;
+    let other = r#"8<mail> sendto(9, "QUIT\r\n", 6, MSG_NOSIGNAL, NULL, 0"#;
+    let failed = "= -1 ENOSPC (No space left on device) (INJECTED)";
+    assert!(loses_a_signal(&format!("{wake}) {failed}\n")));
+    assert!(!loses_a_signal(&format!(
+        "{wake}) = 1\n{other}) {failed}\n"
+    )));
+    let split = |thread: &str| {
+        format!(
+            "{wake} {UNFINISHED}\n{other} {UNFINISHED}\n{thread} <... sendto resumed>) {failed}\n"
+        )
+    };
+    assert!(loses_a_signal(&split("7<signals>")));
+    assert!(!loses_a_signal(&split("8<mail>")));
 }
