@@ -10,11 +10,13 @@
 //!
 //! The ledger reads no clock: each call has the time, or the [`Day`] that it is at this machine.
 
+mod counts;
 mod day;
 pub mod news;
 pub mod silence;
 pub mod trends;
 
+pub use counts::Counts;
 pub use day::Day;
 pub use news::{News, NewsChange};
 pub use trends::{Trends, TrendsChange, TrendsChangeRef};

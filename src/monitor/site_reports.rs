@@ -7,6 +7,7 @@ use super::quiet::all_quiet;
 use super::report_builder::ReportBuilder;
 use crate::clock::Time;
 use crate::config::{Queue, QueueId, SortOrder};
+use crate::ledger::Counts;
 use crate::ledger::news::{Block, HandedIn, Taught, Told, Whose};
 use crate::monitor::EscalationSettlement;
 use crate::queue::HeldBack;
@@ -202,6 +203,8 @@ impl Monitor {
         let mut gave_up = Vec::new();
         let mut thresholds = HeldBack::new(&queue.thresholds, &mut gave_up);
         let mut held = |told: &Told| !told.is_host() && thresholds.is(&told.text, told.count);
+        let mirror = config.site.as_ref().is_some_and(|site| site.mirror);
+        let shares = (shares, Counts::of_site(mirror));
         let news = &mut self.ledger.news;
         news.of_site(&queue.name, shares, &rules, &mut held, (&config.news, now))
     }

@@ -97,15 +97,16 @@ impl Member {
         self.claimed = (visit.claimed.iter())
             .map(|number| (*number, self.claimed.get(number).copied().unwrap_or(now)))
             .collect();
+        // What other reports told is no news for this one.
+        let lessons: Lesson = visit.lessons.into_iter().flatten().collect();
+        if !lessons.is_empty() {
+            outcomes.push(Outcome::Known(lessons));
+        }
         for merged in visit.merged {
             self.pending
                 .extend(merged.ids.iter().map(|id| (id.clone(), Given::Claimed)));
             self.soon = true;
             outcomes.push(Outcome::Report(Box::new(merged)));
-        }
-        let lessons: Lesson = visit.lessons.into_iter().flatten().collect();
-        if !lessons.is_empty() {
-            outcomes.push(Outcome::Known(lessons));
         }
         outcomes.extend(self.tell(visit.unreadable));
         outcomes.extend(self.own_word(visit.own_word));

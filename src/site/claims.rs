@@ -47,22 +47,30 @@ pub(super) fn report(
     }
     let me = &round.saved.me;
     let since = round.since_board(number);
+    let group = |id: &ShareId| (id.queue.clone(), id.slot);
+    // Before the wait is over, nobody takes a part of a report whose other shares it may not take yet.
+    let unknown = free.iter().filter(|id| !is_known(round, visit, id));
+    let apart: BTreeSet<(String, i64)> = unknown.map(group).collect();
     let due = |id: &ShareId| {
         let ahead = is_ahead(round, visit, &[&id.owner.name], id.slot);
         let waited = round.now >= round.end_of_wait(id.slot, since) || ahead;
         // The one who leads may not be known to its owner: some time later anybody may.
         let late = waited && round.stale.contains(id);
-        let is_due = waited || all_handed_in(round, record, visit, id.slot);
+        let whole = || !apart.contains(&group(id)) && all_handed_in(round, record, visit, id.slot);
+        let is_due = waited || whole();
         (is_due && is_known(round, visit, id)).then_some(late)
     };
     let dues: Vec<Option<bool>> = free.iter().map(due).collect();
     let leads = dues.iter().any(Option::is_some) && board.lead(number, &me.to_string())?;
+    let mut lost = BTreeSet::new();
     for (id, late) in free.into_iter().zip(dues) {
-        let may = late.is_some_and(|late| leads || late);
+        let may = late.is_some_and(|late| leads || late) && !lost.contains(&group(&id));
         let claim = me.to_string();
         if may && board.put_new(number, Table::Claim, &id.to_string(), claim.as_bytes())? {
             ours.push(id);
         } else {
+            // Whoever was before us at one share of a report takes all of them, in this order.
+            lost.extend(may.then(|| group(&id)));
             visit.waiting.push(id);
         }
     }

@@ -23,7 +23,8 @@ use crate::hash::random;
 const HEARTBEAT: TimeDelta = TimeDelta::seconds(60);
 /// The pauses between the rounds around a slot, s.
 const PAUSES: [i64; 6] = [1, 2, 4, 8, 16, 30];
-/// How long a share may be without a reporter before another console than the one that leads takes it.
+/// How long a share may be without a reporter, once it is not waited for any more, before another console than the one
+/// that leads takes it.
 const STALE: TimeDelta = TimeDelta::seconds(30);
 /// The time for which a word that was said is not said again, if nothing of it is urgent.
 const SAID: TimeDelta = TimeDelta::seconds(45);
@@ -278,8 +279,9 @@ impl Member {
         };
         let claims = self.unclaimed.iter().filter_map(|(id, since)| {
             let waited = end_of_wait(id.slot, self.settings.wait, self.board_since);
-            let stale = waited.max(*since + STALE);
-            [waited, stale].into_iter().find(|time| *time > last)
+            [waited, self.stale_from(id, *since, now)]
+                .into_iter()
+                .find(|time| *time > last)
         });
         // A clock that was set back must not end the rounds.
         claims
@@ -287,6 +289,16 @@ impl Member {
             .min()
             .unwrap_or(now)
             .min(now + HEARTBEAT)
+    }
+
+    /// From when on any console may take a share that is without a reporter `since` then. All come to the board when the
+    /// wait is over: at that time the one that leads takes all shares of a report, and nobody else some of them.
+    fn stale_from(&self, id: &ShareId, since: Time, now: Time) -> Time {
+        let wait = self.settings.wait;
+        match is_ahead(id.slot, now, wait) {
+            true => since + STALE,
+            false => end_of_wait(id.slot, wait, self.board_since).max(since) + STALE,
+        }
     }
 
     pub(super) fn wait(&self) -> TimeDelta {
@@ -327,16 +339,15 @@ impl Member {
         self.words.say(record.word);
         let said = self.said.as_ref();
         let said = said.filter(|(_, at)| (TimeDelta::zero()..SAID).contains(&(now - *at)));
-        let stale = self
-            .unclaimed
-            .iter()
-            .filter(|(_, since)| now - **since >= STALE);
+        let stale = self.unclaimed.iter();
+        let stale = stale.filter(|(id, since)| now >= self.stale_from(id, **since, now));
+        let stale: BTreeSet<ShareId> = stale.map(|(id, _)| id.clone()).collect();
         Some(Round {
             now,
             wait: self.settings.wait,
             mirror: self.settings.mirror,
             fresh: BoardNumber((self.random)()),
-            stale: stale.map(|(id, _)| id.clone()).collect(),
+            stale,
             since: self
                 .seen
                 .iter()

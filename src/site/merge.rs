@@ -1,17 +1,18 @@
 //! The merge of the shares of all consoles into the counts of one report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bstr::{BStr, BString};
 
 use super::id::ShareId;
-use super::pack::{Table, TableHost};
+use super::mirrors::choose_mirrors;
+use super::pack::Table;
 use super::share::{HostCounts, Watched};
 use crate::clock::Time;
 use crate::config::{SortOrder, Threshold};
 use crate::hash::Map;
-use crate::ledger::news;
 use crate::ledger::trends::{self, Note, What};
+use crate::ledger::{Counts, news};
 use crate::pattern::Pattern;
 use crate::queue::{Continued, HostLines, keep_reported};
 
@@ -153,7 +154,8 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
             merged.news.push((console.clone(), block));
         }
         if let Some(block) = table.head.trends.take() {
-            merge_trends(merged.trends.get_or_insert_default(), block);
+            let counts = Counts::of_site(mirror);
+            merge_trends(merged.trends.get_or_insert_default(), block, counts);
         }
     }
     if mirror {
@@ -161,50 +163,6 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
     }
     merged.hosts = add_hosts(&tables);
     Some(merged)
-}
-
-/// Leaves each host to the console that has most lines of it. Gives a remark for each host of which another console
-/// has fewer.
-fn choose_mirrors(tables: &mut [Table]) -> Vec<String> {
-    let total = |host: &TableHost| {
-        host.lines
-            .iter()
-            .map(|(_, count)| *count)
-            .fold(host.others, u64::saturating_add)
-    };
-    let mut counts: BTreeMap<BString, BTreeMap<String, u64>> = BTreeMap::new();
-    for table in tables.iter() {
-        for host in &table.hosts {
-            let of = counts.entry(host.host.clone()).or_default();
-            let count = of.entry(table.head.console.clone()).or_default();
-            *count = count.saturating_add(total(host));
-        }
-    }
-    let mut remarks = Vec::new();
-    let mut chosen: Map<BString, String> = Map::default();
-    for (host, of) in counts {
-        // The smallest name comes last of the reversed: it is the one that `max_by_key` gives where counts are equal.
-        let most = of.iter().rev().max_by_key(|(_, count)| **count);
-        let Some((console, most)) = most.map(|(console, count)| (console.clone(), *count)) else {
-            continue;
-        };
-        let fewer: Vec<String> = (of.iter())
-            .filter(|(_, count)| **count < most)
-            .map(|(other, count)| format!("{other} has {} fewer", most - count))
-            .collect();
-        if !fewer.is_empty() {
-            let host = crate::shown::shown(&host);
-            remarks.push(format!("{host} from {console} ({})", fewer.join(", ")));
-        }
-        chosen.insert(host, console);
-    }
-    for table in tables {
-        let console = &table.head.console;
-        table
-            .hosts
-            .retain(|host| chosen.get(&host.host) == Some(console));
-    }
-    remarks
 }
 
 /// The lines of a host while they are added up.
@@ -283,14 +241,14 @@ fn added(host: &BStr, mut sum: Sum<'_>, texts: &[&BStr]) -> HostCounts {
 }
 
 /// Adds the rows of a console to the rows that are there.
-fn merge_trends(all: &mut trends::Block, block: trends::Block) {
+fn merge_trends(all: &mut trends::Block, block: trends::Block, counts: Counts) {
     for (rule, note) in block.rows {
         match all.rows.iter_mut().find(|(known, _)| *known == rule) {
-            Some((_, known)) => add_note(known, note),
+            Some((_, known)) => add_note(known, note, counts),
             None => all.rows.push((rule, note)),
         }
     }
-    all.over = all.over.saturating_add(block.over);
+    all.over = counts.of_both_u32(all.over, block.over);
     for sentence in block.sentences {
         if !all.sentences.contains(&sentence) {
             all.sentences.push(sentence);
@@ -299,7 +257,8 @@ fn merge_trends(all: &mut trends::Block, block: trends::Block) {
 }
 
 /// Adds what another console saw of the same rule. A note that lines came counts more than a note that none came.
-fn add_note(known: &mut Note, other: Note) {
+fn add_note(known: &mut Note, other: Note, counts: Counts) {
+    let both = |one, other| counts.of_both_u32(one, other);
     match (&mut known.what, other.what) {
         (
             What::More {
@@ -317,8 +276,8 @@ fn add_note(known: &mut Note, other: Note) {
                 before: other_before,
             },
         ) => {
-            *count = count.saturating_add(more);
-            *most = most.saturating_add(other_most);
+            *count = both(*count, more);
+            *most = both(*most, other_most);
             *so_far |= other_so_far;
             let number =
                 |host: &Option<(BString, u32)>| host.as_ref().map_or(0, |(_, count)| *count);
@@ -328,7 +287,7 @@ fn add_note(known: &mut Note, other: Note) {
             // The newest period is the last one of both.
             let other = other_before.iter().rev();
             for (mine, theirs) in before.iter_mut().rev().zip(other) {
-                *mine = mine.zip(*theirs).map(|(a, b)| a.saturating_add(b));
+                *mine = mine.zip(*theirs).map(|(a, b)| both(a, b));
             }
         }
         (
@@ -340,8 +299,8 @@ fn add_note(known: &mut Note, other: Note) {
             },
         ) => {
             *days = (*days).min(other_days);
-            *fewest = fewest.saturating_add(few);
-            *most = most.saturating_add(many);
+            *fewest = both(*fewest, few);
+            *most = both(*most, many);
         }
         (what @ What::Gone { .. }, more) => *what = more,
         (What::More { .. }, What::Gone { .. }) => {}

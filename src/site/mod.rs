@@ -39,6 +39,7 @@ mod directory;
 mod id;
 mod member;
 mod merge;
+mod mirrors;
 mod outcome;
 mod pack;
 mod recent;

@@ -410,13 +410,14 @@ impl Board for RedisBoard {
             return Ok(true);
         }
         let who: Option<String> = self.query(cmd("GET").arg(&key))?;
-        match who.as_deref() == Some(me) {
-            // If the lease ended just now, somebody else may have it: then two lead once, which does no harm.
-            true => self
-                .query::<Option<String>>(cmd("SET").arg(&key).arg(me).arg("XX").arg("PX").arg(time))
-                .map(|set| set.is_some()),
-            false => Ok(false),
+        if who.as_deref() != Some(me) {
+            return Ok(false);
         }
+        // If the lease ends just now, another console may have it: a longer one would be that console's.
+        let mut pipe = redis::pipe();
+        pipe.cmd("EXPIRE").arg(&key).arg(LEASE.as_secs()).ignore();
+        let (who,): (Option<String>,) = self.query_all(pipe.cmd("GET").arg(&key))?;
+        Ok(who.as_deref() == Some(me))
     }
 
     fn alarm(&mut self, hash: u64, me: &str) -> Result<Option<String>, Fault> {
@@ -424,12 +425,14 @@ impl Board for RedisBoard {
         let key = format!("{}alert:{hash:016x}", self.prefix);
         let mut pipe = redis::pipe();
         let set = pipe.cmd("SET").arg(&key).arg(me).arg("NX").arg("PX");
-        set.arg(ALARM.as_millis() as u64)
-            .ignore()
-            .cmd("GET")
-            .arg(&key);
-        let (who,): (Option<String>,) = self.query_all(&pipe)?;
-        Ok(who.filter(|who| who != me))
+        set.arg(ALARM.as_millis() as u64).cmd("GET").arg(&key);
+        let (new, who): (Option<String>, Option<String>) = self.query_all(&pipe)?;
+        let mine = who.as_deref() == Some(me);
+        if new.is_none() && mine {
+            // From its last mail on, others leave the line out.
+            self.query::<i64>(cmd("EXPIRE").arg(&key).arg(ALARM.as_secs()))?;
+        }
+        Ok(who.filter(|_| !mine))
     }
 }
 

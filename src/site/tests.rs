@@ -132,6 +132,29 @@ fn a_mirrored_host_has_the_counts_of_one_console() {
     assert_eq!(merged.remarks.len(), 3);
 }
 
+/// That a host fell silent, one console tells for all: it makes no difference between them, and it is not lost.
+#[test]
+fn what_tenshi_counts_itself_stays_whichever_console_a_host_has() {
+    let silent = "tenshi: silent since 10:00";
+    let tell = |own: u64, other: u64| {
+        let a = share("a", vec![host("web1", &[(own, "up"), (1, silent)])]);
+        let b = share("b", vec![host("web1", &[(other, "up")])]);
+        merged(&[a, b], true)
+    };
+    let even = tell(4, 4);
+    assert_eq!(shown(&even), ["web1 4 up", &format!("web1 1 {silent}")]);
+    assert_eq!(even.remarks.len(), 2, "{:?}", even.remarks);
+    let of_b = tell(4, 7);
+    assert_eq!(shown(&of_b), ["web1 7 up", &format!("web1 1 {silent}")]);
+    let remark = "web1 from b (a has 3 fewer)".to_owned();
+    assert!(of_b.remarks.contains(&remark), "{:?}", of_b.remarks);
+    // Both may have told it.
+    let both = [4, 7].map(|n| host("web1", &[(n, "up"), (1, silent)]));
+    let [a, b] = both;
+    let both = merged(&[share("a", vec![a]), share("b", vec![b])], true);
+    assert_eq!(shown(&both), ["web1 7 up", &format!("web1 1 {silent}")]);
+}
+
 #[test]
 fn continuation_lines_stay_with_their_line() {
     let continued = Continued {

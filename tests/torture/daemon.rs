@@ -198,11 +198,15 @@ pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
         (!first.is_empty() && text.lines().any(ended)).then_some(())
     });
     let text = read();
-    let lost = loses_a_signal(&text);
-    let calls = text.lines().filter_map(call);
-    calls
-        .map(|(thread, call, failed)| (thread, call, failed && !lost))
-        .collect()
+    text.lines().filter_map(call).collect()
+}
+
+/// Whether the fault made a signal be lost, by what strace wrote down: such a run says nothing, as nobody told the daemon
+/// to end.
+pub fn lost_a_signal(trace: &Path) -> bool {
+    loses_a_signal(&String::from_utf8_lossy(
+        &fs::read(trace).unwrap_or_default(),
+    ))
 }
 
 /// The end of strace's line about a call that was given an error.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::daemon::{Fault, LONGEST_END, Point, Run, calls};
+use super::daemon::{Fault, LONGEST_END, Point, Run, calls, lost_a_signal};
 use super::writer::append;
 use crate::support::sink::Sink;
 use crate::support::taken::{counts, mails};
@@ -225,7 +225,8 @@ impl Place {
             Fault::Kill => made.last().filter(|_| killed),
             Fault::Error(_) => made.iter().find(|call| call.2),
         };
-        outcome.happened = at.is_some() || killed;
+        let lost = lost_a_signal(&self.live().join("trace"));
+        outcome.happened = !lost && (at.is_some() || killed);
         outcome.thread = at.map(|call| call.0.clone()).unwrap_or_default();
         if outcome.happened {
             outcome.judge_end("with the fault");

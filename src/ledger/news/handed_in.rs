@@ -20,7 +20,7 @@ use super::state::News;
 use super::waiting::{Told, Why};
 use crate::clock::Time;
 use crate::config::NewsSettings;
-use crate::ledger::Day;
+use crate::ledger::{Counts, Day};
 
 /// In front of what a site was told, where the hash of a rule stands otherwise.
 const SITE: u64 = 0;
@@ -134,7 +134,7 @@ impl News {
     pub fn of_site(
         &mut self,
         queue: &str,
-        shares: Vec<(Whose, HandedIn)>,
+        (shares, counts): (Vec<(Whose, HandedIn)>, Counts),
         rules: &[u64],
         held: &mut dyn FnMut(&Told) -> bool,
         (settings, now): (&NewsSettings, Time),
@@ -145,7 +145,7 @@ impl News {
         };
         let mut rows: BTreeMap<Known, Row> = BTreeMap::new();
         for (whose, handed) in shares {
-            block.more = block.more.saturating_add(handed.more);
+            block.more = counts.of_both(block.more, handed.more);
             for note in handed.notes {
                 if !block.notes.contains(&note) {
                     block.notes.push(note);
@@ -153,7 +153,7 @@ impl News {
             }
             for row in handed.rows {
                 if let Some(key) = row.known() {
-                    add_row(&mut rows, key, row.told, whose == Whose::Own);
+                    add_row(&mut rows, key, (row.told, whose == Whose::Own), counts);
                 }
             }
         }
@@ -241,7 +241,7 @@ impl News {
     }
 
     /// Whether this is no news for the site: the queue has told it, or this console knows it from other lines than the
-    /// lines of its own share.
+    /// lines of its own share, and not only from lines that came since and wait for its next one.
     fn site_knows(
         &self,
         (queue, key): (&str, &Known),
@@ -251,9 +251,14 @@ impl News {
         let keyed = Keyed::new(self.about.key);
         let why = &row.told.why;
         let by_rule = |rule: &u64, shape: &[u8]| keyed.of(&[&rule.to_le_bytes(), shape].concat());
+        let waiting = self.waiting.get(queue);
+        let waits = |hash: u64| waiting.is_some_and(|waiting| waiting.place(hash).is_some());
         let (told, mine) = match key {
             Known::Kind(shape) => {
-                let mine = |rule| self.knows_kind(by_rule(rule, shape), why, today);
+                let mine = |rule| {
+                    let hash = by_rule(rule, shape);
+                    self.knows_kind(hash, why, today) && !waits(hash)
+                };
                 let told = self.was_told((queue, shape), why, BStr::new(""), today);
                 (told, rules.iter().any(mine))
             }
@@ -261,14 +266,15 @@ impl News {
                 let of_host = keyed.of(host);
                 let mine = |rule| {
                     let pair = joined(by_rule(rule, shape), of_host);
-                    self.kinds.pair(pair).is_some()
+                    self.kinds.pair(pair).is_some() && !waits(pair)
                 };
                 let told = self.was_told((queue, shape), why, host.as_ref(), today);
                 (told, rules.iter().any(mine))
             }
             Known::Host(host) => {
                 let told = self.was_told((queue, b""), why, host.as_ref(), today);
-                (told, self.hosts.number(host.as_ref()).is_some())
+                let known = self.hosts.number(host.as_ref()).is_some();
+                (told, known && !waits(keyed.of(host)))
             }
         };
         told || (!row.own && mine)
@@ -276,7 +282,7 @@ impl News {
 }
 
 /// Adds a row, or its counts to the row that is there.
-fn add_row(rows: &mut BTreeMap<Known, Row>, key: Known, told: Told, own: bool) {
+fn add_row(rows: &mut BTreeMap<Known, Row>, key: Known, (told, own): (Told, bool), counts: Counts) {
     match rows.entry(key) {
         Entry::Vacant(place) => {
             place.insert(Row { told, own });
@@ -284,9 +290,10 @@ fn add_row(rows: &mut BTreeMap<Known, Row>, key: Known, told: Told, own: bool) {
         Entry::Occupied(mut place) => {
             let row = place.get_mut();
             row.own |= own;
-            row.told.count = row.told.count.saturating_add(told.count);
+            row.told.count = counts.of_both(row.told.count, told.count);
             row.told.first = row.told.first.min(told.first);
-            row.told.more_hosts += told.more_hosts;
+            let more = counts.of_both(row.told.more_hosts as u64, told.more_hosts as u64);
+            row.told.more_hosts = usize::try_from(more).unwrap_or(usize::MAX);
             if let (Why::NewHost { kinds }, Why::NewHost { kinds: more }) =
                 (&mut row.told.why, &told.why)
             {
@@ -312,6 +319,7 @@ mod tests {
         lines: Vec<(BString, BString)>,
         settings: NewsSettings,
         rule: u64,
+        counts: Counts,
     }
 
     impl Console {
@@ -322,6 +330,7 @@ mod tests {
                 rule: news.rule_key(b"^rule$"),
                 news,
                 lines: Vec::new(),
+                counts: Counts::Added,
                 settings: NewsSettings {
                     queues: NewsQueues::All,
                     learn: 0,
@@ -370,9 +379,13 @@ mod tests {
             now: Time,
         ) -> (Vec<String>, Vec<Taught>) {
             let settings = (&self.settings, now);
-            let (block, taught) =
-                self.news
-                    .of_site("q", shares, &[self.rule], &mut |_| false, settings);
+            let (block, taught) = self.news.of_site(
+                "q",
+                (shares, self.counts),
+                &[self.rule],
+                &mut |_| false,
+                settings,
+            );
             let rows = block.map(|block| block.rows).unwrap_or_default();
             let row = |told: &Told| {
                 let hosts: Vec<String> = told.hosts.iter().map(ToString::to_string).collect();
@@ -416,5 +429,42 @@ mod tests {
         assert_eq!(rows, [""; 0]);
         let (rows, _) = a.report(vec![(Whose::Other, share)], later);
         assert_eq!(rows, [""; 0]);
+    }
+
+    /// Between the time of a report and its merge, the console that makes it may see what another one has handed in.
+    #[test]
+    fn what_waits_for_the_next_share_is_told_by_the_report_that_has_it() {
+        let now = Time::default() + TimeDelta::days(20_000);
+        let (mut a, mut b) = (Console::new(now), Console::new(now));
+        for console in [&mut a, &mut b] {
+            console.see("h1", "known", now);
+            console.hand_in(now);
+        }
+        b.see("h1", "new", now);
+        let share = b.hand_in(now);
+        a.see("h1", "new", now);
+        let (rows, taught) = a.report(vec![(Whose::Other, share)], now);
+        assert_eq!(rows, ["h1 2 new"]);
+        b.news.teach(&taught, now);
+        let share = a.hand_in(now);
+        let (rows, _) = b.report(vec![(Whose::Other, share.clone())], now);
+        assert_eq!(rows, [""; 0]);
+        let (rows, _) = a.report(vec![(Whose::Own, share)], now);
+        assert_eq!(rows, [""; 0]);
+    }
+
+    #[test]
+    fn where_consoles_hear_the_same_lines_their_counts_are_not_added() {
+        let now = Time::default() + TimeDelta::days(20_000);
+        let (mut a, mut b) = (Console::new(now), Console::new(now));
+        a.counts = Counts::Mirrored;
+        for (console, times) in [(&mut a, 2), (&mut b, 3)] {
+            console.see("h1", "known", now);
+            console.hand_in(now);
+            (0..times).for_each(|_| console.see("h1", "new", now));
+        }
+        let shares = vec![(Whose::Own, a.hand_in(now)), (Whose::Other, b.hand_in(now))];
+        let (rows, _) = a.report(shares, now);
+        assert_eq!(rows, ["h1 6 new"]);
     }
 }

@@ -71,13 +71,15 @@ impl DirectoryBoard {
                 continue;
             };
             let now = self.server_time()?;
-            let over = is_over(held.written, now, LEASE);
-            let mine = held.who == me && !over;
-            if mine || (over && self.takes_over(path, &held, (now, LEASE))?) {
+            let mine = held.who == me;
+            if mine && !is_over(held.written, now, LEASE / 3) {
+                return Ok(true);
+            }
+            // Another console may find that the lease is over at the moment at which this one goes on with it.
+            let free = mine || is_over(held.written, now, LEASE);
+            if free && self.takes_over(path, &held, (now, LEASE))? {
                 self.replace(path, me.as_bytes())?;
-                if !mine {
-                    self.sweep_held(path.parent(), (now, LEASE))?;
-                }
+                self.sweep_held(path.parent(), (now, LEASE))?;
                 return Ok(true);
             }
             return Ok(false);
@@ -95,8 +97,16 @@ impl DirectoryBoard {
                 continue;
             };
             let now = self.server_time()?;
+            let mine = held.who == me;
             if !is_over(held.written, now, ALARM) {
-                return Ok(Some(held.who).filter(|who| who != me));
+                // From its last mail on, others leave the line out.
+                if mine
+                    && is_over(held.written, now, ALARM / 10)
+                    && self.takes_over(path, &held, (now, ALARM))?
+                {
+                    self.replace(path, me.as_bytes())?;
+                }
+                return Ok(Some(held.who).filter(|_| !mine));
             }
             if self.takes_over(path, &held, (now, ALARM))? {
                 self.replace(path, me.as_bytes())?;

@@ -21,6 +21,8 @@ pub struct Fair {
     away: bool,
     /// How often a console was looked at.
     looks: usize,
+    /// If consoles that come at one time ask the board in turns, as it happens: by what that is chosen.
+    in_turns: Option<Random>,
 }
 
 impl Fair {
@@ -47,7 +49,21 @@ impl Fair {
             consoles,
             away: false,
             looks: 0,
+            in_turns: None,
         }
+    }
+
+    /// This number of consoles whose clocks are exact: all come to the board at one time.
+    fn exact(number: usize, seed: u64) -> Self {
+        let mut fair = Self::new(number, seed);
+        for console in &mut fair.consoles {
+            console.crash();
+            console.skew = TimeDelta::zero();
+            console.start(fair.now);
+            console.commit();
+        }
+        fair.in_turns = Some(Random::new(seed));
+        fair
     }
 
     /// Goes on up to a time. Each console is looked at when it wants to be, and then does all that it can at once.
@@ -65,33 +81,62 @@ impl Fair {
                         .map_or(slot, |next| next.min(slot));
                     Some((next - console.skew, at))
                 });
-            let Some((time, at)) = due.min() else { return };
-            if time > end {
+            let due: Vec<(Time, usize)> = due.collect();
+            let Some((time, at)) = due.iter().min() else {
+                return;
+            };
+            if *time > end {
                 self.now = end;
                 return;
             }
-            self.now = time.max(self.now + TimeDelta::milliseconds(1));
+            self.now = (*time).max(self.now + TimeDelta::milliseconds(1));
             self.looks += 1;
-            self.work(at);
+            let together = due.iter().filter(|(time, _)| *time <= self.now);
+            match self.in_turns {
+                Some(_) => self.work_in_turns(together.map(|(_, at)| *at).collect()),
+                None => self.work(*at),
+            }
         }
         panic!("the members want to be looked at for ever");
     }
 
     fn work(&mut self, at: usize) {
+        self.begin(at);
+        while self.ask(at) {}
+        self.consoles[at].commit();
+    }
+
+    fn work_in_turns(&mut self, mut consoles: Vec<usize>) {
+        consoles.iter().for_each(|at| self.begin(*at));
+        while !consoles.is_empty() {
+            let chosen = (self.in_turns.as_mut()).map_or(0, |random| random.below(consoles.len()));
+            if !self.ask(consoles[chosen]) {
+                self.consoles[consoles.swap_remove(chosen)].commit();
+            }
+        }
+    }
+
+    fn begin(&mut self, at: usize) {
         let console = &mut self.consoles[at];
         console.turn(self.now, 0);
         console.commit();
         console.turn(self.now, 0);
-        while let Some(call) = console.wanted(self.now) {
-            let answer = match self.away {
-                true => Err(Fault("away".into())),
-                false => Ok(self.board.perform(call, self.now)),
-            };
-            if let Some(flight) = &mut console.flight {
-                flight.answers.push(answer);
-            }
+    }
+
+    /// Asks the board for a console once; gives whether there was anything to ask.
+    fn ask(&mut self, at: usize) -> bool {
+        let console = &mut self.consoles[at];
+        let Some(call) = console.wanted(self.now) else {
+            return false;
+        };
+        let answer = match self.away {
+            true => Err(Fault("away".into())),
+            false => Ok(self.board.perform(call, self.now)),
+        };
+        if let Some(flight) = &mut console.flight {
+            flight.answers.push(answer);
         }
-        console.commit();
+        true
     }
 
     pub fn start(&mut self, at: usize) {
@@ -156,6 +201,27 @@ fn each_time_has_one_letter_of_all_consoles_for_few_commands() {
             assert_eq!(lines(merged).len(), 3 * number);
             assert_eq!(merged.consoles.len(), number);
             assert!(merged.missing.is_empty() && !merged.late && merged.doubts.is_empty());
+        }
+    }
+}
+
+/// All consoles look at the board at the full minute, and when the wait for one that is dead is over.
+#[test]
+fn consoles_that_come_at_one_time_make_one_letter() {
+    for seed in 0..30 {
+        let mut fair = Fair::exact(4, seed);
+        fair.until(fair.now + TimeDelta::seconds(SLOT / 2));
+        for dead in [false, true] {
+            if dead {
+                fair.consoles[2].crash();
+            }
+            fair.count(2);
+            let slot = time_of(fair.now.timestamp() / SLOT * SLOT + SLOT);
+            fair.until(slot + TimeDelta::seconds(600 + 60));
+            let letters = fair.letters();
+            let letters = &letters[&slot.timestamp()];
+            assert_eq!(letters.len(), 1, "seed {seed}, one is dead: {dead}");
+            assert_eq!(letters[0].merged.consoles.len(), 4 - usize::from(dead));
         }
     }
 }
