@@ -20,7 +20,7 @@ SRC_URI="
 
 LICENSE="ISC"
 # The licences of the crates that are linked in.
-LICENSE+=" Apache-2.0 BSD-2 BSD CDLA-Permissive-2.0 MIT MPL-2.0 Unicode-3.0 ZLIB"
+LICENSE+=" Apache-2.0 BSD-2 BSD Boost-1.0 bzip2 CDLA-Permissive-2.0 MIT MPL-2.0 Unicode-3.0 ZLIB"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
 
