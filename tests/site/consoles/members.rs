@@ -120,8 +120,9 @@ fn other_schedules_are_told() {
 #[test]
 fn what_was_handed_in_is_mailed_by_a_console_that_leaves_its_site() {
     let mut site = Site::new("set site_wait 10m\nset queue q f@x t@x [* * * * *]\nq .*");
-    // There is no such board.
-    site.url = format!("file://{}", site.board.path("none").display());
+    // There can be no such board.
+    site.board.write("file", "");
+    site.url = format!("file://{}", site.board.path("file/none").display());
     let mut a = site.console("a", "");
     a.log("h", "handed in", 2);
     let waits = || {
