@@ -155,10 +155,11 @@ impl Round {
             run: self.me().run,
             ids: self.saved.taken.keys().cloned().collect(),
         };
+        // The run stands in the name: what an earlier run wrote may come late, and would hide this list for good.
         board.put(
             number,
             Table::Taken,
-            &[(self.me().name.clone(), write(&list))],
+            &[(self.me().to_string(), write(&list))],
         )?;
         // Others may take our shares as soon as they are there, and must know whether we know them.
         let mut record = self.record.clone();
@@ -321,10 +322,16 @@ impl Round {
         older: &[&OwnShare],
         visit: &mut Visit,
     ) -> Result<(), Fault> {
+        let is_now = |console: &ConsoleId| match *console == *self.me() {
+            true => true,
+            false => (self.saved.members.get(&console.name))
+                .is_some_and(|known| known.run == console.run),
+        };
         let mut taken: BTreeMap<String, TakenList> = BTreeMap::new();
         for (name, value) in board.list(number, Table::Taken)? {
-            if let Some(list) = read(&value) {
-                taken.insert(name, list);
+            let console = ConsoleId::parse(&name).filter(is_now);
+            if let Some((console, list)) = console.zip(read::<TakenList>(&value)) {
+                taken.insert(console.name, list);
             }
         }
         let said = |name: &String, run: u64| taken.get(name).is_some_and(|list| list.run == run);

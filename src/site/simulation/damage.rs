@@ -100,7 +100,8 @@ fn whatever_stands_on_the_board_ends_no_console() {
                     }
                 }
                 let name = match table {
-                    Table::Member | Table::Taken => owner.to_owned(),
+                    Table::Member => owner.to_owned(),
+                    Table::Taken => format!("{owner}/1"),
                     Table::Known => format!("{owner}/1/{}", any as u64),
                     _ => format!("1/{owner}/1/{}/{any}/report", any.unsigned_abs()),
                 };

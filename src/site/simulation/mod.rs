@@ -357,6 +357,16 @@ fn what_may_stand_in_two_letters_says_so() {
     seeds(Weather::Worst, 1_000_000, number(60, 10_000));
 }
 
+/// A console that lost its disk says what it took, which is nothing; the list of its earlier run comes after that. These
+/// seeds had a share wait for the list of the later run for ever.
+#[test]
+fn a_list_of_an_earlier_run_that_comes_late_hides_no_other() {
+    for seed in [1_001_474, 1_007_517, 1_009_938] {
+        let (_, result) = run(seed, Weather::Worst);
+        assert_eq!(result, Ok(()), "{seed}");
+    }
+}
+
 /// One seed with all that happened: `TENSHI_SITE_SEED=7 cargo test --lib site::simulation::one_seed -- --nocapture`.
 #[test]
 fn one_seed() {
