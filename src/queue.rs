@@ -28,6 +28,9 @@ use continued::AllContinued;
 use lines::{Change, Key, LineHash, Lines};
 use noted::Changes;
 
+/// The beginning of the lines that tenshi itself counts under a host, as that the host fell silent.
+pub const OWN_LINE: &str = "tenshi: ";
+
 /// The lines that a queue has collected since its last report.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {

@@ -18,16 +18,11 @@ impl Counts {
         }
     }
 
-    /// The count of two consoles together.
-    pub fn of_both(self, one: u64, other: u64) -> u64 {
+    /// The count of two consoles together; `add` is the addition that stays at the largest number.
+    pub fn of_both<N: Ord>(self, one: N, other: N, add: fn(N, N) -> N) -> N {
         match self {
-            Self::Added => one.saturating_add(other),
+            Self::Added => add(one, other),
             Self::Mirrored => one.max(other),
         }
-    }
-
-    /// As [`Counts::of_both`].
-    pub fn of_both_u32(self, one: u32, other: u32) -> u32 {
-        u32::try_from(self.of_both(one.into(), other.into())).unwrap_or(u32::MAX)
     }
 }

@@ -9,6 +9,7 @@ use super::monitor::Monitor;
 use super::watching::{FILE, Known, Watching, digest, is_source};
 use crate::clock::Time;
 use crate::ledger::silence::{About, Hush, Line, SavedSilence, Silence, SilenceChange};
+use crate::queue::OWN_LINE;
 use crate::site::HeardHere;
 
 impl Monitor {
@@ -194,7 +195,7 @@ impl Monitor {
     pub(super) fn count_silence(&mut self, queue: usize, line: &Line) {
         // The lines that wait may fill the queue: they are counted first.
         self.count_batch();
-        let text = format!("tenshi: {}", line.text);
+        let text = format!("{OWN_LINE}{}", line.text);
         let host = self.hosts.host(&line.host);
         let bound = self.config.state.bound();
         if let Some(state) = self.queues.get_mut(queue) {

@@ -4,13 +4,14 @@
 //! To wipe such a board, give the directory `SITE` another name: what removes its files one after the other may take
 //! a claim away before the share.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use super::board::{ALARM, Board, Fault, Table};
+use super::board::{Board, Fault, Table};
 use super::id::BoardNumber;
 use crate::hash::random;
 use crate::shown::shown_path;
@@ -32,6 +33,8 @@ pub struct DirectoryBoard {
     made: u64,
     /// What is in the names of our unfinished files.
     mark: String,
+    /// When the directories of files that are held were swept last.
+    swept: BTreeMap<PathBuf, Instant>,
 }
 
 impl DirectoryBoard {
@@ -42,6 +45,7 @@ impl DirectoryBoard {
             root: directory.join(site),
             made: 0,
             mark: format!("{:016x}", random()),
+            swept: BTreeMap::new(),
         }
     }
 
@@ -388,8 +392,6 @@ impl Board for DirectoryBoard {
         let directory = self.root.join("alert");
         let mut hold = || {
             self.make_directory(&directory)?;
-            let now = self.server_time()?;
-            self.sweep_held(Some(&directory), (now, ALARM))?;
             self.holds_alarm(&directory.join(format!("{hash:016x}")), me)
         };
         hold().map_err(|fault| self.fault(&fault))

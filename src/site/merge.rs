@@ -136,6 +136,7 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
         doubts: Vec::new(),
         consoles: consoles.into_iter().collect(),
     };
+    let counts = Counts::of_site(mirror);
     let mut tables: Vec<Table> = shares.into_iter().map(|(_, table)| table).collect();
     tables.sort_by(|a, b| a.head.console.cmp(&b.head.console));
     for table in &mut tables {
@@ -148,13 +149,12 @@ pub(super) fn merge(shares: Vec<(ShareId, Table)>, mirror: bool) -> Option<Merge
             });
         }
         if let Some(heard) = table.head.heard.take() {
-            merged.heard.get_or_insert_default().add(heard, mirror);
+            merged.heard.get_or_insert_default().add(heard, counts);
         }
         if let Some(block) = table.head.news.take() {
             merged.news.push((console.clone(), block));
         }
         if let Some(block) = table.head.trends.take() {
-            let counts = Counts::of_site(mirror);
             merge_trends(merged.trends.get_or_insert_default(), block, counts);
         }
     }
@@ -248,7 +248,7 @@ fn merge_trends(all: &mut trends::Block, block: trends::Block, counts: Counts) {
             None => all.rows.push((rule, note)),
         }
     }
-    all.over = counts.of_both_u32(all.over, block.over);
+    all.over = counts.of_both(all.over, block.over, u32::saturating_add);
     for sentence in block.sentences {
         if !all.sentences.contains(&sentence) {
             all.sentences.push(sentence);
@@ -258,7 +258,7 @@ fn merge_trends(all: &mut trends::Block, block: trends::Block, counts: Counts) {
 
 /// Adds what another console saw of the same rule. A note that lines came counts more than a note that none came.
 fn add_note(known: &mut Note, other: Note, counts: Counts) {
-    let both = |one, other| counts.of_both_u32(one, other);
+    let both = |one, other| counts.of_both(one, other, u32::saturating_add);
     match (&mut known.what, other.what) {
         (
             What::More {

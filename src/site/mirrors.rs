@@ -4,13 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
-use super::pack::{Table, TableHost};
+use super::pack::{Table, TableHost, Texts};
 use crate::hash::Map;
-
-/// The beginning of the lines that tenshi itself counts under a host.
-const OWN: &[u8] = b"tenshi: ";
+use crate::queue::OWN_LINE;
 
 /// Leaves each host to the console that has most lines of it. Gives a remark for each host of which another console
 /// has fewer.
@@ -46,7 +44,8 @@ pub(super) fn choose_mirrors(tables: &mut [Table]) -> Vec<String> {
     for table in tables.iter() {
         let hosts = table.hosts.iter();
         for host in hosts.filter(|host| is_chosen(host, &table.head.console)) {
-            told.extend(own_lines(table, host));
+            let own = (host.lines.iter()).filter_map(|(at, _)| own_line(&table.texts, *at));
+            told.extend(own.map(|text| (host.host.clone(), text.to_owned())));
         }
     }
     for table in tables {
@@ -62,32 +61,30 @@ fn leave_own_lines(
     told: &mut BTreeSet<(BString, BString)>,
 ) {
     let texts = &table.texts;
-    let text = |at: u32| texts.get(at).map(|text| text.to_owned());
     table.hosts.retain_mut(|host| {
         if is_chosen(host, &table.head.console) {
             return true;
         }
         (host.others, host.continued) = (0, Vec::new());
         host.lines.retain(|(at, _)| {
-            let own = text(*at).filter(|text| text.starts_with(OWN));
-            own.is_some_and(|text| told.insert((host.host.clone(), text)))
+            let own = own_line(texts, *at);
+            own.is_some_and(|text| told.insert((host.host.clone(), text.to_owned())))
         });
         !host.lines.is_empty()
     });
 }
 
-/// The lines of a host that tenshi counted itself.
-fn own_lines(table: &Table, host: &TableHost) -> Vec<(BString, BString)> {
-    let texts = host.lines.iter().filter_map(|(at, _)| table.texts.get(*at));
-    let own = texts.filter(|text| text.starts_with(OWN));
-    own.map(|text| (host.host.clone(), text.to_owned()))
-        .collect()
+/// The text at a place, if tenshi counted it itself.
+fn own_line(texts: &Texts, at: u32) -> Option<&BStr> {
+    texts
+        .get(at)
+        .filter(|text| text.starts_with(OWN_LINE.as_bytes()))
 }
 
 /// The number of lines that came from a host.
 fn total(table: &Table, host: &TableHost) -> u64 {
-    let own = |at: u32| (table.texts.get(at)).is_some_and(|text| text.starts_with(OWN));
-    let lines = host.lines.iter().filter(|(at, _)| !own(*at));
+    let lines = host.lines.iter();
+    let lines = lines.filter(|(at, _)| own_line(&table.texts, *at).is_none());
     lines
         .map(|(_, count)| *count)
         .fold(host.others, u64::saturating_add)

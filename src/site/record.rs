@@ -58,11 +58,10 @@ impl HeardHere {
     }
 }
 
-/// The shares that a console had in its state.
+/// The shares that a console had in its state: under its name and its run, since what it wrote in an earlier run may come
+/// late, and must hide no other list.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct TakenList {
-    /// The run of its state.
-    pub run: u64,
     /// Their names.
     pub ids: BTreeSet<ShareId>,
 }

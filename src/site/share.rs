@@ -4,7 +4,7 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::ledger::{news, trends};
+use crate::ledger::{Counts, news, trends};
 use crate::queue::{Continued, Tally};
 
 /// What one console counted of a queue up to the time of a report.
@@ -44,12 +44,9 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Adds what another console read. With `mirror`, consoles read the same lines.
-    pub fn add(&mut self, other: Self, mirror: bool) {
-        self.lines = match mirror {
-            true => self.lines.max(other.lines),
-            false => self.lines.saturating_add(other.lines),
-        };
+    /// Adds what another console read.
+    pub fn add(&mut self, other: Self, counts: Counts) {
+        self.lines = counts.of_both(self.lines, other.lines, u64::saturating_add);
         self.hosts.extend(other.hosts);
         self.hosts.sort_unstable();
         self.hosts.dedup();

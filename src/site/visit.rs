@@ -152,10 +152,8 @@ impl Round {
     /// On a board that is new to us: says what we have of older boards, and that we are there.
     fn publish(&self, board: &mut dyn Board, number: BoardNumber) -> Result<(), Fault> {
         let list = TakenList {
-            run: self.me().run,
             ids: self.saved.taken.keys().cloned().collect(),
         };
-        // The run stands in the name: what an earlier run wrote may come late, and would hide this list for good.
         board.put(
             number,
             Table::Taken,
@@ -322,19 +320,16 @@ impl Round {
         older: &[&OwnShare],
         visit: &mut Visit,
     ) -> Result<(), Fault> {
-        let is_now = |console: &ConsoleId| match *console == *self.me() {
-            true => true,
-            false => (self.saved.members.get(&console.name))
-                .is_some_and(|known| known.run == console.run),
-        };
-        let mut taken: BTreeMap<String, TakenList> = BTreeMap::new();
+        let mut taken: BTreeMap<ConsoleId, TakenList> = BTreeMap::new();
         for (name, value) in board.list(number, Table::Taken)? {
-            let console = ConsoleId::parse(&name).filter(is_now);
-            if let Some((console, list)) = console.zip(read::<TakenList>(&value)) {
-                taken.insert(console.name, list);
+            if let Some((console, list)) = ConsoleId::parse(&name).zip(read(&value)) {
+                taken.insert(console, list);
             }
         }
-        let said = |name: &String, run: u64| taken.get(name).is_some_and(|list| list.run == run);
+        let said = |name: &String, run: u64| {
+            let name = name.clone();
+            taken.contains_key(&ConsoleId { name, run })
+        };
         let members = self.saved.members.iter();
         let silent: Vec<(&String, bool)> = members
             .filter(|(name, known)| !said(name, known.run))

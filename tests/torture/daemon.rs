@@ -188,8 +188,8 @@ fn traced(point: &Point, trace: &Path) -> Command {
     command
 }
 
-/// The calls that strace wrote down, once it is through: each with its thread.
-pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
+/// What strace wrote down, once it is through.
+pub fn read_trace(trace: &Path) -> String {
     let read = || String::from_utf8_lossy(&fs::read(trace).unwrap_or_default()).into_owned();
     poll(Duration::from_secs(2), || {
         let text = read();
@@ -197,31 +197,28 @@ pub fn calls(trace: &Path) -> Vec<(String, String, bool)> {
         let ended = |line: &str| line.starts_with(&first) && line.contains(" +++ ");
         (!first.is_empty() && text.lines().any(ended)).then_some(())
     });
-    let text = read();
-    text.lines().filter_map(call).collect()
+    read()
 }
 
-/// Whether the fault made a signal be lost, by what strace wrote down: such a run says nothing, as nobody told the daemon
-/// to end.
-pub fn lost_a_signal(trace: &Path) -> bool {
-    loses_a_signal(&String::from_utf8_lossy(
-        &fs::read(trace).unwrap_or_default(),
-    ))
+/// The calls of a trace: each with its thread, and whether it is the one with the fault.
+pub fn calls(trace: &str) -> Vec<(String, String, bool)> {
+    trace.lines().filter_map(call).collect()
 }
 
 /// The end of strace's line about a call that was given an error.
 const INJECTED: &str = "(INJECTED)";
 
-/// Whether a signal was lost: each thread has its N-th call fail, and one of them was the byte of a signal. Where another
-/// thread was there in between, the end of a call has a line of its own.
-fn loses_a_signal(trace: &str) -> bool {
-    let thread = |line: &str| line.split('<').next().map(str::to_owned);
+/// Whether the fault made a signal be lost: such a run says nothing, as nobody told the daemon to end. Each thread has its
+/// N-th call fail, and one of them was the byte of a signal. Where another thread was there in between, the end of a call
+/// has a line of its own.
+pub fn loses_a_signal(trace: &str) -> bool {
     let mut waking = BTreeSet::new();
     trace.lines().any(|line| {
+        let thread = line.split('<').next();
         let whole = wakes_for_a_signal(line);
-        let resumed = waking.remove(&thread(line));
+        let resumed = waking.remove(&thread);
         if whole && line.ends_with(UNFINISHED) {
-            waking.insert(thread(line));
+            waking.insert(thread);
         }
         (whole || resumed) && line.ends_with(INJECTED)
     })

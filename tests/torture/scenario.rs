@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::daemon::{Fault, LONGEST_END, Point, Run, calls, lost_a_signal};
+use super::daemon::{Fault, LONGEST_END, Point, Run, calls, loses_a_signal, read_trace};
 use super::writer::append;
 use crate::support::sink::Sink;
 use crate::support::taken::{counts, mails};
@@ -202,7 +202,7 @@ impl Place {
         let outcome = self.run(&point);
         assert!(outcome.wrong.is_empty(), "{outcome:?}: {}", self.told());
         let mut counts = BTreeMap::new();
-        for (_, call, _) in calls(&self.live().join("trace")) {
+        for (_, call, _) in calls(&read_trace(&self.live().join("trace"))) {
             *counts.entry(call).or_default() += 1;
         }
         counts
@@ -219,14 +219,14 @@ impl Place {
         self.play(&mut run, &sink, &mut logs);
         (outcome.status, outcome.end) = run.end();
         let killed = outcome.status == 128 + Signal::SIGKILL as i32;
-        let made = calls(&self.live().join("trace"));
+        let trace = read_trace(&self.live().join("trace"));
+        let made = calls(&trace);
         let at = match point.fault {
             Fault::None => None,
             Fault::Kill => made.last().filter(|_| killed),
             Fault::Error(_) => made.iter().find(|call| call.2),
         };
-        let lost = lost_a_signal(&self.live().join("trace"));
-        outcome.happened = !lost && (at.is_some() || killed);
+        outcome.happened = !loses_a_signal(&trace) && (at.is_some() || killed);
         outcome.thread = at.map(|call| call.0.clone()).unwrap_or_default();
         if outcome.happened {
             outcome.judge_end("with the fault");

@@ -145,7 +145,7 @@ impl News {
         };
         let mut rows: BTreeMap<Known, Row> = BTreeMap::new();
         for (whose, handed) in shares {
-            block.more = counts.of_both(block.more, handed.more);
+            block.more = counts.of_both(block.more, handed.more, u64::saturating_add);
             for note in handed.notes {
                 if !block.notes.contains(&note) {
                     block.notes.push(note);
@@ -290,10 +290,10 @@ fn add_row(rows: &mut BTreeMap<Known, Row>, key: Known, (told, own): (Told, bool
         Entry::Occupied(mut place) => {
             let row = place.get_mut();
             row.own |= own;
-            row.told.count = counts.of_both(row.told.count, told.count);
+            row.told.count = counts.of_both(row.told.count, told.count, u64::saturating_add);
             row.told.first = row.told.first.min(told.first);
-            let more = counts.of_both(row.told.more_hosts as u64, told.more_hosts as u64);
-            row.told.more_hosts = usize::try_from(more).unwrap_or(usize::MAX);
+            let more_hosts = (row.told.more_hosts, told.more_hosts);
+            row.told.more_hosts = counts.of_both(more_hosts.0, more_hosts.1, usize::saturating_add);
             if let (Why::NewHost { kinds }, Why::NewHost { kinds: more }) =
                 (&mut row.told.why, &told.why)
             {

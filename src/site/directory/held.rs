@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 
@@ -20,6 +20,8 @@ const MARK: &str = ".over-";
 /// How often it is looked whether another console has taken a file over by now, and the pause between two looks.
 const LOOKS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
+/// The pause between two looks for what was held long ago.
+const SWEEP: Duration = Duration::from_secs(60);
 /// The most bytes of the name of a console and its run.
 const LONGEST: u64 = 1 << 16;
 
@@ -60,62 +62,60 @@ fn is_over(written: SystemTime, now: SystemTime, time: Duration) -> bool {
     age.unwrap_or_else(|ahead| ahead.duration()) >= time
 }
 
+/// Whose a file is once this console has asked for it.
+enum Holder {
+    /// It is this console's from now on.
+    Me,
+    /// It is another one's.
+    Other(String),
+    /// Its time is over, and another console is about to take it over.
+    Unclear,
+}
+
 impl DirectoryBoard {
     /// Whether this console holds the file `lead` from now on.
     pub(super) fn holds_lead(&mut self, path: &Path, me: &str) -> io::Result<bool> {
-        for _ in 0..2 {
-            if self.link(path, me.as_bytes())? {
-                return Ok(true);
-            }
-            let Some(held) = Held::read(path)? else {
-                continue;
-            };
-            let now = self.server_time()?;
-            let mine = held.who == me;
-            if mine && !is_over(held.written, now, LEASE / 3) {
-                return Ok(true);
-            }
-            // Another console may find that the lease is over at the moment at which this one goes on with it.
-            let free = mine || is_over(held.written, now, LEASE);
-            if free && self.takes_over(path, &held, (now, LEASE))? {
-                self.replace(path, me.as_bytes())?;
-                self.sweep_held(path.parent(), (now, LEASE))?;
-                return Ok(true);
-            }
-            return Ok(false);
-        }
-        Ok(false)
+        let holder = self.hold(path, me, LEASE)?;
+        self.sweep_at_times(path, LEASE)?;
+        Ok(matches!(holder, Holder::Me))
     }
 
     /// Which console holds the file of an alarm, if it is another one than this.
     pub(super) fn holds_alarm(&mut self, path: &Path, me: &str) -> io::Result<Option<String>> {
+        self.sweep_at_times(path, ALARM)?;
         for _ in 0..LOOKS {
-            if self.link(path, me.as_bytes())? {
-                return Ok(None);
+            match self.hold(path, me, ALARM)? {
+                Holder::Me => return Ok(None),
+                Holder::Other(who) => return Ok(Some(who)),
+                Holder::Unclear => std::thread::sleep(PAUSE),
             }
-            let Some(held) = Held::read(path)? else {
-                continue;
-            };
-            let now = self.server_time()?;
-            let mine = held.who == me;
-            if !is_over(held.written, now, ALARM) {
-                // From its last mail on, others leave the line out.
-                if mine
-                    && is_over(held.written, now, ALARM / 10)
-                    && self.takes_over(path, &held, (now, ALARM))?
-                {
-                    self.replace(path, me.as_bytes())?;
-                }
-                return Ok(Some(held.who).filter(|_| !mine));
-            }
-            if self.takes_over(path, &held, (now, ALARM))? {
-                self.replace(path, me.as_bytes())?;
-                return Ok(None);
-            }
-            std::thread::sleep(PAUSE);
         }
         // Whoever was about to take it over may be dead: better two mails than none.
         Ok(None)
+    }
+
+    /// Holds a file for a time, as long as no other console does. Where this one holds it, its time begins anew.
+    fn hold(&mut self, path: &Path, me: &str, time: Duration) -> io::Result<Holder> {
+        if self.link(path, me.as_bytes())? {
+            return Ok(Holder::Me);
+        }
+        let Some(held) = Held::read(path)? else {
+            return Ok(Holder::Unclear);
+        };
+        let now = self.server_time()?;
+        let mine = held.who == me;
+        if mine && !is_over(held.written, now, time / 10) {
+            return Ok(Holder::Me);
+        }
+        if !mine && !is_over(held.written, now, time) {
+            return Ok(Holder::Other(held.who));
+        }
+        // Another console may find that the time is over at the moment at which this one goes on with it.
+        if !self.takes_over(path, &held, (now, time))? {
+            return Ok(Holder::Unclear);
+        }
+        self.replace(path, me.as_bytes())?;
+        Ok(Holder::Me)
     }
 
     /// Whether it is this console that takes over a file whose time is over.
@@ -136,15 +136,24 @@ impl DirectoryBoard {
         Ok(false)
     }
 
-    /// Removes files of a directory that were held long ago, and what is left of taking them over.
-    pub(super) fn sweep_held(
-        &mut self,
-        directory: Option<&Path>,
-        (now, time): (SystemTime, Duration),
-    ) -> io::Result<()> {
-        let Some(directory) = directory else {
+    /// Sweeps the directory of a file, if this console has not done so of late.
+    fn sweep_at_times(&mut self, path: &Path, time: Duration) -> io::Result<()> {
+        let Some(directory) = path.parent() else {
             return Ok(());
         };
+        let swept = self.swept.get(directory);
+        if swept.is_some_and(|at| at.elapsed() < SWEEP) {
+            return Ok(());
+        }
+        let now = self.server_time()?;
+        // A board that was wiped has other directories.
+        self.swept.retain(|_, at| at.elapsed() < SWEEP);
+        self.swept.insert(directory.to_owned(), Instant::now());
+        self.sweep(directory, (now, time))
+    }
+
+    /// Removes files of a directory that were held long ago, and what is left of taking them over.
+    fn sweep(&mut self, directory: &Path, (now, time): (SystemTime, Duration)) -> io::Result<()> {
         for entry in fs::read_dir(directory)?.flatten() {
             let name = entry.file_name();
             let name = name.as_bytes();
