@@ -10,7 +10,7 @@ use super::member::{Given, Member, Seen};
 use super::merge::Doubt;
 use super::outcome::Outcome;
 use super::record::Lesson;
-use super::round::{Answer, Visit};
+use super::round::{Answer, LATE, Visit};
 use super::saved::{Known, Op, OwnShare, Todo, add_doubts};
 use super::words::Words;
 use crate::clock::Time;
@@ -170,8 +170,10 @@ impl Member {
         }
         let pruned = self.saved.taken.iter().filter(|(id, todo)| {
             let owner = visit.records.get(&id.owner.name);
-            let let_go = owner
-                .is_some_and(|record| record.run != id.owner.run || id.number < record.open_from);
+            let let_go = owner.is_some_and(|record| match record.run == id.owner.run {
+                true => id.number < record.open_from,
+                false => self.is_run_over(&id.owner.name, now),
+            });
             let forgotten = !self.saved.members.contains_key(&id.owner.name)
                 && id.owner.name != self.saved.me.name;
             **todo == Todo::Nothing && (let_go || forgotten)
@@ -193,6 +195,14 @@ impl Member {
             self.perform(Op::Rehand(*number, Box::new(new), at));
             self.hurry();
         }
+    }
+
+    /// Whether no other run of a console goes on than the one of its last word. Where that is another one than before, it
+    /// may be a word of an earlier run that came late.
+    fn is_run_over(&self, console: &str, now: Time) -> bool {
+        let known = self.saved.members.get(console);
+        let lost = known.and_then(|known| known.lost);
+        lost.is_none_or(|at| now - at >= LATE)
     }
 
     /// Takes note of the words of the other consoles.

@@ -104,6 +104,9 @@ pub(super) struct Visit {
 /// reported, nor of who has handed in.
 const NEW_BOARD: TimeDelta = TimeDelta::seconds(45);
 
+/// After this time nothing that was written on the board comes late any more.
+pub(super) const LATE: TimeDelta = TimeDelta::days(1);
+
 /// When shares of a slot are not waited for any more.
 pub(super) fn end_of_wait(slot: i64, wait: Duration, board_since: Option<Time>) -> Time {
     let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));

@@ -7,7 +7,7 @@ use super::claims;
 use super::id::{BoardNumber, ConsoleId, ShareId};
 use super::merge::Doubt;
 use super::record::{Carried, HeardHere, Record, TakenList, read, write};
-use super::round::{Answer, Claims, Round, Visit};
+use super::round::{Answer, Claims, LATE, Round, Visit};
 use super::saved::{LESSONS, OwnShare, Todo};
 
 impl Round {
@@ -418,8 +418,7 @@ impl Round {
         number: BoardNumber,
         visit: &mut Visit,
     ) -> Result<(), Fault> {
-        const DAY: i64 = 24 * 3600;
-        let before = self.now.timestamp() - DAY;
+        let before = (self.now - LATE).timestamp();
         let gone = self.saved.gone.iter().filter(|(_, at)| *at < before);
         let ids: Vec<ShareId> = gone.map(|(id, _)| id.clone()).collect();
         if !ids.is_empty() {
