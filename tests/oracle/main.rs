@@ -13,6 +13,8 @@ mod answer;
 #[path = "../support/mail.rs"]
 #[allow(dead_code)]
 mod mail;
+#[path = "../support/ports.rs"]
+mod ports;
 mod run;
 #[path = "../support/sink.rs"]
 mod sink;

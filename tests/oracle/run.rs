@@ -35,6 +35,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
 use super::answer::{Answer, Taken};
+use super::ports::free_port;
 use super::sink::{Fault, Sink, Stage};
 
 /// The program under test: ours, or the one that `TENSHI_PROGRAM` named when the tests were compiled.
@@ -146,12 +147,11 @@ impl<'a> Experiment<'a> {
         let user = User::from_name("tenshi").unwrap().expect("user tenshi");
         chown(dir.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("chown");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        let free = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         Self {
             case,
             dir,
             sink: Sink::start(&[], &["SIZE 10000000", "8BITMIME"]),
-            port: free.local_addr().expect("its number").port(),
+            port: free_port(),
             ahead,
             minute: now() + ahead,
             child: None,

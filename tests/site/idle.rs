@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use crate::support::daemon::Daemon;
+use crate::support::ports::free_port;
 use crate::support::{DEADLINE, Dir, NEVER, line, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -26,12 +26,6 @@ fn sleeps(daemon: &Daemon) -> BTreeMap<String, u64> {
         sleeps.insert(format!("{id} {}", field("Name")), count);
     }
     sleeps
-}
-
-/// A port that nobody listens on just now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[test]

@@ -5,11 +5,11 @@ mod size;
 
 use std::cell::RefCell;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::support::ports::free_port;
 use crate::support::postfix::Postfix;
 use crate::support::sink::{Fault, Sink, Stage};
 use tenshi::config::{Address, MailAuth, MailServer, MailSettings, MailTls};
@@ -188,11 +188,7 @@ fn a_connection_lost_within_the_message_leaves_it_for_later() {
         );
         assert!(matches!(end, Delivery::Deferred(_)), "{fault:?}: {end:?}");
     }
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let closed = free_port();
     let Delivery::Deferred(why) = send(&settings(closed), &["root"], b"x") else {
         panic!("nobody listens there");
     };

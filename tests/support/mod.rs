@@ -9,6 +9,7 @@ pub mod failures;
 pub mod mail;
 pub mod patterns;
 pub mod perl;
+pub mod ports;
 pub mod postbox;
 pub mod postfix;
 pub mod random;

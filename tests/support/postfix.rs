@@ -5,13 +5,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::ports::free_port;
 
 /// The user and the password that Postfix lets in.
 pub const LOGIN: (&str, &str) = ("mailer", "open sesame");
@@ -48,8 +50,7 @@ impl Postfix {
             assert!(found, "this test needs the Debian package {package}");
         }
         let dir = tempfile::tempdir().expect("a directory");
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [port, tls_port] = ports.map(|l| l.local_addr().expect("its address").port());
+        let [port, tls_port] = [(); 2].map(|()| free_port());
         let postfix = Self {
             dir,
             port,

@@ -1,6 +1,5 @@
 //! The boards of a site: a real Redis server and a directory keep what the protocol asks of a board.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use tenshi::config::RedisServer;
 use tenshi::site::{Board, BoardNumber, DirectoryBoard, RedisBoard, Table};
 
+use crate::support::ports::free_port;
 use crate::support::{Dir, poll};
 
 /// How long a server may take to answer.
@@ -63,11 +63,6 @@ impl Drop for Redis {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("a port").port()
 }
 
 fn names(names: &[&str]) -> Vec<String> {

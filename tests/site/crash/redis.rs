@@ -1,7 +1,6 @@
 //! Lines that wait in a Redis list: `kill -9` in the middle of taking them over, with a real server
 //! that is killed too.
 
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use ::redis::{Commands, Connection};
 
 use super::site::{Site, counts, mails};
+use crate::support::ports::free_port;
 use crate::support::random::Random;
 use crate::support::{DEADLINE, NEVER, line, poll, seed, torture};
 
@@ -26,9 +26,7 @@ struct Server {
 impl Server {
     fn start(dir: PathBuf) -> Self {
         std::fs::create_dir_all(&dir).expect("its directory");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("its address").port();
-        drop(free);
+        let port = free_port();
         let child = Self::run(&dir, port);
         Self { child, dir, port }
     }

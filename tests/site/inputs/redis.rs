@@ -10,6 +10,7 @@ use bstr::BString;
 use redis::{Commands, Connection};
 
 use super::rig::{MAX_LINE, Rsyslogd, Running, Sink, at_once, clock, run, sink, wait_for};
+use crate::support::ports::free_port;
 use tenshi::config::RedisServer;
 use tenshi::input::charsets::SharedCharsets;
 use tenshi::input::redis::{RedisLists, Settings, place};
@@ -20,11 +21,6 @@ struct Redis {
     running: Running,
     dir: tempfile::TempDir,
     port: u16,
-}
-
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 impl Redis {

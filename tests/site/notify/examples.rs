@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::support::daemon::Daemon;
+use crate::support::ports::free_port;
 use crate::support::{Dir, NEVER, line, poll};
 
 /// Programs in Python, five at once, on a busy machine.
@@ -84,11 +85,6 @@ fn serve(dir: &Dir, command: &mut Command) -> Server {
         .stderr(log.try_clone().unwrap());
     let started = command.stdout(log).process_group(0).spawn();
     Server(started.unwrap_or_else(|e| panic!("{command:?}: {e}")))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Asks a web server by curl until `good` takes the answer.

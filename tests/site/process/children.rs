@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::daemon::PROGRAM;
+use crate::support::ports::free_port;
 use crate::support::{DEADLINE, Dir, poll};
 
 /// Writes what it was given into files named after it, then does `more`.
@@ -46,9 +47,7 @@ fn programs_are_given_three_descriptors_a_strict_umask_and_no_secrets() {
         "echo 'Nov 23 21:44:00 h1 foo'; echo 'Nov 23 21:44:00 h1 bar'; exec sleep 1000",
     );
     dir.write("log", "");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let config = format!(
         "set logfile {}\nset tail {tail}\nset sleep 1\nset mailserver sendmail:{sendmail}\n\
          set fifo {}\nset listen 127.0.0.1:{port}\nset listen tcp:127.0.0.1:{port}\n\

@@ -1,6 +1,7 @@
 //! Names of hosts that strangers choose, by a real rsyslogd: names of files, in the end.
 
 use crate::support::daemon::{Daemon, PROGRAM};
+use crate::support::ports::free_port;
 use crate::support::postbox::Postbox;
 use crate::support::{DEADLINE, Dir, line, poll};
 use std::collections::BTreeSet;
@@ -18,11 +19,7 @@ struct Rsyslogd {
 
 impl Rsyslogd {
     fn start(dir: &Dir) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let root = dir.root().display();
         let config = format!(
             r#"global(workDirectory="{root}")

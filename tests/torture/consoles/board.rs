@@ -1,9 +1,10 @@
 //! The real Redis, without anything on its disk: a kill of it is a wipe too.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::ports::free_port;
 use crate::support::{DEADLINE, Dir, poll};
 
 /// A redis-server, which may be down.
@@ -15,9 +16,7 @@ pub struct Board {
 
 impl Board {
     pub fn start() -> Self {
-        let free = TcpListener::bind("0.0.0.0:0").expect("a free port");
-        let port = free.local_addr().expect("its address").port();
-        drop(free);
+        let port = free_port();
         let mut board = Self {
             child: None,
             dir: Dir::new(),
