@@ -103,8 +103,14 @@ struct Watcher {
     _stop: OwnedFd,
 }
 
+/// What is called with each hint.
+type Wake = Arc<dyn Fn(Hint) + Send + Sync>;
+
 /// Watches on directories.
 pub struct Watch {
+    /// What wakes the reader, if hints are wanted and this kernel has any.
+    wake: Option<Wake>,
+    /// None until the kernel has given one.
     watcher: Option<Watcher>,
     /// The number of the watch of each directory with logs.
     dirs: HashMap<PathBuf, WatchDescriptor>,
@@ -125,21 +131,30 @@ fn locked(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 
 impl Watch {
     /// A watch that calls `wake` from a thread of its own.
-    pub fn new(wake: impl Fn(Hint) + Send + 'static) -> Self {
+    pub fn new(wake: impl Fn(Hint) + Send + Sync + 'static) -> Self {
         let mut watch = Self::none();
-        if !inotify::IS_THERE {
-            return watch;
-        }
-        match Watcher::new(wake) {
-            Ok(watcher) => watch.watcher = Some(watcher),
-            Err(e) => watch.fault = Some(e),
+        if inotify::IS_THERE {
+            watch.wake = Some(Arc::new(wake));
+            watch.begin();
         }
         watch
+    }
+
+    /// Asks the kernel for what it did not give until now: whoever had the last one may have ended since.
+    fn begin(&mut self) {
+        let Some(wake) = self.wake.as_ref().filter(|_| self.watcher.is_none()) else {
+            return;
+        };
+        match Watcher::new(Arc::clone(wake)) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(e) => self.fault = Some(e),
+        }
     }
 
     /// No watch at all: everything is found by scans.
     pub fn none() -> Self {
         Self {
+            wake: None,
             watcher: None,
             dirs: HashMap::new(),
             wanted: Table::new(),
@@ -183,6 +198,7 @@ impl Watch {
     /// Every watch is asked for anew: the kernel knows which are there already, and a directory that
     /// came in the place of another, or that had a second name that is not wanted any more, is watched.
     pub fn update(&mut self, wanted: &Directories) -> BTreeSet<PathBuf> {
+        self.begin();
         if self.watcher.is_none() {
             return BTreeSet::new();
         }
@@ -276,7 +292,7 @@ impl Watch {
 }
 
 impl Watcher {
-    fn new(wake: impl Fn(Hint) + Send + 'static) -> Result<Self, String> {
+    fn new(wake: Wake) -> Result<Self, String> {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         let inotify = Inotify::init(flags).map_err(|e| match e {
             Errno::EMFILE => format!(
@@ -296,7 +312,7 @@ impl Watcher {
             life: Life(lives.clone()),
             ended,
         };
-        threads::standing("watch", move || reader.run(&wake)).map_err(words)?;
+        threads::standing("watch", move || reader.run(&*wake)).map_err(words)?;
         Ok(Self {
             inotify,
             table,
@@ -325,7 +341,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn run(self, wake: &impl Fn(Hint)) -> End {
+    fn run(self, wake: &dyn Fn(Hint)) -> End {
         let _life = &self.life;
         loop {
             if threads::fault_point() {
@@ -357,7 +373,7 @@ impl Reader {
         }
     }
 
-    fn tell(&self, event: InotifyEvent, wake: &impl Fn(Hint)) {
+    fn tell(&self, event: InotifyEvent, wake: &dyn Fn(Hint)) {
         let mut table = locked(&self.table);
         let number = event.wd;
         if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {

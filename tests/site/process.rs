@@ -4,6 +4,7 @@
 mod children;
 mod places;
 mod rights;
+mod watches;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
