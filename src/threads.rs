@@ -40,8 +40,8 @@ struct Guard {
     /// The thread of the loop.
     owner: ThreadId,
     tell: Mutex<Option<Tell>>,
-    /// A thread died: the process is ending for it.
-    died: AtomicBool,
+    /// The names of the threads that died: if there is one, the process is ending for it.
+    dead: Mutex<Vec<String>>,
     /// The process ends as it should.
     over: AtomicBool,
 }
@@ -54,7 +54,7 @@ pub fn guard() {
     let guard = Guard {
         owner: thread::current().id(),
         tell: Mutex::new(None),
-        died: AtomicBool::new(false),
+        dead: Mutex::new(Vec::new()),
         over: AtomicBool::new(false),
     };
     if GUARD.set(guard).is_ok() {
@@ -69,6 +69,15 @@ pub fn on_death(tell: impl Fn() -> bool + Send + 'static) {
         let mut told = guard.tell.lock().unwrap_or_else(PoisonError::into_inner);
         *told = Some(Box::new(tell));
     }
+}
+
+/// Whether a thread of this name died: it does nothing more, and holds for ever what it held.
+pub fn is_dead(name: &str) -> bool {
+    let dead = GUARD.get().map(|guard| &guard.dead);
+    dead.is_some_and(|dead| {
+        let dead = dead.lock().unwrap_or_else(PoisonError::into_inner);
+        dead.iter().any(|thread| thread == name)
+    })
 }
 
 /// Says that the process ends as it should: how its threads end does not count any more.
@@ -150,8 +159,13 @@ fn die(why: &str) {
     if thread::current().id() == guard.owner {
         std::process::exit(DIED);
     }
+    let first = {
+        let mut dead = guard.dead.lock().unwrap_or_else(PoisonError::into_inner);
+        dead.push(thread::current().name().unwrap_or_default().to_owned());
+        dead.len() == 1
+    };
     // This thread may hold what the loop waits for, so it is another one that watches over the end.
-    if !guard.died.swap(true, Ordering::SeqCst) && task("end", || end(guard)).is_err() {
+    if first && task("end", || end(guard)).is_err() {
         std::process::exit(DIED);
     }
     // It goes no further: its destructors would meet what is broken, and a panic in one of them

@@ -95,6 +95,12 @@ impl Commits {
         self.given_up = false;
     }
 
+    /// Notes that a commit was made of all changes, with the numbered sources `counted` so far.
+    pub(super) fn taken(&mut self, counted: &Counted) {
+        (self.wanted, self.urgent) = (None, false);
+        self.counted.clone_from(counted);
+    }
+
     /// Wants the last snapshot of the run, also if the one before failed a moment ago.
     pub(super) fn last(&mut self) {
         self.urgent();

@@ -8,6 +8,7 @@ use super::messages::PendingRequest;
 use crate::clock::Time;
 use crate::process::service;
 use crate::report::Status;
+use crate::state;
 use crate::threads;
 
 impl Daemon {
@@ -55,6 +56,9 @@ impl Daemon {
             sends: false,
         });
         self.commits.last();
+        if threads::is_dead(state::WRITER) {
+            self.commit_here(now);
+        }
     }
 
     /// Ends as after `SIGTERM`, within this time.

@@ -31,9 +31,7 @@ impl Daemon {
         let begun = std::time::Instant::now();
         let commit = self.next_commit(now);
         let commits = &mut self.commits;
-        commits.wanted = None;
-        commits.urgent = false;
-        commits.counted.clone_from(&self.counted);
+        commits.taken(&self.counted);
         commits.not_before = Some(now + begun.elapsed() * SHARE);
         match (commit, &mut commits.store) {
             (Ok(commit), Some(store)) => store.write(commit),
@@ -65,14 +63,16 @@ impl Daemon {
         Ok(commit)
     }
 
-    /// Writes the first snapshot: it is on disk before a line is counted, so that a crash at any time
-    /// finds where each file was begun.
-    pub(super) fn commit_first(&mut self) {
-        let now = self.clock.now();
-        if self.commits.store.is_none() {
+    /// Writes a whole snapshot here, not beside the loop: the first one is on disk before a line is counted, so that a
+    /// crash at any time finds where each file was begun; and the last one, where the thread that writes commits
+    /// is dead.
+    pub(super) fn commit_here(&mut self, now: Time) {
+        if self.commits.store.is_none() || !self.verify_directory(now) {
             return;
         }
+        self.commits.begun = false;
         let commit = self.next_commit(now);
+        self.commits.taken(&self.counted);
         let stored = match (commit, &mut self.commits.store) {
             (Ok(commit), Some(store)) => store.write_here(commit),
             (Err(fault), _) => return self.unencoded(now, &fault),

@@ -304,7 +304,7 @@ fn begin(args: &RunArgs, config: Config) -> Result<Daemon, String> {
     };
     daemon.begin_site(before.site, now)?;
     daemon.take_learnt(&config, now);
-    daemon.commit_first();
+    daemon.commit_here(daemon.clock.now());
     Ok(daemon)
 }
 

@@ -240,7 +240,7 @@ impl World {
         self.check(&before);
         let read = lines_read(&before);
         let mut daemon = daemon_of(&self.config, self.clock.clone(), store, &mut before);
-        daemon.commit_first();
+        daemon.commit_here(daemon.clock.now());
         daemon.plan();
         Some(Life { daemon, jobs, read })
     }

@@ -36,8 +36,8 @@ pub use lock::{LockStatus, lock_status};
 pub use sections::{Sections, Unchanged};
 pub use snapshot::{ChangesRef, MapChange, Snapshot, SnapshotRef};
 pub use store::{
-    Commit, DirectoryState, Loaded, ReadError, Stamp, Store, WriteResult, Written, read, resolve,
-    stamp,
+    Commit, DirectoryState, Loaded, ReadError, Stamp, Store, WRITER, WriteResult, Written, read,
+    resolve, stamp,
 };
 
 use replay::Replay;

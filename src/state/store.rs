@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 pub use super::file::Written;
@@ -18,6 +18,9 @@ use super::{DecodeError, Snapshot, decode, decode_with_tail};
 use crate::disk::{Disk, RealDisk};
 use crate::shown::shown_path;
 use crate::threads::{self, End};
+
+/// The name of the thread that writes commits.
+pub const WRITER: &str = "state";
 
 /// The records behind a snapshot may take this much, bytes, or half of what the snapshot takes.
 const RECORDS: u64 = 8 << 20;
@@ -233,10 +236,18 @@ impl Store {
         let _ = self.writer.send((self.asked, commit));
     }
 
-    /// Writes a commit now and here. Only while none is being written.
+    /// Writes a commit now and here. Only while none is being written, or when the [`WRITER`] is dead: if it died
+    /// in the middle of a commit, this one fails.
     pub fn write_here(&mut self, commit: Commit) -> WriteResult {
         self.asked += 1;
         self.count(&commit);
+        if matches!(self.file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return WriteResult {
+                number: self.asked,
+                result: Written::Failed(io::Error::other("another commit is being written")),
+                took: Duration::ZERO,
+            };
+        }
         write(&self.file, self.asked, &commit)
     }
 
@@ -408,7 +419,7 @@ fn spawn(
         // The store was closed.
         End::Asked
     };
-    threads::standing("state", work)?;
+    threads::standing(WRITER, work)?;
     Ok(sender)
 }
 

@@ -28,7 +28,7 @@ impl Site {
         let clock = Arc::new(SetClock(Mutex::new(start)));
         let (store, _) = Store::open(&directory.path().join("state"), |_| {}).unwrap();
         let mut daemon = daemon_of(&config, clock.clone(), store, &mut Snapshot::default());
-        daemon.commit_first();
+        daemon.commit_here(daemon.clock.now());
         daemon.plan_ping(start);
         Self {
             clock,

@@ -34,7 +34,7 @@ impl Ahead {
         let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::new(1));
         let (store, _, jobs) = Store::on(disk, directory.path()).unwrap();
         let mut daemon = daemon_of(&config, clock.clone(), store, before);
-        daemon.commit_first();
+        daemon.commit_here(daemon.clock.now());
         daemon.plan();
         Self {
             clock,

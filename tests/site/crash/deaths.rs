@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::sys::signal::Signal;
@@ -11,6 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::site::{Site, counts, mails};
+use crate::support::ports::free_port;
 use crate::support::{DEADLINE, NEVER, line, poll};
 
 /// What the daemon ends with.
@@ -34,11 +35,6 @@ const THREADS: [&str; 12] = [
 
 /// Of these, those that end by themselves when their work is done.
 const TASKS: [&str; 2] = ["main", "post"];
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
-}
 
 /// A site whose daemon has every kind of thread but a tail program's.
 fn site(port: u16) -> Site {
@@ -95,7 +91,7 @@ fn death(thread: &str, how: &str) {
     site.sink.messages(1);
     site.fault(&format!("{thread} {how}"));
     let mut round = 0;
-    let ended = poll(DEADLINE, || {
+    let ended = poll(3 * DEADLINE, || {
         round += 1;
         stir(&mut site, port, round);
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -211,4 +207,30 @@ fn the_service_manager_starts_it_again() {
     assert!(lines.contains(&"StartLimitIntervalSec=0"));
     assert!(!unit.contains("SuccessExitStatus"));
     assert!(!unit.contains("RestartPreventExitStatus"));
+}
+
+/// What came over the network is nowhere else: the loop writes it by itself when the writer of the state is dead.
+#[test]
+fn what_was_counted_when_the_writer_of_the_state_dies_is_kept() {
+    for how in ["panic", "end"] {
+        let port = free_port();
+        let mut site = site(port);
+        site.fault(&format!("state {how}"));
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let line = b"<34>Nov 23 21:44:00 h2 foo by UDP";
+        socket
+            .send_to(line, ("127.0.0.1", port))
+            .expect("a datagram");
+        assert_eq!(site.ends(), DIED, "{}", site.told());
+        site.fault("");
+        site.run();
+        site.daemon().signal(Signal::SIGUSR2);
+        site.sink
+            .wait(|record| counts(&mails(record), "c").contains_key("foo by UDP"));
+        site.finish();
+        let mails = mails(&site.sink.record());
+        for queue in ["n", "c"] {
+            assert_eq!(counts(&mails, queue).get("foo by UDP"), Some(&1), "{how}");
+        }
+    }
 }
