@@ -159,6 +159,8 @@ pub(super) struct Question {
     pub(super) number: u64,
     /// The hashes of its lines.
     pub(super) hashes: Vec<u64>,
+    /// The answers of this check so far: of each line, the other console that has mailed it, if one has.
+    pub(super) answers: BTreeMap<u64, Option<String>>,
     pub(super) state: Asked,
 }
 
@@ -170,8 +172,13 @@ pub(super) enum Asked {
     No,
     /// It is waited for until then.
     Until(Time),
-    /// There is an answer since then.
-    Over(Time),
+    /// There is an answer.
+    Over {
+        /// Since when there is.
+        at: Time,
+        /// Until when the answer to another question of this check would be waited for.
+        until: Time,
+    },
 }
 
 /// The time after which a board hangs: less than that after which a console mails alone.

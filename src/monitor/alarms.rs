@@ -14,7 +14,7 @@ use crate::queue::{HeldBack, HostLines};
 use crate::schedule::Schedule;
 
 /// The number of lines that one question asks about, at most; further lines are mailed unasked.
-const MOST: usize = 200;
+pub const MOST_ALARMS: usize = 200;
 
 /// The hash of a line of a queue, by which all consoles know the line.
 fn hash(queue: &str, host: &BStr, line: &BStr) -> u64 {
@@ -32,7 +32,7 @@ impl Monitor {
             queue.schedule == Schedule::Now && !waiting(queue) && !self.waits_for_page(queue)
         });
         let hashes = at_once.flat_map(|(index, queue)| self.alarms_of(index, queue, now));
-        hashes.take(MOST).collect()
+        hashes.take(MOST_ALARMS).collect()
     }
 
     /// The hashes of the lines of a queue that are mailed if it is looked at now.
@@ -46,7 +46,7 @@ impl Monitor {
             None => Vec::new(),
             Some(Look::Window(look)) => {
                 let new = look.new.into_iter().filter_map(numbered);
-                new.take(MOST).map(hashed).collect()
+                new.take(MOST_ALARMS).map(hashed).collect()
             }
             Some(Look::Whole) => {
                 let all = 0..u32::try_from(state.tally.distinct()).unwrap_or(u32::MAX);
@@ -54,7 +54,7 @@ impl Monitor {
                 let mut held = HeldBack::new(&queue.thresholds, &mut gave_up);
                 let lines = all.filter_map(numbered);
                 let lines = lines.filter(|(_, line, count)| !held.is(line, *count));
-                lines.take(MOST).map(hashed).collect()
+                lines.take(MOST_ALARMS).map(hashed).collect()
             }
         }
     }

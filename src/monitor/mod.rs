@@ -52,6 +52,7 @@ mod trends;
 mod watching;
 mod window;
 
+pub use alarms::MOST_ALARMS;
 pub use changes::MonitorChanges;
 pub use due::{DueReports, EscalationSettlement};
 pub use escalation::Escalations;

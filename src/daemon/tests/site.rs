@@ -265,3 +265,39 @@ fn an_answer_is_for_the_lines_that_were_asked_for() {
     assert_eq!(site.mails("n").len(), 1);
     assert_eq!(site.daemon.monitor.left_out(), 0);
 }
+
+#[test]
+fn lines_that_come_while_the_board_is_asked_are_asked_for_too() {
+    let mut site = Site::new(" mirror");
+    site.log("h1 now 1");
+    site.check();
+    site.log("h1 now 2");
+    site.answer(None);
+    assert!(site.asks(), "about the second line");
+    assert_eq!(site.mails("n"), [""; 0]);
+    site.answer(Some("a"));
+    let mails = site.mails("n");
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].contains("    1: now 1\n"), "{}", mails[0]);
+    assert!(!mails[0].contains("now 2"), "{}", mails[0]);
+    assert_eq!(site.daemon.monitor.left_out(), 1);
+}
+
+/// Lines that come all the time hold no alarm back for longer than one answer is waited for.
+#[test]
+fn a_storm_holds_no_alarm_back() {
+    let mut site = Site::new(" mirror");
+    site.log("h1 now 0");
+    site.check();
+    for n in 1..=20 {
+        site.log(&format!("h1 now {n}"));
+        site.pass(1);
+        site.answer(None);
+        if !site.asks() {
+            assert_eq!(n, 2, "a question is waited for two seconds");
+            assert_eq!(site.mails("n").len(), 1);
+            return;
+        }
+    }
+    panic!("it asks for ever");
+}
