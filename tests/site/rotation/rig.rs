@@ -1,6 +1,7 @@
 //! A numbered log with its writer, and the daemon that has to account for it.
 
 use crate::support::daemon::Daemon;
+use crate::support::mail::Mail;
 use crate::support::postbox::Postbox;
 use crate::support::random::Random;
 use crate::support::{DEADLINE, Dir, NEVER, line, poll};
@@ -128,44 +129,58 @@ impl Rig {
 
 /// The daemon, and the mail server that it reports to.
 pub struct Site {
-    _dir: Dir,
+    dir: Dir,
     postbox: Postbox,
     pub daemon: Daemon,
-    syncing: Mutex<()>,
+    /// The number of marks so far. Held while one is waited for.
+    marks: Mutex<u32>,
 }
 
 impl Site {
     /// A daemon without privileges (so that permissions matter) that follows `logs`.
     pub fn start(logs: &[PathBuf]) -> Self {
         let (dir, postbox) = (Dir::new(), Postbox::open());
-        let mut config = format!("set sleep 1\nset mailserver 127.0.0.1:{}\n", postbox.port());
+        let mut config = format!(
+            "set sleep 60\nset mailserver 127.0.0.1:{}\nset logfile {}\n",
+            postbox.port(),
+            dir.write("marks", "").display()
+        );
         for log in logs {
             config += &format!("set logfile {}\n", log.display());
         }
         if geteuid().is_root() {
             config += "set uid nobody\nset gid nogroup\n";
         }
-        config += &format!("set queue a from@x.example a@x.example {NEVER}\na .*\n");
-        let daemon = Daemon::start_with(&dir, &config, &[], &["-d"]);
+        config += &format!(
+            "set queue a from@x.example a@x.example {NEVER}\nset queue m from@x.example m@x.example [now]\n\
+             m ^mark\na .*\n"
+        );
+        let daemon = Daemon::start(&dir, &config, &[]);
         Self {
-            _dir: dir,
+            dir,
             postbox,
             daemon,
-            syncing: Mutex::new(()),
+            marks: Mutex::new(0),
         }
-    }
-
-    fn checks(&self) -> usize {
-        self.daemon.stdout().matches("checking queues").count()
     }
 
     /// Waits until all that was written is read: a USR1 is obeyed after that.
     pub fn sync(&self) {
-        let _one = self.syncing.lock().unwrap();
-        let before = self.checks();
-        self.daemon.signal(Signal::SIGUSR1);
-        let done = poll(DEADLINE, || (self.checks() > before).then_some(()));
-        assert!(done.is_some(), "no answer: {}", self.daemon.stderr());
+        let mut marks = self.marks.lock().unwrap();
+        // Once in a minute a mark is mailed though no signal asks for it: then another one is written.
+        loop {
+            *marks += 1;
+            let mark = format!("mark {marks}");
+            self.dir.append("marks", line("marks", &mark));
+            self.daemon.signal(Signal::SIGUSR1);
+            let is_mark =
+                |mail: &Mail| mail.queue() == "m" && mail.body().ends_with(&format!(": {mark}\n"));
+            let mail = poll(DEADLINE, || self.postbox.mails().into_iter().find(is_mark));
+            let mail = mail.unwrap_or_else(|| panic!("no answer: {}", self.daemon.stderr()));
+            if mail.status().is_some() {
+                return;
+            }
+        }
     }
 
     /// Ends the daemon and checks that its reports hold each line of each rig exactly once.
@@ -184,7 +199,9 @@ impl Site {
         let told = self.daemon.stderr();
         let mut seen: BTreeMap<String, BTreeMap<u64, u64>> = BTreeMap::new();
         let mut garbled = Vec::new();
-        for (host, entries) in self.postbox.mails().iter().flat_map(|m| m.counts()) {
+        let mails = self.postbox.mails();
+        let reports = mails.iter().filter(|mail| mail.queue() == "a");
+        for (host, entries) in reports.flat_map(|mail| mail.counts()) {
             let counts = seen.entry(host).or_default();
             for entry in entries {
                 match number(&entry.text) {
