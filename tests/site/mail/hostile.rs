@@ -12,7 +12,7 @@ use std::time::Duration;
 use tenshi::config::{MailAuth, MailServer, MailTls};
 use tenshi::delivery::Delivery;
 
-use super::{LIMIT, dialogue, send, settings, taken};
+use super::{LIMIT, dialogue, hasty, send, settings, taken};
 use crate::support::postfix::Postfix;
 use crate::support::sink::Sink;
 
@@ -113,7 +113,7 @@ fn a_reply_that_drips_ends_with_its_step() {
                 thread::sleep(LIMIT / 10);
             }
         });
-        let end = send(&settings(port), &["root"], b"S: x\r\n\r\nb\r\n");
+        let end = send(&hasty(port), &["root"], b"S: x\r\n\r\nb\r\n");
         let Delivery::Deferred(why) = &end else {
             panic!("{step}: {end:?}");
         };
@@ -141,7 +141,7 @@ fn no_reply_brings_us_down() {
             let mut left = Vec::new();
             let _ = stream.read_to_end(&mut left);
         });
-        let mut settings = settings(port);
+        let mut settings = hasty(port);
         settings.tls = MailTls::Off;
         let end = send(&settings, &["root"], b"x");
         assert!(
@@ -242,6 +242,9 @@ fn what_was_sent_in_clear_counts_for_nothing_under_tls() {
         let port = between(postfix.port, way);
         let mut settings = settings(port);
         settings.tls = MailTls::StartTls;
+        if matches!(way, Meddle::Drip) {
+            settings.timeout = Some(LIMIT);
+        }
         let message = format!("Subject: x\r\n\r\nHIDDEN-{checked}-\r\n");
         let end = send(&settings, &["root"], message.as_bytes());
         let Delivery::Deferred(why) = &end else {
@@ -255,7 +258,6 @@ fn what_was_sent_in_clear_counts_for_nothing_under_tls() {
         assert!(why.contains(words), "{way:?}: {why}");
         // `may` looks at no certificate, and goes on in clear: the mail is worth more than that.
         settings.tls = MailTls::May;
-        settings.timeout = Some(Duration::from_secs(5));
         if !matches!(way, Meddle::Drip) {
             let message = format!("Subject: x\r\n\r\nOPEN-{checked}-\r\n");
             assert_eq!(send(&settings, &["root"], message.as_bytes()), taken());
