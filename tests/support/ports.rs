@@ -16,8 +16,8 @@ pub fn free_port() -> u16 {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let lowest = range.split_whitespace().next().and_then(|n| n.parse().ok());
     let end = lowest.unwrap_or(EPHEMERAL).max(SPAN + 1024);
-    // Test programs that run beside this one begin elsewhere.
-    let offset = (std::process::id() % 16) as u16 * (SPAN / 16);
+    // Test programs that run beside this one, with the next process numbers, begin elsewhere.
+    let offset = (u64::from(std::process::id()) * 331 % u64::from(SPAN)) as u16;
     for _ in 0..SPAN {
         let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(offset) % SPAN;
         let address = ("0.0.0.0", end - SPAN + number);
