@@ -66,10 +66,19 @@ fn an_idle_daemon_sleeps_and_writes_nothing() {
         let file = fs::metadata(state.join("tenshi.state")).unwrap();
         (file.ino(), file.len())
     };
-    std::thread::sleep(Duration::from_millis(2500));
-    let (before, kept) = (sleeps(&daemon), snapshot());
-    assert!(before.len() >= 7, "threads: {before:?}");
-    std::thread::sleep(Duration::from_secs(4));
-    assert_eq!(sleeps(&daemon), before, "a thread woke for nothing");
-    assert_eq!(snapshot(), kept, "a commit was made of nothing");
+    // On a slow disk the commit of the last lines comes late. What wakes for nothing does so in each such time.
+    let mut looks = Vec::new();
+    let idle = poll(DEADLINE, || {
+        let before = (sleeps(&daemon), snapshot());
+        std::thread::sleep(Duration::from_secs(4));
+        let after = (sleeps(&daemon), snapshot());
+        let idle = after == before;
+        assert!(before.0.len() >= 7, "threads: {before:?}");
+        looks.push((before, after));
+        idle.then_some(())
+    });
+    assert!(
+        idle.is_some(),
+        "a thread woke for nothing, or a commit was made of nothing: {looks:#?}"
+    );
 }

@@ -25,7 +25,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything that should take a moment may take on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A fresh directory for one test, which user `tenshi` may read and write. Removed on drop.
 pub struct Dir(tempfile::TempDir);

@@ -185,7 +185,7 @@ fn some(what: What, most: usize) {
         what,
         seed: support::seed(std::process::id().into()),
         most,
-        until: Instant::now() + Duration::from_secs(60),
+        until: Instant::now() + Duration::from_secs(180),
         workers: workers(),
     };
     let runs = fast(&dir);

@@ -302,8 +302,10 @@ fn the_thread_is_prompt_and_drains() {
     let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
     handle.drain(Drain::All);
     while !matches!(events.recv().unwrap(), Event::Drained) {}
+    // By then its own scans are four and more seconds apart.
+    std::thread::sleep(std::time::Duration::from_millis(3_200));
     w.append(&w.log, "1\n");
-    let wait = std::time::Duration::from_millis(900);
+    let wait = std::time::Duration::from_secs(3);
     let text = loop {
         match events.recv_timeout(wait).unwrap() {
             Event::Batch(batch) if !batch.text.is_empty() => break batch.text,

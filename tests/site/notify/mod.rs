@@ -177,7 +177,7 @@ fn programs_that_hang_print_or_fork_are_ended_and_told_and_the_rest_goes_on() {
     );
     let good = program(&dir, "good", "cat >>$0.got");
     let rest = format!(
-        "set statedir {}\nset filter_timeout 1\nset notify hangs {hangs}\nset notify prints {prints}\nset notify forks {forks}\n\
+        "set statedir {}\nset filter_timeout 5\nset notify hangs {hangs}\nset notify prints {prints}\nset notify forks {forks}\n\
          set notify good {good}\nset queue q from@x t@x,notify:hangs,notify:prints,notify:forks,notify:good [now]\n\
          q .*\n",
         dir.path("state").display()

@@ -13,6 +13,9 @@ fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
     w.scan();
 }
 
+/// Less than the time between two scans of a follower to which nobody tells anything.
+const SOONER: Duration = Duration::from_secs(3);
+
 fn touch(path: &Path, hours_ago: u64) {
     let then = std::time::SystemTime::now() - Duration::from_secs(3600 * hours_ago);
     let file = OpenOptions::new().append(true).open(path).unwrap();
@@ -352,7 +355,7 @@ fn a_new_host_is_picked_up_at_once_while_the_follower_sleeps() {
     for host in ["a", "b"] {
         fs::create_dir(dir.join(host)).unwrap();
         w.append(&dir.join(host).join("app.log"), &format!("{host}\n"));
-        let text = next_lines(&events, Duration::from_millis(900));
+        let text = next_lines(&events, SOONER);
         assert_eq!(text, Some(format!("{host}\n")));
     }
     drop(events);
