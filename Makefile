@@ -113,5 +113,5 @@ release: ## Make all that a release consists of in dist/, with checksums (RELEAS
 	@CARGO='$(CARGO)' scripts/make-release dist
 
 test-release: ## Test what `make release` made, each in a clean root of its kind (root)
-	@scripts/test-packages busybox-static skopeo postfix rpm makepkg fakeroot zstd debootstrap systemd-container procps
+	@scripts/test-packages busybox-static skopeo postfix rpm makepkg libarchive-tools fakeroot zstd debootstrap systemd-container procps
 	@tests/release/run
