@@ -10,6 +10,7 @@ use crate::support::ports::free_port;
 use crate::support::{DEADLINE, Dir, NEVER, line, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use tenshi::counters::Counter;
 
 /// How often each thread of the daemon slept so far.
 fn sleeps(daemon: &Daemon) -> BTreeMap<String, u64> {
@@ -54,31 +55,30 @@ fn an_idle_daemon_sleeps_and_writes_nothing() {
     for log in logs {
         dir.append(log, line("h1", "busy"));
     }
+    let mut written = logs.len() as u64;
     let held = poll(DEADLINE, || {
         // What a fifo brings is on disk within a second, and the positions in the logs with it.
         dir.append("fifo", line("h1", "busy"));
+        written += 1;
         let snapshot = tenshi::state::read(&state).ok()?;
         let counted = snapshot.files.iter().filter(|file| file.last_line > 0);
         (counted.count() == logs.len()).then_some(())
     });
     assert!(held.is_some(), "no snapshot: {}", daemon.stderr());
+    // On a slow disk the commit of the last of them comes late.
+    let settled = poll(DEADLINE, || {
+        let snapshot = tenshi::state::read(&state).ok()?;
+        (snapshot.counters.get(Counter::Lines) == written).then_some(())
+    });
+    assert!(settled.is_some(), "no commit: {}", daemon.stderr());
     let snapshot = || {
         let file = fs::metadata(state.join("tenshi.state")).unwrap();
         (file.ino(), file.len())
     };
-    // On a slow disk the commit of the last lines comes late. What wakes for nothing does so in each such time.
-    let mut looks = Vec::new();
-    let idle = poll(DEADLINE, || {
-        let before = (sleeps(&daemon), snapshot());
-        std::thread::sleep(Duration::from_secs(4));
-        let after = (sleeps(&daemon), snapshot());
-        let idle = after == before;
-        assert!(before.0.len() >= 7, "threads: {before:?}");
-        looks.push((before, after));
-        idle.then_some(())
-    });
-    assert!(
-        idle.is_some(),
-        "a thread woke for nothing, or a commit was made of nothing: {looks:#?}"
-    );
+    std::thread::sleep(Duration::from_millis(2500));
+    let (before, kept) = (sleeps(&daemon), snapshot());
+    assert!(before.len() >= 7, "threads: {before:?}");
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(sleeps(&daemon), before, "a thread woke for nothing");
+    assert_eq!(snapshot(), kept, "a commit was made of nothing");
 }
