@@ -23,6 +23,7 @@ workplace() {
     trap 'end_all; rm -rf --one-file-system "$WORK"' EXIT
 }
 
+# begin COMMAND...: a program, or a function that becomes one by exec: else its shell would be what ends.
 begin() {
     "$@" >"$WORK/log.$((${#RUNNING[@]} + 1))" 2>&1 </dev/null &
     RUNNING+=($!)
@@ -46,7 +47,8 @@ diagnose() { tail -n 40 "$WORK"/log.* 2>/dev/null; }
 # mail_server: Postfix's smtp-sink on the loopback, at port $PORT, with each mail in a file of $WORK/mails.
 mail_server() {
     mkdir -m 0777 "$WORK/mails"
-    PORT=$((20000 + $$ % 20000))
+    # Below those that the kernel gives to others.
+    PORT=$((10000 + $$ % 6000))
     begin env -C "$WORK/mails" smtp-sink -u nobody -d '%M.' "127.0.0.1:$PORT" 20
     soon 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT"
 }
