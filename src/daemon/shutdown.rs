@@ -56,7 +56,7 @@ impl Daemon {
             sends: false,
         });
         self.commits.last();
-        if threads::is_dead(state::WRITER) {
+        if threads::is_dead(state::WRITER) && self.verify_directory(now) {
             self.commit_here(now);
         }
     }
