@@ -14,6 +14,7 @@ mod answer;
 #[allow(dead_code)]
 mod mail;
 #[path = "../support/ports.rs"]
+#[allow(dead_code)]
 mod ports;
 mod run;
 #[path = "../support/sink.rs"]

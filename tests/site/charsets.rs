@@ -1,14 +1,14 @@
 //! `set charset`: lines of other character sets become UTF-8 before anything looks at them, and the text of the
 //! configuration is read so too.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
 use crate::support::daemon::{Daemon, PROGRAM};
-use crate::support::ports::free_port;
+use crate::support::ports::free_address;
 use crate::support::postbox::Postbox;
 use crate::support::{DEADLINE, Dir, NEVER, conf, poll, with_input};
 
@@ -174,7 +174,7 @@ fn a_fifo_a_program_and_messages_have_character_sets() {
             .unwrap()
             .success()
     );
-    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listen = free_address();
     dir.write("log", "");
     let program = dir.write(
         "tail",

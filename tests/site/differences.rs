@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, PROGRAM};
 use crate::support::mail::Mail;
-use crate::support::ports::free_port;
+use crate::support::ports::free_address;
 use crate::support::postbox::Postbox;
 use crate::support::{Dir, NEVER, conf, line};
 use nix::sys::signal::{Signal, kill};
@@ -492,7 +492,7 @@ fn a_fifo_or_an_address_is_input_enough() {
     // Only its owner may open it: root, if root starts the daemon.
     let fifo = dir.path("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let address = free_address();
     let rules = queue("a", "a@x") + "a .*\n";
     for (input, number) in [
         (format!("set fifo {}", fifo.display()), 1),
@@ -571,7 +571,7 @@ fn a_repetition_belongs_to_its_file() {
 /// The mails of a daemon that has received these datagrams.
 fn received(config: &str, datagrams: &[&str]) -> String {
     let (dir, postbox) = (Dir::new(), Postbox::open());
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let address = free_address();
     let mail = format!("set mailserver 127.0.0.1:{}", postbox.port());
     let rules = queue("a", "a@x") + "repeat ^last message repeated (\\d+) time\na .*\n";
     let text = format!("set listen {address}\n{mail}\n{config}{rules}");

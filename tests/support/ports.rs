@@ -1,13 +1,18 @@
 //! Ports for programs that a test starts: numbers that the kernel gives to nobody.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Where the kernel's own choice (`bind` to port 0, `connect`) begins by default.
 const EPHEMERAL: u16 = 32_768;
 /// The number of ports below it that are taken one after the other.
 const SPAN: u16 = 16_000;
+
+/// Such a port of the loopback interface.
+pub fn free_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
+}
 
 /// A port on which nobody listens, by UDP or TCP. It is below those that the kernel chooses from: while the
 /// program is not up yet, or is started again, no other socket of this machine comes upon it.

@@ -293,6 +293,27 @@ fn two_names_of_one_file_are_followed_once() {
     w.expect(&["1"]);
 }
 
+/// Less than the time between two scans of a follower to which nobody tells anything.
+const SOONER: Duration = Duration::from_secs(3);
+
+/// Waits until a follower's own scans are further apart than [`SOONER`].
+fn fall_asleep() {
+    std::thread::sleep(Duration::from_millis(3_200));
+}
+
+/// The text of the next lines that come within `limit`.
+fn next_lines(events: &std::sync::mpsc::Receiver<Event>, limit: Duration) -> Option<String> {
+    let end = std::time::Instant::now() + limit;
+    while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
+        if let Ok(Event::Batch(batch)) = events.recv_timeout(left)
+            && !batch.text.is_empty()
+        {
+            return Some(String::from_utf8(batch.text).unwrap());
+        }
+    }
+    None
+}
+
 #[test]
 fn the_thread_is_prompt_and_drains() {
     let w = World::new();
@@ -302,17 +323,9 @@ fn the_thread_is_prompt_and_drains() {
     let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
     handle.drain(Drain::All);
     while !matches!(events.recv().unwrap(), Event::Drained) {}
-    // By then its own scans are four and more seconds apart.
-    std::thread::sleep(std::time::Duration::from_millis(3_200));
+    fall_asleep();
     w.append(&w.log, "1\n");
-    let wait = std::time::Duration::from_secs(3);
-    let text = loop {
-        match events.recv_timeout(wait).unwrap() {
-            Event::Batch(batch) if !batch.text.is_empty() => break batch.text,
-            _ => {}
-        }
-    };
-    assert_eq!(text, b"1\n");
+    assert_eq!(next_lines(&events, SOONER), Some("1\n".into()));
     drop(events);
     handle.stop();
 }

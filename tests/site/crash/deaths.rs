@@ -1,6 +1,7 @@
 //! No part dies alone: a thread that panics, or ends without having been asked to, ends the daemon,
 //! which says so, keeps what is counted, and goes on from there when it is started again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::{TcpStream, UdpSocket};
@@ -12,6 +13,7 @@ use nix::unistd::mkfifo;
 
 use super::site::{Site, counts, mails};
 use crate::support::ports::free_port;
+use crate::support::taken::Mail;
 use crate::support::{DEADLINE, NEVER, line, poll};
 
 /// What the daemon ends with.
@@ -83,6 +85,15 @@ fn stir(site: &mut Site, port: u16, round: usize) {
     }
 }
 
+/// All mails, once a `USR2` brought one of queue `c` with this line.
+fn flushed(site: &mut Site, text: &str) -> BTreeMap<String, Mail> {
+    site.daemon().signal(Signal::SIGUSR2);
+    site.sink
+        .wait(|record| counts(&mails(record), "c").contains_key(text));
+    site.finish();
+    mails(&site.sink.record())
+}
+
 /// One thread's death, and what comes after.
 fn death(thread: &str, how: &str) {
     let port = free_port();
@@ -91,7 +102,7 @@ fn death(thread: &str, how: &str) {
     site.sink.messages(1);
     site.fault(&format!("{thread} {how}"));
     let mut round = 0;
-    let ended = poll(3 * DEADLINE, || {
+    let ended = poll(DEADLINE, || {
         round += 1;
         stir(&mut site, port, round);
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -112,11 +123,7 @@ fn death(thread: &str, how: &str) {
     site.fault("");
     site.run();
     site.log("foo after");
-    site.daemon().signal(Signal::SIGUSR2);
-    site.sink
-        .wait(|record| counts(&mails(record), "c").contains_key("foo after"));
-    site.finish();
-    let mails = mails(&site.sink.record());
+    let mails = flushed(&mut site, "foo after");
     for queue in ["n", "c"] {
         let counts = counts(&mails, queue);
         assert_eq!(
@@ -224,11 +231,7 @@ fn what_was_counted_when_the_writer_of_the_state_dies_is_kept() {
         assert_eq!(site.ends(), DIED, "{}", site.told());
         site.fault("");
         site.run();
-        site.daemon().signal(Signal::SIGUSR2);
-        site.sink
-            .wait(|record| counts(&mails(record), "c").contains_key("foo by UDP"));
-        site.finish();
-        let mails = mails(&site.sink.record());
+        let mails = flushed(&mut site, "foo by UDP");
         for queue in ["n", "c"] {
             assert_eq!(counts(&mails, queue).get("foo by UDP"), Some(&1), "{how}");
         }

@@ -1,18 +1,17 @@
 //! A host whose rsyslogd stops, and comes back.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::rig::Rsyslogd;
 use crate::support::daemon::Daemon;
-use crate::support::ports::free_port;
+use crate::support::ports::free_address;
 use crate::support::postbox::Postbox;
 use crate::support::{DEADLINE, Dir, poll};
 
 #[test]
 fn a_host_whose_rsyslogd_stops_is_told_and_told_to_be_back() {
     let (dir, postbox) = (Dir::new(), Postbox::open());
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let address = free_address();
     let config = format!(
         "set mailserver 127.0.0.1:{}\nset sleep 1\nset listen {address}\n\
          set queue n f@x n@x [now]\nset silence n . 3s\ntrash .*\n",

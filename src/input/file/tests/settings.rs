@@ -13,9 +13,6 @@ fn start_with(w: &mut World, settings: Settings, paths: &[PathBuf]) {
     w.scan();
 }
 
-/// Less than the time between two scans of a follower to which nobody tells anything.
-const SOONER: Duration = Duration::from_secs(3);
-
 fn touch(path: &Path, hours_ago: u64) {
     let then = std::time::SystemTime::now() - Duration::from_secs(3600 * hours_ago);
     let file = OpenOptions::new().append(true).open(path).unwrap();
@@ -311,19 +308,6 @@ fn i13_a_rotated_file_that_cannot_be_opened_is_told_and_read_once_it_can_be() {
     );
 }
 
-/// The text of the next lines that come within `limit`.
-fn next_lines(events: &std::sync::mpsc::Receiver<Event>, limit: Duration) -> Option<String> {
-    let end = std::time::Instant::now() + limit;
-    while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
-        if let Ok(Event::Batch(batch)) = events.recv_timeout(left)
-            && !batch.text.is_empty()
-        {
-            return Some(String::from_utf8(batch.text).unwrap());
-        }
-    }
-    None
-}
-
 #[test]
 fn where_the_kernel_tells_nothing_it_looks_each_second() {
     let w = World::new();
@@ -350,8 +334,7 @@ fn a_new_host_is_picked_up_at_once_while_the_follower_sleeps() {
     let (send, events) = std::sync::mpsc::sync_channel(16);
     let follower = Follower::new(RealFs, settings(), &[dir.join("*/app.log")], Vec::new());
     let handle = spawn(follower, std::sync::Arc::new(SystemClock), send.into()).unwrap();
-    // By then its own scans are four and more seconds apart.
-    std::thread::sleep(Duration::from_millis(3_200));
+    fall_asleep();
     for host in ["a", "b"] {
         fs::create_dir(dir.join(host)).unwrap();
         w.append(&dir.join(host).join("app.log"), &format!("{host}\n"));
